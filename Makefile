@@ -1,0 +1,57 @@
+# Everything one does in this checkout. The tools are installed below .venv/, pinned, by `bootstrap`; nothing is written
+# anywhere else but cargo's own download cache.
+
+# The processor the functions are built for: this machine's, in AWS's words.
+ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+TOOLS := $(CURDIR)/.venv/sam/bin
+export PATH := $(TOOLS):$(PATH)
+# The SAM CLI's and the linker's own files.
+export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/target/sam
+export CARGO_ZIGBUILD_CACHE_DIR := $(CURDIR)/target/zig
+export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/target/zig
+
+LOCAL := $(CARGO_TARGET_DIR)/debug/local
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test check build invoke bench bootstrap clean
+
+help: ## Show this
+	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-10s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
+
+demo: build ## Run the system on this machine, send events through it, show what arrived, and end
+	@cargo build --workspace --bin local
+	@$(LOCAL) demo
+
+dev: build ## The same, and stay until Ctrl-C, with addresses and commands to go on by hand
+	@cargo build --workspace --bin local
+	@$(LOCAL) dev
+
+test: bootstrap ## Run all checks and all tests, end to end as well (the first time takes a while)
+	@MAKE=$(MAKE) tools/run-tests.sh
+
+check: bootstrap ## Format, lints, docs, dependencies, licences, template
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+	@tools/check-dependencies.sh
+	$(TOOLS)/sam validate --lint --template-file template.yaml --region us-east-1
+	$(TOOLS)/python tools/template_test.py
+
+build: bootstrap ## Build the functions and the template with `sam build`; ARCH=arm64 or x86_64
+	@echo "building the functions for $(ARCH) (the first time takes some minutes) ..."
+	@$(TOOLS)/sam build --template-file template.yaml --parameter-overrides Architecture=$(ARCH)
+
+invoke: bootstrap ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
+	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))
+
+bench: build ## Measure the size and the cold start of every function
+	@$(TOOLS)/python tools/cold_start.py
+
+bootstrap: ## Install the tools below .venv/, if they are not there already
+	@tools/bootstrap.sh
+
+clean: ## Remove everything that was built; the installed tools stay
+	rm -rf target .aws-sam

@@ -1,0 +1,30 @@
+//! Wires `api` to AWS. All of its logic is in the library beside this file.
+
+use std::sync::Arc;
+
+use api::{Deps, router};
+use lambda_http::Error;
+use shared::adapters::{AwsClients, DynamoStore, KmsVault, SystemClock, SystemEntropy, SystemHosts};
+use shared::config::{ApiConfig, FromEnvironment};
+use shared::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = ApiConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let entropy = Arc::new(SystemEntropy);
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let deps = Deps {
+        accounts: store.clone(),
+        keys: store.clone(),
+        destinations: store.clone(),
+        subscriptions: store.clone(),
+        vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
+        hosts: Arc::new(SystemHosts),
+        clock: Arc::new(SystemClock),
+        entropy,
+        addresses: config.addresses,
+    };
+    lambda_http::run(router(deps)).await
+}

@@ -1,0 +1,45 @@
+//! The thing a path names: `/v1/destinations/{id}`. What is no id at all answers exactly like an id that does not exist.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
+
+use crate::Deps;
+use crate::problem::{Code, Problem};
+
+/// The id in a request's path.
+pub struct Named<Id>(pub Id);
+
+/// What an id is the id of, for people.
+pub trait Kind: FromStr {
+    const KIND: &'static str;
+
+    fn not_found() -> Problem {
+        Problem::new(Code::NotFound, format!("there is no such {}", Self::KIND))
+    }
+}
+
+impl Kind for AccountId {
+    const KIND: &'static str = "account";
+}
+
+impl Kind for DestinationId {
+    const KIND: &'static str = "destination";
+}
+
+impl Kind for SubscriptionId {
+    const KIND: &'static str = "subscription";
+}
+
+impl<Id: Kind> FromRequestParts<Arc<Deps>> for Named<Id> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, deps).await;
+        let id = path.ok().and_then(|Path(text)| text.parse().ok());
+        id.map(Self).ok_or_else(Id::not_found)
+    }
+}

@@ -1,0 +1,152 @@
+//! Errors as RFC 9457 problems: a stable `code` for programs, a `detail` for people, and a pointer to what is to be mended.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use lambda_http::request::RequestContext;
+use serde::Serialize;
+use shared::ports::PortError;
+use shared::telemetry::ErrorChain;
+
+/// What can go wrong; programs may rely on these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    MalformedJson,
+    InvalidParameter,
+    Unauthorized,
+    NotFound,
+    MethodNotAllowed,
+    AccountExists,
+    DestinationInUse,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    BlockedAddress,
+    InternalError,
+    Unavailable,
+}
+
+impl Code {
+    fn status(self) -> StatusCode {
+        match self {
+            Code::MalformedJson | Code::InvalidParameter => StatusCode::BAD_REQUEST,
+            Code::Unauthorized => StatusCode::UNAUTHORIZED,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::AccountExists | Code::DestinationInUse => StatusCode::CONFLICT,
+            Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::ValidationFailed | Code::BlockedAddress => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// One thing to mend.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// A JSON pointer into the body; empty for the whole of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The name of a query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<&'static str>,
+    pub detail: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    errors: Vec<Fault>,
+}
+
+impl Problem {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// A problem with the part of the body at `pointer`.
+    pub fn at(code: Code, pointer: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let fault = Fault { pointer: Some(pointer.to_owned()), parameter: None, detail: detail.clone() };
+        let place = if pointer.is_empty() { "the body" } else { pointer };
+        Self { code, detail: format!("{place}: {detail}"), errors: vec![fault] }
+    }
+
+    /// A problem with a query parameter.
+    pub fn parameter(name: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let fault = Fault { pointer: None, parameter: Some(name), detail: detail.clone() };
+        Self { code: Code::InvalidParameter, detail: format!("{name}: {detail}"), errors: vec![fault] }
+    }
+}
+
+impl From<PortError> for Problem {
+    /// Logged here, once; the caller learns only whether trying again helps.
+    fn from(error: PortError) -> Self {
+        tracing::error!(error = %ErrorChain(&error), "a request failed");
+        match error {
+            PortError::Transient { .. } => Self::new(Code::Unavailable, "this did not work just now; try again"),
+            PortError::Permanent { .. } => Self::new(Code::InternalError, "this failed on our side"),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(rename = "type")]
+    problem_type: &'static str,
+    title: &'static str,
+    status: u16,
+    code: Code,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Fault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+/// Gives every problem its body, with the id of the request it answers.
+pub async fn render(request: Request, next: Next) -> Response {
+    let context = request.extensions().get::<RequestContext>();
+    let request_id = context.and_then(|context| match context {
+        RequestContext::ApiGatewayV2(context) => context.request_id.clone(),
+        _ => None,
+    });
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let status = problem.code.status();
+    let body = Body {
+        problem_type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        code: problem.code,
+        detail: &problem.detail,
+        errors: &problem.errors,
+        request_id: request_id.as_deref(),
+    };
+    let mut rendered = (status, axum::Json(body)).into_response();
+    let headers = rendered.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if let Some(methods) = response.headers_mut().remove(header::ALLOW) {
+        headers.insert(header::ALLOW, methods);
+    }
+    rendered
+}

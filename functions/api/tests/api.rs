@@ -1,0 +1,262 @@
+//! What the API answers: to whom, with what, and with which problems.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+use api::MAX_BODY_BYTES;
+use serde_json::{Value, json};
+use shared::domain::id::AccountId;
+use shared::ports::{FindDestination, Vault};
+use shared::testing::{PlainVault, account};
+
+mod world;
+
+use world::{As, check_problem, world};
+
+#[tokio::test]
+async fn the_samples_are_answered() {
+    let world = world().await;
+    let created = world
+        .gateway(&include_str!("../../../events/api-create-account.json").replace("\\\"acme\\\"", "\\\"new\\\""))
+        .await;
+    assert_eq!((created.0, &created.1["id"]), (201, &json!("new")));
+    let key = world.gateway(include_str!("../../../events/api-create-key.json")).await;
+    assert_eq!(key.0, 201);
+    let (text, prefix) = (key.1["key"].as_str().expect("a key"), key.1["prefix"].as_str().expect("a prefix"));
+    assert!(text.starts_with(&format!("{prefix}.")) && prefix.starts_with("whk_acme."));
+    let destination = world.gateway(include_str!("../../../events/api-create-destination.json")).await;
+    assert_eq!(destination.0, 201);
+    let list = world.gateway(include_str!("../../../events/api-list-destinations.json")).await;
+    assert_eq!((list.0, list.1["data"].as_array().map(Vec::len)), (200, Some(1)));
+    check_problem(
+        world.gateway(include_str!("../../../events/api-private-address.json")).await,
+        422,
+        "blocked_address",
+        Some("/url"),
+    );
+    let subscription = include_str!("../../../events/api-create-subscription.json");
+    check_problem(world.gateway(subscription).await, 422, "validation_failed", Some("/destination_id"));
+    let id = destination.1["id"].as_str().expect("an id");
+    assert_eq!(world.gateway(&subscription.replace("dst_040g2081040g2081", id)).await.0, 201);
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_on_creation_only_and_kept_sealed() {
+    let world = world().await;
+    let created = world.destination("acme").await;
+    let secret = created["secret"].as_str().expect("a secret");
+    let (_, read) = world
+        .call(As::Account("acme"), "GET", &format!("/v1/destinations/{}", created["id"].as_str().expect("an id")), None)
+        .await;
+    assert_eq!(read["secret"], Value::Null);
+    let (_, list) = world.call(As::Account("acme"), "GET", "/v1/destinations", None).await;
+    assert!(!list.to_string().contains(secret));
+
+    let acme: AccountId = account("acme");
+    let id = created["id"].as_str().expect("an id").parse().expect("an id");
+    let stored = world.store.find_destination(&acme, &id).await.expect("an answer").expect("the destination");
+    let opened = PlainVault.open(&acme, &id, &stored.secrets[0]).await.expect("opened");
+    assert_eq!(opened.reveal().as_str(), secret);
+}
+
+#[tokio::test]
+async fn a_given_secret_is_kept_and_a_wrong_one_is_not_repeated() {
+    let world = world().await;
+    let given = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let (status, created) = world
+        .post("acme", "/v1/destinations", json!({"name": "d", "url": "https://example.com", "secret": given}))
+        .await;
+    assert_eq!((status, created["secret"].as_str()), (201, Some(given)));
+    let wrong = json!({"name": "d", "url": "https://example.com", "secret": "hunter2"});
+    let answer = world.post("acme", "/v1/destinations", wrong).await;
+    assert!(!answer.1.to_string().contains("hunter2"));
+    check_problem(answer, 422, "validation_failed", Some("/secret"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_body_is_pointed_at() {
+    let world = world().await;
+    let url = |url: &str| json!({"name": "d", "url": url});
+    for (body, code, pointer) in [
+        (json!({"name": "d"}), "validation_failed", ""),
+        (json!({"name": "", "url": "https://example.com"}), "validation_failed", "/name"),
+        (json!({"name": 1, "url": "https://example.com"}), "validation_failed", "/name"),
+        (json!({"name": "d", "url": "https://example.com", "colour": 1}), "validation_failed", "/colour"),
+        (url("https://user:pw@example.com/"), "validation_failed", "/url"),
+        (url("ftp://example.com/"), "validation_failed", "/url"),
+        (url("http://example.com/"), "validation_failed", "/url"),
+        (url("nonsense"), "validation_failed", "/url"),
+        (url("https://10.1.2.3/"), "blocked_address", "/url"),
+        (url("https://[::1]/"), "blocked_address", "/url"),
+        (url("https://internal.example/"), "blocked_address", "/url"),
+        (url("https://api.example/v1/destinations"), "blocked_address", "/url"),
+    ] {
+        let text = body.to_string();
+        let answer = world.post("acme", "/v1/destinations", body).await;
+        assert!(!answer.1["detail"].as_str().expect("a detail").is_empty(), "{text}");
+        check_problem(answer, 422, code, Some(pointer));
+    }
+    for text in ["[]", r#"["d", "https://example.com"]"#, "null", "7"] {
+        let answer = world.call(As::Account("acme"), "POST", "/v1/destinations", Some(text)).await;
+        check_problem(answer, 422, "validation_failed", Some(""));
+    }
+    for text in ["", "{", r#"{"name":"d","url":"https://example.com/"} x"#] {
+        let answer = world.call(As::Account("acme"), "POST", "/v1/destinations", Some(text)).await;
+        check_problem(answer, 400, "malformed_json", Some(""));
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused() {
+    let world = world().await;
+    let fill = |bytes: usize| {
+        let empty = json!({"name": "d", "url": "https://example.com", "secret": ""}).to_string().len();
+        json!({"name": "d", "url": "https://example.com", "secret": "x".repeat(bytes - empty)})
+    };
+    check_problem(world.post("acme", "/v1/destinations", fill(1 << 20)).await, 413, "body_too_large", Some(""));
+    check_problem(
+        world.post("acme", "/v1/destinations", fill(MAX_BODY_BYTES + 1)).await,
+        413,
+        "body_too_large",
+        Some(""),
+    );
+    check_problem(
+        world.post("acme", "/v1/destinations", fill(MAX_BODY_BYTES)).await,
+        422,
+        "validation_failed",
+        Some("/secret"),
+    );
+}
+
+#[tokio::test]
+async fn only_the_right_kind_of_caller_is_let_in() {
+    let world = world().await;
+    for path in ["/v1/destinations", "/v1/subscriptions"] {
+        check_problem(world.call(As::Nobody, "GET", path, None).await, 401, "unauthorized", None);
+        check_problem(world.call(As::Operator, "GET", path, None).await, 401, "unauthorized", None);
+    }
+    for path in ["/admin/v1/accounts", "/admin/v1/accounts/acme/keys"] {
+        check_problem(world.call(As::Nobody, "POST", path, Some("{}")).await, 401, "unauthorized", None);
+        check_problem(world.call(As::Account("acme"), "POST", path, Some("{}")).await, 401, "unauthorized", None);
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_registered_once_and_keys_are_for_registered_accounts() {
+    let world = world().await;
+    let post = |path: &'static str, body: &'static str| world.call(As::Operator, "POST", path, Some(body));
+    check_problem(post("/admin/v1/accounts", r#"{"id":"acme"}"#).await, 409, "account_exists", Some("/id"));
+    check_problem(post("/admin/v1/accounts", r#"{"id":"a.b"}"#).await, 422, "validation_failed", Some("/id"));
+    check_problem(post("/admin/v1/accounts/nobody/keys", r#"{"name":"x"}"#).await, 404, "not_found", None);
+    check_problem(post("/admin/v1/accounts/a.b/keys", r#"{"name":"x"}"#).await, 404, "not_found", None);
+}
+
+#[tokio::test]
+async fn another_accounts_things_answer_like_things_that_do_not_exist() {
+    let world = world().await;
+    let destination = world.destination("acme").await;
+    let (_, subscription) = world.subscription("acme", &destination).await;
+    for (kind, id) in [("destinations", &destination["id"]), ("subscriptions", &subscription["id"])] {
+        let id = id.as_str().expect("an id");
+        for method in ["GET", "DELETE"] {
+            let foreign = world.call(As::Account("rival"), method, &format!("/v1/{kind}/{id}"), None).await;
+            let unknown = format!("/v1/{kind}/{}", id.replace(|c: char| c.is_ascii_digit(), "v"));
+            assert_eq!(foreign, world.call(As::Account("rival"), method, &unknown, None).await);
+            check_problem(foreign, 404, "not_found", None);
+        }
+        let (_, list) = world.call(As::Account("rival"), "GET", &format!("/v1/{kind}"), None).await;
+        assert_eq!(list, json!({"data": [], "next_cursor": null, "has_more": false}));
+    }
+    check_problem(world.subscription("rival", &destination).await, 422, "validation_failed", Some("/destination_id"));
+}
+
+#[tokio::test]
+async fn subscriptions_are_created_read_listed_and_deleted() {
+    let world = world().await;
+    let destination = world.destination("acme").await;
+    let (status, created) = world.subscription("acme", &destination).await;
+    assert_eq!((status, &created["path"]), (201, &json!("/sync")));
+    let path = format!("/v1/subscriptions/{}", created["id"].as_str().expect("an id"));
+    assert_eq!(world.call(As::Account("acme"), "GET", &path, None).await, (200, created.clone()));
+
+    let destination_path = format!("/v1/destinations/{}", destination["id"].as_str().expect("an id"));
+    let in_use = world.call(As::Account("acme"), "DELETE", &destination_path, None).await;
+    assert!(in_use.1["detail"].as_str().expect("a detail").contains(created["id"].as_str().expect("an id")));
+    check_problem(in_use, 409, "destination_in_use", None);
+
+    assert_eq!(world.call(As::Account("acme"), "DELETE", &path, None).await, (204, Value::Null));
+    check_problem(world.call(As::Account("acme"), "DELETE", &path, None).await, 404, "not_found", None);
+    assert_eq!(world.call(As::Account("acme"), "DELETE", &destination_path, None).await.0, 204);
+}
+
+#[tokio::test]
+async fn a_wrong_subscription_is_pointed_at() {
+    let world = world().await;
+    let destination = world.destination("acme").await;
+    let change = |field: &str, value: Value| {
+        let mut body = json!({"name": "s", "destination_id": destination["id"], "event_types": ["*"], "scope": "*"});
+        body[field] = value;
+        body
+    };
+    let many = vec!["*"; 21];
+    for (field, value, pointer) in [
+        ("destination_id", json!("dst_1"), "/destination_id"),
+        ("event_types", json!([]), "/event_types"),
+        ("event_types", json!(many), "/event_types"),
+        ("event_types", json!(["*", "sync_run.started"]), "/event_types/1"),
+        ("scope", json!("xero"), "/scope"),
+        ("path", json!("../admin"), "/path"),
+        ("path", json!("/a/../b"), "/path"),
+    ] {
+        let answer = world.post("acme", "/v1/subscriptions", change(field, value)).await;
+        check_problem(answer, 422, "validation_failed", Some(pointer));
+    }
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let world = world().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(world.destination("acme").await["id"].clone());
+    }
+    let (mut seen, mut path) = (Vec::new(), "/v1/destinations?limit=2".to_owned());
+    for has_more in [true, true, false] {
+        let (status, page) = world.call(As::Account("acme"), "GET", &path, None).await;
+        assert_eq!((status, &page["has_more"]), (200, &json!(has_more)));
+        seen.extend(page["data"].as_array().expect("a list").iter().map(|d| d["id"].clone()));
+        path = format!("/v1/destinations?limit=2&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
+    }
+    ids.sort_by_key(Value::to_string);
+    assert_eq!(seen, ids);
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=!", "cursor=c3ViXzA"] {
+        let (status, problem) =
+            world.call(As::Account("acme"), "GET", &format!("/v1/destinations?{query}"), None).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_parameter")), "{query}");
+        assert_eq!(problem["errors"][0]["parameter"], json!(query.split('=').next()));
+    }
+}
+
+#[tokio::test]
+async fn unknown_routes_and_methods_are_problems_too() {
+    let world = world().await;
+    check_problem(world.call(As::Account("acme"), "GET", "/v1/nothing", None).await, 404, "not_found", None);
+    for id in ["x", "dst_%FF", "%00", "sub_0000000000000000"] {
+        let path = format!("/v1/destinations/{id}");
+        check_problem(world.call(As::Account("acme"), "GET", &path, None).await, 404, "not_found", None);
+    }
+    check_problem(
+        world.call(As::Account("acme"), "PUT", "/v1/destinations", None).await,
+        405,
+        "method_not_allowed",
+        None,
+    );
+}
+
+#[tokio::test]
+async fn a_failing_table_is_told_apart_and_shows_nothing_inside() {
+    let world = world().await;
+    world.store.fail("list_destinations", 1);
+    let answer = world.call(As::Account("acme"), "GET", "/v1/destinations", None).await;
+    assert!(!answer.1.to_string().contains("asked for"));
+    check_problem(answer, 503, "unavailable", None);
+}

@@ -1,0 +1,18 @@
+//! Wires `authorizer` to AWS. All of its logic is in the library beside this file.
+
+use std::sync::Arc;
+
+use authorizer::{Deps, handle};
+use lambda_runtime::{Error, service_fn};
+use shared::adapters::{AwsClients, DynamoStore};
+use shared::config::{AuthorizerConfig, FromEnvironment};
+use shared::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = AuthorizerConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let deps = Arc::new(Deps { keys: Arc::new(DynamoStore::new(&aws, config.table)) });
+    lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
+}

@@ -1,0 +1,33 @@
+//! Wires `deliver` to AWS. All of its logic is in the library beside this file.
+
+use std::sync::Arc;
+
+use deliver::{Deps, handle};
+use lambda_runtime::{Error, service_fn};
+use shared::adapters::{
+    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SystemClock, SystemEntropy,
+};
+use shared::cache::Cached;
+use shared::config::{DeliverConfig, FromEnvironment};
+use shared::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = DeliverConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let deps = Arc::new(Deps {
+        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
+        vault: Arc::new(KmsVault::new(&aws, config.secrets_key, Arc::clone(&store), entropy.clone())),
+        deliveries: store,
+        queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
+        sender: Arc::new(ReqwestSender::new(config.addresses, clock.clone())?),
+        clock,
+        entropy,
+        retries: config.retries,
+        retention: config.retention,
+    });
+    lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
+}

@@ -1,0 +1,285 @@
+//! `deliver` over in-memory ports: what it sends, records, acknowledges and leaves in the queue.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use deliver::{Deps, handle};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::value::RawValue;
+use shared::cache::Cached;
+use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery};
+use shared::domain::destination::Destination;
+use shared::domain::id::AccountId;
+use shared::domain::retry::RetryPolicy;
+use shared::ports::{Clock, Deliveries, Destinations};
+use shared::testing::{
+    MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination, record,
+};
+
+const HEALTHY: &str = "https://healthy.example/";
+const OTHER: &str = "https://other.example/";
+
+struct World {
+    store: Arc<MemoryStore>,
+    queue: Arc<MemoryQueue>,
+    sender: Arc<ScriptedSender>,
+    clock: Arc<TestClock>,
+    deps: Arc<Deps>,
+    healthy: Destination,
+    other: Destination,
+}
+
+async fn world() -> World {
+    let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
+    let (sender, clock) = (Arc::new(ScriptedSender::default()), Arc::new(TestClock::new()));
+    let acme: AccountId = account("acme");
+    let (healthy, other) = (destination(&acme, 1, HEALTHY), destination(&acme, 2, OTHER));
+    for one in [&healthy, &other] {
+        store.create_destination(one).await.expect("created");
+    }
+    store.take_calls();
+    let deps = Arc::new(Deps {
+        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
+        deliveries: store.clone(),
+        vault: Arc::new(PlainVault),
+        queue: queue.clone(),
+        sender: sender.clone(),
+        clock: clock.clone(),
+        entropy: Arc::new(TestEntropy::default()),
+        retries: RetryPolicy::default(),
+        retention: Duration::from_secs(86_400),
+    });
+    World { store, queue, sender, clock, deps, healthy, other }
+}
+
+/// The message of the delivery of event `id` to `destination`.
+fn message(destination: &Destination, id: &str, received: &str) -> SqsMessage {
+    let delivery = record(destination, id, 0, DeliveryState::Cancelled).delivery;
+    let body = RawValue::from_string(format!(r#"{{ "id":"{id}" }}"#)).expect("JSON");
+    let text = serde_json::to_string(&OutgoingDelivery { delivery: &delivery, body: &body }).expect("a message");
+    let mut message = SqsMessage::default();
+    message.message_id = Some(format!("message-{id}"));
+    message.receipt_handle = Some(format!("receipt-{id}"));
+    message.body = Some(text);
+    message.attributes.insert("ApproximateReceiveCount".into(), received.into());
+    message
+}
+
+impl World {
+    async fn handle(&self, records: Vec<SqsMessage>) -> Vec<String> {
+        self.handle_within(records, Duration::from_secs(60)).await
+    }
+
+    /// Handles the batch in an invocation with so much time left, and returns the records to be received again.
+    async fn handle_within(&self, records: Vec<SqsMessage>, left: Duration) -> Vec<String> {
+        let mut event = SqsEvent::default();
+        event.records = records;
+        let mut context = Context::default();
+        context.deadline = self.clock.now().plus(left).unix_ms();
+        let answer = handle(Arc::clone(&self.deps), LambdaEvent::new(event, context)).await.expect("handled");
+        answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    }
+
+    async fn row(&self, destination: &Destination, id: &str) -> Option<DeliveryRecord> {
+        let delivery = record(destination, id, 0, DeliveryState::Cancelled).delivery;
+        self.store.find_delivery(&delivery.account, &delivery.id).await.expect("an answer")
+    }
+
+    fn attempts(&self) -> Vec<(String, String)> {
+        let header = |r: &shared::domain::signature::SignedRequest, name| {
+            r.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone()).expect("a header")
+        };
+        self.sender.requests().iter().map(|r| (header(r, "webhook-id"), header(r, "webhook-attempt"))).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_healthy_first_attempt_costs_one_write() {
+    let world = world().await;
+    assert!(world.handle(vec![message(&world.healthy, "evt-0", "1")]).await.is_empty());
+    world.store.take_calls();
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
+    assert_eq!(world.store.take_calls(), ["record_delivery"]);
+    assert!(world.queue.take_postponed().is_empty());
+    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
+    assert_eq!((row.state, row.attempts.len()), (DeliveryState::Delivered, 1));
+}
+
+#[tokio::test]
+async fn the_sample_batch_is_sent_signed_to_url_and_path() {
+    let world = world().await;
+    let event: SqsEvent =
+        serde_json::from_str(include_str!("../../../events/deliver-first-attempt.json")).expect("a sample");
+    assert!(world.handle(event.records).await.is_empty());
+    let mut urls: Vec<_> = world.sender.requests().iter().map(|r| r.url.to_string()).collect();
+    urls.sort();
+    assert_eq!(urls, ["https://healthy.example/", "https://healthy.example/insights"]);
+    assert!(world.sender.requests().iter().all(|r| r.body.starts_with(r#"{"id":"evt-"#)));
+}
+
+#[tokio::test]
+async fn twice_500_then_200_is_one_delivery_in_three_attempts() {
+    let world = world().await;
+    world.sender.script(HEALTHY, [Step::Answer(500), Step::Answer(500), Step::Answer(200)]);
+    for received in ["1", "2"] {
+        let again = world.handle(vec![message(&world.healthy, "evt-1", received)]).await;
+        assert_eq!(again, ["message-evt-1"]);
+        let (receipt, wait) = world.queue.take_postponed().pop().expect("postponed");
+        assert_eq!(receipt, "receipt-evt-1");
+        let row = world.row(&world.healthy, "evt-1").await.expect("a row");
+        assert_eq!(row.state, DeliveryState::Retrying { due_at: world.clock.now().plus(wait) });
+        world.clock.advance(wait);
+    }
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "3")]).await.is_empty());
+    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
+    assert_eq!(row.state, DeliveryState::Delivered);
+    assert_eq!(row.attempts.iter().map(|a| a.number).collect::<Vec<_>>(), [1, 2, 3]);
+    let id = row.delivery.id.to_string();
+    assert_eq!(world.attempts(), ["1", "2", "3"].map(|n| (id.clone(), n.to_owned())));
+}
+
+#[tokio::test]
+async fn the_schedule_ends_in_exhausted_and_the_message_is_acknowledged() {
+    let world = world().await;
+    world.sender.script(HEALTHY, vec![Step::Answer(503); 10]);
+    for received in 1..=9 {
+        let again = world.handle(vec![message(&world.healthy, "evt-1", &received.to_string())]).await;
+        assert_eq!(again, ["message-evt-1"], "after attempt {received}");
+        world.clock.advance(Duration::from_secs(2 * 86_400));
+    }
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "10")]).await.is_empty());
+    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
+    assert_eq!((row.state, row.attempts.len()), (DeliveryState::Exhausted, 10));
+}
+
+#[tokio::test]
+async fn retry_after_lengthens_the_wait() {
+    let world = world().await;
+    world.sender.script(HEALTHY, [Step::AnswerRetryAfter(429, Duration::from_secs(90))]);
+    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
+    assert_eq!(world.queue.take_postponed(), [("receipt-evt-1".to_owned(), Duration::from_secs(90))]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_done_is_acknowledged_without_an_attempt() {
+    let world = world().await;
+    for (n, state) in
+        [DeliveryState::Delivered, DeliveryState::Exhausted, DeliveryState::Cancelled].into_iter().enumerate()
+    {
+        let id = format!("evt-{n}");
+        world.store.record_delivery(&record(&world.healthy, &id, 1, state)).await.expect("recorded");
+        assert!(world.handle(vec![message(&world.healthy, &id, "2")]).await.is_empty());
+    }
+    assert!(world.sender.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_not_due_waits_on_without_an_attempt() {
+    let world = world().await;
+    let due_at = world.clock.now().plus(Duration::from_secs(50_400));
+    let retrying = record(&world.healthy, "evt-1", 7, DeliveryState::Retrying { due_at });
+    world.store.record_delivery(&retrying).await.expect("recorded");
+    assert_eq!(world.handle(vec![message(&world.healthy, "evt-1", "9")]).await, ["message-evt-1"]);
+    assert_eq!(world.queue.take_postponed(), [("receipt-evt-1".to_owned(), Duration::from_secs(50_400))]);
+    assert!(world.sender.requests().is_empty());
+}
+
+#[tokio::test]
+async fn the_attempt_number_comes_from_the_row_and_not_from_the_receive_count() {
+    let world = world().await;
+    world.handle(vec![message(&world.healthy, "evt-1", "17")]).await;
+    assert_eq!(world.attempts()[0].1, "1");
+}
+
+#[tokio::test]
+async fn a_second_message_of_a_delivery_never_takes_back_what_the_first_recorded() {
+    let world = world().await;
+    let delivered = record(&world.healthy, "evt-1", 1, DeliveryState::Delivered);
+    world.store.record_delivery(&delivered).await.expect("recorded");
+    world.sender.script(HEALTHY, [Step::Answer(500)]);
+    // A message of its own, received for the first time: fan-out sent it twice.
+    assert_eq!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await, ["message-evt-1"]);
+    assert_eq!(world.row(&world.healthy, "evt-1").await, Some(delivered));
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "2")]).await.is_empty());
+    assert_eq!(world.sender.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_deleted_destination_cancels_what_it_was_owed() {
+    let world = world().await;
+    let gone = destination(&world.healthy.account, 3, "https://gone.example/");
+    assert!(world.handle(vec![message(&gone, "evt-1", "1")]).await.is_empty());
+    assert_eq!(world.row(&gone, "evt-1").await.map(|row| row.state), Some(DeliveryState::Cancelled));
+    assert!(world.sender.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_answers_is_retried_and_delays_none_of_its_neighbours() {
+    let world = world().await;
+    world.sender.script(OTHER, [Step::Hang]);
+    let mut batch: Vec<_> = (1..=9).map(|n| message(&world.healthy, &format!("evt-{n}"), "1")).collect();
+    batch.insert(0, message(&world.other, "evt-hang", "1"));
+    let started = tokio::time::Instant::now();
+    let handled = world.handle(batch);
+    tokio::pin!(handled);
+    // Long before the hanging attempt ends, all others are delivered and recorded.
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut handled).await.is_err());
+    assert_eq!(world.store.deliveries().iter().filter(|row| row.state == DeliveryState::Delivered).count(), 9);
+    assert_eq!(handled.await, ["message-evt-hang"]);
+    assert_eq!(started.elapsed().as_secs(), 15);
+}
+
+#[tokio::test]
+async fn a_panic_or_a_failure_of_ours_gives_back_only_its_own_record() {
+    for step in [Step::Panic, Step::Fail] {
+        let world = world().await;
+        world.sender.script(OTHER, [step]);
+        let batch = vec![message(&world.other, "evt-1", "1"), message(&world.healthy, "evt-2", "1")];
+        assert_eq!(world.handle(batch).await, ["message-evt-1"]);
+        assert_eq!(world.store.deliveries().len(), 1);
+        assert!(world.handle(vec![message(&world.other, "evt-1", "2")]).await.is_empty());
+        assert_eq!(world.store.deliveries().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_but_not_recorded_is_sent_again_under_the_same_id() {
+    let world = world().await;
+    world.store.fail("record_delivery", 1);
+    assert_eq!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await, ["message-evt-1"]);
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "2")]).await.is_empty());
+    let attempts = world.attempts();
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(attempts[0], attempts[1]);
+}
+
+#[tokio::test]
+async fn no_attempt_is_started_that_could_outlast_the_invocation() {
+    let world = world().await;
+    let batch = || vec![message(&world.healthy, "evt-1", "1")];
+    assert_eq!(world.handle_within(batch(), Duration::from_millis(16_999)).await, ["message-evt-1"]);
+    assert!(world.sender.requests().is_empty());
+    assert_eq!(world.queue.take_postponed(), [("receipt-evt-1".to_owned(), Duration::ZERO)]);
+    assert!(world.handle_within(batch(), Duration::from_secs(17)).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_unreadable_message_is_given_back_alone() {
+    let world = world().await;
+    let sample = include_str!("../../../events/deliver-unreadable-among-good.json");
+    let event: SqsEvent = serde_json::from_str(sample).expect("a sample");
+    assert_eq!(world.handle(event.records).await, ["00000000-0000-4000-8000-000000000002"]);
+    assert_eq!(world.store.deliveries().len(), 1);
+}
+
+#[tokio::test]
+async fn the_sample_received_again_is_looked_up_first() {
+    let world = world().await;
+    let sample = include_str!("../../../events/deliver-received-again.json");
+    let event: SqsEvent = serde_json::from_str(sample).expect("a sample");
+    assert!(world.handle(event.records).await.is_empty());
+    assert_eq!(world.store.take_calls(), ["find_delivery", "find_destination", "record_delivery"]);
+}

@@ -1,0 +1,30 @@
+//! Wires `fanout` to AWS. All of its logic is in the library beside this file.
+
+use std::sync::Arc;
+
+use fanout::{Deps, handle};
+use lambda_runtime::{Error, service_fn};
+use shared::adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsRejectedEvents, SystemClock};
+use shared::cache::Cached;
+use shared::config::{FanoutConfig, FromEnvironment};
+use shared::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = FanoutConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let clock = Arc::new(SystemClock);
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
+    let deps = Arc::new(Deps {
+        accounts: cached.clone(),
+        subscriptions: cached,
+        events: store,
+        deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
+        rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),
+        clock,
+        retention: config.retention,
+    });
+    lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
+}

@@ -1,0 +1,230 @@
+//! `fanout` over in-memory ports: what it sends, seals, rejects and gives back.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use fanout::{Deps, handle};
+use lambda_runtime::LambdaEvent;
+use shared::cache::Cached;
+use shared::domain::event::RejectionCode;
+use shared::domain::id::AccountId;
+use shared::ports::{Accounts, Clock, Destinations, Subscriptions};
+use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
+
+struct World {
+    store: Arc<MemoryStore>,
+    queue: Arc<MemoryQueue>,
+    deps: Arc<Deps>,
+    acme: AccountId,
+}
+
+/// The account `acme` with two destinations: one hears everything, the other the table `invoices` on a path of its own.
+async fn world() -> World {
+    let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
+    let (clock, acme) = (Arc::new(TestClock::new()), account("acme"));
+    store.create_account(&acme, clock.now()).await.expect("created");
+    let (all, table) = (destination(&acme, 1, "https://a.example/"), destination(&acme, 2, "https://b.example/"));
+    for one in [&all, &table] {
+        store.create_destination(one).await.expect("created");
+    }
+    let invoices = "connection/xero/endpoint/invoices";
+    for one in [subscription(&all, 1, &["*"], "*", None), subscription(&table, 2, &["*"], invoices, Some("/sync"))] {
+        store.create_subscription(&one).await.expect("created");
+    }
+    store.take_calls();
+    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
+    let deps = Arc::new(Deps {
+        accounts: cached.clone(),
+        subscriptions: cached,
+        events: store.clone(),
+        deliveries: queue.clone(),
+        rejected: queue.clone(),
+        clock,
+        retention: Duration::from_secs(86_400),
+    });
+    World { store, queue, deps, acme }
+}
+
+fn sample(text: &str) -> SqsEvent {
+    serde_json::from_str(text).expect("a sample")
+}
+
+fn batch(bodies: &[String]) -> SqsEvent {
+    let mut event = SqsEvent::default();
+    event.records = (1..).zip(bodies).map(|(n, body)| record(n, body)).collect();
+    event
+}
+
+fn record(n: u32, body: &str) -> SqsMessage {
+    let mut message = SqsMessage::default();
+    message.message_id = Some(format!("message-{n}"));
+    message.body = Some(body.to_owned());
+    message
+}
+
+impl World {
+    /// Handles the batch and returns the ids of the records to be received again.
+    async fn handle(&self, event: SqsEvent) -> Vec<String> {
+        let answer =
+            handle(Arc::clone(&self.deps), LambdaEvent::new(event, Default::default())).await.expect("handled");
+        answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    }
+
+    fn sealed(&self) -> Vec<(String, usize)> {
+        self.store.events().into_iter().map(|event| (event.id.to_string(), event.owed.len())).collect()
+    }
+}
+
+#[tokio::test]
+async fn every_event_is_sent_to_those_who_listen_and_sealed_with_what_it_owes() {
+    let world = world().await;
+    let again = world.handle(sample(include_str!("../../../events/fanout-two-events.json"))).await;
+    assert!(again.is_empty());
+    assert_eq!(world.sealed(), [("evt-insight-1".to_owned(), 1), ("evt-sync-1".to_owned(), 2)]);
+    let sent = world.queue.take_sent();
+    let owed: Vec<_> = world.store.events().into_iter().flat_map(|event| event.owed).collect();
+    assert_eq!(sent.len(), 3);
+    for message in &sent {
+        assert!(owed.contains(&message.delivery));
+        let event = world.store.events().into_iter().find(|e| e.id == message.delivery.event).expect("sealed");
+        assert_eq!(event.body, message.body.get());
+    }
+    let paths: Vec<_> = sent.iter().filter_map(|m| m.delivery.path.as_ref()).map(|path| path.as_str()).collect();
+    assert_eq!(paths, ["/sync"]);
+}
+
+#[tokio::test]
+async fn a_malformed_event_is_rejected_alone() {
+    use RejectionCode::{InvalidEvent, MalformedJson, OccurredAtOutOfRange, UnknownEventType};
+    let world = world().await;
+    let again = world.handle(sample(include_str!("../../../events/fanout-bad-among-good.json"))).await;
+    assert!(again.is_empty());
+    assert_eq!(world.sealed(), [("evt-good-1".to_owned(), 2), ("evt-good-2".to_owned(), 2)]);
+    let mut rejected: Vec<_> = world.queue.take_rejected().into_iter().map(|(_, why)| (why.code, why.detail)).collect();
+    rejected.sort_by(|a, b| a.1.cmp(&b.1));
+    let expected = [
+        (InvalidEvent, "data.records.inserted: "),
+        (InvalidEvent, "id: character '.'"),
+        (InvalidEvent, "missing field `account`"),
+        (OccurredAtOutOfRange, "occurred_at: 2016"),
+        (MalformedJson, "the event is not valid JSON"),
+        (UnknownEventType, "type: unknown event type"),
+    ];
+    assert_eq!(rejected.len(), expected.len());
+    for ((code, detail), (wanted, beginning)) in rejected.iter().zip(expected) {
+        assert_eq!(*code, wanted, "{detail}");
+        assert!(detail.starts_with(beginning), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_over_256_kib_is_rejected_whole() {
+    let world = world().await;
+    let text = event_text(&world.acme, "evt-big").replace("\"run_1\"", &format!("\"{}\"", "x".repeat(256 * 1024)));
+    let again = world.handle(batch(&[text.clone(), event_text(&world.acme, "evt-1")])).await;
+    assert!(again.is_empty());
+    let rejected = world.queue.take_rejected();
+    assert_eq!(rejected.len(), 1);
+    assert_eq!((rejected[0].0.as_str(), rejected[0].1.code), (text.as_str(), RejectionCode::EventTooLarge));
+    assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn an_event_is_judged_by_when_it_was_sent_not_by_how_long_it_waited() {
+    let world = world().await;
+    let mut event = batch(&[event_text(&world.acme, "evt-1").replace("2026-11-23T09:29:00Z", "2026-01-01T00:00:00Z")]);
+    let sent_ms = "1767225700000"; // 2026-01-01T00:01:40Z
+    event.records[0].attributes.insert("SentTimestamp".into(), sent_ms.into());
+    world.handle(event).await;
+    assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn an_unregistered_account_costs_no_row() {
+    let world = world().await;
+    let again = world.handle(sample(include_str!("../../../events/fanout-unregistered-account.json"))).await;
+    assert!(again.is_empty());
+    assert!(world.store.events().is_empty() && world.queue.take_rejected().is_empty());
+    assert_eq!(world.store.take_calls(), ["find_account"]);
+}
+
+#[tokio::test]
+async fn an_event_that_matches_nothing_is_sealed_with_the_reason() {
+    let world = world().await;
+    let other = account("quiet");
+    world.store.create_account(&other, TestClock::new().now()).await.expect("created");
+    world.handle(batch(&[event_text(&other, "evt-1")])).await;
+    let events = world.store.events();
+    assert_eq!((events.len(), events[0].owed.len()), (1, 0));
+    assert_eq!(events[0].unmatched.map(|reason| reason.as_str()), Some("no_subscription"));
+}
+
+#[tokio::test]
+async fn the_same_event_again_is_acknowledged_and_sends_nothing() {
+    let world = world().await;
+    let text = event_text(&world.acme, "evt-1");
+    world.handle(batch(std::slice::from_ref(&text))).await;
+    world.queue.take_sent();
+    // Other white space outside `data` is the same event.
+    assert!(world.handle(batch(&[format!(" {text} ")])).await.is_empty());
+    assert!(world.queue.take_sent().is_empty() && world.queue.take_rejected().is_empty());
+}
+
+#[tokio::test]
+async fn other_content_under_a_used_id_is_rejected() {
+    let world = world().await;
+    let text = event_text(&world.acme, "evt-1");
+    world.handle(batch(&[text.clone(), text.replace("60000", "60001")])).await;
+    let rejected = world.queue.take_rejected();
+    assert_eq!(rejected.len(), 1);
+    assert_eq!(rejected[0].1.code, RejectionCode::IdReused);
+    assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn an_event_whose_deliveries_were_not_all_sent_is_not_sealed_and_comes_again_under_the_same_ids() {
+    let world = world().await;
+    let event = batch(&[event_text(&world.acme, "evt-1")]);
+    world.queue.break_sends(1);
+    assert_eq!(world.handle(event.clone()).await, ["message-1"]);
+    assert!(world.sealed().is_empty());
+    let first = world.queue.take_sent();
+    assert_eq!(first.len(), 1);
+    assert!(world.handle(event).await.is_empty());
+    let second = world.queue.take_sent();
+    assert_eq!(second.len(), 2);
+    assert!(second.iter().any(|message| message.delivery == first[0].delivery));
+}
+
+#[tokio::test]
+async fn a_failure_at_any_step_gives_back_only_its_own_record() {
+    for method in ["find_account", "find_event", "find_subscriptions", "seal_event"] {
+        let world = world().await;
+        world.store.fail(method, 1);
+        let bad = world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;
+        assert_eq!(bad, ["message-1"], "{method}");
+        let again = world.handle(batch(&[event_text(&world.acme, "evt-1"), event_text(&world.acme, "evt-2")])).await;
+        assert!(again.is_empty(), "{method}");
+        assert_eq!(world.sealed(), [("evt-1".to_owned(), 2), ("evt-2".to_owned(), 2)], "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_without_an_id_fails_the_whole_batch() {
+    let world = world().await;
+    let mut event = batch(&[event_text(&world.acme, "evt-1")]);
+    event.records[0].message_id = None;
+    assert!(handle(Arc::clone(&world.deps), LambdaEvent::new(event, Default::default())).await.is_err());
+}
+
+#[tokio::test]
+async fn a_second_event_of_the_same_kind_costs_one_read_and_one_row() {
+    let world = world().await;
+    world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;
+    world.store.take_calls();
+    world.handle(batch(&[event_text(&world.acme, "evt-2")])).await;
+    assert_eq!(world.store.take_calls(), ["find_event", "seal_event"]);
+}

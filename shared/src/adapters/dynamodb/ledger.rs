@@ -1,0 +1,75 @@
+//! Sealed events and deliveries.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::keys;
+use super::ledger_rows::{DeliveryRow, EventRow, OwedRows};
+use super::rows::{from_item, to_item};
+use super::{DynamoStore, Written, written};
+use crate::domain::delivery::{DeliveryRecord, DeliveryState};
+use crate::domain::id::{AccountId, DeliveryId, EventId};
+use crate::ports::{Deliveries, Events, PortError, PortResult, Recorded, Sealed, SealedEvent};
+
+#[async_trait]
+impl Events for DynamoStore {
+    async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>> {
+        let Some(row) = self.get::<EventRow>(keys::event(account, id)).await? else { return Ok(None) };
+        let mut further = Vec::new();
+        for key in row.further_keys() {
+            let rows: Option<OwedRows> = self.get(key).await?;
+            let missing = || PortError::permanent("reading an event", "a row of what it owes is missing");
+            further.extend(rows.ok_or_else(missing)?.owed);
+        }
+        row.join(further).map(Some)
+    }
+
+    async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
+        let (row, further) = EventRow::split(event);
+        if !further.is_empty()
+            && let Some(before) = self.get::<EventRow>(keys::event(&event.account, &event.id)).await?
+        {
+            return Ok(Sealed::Before { digest: before.digest()? });
+        }
+        // The further rows first: once the event's own row is there, everything it counts on is.
+        for (key, owed) in row.further_keys().zip(further) {
+            self.put(to_item(key, &OwedRows { owed, expires_at: row.expires_at })?).await?;
+        }
+        match self.put_new(to_item(keys::event(&event.account, &event.id), &row)?).await? {
+            Written::Written => Ok(Sealed::Sealed),
+            Written::Refused(Some(before)) => Ok(Sealed::Before { digest: from_item::<EventRow>(*before)?.digest()? }),
+            Written::Refused(None) => Err(PortError::transient("sealing an event", "the row before was not returned")),
+        }
+    }
+}
+
+#[async_trait]
+impl Deliveries for DynamoStore {
+    async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
+        Ok(self.get::<DeliveryRow>(keys::delivery(account, id)).await?.map(DeliveryRecord::from))
+    }
+
+    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
+        let key = keys::delivery(&record.delivery.account, &record.delivery.id);
+        let item = to_item(key, &DeliveryRow::from(record))?;
+        let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        // The domain's rule (`DeliveryRecord::supersedes`) as a condition; the contract suite holds the two together.
+        let (rule, known) = match record.state {
+            DeliveryState::Delivered => ("#state <> :state", "delivered"),
+            DeliveryState::Exhausted | DeliveryState::Cancelled => {
+                ("#state = :state AND size(attempts) <= :n", "retrying")
+            }
+            DeliveryState::Retrying { .. } => ("#state = :state AND size(attempts) < :n", "retrying"),
+        };
+        let call = call.condition_expression(format!("attribute_not_exists(pk) OR ({rule})"));
+        let call = call.expression_attribute_names("#state", "state");
+        let mut call = call.expression_attribute_values(":state", AttributeValue::S(known.to_owned()));
+        if record.state != DeliveryState::Delivered {
+            call = call.expression_attribute_values(":n", AttributeValue::N(record.attempts.len().to_string()));
+        }
+        Ok(match written(call.send().await.map(|_| ()))? {
+            Written::Written => Recorded::Recorded,
+            Written::Refused(_) => Recorded::Superseded,
+        })
+    }
+}

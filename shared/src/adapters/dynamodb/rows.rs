@@ -1,0 +1,26 @@
+//! Rows to items and back. The rows themselves are in [`super::config_rows`] and [`super::ledger_rows`].
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Item;
+use super::keys::Key;
+use crate::ports::{BoxError, PortError, PortResult};
+
+/// A row's fields as an item under `key`.
+pub(super) fn to_item(key: Key, row: &impl Serialize) -> PortResult<Item> {
+    let mut item: Item = serde_dynamo::to_item(row).map_err(|e| PortError::permanent("writing a row", e))?;
+    item.insert("pk".into(), AttributeValue::S(key.pk));
+    item.insert("sk".into(), AttributeValue::S(key.sk));
+    Ok(item)
+}
+
+/// A row's fields read from an item; what lies in the table was written by us, so any mistake is permanent.
+pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> PortResult<T> {
+    serde_dynamo::from_item(item).map_err(|e| PortError::permanent("reading a row", e))
+}
+
+pub(super) fn digest(bytes: &[u8]) -> PortResult<[u8; 32]> {
+    bytes.try_into().map_err(|e| PortError::permanent("reading a digest", Box::new(e) as BoxError))
+}

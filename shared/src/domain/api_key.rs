@@ -1,0 +1,141 @@
+//! API keys: `whk_<account>.<key>.<secret>`. The account comes from the key alone, and only a hash of the secret is kept.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::destination::Label;
+use super::id::{AccountId, KeyId};
+use super::timestamp::Timestamp;
+
+/// What the caller presents. An account id has no `.`, so the parts cannot be confused.
+pub struct PresentedKey {
+    pub account: AccountId,
+    pub key: KeyId,
+    secret: KeySecret,
+}
+
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+struct KeySecret([u8; 32]);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not an API key (`whk_…`)")]
+pub struct KeyFormError;
+
+const PREFIX: &str = "whk_";
+
+impl FromStr for PresentedKey {
+    type Err = KeyFormError;
+
+    fn from_str(text: &str) -> Result<Self, KeyFormError> {
+        let mut parts = text.strip_prefix(PREFIX).ok_or(KeyFormError)?.splitn(3, '.');
+        let mut part = || parts.next().ok_or(KeyFormError);
+        let account = part()?.parse().map_err(|_| KeyFormError)?;
+        let key = format!("{}{}", KeyId::PREFIX, part()?).parse().map_err(|_| KeyFormError)?;
+        let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(part()?.as_bytes()).map_err(|_| KeyFormError)?);
+        let secret = bytes.as_slice().try_into().map(KeySecret).map_err(|_| KeyFormError)?;
+        Ok(Self { account, key, secret })
+    }
+}
+
+impl fmt::Debug for PresentedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PresentedKey({}, {}, redacted)", self.account, self.key)
+    }
+}
+
+/// What is kept of a key. The secret has 256 random bits, so one SHA-256 is as good as a slow hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub account: AccountId,
+    pub name: Label,
+    pub hash: [u8; 32],
+    pub created_at: Timestamp,
+}
+
+impl ApiKey {
+    /// Makes a key, and the text of it that is shown once.
+    pub fn issue(
+        id: KeyId,
+        account: AccountId,
+        name: Label,
+        secret: [u8; 32],
+        now: Timestamp,
+    ) -> (Self, Zeroizing<String>) {
+        let secret = KeySecret(secret);
+        let encoded = Zeroizing::new(BASE64URL_NOPAD.encode(&secret.0));
+        let text = Zeroizing::new(format!("{}.{}", Self::prefix_of(&account, &id), *encoded));
+        let hash = Self::hash(&account, &id, &secret);
+        (Self { id, account, name, hash, created_at: now }, text)
+    }
+
+    /// Whether `presented` is this key; takes the same time wherever they differ.
+    pub fn accepts(&self, presented: &PresentedKey) -> bool {
+        let hash = Self::hash(&presented.account, &presented.key, &presented.secret);
+        self.hash.ct_eq(&hash).into()
+    }
+
+    /// What may be shown of the key to tell it from others.
+    pub fn prefix(&self) -> String {
+        Self::prefix_of(&self.account, &self.id)
+    }
+
+    fn prefix_of(account: &AccountId, id: &KeyId) -> String {
+        format!("{PREFIX}{account}.{}", id.as_str().trim_start_matches(KeyId::PREFIX))
+    }
+
+    fn hash(account: &AccountId, id: &KeyId, secret: &KeySecret) -> [u8; 32] {
+        let digest = Sha256::new().chain_update(account.as_str()).chain_update([0]).chain_update(id.as_str());
+        digest.chain_update([0]).chain_update(secret.0).finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issue(account: &str, secret: u8) -> (ApiKey, Zeroizing<String>) {
+        let (account, name) = (account.parse().expect("an account"), "ci".to_owned().try_into().expect("a name"));
+        ApiKey::issue(KeyId::from_entropy([3; 10]), account, name, [secret; 32], Timestamp::from_unix_ms(0))
+    }
+
+    #[test]
+    fn a_key_accepts_itself_and_no_other() {
+        let (key, text) = issue("acme_-1", 1);
+        let presented: PresentedKey = text.parse().expect("a key");
+        assert_eq!(presented.account.as_str(), "acme_-1");
+        assert!(key.accepts(&presented));
+        assert!(text.starts_with(&format!("{}.", key.prefix())));
+        for (account, secret) in [("acme_-1", 2), ("other", 1)] {
+            let (_, other) = issue(account, secret);
+            assert!(!key.accepts(&other.parse().expect("a key")));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_key_is_refused() {
+        for text in [
+            "",
+            "whk_",
+            "whk_a",
+            "whk_a.b.c",
+            "whk_acme.0000000000000000",
+            "whk_acme.0000000000000000.AAAA",
+            "Bearer x",
+        ] {
+            assert!(text.parse::<PresentedKey>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_nothing_of_the_secret() {
+        let (_, text) = issue("acme", 1);
+        let presented: PresentedKey = text.parse().expect("a key");
+        assert_eq!(format!("{presented:?}"), "PresentedKey(acme, key_0c1g60o30c1g60o3, redacted)");
+    }
+}

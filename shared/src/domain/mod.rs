@@ -1,0 +1,23 @@
+//! The rules and the words of SyncHub Webhooks: pure functions and types.
+//!
+//! Nothing here does I/O, reads a clock, draws a random number or knows AWS: `now`, jitter and entropy are passed in.
+//! Each stage is a type, and each function takes the last one's output:
+//! [`event::Event`] → [`delivery::Delivery`] → [`signature::SignedRequest`] → [`outcome::Outcome`] →
+//! [`delivery::Attempt`] → [`retry::NextStep`].
+
+pub mod address;
+pub mod api_key;
+pub mod delivery;
+pub mod destination;
+pub mod envelope;
+pub mod event;
+pub mod event_type;
+pub mod id;
+pub mod outcome;
+pub mod payload;
+pub mod retry;
+pub mod scope;
+pub mod secret;
+pub mod signature;
+pub mod subscription;
+pub mod timestamp;

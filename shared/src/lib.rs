@@ -1,0 +1,35 @@
+//! What all functions of SyncHub Webhooks share. The flow, told once:
+//!
+//! ```text
+//! sync job ──▶ Events queue ──▶ fanout ──▶ Deliveries queue ──▶ deliver ──HTTPS──▶ destination
+//!                                 │ find account, event, buckets   │ sign, send, record
+//!                                 ▼                                ▼
+//!                             the table: accounts, keys, destinations, subscriptions, events, deliveries
+//!                                 ▲
+//! customers ─ HTTPS ─▶ authorizer ─▶ api
+//! ```
+//!
+//! 1. **`fanout`** parses each record ([`domain::event::Event`]), looks the account and the event up, matches the account's
+//!    subscriptions ([`domain::subscription::deliveries`]), *sends* a delivery message for each destination and path owed,
+//!    and only then *seals* the event with the list of what it owes. A crash in between repeats deliveries under the same
+//!    ids and never loses one. What can never be accepted goes to the events' dead-letter queue with its reason.
+//! 2. **`deliver`** signs ([`domain::signature::sign`]), sends ([`ports::HttpSender`]) and records
+//!    ([`domain::delivery::DeliveryRecord`]) one attempt. A message is acknowledged only when its row says the end; until
+//!    then it waits in the queue for as long as [`domain::retry::RetryPolicy`] says.
+//! 3. **`authorizer`** turns a bearer key into an account, and **`api`** lets that account configure.
+//!
+//! Two kinds of failure never mix: a receiver's is a value ([`domain::outcome::Outcome`]), ours is an error
+//! ([`ports::PortError`]), retried by the queue and dead-lettered at last.
+//!
+//! Dependencies point one way: functions → [`ports`] and [`domain`]; [`adapters`] → ports → domain; only a function's
+//! `main.rs` names adapters.
+
+pub mod adapters;
+pub mod batch;
+pub mod cache;
+pub mod config;
+pub mod domain;
+pub mod ports;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,0 +1,73 @@
+//! The account of what was owed and what became of it: sealed events and their deliveries.
+
+use async_trait::async_trait;
+
+use super::PortResult;
+use crate::domain::delivery::{Delivery, DeliveryRecord};
+use crate::domain::event_type::EventType;
+use crate::domain::id::{AccountId, DeliveryId, EventId};
+use crate::domain::scope::Scope;
+use crate::domain::timestamp::Timestamp;
+
+/// An event that was accepted, with what it owes. It never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedEvent {
+    pub account: AccountId,
+    pub id: EventId,
+    pub event_type: EventType,
+    pub scope: Scope,
+    pub occurred_at: Timestamp,
+    pub sealed_at: Timestamp,
+    /// The digest of the body, by which a repeated event is told from another one under the same id.
+    pub digest: [u8; 32],
+    pub body: String,
+    pub owed: Vec<Delivery>,
+    /// Why it owes nothing, when it does.
+    pub unmatched: Option<UnmatchedReason>,
+    /// When the row may be forgotten.
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnmatchedReason {
+    /// No subscription listens to this type at this scope or a wider one.
+    NoSubscription,
+}
+
+impl UnmatchedReason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UnmatchedReason::NoSubscription => "no_subscription",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sealed {
+    Sealed,
+    /// One of that id was sealed before; its digest tells whether it is the same event.
+    Before {
+        digest: [u8; 32],
+    },
+}
+
+#[async_trait]
+pub trait Events: Send + Sync {
+    async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>>;
+    /// Seals the event unless one of its id is sealed already.
+    async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    Recorded,
+    /// The row already tells of as many attempts or of an end, so it stays as it is.
+    Superseded,
+}
+
+#[async_trait]
+pub trait Deliveries: Send + Sync {
+    async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>>;
+    /// Writes what is known of a delivery, in one write, unless the row there stands by [`DeliveryRecord::supersedes`].
+    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded>;
+}

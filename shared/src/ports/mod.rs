@@ -1,0 +1,40 @@
+//! What the functions need from outside, as questions in the domain's words. No SDK type appears here.
+//!
+//! Adapters answer them for real, [`crate::testing`] answers them in memory, and both pass the same contract suites.
+
+mod config;
+mod ledger;
+mod outside;
+
+pub use config::{
+    Accounts, ApiKeys, Created, CreatedSubscription, DeletedDestination, Destinations, FindAccount, FindDestination,
+    FindSubscriptions, Subscriptions,
+};
+pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
+pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, HostLookup, HttpSender, RejectedEvents, Vault};
+
+/// The cause of a [`PortError`].
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Our own failure to do something. It is never about a receiver.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Worth trying again: throttling, time-outs, faults of a service.
+    #[error("{doing} did not work this time")]
+    Transient { doing: &'static str, source: BoxError },
+    /// Trying again changes nothing: refused permission, invalid input, unreadable data.
+    #[error("{doing} failed")]
+    Permanent { doing: &'static str, source: BoxError },
+}
+
+impl PortError {
+    pub fn permanent(doing: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::Permanent { doing, source: source.into() }
+    }
+
+    pub fn transient(doing: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::Transient { doing, source: source.into() }
+    }
+}
+
+pub type PortResult<T> = Result<T, PortError>;

@@ -1,0 +1,82 @@
+//! Queues, receivers, secrets, names, time and chance.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::value::RawValue;
+
+use super::PortResult;
+use crate::domain::delivery::Delivery;
+use crate::domain::event::Rejection;
+use crate::domain::id::{AccountId, DestinationId};
+use crate::domain::outcome::Outcome;
+use crate::domain::secret::{SealedSecret, SigningSecret};
+use crate::domain::signature::SignedRequest;
+use crate::domain::timestamp::Timestamp;
+
+/// The queue of deliveries.
+#[async_trait]
+pub trait DeliveryQueue: Send + Sync {
+    /// Sends each delivery with the body they share. Returns `Ok` only when the queue has taken every one of them; after an
+    /// error some may have been taken.
+    async fn send_deliveries(&self, deliveries: &[Delivery], body: &RawValue) -> PortResult<()>;
+    /// Hides a received message for `wait` from now; it must then be reported as failed, or it is deleted all the same.
+    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()>;
+}
+
+/// Where events go that can never be accepted: the events' dead-letter queue.
+#[async_trait]
+pub trait RejectedEvents: Send + Sync {
+    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()>;
+}
+
+/// The receivers.
+#[async_trait]
+pub trait HttpSender: Send + Sync {
+    /// Makes one attempt. Whatever the receiver does is an `Outcome`; an error means that *we* could not try.
+    async fn send(&self, request: &SignedRequest) -> PortResult<Outcome>;
+}
+
+/// Seals and opens signing secrets. A sealed secret opens only for the account and destination it was sealed for.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    async fn seal(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        secret: &SigningSecret,
+    ) -> PortResult<SealedSecret>;
+    async fn open(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        sealed: &SealedSecret,
+    ) -> PortResult<SigningSecret>;
+}
+
+/// Names to addresses.
+#[async_trait]
+pub trait HostLookup: Send + Sync {
+    /// The addresses of a host; empty when it has none or they cannot be found out now.
+    async fn addresses(&self, host: &str, port: u16) -> Vec<IpAddr>;
+}
+
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+pub trait Entropy: Send + Sync {
+    fn fill(&self, bytes: &mut [u8]) -> PortResult<()>;
+}
+
+/// Arrays straight from an [`Entropy`].
+pub trait EntropyExt: Entropy {
+    fn bytes<const N: usize>(&self) -> PortResult<[u8; N]> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl<T: Entropy + ?Sized> EntropyExt for T {}

@@ -1,0 +1,218 @@
+//! Queues, receivers, secrets, names, time and chance in memory.
+
+#![expect(clippy::panic, reason = "one of the scripted receivers makes the sender panic")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::value::RawValue;
+
+use crate::domain::delivery::{Delivery, DeliveryMessage};
+use crate::domain::event::Rejection;
+use crate::domain::id::{AccountId, DestinationId};
+use crate::domain::outcome::Outcome;
+use crate::domain::secret::{SealedSecret, SigningSecret};
+use crate::domain::signature::SignedRequest;
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{
+    Clock, DeliveryQueue, Entropy, HostLookup, HttpSender, PortError, PortResult, RejectedEvents, Vault,
+};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Both queues, as far as a function sees them: what it sent, rejected and postponed.
+#[derive(Default)]
+pub struct MemoryQueue {
+    sent: Mutex<Vec<DeliveryMessage>>,
+    rejected: Mutex<Vec<(String, Rejection)>>,
+    postponed: Mutex<Vec<(String, Duration)>>,
+    /// How many of the next sends break off after having taken half of their messages.
+    breaking: AtomicU64,
+}
+
+impl MemoryQueue {
+    pub fn break_sends(&self, times: u64) {
+        self.breaking.store(times, Ordering::SeqCst);
+    }
+
+    pub fn take_sent(&self) -> Vec<DeliveryMessage> {
+        std::mem::take(&mut lock(&self.sent))
+    }
+
+    pub fn take_rejected(&self) -> Vec<(String, Rejection)> {
+        std::mem::take(&mut lock(&self.rejected))
+    }
+
+    pub fn take_postponed(&self) -> Vec<(String, Duration)> {
+        std::mem::take(&mut lock(&self.postponed))
+    }
+}
+
+#[async_trait]
+impl DeliveryQueue for MemoryQueue {
+    async fn send_deliveries(&self, deliveries: &[Delivery], body: &RawValue) -> PortResult<()> {
+        let message = |delivery: &Delivery| DeliveryMessage { delivery: delivery.clone(), body: body.to_owned() };
+        let messages: Vec<_> = deliveries.iter().map(message).collect();
+        let mut sent = lock(&self.sent);
+        if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            sent.extend_from_slice(&messages[..messages.len() / 2]);
+            return Err(PortError::transient("sending deliveries", "a failure was asked for"));
+        }
+        sent.extend_from_slice(&messages);
+        Ok(())
+    }
+
+    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
+        lock(&self.postponed).push((receipt.to_owned(), wait));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RejectedEvents for MemoryQueue {
+    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
+        lock(&self.rejected).push((body.to_owned(), rejection.clone()));
+        Ok(())
+    }
+}
+
+/// What a scripted receiver does with one request.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Answer(u16),
+    AnswerRetryAfter(u16, Duration),
+    Hang,
+    Panic,
+    /// Our side fails before anything is sent.
+    Fail,
+}
+
+/// Receivers by URL, each with a script; one whose script is over, or that has none, answers 200.
+#[derive(Default)]
+pub struct ScriptedSender {
+    scripts: Mutex<BTreeMap<String, VecDeque<Step>>>,
+    requests: Mutex<Vec<SignedRequest>>,
+}
+
+/// How long a hanging receiver holds an attempt here, as the HTTP adapter's timeout does.
+const HANGS_FOR: Duration = Duration::from_secs(15);
+
+impl ScriptedSender {
+    pub fn script(&self, url: &str, steps: impl IntoIterator<Item = Step>) {
+        lock(&self.scripts).insert(url.to_owned(), steps.into_iter().collect());
+    }
+
+    pub fn requests(&self) -> Vec<SignedRequest> {
+        lock(&self.requests).clone()
+    }
+}
+
+#[async_trait]
+impl HttpSender for ScriptedSender {
+    async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
+        let step = lock(&self.scripts).get_mut(&request.url.to_string()).and_then(VecDeque::pop_front);
+        let step = step.unwrap_or(Step::Answer(200));
+        if matches!(step, Step::Fail) {
+            return Err(PortError::transient("sending", "a failure was asked for"));
+        }
+        lock(&self.requests).push(request.clone());
+        match step {
+            Step::Answer(status) => Ok(Outcome::from_answer(status, None, String::new())),
+            Step::AnswerRetryAfter(status, wait) => Ok(Outcome::from_answer(status, Some(wait), String::new())),
+            Step::Hang | Step::Fail => {
+                tokio::time::sleep(HANGS_FOR).await;
+                Ok(Outcome::TimedOut)
+            }
+            Step::Panic => panic!("a panic was asked for"),
+        }
+    }
+}
+
+/// Seals by writing account and destination in front of the secret: no encryption, the same refusals.
+#[derive(Default)]
+pub struct PlainVault;
+
+fn label(account: &AccountId, destination: &DestinationId) -> Vec<u8> {
+    format!("{account}/{destination}/").into_bytes()
+}
+
+#[async_trait]
+impl Vault for PlainVault {
+    async fn seal(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        secret: &SigningSecret,
+    ) -> PortResult<SealedSecret> {
+        let sealed = [label(account, destination).as_slice(), secret.key()].concat();
+        Ok(SealedSecret { key_id: "plain".into(), sealed })
+    }
+
+    async fn open(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        sealed: &SealedSecret,
+    ) -> PortResult<SigningSecret> {
+        let key = sealed.sealed.strip_prefix(label(account, destination).as_slice());
+        let secret = key.and_then(|key| SigningSecret::from_bytes(key).ok());
+        secret.ok_or_else(|| PortError::permanent("opening a secret", "it was sealed for another destination"))
+    }
+}
+
+/// A clock that stands still until it is moved.
+pub struct TestClock(AtomicU64);
+
+impl TestClock {
+    /// Starts at 2026-11-23T09:30:00Z, the time of the samples.
+    pub fn new() -> Self {
+        Self(AtomicU64::new(1_795_426_200_000))
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Counts upwards: different every time, the same in every run.
+#[derive(Default)]
+pub struct TestEntropy(AtomicU64);
+
+impl Entropy for TestEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> PortResult<()> {
+        let count = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        for (byte, value) in bytes.iter_mut().zip(count.iter().cycle()) {
+            *byte = *value;
+        }
+        Ok(())
+    }
+}
+
+/// Hosts with fixed addresses; any other has none.
+#[derive(Default)]
+pub struct FixedHosts(pub BTreeMap<String, Vec<IpAddr>>);
+
+#[async_trait]
+impl HostLookup for FixedHosts {
+    async fn addresses(&self, host: &str, _port: u16) -> Vec<IpAddr> {
+        self.0.get(host).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,92 @@
+//! Well-formed values for tests to start from.
+
+use serde_json::json;
+
+use crate::domain::delivery::{Attempt, Delivery, DeliveryRecord, DeliveryState};
+use crate::domain::destination::Destination;
+use crate::domain::event::Event;
+use crate::domain::id::{AccountId, DestinationId, SubscriptionId};
+use crate::domain::outcome::Outcome;
+use crate::domain::secret::SealedSecret;
+use crate::domain::subscription::Subscription;
+use crate::domain::timestamp::Timestamp;
+
+const NOW_MS: u64 = 1_795_426_200_000;
+
+#[expect(clippy::expect_used, reason = "a sample that cannot be made is a broken test")]
+fn must<T, E: std::fmt::Debug>(result: Result<T, E>) -> T {
+    result.expect("a well-formed sample")
+}
+
+pub fn account(id: &str) -> AccountId {
+    must(id.parse())
+}
+
+/// Destination number `n` of `account`, with a secret as [`super::PlainVault`] seals it.
+pub fn destination(account: &AccountId, n: u8, url: &str) -> Destination {
+    let id = DestinationId::from_entropy([n; 10]);
+    let sealed = [format!("{account}/{id}/").as_bytes(), &[n; 32]].concat();
+    Destination {
+        id,
+        account: account.clone(),
+        name: must(format!("Destination {n}").try_into()),
+        url: must(url.to_owned().try_into()),
+        secrets: vec![SealedSecret { key_id: "plain".into(), sealed }],
+        created_at: Timestamp::from_unix_ms(NOW_MS),
+    }
+}
+
+/// Subscription number `n` to `destination`.
+pub fn subscription(
+    destination: &Destination,
+    n: u8,
+    event_types: &[&str],
+    scope: &str,
+    path: Option<&str>,
+) -> Subscription {
+    Subscription {
+        id: SubscriptionId::from_entropy([n; 10]),
+        account: destination.account.clone(),
+        name: must(format!("Subscription {n}").try_into()),
+        destination: destination.id.clone(),
+        event_types: event_types.iter().map(|t| must((*t).to_owned().try_into())).collect(),
+        scope: must(scope.parse()),
+        path: path.map(|p| must(p.to_owned().try_into())),
+        created_at: Timestamp::from_unix_ms(NOW_MS),
+    }
+}
+
+/// The text of a valid event about the table `invoices` of the connection `xero`, a minute before the test clock's start.
+pub fn event_text(account: &AccountId, id: &str) -> String {
+    json!({
+        "id": id, "type": "sync_run.completed", "account": account,
+        "scope": "connection/xero/endpoint/invoices", "occurred_at": "2026-11-23T09:29:00Z",
+        "data": {
+            "run_id": "run_1", "connection": {"id": "xero", "name": "Xero", "service": "xero"},
+            "endpoint": {"id": "invoices", "name": "Invoices", "table": "xero_invoices"},
+            "status": "succeeded", "trigger": "schedule",
+            "started_at": "2026-11-23T09:28:00Z", "completed_at": "2026-11-23T09:29:00Z", "duration_ms": 60000,
+            "records": {"read": 9, "inserted": 4, "updated": 5, "deleted": 0}, "error": null,
+            "next_run_at": "2026-11-23T10:28:00Z"
+        }
+    })
+    .to_string()
+}
+
+/// The record of a delivery of event `id` after `attempts` refused attempts, in `state`.
+pub fn record(destination: &Destination, id: &str, attempts: u32, state: DeliveryState) -> DeliveryRecord {
+    let now = Timestamp::from_unix_ms(NOW_MS);
+    let event = Event::parse(&event_text(&destination.account, id), now).map_err(|r| r.detail);
+    let attempt = |number| Attempt {
+        number,
+        at: Timestamp::from_unix_ms(NOW_MS + u64::from(number)),
+        took: std::time::Duration::from_millis(12),
+        outcome: Outcome::from_answer(500, None, "no".into()),
+    };
+    DeliveryRecord {
+        delivery: Delivery::of_event(&must(event), destination.id.clone(), None),
+        state,
+        attempts: (1..=attempts).map(attempt).collect(),
+        expires_at: Timestamp::from_unix_ms(NOW_MS + 86_400_000),
+    }
+}

@@ -1,0 +1,111 @@
+//! What is wrong is refused with a reason, and its neighbours are served.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::api_client::NewSubscription;
+use tests::producer::fresh_sample;
+use tests::queue::attribute;
+use tests::receiver::Receiver;
+use tests::unique::unique;
+use tests::{Deployment, Result};
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn each_bad_event_is_dead_lettered_with_its_reason_and_its_neighbours_are_delivered() -> Result<()> {
+    let deployment = Deployment::from_env()?;
+    let customer = deployment.operator()?.register(&unique("bad-input")).await?;
+    let receiver = Receiver::start().await?;
+    let created = customer.create_destination("all", &receiver.url("/all")).await?;
+    receiver.expect_secret("/all", &created.secret);
+    customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
+
+    let sample = || fresh_sample("demo-sync-run-succeeded", customer.account());
+    let changed = |field: &str, value: Value| -> Result<String> {
+        let mut event = sample()?;
+        event[field] = value;
+        Ok(event.to_string())
+    };
+    let mut wrong_type = sample()?;
+    wrong_type["data"]["records"]["read"] = json!("many");
+    let mut no_account = sample()?;
+    no_account.as_object_mut().expect("an object").remove("account");
+    let mut large = sample()?;
+    large["data"]["padding"] = json!("x".repeat(256 * 1024));
+    let reused = sample()?;
+    let mut reuse = reused.clone();
+    reuse["data"]["duration_ms"] = json!(1);
+    let bad = [
+        (format!("{{\"id\": \"{}", unique("cut-off")), "malformed_json", "not valid JSON"),
+        (wrong_type.to_string(), "invalid_event", "data.records.read"),
+        (changed("type", json!("sync_run.exploded"))?, "unknown_event_type", "type"),
+        (no_account.to_string(), "invalid_event", "account"),
+        (changed("id", json!(format!("{}.1", unique("evt"))))?, "invalid_event", "id"),
+        (changed("occurred_at", json!("2016-11-23T09:30:00Z"))?, "occurred_at_out_of_range", "occurred_at"),
+        (changed("occurred_at", json!("2036-11-23T09:30:00Z"))?, "occurred_at_out_of_range", "occurred_at"),
+        (large.to_string(), "event_too_large", "262144"),
+    ];
+    let mut good = vec![reused.clone()];
+    deployment.producer().push(&reused).await?;
+    for (text, _, _) in &bad {
+        let event = sample()?;
+        deployment.producer().push_text(text).await?;
+        deployment.producer().push(&event).await?;
+        good.push(event);
+    }
+    receiver.await_count("/all", good.len(), SOON).await?;
+    deployment.producer().push(&reuse).await?;
+    let reuse = (reuse.to_string(), "id_reused", "id");
+    for (text, code, detail) in bad.into_iter().chain([reuse]) {
+        let queue = deployment.events_dead_letter_queue();
+        let found = queue.await_message(code, SOON, |message| message.body.as_deref() == Some(&text)).await?;
+        assert_eq!(attribute(&found, "error_code"), Some(code));
+        let reason = attribute(&found, "error_detail").unwrap_or_default();
+        assert!(reason.contains(detail), "{reason:?} does not name {detail:?}");
+    }
+    for event in good {
+        assert!(receiver.requests().iter().any(|request| request.event_id() == event["id"]), "{}", event["id"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_api_points_at_what_is_wrong() -> Result<()> {
+    let deployment = Deployment::from_env()?;
+    let customer = deployment.operator()?.register(&unique("bad-input")).await?;
+    for (body, status, code, pointer) in [
+        (json!({"name": "d", "url": "https://example.com/", "colour": "red"}), 422, "validation_failed", "/colour"),
+        (json!({"name": "d", "url": "https://me:pw@example.com/"}), 422, "validation_failed", "/url"),
+        (json!({"name": "d", "url": "ftp://example.com/"}), 422, "validation_failed", "/url"),
+        (json!({"name": "d", "url": "https://10.0.0.1/"}), 422, "blocked_address", "/url"),
+        (json!({"name": "d", "url": "https://169.254.169.254/latest"}), 422, "blocked_address", "/url"),
+        (json!({"name": "d", "url": "https://[fd00::1]/"}), 422, "blocked_address", "/url"),
+        (json!({"name": "d", "url": "https://example.com/", "secret": "x".repeat(1 << 20)}), 413, "body_too_large", ""),
+    ] {
+        let reply = customer.post("/v1/destinations", &body).await?;
+        assert_eq!((reply.status, &reply.body["code"]), (status, &json!(code)), "{}", reply.body);
+        assert_eq!(reply.body["errors"][0]["pointer"], json!(pointer), "{}", reply.body);
+        assert_eq!(reply.headers["content-type"], "application/problem+json");
+        assert!(reply.body["request_id"].is_string());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_secret_or_key_lies_in_the_table_in_clear() -> Result<()> {
+    let deployment = Deployment::from_env()?;
+    let customer = deployment.operator()?.register(&unique("secrets")).await?;
+    let created = customer.create_destination("d", "http://127.0.0.1:9/").await?;
+    let rows = format!("{:?}", deployment.rows().await?);
+    let encoded = created.secret.trim_start_matches("whsec_");
+    let token = customer.key().rsplit('.').next().unwrap_or_default();
+    for secret in [encoded, token] {
+        assert!(secret.len() > 40 && !rows.contains(secret), "a secret lies in the table");
+    }
+    let bytes = data_encoding::BASE64.decode(encoded.as_bytes()).expect("base64");
+    // A blob is shown as a list of numbers.
+    let listed = bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    assert!(!rows.contains(&listed), "a secret lies in the table as bytes");
+    Ok(())
+}

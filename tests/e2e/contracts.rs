@@ -1,0 +1,79 @@
+//! The contract suites of the table's and the vault's ports on the real adapters, against the deployed table and key. The
+//! in-memory fakes pass the same suites among the unit tests.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+use std::sync::Arc;
+
+use shared::adapters::{AwsClients, DynamoStore, KmsVault, SystemEntropy};
+use shared::domain::id::AccountId;
+use shared::testing::contract;
+use tests::Deployment;
+use tests::unique::unique;
+
+struct Real {
+    aws: AwsClients,
+    store: Arc<DynamoStore>,
+    key: String,
+    account: AccountId,
+    other: AccountId,
+}
+
+fn real() -> Real {
+    let deployment = Deployment::from_env().expect("a deployment");
+    let aws = AwsClients::from_config(deployment.sdk_config());
+    let store = Arc::new(DynamoStore::new(&aws, deployment.outputs.table_name.clone()));
+    let account = |prefix| unique(prefix).parse().expect("an account");
+    Real { aws, store, key: deployment.outputs.secrets_key_arn, account: account("mine"), other: account("theirs") }
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_accounts() {
+    let real = real();
+    contract::accounts(&*real.store, &real.account).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_api_keys() {
+    let real = real();
+    contract::api_keys(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_destinations() {
+    let real = real();
+    contract::destinations(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_subscriptions() {
+    let real = real();
+    contract::subscriptions(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_events() {
+    let real = real();
+    contract::events(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_deliveries() {
+    let real = real();
+    contract::deliveries(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_vault_keeps_its_contract_in_every_container() {
+    let real = real();
+    let vault = || KmsVault::new(&real.aws, real.key.clone(), Arc::clone(&real.store), Arc::new(SystemEntropy));
+    contract::vault(&vault(), &real.account, &real.other).await;
+    // What one container sealed, another opens: the data key comes from the table.
+    use shared::domain::id::DestinationId;
+    use shared::domain::secret::SigningSecret;
+    use shared::ports::Vault;
+    let (destination, secret) = (DestinationId::from_entropy([3; 10]), SigningSecret::from_entropy([4; 32]));
+    let sealed = vault().seal(&real.account, &destination, &secret).await.expect("sealed");
+    let opened = vault().open(&real.account, &destination, &sealed).await.expect("opened");
+    assert_eq!(opened.key(), secret.key());
+}

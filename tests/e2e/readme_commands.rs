@@ -1,0 +1,98 @@
+//! The README's commands for setting up, pushing an event and operating, as a reader would paste them, against the deployment.
+//!
+//! Only what a reader has to put in is put in here: the addresses, a recent date, and a receiver for the `example.com` URLs.
+
+#![expect(clippy::disallowed_methods, reason = "the README's event has to have happened lately, and bash needs a PATH")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tests::failure::OrFailure;
+use tests::receiver::{Received, Receiver};
+use tests::{Deployment, Failure, Result, checkout};
+use tokio::process::Command;
+
+const SOON: Duration = Duration::from_secs(30);
+/// What the README's set-ups make of its event: the everything URL, the ERP's path for the table, and the two URLs.
+const EXPECTED: [&str; 4] = ["/example/hooks", "/erp/hooks/invoices", "/finance/hooks", "/warehouse/hooks"];
+
+#[tokio::test]
+async fn the_readmes_commands_do_what_it_says() -> Result<()> {
+    let deployment = Deployment::from_env()?;
+    let receiver = Receiver::start().await?;
+    let directory = checkout::run_directory(deployment.port).join("tmp/readme");
+    std::fs::create_dir_all(&directory).or_failure(|| "cannot create a directory")?;
+    let readme = read("README.md")?;
+    let part = between(&readme, "## Setting up", "## The request a destination gets")?;
+    let operating = between(&readme, "**Operating it.**", "## One function at a time")?;
+
+    let event = blocks(part, "json").into_iter().next().or_failure(|| "the README shows no event")?;
+    let yesterday = time::OffsetDateTime::now_utc().date() - time::Duration::DAY;
+    write(&directory.join("event.json"), &event.replace("2026-11-23", &yesterday.to_string()))?;
+    write(&directory.join("push.py"), &blocks(part, "python").concat())?;
+
+    let (mut script, operate) = (blocks(part, "sh").join("\n"), blocks(operating, "sh").join("\n"));
+    script = script.replace("https://'$name'.example.com", &receiver.url("/'$name'"));
+    for (url, path) in [("https://erp.example.com", "/erp"), ("https://example.com", "/example")] {
+        assert!(script.contains(url), "the README does not use {url}");
+        script = script.replace(url, &receiver.url(path));
+    }
+    let push = "EVENTS_QUEUE_URL=$QUEUE python push.py";
+    run(&deployment, &directory, &format!("{script}\n{push}\n{operate}\n")).await?;
+
+    let requests = receiver.await_requests("the README's event at its four places", SOON, |requests| {
+        let seen: BTreeSet<&str> = requests.iter().map(|request| request.path.as_str()).collect();
+        EXPECTED.iter().all(|path| seen.contains(path))
+    });
+    let ids: BTreeSet<String> = requests.await?.iter().map(Received::event_id).collect();
+    assert_eq!(ids, BTreeSet::from(["evt-sync-run-41907".to_owned()]));
+    // It was pushed twice, with the CLI and with the SDK, and is still one event.
+    assert_eq!(deployment.ledger("acme").await?.events.len(), 1);
+    Ok(())
+}
+
+/// Runs a script in bash with the README's settings for the local AWS. Nothing but loopback is called.
+async fn run(deployment: &Deployment, directory: &Path, script: &str) -> Result<()> {
+    let (port, api) = (deployment.port, deployment.api_url());
+    let host = api.trim_start_matches("http://");
+    let settings = format!(
+        "set -euo pipefail\n\
+         curl() {{ command curl --fail-with-body --noproxy '*' --resolve {host}:127.0.0.1 \"$@\"; }}\n\
+         aws() {{ command aws \"$@\" --endpoint-url http://127.0.0.1:{port}; }}\n"
+    );
+    // The output names the API as AWS would; locally it is served elsewhere.
+    let script = script.replace("API=$(output ApiUrl)", &format!("output ApiUrl\nAPI={api}"));
+    write(&directory.join("readme.sh"), &format!("{settings}{script}"))?;
+    let bin = |environment: &str| checkout::root().join(".venv").join(environment).join("bin").display().to_string();
+    let path = std::env::var("PATH").or_failure(|| "no PATH")?;
+    let mut command = Command::new("bash");
+    command.arg("readme.sh").current_dir(directory).envs(deployment.environment()?);
+    command.env("PATH", format!("{}:{}:{path}", bin("sam"), bin("awscli"))).stdin(Stdio::null());
+    let output = command.output().await.or_failure(|| "cannot run bash")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(Failure::new(format!("the README's commands failed ({}):\n{said}\n{complained}", output.status)))
+}
+
+fn between<'t>(text: &'t str, from: &str, to: &str) -> Result<&'t str> {
+    let (_, rest) = text.split_once(from).or_failure(|| format!("the README has no {from:?}"))?;
+    Ok(rest.split_once(to).or_failure(|| format!("the README has no {to:?}"))?.0)
+}
+
+/// The fenced code blocks of a language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
+}
+
+fn read(path: &str) -> Result<String> {
+    std::fs::read_to_string(checkout::root().join(path)).or_failure(|| format!("cannot read {path}"))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).or_failure(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,27 @@
+//! Sends one signed request to a URL, as `deliver` does, and prints how it ended. For trying a receiver's TLS set-up by hand;
+//! the test of certificates runs it too, because the roots it trusts come from its environment (`SSL_CERT_FILE`).
+
+#![expect(clippy::print_stdout, reason = "a command line tool")]
+
+use std::error::Error;
+use std::sync::Arc;
+
+use shared::adapters::{ReqwestSender, SystemClock};
+use shared::domain::address::AddressPolicy;
+use shared::domain::delivery::DeliveryState;
+use shared::domain::secret::SigningSecret;
+use shared::domain::signature::sign;
+use shared::ports::{Clock, HttpSender};
+use shared::testing::{account, destination, record};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let url = std::env::args().nth(1).ok_or("usage: send_once <url>")?;
+    let target = destination(&account("acme"), 1, &url);
+    let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
+    let secret = SigningSecret::from_entropy([7; 32]);
+    let request = sign(&delivery, &target.url, "{}", &[secret], 1, SystemClock.now());
+    let policy = AddressPolicy::new("127.0.0.0/8,::1/128", false, Vec::new())?;
+    println!("{:?}", ReqwestSender::new(policy, Arc::new(SystemClock))?.send(&request).await?);
+    Ok(())
+}

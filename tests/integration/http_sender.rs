@@ -1,0 +1,147 @@
+//! The real HTTP adapter against a real receiver on loopback, and against servers that misbehave.
+
+#![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a test, and it measures real time")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::adapters::{ReqwestSender, SystemClock};
+use shared::domain::address::AddressPolicy;
+use shared::domain::delivery::{Delivery, DeliveryState};
+use shared::domain::outcome::Outcome;
+use shared::domain::secret::SigningSecret;
+use shared::domain::signature::{SignedRequest, sign};
+use shared::ports::{Clock, HttpSender};
+use shared::testing::{account, destination, record};
+use tests::receiver::{Answer, Receiver};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+fn sender(allowed: &str) -> ReqwestSender {
+    let policy = AddressPolicy::new(allowed, true, vec!["api.example".into()]).expect("a policy");
+    ReqwestSender::new(policy, Arc::new(SystemClock)).expect("a sender")
+}
+
+fn request(url: &str) -> SignedRequest {
+    let target = destination(&account("acme"), 1, url);
+    let delivery: Delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
+    let secret = SigningSecret::from_entropy([7; 32]);
+    sign(&delivery, &target.url, "{\"a\": 1}", &[secret], 1, SystemClock.now())
+}
+
+async fn send(allowed: &str, url: &str) -> Outcome {
+    sender(allowed).send(&request(url)).await.expect("an outcome")
+}
+
+const LOOPBACK: &str = "127.0.0.0/8,::1/128";
+
+#[tokio::test]
+async fn a_request_arrives_as_it_was_signed() {
+    let receiver = Receiver::start().await.expect("a receiver");
+    receiver.expect_secret("/", &SigningSecret::from_entropy([7; 32]).reveal());
+    assert_eq!(send(LOOPBACK, &receiver.url("/hooks?k=v")).await, Outcome::Delivered { status: 200 });
+    let arrived = receiver.requests();
+    assert_eq!(arrived[0].verified, Ok(()));
+    assert_eq!((arrived[0].path.as_str(), &arrived[0].body[..]), ("/hooks?k=v", &b"{\"a\": 1}"[..]));
+}
+
+#[tokio::test]
+async fn a_refusal_tells_status_wait_and_the_beginning_of_the_answer() {
+    let receiver = Receiver::start().await.expect("a receiver");
+    receiver.answer("/s", [Answer::status(503).header("retry-after", "7").body("x".repeat(100_000))]);
+    let Outcome::Refused { status, retry_after, excerpt } = send(LOOPBACK, &receiver.url("/s")).await else {
+        panic!("not refused")
+    };
+    assert_eq!((status, retry_after, excerpt.len()), (503, Some(Duration::from_secs(7)), 512));
+
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(60));
+    receiver.answer("/d", [Answer::status(429).header("retry-after", &date)]);
+    let Outcome::Refused { retry_after: Some(wait), .. } = send(LOOPBACK, &receiver.url("/d")).await else {
+        panic!("no wait")
+    };
+    assert!((50..=60).contains(&wait.as_secs()), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_refusal_and_is_not_followed() {
+    let receiver = Receiver::start().await.expect("a receiver");
+    receiver.answer("/from", [Answer::status(302).header("location", &receiver.url("/to"))]);
+    let outcome = send(LOOPBACK, &receiver.url("/from")).await;
+    assert!(matches!(outcome, Outcome::Refused { status: 302, .. }), "{outcome:?}");
+    assert!(receiver.requests_below("/to").is_empty());
+}
+
+/// A server that accepts one connection, takes a request, and writes `answer` to it, over and over if `endless`.
+async fn server(answer: &'static [u8], endless: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        // The request is small: it comes in one piece.
+        let read = connection.read(&mut [0; 8192]).await.expect("a request");
+        assert!(read > 0);
+        let mut written = connection.write_all(answer).await;
+        while endless && written.is_ok() {
+            written = connection.write_all(&[b'x'; 8192]).await;
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    });
+    format!("http://{address}/")
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_read_up_to_the_limit_and_no_further() {
+    let url = server(b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\n\r\n", true).await;
+    let started = Instant::now();
+    let outcome = send(LOOPBACK, &url).await;
+    assert!(matches!(outcome, Outcome::Refused { status: 400, .. }), "{outcome:?}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn the_status_decides_even_when_the_answer_breaks_off() {
+    let url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this", false).await;
+    assert_eq!(send(LOOPBACK, &url).await, Outcome::Delivered { status: 200 });
+}
+
+#[tokio::test]
+async fn no_answer_times_out_after_15_seconds() {
+    let url = server(b"", false).await;
+    let started = Instant::now();
+    assert_eq!(send(LOOPBACK, &url).await, Outcome::TimedOut);
+    assert!((14..20).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_speaks_no_http_is_unreachable() {
+    for url in [server(b"SSH-2.0-OpenSSH\r\n", false).await, closed_port().await, "http://no.such.invalid/".to_owned()]
+    {
+        let outcome = send(LOOPBACK, &url).await;
+        assert!(matches!(&outcome, Outcome::Unreachable { reason } if !reason.is_empty()), "{url}: {outcome:?}");
+    }
+}
+
+async fn closed_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    format!("http://{}/", listener.local_addr().expect("an address"))
+}
+
+#[tokio::test]
+async fn a_blocked_address_is_never_connected_to_whether_written_or_resolved() {
+    let receiver = Receiver::start().await.expect("a receiver");
+    let port = receiver.port();
+    for url in [
+        format!("http://127.0.0.1:{port}/"),
+        format!("http://2130706433:{port}/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/"),
+        // A name: only the resolver sees what it stands for.
+        format!("http://localhost:{port}/"),
+        "https://api.example/v1/destinations".to_owned(),
+    ] {
+        let outcome = send("", &url).await;
+        assert!(matches!(outcome, Outcome::Blocked { .. }), "{url}: {outcome:?}");
+    }
+    assert!(receiver.requests().is_empty());
+    let outcome = send(LOOPBACK, &format!("http://localhost:{port}/")).await;
+    assert_eq!(outcome, Outcome::Delivered { status: 200 });
+}

@@ -1,0 +1,177 @@
+//! `local run -- <command>`, `local demo`, `local dev`: the stack on a local AWS, for as long as something needs it.
+//!
+//! Each starts a local AWS of its own, deploys what `make build` built, and takes everything down again however it ends. It
+//! deliberately builds and installs nothing: the Makefile does, and calls this.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tests::deployment::Deployment;
+use tests::failure::{OrFailure, Result};
+use tests::local_aws::LocalAws;
+use tests::receiver::Receiver;
+use tests::supervised::Supervised;
+use tests::{checkout, demo, deploy, producer};
+use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: &str = "\
+usage: local run -- <command> [<argument>...]   run a command against a deployment of its own
+       local demo                               show that deliveries arrive, and end
+       local dev                                the same, and stay until Ctrl-C
+       local event <sample> <account>           print events/<sample>.json as if it happened now";
+
+/// A shell's code for a process that a signal ended, less the signal's number.
+const ENDED_BY_SIGNAL: u8 = 128;
+/// Longer than anybody waits.
+const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+
+enum Task {
+    Run { program: PathBuf, arguments: Vec<OsString> },
+    Demo,
+    Dev,
+    Event { sample: String, account: String },
+}
+
+// One thread, which is the main one: children die with the thread that started them.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Some(task) = parse(std::env::args_os().skip(1).collect()) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let ended = tokio::select! {
+        // Dropping the task takes everything down.
+        signal = interruption() => signal.map(|number| {
+            eprintln!("interrupted: taking everything down");
+            ExitCode::from(ENDED_BY_SIGNAL + number)
+        }),
+        ended = perform(task) => ended,
+    };
+    ended.unwrap_or_else(|failure| {
+        eprintln!("failed: {failure:?}");
+        ExitCode::FAILURE
+    })
+}
+
+fn parse(arguments: Vec<OsString>) -> Option<Task> {
+    let mut arguments = arguments.into_iter();
+    let name = arguments.next()?;
+    let task = match name.to_str()? {
+        "run" if arguments.next()? == "--" => {
+            let program = arguments.next()?.into();
+            return Some(Task::Run { program, arguments: arguments.collect() });
+        }
+        "demo" => Task::Demo,
+        "dev" => Task::Dev,
+        "event" => Task::Event {
+            sample: arguments.next()?.into_string().ok()?,
+            account: arguments.next()?.into_string().ok()?,
+        },
+        _ => return None,
+    };
+    arguments.next().is_none().then_some(task)
+}
+
+async fn perform(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Run { program, arguments } => run(&program, &arguments).await,
+        Task::Demo => show(false).await,
+        Task::Dev => show(true).await,
+        Task::Event { sample, account } => {
+            println!("{}", producer::fresh_sample(&sample, &account)?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn run(program: &Path, arguments: &[OsString]) -> Result<ExitCode> {
+    let (_aws, deployment) = start().await?;
+    let environment = deployment.environment()?;
+    let mut process = Supervised::start(program, |command| {
+        command.args(arguments).stdin(Stdio::null());
+        for leaking in ["AWS_PROFILE", "AWS_SESSION_TOKEN"] {
+            command.env_remove(leaking);
+        }
+        command.envs(environment);
+    })?;
+    Ok(exit_code(process.wait().await?))
+}
+
+async fn show(stay: bool) -> Result<ExitCode> {
+    let (aws, deployment) = start().await?;
+    let receiver = Receiver::start().await?;
+    // `make invoke` finds the deployment by this; what an ended run left describes nothing any more.
+    let _described = if stay { Some(Described::write(&deployment)?) } else { None };
+    let report = demo::run(&deployment, &receiver).await?;
+    println!("\n{}\n", report.table);
+    if report.unexpected > 0 {
+        println!("{} requests arrived that nobody was waiting for", report.unexpected);
+    }
+    println!("{} of {} deliveries arrived and verified", report.verified, report.expected);
+    if stay {
+        println!("\n{}\n", report.by_hand);
+        println!("The local AWS logs to {}", aws.run_directory().path().display());
+        println!("Requests are shown as they arrive; Ctrl-C ends everything.\n");
+        follow(&receiver).await?;
+    }
+    Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The deployment's description in a file, for as long as it lasts.
+struct Described(PathBuf);
+
+impl Described {
+    fn write(deployment: &Deployment) -> Result<Self> {
+        let path = checkout::root().join("target/local/deployment.json");
+        let text = serde_json::to_string(deployment).or_failure(|| "cannot describe the deployment")?;
+        std::fs::write(&path, text).or_failure(|| format!("cannot write {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Described {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn start() -> Result<(LocalAws, Deployment)> {
+    eprintln!("starting a local AWS ...");
+    let aws = LocalAws::start().await?;
+    eprintln!("deploying with the SAM CLI to port {} (about a quarter of a minute) ...", aws.port());
+    let deployment = deploy::deploy(&aws).await?;
+    Ok((aws, deployment))
+}
+
+/// Prints requests as they arrive, until it is dropped.
+async fn follow(receiver: &Receiver) -> Result<()> {
+    let mut shown = receiver.requests().len();
+    loop {
+        let requests = receiver.await_requests("a request", FOR_EVER, |requests| requests.len() > shown).await?;
+        for request in &requests[shown..] {
+            println!("{}", request.summary());
+        }
+        shown = requests.len();
+    }
+}
+
+/// Waits for Ctrl-C or a polite kill, and returns the signal's number.
+async fn interruption() -> Result<u8> {
+    let mut interrupt = signal(SignalKind::interrupt()).or_failure(|| "cannot listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).or_failure(|| "cannot listen for a termination signal")?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => 2,
+        _ = terminate.recv() => 15,
+    })
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    use std::os::unix::process::ExitStatusExt as _;
+    let by_signal = status.signal().and_then(|number| u8::try_from(number).ok()).map(|number| ENDED_BY_SIGNAL + number);
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.or(by_signal).map_or(ExitCode::FAILURE, ExitCode::from)
+}

@@ -1,0 +1,44 @@
+//! Where things are inside the checkout. Everything the harness reads or writes is below its root.
+//!
+//! It deliberately does not install or build what is missing: it says which make target does.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::failure::{Failure, OrFailure, Result};
+
+/// The directory that holds `template.yaml`.
+pub fn root() -> &'static Path {
+    let member = Path::new(env!("CARGO_MANIFEST_DIR"));
+    member.parent().unwrap_or(member)
+}
+
+/// A tool that `make` installs: `tool("sam", "sam")` is the SAM CLI in the environment of that name.
+pub fn tool(environment: &str, name: &str) -> Result<PathBuf> {
+    existing(root().join(".venv").join(environment).join("bin").join(name), "make bootstrap")
+}
+
+/// The template that `sam build` wrote, which names the built binaries.
+pub fn built_template() -> Result<PathBuf> {
+    existing(root().join(".aws-sam/build/template.yaml"), "make build")
+}
+
+/// Where one run of the local AWS keeps its logs and temporary files.
+pub fn run_directory(port: u16) -> PathBuf {
+    root().join("target/local").join(port.to_string())
+}
+
+/// A sample from `events/`, such as `demo-sync-run-succeeded`.
+pub fn sample_event(name: &str) -> Result<Value> {
+    let path = root().join("events").join(format!("{name}.json"));
+    let text = std::fs::read_to_string(&path).or_failure(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).or_failure(|| format!("{} is not JSON", path.display()))
+}
+
+fn existing(path: PathBuf, made_by: &str) -> Result<PathBuf> {
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(Failure::new(format!("{} is missing: run `{made_by}`", path.display())))
+}

@@ -1,0 +1,50 @@
+//! What to type to go on by hand: look at the demo's account, push another event, see that a stranger is refused.
+//!
+//! The commands deliberately need little but a shell and curl, and work from any directory.
+
+use crate::api_client::Customer;
+use crate::checkout;
+use crate::deployment::{Deployment, endpoint};
+use crate::receiver::Receiver;
+use crate::signed_http::REGION;
+
+/// Addresses, and commands to paste into another terminal.
+pub fn by_hand(deployment: &Deployment, receiver: &Receiver, customer: &Customer) -> String {
+    let api = deployment.api_url();
+    let host = api.trim_start_matches("http://");
+    let (account, key) = (customer.account(), customer.key());
+    let manifest = checkout::root().join("Cargo.toml");
+    let manifest = manifest.display();
+    let (queue, dead_letters) =
+        (&deployment.outputs.events_queue_url, &deployment.outputs.events_dead_letter_queue_url);
+    let (local_aws, receiver) = (endpoint(deployment.port), receiver.url("/"));
+    format!(
+        "\
+receiver      {receiver}
+events        {queue}
+dead letters  {dead_letters}
+
+# Paste these first
+api={api}
+account={account}
+key={key}
+call() {{ curl -sS -w '\\n' --noproxy '*' --resolve {host}:127.0.0.1 \"$@\"; }}
+
+# What the account has
+call -H \"authorization: Bearer $key\" $api/v1/destinations
+call -H \"authorization: Bearer $key\" $api/v1/subscriptions
+
+# Refused: no key; no signature
+call $api/v1/destinations
+call $api/admin/v1/accounts
+
+# The operator's requests are signed with AWS credentials
+call --aws-sigv4 aws:amz:{REGION}:execute-api --user test:test $api/admin/v1/accounts \\
+  -H 'content-type: application/json' -d '{{\"id\": \"another\"}}'
+
+# Push another event
+cargo run --quiet --manifest-path {manifest} -p tests --bin local -- event demo-sync-run-failed $account |
+call --aws-sigv4 aws:amz:{REGION}:sqs --user test:test {local_aws} \\
+  --data-urlencode Action=SendMessage --data-urlencode QueueUrl={queue} --data-urlencode MessageBody@-"
+    )
+}

@@ -1,0 +1,96 @@
+//! The demo: three accounts, each with another way of wiring events to URLs, three events each, and a table of what arrived.
+//!
+//! Everything goes the public way: accounts, destinations and subscriptions through the API, events through the queue, and
+//! the deliveries to a receiver that verifies signatures. The demo deliberately looks into nothing.
+
+mod by_hand;
+mod set_up;
+mod table;
+
+use std::time::Duration;
+
+pub use self::by_hand::by_hand;
+use self::set_up::SetUp;
+use self::table::{Line, table};
+use crate::deployment::Deployment;
+use crate::eventually::eventually;
+use crate::failure::Result;
+use crate::producer::fresh_sample;
+use crate::receiver::{Received, Receiver};
+
+/// The events that happen in each account: files in `events/`.
+const EVENTS: [&str; 3] = ["demo-sync-run-succeeded", "demo-sync-run-failed", "demo-insight-succeeded"];
+/// How long a delivery may take, functions starting included.
+const ARRIVING: Duration = Duration::from_secs(60);
+
+/// What came of the demo.
+#[derive(Debug)]
+pub struct Report {
+    /// The table, ready to be printed.
+    pub table: String,
+    /// The deliveries that were expected.
+    pub expected: usize,
+    /// Those of them that arrived with a good signature.
+    pub verified: usize,
+    /// Requests that nobody was waiting for.
+    pub unexpected: usize,
+    /// How to go on by hand.
+    pub by_hand: String,
+}
+
+impl Report {
+    pub fn is_complete(&self) -> bool {
+        self.expected > 0 && self.verified == self.expected && self.unexpected == 0
+    }
+}
+
+/// Waits until the ledger of an account says that all its events were taken, and all that they owe was delivered.
+async fn await_end(deployment: &Deployment, account: &str) -> Result<()> {
+    eventually(&format!("the ledger of {account} to close"), ARRIVING, async || {
+        let ledger = deployment.ledger(account).await?;
+        let closed = ledger.events.len() == EVENTS.len() && ledger.count("delivered") == ledger.owed;
+        Ok(closed.then_some(()))
+    })
+    .await
+}
+
+/// Configures the three set-ups, pushes their events and waits for the deliveries.
+pub async fn run(deployment: &Deployment, receiver: &Receiver) -> Result<Report> {
+    let operator = deployment.operator()?;
+    eprintln!("configuring three accounts through {} ...", deployment.api_url());
+    let set_ups = [
+        SetUp::one_url(&operator, receiver).await?,
+        SetUp::a_url_per_event(&operator, receiver).await?,
+        SetUp::two_urls_for_one_event(&operator, receiver).await?,
+    ];
+
+    eprintln!("pushing {} events ...", set_ups.len() * EVENTS.len());
+    let (mut events, mut lines) = (Vec::new(), Vec::new());
+    for set_up in &set_ups {
+        for name in EVENTS {
+            let event = fresh_sample(name, set_up.customer.account())?;
+            let destinations = set_up.routes.iter().filter(|route| route.events.contains(&name));
+            lines.extend(destinations.map(|route| Line::expected(set_up.title, name, &event, &route.path)));
+            events.push(event);
+        }
+    }
+    deployment.producer().push_all(&events).await?;
+
+    eprintln!("waiting for {} deliveries ...", lines.len());
+    let all_there = |requests: &[Received]| lines.iter().all(|line| line.find(requests).is_some());
+    if receiver.await_requests("the demo's deliveries", ARRIVING, all_there).await.is_ok() {
+        // What nobody subscribed to may still be on its way. When not all came, the table tells which.
+        for set_up in &set_ups {
+            await_end(deployment, set_up.customer.account()).await?;
+        }
+    }
+    let requests = receiver.requests();
+    let lines: Vec<Line> = lines.into_iter().map(|line| line.filled_from(&requests)).collect();
+    Ok(Report {
+        table: table(&lines),
+        expected: lines.len(),
+        verified: lines.iter().filter(|line| line.is_verified()).count(),
+        unexpected: requests.iter().filter(|request| !lines.iter().any(|line| line.is_about(request))).count(),
+        by_hand: by_hand(deployment, receiver, &set_ups[0].customer),
+    })
+}

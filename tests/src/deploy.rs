@@ -1,0 +1,109 @@
+//! Puts the stack on a local AWS: the built template, by `sam deploy`, as on AWS itself.
+//!
+//! It deliberately does not build, and changes nothing about the template. Only the parameters differ from production: they let
+//! deliveries reach this machine, make retries quick, and keep the number of processes small.
+
+use std::fmt::Write as _;
+use std::process::Stdio;
+
+use http::Request;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::deployment::{Deployment, Outputs, aws_environment, endpoint};
+use crate::failure::{Failure, OrFailure, Result};
+use crate::local_aws::{LocalAws, tail};
+use crate::signed_http::{REGION, SignedHttp};
+use crate::supervised::Supervised;
+use crate::{checkout, differences};
+
+const STACK: &str = "synchub-webhooks";
+const BUCKET: &str = "synchub-webhooks-code";
+
+/// The parameters of a local run. The waits add up to four minutes, in attempts 1 to 10.
+const PARAMETERS: [(&str, &str); 8] = [
+    ("Architecture", architecture()),
+    ("DeletionProtection", "false"),
+    ("AllowHttp", "true"),
+    ("AllowedCidrs", "127.0.0.0/8,::1/128"),
+    ("RetryWaits", "1,2,4,8,16,32,64,64,64"),
+    ("LogLevel", "INFO"),
+    ("FanoutConcurrency", "4"),
+    ("DeliverConcurrency", "16"),
+];
+
+/// This machine's processor in AWS's words.
+const fn architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
+}
+
+/// Deploys the built template. Takes about a quarter of a minute.
+pub async fn deploy(aws: &LocalAws) -> Result<Deployment> {
+    let template = checkout::built_template()?;
+    let http = SignedHttp::new("localhost", aws.port())?;
+    create_bucket(&http, aws.port()).await?;
+    let parameters: Vec<String> = PARAMETERS.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut arguments: Vec<&str> = vec!["deploy", "--template-file"];
+    let template = template.to_str().or_failure(|| "the checkout's path is not UTF-8")?;
+    arguments.extend([template, "--stack-name", STACK, "--s3-bucket", BUCKET, "--region", REGION]);
+    arguments.extend(["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]);
+    arguments.push("--parameter-overrides");
+    arguments.extend(parameters.iter().map(String::as_str));
+    sam(aws, "deploy", &arguments).await?;
+    let outputs = read_outputs(aws).await?;
+    differences::even_out(&http, aws.port(), &outputs).await?;
+    Ok(Deployment { port: aws.port(), outputs })
+}
+
+async fn create_bucket(http: &SignedHttp, port: u16) -> Result<()> {
+    let request = Request::put(format!("{}/{BUCKET}", endpoint(port))).body(Vec::new());
+    let request = request.or_failure(|| "no request for a bucket")?;
+    let response = http.send_signed("s3", request).await?;
+    if response.status().is_success() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("cannot create the bucket {BUCKET}: {}", String::from_utf8_lossy(response.body()))))
+}
+
+async fn read_outputs(aws: &LocalAws) -> Result<Outputs> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Output {
+        output_key: String,
+        output_value: String,
+    }
+    let arguments = ["list", "stack-outputs", "--stack-name", STACK, "--region", REGION, "--output", "json"];
+    let text = sam(aws, "outputs", &arguments).await?;
+    let outputs: Vec<Output> = serde_json::from_str(&text).or_failure(|| format!("cannot read the outputs: {text}"))?;
+    let outputs: Map<String, Value> =
+        outputs.into_iter().map(|output| (output.output_key, Value::String(output.output_value))).collect();
+    serde_json::from_value(Value::Object(outputs)).or_failure(|| "the template lacks an output the harness needs")
+}
+
+/// Runs the SAM CLI against the local AWS and returns what it printed. Its messages go to `<log>.log`.
+async fn sam(aws: &LocalAws, log: &str, arguments: &[&str]) -> Result<String> {
+    let program = checkout::tool("sam", "sam")?;
+    let directory = aws.run_directory();
+    let errors = directory.log(log)?;
+    let output_path = directory.path().join(format!("{log}.out"));
+    let output = std::fs::File::create(&output_path).or_failure(|| "cannot write the SAM CLI's output")?;
+    let mut process = Supervised::start(&program, |command| {
+        command
+            .env_clear()
+            .envs(directory.environment())
+            .envs(aws_environment(aws.port()))
+            .env("SAM_CLI_TELEMETRY", "0");
+        command.args(arguments).current_dir(directory.path());
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+    })?;
+    let status = process.wait().await?;
+    let text = std::fs::read_to_string(&output_path).or_failure(|| "cannot read the SAM CLI's output")?;
+    if status.success() {
+        return Ok(text);
+    }
+    let mut report = format!("`sam {}` failed ({status}):", arguments.join(" "));
+    for path in [&output_path, &directory.path().join(format!("{log}.log"))] {
+        write!(report, "\n{}", tail(path)).or_failure(|| "cannot write a report")?;
+    }
+    Err(Failure::new(report))
+}

@@ -1,0 +1,130 @@
+//! What the local AWS does unlike AWS, and stands in the stack's way: each is evened out here, after the deployment, so that
+//! the template stays what AWS needs and nothing else.
+//!
+//! It deliberately widens nothing: what AWS would refuse is refused afterwards as well. When a newer local AWS has mended one
+//! of these, its function can go.
+
+use http::{Method, Request};
+use serde_json::{Value, json};
+
+use crate::deployment::{Outputs, endpoint};
+use crate::failure::{Failure, OrFailure, Result};
+use crate::iam::Iam;
+use crate::signed_http::SignedHttp;
+
+/// Evens out all differences of a stack that was just deployed.
+pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result<()> {
+    let lambda = Lambda { http, port };
+    make_concurrency_a_number(&lambda).await?;
+    let iam = Iam::new(http.clone(), port);
+    let functions = [
+        &outputs.fanout_function_name,
+        &outputs.deliver_function_name,
+        &outputs.api_function_name,
+        &outputs.authorizer_function_name,
+    ];
+    for function in functions {
+        allow_batches(&iam, &lambda.role(function).await?).await?;
+    }
+    Ok(())
+}
+
+/// CloudFormation passes a template parameter on as text. AWS makes a number of a mapping's `MaximumConcurrency`; the local AWS
+/// does not, fails to compare it, and polls no queue at all.
+async fn make_concurrency_a_number(lambda: &Lambda<'_>) -> Result<()> {
+    let path = "/2015-03-31/event-source-mappings/";
+    let list = lambda.call(Method::GET, path, None).await?;
+    let mappings = list["EventSourceMappings"].as_array().or_failure(|| format!("no event source mappings: {list}"))?;
+    for mapping in mappings {
+        let Some(text) = mapping["ScalingConfig"]["MaximumConcurrency"].as_str() else { continue };
+        let number: u32 = text.parse().or_failure(|| format!("MaximumConcurrency is {text:?}"))?;
+        let id = mapping["UUID"].as_str().or_failure(|| format!("a mapping has no id: {mapping}"))?;
+        let change = json!({"ScalingConfig": {"MaximumConcurrency": number}});
+        lambda.call(Method::PUT, &format!("{path}{id}"), Some(&change)).await?;
+    }
+    Ok(())
+}
+
+/// On AWS who may send a message may send a batch of them: `sqs:SendMessageBatch` is a call, but no permission, and the same goes
+/// for the other batch calls. The local AWS asks for a permission of the call's own name.
+async fn allow_batches(iam: &Iam, role: &str) -> Result<()> {
+    for (name, mut document) in iam.role_policies(role).await? {
+        if add_batch_actions(&mut document) {
+            let text = document.to_string();
+            let parameters = [("RoleName", role), ("PolicyName", &name), ("PolicyDocument", &text)];
+            iam.call("PutRolePolicy", &parameters).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the batch form of each action that has one to the same statement; returns whether there was any.
+fn add_batch_actions(document: &mut Value) -> bool {
+    const BATCHED: [&str; 3] = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
+    let mut changed = false;
+    for statement in document["Statement"].as_array_mut().into_iter().flatten() {
+        let mut actions = match statement["Action"].take() {
+            Value::Array(actions) => actions,
+            action => vec![action],
+        };
+        let batches: Vec<Value> = BATCHED
+            .iter()
+            .filter(|batched| actions.iter().any(|action| action == *batched))
+            .map(|batched| json!(format!("{batched}Batch")))
+            .collect();
+        changed |= !batches.is_empty();
+        actions.extend(batches);
+        statement["Action"] = Value::Array(actions);
+    }
+    changed
+}
+
+/// The few calls of Lambda that are made here, for which an SDK would be too much.
+struct Lambda<'h> {
+    http: &'h SignedHttp,
+    port: u16,
+}
+
+impl Lambda<'_> {
+    /// The name of a function's role.
+    async fn role(&self, function: &str) -> Result<String> {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        let configuration = self.call(Method::GET, &path, None).await?;
+        let role = configuration["Role"].as_str().and_then(|arn| arn.rsplit('/').next());
+        Ok(role.or_failure(|| format!("{function} has no role: {configuration}"))?.to_owned())
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        let request = Request::builder().method(method).uri(format!("{}{path}", endpoint(self.port))).body(body);
+        let request = request.or_failure(|| format!("no request for {path}"))?;
+        let response = self.http.send_signed("lambda", request).await?;
+        let text = String::from_utf8_lossy(response.body());
+        if response.status().is_success() {
+            return serde_json::from_str(&text).or_failure(|| format!("{path} answered no JSON: {text}"));
+        }
+        Err(Failure::new(format!("{path} answered {}: {text}", response.status())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_allowed_where_single_messages_are_and_nowhere_else() {
+        let mut document = json!({"Statement": [
+            {"Action": "sqs:SendMessage", "Resource": "one"},
+            {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "Resource": "two"},
+            {"Action": "dynamodb:PutItem", "Resource": "three"},
+        ]});
+        assert!(add_batch_actions(&mut document));
+        let expected = json!({"Statement": [
+            {"Action": ["sqs:SendMessage", "sqs:SendMessageBatch"], "Resource": "one"},
+            {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:DeleteMessageBatch"], "Resource": "two"},
+            {"Action": ["dynamodb:PutItem"], "Resource": "three"},
+        ]});
+        assert_eq!(document, expected);
+        assert!(!add_batch_actions(&mut json!({"Statement": [{"Action": "kms:Decrypt"}]})));
+    }
+}

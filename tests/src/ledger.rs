@@ -1,0 +1,71 @@
+//! The ledger as it lies in the table: which events were sealed and what became of their deliveries.
+//!
+//! It reads rows straight from DynamoDB, because no route shows them yet, and deliberately knows only their keys, `owed`,
+//! `state` and `attempts`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::deployment::Deployment;
+use crate::failure::{OrFailure, Result};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// What the table holds of one account.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// Ids of the sealed events.
+    pub events: Vec<String>,
+    /// How many deliveries the sealed events owe.
+    pub owed: usize,
+    /// Deliveries by state, with the number of attempts of each.
+    pub deliveries: HashMap<String, Vec<usize>>,
+}
+
+impl Ledger {
+    /// How many deliveries are in a state.
+    pub fn count(&self, state: &str) -> usize {
+        self.deliveries.get(state).map_or(0, Vec::len)
+    }
+
+    fn add(&mut self, account: &str, item: &Item) {
+        let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
+        let length = |name: &str| item.get(name).and_then(|value| value.as_l().ok()).map_or(0, Vec::len);
+        let pk = text("pk").unwrap_or_default();
+        if pk.starts_with(&format!("E#{account}#")) {
+            self.owed += length("owed");
+            if text("sk") == Some("EVENT") {
+                self.events.extend(text("id").map(str::to_owned));
+            }
+        } else if pk.starts_with(&format!("D#{account}#")) {
+            let state = text("state").unwrap_or("none").to_owned();
+            self.deliveries.entry(state).or_default().push(length("attempts"));
+        }
+    }
+}
+
+impl Deployment {
+    /// Reads the whole table and keeps what belongs to the account.
+    pub async fn ledger(&self, account: &str) -> Result<Ledger> {
+        let mut ledger = Ledger::default();
+        for item in self.rows().await? {
+            ledger.add(account, &item);
+        }
+        Ok(ledger)
+    }
+
+    /// Every row of the table.
+    pub async fn rows(&self) -> Result<Vec<Item>> {
+        let (mut rows, mut start) = (Vec::new(), None);
+        loop {
+            let scan = self.dynamodb().scan().table_name(&self.outputs.table_name).consistent_read(true);
+            let page = scan.set_exclusive_start_key(start).send().await.or_failure(|| "cannot read the table")?;
+            rows.extend(page.items.unwrap_or_default());
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+}

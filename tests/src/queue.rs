@@ -1,0 +1,73 @@
+//! A queue of the deployment, looked at from outside: what is in it, and whether it has been worked off.
+//!
+//! It deliberately deletes no message: what tests find in a dead-letter queue stays there for the others to find.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+
+use crate::eventually::eventually;
+use crate::failure::{OrFailure, Result};
+
+/// How long, in seconds, a message that was looked at stays hidden, so that the next look finds the ones behind it.
+const HIDDEN_AFTER_A_LOOK: i32 = 1;
+
+#[derive(Debug, Clone)]
+pub struct Queue {
+    sqs: Client,
+    url: String,
+}
+
+impl Queue {
+    pub fn new(sqs: Client, url: &str) -> Self {
+        Self { sqs, url: url.to_owned() }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn sqs(&self) -> &Client {
+        &self.sqs
+    }
+
+    /// Sets how long, in seconds, a message that failed for a reason of ours waits for its next receive. The template's 360
+    /// suit AWS; no test wants to wait that long.
+    pub async fn set_visibility_timeout(&self, seconds: u32) -> Result<()> {
+        (self.sqs.set_queue_attributes().queue_url(&self.url))
+            .attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string())
+            .send()
+            .await
+            .or_failure(|| format!("cannot set the visibility timeout of {}", self.url))?;
+        Ok(())
+    }
+
+    /// Waits for a message that `wanted` accepts, and returns it with all its attributes. Others are left alone.
+    pub async fn await_message(
+        &self,
+        what: &str,
+        limit: Duration,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Result<Message> {
+        eventually(&format!("{what} in {}", self.url), limit, async || {
+            Ok(self.look().await?.into_iter().find(|message| wanted(message)))
+        })
+        .await
+    }
+
+    async fn look(&self) -> Result<Vec<Message>> {
+        let request = (self.sqs.receive_message().queue_url(&self.url))
+            .max_number_of_messages(10)
+            .visibility_timeout(HIDDEN_AFTER_A_LOOK)
+            .message_attribute_names("All")
+            .message_system_attribute_names(MessageSystemAttributeName::All);
+        let answer = request.send().await.or_failure(|| format!("cannot receive from {}", self.url))?;
+        Ok(answer.messages.unwrap_or_default())
+    }
+}
+
+/// The text of a message attribute, such as the `error_code` of a rejected event.
+pub fn attribute<'m>(message: &'m Message, name: &str) -> Option<&'m str> {
+    message.message_attributes.as_ref()?.get(name)?.string_value.as_deref()
+}

@@ -1,0 +1,105 @@
+//! Connections that a receiver can cut while a request is being answered, as a crashing server does.
+//!
+//! A request handler cannot do that by itself: it only ever returns a response. Nothing else is done to the bytes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A handle on the connection that a request came by.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    severed: Arc<AtomicBool>,
+    down: Down,
+}
+
+/// Cuts all connections of a receiver that went away, those that are kept alive as well.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Down(Arc<AtomicBool>);
+
+impl Down {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Connection {
+    /// Nothing more is read or written: the server closes the connection when it tries.
+    pub(super) fn sever(&self) {
+        self.severed.store(true, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.severed.load(Ordering::Relaxed) || self.down.0.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+}
+
+impl Connected<IncomingStream<'_, SeverableListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, SeverableListener>) -> Self {
+        stream.io().connection.clone()
+    }
+}
+
+pub(super) struct SeverableListener {
+    listener: TcpListener,
+    down: Down,
+}
+
+impl SeverableListener {
+    pub(super) fn new(listener: TcpListener, down: Down) -> Self {
+        Self { listener, down }
+    }
+}
+
+impl Listener for SeverableListener {
+    type Io = SeverableStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let connection = Connection { severed: Arc::default(), down: self.down.clone() };
+        (SeverableStream { stream, connection }, address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+pub(super) struct SeverableStream {
+    stream: TcpStream,
+    connection: Connection,
+}
+
+impl AsyncRead for SeverableStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.connection.check()?;
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for SeverableStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.connection.check()?;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# All checks and tests: `make check`, `make build`, the unit tests, and the end-to-end tests against a deployment of their own.
+# Stops at the first step that fails. The last line says how many tests passed and failed, over all steps; a step that fails
+# without a failing test counts as one. It deliberately hides nothing: all output is shown, and kept in target/tests.log.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+log=target/tests.log
+mkdir -p target
+: >"$log"
+
+# Adds up cargo's lines ("test result: ok. 3 passed; 0 failed; ...") and those of Python's unittest ("Ran 3 tests in 0.1s").
+count() {
+  awk '
+    /^test result: / { for (i = 2; i <= NF; i++) { if ($i == "passed;") passed += $(i - 1); if ($i == "failed;") failed += $(i - 1) } }
+    /^Ran [0-9]+ tests? in / { ran = $2 }
+    ran != "" && /^(OK|FAILED)( |$)/ {
+      bad = 0; skipped = 0
+      gsub(/[(),]/, " ")
+      for (i = 2; i <= NF; i++) { split($i, part, "="); if (part[1] ~ /^(failures|errors)$/) bad += part[2]; if (part[1] == "skipped") skipped += part[2] }
+      passed += ran - bad - skipped; failed += bad; ran = ""
+    }
+    END { print passed + 0, failed + 0 }
+  ' "$log"
+}
+
+finish() {
+  local code=$1 passed failed
+  read -r passed failed < <(count)
+  if [ "$code" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  if [ "$failed" -ne 0 ] && [ "$code" -eq 0 ]; then code=1; fi
+  echo "$passed passed, $failed failed"
+  exit "$code"
+}
+
+step() {
+  local what=$1 code=0
+  shift
+  echo "── $what"
+  "$@" 2>&1 | tee -a "$log" || code=$?
+  if [ "$code" -ne 0 ]; then
+    echo "── $what: failed"
+    finish "$code"
+  fi
+}
+
+# The tests that need the feature e2e, as options of `cargo test`.
+end_to_end_tests() {
+  cargo metadata --no-deps --format-version 1 | python -c '
+import json, sys
+for package in json.load(sys.stdin)["packages"]:
+    for target in package["targets"]:
+        if package["name"] == "tests" and "e2e" in target.get("required-features", []):
+            print("--test", target["name"])'
+}
+
+step "checks" "${MAKE:-make}" --no-print-directory check
+step "build" "${MAKE:-make}" --no-print-directory build
+step "unit tests" cargo test --workspace --no-fail-fast
+
+# The whole workspace again, although only these tests are run: with fewer packages, cargo would build all dependencies anew.
+read -r -d '' -a tests < <(end_to_end_tests)
+if [ "${#tests[@]}" -eq 0 ]; then
+  echo "── there are no end-to-end tests"
+  finish 1
+fi
+step "building the end-to-end tests" cargo test --workspace --features tests/e2e "${tests[@]}" --no-run
+step "end-to-end tests" "${CARGO_TARGET_DIR:-target}/debug/local" run -- \
+  cargo test --workspace --features tests/e2e "${tests[@]}" --no-fail-fast
+finish 0

@@ -1,0 +1,689 @@
+"""Checks on template.yaml that the linter does not make, because each breaks only at run time or only in an emergency:
+visibility against timeouts, batch settings, permissions, dead-letter queues, what protects the data, who may call which route.
+
+Run: `python tools/template_test.py`, with a Python that has aws-sam-cli installed (its YAML reader knows `!Ref` and friends).
+Each rule is a function from the parsed template to a list of problems, and has a test that breaks a copy of the template in
+the way the rule is there for. It does not repeat `sam validate --lint`, deploys nothing and calls nothing.
+"""
+
+import copy
+import inspect
+import json
+import pathlib
+import tempfile
+import unittest
+
+try:
+    from samcli.yamlhelper import yaml_parse
+except ImportError as missing:
+    raise SystemExit(f"template_test.py needs the Python of an aws-sam-cli installation (pip install aws-sam-cli): {missing}")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOURTEEN_DAYS = 14 * 24 * 3600  # the longest SQS keeps a message
+HTTP_API_TIMEOUT = 30           # seconds until API Gateway gives up on an integration
+AUTHORIZER_TIMEOUT = 10         # seconds until it gives up on an authorizer
+
+RULES = []
+
+
+def rule(function):
+    """Registers a rule, so that the template is checked against all of them."""
+    RULES.append(function)
+    return function
+
+
+# ---- Reading the template ------------------------------------------------------------------------------------------------------
+
+def of_type(template, kind):
+    """Logical id -> properties, of all resources of one type."""
+    return {name: resource.get("Properties", {}) for name, resource in template["Resources"].items() if resource["Type"] == kind}
+
+
+def functions(template):
+    return of_type(template, "AWS::Serverless::Function")
+
+
+def queues(template):
+    return of_type(template, "AWS::SQS::Queue")
+
+
+def roles(template):
+    return of_type(template, "AWS::IAM::Role")
+
+
+def target(value):
+    """The logical id that `!Ref X` or `!GetAtt X.Attribute` names; None for anything else."""
+    if not isinstance(value, dict):
+        return None
+    if "Fn::GetAtt" in value:
+        attribute = value["Fn::GetAtt"]
+        return attribute.split(".")[0] if isinstance(attribute, str) else attribute[0]
+    return value.get("Ref")
+
+
+def text(value):
+    """What `!Sub "..."` says, or a plain string as it is."""
+    return value.get("Fn::Sub", "") if isinstance(value, dict) else value or ""
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def number(template, value):
+    """A number, or the smallest one that the parameter it refers to can have; None when it is not known to be one."""
+    parameter = template.get("Parameters", {}).get(target(value))
+    if parameter is not None:
+        value = parameter.get("MinValue")
+    return value if isinstance(value, int) else None
+
+
+def short_name(function):
+    """`fanout` for `${AWS::StackName}-fanout`."""
+    return text(function.get("FunctionName")).removeprefix("${AWS::StackName}-")
+
+
+def mappings(template):
+    """(function id, function, mapping, queue id) of everything that feeds a function from a queue."""
+    for name, function in functions(template).items():
+        for event in function.get("Events", {}).values():
+            if event["Type"] == "SQS":
+                yield name, function, event["Properties"], target(event["Properties"]["Queue"])
+
+
+def statements(role):
+    for policy in role.get("Policies", []):
+        yield from listed(policy["PolicyDocument"]["Statement"])
+
+
+def allows(template, function, action, resource):
+    """Whether a function's role allows exactly this action on exactly this resource of the template."""
+    role = roles(template).get(target(function.get("Role")), {})
+    return any(action in listed(statement["Action"]) and resource in [target(each) for each in listed(statement["Resource"])]
+               for statement in statements(role) if statement["Effect"] == "Allow")
+
+
+# ---- Rules: functions ----------------------------------------------------------------------------------------------------------
+
+@rule
+def each_function_has_a_role_of_its_own(template):
+    problems, owners = [], {}
+    for name, function in functions(template).items():
+        role = target(function.get("Role"))
+        if role not in roles(template):
+            problems.append(f"{name} has no role of this template: SAM would make one with managed policies")
+        elif role in owners:
+            problems.append(f"{name} shares {role} with {owners[role]}")
+        else:
+            owners[role] = name
+    return problems
+
+
+@rule
+def each_function_logs_to_a_group_of_its_own_with_retention(template):
+    problems, owners = [], {}
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    for name, function in functions(template).items():
+        group = target(function.get("LoggingConfig", {}).get("LogGroup"))
+        if group not in groups:
+            problems.append(f"{name} has no log group of this template: Lambda would make one that is kept for ever")
+            continue
+        if group in owners:
+            problems.append(f"{name} shares {group} with {owners[group]}")
+        owners[group] = name
+        if "RetentionInDays" not in groups[group]:
+            problems.append(f"{group} has no retention: its logs are kept for ever")
+        if text(groups[group].get("LogGroupName")) != f"/aws/lambda/${{AWS::StackName}}-{short_name(function)}":
+            problems.append(f"{group} is not named after {name}, so nobody will look for its logs there")
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+            if not allows(template, function, action, group):
+                problems.append(f"{name} lacks {action} on {group}: its logs would be lost without an error")
+    return problems
+
+
+@rule
+def no_function_outlasts_the_api_in_front_of_it(template):
+    problems = []
+    limits = [(target(integration.get("IntegrationUri")), HTTP_API_TIMEOUT)
+              for integration in of_type(template, "AWS::ApiGatewayV2::Integration").values()]
+    limits += [(name, AUTHORIZER_TIMEOUT) for name in functions(template)
+               for authorizer in of_type(template, "AWS::ApiGatewayV2::Authorizer").values()
+               if f"${{{name}.Arn}}" in text(authorizer.get("AuthorizerUri"))]
+    for name, limit in limits:
+        timeout = functions(template).get(name, {}).get("Timeout")
+        if timeout is None or timeout >= limit:
+            problems.append(f"{name} may run for {timeout} s, but API Gateway gives up on it after {limit} s")
+    return problems
+
+
+def each_function_has_a_sample_event(template, folder):
+    """Not in RULES: it reads a folder as well."""
+    problems = []
+    for name, function in functions(template).items():
+        samples = sorted(pathlib.Path(folder).glob(f"{short_name(function)}-*.json"))
+        if not samples:
+            problems.append(f"{name} has no sample: write events/{short_name(function)}-<case>.json")
+        for sample in samples:
+            try:
+                json.loads(sample.read_text(encoding="utf-8"))
+            except ValueError as error:
+                problems.append(f"events/{sample.name} is not JSON: {error}")
+    return problems
+
+
+# ---- Rules: permissions --------------------------------------------------------------------------------------------------------
+
+@rule
+def no_managed_policy_is_used(template):
+    problems = [f"{name} has managed policies: they allow more than this stack's resources"
+                for name, role in roles(template).items() if role.get("ManagedPolicyArns")]
+    return problems + [f"{name} has SAM policies: write exact statements in its role instead"
+                       for name, function in functions(template).items() if function.get("Policies")]
+
+
+@rule
+def no_role_has_a_star(template):
+    """A log group's ARN ends in `:*` by itself, which `!GetAtt` hides; any star that is written out is reported."""
+    problems = []
+    for name, role in roles(template).items():
+        for statement in statements(role):
+            sid = statement.get("Sid", "a statement")
+            if "NotAction" in statement or "NotResource" in statement:
+                problems.append(f"{name}: {sid} says what is left out instead of what is allowed")
+            if any("*" in action for action in listed(statement.get("Action", []))):
+                problems.append(f"{name}: {sid} allows actions by a star")
+            if any("*" in text(resource) for resource in listed(statement.get("Resource", []))):
+                problems.append(f"{name}: {sid} allows resources by a star")
+    return problems
+
+
+@rule
+def each_function_may_use_the_queue_that_feeds_it(template):
+    return [f"{name} lacks {action} on {queue}: its mapping would stand still"
+            for name, function, _, queue in mappings(template)
+            for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+            if not allows(template, function, action, queue)]
+
+
+@rule
+def deliver_may_change_the_visibility_of_deliveries(template):
+    """Its short retries rest on it; a policy that SAM attaches has receive and delete, but not this."""
+    return [f"{name} lacks sqs:ChangeMessageVisibility on {queue}: short retries would wait for the full visibility timeout"
+            for name, function, _, queue in mappings(template)
+            if short_name(function) == "deliver" and not allows(template, function, "sqs:ChangeMessageVisibility", queue)]
+
+
+@rule
+def only_api_and_deliver_may_decrypt(template):
+    """Whoever may decrypt can read every customer's signing secret."""
+    problems = []
+    readers = {target(function.get("Role")): short_name(function) for function in functions(template).values()}
+    for name, role in roles(template).items():
+        decrypts = any(action in ("kms:Decrypt", "kms:*", "*") for statement in statements(role)
+                       for action in listed(statement.get("Action", [])))
+        if decrypts and readers.get(name) not in ("api", "deliver"):
+            problems.append(f"{name} may decrypt secrets, but belongs to {readers.get(name, 'no function')}")
+    for function in functions(template).values():
+        if short_name(function) in ("api", "deliver"):
+            if not any(allows(template, function, "kms:Decrypt", key) for key in of_type(template, "AWS::KMS::Key")):
+                problems.append(f"{short_name(function)} may not decrypt with a key of this template")
+    return problems
+
+
+# ---- Rules: queue mappings -----------------------------------------------------------------------------------------------------
+
+@rule
+def visibility_is_six_timeouts(template):
+    """Lambda's own rule: less, and messages show up again while an invocation that holds them is still being retried."""
+    problems = []
+    for name, function, _, queue in mappings(template):
+        visibility, timeout = queues(template).get(queue, {}).get("VisibilityTimeout", 30), function.get("Timeout", 3)
+        if visibility < 6 * timeout:
+            problems.append(f"{queue} hides messages for {visibility} s, but {name} may run for {timeout} s: make it {6 * timeout}")
+    return problems
+
+
+@rule
+def batches_are_small_and_never_waited_for(template):
+    problems = []
+    for name, _, mapping, _ in mappings(template):
+        if mapping.get("BatchSize", 10) > 10:
+            problems.append(f"{name} has batches of {mapping['BatchSize']}: more than 10 need a window")
+        if mapping.get("MaximumBatchingWindowInSeconds", 0) != 0:
+            problems.append(f"{name} waits for batches to fill: events would be late at low traffic")
+    return problems
+
+
+@rule
+def partial_batch_responses_are_on(template):
+    return [f"{name} lacks ReportBatchItemFailures: what it reports as failed would be deleted"
+            for name, _, mapping, _ in mappings(template)
+            if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", [])]
+
+
+@rule
+def concurrency_is_bounded(template):
+    problems = []
+    for name, _, mapping, _ in mappings(template):
+        least = number(template, mapping.get("ScalingConfig", {}).get("MaximumConcurrency"))
+        if least is None or least < 2:
+            problems.append(f"{name} has no MaximumConcurrency that is always 2 or more (found {least}): AWS refuses less")
+    return problems
+
+
+# ---- Rules: queues -------------------------------------------------------------------------------------------------------------
+
+@rule
+def queues_that_feed_a_function_have_a_dead_letter_queue(template):
+    problems = []
+    for _, _, _, queue in mappings(template):
+        properties = queues(template).get(queue, {})
+        redrive = properties.get("RedrivePolicy", {})
+        dead_letters = target(redrive.get("deadLetterTargetArn"))
+        if dead_letters not in queues(template):
+            problems.append(f"{queue} has no dead-letter queue of this template: a message that always fails would be lost")
+            continue
+        if int(redrive.get("maxReceiveCount", 0)) < 20:
+            problems.append(f"{queue} gives up after {redrive.get('maxReceiveCount')} receives: throttles alone can use those up")
+        kept = queues(template)[dead_letters].get("MessageRetentionPeriod", 0)
+        if kept < FOURTEEN_DAYS:
+            problems.append(f"{dead_letters} keeps messages for {kept} s: their age counts from when they were first sent")
+        allowed = queues(template)[dead_letters].get("RedriveAllowPolicy", {})
+        sources = [text(source) for source in allowed.get("sourceQueueArns", [])]
+        alone = len(sources) == 1 and sources[0].endswith(f"${{AWS::AccountId}}:{text(properties.get('QueueName'))}")
+        if allowed.get("redrivePermission") != "byQueue" or not alone:
+            problems.append(f"{dead_letters} does not take messages from {queue} alone")
+    return problems
+
+
+@rule
+def queues_are_encrypted(template):
+    return [f"{name} is not encrypted at rest" for name, queue in queues(template).items()
+            if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue]
+
+
+@rule
+def each_dead_letter_queue_has_an_alarm(template):
+    dead_letters = {target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for queue in queues(template).values()} - {None}
+    watched = {target(dimension["Value"]) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+               for dimension in alarm.get("Dimensions", [])
+               if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible" and alarm.get("Threshold") == 0
+               and alarm.get("ComparisonOperator") == "GreaterThanThreshold" and alarm.get("TreatMissingData") == "notBreaching"}
+    return [f"{name} has no alarm at its first message" for name in sorted(dead_letters - watched)]
+
+
+# ---- Rules: data ---------------------------------------------------------------------------------------------------------------
+
+@rule
+def tables_expire_recover_and_resist_deletion(template):
+    problems = []
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        if table.get("TimeToLiveSpecification") != {"AttributeName": "expires_at", "Enabled": True}:
+            problems.append(f"{name} does not expire items by expires_at: it would grow for ever")
+        if table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") is not True:
+            problems.append(f"{name} has no point-in-time recovery")
+        protection = table.get("DeletionProtectionEnabled")
+        condition, *outcome = protection.get("Fn::If", [None]) if isinstance(protection, dict) else [None]
+        follows = template.get("Conditions", {}).get(condition) == {"Fn::Equals": [{"Ref": "DeletionProtection"}, "true"]}
+        if not follows or outcome != [True, False] or template["Parameters"]["DeletionProtection"].get("Default") != "true":
+            problems.append(f"{name} is not protected from deletion unless the parameter DeletionProtection says otherwise")
+        if template["Resources"][name].get("UpdateReplacePolicy") != "Retain":
+            problems.append(f"{name} would be lost in a replacement")
+    return problems
+
+
+@rule
+def secrets_keys_outlive_their_table(template):
+    """Without the key each signing secret in the table is lost, so the key may go only after the table."""
+    problems = []
+    for name, key in of_type(template, "AWS::KMS::Key").items():
+        if key.get("EnableKeyRotation") is not True:
+            problems.append(f"{name} is not rotated")
+        for table in of_type(template, "AWS::DynamoDB::Table"):
+            if name not in listed(template["Resources"][table].get("DependsOn", [])):
+                problems.append(f"{name} may be deleted while {table} refuses to be: let the table depend on it")
+    return problems
+
+
+# ---- Rules: HTTP API -----------------------------------------------------------------------------------------------------------
+
+@rule
+def routes_are_closed(template):
+    problems = []
+    authorizers = of_type(template, "AWS::ApiGatewayV2::Authorizer")
+    for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items():
+        path, kind = route["RouteKey"].rsplit(" ", 1)[-1], route.get("AuthorizationType", "NONE")
+        if path.startswith("/admin/"):
+            if kind != "AWS_IAM":
+                problems.append(f"{name} lets {kind} in where only AWS credentials should be")
+        elif path.startswith("/v1/"):
+            if kind != "CUSTOM" or target(route.get("AuthorizerId")) not in authorizers:
+                problems.append(f"{name} does not ask the authorizer ({kind})")
+        else:
+            problems.append(f"{name} serves {path}, for which no rule says who may call it")
+    return problems
+
+
+@rule
+def the_authorizer_answers_per_key(template):
+    """With another identity source, one customer's cached answer would be given to another."""
+    problems = []
+    for name, authorizer in of_type(template, "AWS::ApiGatewayV2::Authorizer").items():
+        if "$request.header.Authorization" not in authorizer.get("IdentitySource", []):
+            problems.append(f"{name} is not cached by the Authorization header")
+        if authorizer.get("AuthorizerPayloadFormatVersion") != "2.0" or authorizer.get("EnableSimpleResponses") is not True:
+            problems.append(f"{name} does not use simple responses of format 2.0, which the function gives")
+    return problems
+
+
+@rule
+def api_gateway_may_invoke_what_it_calls(template):
+    """Nothing but a 500 at run time tells of a missing permission."""
+    allowed = {(target(permission.get("FunctionName")), text(permission.get("SourceArn")).split(":${AWS::AccountId}:")[-1])
+               for permission in of_type(template, "AWS::Lambda::Permission").values()
+               if permission.get("Action") == "lambda:InvokeFunction" and permission.get("Principal") == "apigateway.amazonaws.com"}
+    wanted = set()
+    for route in of_type(template, "AWS::ApiGatewayV2::Route").values():
+        integration = of_type(template, "AWS::ApiGatewayV2::Integration").get(
+            text(route.get("Target")).removeprefix("integrations/${").removesuffix("}"), {})
+        wanted.add((target(integration.get("IntegrationUri")), f"${{{target(route['ApiId'])}}}/*/*{route['RouteKey'].rsplit(' ', 1)[-1]}"))
+    for name, authorizer in of_type(template, "AWS::ApiGatewayV2::Authorizer").items():
+        wanted |= {(function, f"${{{target(authorizer['ApiId'])}}}/authorizers/${{{name}}}") for function in functions(template)
+                   if f"${{{function}.Arn}}" in text(authorizer.get("AuthorizerUri"))}
+    return [f"API Gateway may not invoke {function} for {source}" for function, source in sorted(wanted - allowed, key=str)] \
+        + [f"a permission on {function} for {source} is not needed" for function, source in sorted(allowed - wanted, key=str)]
+
+
+# ---- Tests ---------------------------------------------------------------------------------------------------------------------
+
+TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+
+
+def read_template():
+    """A copy of its own for whoever asks, to break as it likes."""
+    return copy.deepcopy(TEMPLATE)
+
+
+class TheTemplate(unittest.TestCase):
+    def test_the_template_follows_every_rule(self):
+        for each in RULES:
+            with self.subTest(rule=each.__name__):
+                self.assertEqual(each(read_template()), [])
+
+    def test_every_function_has_a_sample_event(self):
+        self.assertEqual(each_function_has_a_sample_event(read_template(), ROOT / "events"), [])
+
+    def test_the_template_has_what_the_rules_look_at(self):
+        """A rule that finds nothing to look at would pass in silence."""
+        template = read_template()
+        self.assertLessEqual({"fanout", "deliver", "api", "authorizer"}, {short_name(each) for each in functions(template).values()})
+        self.assertLessEqual({"EventsQueue", "DeliveriesQueue"}, {queue for *_, queue in mappings(template)})
+        for kind in ("DynamoDB::Table", "KMS::Key", "ApiGatewayV2::Route", "ApiGatewayV2::Authorizer", "ApiGatewayV2::Integration"):
+            self.assertTrue(of_type(template, f"AWS::{kind}"), kind)
+
+    def test_every_rule_has_a_test_that_breaks_it(self):
+        tests = inspect.getsource(ABrokenTemplate)
+        self.assertEqual([each.__name__ for each in RULES if f"({each.__name__}, " not in tests], [])
+
+
+class ABrokenTemplate(unittest.TestCase):
+    """Each test breaks a copy of the real template in one way and expects the rule to report that, and only because of it."""
+
+    def setUp(self):
+        self.template = read_template()
+        self.resources = self.template["Resources"]
+
+    def properties(self, name):
+        return self.resources[name]["Properties"]
+
+    def mapping(self, function):
+        return self.properties(function)["Events"]["Queue"]["Properties"]
+
+    def statement(self, role, sid):
+        return next(each for each in statements(self.properties(role)) if each["Sid"] == sid)
+
+    def assert_reports(self, check, words):
+        self.assertEqual(check(read_template()), [], "the rule must be silent about the template as it is")
+        problems = check(self.template)
+        self.assertTrue(any(words in problem for problem in problems), f"{words!r} not reported, but: {problems}")
+
+    # functions
+
+    def test_a_shared_role_is_reported(self):
+        self.properties("FanoutFunction")["Role"] = copy.deepcopy(self.properties("DeliverFunction")["Role"])
+        self.assert_reports(each_function_has_a_role_of_its_own, "DeliverFunction shares DeliverRole with FanoutFunction")
+
+    def test_a_function_without_a_role_is_reported(self):
+        del self.properties("ApiFunction")["Role"]
+        self.assert_reports(each_function_has_a_role_of_its_own, "ApiFunction has no role")
+
+    def test_a_function_without_a_log_group_is_reported(self):
+        del self.properties("ApiFunction")["LoggingConfig"]
+        self.assert_reports(each_function_logs_to_a_group_of_its_own_with_retention, "ApiFunction has no log group")
+
+    def test_a_shared_log_group_is_reported(self):
+        self.properties("ApiFunction")["LoggingConfig"]["LogGroup"] = {"Ref": "DeliverLogGroup"}
+        self.assert_reports(each_function_logs_to_a_group_of_its_own_with_retention, "ApiFunction shares DeliverLogGroup")
+
+    def test_logs_that_are_kept_for_ever_are_reported(self):
+        del self.properties("FanoutLogGroup")["RetentionInDays"]
+        self.assert_reports(each_function_logs_to_a_group_of_its_own_with_retention, "FanoutLogGroup has no retention")
+
+    def test_a_log_group_under_another_name_is_reported(self):
+        self.properties("FanoutLogGroup")["LogGroupName"] = "/aws/lambda/other"
+        self.assert_reports(each_function_logs_to_a_group_of_its_own_with_retention, "not named after FanoutFunction")
+
+    def test_a_function_that_may_not_write_its_logs_is_reported(self):
+        self.statement("AuthorizerRole", "WriteLogs")["Resource"] = {"Fn::GetAtt": ["ApiLogGroup", "Arn"]}
+        self.assert_reports(each_function_logs_to_a_group_of_its_own_with_retention, "AuthorizerFunction lacks logs:PutLogEvents")
+
+    def test_an_api_function_that_runs_as_long_as_the_gateway_waits_is_reported(self):
+        self.properties("ApiFunction")["Timeout"] = 30
+        self.assert_reports(no_function_outlasts_the_api_in_front_of_it, "ApiFunction may run for 30 s")
+
+    def test_an_authorizer_that_runs_as_long_as_the_gateway_waits_is_reported(self):
+        self.properties("AuthorizerFunction")["Timeout"] = 10
+        self.assert_reports(no_function_outlasts_the_api_in_front_of_it, "AuthorizerFunction may run for 10 s")
+
+    def test_a_function_without_a_sample_event_is_reported(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("fanout-one", "deliver-one", "api-one", "authorizer-one"):
+                (pathlib.Path(folder) / f"{name}.json").write_text("{}", encoding="utf-8")
+            self.assertEqual(each_function_has_a_sample_event(self.template, folder), [])
+            (pathlib.Path(folder) / "api-one.json").unlink()
+            self.assertIn("ApiFunction has no sample", each_function_has_a_sample_event(self.template, folder)[0])
+
+    def test_a_sample_event_that_is_not_json_is_reported(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "fanout-one.json").write_text("{", encoding="utf-8")
+            self.assertIn("events/fanout-one.json is not JSON", " ".join(each_function_has_a_sample_event(self.template, folder)))
+
+    # permissions
+
+    def test_a_managed_policy_is_reported(self):
+        self.properties("ApiRole")["ManagedPolicyArns"] = ["arn:aws:iam::aws:policy/AmazonSQSFullAccess"]
+        self.assert_reports(no_managed_policy_is_used, "ApiRole has managed policies")
+
+    def test_a_sam_policy_is_reported(self):
+        self.properties("ApiFunction")["Policies"] = ["AWSLambdaBasicExecutionRole"]
+        self.assert_reports(no_managed_policy_is_used, "ApiFunction has SAM policies")
+
+    def test_a_permission_on_every_resource_is_reported(self):
+        self.statement("DeliverRole", "OpenSigningSecrets")["Resource"] = "*"
+        self.assert_reports(no_role_has_a_star, "OpenSigningSecrets allows resources by a star")
+
+    def test_a_star_within_a_list_of_resources_is_reported(self):
+        self.statement("FanoutRole", "ReceiveEvents")["Resource"] = [{"Fn::Sub": "arn:aws:sqs:*:${AWS::AccountId}:*"}]
+        self.assert_reports(no_role_has_a_star, "ReceiveEvents allows resources by a star")
+
+    def test_a_permission_for_every_action_is_reported(self):
+        self.statement("ApiRole", "ReadAndWriteTheTable")["Action"] = "dynamodb:*"
+        self.assert_reports(no_role_has_a_star, "ReadAndWriteTheTable allows actions by a star")
+
+    def test_a_permission_for_all_but_some_is_reported(self):
+        self.statement("ApiRole", "ReadAndWriteTheTable")["NotResource"] = "x"
+        self.assert_reports(no_role_has_a_star, "says what is left out")
+
+    def test_a_function_that_may_not_delete_what_it_handled_is_reported(self):
+        self.statement("FanoutRole", "ReceiveEvents")["Action"].remove("sqs:DeleteMessage")
+        self.assert_reports(each_function_may_use_the_queue_that_feeds_it, "FanoutFunction lacks sqs:DeleteMessage on EventsQueue")
+
+    def test_deliver_without_change_message_visibility_is_reported(self):
+        self.statement("DeliverRole", "ReceiveDeliveries")["Action"].remove("sqs:ChangeMessageVisibility")
+        self.assert_reports(deliver_may_change_the_visibility_of_deliveries, "DeliverFunction lacks sqs:ChangeMessageVisibility")
+
+    def test_an_authorizer_that_may_decrypt_is_reported(self):
+        self.statement("AuthorizerRole", "LookUpApiKeys")["Action"] = ["dynamodb:GetItem", "kms:Decrypt"]
+        self.assert_reports(only_api_and_deliver_may_decrypt, "AuthorizerRole may decrypt")
+
+    def test_a_deliver_that_may_not_decrypt_is_reported(self):
+        self.statement("DeliverRole", "OpenSigningSecrets")["Action"] = "kms:DescribeKey"
+        self.assert_reports(only_api_and_deliver_may_decrypt, "deliver may not decrypt")
+
+    # queue mappings
+
+    def test_a_queue_whose_visibility_is_too_short_is_reported(self):
+        self.properties("DeliveriesQueue")["VisibilityTimeout"] = 359
+        self.assert_reports(visibility_is_six_timeouts, "DeliveriesQueue hides messages for 359 s")
+
+    def test_a_function_whose_timeout_outgrew_its_queue_is_reported(self):
+        self.properties("FanoutFunction")["Timeout"] = 61
+        self.assert_reports(visibility_is_six_timeouts, "make it 366")
+
+    def test_a_queue_without_a_visibility_is_reported(self):
+        del self.properties("EventsQueue")["VisibilityTimeout"]
+        self.assert_reports(visibility_is_six_timeouts, "EventsQueue hides messages for 30 s")
+
+    def test_a_batch_of_more_than_ten_is_reported(self):
+        self.mapping("FanoutFunction")["BatchSize"] = 11
+        self.assert_reports(batches_are_small_and_never_waited_for, "FanoutFunction has batches of 11")
+
+    def test_a_batching_window_is_reported(self):
+        self.mapping("DeliverFunction")["MaximumBatchingWindowInSeconds"] = 1
+        self.assert_reports(batches_are_small_and_never_waited_for, "DeliverFunction waits")
+
+    def test_a_mapping_without_partial_batch_responses_is_reported(self):
+        del self.mapping("DeliverFunction")["FunctionResponseTypes"]
+        self.assert_reports(partial_batch_responses_are_on, "DeliverFunction lacks ReportBatchItemFailures")
+
+    def test_a_mapping_without_a_maximum_concurrency_is_reported(self):
+        del self.mapping("FanoutFunction")["ScalingConfig"]
+        self.assert_reports(concurrency_is_bounded, "FanoutFunction has no MaximumConcurrency")
+
+    def test_a_maximum_concurrency_of_one_is_reported(self):
+        self.mapping("FanoutFunction")["ScalingConfig"] = {"MaximumConcurrency": 1}
+        self.assert_reports(concurrency_is_bounded, "found 1")
+
+    def test_a_concurrency_parameter_that_admits_one_is_reported(self):
+        self.template["Parameters"]["DeliverConcurrency"]["MinValue"] = 1
+        self.assert_reports(concurrency_is_bounded, "DeliverFunction has no MaximumConcurrency")
+
+    def test_a_concurrency_parameter_without_a_minimum_is_reported(self):
+        del self.template["Parameters"]["DeliverConcurrency"]["MinValue"]
+        self.assert_reports(concurrency_is_bounded, "DeliverFunction has no MaximumConcurrency")
+
+    # queues
+
+    def test_a_queue_without_a_dead_letter_queue_is_reported(self):
+        del self.properties("EventsQueue")["RedrivePolicy"]
+        self.assert_reports(queues_that_feed_a_function_have_a_dead_letter_queue, "EventsQueue has no dead-letter queue")
+
+    def test_a_queue_that_gives_up_too_early_is_reported(self):
+        self.properties("EventsQueue")["RedrivePolicy"]["maxReceiveCount"] = 19
+        self.assert_reports(queues_that_feed_a_function_have_a_dead_letter_queue, "gives up after 19 receives")
+
+    def test_a_dead_letter_queue_that_forgets_too_early_is_reported(self):
+        self.properties("DeliveriesDeadLetterQueue")["MessageRetentionPeriod"] = 345600
+        self.assert_reports(queues_that_feed_a_function_have_a_dead_letter_queue, "keeps messages for 345600 s")
+
+    def test_a_dead_letter_queue_that_refuses_its_queue_is_reported(self):
+        self.properties("EventsQueue")["QueueName"] = {"Fn::Sub": "${AWS::StackName}-renamed"}
+        self.assert_reports(queues_that_feed_a_function_have_a_dead_letter_queue, "does not take messages from EventsQueue alone")
+
+    def test_a_queue_that_is_not_encrypted_is_reported(self):
+        self.properties("EventsDeadLetterQueue")["SqsManagedSseEnabled"] = False
+        self.assert_reports(queues_are_encrypted, "EventsDeadLetterQueue is not encrypted")
+
+    def test_a_dead_letter_queue_without_an_alarm_is_reported(self):
+        del self.resources["DeliveriesDeadLetterAlarm"]
+        self.assert_reports(each_dead_letter_queue_has_an_alarm, "DeliveriesDeadLetterQueue has no alarm")
+
+    def test_an_alarm_that_needs_several_messages_is_reported(self):
+        self.properties("EventsDeadLetterAlarm")["Threshold"] = 5
+        self.assert_reports(each_dead_letter_queue_has_an_alarm, "EventsDeadLetterQueue has no alarm")
+
+    # data
+
+    def test_a_table_that_never_expires_items_is_reported(self):
+        del self.properties("Table")["TimeToLiveSpecification"]
+        self.assert_reports(tables_expire_recover_and_resist_deletion, "does not expire items")
+
+    def test_a_table_without_recovery_is_reported(self):
+        self.properties("Table")["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] = False
+        self.assert_reports(tables_expire_recover_and_resist_deletion, "no point-in-time recovery")
+
+    def test_a_table_that_ignores_the_protection_parameter_is_reported(self):
+        self.properties("Table")["DeletionProtectionEnabled"] = False
+        self.assert_reports(tables_expire_recover_and_resist_deletion, "is not protected from deletion")
+
+    def test_a_protection_that_is_off_by_default_is_reported(self):
+        self.template["Parameters"]["DeletionProtection"]["Default"] = "false"
+        self.assert_reports(tables_expire_recover_and_resist_deletion, "is not protected from deletion")
+
+    def test_a_protection_that_is_turned_around_is_reported(self):
+        self.properties("Table")["DeletionProtectionEnabled"]["Fn::If"][1:] = [False, True]
+        self.assert_reports(tables_expire_recover_and_resist_deletion, "is not protected from deletion")
+
+    def test_a_table_that_a_replacement_would_drop_is_reported(self):
+        del self.resources["Table"]["UpdateReplacePolicy"]
+        self.assert_reports(tables_expire_recover_and_resist_deletion, "lost in a replacement")
+
+    def test_a_key_that_is_not_rotated_is_reported(self):
+        del self.properties("SecretsKey")["EnableKeyRotation"]
+        self.assert_reports(secrets_keys_outlive_their_table, "SecretsKey is not rotated")
+
+    def test_a_key_that_may_go_before_the_table_is_reported(self):
+        del self.resources["Table"]["DependsOn"]
+        self.assert_reports(secrets_keys_outlive_their_table, "SecretsKey may be deleted while Table refuses")
+
+    # HTTP API
+
+    def test_an_open_customer_route_is_reported(self):
+        self.properties("CustomerRoute")["AuthorizationType"] = "NONE"
+        self.assert_reports(routes_are_closed, "CustomerRoute does not ask the authorizer")
+
+    def test_a_customer_route_without_an_authorizer_is_reported(self):
+        del self.properties("CustomerRoute")["AuthorizerId"]
+        self.assert_reports(routes_are_closed, "CustomerRoute does not ask the authorizer")
+
+    def test_an_admin_route_for_customers_is_reported(self):
+        self.properties("AdminRoute")["AuthorizationType"] = "CUSTOM"
+        self.assert_reports(routes_are_closed, "AdminRoute lets CUSTOM in")
+
+    def test_a_route_that_no_rule_covers_is_reported(self):
+        self.properties("AdminRoute")["RouteKey"] = "$default"
+        self.assert_reports(routes_are_closed, "AdminRoute serves $default")
+
+    def test_an_authorizer_cached_by_something_else_is_reported(self):
+        self.properties("HttpAuthorizer")["IdentitySource"] = ["$context.routeKey"]
+        self.assert_reports(the_authorizer_answers_per_key, "not cached by the Authorization header")
+
+    def test_an_authorizer_with_policies_for_answers_is_reported(self):
+        self.properties("HttpAuthorizer")["EnableSimpleResponses"] = False
+        self.assert_reports(the_authorizer_answers_per_key, "does not use simple responses")
+
+    def test_a_route_that_may_not_invoke_its_function_is_reported(self):
+        del self.resources["AdminRoutePermission"]
+        self.assert_reports(api_gateway_may_invoke_what_it_calls, "may not invoke ApiFunction for ${HttpApi}/*/*/admin/v1/{proxy+}")
+
+    def test_an_authorizer_that_may_not_be_invoked_is_reported(self):
+        self.properties("AuthorizerPermission")["FunctionName"] = {"Ref": "ApiFunction"}
+        self.assert_reports(api_gateway_may_invoke_what_it_calls, "may not invoke AuthorizerFunction")
+
+    def test_a_permission_that_is_too_wide_is_reported(self):
+        self.properties("AdminRoutePermission")["SourceArn"] = {"Fn::Sub": "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:*"}
+        self.assert_reports(api_gateway_may_invoke_what_it_calls, "is not needed")
+
+
+if __name__ == "__main__":
+    unittest.main()
