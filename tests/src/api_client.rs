@@ -52,7 +52,7 @@ impl Operator {
     pub async fn register(&self, account: &str) -> Result<Customer> {
         let body = json!({ "id": account });
         self.call(Method::POST, "/admin/v1/accounts", Some(&body)).await?.expect_status(201)?;
-        let (path, body) = (format!("/admin/v1/accounts/{account}/keys"), json!({"name": "demo"}));
+        let (path, body) = (format!("/admin/v1/accounts/{account}/keys"), json!({"name": "demo", "role": "admin"}));
         let key = self.call(Method::POST, &path, Some(&body)).await?.expect_status(201)?;
         let key = text(&key, "key")?;
         Ok(Customer { http: self.http.clone(), url: self.url.clone(), account: account.to_owned(), key: Some(key) })

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use lambda_http::request::RequestContext;
+use shared::domain::api_key::{Permission, Role};
 use shared::domain::id::AccountId;
 
 use crate::Deps;
 use crate::problem::{Code, Problem};
 
-/// The account whose key the `authorizer` function accepted.
-pub struct Account(pub AccountId);
-
 /// The platform's operator, whom API Gateway knows by an IAM signature.
 pub struct Operator;
+
+/// An account that may read.
+pub struct Reader(pub AccountId);
+
+/// An account that may change what is configured.
+pub struct Configurer(pub AccountId);
 
 type Authorizer = lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
 
@@ -25,16 +29,36 @@ fn authorizer(parts: &Parts) -> Option<&Authorizer> {
     }
 }
 
-impl FromRequestParts<Arc<Deps>> for Account {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Deps>) -> Result<Self, Problem> {
-        let account = authorizer(parts).and_then(|found| found.fields.get("account")?.as_str()?.parse().ok());
-        account.map(Account).ok_or_else(|| {
-            Problem::new(Code::Unauthorized, "send an API key of an account as `Authorization: Bearer whk_…`")
-        })
+/// The account whose key the `authorizer` function accepted, when the key's role allows what is asked for.
+fn account(parts: &Parts, permission: Permission) -> Result<AccountId, Problem> {
+    let unauthorized =
+        || Problem::new(Code::Unauthorized, "send an API key of an account as `Authorization: Bearer whk_…`");
+    let fields = &authorizer(parts).ok_or_else(unauthorized)?.fields;
+    let account = fields.get("account").and_then(|account| account.as_str()?.parse().ok());
+    let role = fields.get("role").and_then(|role| serde_json::from_value::<Role>(role.clone()).ok());
+    let (Some(account), Some(role)) = (account, role) else { return Err(unauthorized()) };
+    if role.may(permission) {
+        Ok(account)
+    } else {
+        let detail = format!("a key with the role `{}` may not do this; use one with another role", role.as_str());
+        Err(Problem::new(Code::Forbidden, detail))
     }
 }
+
+macro_rules! account_extractor {
+    ($name:ident, $permission:ident) => {
+        impl FromRequestParts<Arc<Deps>> for $name {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, _: &Arc<Deps>) -> Result<Self, Problem> {
+                account(parts, Permission::$permission).map(Self)
+            }
+        }
+    };
+}
+
+account_extractor!(Reader, Read);
+account_extractor!(Configurer, Configure);
 
 impl FromRequestParts<Arc<Deps>> for Operator {
     type Rejection = Problem;

@@ -15,7 +15,7 @@ use shared::ports::{DeletedDestination, EntropyExt};
 
 use crate::Deps;
 use crate::body::Json;
-use crate::caller::Account;
+use crate::caller::{Configurer, Reader};
 use crate::named::{Kind, Named};
 use crate::pages::PageRequest;
 use crate::problem::{Code, Problem};
@@ -54,7 +54,7 @@ fn view(destination: Destination) -> DestinationView<'static> {
 }
 
 pub async fn create(
-    Account(account): Account,
+    Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
     Json(new): Json<NewDestination>,
 ) -> Result<Response, Problem> {
@@ -89,7 +89,7 @@ async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Problem>
 }
 
 pub async fn list(
-    Account(account): Account,
+    Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
 ) -> Result<Response, Problem> {
@@ -99,7 +99,7 @@ pub async fn list(
 }
 
 pub async fn read(
-    Account(account): Account,
+    Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DestinationId>,
 ) -> Result<Response, Problem> {
@@ -108,7 +108,7 @@ pub async fn read(
 }
 
 pub async fn delete(
-    Account(account): Account,
+    Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DestinationId>,
 ) -> Result<Response, Problem> {

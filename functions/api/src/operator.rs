@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use shared::domain::api_key::ApiKey;
+use shared::domain::api_key::{ApiKey, Role};
 use shared::domain::destination::Label;
 use shared::domain::id::{AccountId, KeyId};
 use shared::domain::timestamp::Timestamp;
@@ -48,6 +48,7 @@ pub async fn create_account(
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     name: Label,
+    role: Role,
 }
 
 /// The only answer that ever shows a key.
@@ -55,6 +56,7 @@ pub struct NewKey {
 struct NewKeyView<'a> {
     id: KeyId,
     name: Label,
+    role: Role,
     prefix: String,
     key: &'a str,
     created_at: Timestamp,
@@ -68,9 +70,10 @@ pub async fn create_key(
 ) -> Result<Response, Problem> {
     deps.accounts.find_account(&account).await?.ok_or_else(AccountId::not_found)?;
     let id = KeyId::from_entropy(deps.entropy.bytes()?);
-    let (key, text) = ApiKey::issue(id, account, new.name, deps.entropy.bytes()?, deps.clock.now());
+    let (key, text) = ApiKey::issue(id, account, new.name, new.role, deps.entropy.bytes()?, deps.clock.now());
     deps.keys.store_key(&key).await?;
     let prefix = key.prefix();
-    let view = NewKeyView { id: key.id, name: key.name, prefix, key: &text, created_at: key.created_at };
+    let view =
+        NewKeyView { id: key.id, name: key.name, role: key.role, prefix, key: &text, created_at: key.created_at };
     Ok((StatusCode::CREATED, Answer(view)).into_response())
 }

@@ -16,6 +16,7 @@ pub enum Code {
     MalformedJson,
     InvalidParameter,
     Unauthorized,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     AccountExists,
@@ -33,6 +34,7 @@ impl Code {
         match self {
             Code::MalformedJson | Code::InvalidParameter => StatusCode::BAD_REQUEST,
             Code::Unauthorized => StatusCode::UNAUTHORIZED,
+            Code::Forbidden => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Code::AccountExists | Code::DestinationInUse => StatusCode::CONFLICT,

@@ -17,7 +17,7 @@ use shared::ports::{CreatedSubscription, EntropyExt, PortResult};
 
 use crate::Deps;
 use crate::body::Json;
-use crate::caller::Account;
+use crate::caller::{Configurer, Reader};
 use crate::named::{Kind, Named};
 use crate::pages::PageRequest;
 use crate::problem::{Code, Problem};
@@ -60,7 +60,7 @@ fn view(subscription: Subscription) -> SubscriptionView {
 }
 
 pub async fn create(
-    Account(account): Account,
+    Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
     Json(new): Json<NewSubscription>,
 ) -> Result<Response, Problem> {
@@ -83,7 +83,7 @@ pub async fn create(
 }
 
 pub async fn list(
-    Account(account): Account,
+    Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
 ) -> Result<Response, Problem> {
@@ -93,7 +93,7 @@ pub async fn list(
 }
 
 pub async fn read(
-    Account(account): Account,
+    Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     Named(id): Named<SubscriptionId>,
 ) -> Result<Response, Problem> {
@@ -102,7 +102,7 @@ pub async fn read(
 }
 
 pub async fn delete(
-    Account(account): Account,
+    Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
     Named(id): Named<SubscriptionId>,
 ) -> Result<Response, Problem> {

@@ -146,8 +146,13 @@ async fn an_account_is_registered_once_and_keys_are_for_registered_accounts() {
     let post = |path: &'static str, body: &'static str| world.call(As::Operator, "POST", path, Some(body));
     check_problem(post("/admin/v1/accounts", r#"{"id":"acme"}"#).await, 409, "account_exists", Some("/id"));
     check_problem(post("/admin/v1/accounts", r#"{"id":"a.b"}"#).await, 422, "validation_failed", Some("/id"));
-    check_problem(post("/admin/v1/accounts/nobody/keys", r#"{"name":"x"}"#).await, 404, "not_found", None);
-    check_problem(post("/admin/v1/accounts/a.b/keys", r#"{"name":"x"}"#).await, 404, "not_found", None);
+    check_problem(
+        post("/admin/v1/accounts/nobody/keys", r#"{"name":"x","role":"viewer"}"#).await,
+        404,
+        "not_found",
+        None,
+    );
+    check_problem(post("/admin/v1/accounts/a.b/keys", r#"{"name":"x","role":"viewer"}"#).await, 404, "not_found", None);
 }
 
 #[tokio::test]
@@ -259,4 +264,26 @@ async fn a_failing_table_is_told_apart_and_shows_nothing_inside() {
     let answer = world.call(As::Account("acme"), "GET", "/v1/destinations", None).await;
     assert!(!answer.1.to_string().contains("asked for"));
     check_problem(answer, 503, "unavailable", None);
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_do_something_is_told_so() {
+    let world = world().await;
+    let created = world.destination("acme").await;
+    let path = format!("/v1/destinations/{}", created["id"].as_str().expect("an id"));
+    for role in ["viewer", "editor", "admin"] {
+        assert_eq!(world.call(As::Role("acme", role), "GET", &path, None).await.0, 200, "{role}");
+    }
+    let body = r#"{"name":"d2","url":"https://example.com/"}"#;
+    for (role, method, path, body) in [
+        ("publisher", "GET", path.as_str(), None),
+        ("publisher", "GET", "/v1/subscriptions", None),
+        ("viewer", "POST", "/v1/destinations", Some(body)),
+        ("viewer", "DELETE", path.as_str(), None),
+        ("publisher", "DELETE", path.as_str(), None),
+    ] {
+        check_problem(world.call(As::Role("acme", role), method, path, body).await, 403, "forbidden", None);
+    }
+    check_problem(world.call(As::Role("acme", "king"), "GET", &path, None).await, 401, "unauthorized", None);
+    assert_eq!(world.call(As::Role("acme", "editor"), "DELETE", &path, None).await.0, 204);
 }

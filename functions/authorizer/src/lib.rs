@@ -27,6 +27,7 @@ pub struct Decision {
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Caller {
     pub account: String,
+    pub role: &'static str,
     pub key_id: String,
 }
 
@@ -55,6 +56,6 @@ fn bearer(header: &str) -> Option<PresentedKey> {
 }
 
 fn authorized(key: &ApiKey) -> Decision {
-    let context = Caller { account: key.account.to_string(), key_id: key.id.to_string() };
+    let context = Caller { account: key.account.to_string(), role: key.role.as_str(), key_id: key.id.to_string() };
     Decision { is_authorized: true, context: Some(context) }
 }

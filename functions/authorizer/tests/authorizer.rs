@@ -7,7 +7,7 @@ use std::sync::Arc;
 use authorizer::{Caller, Decision, Deps, handle};
 use aws_lambda_events::event::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use lambda_runtime::LambdaEvent;
-use shared::domain::api_key::ApiKey;
+use shared::domain::api_key::{ApiKey, Role};
 use shared::domain::id::KeyId;
 use shared::ports::{ApiKeys, Clock};
 use shared::testing::{MemoryStore, TestClock, account};
@@ -19,7 +19,7 @@ async fn store() -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::default());
     let name = "sample".to_owned().try_into().expect("a name");
     let id = KeyId::from_entropy([0; 10]);
-    let (key, _) = ApiKey::issue(id, account("acme"), name, [7; 32], TestClock::new().now());
+    let (key, _) = ApiKey::issue(id, account("acme"), name, Role::Editor, [7; 32], TestClock::new().now());
     store.store_key(&key).await.expect("stored");
     store
 }
@@ -32,7 +32,7 @@ async fn decide(store: Arc<MemoryStore>, sample: &str) -> Result<Decision, lambd
 #[tokio::test]
 async fn a_known_key_is_let_in_as_its_account() {
     let decision = decide(store().await, SAMPLE).await.expect("a decision");
-    let caller = Caller { account: "acme".into(), key_id: "key_0000000000000000".into() };
+    let caller = Caller { account: "acme".into(), role: "editor", key_id: "key_0000000000000000".into() };
     assert_eq!(decision, Decision { is_authorized: true, context: Some(caller) });
 }
 
@@ -40,7 +40,7 @@ async fn a_known_key_is_let_in_as_its_account() {
 async fn the_answer_has_the_form_api_gateway_reads() {
     let decision = decide(store().await, SAMPLE).await.expect("a decision");
     let expected = serde_json::json!({
-        "isAuthorized": true, "context": {"account": "acme", "key_id": "key_0000000000000000"}
+        "isAuthorized": true, "context": {"account": "acme", "role": "editor", "key_id": "key_0000000000000000"}
     });
     assert_eq!(serde_json::to_value(decision).expect("JSON"), expected);
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -48,12 +49,56 @@ impl fmt::Debug for PresentedKey {
     }
 }
 
+/// What the holder of a key may do in its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything an editor may, rotating secrets, and publishing events.
+    Admin,
+    /// Everything a viewer may, and changing what is configured.
+    Editor,
+    /// Reading.
+    Viewer,
+    /// Publishing events, and nothing else.
+    Publisher,
+}
+
+/// What a request needs its caller to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    Read,
+    Configure,
+    RotateSecrets,
+    PublishEvents,
+}
+
+impl Role {
+    pub fn may(self, permission: Permission) -> bool {
+        match self {
+            Role::Admin => true,
+            Role::Editor => matches!(permission, Permission::Read | Permission::Configure),
+            Role::Viewer => permission == Permission::Read,
+            Role::Publisher => permission == Permission::PublishEvents,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Editor => "editor",
+            Role::Viewer => "viewer",
+            Role::Publisher => "publisher",
+        }
+    }
+}
+
 /// What is kept of a key. The secret has 256 random bits, so one SHA-256 is as good as a slow hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: KeyId,
     pub account: AccountId,
     pub name: Label,
+    pub role: Role,
     pub hash: [u8; 32],
     pub created_at: Timestamp,
 }
@@ -64,6 +109,7 @@ impl ApiKey {
         id: KeyId,
         account: AccountId,
         name: Label,
+        role: Role,
         secret: [u8; 32],
         now: Timestamp,
     ) -> (Self, Zeroizing<String>) {
@@ -71,7 +117,7 @@ impl ApiKey {
         let encoded = Zeroizing::new(BASE64URL_NOPAD.encode(&secret.0));
         let text = Zeroizing::new(format!("{}.{}", Self::prefix_of(&account, &id), *encoded));
         let hash = Self::hash(&account, &id, &secret);
-        (Self { id, account, name, hash, created_at: now }, text)
+        (Self { id, account, name, role, hash, created_at: now }, text)
     }
 
     /// Whether `presented` is this key; takes the same time wherever they differ.
@@ -101,7 +147,14 @@ mod tests {
 
     fn issue(account: &str, secret: u8) -> (ApiKey, Zeroizing<String>) {
         let (account, name) = (account.parse().expect("an account"), "ci".to_owned().try_into().expect("a name"));
-        ApiKey::issue(KeyId::from_entropy([3; 10]), account, name, [secret; 32], Timestamp::from_unix_ms(0))
+        ApiKey::issue(
+            KeyId::from_entropy([3; 10]),
+            account,
+            name,
+            Role::Viewer,
+            [secret; 32],
+            Timestamp::from_unix_ms(0),
+        )
     }
 
     #[test]
@@ -115,6 +168,24 @@ mod tests {
             let (_, other) = issue(account, secret);
             assert!(!key.accepts(&other.parse().expect("a key")));
         }
+    }
+
+    #[track_caller]
+    fn check_role(role: Role, expected: &[Permission]) {
+        use Permission::*;
+        let may: Vec<_> =
+            [Read, Configure, RotateSecrets, PublishEvents].into_iter().filter(|p| role.may(*p)).collect();
+        assert_eq!(may, expected, "{role:?}");
+        assert_eq!(serde_json::to_value(role).expect("JSON"), role.as_str());
+    }
+
+    #[test]
+    fn a_role_allows_what_it_says_and_nothing_else() {
+        use Permission::*;
+        check_role(Role::Admin, &[Read, Configure, RotateSecrets, PublishEvents]);
+        check_role(Role::Editor, &[Read, Configure]);
+        check_role(Role::Viewer, &[Read]);
+        check_role(Role::Publisher, &[PublishEvents]);
     }
 
     #[test]

@@ -2,16 +2,17 @@
 //!
 //! Adapters answer them for real, [`crate::testing`] answers them in memory, and both pass the same contract suites.
 
-mod config;
+mod accounts;
+mod destinations;
 mod ledger;
 mod outside;
+mod subscriptions;
 
-pub use config::{
-    Accounts, ApiKeys, Created, CreatedSubscription, DeletedDestination, Destinations, FindAccount, FindDestination,
-    FindSubscriptions, Subscriptions,
-};
+pub use accounts::{Accounts, ApiKeys, Created, FindAccount};
+pub use destinations::{DeletedDestination, Destinations, FindDestination};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, HostLookup, HttpSender, RejectedEvents, Vault};
+pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions};
 
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

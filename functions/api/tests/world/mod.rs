@@ -39,7 +39,10 @@ pub async fn world() -> World {
 }
 
 pub enum As {
+    /// With a key that may do everything.
     Account(&'static str),
+    /// With a key of this role.
+    Role(&'static str, &'static str),
     Operator,
     Nobody,
 }
@@ -73,6 +76,10 @@ impl World {
             serde_json::from_str(include_str!("../../../../events/api-create-account.json")).expect("a sample");
         match who {
             As::Account(id) => event["requestContext"]["authorizer"]["lambda"]["account"] = json!(id),
+            As::Role(id, role) => {
+                event["requestContext"]["authorizer"]["lambda"]["account"] = json!(id);
+                event["requestContext"]["authorizer"]["lambda"]["role"] = json!(role);
+            }
             As::Operator => event["requestContext"]["authorizer"] = operator["requestContext"]["authorizer"].clone(),
             As::Nobody => event["requestContext"]["authorizer"] = Value::Null,
         }

@@ -1,10 +1,25 @@
 //! The data keys that secrets are sealed under, as KMS encrypted them.
 
-use super::config_rows::{CurrentDataKeyRow, DataKeyRow};
+use serde::{Deserialize, Serialize};
+
 use super::keys;
 use super::rows::{from_item, to_item};
 use super::{DynamoStore, Written};
 use crate::ports::PortResult;
+
+/// A data key, encrypted by KMS.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DataKeyRow {
+    pub(crate) id: String,
+    #[serde(with = "serde_bytes")]
+    pub(crate) encrypted: Vec<u8>,
+}
+
+/// Which data key new secrets are sealed under.
+#[derive(Serialize, Deserialize)]
+struct CurrentDataKeyRow {
+    id: String,
+}
 
 impl DynamoStore {
     pub(crate) async fn find_data_key(&self, id: &str) -> PortResult<Option<DataKeyRow>> {

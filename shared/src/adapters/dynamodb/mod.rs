@@ -1,26 +1,29 @@
-//! The table in DynamoDB. [`keys`] has every key string, [`config_rows`] and [`ledger_rows`] every row; none is seen
+//! The table in DynamoDB. [`keys`] has every key string, the other files have the rows of what they store; none is seen
 //! outside.
 
-mod config;
-mod config_rows;
+mod accounts;
 mod data_keys;
+mod destinations;
 mod keys;
 mod ledger;
 mod ledger_rows;
 mod rows;
+mod subscriptions;
+mod transactions;
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::config_rows::DataKeyRow;
+pub(crate) use self::data_keys::DataKeyRow;
 use self::keys::Key;
+use self::transactions::transaction_refusal;
 use super::aws::{AwsClients, port_error};
-use crate::ports::{PortError, PortResult};
+use crate::ports::PortResult;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -108,38 +111,5 @@ fn written(
             }
             _ => Err(port_error("writing a row", error)),
         },
-    }
-}
-
-/// Which parts of a transaction had their condition refused, by place; `None` when it failed for another reason.
-fn refused_parts(reasons: &[aws_sdk_dynamodb::types::CancellationReason]) -> Option<Vec<usize>> {
-    let known = |code: &str| matches!(code, "None" | "ConditionalCheckFailed");
-    if !reasons.iter().all(|reason| known(reason.code().unwrap_or("None"))) {
-        return None;
-    }
-    let refused = |(n, reason): (usize, &aws_sdk_dynamodb::types::CancellationReason)| {
-        (reason.code() == Some("ConditionalCheckFailed")).then_some(n)
-    };
-    Some(reasons.iter().enumerate().filter_map(refused).collect())
-}
-
-/// A transaction's error, or the places of the parts whose condition was refused.
-fn transaction_refusal(
-    error: SdkError<
-        aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
-        aws_sdk_dynamodb::config::http::HttpResponse,
-    >,
-) -> PortResult<Vec<usize>> {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException;
-    let parts = match error.as_service_error() {
-        Some(TransactionCanceledException(cancelled)) => refused_parts(cancelled.cancellation_reasons()),
-        _ => None,
-    };
-    match parts {
-        Some(parts) => Ok(parts),
-        None if error.code() == Some("TransactionCanceledException") => {
-            Err(PortError::transient("writing rows together", error))
-        }
-        None => Err(port_error("writing rows together", error)),
     }
 }

@@ -1,4 +1,4 @@
-//! Rows to items and back. The rows themselves are in [`super::config_rows`] and [`super::ledger_rows`].
+//! Rows to items and back. The rows themselves lie beside what stores them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;

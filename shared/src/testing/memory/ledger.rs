@@ -1,0 +1,42 @@
+//! Sealed events and deliveries in memory.
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::domain::delivery::DeliveryRecord;
+use crate::domain::id::{AccountId, DeliveryId, EventId};
+use crate::ports::{Deliveries, Events, PortResult, Recorded, Sealed, SealedEvent};
+
+#[async_trait]
+impl Events for MemoryStore {
+    async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>> {
+        Ok(self.call("find_event")?.events.get(&(account.clone(), id.clone())).cloned())
+    }
+
+    async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
+        let mut rows = self.call("seal_event")?;
+        let key = (event.account.clone(), event.id.clone());
+        if let Some(before) = rows.events.get(&key) {
+            return Ok(Sealed::Before { digest: before.digest });
+        }
+        rows.events.insert(key, event.clone());
+        Ok(Sealed::Sealed)
+    }
+}
+
+#[async_trait]
+impl Deliveries for MemoryStore {
+    async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
+        Ok(self.call("find_delivery")?.deliveries.get(&(account.clone(), id.clone())).cloned())
+    }
+
+    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
+        let mut rows = self.call("record_delivery")?;
+        let key = (record.delivery.account.clone(), record.delivery.id.clone());
+        if rows.deliveries.get(&key).is_some_and(|old| !record.supersedes(old)) {
+            return Ok(Recorded::Superseded);
+        }
+        rows.deliveries.insert(key, record.clone());
+        Ok(Recorded::Recorded)
+    }
+}

@@ -1,0 +1,71 @@
+//! The table in memory: the same answers as the DynamoDB adapter, with calls counted and failures on demand.
+
+mod accounts;
+mod destinations;
+mod ledger;
+mod subscriptions;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::api_key::ApiKey;
+use crate::domain::delivery::DeliveryRecord;
+use crate::domain::destination::Destination;
+use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::subscription::Subscription;
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{PortError, PortResult, SealedEvent};
+
+#[derive(Default)]
+struct Rows {
+    accounts: BTreeMap<AccountId, Timestamp>,
+    keys: BTreeMap<(AccountId, KeyId), ApiKey>,
+    destinations: BTreeMap<(AccountId, DestinationId), Destination>,
+    subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
+    events: BTreeMap<(AccountId, EventId), SealedEvent>,
+    deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
+    calls: Vec<&'static str>,
+    failing: BTreeMap<&'static str, u32>,
+}
+
+/// Implements every port that the table implements.
+#[derive(Default)]
+pub struct MemoryStore {
+    rows: Mutex<Rows>,
+}
+
+impl MemoryStore {
+    fn call(&self, name: &'static str) -> PortResult<MutexGuard<'_, Rows>> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.calls.push(name);
+        match rows.failing.get_mut(name) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                Err(PortError::transient(name, "a failure was asked for"))
+            }
+            _ => Ok(rows),
+        }
+    }
+
+    fn look(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the next `times` calls of the named method fail.
+    pub fn fail(&self, method: &'static str, times: u32) {
+        self.look().failing.insert(method, times);
+    }
+
+    /// The names of the methods called so far, in order; forgets them.
+    pub fn take_calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.look().calls)
+    }
+
+    pub fn events(&self) -> Vec<SealedEvent> {
+        self.look().events.values().cloned().collect()
+    }
+
+    pub fn deliveries(&self) -> Vec<DeliveryRecord> {
+        self.look().deliveries.values().cloned().collect()
+    }
+}
