@@ -14,6 +14,7 @@ pub mod event;
 pub mod event_type;
 pub mod id;
 pub mod outcome;
+pub mod pattern;
 pub mod payload;
 pub mod retry;
 pub mod scope;

@@ -1,0 +1,98 @@
+//! The condition of a subscription: an Amazon EventBridge event pattern over an event's `data`.
+//!
+//! [`Pattern::parse`] refuses what is malformed or can never match; [`Pattern::matches`] and [`Pattern::explain`] are total.
+//! The stages are the files: `parse` and `operators` read the JSON, `spread` brings together what `$or` takes apart,
+//! `matches` and `explain` walk the data. It deliberately does not know which fields an event type has.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+mod explain;
+mod matches;
+mod operators;
+mod parse;
+mod scalar;
+mod spread;
+mod wildcard;
+
+#[cfg(test)]
+mod tests;
+
+pub use explain::Mismatch;
+use matches::ObjectTest;
+
+/// The size of a pattern, in bytes of its JSON without white space: EventBridge's own limit.
+pub const MAX_BYTES: usize = 2_048;
+/// How deep objects may nest; a pattern whose fields are all at the top has depth 1. A `$or` counts as one level.
+pub const MAX_DEPTH: usize = 10;
+/// The product of the lengths of all `$or` lists: EventBridge's own limit.
+pub const MAX_COMBINATIONS: usize = 1_000;
+/// How many fields may be tested, where one that is tested beside a `$or` and inside it counts once for every alternative.
+pub const MAX_FIELD_TESTS: usize = 1_000;
+
+/// A condition over an event's `data`, with the JSON it was read from, which is shown again as it was.
+#[derive(Clone)]
+pub struct Pattern {
+    source: Value,
+    test: ObjectTest,
+}
+
+/// Why a pattern is refused, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{pointer}`: {detail}")]
+pub struct PatternError {
+    /// RFC 6901, relative to the pattern: empty for the whole of it.
+    pub pointer: String,
+    pub detail: String,
+}
+
+impl Pattern {
+    /// Reads a pattern; refuses what is malformed, too large, or can match no event at all.
+    pub fn parse(value: &Value) -> Result<Pattern, PatternError> {
+        let test = spread::spread(parse::parse(value)?)?;
+        Ok(Pattern { source: value.clone(), test })
+    }
+
+    /// Whether an event with this `data` satisfies the condition.
+    pub fn matches(&self, data: &Value) -> bool {
+        self.test.matches_any_in(Some(data))
+    }
+
+    /// The first field for which `data` does not match; nothing when it matches.
+    pub fn explain(&self, data: &Value) -> Option<Mismatch> {
+        explain::explain(&self.test, data)
+    }
+
+    /// The pattern as it was given.
+    pub fn as_value(&self) -> &Value {
+        &self.source
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({})", self.source)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.source.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Pattern::parse(&Value::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}

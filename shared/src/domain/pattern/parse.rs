@@ -1,0 +1,131 @@
+//! Reads the shape of a pattern: objects, lists and `$or`, within the limits. What a list may hold is `operators`' business.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::matches::{Alternatives, FieldTest, ObjectTest, ValueTest};
+use super::operators::{self, OPERATORS};
+use super::{MAX_BYTES, MAX_COMBINATIONS, MAX_DEPTH, PatternError};
+
+pub(super) const OR: &str = "$or";
+
+pub(super) fn parse(value: &Value) -> Result<ObjectTest, PatternError> {
+    let size = value.to_string().len();
+    if size > MAX_BYTES {
+        return Err(refused("", format!("is too large: {size} bytes without white space; at most {MAX_BYTES}")));
+    }
+    let test = object(value, "", 1, false)?;
+    match combinations(value) {
+        too_many if too_many > MAX_COMBINATIONS => Err(refused(
+            "",
+            format!("has {too_many} combinations of `$or`; at most {MAX_COMBINATIONS}: use fewer or shorter lists"),
+        )),
+        _ => Ok(test),
+    }
+}
+
+pub(super) fn refused(pointer: &str, detail: impl Into<String>) -> PatternError {
+    PatternError { pointer: pointer.to_owned(), detail: detail.into() }
+}
+
+/// The pointer to `name` in what `pointer` points to.
+pub(super) fn child(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// `in_or`: below an alternative of a `$or`, where EventBridge reserves the operators' names.
+fn object(value: &Value, pointer: &str, depth: usize, in_or: bool) -> Result<ObjectTest, PatternError> {
+    let Value::Object(object) = value else {
+        return Err(refused(pointer, r#"must be an object, such as {"status": ["failed"]}"#));
+    };
+    if object.is_empty() {
+        return Err(refused(pointer, r#"is empty: name at least one field, such as {"status": ["failed"]}"#));
+    }
+    if depth > MAX_DEPTH {
+        return Err(refused(pointer, format!("is nested too deeply: at most {MAX_DEPTH} levels")));
+    }
+    let mut test = ObjectTest::default();
+    for (name, value) in object {
+        let pointer = child(pointer, name);
+        if name == OR {
+            test.alternatives = Some(alternatives(value, &pointer, depth)?);
+        } else if in_or && OPERATORS.contains(&name.as_str()) {
+            return Err(misplaced(name, value, &pointer));
+        } else {
+            test.fields.push((name.clone(), field(name, value, &pointer, depth, in_or)?));
+        }
+    }
+    Ok(test)
+}
+
+fn field(name: &str, value: &Value, pointer: &str, depth: usize, in_or: bool) -> Result<FieldTest, PatternError> {
+    match value {
+        Value::Object(fields) => {
+            // The brackets were forgotten: as fields, these could hardly ever match.
+            if let Some(name) = ["numeric", "anything-but"].into_iter().find(|name| fields.contains_key(*name))
+                && fields.len() == 1
+            {
+                return Err(refused(pointer, format!("must be a list, as `{name}` is an operator: write [{value}]")));
+            }
+            let test = object(value, pointer, depth + 1, in_or)?;
+            Ok(FieldTest::Object { pointer: pointer.to_owned(), test })
+        }
+        Value::Array(accepted) if accepted.is_empty() => {
+            Err(refused(pointer, r#"is empty and can never match: list the values to accept, such as ["failed"]"#))
+        }
+        Value::Array(accepted) => {
+            let test = |(index, value): (usize, &Value)| operators::test(value, &child(pointer, &index.to_string()));
+            let tests = accepted.iter().enumerate().map(test).collect::<Result<_, _>>()?;
+            Ok(FieldTest::Values(Arc::new(ValueTest { pointer: pointer.to_owned(), tests })))
+        }
+        bare if OPERATORS.contains(&name) => Err(misplaced(name, bare, pointer)),
+        bare => Err(refused(pointer, format!("must be a list of the values to accept: write [{bare}]"))),
+    }
+}
+
+fn alternatives(value: &Value, pointer: &str, depth: usize) -> Result<Alternatives, PatternError> {
+    let wanted = r#"must be a list of two or more objects, such as [{"status": ["failed"]}, {"attempts": [3]}]"#;
+    let branches = value.as_array().filter(|list| list.len() >= 2).ok_or_else(|| refused(pointer, wanted))?;
+    let branch = |(index, value): (usize, &Value)| object(value, &child(pointer, &index.to_string()), depth + 1, true);
+    let branches = branches.iter().enumerate().map(branch).collect::<Result<_, _>>()?;
+    Ok(Alternatives { pointer: pointer.to_owned(), branches })
+}
+
+fn misplaced(operator: &str, operand: &Value, pointer: &str) -> PatternError {
+    let detail =
+        format!("is an operator where a field is expected: write {{\"<field>\": [{{\"{operator}\": {operand}}}]}}");
+    refused(pointer, detail)
+}
+
+/// The product of the lengths of all `$or` lists below `value`.
+fn combinations(value: &Value) -> usize {
+    let Value::Object(object) = value else { return 1 };
+    let below = |(name, value): (&String, &Value)| match value {
+        Value::Array(branches) if name == OR => {
+            branches.iter().map(combinations).fold(branches.len(), usize::saturating_mul)
+        }
+        _ => combinations(value),
+    };
+    object.iter().map(below).fold(1, usize::saturating_mul)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pointer_escapes_what_rfc_6901_says() {
+        assert_eq!(child("/a", "b/c~d"), "/a/b~1c~0d");
+    }
+
+    #[test]
+    fn combinations_are_the_product_of_all_or_lists() {
+        let two = json!([{"a": [1]}, {"b": [1]}]);
+        assert_eq!(combinations(&json!({"x": [1]})), 1);
+        assert_eq!(combinations(&json!({"$or": two, "x": {"$or": two}})), 4);
+        assert_eq!(combinations(&json!({"$or": [{"a": {"$or": two}}, {"b": [1]}, {"$or": two}]})), 12);
+    }
+}
