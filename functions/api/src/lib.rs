@@ -7,6 +7,7 @@
 mod body;
 mod caller;
 mod destinations;
+mod etag;
 mod named;
 mod operator;
 mod pages;
@@ -26,6 +27,13 @@ use crate::problem::{Code, Problem};
 /// The largest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
+/// How much an account may configure.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub destinations: u32,
+    pub subscriptions: u32,
+}
+
 pub struct Deps {
     pub accounts: Arc<dyn Accounts>,
     pub keys: Arc<dyn ApiKeys>,
@@ -36,17 +44,19 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
+    pub limits: Limits,
 }
 
 /// Every route of the API.
 pub fn router(deps: Deps) -> Router {
-    let one_destination = get(destinations::read).delete(destinations::delete);
-    let one_subscription = get(subscriptions::read).delete(subscriptions::delete);
+    let one_destination = get(destinations::read).patch(destinations::change).delete(destinations::delete);
+    let one_subscription = get(subscriptions::read).patch(subscriptions::change).delete(subscriptions::delete);
     Router::new()
         .route("/admin/v1/accounts", post(operator::create_account))
         .route("/admin/v1/accounts/{account}/keys", post(operator::create_key))
         .route("/v1/destinations", post(destinations::create).get(destinations::list))
         .route("/v1/destinations/{id}", one_destination)
+        .route("/v1/destinations/{id}/secrets/rotate", post(destinations::secrets::rotate))
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
         .route("/v1/subscriptions/{id}", one_subscription)
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))

@@ -54,7 +54,7 @@ async fn a_secret_is_shown_on_creation_only_and_kept_sealed() {
     let acme: AccountId = account("acme");
     let id = created["id"].as_str().expect("an id").parse().expect("an id");
     let stored = world.store.find_destination(&acme, &id).await.expect("an answer").expect("the destination");
-    let opened = PlainVault.open(&acme, &id, &stored.secrets[0]).await.expect("opened");
+    let opened = PlainVault.open(&acme, &id, &stored.secrets[0].sealed).await.expect("opened");
     assert_eq!(opened.reveal().as_str(), secret);
 }
 

@@ -7,12 +7,14 @@
 
 pub mod address;
 pub mod api_key;
+pub mod custom_headers;
 pub mod delivery;
 pub mod destination;
 pub mod envelope;
 pub mod event;
 pub mod event_type;
 pub mod id;
+pub mod label;
 pub mod outcome;
 pub mod pattern;
 pub mod payload;
@@ -22,3 +24,5 @@ pub mod secret;
 pub mod signature;
 pub mod subscription;
 pub mod timestamp;
+pub mod transition;
+pub mod url;
