@@ -7,6 +7,7 @@
 mod body;
 mod caller;
 mod destinations;
+mod event_types;
 mod named;
 mod operator;
 mod pages;
@@ -45,6 +46,8 @@ pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/admin/v1/accounts", post(operator::create_account))
         .route("/admin/v1/accounts/{account}/keys", post(operator::create_key))
+        .route("/v1/event-types", get(event_types::list))
+        .route("/v1/event-types/{type}", get(event_types::read))
         .route("/v1/destinations", post(destinations::create).get(destinations::list))
         .route("/v1/destinations/{id}", one_destination)
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
