@@ -287,3 +287,12 @@ async fn a_role_that_may_not_do_something_is_told_so() {
     check_problem(world.call(As::Role("acme", "king"), "GET", &path, None).await, 401, "unauthorized", None);
     assert_eq!(world.call(As::Role("acme", "editor"), "DELETE", &path, None).await.0, 204);
 }
+
+#[tokio::test]
+async fn the_document_is_there_for_everybody_and_says_where_it_is_served() {
+    let world = world().await;
+    let (status, document) = world.call(As::Nobody, "GET", "/v1/openapi.json", None).await;
+    assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
+    let server = "https://abc123.execute-api.us-east-1.amazonaws.com";
+    assert_eq!(document["servers"], json!([{"url": server}]));
+}
