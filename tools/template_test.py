@@ -347,12 +347,18 @@ def secrets_keys_outlive_their_table(template):
 
 # ---- Rules: HTTP API -----------------------------------------------------------------------------------------------------------
 
+# The only route without credentials: the description of the API, which is the same for everybody.
+OPEN_ROUTE = "GET /v1/openapi.json"
+
+
 @rule
 def routes_are_closed(template):
     problems = []
     authorizers = of_type(template, "AWS::ApiGatewayV2::Authorizer")
     for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items():
         path, kind = route["RouteKey"].rsplit(" ", 1)[-1], route.get("AuthorizationType", "NONE")
+        if route["RouteKey"] == OPEN_ROUTE:
+            continue
         if path.startswith("/admin/"):
             if kind != "AWS_IAM":
                 problems.append(f"{name} lets {kind} in where only AWS credentials should be")
@@ -651,6 +657,10 @@ class ABrokenTemplate(unittest.TestCase):
     def test_an_open_customer_route_is_reported(self):
         self.properties("CustomerRoute")["AuthorizationType"] = "NONE"
         self.assert_reports(routes_are_closed, "CustomerRoute does not ask the authorizer")
+
+    def test_another_open_route_is_reported(self):
+        self.properties("DocumentRoute")["RouteKey"] = "ANY /v1/openapi.json"
+        self.assert_reports(routes_are_closed, "DocumentRoute does not ask the authorizer")
 
     def test_a_customer_route_without_an_authorizer_is_reported(self):
         del self.properties("CustomerRoute")["AuthorizerId"]

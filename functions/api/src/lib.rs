@@ -8,20 +8,26 @@ mod body;
 mod caller;
 mod destinations;
 mod etag;
+mod event_types;
 mod named;
+mod openapi;
 mod operator;
 mod pages;
 mod problem;
+mod responses;
+mod schemas;
 mod subscriptions;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware;
 use axum::routing::{get, post};
+use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{Accounts, ApiKeys, Clock, Destinations, Entropy, HostLookup, Subscriptions, Vault};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::openapi::Document;
 use crate::problem::{Code, Problem};
 
 /// The largest body of a request, in bytes.
@@ -47,20 +53,31 @@ pub struct Deps {
     pub limits: Limits,
 }
 
-/// Every route of the API.
-pub fn router(deps: Deps) -> Router {
+/// Every operation of the API, each with its description. `routes!` takes the operations of one path, and adds them to the
+/// OpenAPI document as well.
+fn operations() -> OpenApiRouter<Arc<Deps>> {
     let one_destination = get(destinations::read).patch(destinations::change).delete(destinations::delete);
     let one_subscription = get(subscriptions::read).patch(subscriptions::change).delete(subscriptions::delete);
-    Router::new()
-        .route("/admin/v1/accounts", post(operator::create_account))
-        .route("/admin/v1/accounts/{account}/keys", post(operator::create_key))
+    OpenApiRouter::with_openapi(openapi::document())
+        .routes(routes!(operator::create_account))
+        .routes(routes!(operator::create_key))
+        .routes(routes!(openapi::read))
+        .route("/v1/event-types", get(event_types::list))
+        .route("/v1/event-types/{type}", get(event_types::read))
         .route("/v1/destinations", post(destinations::create).get(destinations::list))
         .route("/v1/destinations/{id}", one_destination)
         .route("/v1/destinations/{id}/secrets/rotate", post(destinations::secrets::rotate))
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
         .route("/v1/subscriptions/{id}", one_subscription)
+}
+
+/// What serves the API: the operations, and the document of them.
+pub fn router(deps: Deps) -> Router {
+    let (router, document) = operations().split_for_parts();
+    router
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
+        .layer(Extension(Arc::new(Document::complete(document))))
         .layer(middleware::from_fn(problem::render))
         .with_state(Arc::new(deps))
 }

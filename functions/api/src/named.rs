@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
+use shared::domain::event_type::EventType;
 use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
 
 use crate::Deps;
@@ -28,6 +29,10 @@ impl Kind for AccountId {
 
 impl Kind for DestinationId {
     const KIND: &'static str = "destination";
+}
+
+impl Kind for EventType {
+    const KIND: &'static str = "event type";
 }
 
 impl Kind for SubscriptionId {

@@ -13,25 +13,47 @@ use shared::domain::destination::Label;
 use shared::domain::id::{AccountId, KeyId};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{Created, EntropyExt};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::body::Json;
 use crate::caller::Operator;
 use crate::named::{Kind, Named};
 use crate::problem::{Code, Problem};
+use crate::schemas;
 
-#[derive(Deserialize)]
+/// An account to register.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
+    #[schema(value_type = schemas::AccountId)]
     id: AccountId,
 }
 
-#[derive(Serialize)]
+/// One customer of the platform.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
 struct AccountView {
+    #[schema(value_type = schemas::AccountId)]
     id: AccountId,
+    #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
 }
 
+/// Register an account
+///
+/// Events of an account that is not registered are acknowledged and forgotten.
+#[utoipa::path(
+    post,
+    path = "/admin/v1/accounts",
+    operation_id = "create_account",
+    tag = "operator",
+    request_body = NewAccount,
+    responses(
+        (status = 201, description = "The account is registered.", body = AccountView),
+        (status = 409, description = "`account_exists`: an account of this id is registered already.")
+    )
+)]
 pub async fn create_account(
     _: Operator,
     State(deps): State<Arc<Deps>>,
@@ -44,24 +66,47 @@ pub async fn create_account(
     }
 }
 
-#[derive(Deserialize)]
+/// An API key to issue.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
+    #[schema(value_type = schemas::Label)]
     name: Label,
+    #[schema(value_type = schemas::Role)]
     role: Role,
 }
 
-/// The only answer that ever shows a key.
-#[derive(Serialize)]
+/// An API key that was issued. No other answer ever shows a key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssuedKey)]
 struct NewKeyView<'a> {
+    #[schema(value_type = schemas::KeyId)]
     id: KeyId,
+    #[schema(value_type = schemas::Label)]
     name: Label,
+    #[schema(value_type = schemas::Role)]
     role: Role,
+    /// The beginning of the key, by which its holder knows it again. It is not secret.
+    #[schema(example = "whk_acme.ogr633ijs3fm6h9u")]
     prefix: String,
+    /// The key. It is shown now and never again; a hash of it is kept.
     key: &'a str,
+    #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
 }
 
+/// Issue an API key
+///
+/// An account may have any number of keys.
+#[utoipa::path(
+    post,
+    path = "/admin/v1/accounts/{account}/keys",
+    operation_id = "create_key",
+    tag = "operator",
+    params(("account" = schemas::AccountId, Path)),
+    request_body = NewKey,
+    responses((status = 201, description = "The key, shown this once.", body = NewKeyView))
+)]
 pub async fn create_key(
     _: Operator,
     State(deps): State<Arc<Deps>>,

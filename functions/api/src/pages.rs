@@ -28,6 +28,13 @@ pub struct Page<T> {
     has_more: bool,
 }
 
+impl<T> Page<T> {
+    /// A list that always is one page.
+    pub fn whole(data: Vec<T>) -> Self {
+        Self { data, next_cursor: None, has_more: false }
+    }
+}
+
 #[derive(Deserialize)]
 struct Parameters {
     limit: Option<String>,

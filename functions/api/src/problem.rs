@@ -8,9 +8,14 @@ use lambda_http::request::RequestContext;
 use serde::Serialize;
 use shared::ports::PortError;
 use shared::telemetry::ErrorChain;
+use utoipa::ToSchema;
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// What can go wrong; programs may rely on these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemCode)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     MalformedJson,
@@ -57,14 +62,17 @@ impl Code {
 }
 
 /// One thing to mend.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Fault {
     /// A JSON pointer into the body; empty for the whole of it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "/url")]
     pub pointer: Option<String>,
     /// The name of a query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "limit")]
     pub parameter: Option<&'static str>,
+    /// What is wrong with it, for people.
     pub detail: String,
 }
 
@@ -115,17 +123,28 @@ impl IntoResponse for Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// An error: an RFC 9457 problem. Programs may rely on `code`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Body<'a> {
+    /// Always `about:blank`: `code` says more.
     #[serde(rename = "type")]
     problem_type: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     code: Code,
+    /// What happened and what to do, for people.
     detail: &'a str,
+    /// What is to be mended; left out where nothing can be pointed at.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     errors: &'a [Fault],
+    /// API Gateway's id of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     request_id: Option<&'a str>,
 }
 
@@ -151,7 +170,7 @@ pub async fn render(request: Request, next: Next) -> Response {
     };
     let mut rendered = (status, axum::Json(body)).into_response();
     let headers = rendered.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -129,7 +129,7 @@ mod tests {
     fn event(id: &str, account: &str) -> Event {
         Event {
             id: id.parse().expect("an id"),
-            event_type: EventType::SyncRunCompleted,
+            event_type: "sync_run.completed".parse().expect("a type"),
             account: account.parse().expect("an account"),
             scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
             occurred_at: Timestamp::from_unix_ms(1_795_426_200_000),

@@ -49,13 +49,22 @@ impl<'a> From<&'a Scope> for BodyScope<'a> {
 ///
 /// The error can only be one of serialization, which valid events do not cause.
 pub fn build(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
+    body(event, false)
+}
+
+/// Builds the body of a sample: the same, but with `test: true`.
+pub fn build_test(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
+    body(event, true)
+}
+
+fn body(event: &Event, test: bool) -> Result<Box<RawValue>, serde_json::Error> {
     serde_json::value::to_raw_value(&Body {
         id: event.id.as_str(),
         event_type: event.event_type.as_str(),
         timestamp: event.occurred_at.to_string(),
         account: event.account.as_str(),
         scope: (&event.scope).into(),
-        test: false,
+        test,
         data: &event.data,
     })
 }
@@ -89,5 +98,7 @@ mod tests {
             )
         );
         assert_ne!(content_digest(body.get()), content_digest("{}"));
+        let test = build_test(&event).expect("a body");
+        assert_eq!(test.get(), body.get().replace(r#""test":false"#, r#""test":true"#));
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::event_type::EventType;
+use super::event_type::{EventType, UnknownStatus};
 use super::id::{AccountId, EventId};
 use super::payload;
 use super::scope::Scope;
@@ -102,9 +102,9 @@ impl Event {
                 format!("scope: {} events have the scope {}, not {}", event_type, event_type.scope_form(), wire.scope);
             return Err(Rejection::new(RejectionCode::InvalidEvent, detail));
         }
-        payload::check(event_type, wire.data.get()).map_err(|(path, reason)| {
-            let field = if path == "." { "data".to_owned() } else { format!("data.{path}") };
-            Rejection::new(RejectionCode::InvalidEvent, format!("{field}: {reason}"))
+        payload::check(event_type, wire.data.get()).map_err(|faults| {
+            let told: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.path, fault.reason)).collect();
+            Rejection::new(RejectionCode::InvalidEvent, told.join("; "))
         })?;
         Ok(Event {
             id: wire.id,
@@ -113,6 +113,25 @@ impl Event {
             scope: wire.scope,
             occurred_at: wire.occurred_at,
             data: wire.data.to_owned(),
+        })
+    }
+
+    /// The catalogue's sample of this type and status (the most usual one, where none is given), as if it had occurred at `now`
+    /// in `account`. The times inside `data` are the catalogue's.
+    pub fn sample(
+        event_type: EventType,
+        status: Option<&str>,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Event, UnknownStatus> {
+        let sample = event_type.sample(status)?;
+        Ok(Event {
+            id: EventId::of_sample(event_type.as_str(), &sample.status, now.unix_ms()),
+            event_type,
+            account,
+            scope: sample.scope.clone(),
+            occurred_at: now,
+            data: sample.data.clone(),
         })
     }
 }
@@ -222,7 +241,24 @@ mod tests {
         check_changed("data", json!([]), InvalidEvent, "data: ");
         check_changed("data", Value::Null, InvalidEvent, "data: ");
         check_changed("occured_at", json!(1), InvalidEvent, "unknown field `occured_at`");
-        check_changed("data", json!({"run_id": 1}), InvalidEvent, "data.run_id: invalid type: integer");
+        check_changed("data", json!({"run_id": 1}), InvalidEvent, "data: missing fields `connection`");
+        check_changed("data", json!({"run_id": 1}), InvalidEvent, "; data.run_id: must be of type string, not number");
+    }
+
+    #[test]
+    fn every_sample_is_a_valid_event() {
+        for event_type in EventType::all() {
+            for status in event_type.statuses() {
+                let account = "acme".parse().expect("an account");
+                let event = Event::sample(event_type, Some(status), account, now()).expect("a sample");
+                let text = json!({
+                    "id": event.id, "type": event_type, "account": event.account, "scope": event.scope,
+                    "occurred_at": event.occurred_at, "data": event.data
+                });
+                let read = Event::parse(&text.to_string(), now()).map_err(|rejection| rejection.detail);
+                assert!(read.is_ok(), "{event_type} {status}: {read:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,58 +1,99 @@
-//! The event types that exist, and the filter a subscription keeps of them.
+//! The event types that exist, which are those of the catalogue, and the filter a subscription keeps of them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use super::catalogue::{Entry, Sample, entries};
 use super::scope::Scope;
 
-/// What kind of fact an event states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What kind of fact an event states: the place of an entry in the catalogue.
+///
+/// Its name is in stored rows, so a type that has been in use must stay in the catalogue: without its file, those rows could no
+/// longer be read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum EventType {
-    SyncRunCompleted,
-    InsightPopulationCompleted,
-}
+pub struct EventType(usize);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown event type {found:?}; known are {}", EventType::ALL.map(|t| t.as_str()).join(", "))]
+#[error("unknown event type {found:?}; known are {}", EventType::all().map(EventType::as_str).collect::<Vec<_>>().join(", "))]
 pub struct UnknownEventType {
     pub found: String,
 }
 
+/// There is no sample of this status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown status {found:?} of {event_type}; known are {}", event_type.statuses().collect::<Vec<_>>().join(", "))]
+pub struct UnknownStatus {
+    pub event_type: EventType,
+    pub found: String,
+}
+
+/// The beginning of a text that was not understood, for the error about it.
+fn shown(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
 impl EventType {
-    pub const ALL: [EventType; 2] = [EventType::SyncRunCompleted, EventType::InsightPopulationCompleted];
+    /// Every type, in the order of the names.
+    pub fn all() -> impl Iterator<Item = EventType> {
+        (0..entries().len()).map(EventType)
+    }
+
+    fn entry(self) -> &'static Entry {
+        &entries()[self.0]
+    }
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            EventType::SyncRunCompleted => "sync_run.completed",
-            EventType::InsightPopulationCompleted => "insight_population.completed",
-        }
+        &self.entry().name
+    }
+
+    pub fn title(self) -> &'static str {
+        &self.entry().title
+    }
+
+    pub fn description(self) -> &'static str {
+        &self.entry().description
+    }
+
+    /// The JSON Schema (2020-12) of an event's `data`.
+    pub fn schema(self) -> &'static RawValue {
+        &self.entry().schema
+    }
+
+    /// A sample for each status, the most usual first.
+    pub fn samples(self) -> &'static [Sample] {
+        &self.entry().samples
+    }
+
+    pub fn statuses(self) -> impl Iterator<Item = &'static str> {
+        self.samples().iter().map(|sample| sample.status.as_str())
+    }
+
+    /// The sample of this status, or the most usual one.
+    pub fn sample(self, status: Option<&str>) -> Result<&'static Sample, UnknownStatus> {
+        let wanted = |sample: &&Sample| status.is_none_or(|status| sample.status == status);
+        let unknown = || UnknownStatus { event_type: self, found: shown(status.unwrap_or_default()) };
+        self.samples().iter().find(wanted).ok_or_else(unknown)
     }
 
     /// The form of scope that events of this type have.
     pub fn scope_form(self) -> &'static str {
-        match self {
-            EventType::SyncRunCompleted => "connection/<id>/endpoint/<id>",
-            EventType::InsightPopulationCompleted => "connection/<id>/insight/<id>",
-        }
+        self.entry().scope.form()
     }
 
     /// Whether an event of this type can be about `scope`.
     pub fn happens_at(self, scope: &Scope) -> bool {
-        match self {
-            EventType::SyncRunCompleted => matches!(scope, Scope::Endpoint { .. }),
-            EventType::InsightPopulationCompleted => matches!(scope, Scope::Insight { .. }),
-        }
+        self.entry().scope.is_of(scope)
     }
 }
 
 impl FromStr for EventType {
     type Err = UnknownEventType;
     fn from_str(text: &str) -> Result<Self, UnknownEventType> {
-        let unknown = || UnknownEventType { found: text.chars().take(100).collect() };
-        Self::ALL.into_iter().find(|t| t.as_str() == text).ok_or_else(unknown)
+        Self::all().find(|t| t.as_str() == text).ok_or_else(|| UnknownEventType { found: shown(text) })
     }
 }
 
@@ -66,6 +107,12 @@ impl TryFrom<String> for EventType {
 impl From<EventType> for String {
     fn from(event_type: EventType) -> String {
         event_type.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -117,26 +164,40 @@ mod tests {
 
     #[test]
     fn every_type_is_read_back_by_its_name() {
-        for event_type in EventType::ALL {
+        for event_type in EventType::all() {
             assert_eq!(event_type.as_str().parse(), Ok(event_type));
         }
     }
 
     #[test]
     fn an_unknown_type_is_answered_with_the_known_ones() {
-        let error = "sync_run.started".parse::<EventType>().map_err(|e| e.to_string());
-        let expected =
-            r#"unknown event type "sync_run.started"; known are sync_run.completed, insight_population.completed"#;
-        assert_eq!(error, Err(expected.to_owned()));
+        let error = "sync_run.started".parse::<EventType>().expect_err("an unknown type").to_string();
+        assert!(error.starts_with(r#"unknown event type "sync_run.started"; known are "#), "{error}");
+        assert!(EventType::all().all(|known| error.contains(known.as_str())), "{error}");
     }
 
     #[test]
     fn a_star_accepts_every_type_and_a_name_only_its_own() {
-        for event_type in EventType::ALL {
+        for event_type in EventType::all() {
             assert!(EventTypeFilter::Any.accepts(event_type));
-            for other in EventType::ALL {
+            for other in EventType::all() {
                 assert_eq!(EventTypeFilter::Only(other).accepts(event_type), other == event_type);
             }
         }
+    }
+
+    #[track_caller]
+    fn check_sample(event_type: &str, status: Option<&str>, expected: Result<&str, &str>) {
+        let event_type: EventType = event_type.parse().expect("a type");
+        let got = event_type.sample(status).map(|sample| sample.status.as_str()).map_err(|error| error.to_string());
+        assert_eq!(got, expected.map_err(str::to_owned), "{status:?}");
+    }
+
+    #[test]
+    fn a_sample_is_found_by_its_status_and_the_usual_one_without() {
+        check_sample("sync_run.completed", Some("partial"), Ok("partial"));
+        check_sample("sync_run.completed", None, Ok("succeeded"));
+        let unknown = r#"unknown status "done" of sync_run.completed; known are succeeded, failed, partial"#;
+        check_sample("sync_run.completed", Some("done"), Err(unknown));
     }
 }

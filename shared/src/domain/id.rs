@@ -128,6 +128,14 @@ prefixed_id!(
     DeliveryId, "dlv_", 50
 );
 
+impl EventId {
+    /// The id of a sample, which no producer pushed: `evt_sample_sync_run-completed_failed_1795426200000`.
+    pub(super) fn of_sample(event_type: &str, status: &str, unix_ms: u64) -> Self {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        Self(format!("evt_sample_{event_type}_{status}_{unix_ms}").chars().map(safe).collect())
+    }
+}
+
 impl DeliveryId {
     pub(super) fn from_parts(destination: &DestinationId, occurred_ms: u64, digest: &[u8; 15]) -> Self {
         let destination = destination.as_str().trim_start_matches(DestinationId::PREFIX);

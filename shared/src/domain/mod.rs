@@ -7,9 +7,11 @@
 
 pub mod address;
 pub mod api_key;
+pub mod catalogue;
 pub mod custom_headers;
 pub mod delivery;
 pub mod destination;
+mod distinct;
 pub mod envelope;
 pub mod event;
 pub mod event_type;

@@ -75,7 +75,6 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::domain::event_type::EventType;
     use crate::domain::id::DestinationId;
 
     #[derive(Deserialize)]
@@ -112,7 +111,7 @@ mod tests {
             id: "dlv_00000000000000000000000000000000000000000000000000".parse().expect("an id"),
             account: "acme".parse().expect("an account"),
             event: "evt-1".parse().expect("an id"),
-            event_type: EventType::SyncRunCompleted,
+            event_type: "sync_run.completed".parse().expect("a type"),
             destination,
             path: Some("/sync".to_owned().try_into().expect("a path")),
         };

@@ -230,7 +230,7 @@ mod tests {
                     id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),
                     account: "acme".parse().expect("an account"),
                     event: "evt".parse().expect("an id"),
-                    event_type: EventType::SyncRunCompleted,
+                    event_type: "sync_run.completed".parse().expect("a type"),
                     destination: DestinationId::from_entropy([0; 10]),
                     path: None,
                 },

@@ -1,14 +1,10 @@
 //! Changing what is configured: merge patches, entity tags, names, limits, cascades and rotations.
 
-#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-mod world;
-
-use world::{As, World, check_problem, world};
+use crate::world::{As, World, check_problem, world};
 
 fn path(kind: &str, created: &Value) -> String {
     format!("/v1/{kind}/{}", created["id"].as_str().expect("an id"))
@@ -67,7 +63,7 @@ async fn a_patch_is_held_to_the_rules_of_a_new_one() {
         (json!({"timeout_seconds": 0}), "validation_failed", "/timeout_seconds"),
         (json!({"rate_limit": 1001}), "validation_failed", "/rate_limit"),
         (json!({"enabled": "yes"}), "validation_failed", "/enabled"),
-        (json!({"id": "dst_0000000000000000"}), "validation_failed", "/id"),
+        (json!({"id": "dst_vvvvvvvvvvvvvvvv"}), "validation_failed", "/id"),
         (json!({"secret": "whsec_x"}), "validation_failed", "/secret"),
         (json!([]), "validation_failed", ""),
         (json!(7), "validation_failed", ""),
@@ -76,7 +72,7 @@ async fn a_patch_is_held_to_the_rules_of_a_new_one() {
     }
     assert_eq!(world.call(As::Account("acme"), "GET", &at, None).await, before);
     check_problem(
-        patch(&world, "/v1/destinations/dst_0000000000000000", None, json!({})).await,
+        patch(&world, "/v1/destinations/dst_vvvvvvvvvvvvvvvv", None, json!({})).await,
         404,
         "not_found",
         None,
@@ -187,7 +183,7 @@ async fn a_subscription_is_moved_and_filtered_by_a_patch() {
         assert_eq!(changed[field], *value, "{field}");
     }
     for (change, pointer) in [
-        (json!({"destination_id": "dst_0000000000000000"}), "/destination_id"),
+        (json!({"destination_id": "dst_vvvvvvvvvvvvvvvv"}), "/destination_id"),
         (json!({"event_types": []}), "/event_types"),
         (json!({"event_types": ["sync_run.exploded"]}), "/event_types/0"),
         (json!({"scope": "xero"}), "/scope"),

@@ -1,39 +1,35 @@
 //! What the API answers: to whom, with what, and with which problems.
 
-#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
-
 use api::MAX_BODY_BYTES;
 use serde_json::{Value, json};
 use shared::domain::id::AccountId;
 use shared::ports::{FindDestination, Vault};
 use shared::testing::{PlainVault, account};
 
-mod world;
-
-use world::{As, check_problem, world};
+use crate::world::{As, check_problem, world};
 
 #[tokio::test]
 async fn the_samples_are_answered() {
     let world = world().await;
     let created = world
-        .gateway(&include_str!("../../../events/api-create-account.json").replace("\\\"acme\\\"", "\\\"new\\\""))
+        .gateway(&include_str!("../../../../events/api-create-account.json").replace("\\\"acme\\\"", "\\\"new\\\""))
         .await;
     assert_eq!((created.0, &created.1["id"]), (201, &json!("new")));
-    let key = world.gateway(include_str!("../../../events/api-create-key.json")).await;
+    let key = world.gateway(include_str!("../../../../events/api-create-key.json")).await;
     assert_eq!(key.0, 201);
     let (text, prefix) = (key.1["key"].as_str().expect("a key"), key.1["prefix"].as_str().expect("a prefix"));
     assert!(text.starts_with(&format!("{prefix}.")) && prefix.starts_with("whk_acme."));
-    let destination = world.gateway(include_str!("../../../events/api-create-destination.json")).await;
+    let destination = world.gateway(include_str!("../../../../events/api-create-destination.json")).await;
     assert_eq!(destination.0, 201);
-    let list = world.gateway(include_str!("../../../events/api-list-destinations.json")).await;
+    let list = world.gateway(include_str!("../../../../events/api-list-destinations.json")).await;
     assert_eq!((list.0, list.1["data"].as_array().map(Vec::len)), (200, Some(1)));
     check_problem(
-        world.gateway(include_str!("../../../events/api-private-address.json")).await,
+        world.gateway(include_str!("../../../../events/api-private-address.json")).await,
         422,
         "blocked_address",
         Some("/url"),
     );
-    let subscription = include_str!("../../../events/api-create-subscription.json");
+    let subscription = include_str!("../../../../events/api-create-subscription.json");
     check_problem(world.gateway(subscription).await, 422, "validation_failed", Some("/destination_id"));
     let id = destination.1["id"].as_str().expect("an id");
     assert_eq!(world.gateway(&subscription.replace("dst_040g2081040g2081", id)).await.0, 201);
@@ -286,4 +282,13 @@ async fn a_role_that_may_not_do_something_is_told_so() {
     }
     check_problem(world.call(As::Role("acme", "king"), "GET", &path, None).await, 401, "unauthorized", None);
     assert_eq!(world.call(As::Role("acme", "editor"), "DELETE", &path, None).await.0, 204);
+}
+
+#[tokio::test]
+async fn the_document_is_there_for_everybody_and_says_where_it_is_served() {
+    let world = world().await;
+    let (status, document) = world.call(As::Nobody, "GET", "/v1/openapi.json", None).await;
+    assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
+    let server = "https://abc123.execute-api.us-east-1.amazonaws.com";
+    assert_eq!(document["servers"], json!([{"url": server}]));
 }

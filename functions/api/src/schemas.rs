@@ -1,0 +1,122 @@
+//! The domain's words as schemas of the OpenAPI document. The domain knows nothing of OpenAPI, so each word that is written as
+//! text has its form written down here once, and fields refer to it: `#[schema(value_type = schemas::DestinationId)]`.
+//!
+//! They describe and check nothing: what is accepted is decided where the domain's types are parsed. The tests of this file
+//! hold the two together.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Words that are text: the form, the greatest length in characters, an example, and what it is. As an enum without variants,
+/// a word names a schema and can never be a value.
+macro_rules! words {
+    ($($name:ident, $pattern:literal, $max:literal, $example:literal, $description:literal;)*) => {
+        $(
+            #[doc = $description]
+            pub enum $name {}
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    let text = ObjectBuilder::new().schema_type(Type::String).description(Some($description));
+                    text.pattern(Some($pattern)).max_length(Some($max)).examples([$example]).into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    Cow::Borrowed(stringify!($name))
+                }
+            }
+        )*
+
+        /// All words, by name.
+        pub fn words() -> Vec<(String, RefOr<Schema>)> {
+            vec![$((stringify!($name).to_owned(), $name::schema())),*]
+        }
+    };
+}
+
+words! {
+    AccountId, "^[A-Za-z0-9_-]{1,64}$", 64, "acme", "The platform's own id of an account.";
+    DestinationId, "^dst_[0-9a-v]{16}$", 20, "dst_img480bv82vq4si5", "The id of a destination.";
+    SubscriptionId, "^sub_[0-9a-v]{16}$", 20, "sub_flj9bcteje8dbi88", "The id of a subscription.";
+    KeyId, "^key_[0-9a-v]{16}$", 20, "key_ogr633ijs3fm6h9u", "The id of an API key.";
+    EventId, "^[A-Za-z0-9_-]{1,128}$", 128, "evt-sync-run-41907",
+        "The producer's own id of an event: its idempotency key within the account.";
+    DeliveryId, "^dlv_[0-9a-v]{50}$", 54, "dlv_img480bv82vq4si506ab1i5f00g1c3k9u5n2m8t4v0e7a2s9d6",
+        "The id of a delivery: the same on every attempt and every repetition.";
+    Label, r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$", 128, "Everything",
+        "A name that people give: 1–128 characters, no control characters, and more than white space.";
+    Scope, "^(\\*|connection/[A-Za-z0-9_.-]{1,128}(/(endpoint|insight)/[A-Za-z0-9_.-]{1,128})?)$", 276,
+        "connection/xero/endpoint/invoices",
+        "A place: `*` (everything), `connection/<id>`, `connection/<id>/endpoint/<id>` or `connection/<id>/insight/<id>`.";
+    DestinationUrl, "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s#]+$", 2048, "https://example.com/hooks",
+        "An absolute `https` URL of at most 2,048 bytes, without credentials or fragment, whose host is not at a private address.";
+    DeliveryPath, "^(/(?!(\\.|%2[Ee]){1,2}(/|$))[A-Za-z0-9._~%!$&'()*+,;=:@-]*)+$", 256, "/invoices",
+        "What is appended to the path of a destination's URL. It has no `.` or `..` segment.";
+    SigningSecret, "^whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/]{4}|[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/]{5}[AQgw]==)?$",
+        94, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "`whsec_` and the base64 of 24–64 bytes, which are the signing key.";
+    Timestamp, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", 24, "2026-11-23T16:36:11.485Z",
+        "A moment in UTC: RFC 3339 with milliseconds.";
+}
+
+/// What the holder of an API key may do in its account: `viewer` reads; `editor` reads and configures; `publisher` publishes
+/// events and nothing else; `admin` does all of it and rotates secrets.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it names what the domain's Role has, and is never a value")]
+pub enum Role {
+    Admin,
+    Editor,
+    Viewer,
+    Publisher,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+    use shared::domain::{api_key, destination, id, scope, secret, timestamp};
+
+    use super::*;
+
+    /// The example of a word is read by the domain's type and keeps to the word's own length.
+    #[track_caller]
+    fn check<Word: ToSchema, Domain: DeserializeOwned>() {
+        let schema = serde_json::to_value(Word::schema()).expect("JSON");
+        let example = &schema["examples"][0];
+        assert!(serde_json::from_value::<Domain>(example.clone()).is_ok(), "{schema}");
+        let length = example.as_str().map(|text| text.chars().count() as u64);
+        assert!(length <= schema["maxLength"].as_u64(), "{schema}");
+    }
+
+    #[test]
+    fn the_example_of_every_word_is_one_of_the_domain() {
+        check::<AccountId, id::AccountId>();
+        check::<DestinationId, id::DestinationId>();
+        check::<SubscriptionId, id::SubscriptionId>();
+        check::<KeyId, id::KeyId>();
+        check::<EventId, id::EventId>();
+        check::<DeliveryId, id::DeliveryId>();
+        check::<Label, destination::Label>();
+        check::<Scope, scope::Scope>();
+        check::<DestinationUrl, destination::DestinationUrl>();
+        check::<DeliveryPath, destination::DeliveryPath>();
+        check::<Timestamp, timestamp::Timestamp>();
+        let secret = serde_json::to_value(SigningSecret::schema()).expect("JSON");
+        assert!(secret["examples"][0].as_str().expect("text").parse::<secret::SigningSecret>().is_ok());
+    }
+
+    #[test]
+    fn the_roles_are_those_of_the_domain() {
+        let schema = serde_json::to_value(Role::schema()).expect("JSON");
+        let roles = schema["enum"].as_array().expect("an enum");
+        assert_eq!(roles.len(), 4);
+        for role in roles {
+            let parsed: api_key::Role = serde_json::from_value(Value::clone(role)).expect("a role of the domain");
+            assert_eq!(Some(parsed.as_str()), role.as_str());
+        }
+    }
+}
