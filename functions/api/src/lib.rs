@@ -7,6 +7,8 @@
 mod body;
 mod caller;
 mod destinations;
+mod events;
+mod filters;
 mod named;
 mod operator;
 mod pages;
@@ -19,7 +21,9 @@ use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
 use shared::domain::address::AddressPolicy;
-use shared::ports::{Accounts, ApiKeys, Clock, Destinations, Entropy, HostLookup, Subscriptions, Vault};
+use shared::ports::{
+    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, Events, HostLookup, ListEvents, Subscriptions, Vault,
+};
 
 use crate::problem::{Code, Problem};
 
@@ -31,6 +35,9 @@ pub struct Deps {
     pub keys: Arc<dyn ApiKeys>,
     pub destinations: Arc<dyn Destinations>,
     pub subscriptions: Arc<dyn Subscriptions>,
+    pub events: Arc<dyn Events>,
+    pub event_list: Arc<dyn ListEvents>,
+    pub deliveries: Arc<dyn Deliveries>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
     pub clock: Arc<dyn Clock>,
@@ -49,6 +56,8 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/destinations/{id}", one_destination)
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
         .route("/v1/subscriptions/{id}", one_subscription)
+        .route("/v1/events", get(events::list))
+        .route("/v1/events/{id}", get(events::read))
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
         .layer(middleware::from_fn(problem::render))

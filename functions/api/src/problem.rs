@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 problems: a stable `code` for programs, a `detail` for people, and a pointer to what is to be mended.
 
+use std::borrow::Cow;
+
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -55,7 +57,7 @@ pub struct Fault {
     pub pointer: Option<String>,
     /// The name of a query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<&'static str>,
+    pub parameter: Option<Cow<'static, str>>,
     pub detail: String,
 }
 
@@ -80,9 +82,9 @@ impl Problem {
     }
 
     /// A problem with a query parameter.
-    pub fn parameter(name: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let fault = Fault { pointer: None, parameter: Some(name), detail: detail.clone() };
+    pub fn parameter(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        let (name, detail) = (name.into(), detail.into());
+        let fault = Fault { pointer: None, parameter: Some(name.clone()), detail: detail.clone() };
         Self { code: Code::InvalidParameter, detail: format!("{name}: {detail}"), errors: vec![fault] }
     }
 }

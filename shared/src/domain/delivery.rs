@@ -87,6 +87,15 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Retrying { .. } => "retrying",
+            DeliveryState::Exhausted => "exhausted",
+            DeliveryState::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether nothing more will be attempted.
     pub fn is_final(self) -> bool {
         !matches!(self, DeliveryState::Retrying { .. })

@@ -40,6 +40,10 @@ impl UnmatchedReason {
             UnmatchedReason::NoSubscription => "no_subscription",
         }
     }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [UnmatchedReason::NoSubscription].into_iter().find(|reason| reason.as_str() == text)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 pub struct World {
     router: Router,
     pub store: Arc<MemoryStore>,
+    pub clock: Arc<TestClock>,
 }
 
 pub async fn world() -> World {
@@ -29,13 +30,16 @@ pub async fn world() -> World {
         keys: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
+        events: store.clone(),
+        event_list: store.clone(),
+        deliveries: store.clone(),
         vault: Arc::new(PlainVault),
         hosts: Arc::new(hosts),
-        clock,
+        clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
     };
-    World { router: router(deps), store }
+    World { router: router(deps), store, clock }
 }
 
 pub enum As {
@@ -66,6 +70,7 @@ impl World {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         event["rawPath"] = json!(path);
         event["rawQueryString"] = json!(query);
+        event["requestContext"]["timeEpoch"] = json!(self.clock.now().unix_ms());
         event["requestContext"]["http"]["method"] = json!(method);
         event["requestContext"]["http"]["path"] = json!(path);
         let query = query.split('&').filter_map(|pair| pair.split_once('='));

@@ -14,7 +14,7 @@ use crate::domain::id::{AccountId, DeliveryId, EventId};
 use crate::domain::outcome::Outcome;
 use crate::domain::scope::Scope;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{PortError, PortResult, SealedEvent, UnmatchedReason};
+use crate::ports::{EventPlace, PortError, PortResult, SealedEvent, UnmatchedReason};
 
 /// One delivery owed, as short as it can be told: the id names the destination.
 #[derive(Clone, Serialize, Deserialize)]
@@ -54,6 +54,14 @@ pub(super) struct EventRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unmatched: Option<String>,
     pub(super) expires_at: u64,
+    /// How many deliveries it owes, over all rows: for the index, which has no lists.
+    #[serde(default)]
+    owed_count: usize,
+    /// Its place in the index of events.
+    #[serde(default)]
+    gsi1pk: String,
+    #[serde(default)]
+    gsi1sk: String,
 }
 
 /// Bytes of a row that may be filled; the service's limit is 400 KiB.
@@ -89,6 +97,9 @@ impl EventRow {
             owed_rows: further.len(),
             unmatched: event.unmatched.map(|reason| reason.as_str().to_owned()),
             expires_at: event.expires_at.unix_seconds(),
+            owed_count: event.owed.len(),
+            gsi1pk: keys::listed_events_pk(&event.account),
+            gsi1sk: keys::listed_event_sk(&EventPlace { occurred_at: event.occurred_at, id: event.id.clone() }),
         };
         (row, further)
     }
@@ -104,11 +115,7 @@ impl EventRow {
             event_type,
             path: row.path,
         };
-        let unmatched = match self.unmatched.as_deref() {
-            None => None,
-            Some("no_subscription") => Some(UnmatchedReason::NoSubscription),
-            Some(other) => return Err(PortError::permanent("reading a row", format!("unknown reason {other:?}"))),
-        };
+        let unmatched = unmatched(self.unmatched.as_deref())?;
         Ok(SealedEvent {
             digest: digest(&self.digest)?,
             owed: self.owed.into_iter().chain(further).map(delivery).collect(),
@@ -132,6 +139,11 @@ impl EventRow {
     pub(super) fn further_keys(&self) -> impl Iterator<Item = Key> {
         (0..self.owed_rows).map(|n| keys::owed(&self.account, &self.id, n))
     }
+}
+
+pub(super) fn unmatched(text: Option<&str>) -> PortResult<Option<UnmatchedReason>> {
+    let unknown = |text| PortError::permanent("reading a row", format!("unknown reason {text:?}"));
+    text.map(|text| UnmatchedReason::parse(text).ok_or_else(|| unknown(text))).transpose()
 }
 
 #[derive(Serialize, Deserialize)]

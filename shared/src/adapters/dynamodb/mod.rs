@@ -6,6 +6,7 @@ mod data_keys;
 mod destinations;
 mod keys;
 mod ledger;
+mod ledger_lists;
 mod ledger_rows;
 mod rows;
 mod subscriptions;

@@ -6,12 +6,14 @@
 mod accounts;
 mod destinations;
 mod ledger;
+mod ledger_lists;
 mod subscriptions;
 mod vault;
 
 pub use accounts::{accounts, api_keys};
 pub use destinations::destinations;
 pub use ledger::{deliveries, events};
+pub use ledger_lists::{listed_deliveries, listed_events};
 pub use subscriptions::subscriptions;
 pub use vault::vault;
 
@@ -35,6 +37,8 @@ mod tests {
         subscriptions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
+        listed_events(&MemoryStore::default(), &a, &b).await;
+        listed_deliveries(&MemoryStore::default(), &a, &b).await;
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 mod accounts;
 mod destinations;
 mod ledger;
+mod ledger_lists;
 mod subscriptions;
 
 use std::collections::BTreeMap;
