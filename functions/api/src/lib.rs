@@ -6,10 +6,12 @@
 
 mod body;
 mod caller;
+mod deliveries;
 mod destinations;
 mod events;
 mod filters;
 mod named;
+mod newest_first;
 mod operator;
 mod pages;
 mod problem;
@@ -22,7 +24,8 @@ use axum::middleware;
 use axum::routing::{get, post};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, Events, HostLookup, ListEvents, Subscriptions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, Events, HostLookup, ListDeliveries, ListEvents,
+    Subscriptions, Vault,
 };
 
 use crate::problem::{Code, Problem};
@@ -38,6 +41,7 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     pub event_list: Arc<dyn ListEvents>,
     pub deliveries: Arc<dyn Deliveries>,
+    pub delivery_list: Arc<dyn ListDeliveries>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
     pub clock: Arc<dyn Clock>,
@@ -58,6 +62,8 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/subscriptions/{id}", one_subscription)
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::read))
+        .route("/v1/deliveries", get(deliveries::list))
+        .route("/v1/deliveries/{id}", get(deliveries::read))
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
         .layer(middleware::from_fn(problem::render))

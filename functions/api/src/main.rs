@@ -23,6 +23,7 @@ async fn main() -> Result<(), Error> {
         events: store.clone(),
         event_list: store.clone(),
         deliveries: store.clone(),
+        delivery_list: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
         hosts: Arc::new(SystemHosts),
         clock: Arc::new(SystemClock),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
-use shared::domain::id::{AccountId, DestinationId, EventId, SubscriptionId};
+use shared::domain::id::{AccountId, DeliveryId, DestinationId, EventId, SubscriptionId};
 
 use crate::Deps;
 use crate::problem::{Code, Problem};
@@ -32,6 +32,10 @@ impl Kind for DestinationId {
 
 impl Kind for SubscriptionId {
     const KIND: &'static str = "subscription";
+}
+
+impl Kind for DeliveryId {
+    const KIND: &'static str = "delivery, or it was not attempted yet; its event tells which";
 }
 
 impl Kind for EventId {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+mod deliveries;
 mod events;
 #[path = "../world/mod.rs"]
 mod world;

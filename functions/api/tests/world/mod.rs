@@ -33,6 +33,7 @@ pub async fn world() -> World {
         events: store.clone(),
         event_list: store.clone(),
         deliveries: store.clone(),
+        delivery_list: store.clone(),
         vault: Arc::new(PlainVault),
         hosts: Arc::new(hosts),
         clock: clock.clone(),
