@@ -1,5 +1,6 @@
 //! `api`: the HTTPS API by which operators register accounts and accounts configure destinations and subscriptions.
-//! It only configures: it never sends an event or a delivery. `docs/api.md` is its document.
+//! Producers without AWS credentials publish events through it, and what became of them is read here. It matches nothing
+//! and never sends a delivery. `docs/api.md` is its document.
 //!
 //! Who is calling comes from API Gateway alone (`caller`); no request can name another account's anything, and what
 //! belongs to another account answers exactly like what does not exist.
@@ -10,6 +11,7 @@ mod deliveries;
 mod destinations;
 mod events;
 mod filters;
+mod ingest;
 mod named;
 mod newest_first;
 mod operator;
@@ -24,8 +26,8 @@ use axum::middleware;
 use axum::routing::{get, post};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, Events, HostLookup, ListDeliveries, ListEvents,
-    Subscriptions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, HostLookup, ListDeliveries,
+    ListEvents, Subscriptions, Vault,
 };
 
 use crate::problem::{Code, Problem};
@@ -40,6 +42,7 @@ pub struct Deps {
     pub subscriptions: Arc<dyn Subscriptions>,
     pub events: Arc<dyn Events>,
     pub event_list: Arc<dyn ListEvents>,
+    pub event_queue: Arc<dyn EventQueue>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub vault: Arc<dyn Vault>,
@@ -60,7 +63,7 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/destinations/{id}", one_destination)
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
         .route("/v1/subscriptions/{id}", one_subscription)
-        .route("/v1/events", get(events::list))
+        .route("/v1/events", post(ingest::create).get(events::list))
         .route("/v1/events/{id}", get(events::read))
         .route("/v1/deliveries", get(deliveries::list))
         .route("/v1/deliveries/{id}", get(deliveries::read))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{Deps, router};
 use lambda_http::Error;
-use shared::adapters::{AwsClients, DynamoStore, KmsVault, SystemClock, SystemEntropy, SystemHosts};
+use shared::adapters::{AwsClients, DynamoStore, KmsVault, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts};
 use shared::config::{ApiConfig, FromEnvironment};
 use shared::telemetry;
 
@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
         subscriptions: store.clone(),
         events: store.clone(),
         event_list: store.clone(),
+        event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),

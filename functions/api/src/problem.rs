@@ -22,6 +22,7 @@ pub enum Code {
     NotFound,
     MethodNotAllowed,
     AccountExists,
+    IdReused,
     DestinationInUse,
     BodyTooLarge,
     UnsupportedMediaType,
@@ -39,7 +40,7 @@ impl Code {
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Code::AccountExists | Code::DestinationInUse => StatusCode::CONFLICT,
+            Code::AccountExists | Code::DestinationInUse | Code::IdReused => StatusCode::CONFLICT,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::ValidationFailed | Code::BlockedAddress => StatusCode::UNPROCESSABLE_ENTITY,
@@ -55,7 +56,7 @@ pub struct Fault {
     /// A JSON pointer into the body; empty for the whole of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// The name of a query parameter.
+    /// The name of a query parameter, or of a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<Cow<'static, str>>,
     pub detail: String,
@@ -81,7 +82,7 @@ impl Problem {
         Self { code, detail: format!("{place}: {detail}"), errors: vec![fault] }
     }
 
-    /// A problem with a query parameter.
+    /// A problem with a query parameter or a header.
     pub fn parameter(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         let (name, detail) = (name.into(), detail.into());
         let fault = Fault { pointer: None, parameter: Some(name.clone()), detail: detail.clone() };

@@ -112,6 +112,13 @@ text_id!(
     /// The producer's id of an event and its idempotency key within the account: 1 to 128 of `[A-Za-z0-9_-]`.
     EventId, |text| check_name(text, 128)
 );
+impl EventId {
+    /// Makes an id for an event that came without one: `evt_` and 80 random bits.
+    pub fn from_entropy(entropy: [u8; 10]) -> Self {
+        Self(format!("evt_{}", base32(&entropy)))
+    }
+}
+
 random_id!(
     /// A receiver: `dst_` and 80 random bits.
     DestinationId, "dst_"

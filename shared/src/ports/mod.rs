@@ -13,7 +13,9 @@ pub use accounts::{Accounts, ApiKeys, Created, FindAccount};
 pub use destinations::{DeletedDestination, Destinations, FindDestination};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
-pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, HostLookup, HttpSender, RejectedEvents, Vault};
+pub use outside::{
+    Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
+};
 pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions};
 
 /// The cause of a [`PortError`].

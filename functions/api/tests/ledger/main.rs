@@ -4,5 +4,6 @@
 
 mod deliveries;
 mod events;
+mod ingest;
 #[path = "../world/mod.rs"]
 mod world;

@@ -9,13 +9,14 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{Accounts, Clock};
-use shared::testing::{FixedHosts, MemoryStore, PlainVault, TestClock, TestEntropy, account};
+use shared::testing::{FixedHosts, MemoryQueue, MemoryStore, PlainVault, TestClock, TestEntropy, account};
 use tower::ServiceExt;
 
 pub struct World {
     router: Router,
     pub store: Arc<MemoryStore>,
     pub clock: Arc<TestClock>,
+    pub queue: Arc<MemoryQueue>,
 }
 
 pub async fn world() -> World {
@@ -23,6 +24,7 @@ pub async fn world() -> World {
     for id in ["acme", "rival"] {
         store.create_account(&account(id), clock.now()).await.expect("created");
     }
+    let queue = Arc::new(MemoryQueue::default());
     let loopback = vec!["127.0.0.1".parse().expect("an address")];
     let hosts = FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]));
     let deps = Deps {
@@ -32,6 +34,7 @@ pub async fn world() -> World {
         subscriptions: store.clone(),
         events: store.clone(),
         event_list: store.clone(),
+        event_queue: queue.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         vault: Arc::new(PlainVault),
@@ -40,7 +43,7 @@ pub async fn world() -> World {
         entropy: Arc::new(TestEntropy::default()),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
     };
-    World { router: router(deps), store, clock }
+    World { router: router(deps), store, clock, queue }
 }
 
 pub enum As {
@@ -66,6 +69,11 @@ impl World {
     }
 
     pub async fn call(&self, who: As, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
+        self.gateway(&self.event(who, method, path, body).to_string()).await
+    }
+
+    /// The event of such a call.
+    pub fn event(&self, who: As, method: &str, path: &str, body: Option<&str>) -> Value {
         let sample = include_str!("../../../../events/api-create-destination.json");
         let mut event: Value = serde_json::from_str(sample).expect("a sample");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -89,7 +97,7 @@ impl World {
             As::Operator => event["requestContext"]["authorizer"] = operator["requestContext"]["authorizer"].clone(),
             As::Nobody => event["requestContext"]["authorizer"] = Value::Null,
         }
-        self.gateway(&event.to_string()).await
+        event
     }
 
     pub async fn post(&self, account: &'static str, path: &str, body: Value) -> (u16, Value) {
