@@ -17,6 +17,7 @@ mod newest_first;
 mod operator;
 mod pages;
 mod problem;
+mod scopes;
 mod subscriptions;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use axum::routing::{get, post};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
     Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, HostLookup, ListDeliveries,
-    ListEvents, Subscriptions, Vault,
+    ListEvents, SeenScopes, Subscriptions, Vault,
 };
 
 use crate::problem::{Code, Problem};
@@ -45,6 +46,7 @@ pub struct Deps {
     pub event_queue: Arc<dyn EventQueue>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
+    pub scopes: Arc<dyn SeenScopes>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
     pub clock: Arc<dyn Clock>,
@@ -67,6 +69,7 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/events/{id}", get(events::read))
         .route("/v1/deliveries", get(deliveries::list))
         .route("/v1/deliveries/{id}", get(deliveries::read))
+        .route("/v1/scopes", get(scopes::list))
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
         .layer(middleware::from_fn(problem::render))

@@ -7,6 +7,7 @@ mod destinations;
 mod ledger;
 mod ledger_lists;
 mod outside;
+mod scopes;
 mod subscriptions;
 
 pub use accounts::{Accounts, ApiKeys, Created, FindAccount};
@@ -16,6 +17,7 @@ pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, Olde
 pub use outside::{
     Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
 };
+pub use scopes::SeenScopes;
 pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions};
 
 /// The cause of a [`PortError`].

@@ -5,5 +5,6 @@
 mod deliveries;
 mod events;
 mod ingest;
+mod scopes;
 #[path = "../world/mod.rs"]
 mod world;

@@ -37,6 +37,7 @@ pub async fn world() -> World {
         event_queue: queue.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
+        scopes: store.clone(),
         vault: Arc::new(PlainVault),
         hosts: Arc::new(hosts),
         clock: clock.clone(),

@@ -6,6 +6,7 @@
 //! | API key | `A#<account>` | `KEY#<id>` |
 //! | destination | `A#<account>` | `DST#<id>` |
 //! | subscription | `A#<account>` | `SUB#<id>` |
+//! | place seen in events | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | what else it owes | `E#<account>#<event>` | `OWED#<n>` |
@@ -19,6 +20,7 @@
 //! None of the parts can contain `#`. No row takes a write per delivery but the delivery's own.
 
 use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::scope::Scope;
 use crate::domain::subscription::Bucket;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::EventPlace;
@@ -36,6 +38,7 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
 
 pub(super) const DESTINATIONS: &str = "DST#";
 pub(super) const SUBSCRIPTIONS: &str = "SUB#";
+pub(super) const SCOPES: &str = "SCOPE#";
 pub(super) const OWED: &str = "OWED#";
 
 /// The partition of everything an account configures.
@@ -57,6 +60,10 @@ pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
 
 pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
     key(account_pk(account), format!("{SUBSCRIPTIONS}{id}"))
+}
+
+pub(super) fn seen_scope(account: &AccountId, scope: &Scope) -> Key {
+    key(account_pk(account), format!("{SCOPES}{scope}"))
 }
 
 pub(super) fn bucket_pk(account: &AccountId, bucket: &Bucket) -> String {

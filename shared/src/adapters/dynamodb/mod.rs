@@ -9,6 +9,7 @@ mod ledger;
 mod ledger_lists;
 mod ledger_rows;
 mod rows;
+mod scopes;
 mod subscriptions;
 mod transactions;
 

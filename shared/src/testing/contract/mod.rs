@@ -7,6 +7,7 @@ mod accounts;
 mod destinations;
 mod ledger;
 mod ledger_lists;
+mod scopes;
 mod subscriptions;
 mod vault;
 
@@ -14,6 +15,7 @@ pub use accounts::{accounts, api_keys};
 pub use destinations::destinations;
 pub use ledger::{deliveries, events};
 pub use ledger_lists::{listed_deliveries, listed_events};
+pub use scopes::seen_scopes;
 pub use subscriptions::subscriptions;
 pub use vault::vault;
 
@@ -37,6 +39,7 @@ mod tests {
         subscriptions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
+        seen_scopes(&MemoryStore::default(), &a, &b).await;
         listed_events(&MemoryStore::default(), &a, &b).await;
         listed_deliveries(&MemoryStore::default(), &a, &b).await;
     }

@@ -4,6 +4,7 @@ mod accounts;
 mod destinations;
 mod ledger;
 mod ledger_lists;
+mod scopes;
 mod subscriptions;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::domain::api_key::ApiKey;
 use crate::domain::delivery::DeliveryRecord;
 use crate::domain::destination::Destination;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::seen_scope::SeenScope;
 use crate::domain::subscription::Subscription;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{PortError, PortResult, SealedEvent};
@@ -25,6 +27,8 @@ struct Rows {
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
     deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
+    /// By the text of the scope, as the table sorts them.
+    scopes: BTreeMap<(AccountId, String), SeenScope>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,
 }
