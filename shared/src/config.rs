@@ -118,6 +118,7 @@ config!(
     ApiConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
         table: String = |r| r.text("TABLE_NAME"),
+        events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         secrets_key: String = |r| r.text("SECRETS_KEY_ARN"),
         addresses: AddressPolicy = |r| r.addresses(),
         max_destinations: u32 = |r| r.parsed("MAX_DESTINATIONS"),

@@ -70,6 +70,24 @@ async fn the_table_keeps_the_contract_of_deliveries() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_the_list_of_events() {
+    let real = real();
+    contract::listed_events(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
+    let real = real();
+    contract::listed_deliveries(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_seen_scopes() {
+    let real = real();
+    contract::seen_scopes(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_vault_keeps_its_contract_in_every_container() {
     let real = real();
     let vault = || KmsVault::new(&real.aws, real.key.clone(), Arc::clone(&real.store), Arc::new(SystemEntropy));

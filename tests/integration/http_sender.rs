@@ -52,7 +52,7 @@ async fn a_refusal_tells_status_wait_and_the_beginning_of_the_answer() {
     let Outcome::Refused { status, retry_after, excerpt } = send(LOOPBACK, &receiver.url("/s")).await else {
         panic!("not refused")
     };
-    assert_eq!((status, retry_after, excerpt.len()), (503, Some(Duration::from_secs(7)), 512));
+    assert_eq!((status, retry_after, excerpt.len()), (503, Some(Duration::from_secs(7)), 16 * 1024));
 
     let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(60));
     receiver.answer("/d", [Answer::status(429).header("retry-after", &date)]);

@@ -22,9 +22,16 @@ fn signed(at: Timestamp) -> Value {
     let target = destination(&account("acme"), 1, "https://example.com/hooks");
     let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
     let secret = SigningSecret::from_entropy([7; 32]);
-    let request =
-        sign(&delivery, &target.settings, r#"{"id":"evt-1","data":{"name":"Zoë"}}"#, std::slice::from_ref(&secret), 1, at);
-    let headers: serde_json::Map<_, _> = request.headers.iter().map(|(k, v)| (k.clone().into_owned(), json!(v))).collect();
+    let request = sign(
+        &delivery,
+        &target.settings,
+        r#"{"id":"evt-1","data":{"name":"Zoë"}}"#,
+        std::slice::from_ref(&secret),
+        1,
+        at,
+    );
+    let headers: serde_json::Map<_, _> =
+        request.headers.iter().map(|(k, v)| (k.clone().into_owned(), json!(v))).collect();
     json!({"secret": secret.reveal().as_str(), "headers": headers, "body": request.body})
 }
 

@@ -23,6 +23,9 @@ pub struct SecretsKeeper(pub AccountId);
 /// An account that may change what is configured.
 pub struct Configurer(pub AccountId);
 
+/// An account that may publish events.
+pub struct Publisher(pub AccountId);
+
 type Authorizer = lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
 
 fn authorizer(parts: &Parts) -> Option<&Authorizer> {
@@ -63,6 +66,7 @@ macro_rules! account_extractor {
 account_extractor!(Reader, Read);
 account_extractor!(Configurer, Configure);
 account_extractor!(SecretsKeeper, RotateSecrets);
+account_extractor!(Publisher, PublishEvents);
 
 impl FromRequestParts<Arc<Deps>> for Operator {
     type Rejection = Problem;

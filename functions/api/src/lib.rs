@@ -1,21 +1,28 @@
 //! `api`: the HTTPS API by which operators register accounts and accounts configure destinations and subscriptions.
-//! It only configures: it never sends an event or a delivery. `docs/api.md` is its document.
+//! Producers without AWS credentials publish events through it, and what became of them is read here. It matches nothing
+//! and never sends a delivery. `docs/api.md` is its document.
 //!
 //! Who is calling comes from API Gateway alone (`caller`); no request can name another account's anything, and what
 //! belongs to another account answers exactly like what does not exist.
 
 mod body;
 mod caller;
+mod deliveries;
 mod destinations;
 mod etag;
 mod event_types;
+mod events;
+mod filters;
+mod ingest;
 mod named;
+mod newest_first;
 mod openapi;
 mod operator;
 mod pages;
 mod problem;
 mod responses;
 mod schemas;
+mod scopes;
 mod subscriptions;
 
 use std::sync::Arc;
@@ -23,7 +30,10 @@ use std::sync::Arc;
 use axum::routing::{get, post};
 use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
-use shared::ports::{Accounts, ApiKeys, Clock, Destinations, Entropy, HostLookup, Subscriptions, Vault};
+use shared::ports::{
+    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, HostLookup, ListDeliveries,
+    ListEvents, SeenScopes, Subscriptions, Vault,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -45,6 +55,12 @@ pub struct Deps {
     pub keys: Arc<dyn ApiKeys>,
     pub destinations: Arc<dyn Destinations>,
     pub subscriptions: Arc<dyn Subscriptions>,
+    pub events: Arc<dyn Events>,
+    pub event_list: Arc<dyn ListEvents>,
+    pub event_queue: Arc<dyn EventQueue>,
+    pub deliveries: Arc<dyn Deliveries>,
+    pub delivery_list: Arc<dyn ListDeliveries>,
+    pub scopes: Arc<dyn SeenScopes>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
     pub clock: Arc<dyn Clock>,
@@ -69,6 +85,11 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .route("/v1/destinations/{id}/secrets/rotate", post(destinations::secrets::rotate))
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
         .route("/v1/subscriptions/{id}", one_subscription)
+        .route("/v1/events", post(ingest::create).get(events::list))
+        .route("/v1/events/{id}", get(events::read))
+        .route("/v1/deliveries", get(deliveries::list))
+        .route("/v1/deliveries/{id}", get(deliveries::read))
+        .route("/v1/scopes", get(scopes::list))
 }
 
 /// What serves the API: the operations, and the document of them.

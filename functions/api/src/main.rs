@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{Deps, Limits, router};
 use lambda_http::Error;
-use shared::adapters::{AwsClients, DynamoStore, KmsVault, SystemClock, SystemEntropy, SystemHosts};
+use shared::adapters::{AwsClients, DynamoStore, KmsVault, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts};
 use shared::config::{ApiConfig, FromEnvironment};
 use shared::telemetry;
 
@@ -20,6 +20,12 @@ async fn main() -> Result<(), Error> {
         keys: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
+        events: store.clone(),
+        event_list: store.clone(),
+        event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
+        deliveries: store.clone(),
+        delivery_list: store.clone(),
+        scopes: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
         hosts: Arc::new(SystemHosts),
         clock: Arc::new(SystemClock),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use shared::domain::event_type::EventType;
-use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
+use shared::domain::id::{AccountId, DeliveryId, DestinationId, EventId, SubscriptionId};
 
 use crate::Deps;
 use crate::problem::{Code, Problem};
@@ -37,6 +37,14 @@ impl Kind for EventType {
 
 impl Kind for SubscriptionId {
     const KIND: &'static str = "subscription";
+}
+
+impl Kind for DeliveryId {
+    const KIND: &'static str = "delivery, or it was not attempted yet; its event tells which";
+}
+
+impl Kind for EventId {
+    const KIND: &'static str = "event";
 }
 
 impl<Id: Kind> FromRequestParts<Arc<Deps>> for Named<Id> {

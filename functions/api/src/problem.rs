@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 problems: a stable `code` for programs, a `detail` for people, and a pointer to what is to be mended.
 
+use std::borrow::Cow;
+
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -27,6 +29,7 @@ pub enum Code {
     AccountExists,
     NameTaken,
     LimitReached,
+    IdReused,
     DestinationInUse,
     TooManySecrets,
     PreconditionFailed,
@@ -50,6 +53,7 @@ impl Code {
             | Code::NameTaken
             | Code::LimitReached
             | Code::DestinationInUse
+            | Code::IdReused
             | Code::TooManySecrets => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -68,10 +72,10 @@ pub struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "/url")]
     pub pointer: Option<String>,
-    /// The name of a query parameter.
+    /// The name of a query parameter, or of a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "limit")]
-    pub parameter: Option<&'static str>,
+    pub parameter: Option<Cow<'static, str>>,
     /// What is wrong with it, for people.
     pub detail: String,
 }
@@ -96,10 +100,10 @@ impl Problem {
         Self { code, detail: format!("{place}: {detail}"), errors: vec![fault] }
     }
 
-    /// A problem with a query parameter.
-    pub fn parameter(name: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let fault = Fault { pointer: None, parameter: Some(name), detail: detail.clone() };
+    /// A problem with a query parameter or a header.
+    pub fn parameter(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        let (name, detail) = (name.into(), detail.into());
+        let fault = Fault { pointer: None, parameter: Some(name.clone()), detail: detail.clone() };
         Self { code: Code::InvalidParameter, detail: format!("{name}: {detail}"), errors: vec![fault] }
     }
 }

@@ -137,6 +137,7 @@ async fn deliver(
     let next = deps.retries.next_step(number, &attempt.outcome, jitter);
     let ended = attempt.at.plus(attempt.took);
     let delivered = attempt.outcome.is_delivered();
+    attempts.iter_mut().for_each(|earlier| earlier.outcome.shorten());
     attempts.push(attempt);
     let (state, wait) = match next {
         NextStep::Delivered => (DeliveryState::Delivered, None),
@@ -175,14 +176,6 @@ async fn attempt(
 }
 
 fn log_failure(delivery: &Delivery, number: u32, took: Duration, outcome: &Outcome) {
-    let status = if let Outcome::Refused { status, .. } = outcome { Some(*status) } else { None };
-    let kind = match outcome {
-        Outcome::Delivered { .. } => "delivered",
-        Outcome::Refused { .. } => "refused",
-        Outcome::TimedOut => "timed_out",
-        Outcome::Unreachable { .. } => "unreachable",
-        Outcome::Blocked { .. } => "blocked_address",
-    };
     info!(
         "account.id" = %delivery.account,
         "event.id" = %delivery.event,
@@ -190,8 +183,8 @@ fn log_failure(delivery: &Delivery, number: u32, took: Duration, outcome: &Outco
         "delivery.id" = %delivery.id,
         attempt = number,
         duration_ms = took.as_millis(),
-        status,
-        outcome = kind,
+        status = outcome.status(),
+        outcome = outcome.as_str(),
         "an attempt did not deliver"
     );
 }

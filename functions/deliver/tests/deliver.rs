@@ -13,6 +13,7 @@ use shared::cache::Cached;
 use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery};
 use shared::domain::destination::Destination;
 use shared::domain::id::AccountId;
+use shared::domain::outcome::Outcome;
 use shared::domain::retry::RetryPolicy;
 use shared::ports::{Accounts, Clock, Deliveries, Destinations};
 use shared::testing::{
@@ -283,4 +284,17 @@ async fn the_sample_received_again_is_looked_up_first() {
     let event: SqsEvent = serde_json::from_str(sample).expect("a sample");
     assert!(world.handle(event.records).await.is_empty());
     assert_eq!(world.store.take_calls(), ["find_delivery", "find_destination", "record_delivery"]);
+}
+
+#[tokio::test]
+async fn what_earlier_answers_said_is_kept_in_short() {
+    let world = world().await;
+    let mut before = record(&world.healthy, "evt-1", 1, DeliveryState::Retrying { due_at: world.clock.now() });
+    before.attempts[0].outcome = Outcome::from_answer(500, None, "x".repeat(16 * 1024));
+    world.store.record_delivery(&before).await.expect("recorded");
+    world.sender.script(HEALTHY, [Step::Answer(503)]);
+    world.handle(vec![message(&world.healthy, "evt-1", "2")]).await;
+    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
+    assert_eq!(row.attempts.len(), 2);
+    assert_eq!(row.attempts[0].outcome, Outcome::from_answer(500, None, "x".repeat(512)));
 }

@@ -3,6 +3,8 @@
 //!
 //! **Send first, then seal**: a crash in between repeats deliveries under the same ids, and never loses one.
 
+mod scopes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ use shared::ports::{
 };
 use tracing::{info, warn};
 
+pub use self::scopes::ScopeNotes;
+
 /// Records of one batch handled at once; a batch has at most 10.
 const AT_ONCE: usize = 10;
 /// How often a run is judged anew because another event of its place was quicker.
@@ -36,6 +40,7 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
+    pub scopes: ScopeNotes,
     pub clock: Arc<dyn Clock>,
     /// How long a sealed event is kept.
     pub retention: Duration,
@@ -106,7 +111,10 @@ async fn handle_record(deps: &Deps, text: &str, sent: Option<Timestamp>) -> Port
     let owed = owed(deps, &event).await?;
     deps.deliveries.send_deliveries(&owed.deliveries, &body).await?;
     match deps.events.seal_event(&seal(deps, &event, body.get(), digest, owed)).await? {
-        Sealed::Sealed => Ok(Handled::Sealed),
+        Sealed::Sealed => {
+            deps.scopes.note(&event, deps.clock.now()).await;
+            Ok(Handled::Sealed)
+        }
         Sealed::Before { digest: before } => again(deps, text, &event, before == digest).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanout::{Deps, handle};
+use fanout::{Deps, ScopeNotes, handle};
 use lambda_runtime::{Error, service_fn};
 use shared::adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsRejectedEvents, SystemClock};
 use shared::cache::Cached;
@@ -21,7 +21,8 @@ async fn main() -> Result<(), Error> {
         accounts: cached.clone(),
         subscriptions: cached,
         transitions: store.clone(),
-        events: store,
+        events: store.clone(),
+        scopes: ScopeNotes::new(store),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),
         clock,

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use fanout::{Deps, handle};
+use fanout::{Deps, ScopeNotes, handle};
 use lambda_runtime::LambdaEvent;
 use shared::cache::Cached;
 use shared::domain::event::RejectionCode;
 use shared::domain::id::AccountId;
-use shared::ports::{Accounts, Clock, Destinations, Subscriptions};
+use shared::ports::{Accounts, Clock, Destinations, SeenScopes, Subscriptions};
 use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
 
 struct World {
     store: Arc<MemoryStore>,
     queue: Arc<MemoryQueue>,
+    clock: Arc<TestClock>,
     deps: Arc<Deps>,
     acme: AccountId,
 }
@@ -43,10 +44,11 @@ async fn world() -> World {
         events: store.clone(),
         deliveries: queue.clone(),
         rejected: queue.clone(),
-        clock,
+        scopes: ScopeNotes::new(store.clone()),
+        clock: clock.clone(),
         retention: Duration::from_secs(86_400),
     });
-    World { store, queue, deps, acme }
+    World { store, queue, clock, deps, acme }
 }
 
 fn sample(text: &str) -> SqsEvent {
@@ -228,4 +230,37 @@ async fn a_second_event_of_the_same_kind_costs_one_read_and_one_row() {
     world.store.take_calls();
     world.handle(batch(&[event_text(&world.acme, "evt-2")])).await;
     assert_eq!(world.store.take_calls(), ["find_event", "seal_event"]);
+}
+
+#[tokio::test]
+async fn a_scope_is_noted_once_an_hour_and_an_event_of_a_known_one_costs_nothing_more() {
+    let world = world().await;
+    let noted = |world: &World| world.store.take_calls().into_iter().filter(|call| *call == "note_scope").count();
+    world.handle(batch(&["evt-1", "evt-2", "evt-3"].map(|id| event_text(&world.acme, id)))).await;
+    assert_eq!(noted(&world), 1, "once for a batch");
+    world.clock.advance(Duration::from_secs(3_599));
+    world.handle(batch(&[event_text(&world.acme, "evt-4")])).await;
+    assert_eq!(noted(&world), 0);
+    world.clock.advance(Duration::from_secs(1));
+    world.handle(batch(&[event_text(&world.acme, "evt-5")])).await;
+    assert_eq!(noted(&world), 1);
+    let bills = event_text(&world.acme, "evt-6").replace("endpoint/invoices", "endpoint/bills");
+    world.handle(batch(&[bills])).await;
+    assert_eq!(noted(&world), 1, "another scope");
+    world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;
+    assert_eq!(noted(&world), 0, "a duplicate tells nothing");
+    let seen = world.store.list_scopes(&world.acme, None, 10).await.expect("a list");
+    let scopes: Vec<_> = seen.iter().map(|seen| seen.scope.to_string()).collect();
+    assert_eq!(scopes, ["connection/xero/endpoint/bills", "connection/xero/endpoint/invoices"]);
+}
+
+#[tokio::test]
+async fn a_scope_that_could_not_be_noted_fails_no_event_and_is_noted_with_the_next() {
+    let world = world().await;
+    world.store.fail("note_scope", 1);
+    assert!(world.handle(batch(&[event_text(&world.acme, "evt-1")])).await.is_empty());
+    assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
+    assert!(world.store.list_scopes(&world.acme, None, 10).await.expect("a list").is_empty());
+    world.handle(batch(&[event_text(&world.acme, "evt-2")])).await;
+    assert_eq!(world.store.list_scopes(&world.acme, None, 10).await.expect("a list").len(), 1);
 }

@@ -13,15 +13,13 @@ use reqwest::{Client, Response, header};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::destination::UrlError;
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{EXCERPT_BYTES, Outcome, excerpt};
 use crate::domain::signature::SignedRequest;
 use crate::ports::{Clock, HttpSender, PortError, PortResult};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much of an answer is read.
-const READ_BYTES: usize = 16 * 1024;
-/// How much of a refusal is kept with the attempt.
-const EXCERPT_BYTES: usize = 512;
+/// How much of an answer is read: what an excerpt may have.
+const READ_BYTES: usize = EXCERPT_BYTES;
 
 pub struct ReqwestSender {
     client: Client,
@@ -72,11 +70,6 @@ impl ReqwestSender {
         let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(date.saturating_sub(Duration::from_millis(self.clock.now().unix_ms())))
     }
-}
-
-/// The beginning of an answer as text.
-fn excerpt(body: &[u8]) -> String {
-    String::from_utf8_lossy(&body[..body.len().min(EXCERPT_BYTES)]).into_owned()
 }
 
 #[async_trait]

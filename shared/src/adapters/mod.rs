@@ -22,5 +22,5 @@ pub use http::ReqwestSender;
 #[cfg(feature = "aws")]
 pub use kms::KmsVault;
 #[cfg(feature = "aws")]
-pub use sqs::{SqsDeliveryQueue, SqsRejectedEvents};
+pub use sqs::{SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
 pub use system::{SystemClock, SystemEntropy, SystemHosts};

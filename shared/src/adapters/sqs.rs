@@ -1,4 +1,4 @@
-//! The two queues that functions write to: deliveries, and the dead-letter queue of events.
+//! The queues that functions write to: deliveries, events, and the dead-letter queue of events.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::aws::{AwsClients, build_error, port_error};
 use crate::domain::delivery::{Delivery, OutgoingDelivery};
 use crate::domain::event::Rejection;
-use crate::ports::{DeliveryQueue, PortError, PortResult, RejectedEvents};
+use crate::ports::{DeliveryQueue, EventQueue, PortError, PortResult, RejectedEvents};
 
 /// Entries in one batch call, a limit of the service.
 const BATCH_ENTRIES: usize = 10;
@@ -114,6 +114,25 @@ impl DeliveryQueue for SqsDeliveryQueue {
         let call = self.client.change_message_visibility().queue_url(&self.url);
         let call = call.receipt_handle(receipt).visibility_timeout(seconds);
         call.send().await.map(|_| ()).map_err(|error| port_error("postponing a delivery", error))
+    }
+}
+
+pub struct SqsEventQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsEventQueue {
+    pub fn new(aws: &AwsClients, url: String) -> Self {
+        Self { client: aws.sqs(), url }
+    }
+}
+
+#[async_trait]
+impl EventQueue for SqsEventQueue {
+    async fn send_event(&self, text: &str) -> PortResult<()> {
+        let call = self.client.send_message().queue_url(&self.url).message_body(text);
+        call.send().await.map(|_| ()).map_err(|error| port_error("sending an event", error))
     }
 }
 

@@ -11,6 +11,7 @@ use super::event::Event;
 use super::event_type::EventType;
 use super::id::{AccountId, DeliveryId, DestinationId, EventId};
 use super::outcome::Outcome;
+use super::scope::Scope;
 use super::timestamp::Timestamp;
 
 /// What is owed to whom.
@@ -20,6 +21,9 @@ pub struct Delivery {
     pub account: AccountId,
     pub event: EventId,
     pub event_type: EventType,
+    /// Where the event happened; not in what was sent or recorded before scopes were kept here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
     pub destination: DestinationId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<DeliveryPath>,
@@ -29,8 +33,8 @@ impl Delivery {
     /// The delivery of `event` to `destination` at `path`. Its id is the same every time.
     pub fn of_event(event: &Event, destination: DestinationId, path: Option<DeliveryPath>) -> Self {
         let id = derive_id(event, &destination, path.as_ref());
-        let (account, event_type) = (event.account.clone(), event.event_type);
-        Self { id, account, event: event.id.clone(), event_type, destination, path }
+        let (account, event_type, scope) = (event.account.clone(), event.event_type, Some(event.scope.clone()));
+        Self { id, account, event: event.id.clone(), event_type, scope, destination, path }
     }
 }
 
@@ -89,6 +93,16 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Retrying { .. } => "retrying",
+            DeliveryState::Parked => "parked",
+            DeliveryState::Exhausted => "exhausted",
+            DeliveryState::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether nothing more will be attempted.
     pub fn is_final(self) -> bool {
         !matches!(self, DeliveryState::Retrying { .. } | DeliveryState::Parked)
@@ -173,5 +187,16 @@ mod tests {
         let text = serde_json::to_string(&OutgoingDelivery { delivery: &delivery, body: &body }).expect("JSON");
         let read: DeliveryMessage = serde_json::from_str(&text).expect("a message");
         assert_eq!((read.body.get(), read.delivery), (body.get(), delivery));
+    }
+
+    #[test]
+    fn a_message_sent_before_scopes_were_kept_is_still_read() {
+        let event = event("evt-1", "acme");
+        let delivery = Delivery::of_event(&event, DestinationId::from_entropy([1; 10]), None);
+        let mut before = serde_json::json!({"delivery": delivery, "body": {}});
+        assert_eq!(before["delivery"]["scope"], "connection/xero/endpoint/invoices");
+        before["delivery"].as_object_mut().expect("an object").remove("scope");
+        let read: DeliveryMessage = serde_json::from_str(&before.to_string()).expect("a message");
+        assert_eq!(read.delivery, Delivery { scope: None, ..delivery });
     }
 }

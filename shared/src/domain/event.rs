@@ -1,5 +1,7 @@
 //! An event as a producer pushed it: one fact about one account. Parsing it is the only way to get one.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -31,6 +33,8 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     pub code: RejectionCode,
+    /// A JSON pointer to what is to be mended; empty for the whole event.
+    pub pointer: String,
     pub detail: String,
 }
 
@@ -59,16 +63,35 @@ impl RejectionCode {
 
 impl Rejection {
     fn new(code: RejectionCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, pointer: String::new(), detail: detail.into() }
+    }
+
+    /// `field` is a dotted path.
+    fn at(code: RejectionCode, field: &str, reason: impl fmt::Display) -> Self {
+        Self { code, pointer: format!("/{}", field.replace('.', "/")), detail: format!("{field}: {reason}") }
+    }
+
+    /// The first fault is pointed at, all are told.
+    fn of_data(faults: Vec<payload::Fault>) -> Self {
+        let detail =
+            faults.iter().map(|fault| format!("{}: {}", fault.path, fault.reason)).collect::<Vec<_>>().join("; ");
+        let pointer = faults.into_iter().next().map(|fault| fault.pointer).unwrap_or_default();
+        Self { code: RejectionCode::InvalidEvent, pointer, detail }
+    }
+
+    /// The detail without the field, for where the pointer tells it.
+    pub fn reason(&self) -> &str {
+        let reason = self.detail.split_once(": ").map(|(_, reason)| reason);
+        reason.filter(|_| !self.pointer.is_empty()).unwrap_or(&self.detail)
     }
 
     /// The same id came before with other content; the first one stands.
     pub fn id_reused(id: &EventId) -> Self {
-        let detail = format!(
-            "id: {id:?} was used before in this account for an event with other content; give each event its own id",
+        let reason = format!(
+            "{id:?} was used before in this account for an event with other content; give each event its own id",
             id = id.as_str()
         );
-        Self::new(RejectionCode::IdReused, detail)
+        Self::at(RejectionCode::IdReused, "id", reason)
     }
 }
 
@@ -94,18 +117,14 @@ impl Event {
             return Err(Rejection::new(RejectionCode::EventTooLarge, detail));
         }
         let wire = read_wire(text)?;
-        let event_type: EventType = (wire.event_type.parse())
-            .map_err(|e| Rejection::new(RejectionCode::UnknownEventType, format!("type: {e}")))?;
+        let event_type: EventType =
+            (wire.event_type.parse()).map_err(|e| Rejection::at(RejectionCode::UnknownEventType, "type", e))?;
         check_occurred_at(wire.occurred_at, now)?;
         if !event_type.happens_at(&wire.scope) {
-            let detail =
-                format!("scope: {} events have the scope {}, not {}", event_type, event_type.scope_form(), wire.scope);
-            return Err(Rejection::new(RejectionCode::InvalidEvent, detail));
+            let reason = format!("{event_type} events have the scope {}, not {}", event_type.scope_form(), wire.scope);
+            return Err(Rejection::at(RejectionCode::InvalidEvent, "scope", reason));
         }
-        payload::check(event_type, wire.data.get()).map_err(|faults| {
-            let told: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.path, fault.reason)).collect();
-            Rejection::new(RejectionCode::InvalidEvent, told.join("; "))
-        })?;
+        payload::check(event_type, wire.data.get()).map_err(Rejection::of_data)?;
         Ok(Event {
             id: wire.id,
             event_type,
@@ -145,8 +164,10 @@ fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
     let wire = serde_path_to_error::deserialize::<_, Wire<'_>>(&mut deserializer).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.inner());
         if inner.is_data() {
-            let detail = if path == "." { inner.to_string() } else { format!("{path}: {inner}") };
-            Rejection::new(RejectionCode::InvalidEvent, detail)
+            match path.as_str() {
+                "." => Rejection::new(RejectionCode::InvalidEvent, inner.to_string()),
+                field => Rejection::at(RejectionCode::InvalidEvent, field, inner),
+            }
         } else {
             Rejection::new(RejectionCode::MalformedJson, format!("the event is not valid JSON: {inner}"))
         }
@@ -159,8 +180,8 @@ fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
 
 fn check_occurred_at(occurred_at: Timestamp, now: Timestamp) -> Result<(), Rejection> {
     let out_of_range = |what: &str| {
-        let detail = format!("occurred_at: {occurred_at} is {what} (the event was sent at {now})");
-        Err(Rejection::new(RejectionCode::OccurredAtOutOfRange, detail))
+        let reason = format!("{occurred_at} is {what} (the event was sent at {now})");
+        Err(Rejection::at(RejectionCode::OccurredAtOutOfRange, "occurred_at", reason))
     };
     if now.since(occurred_at).as_secs() > MAX_AGE_SECONDS {
         return out_of_range("more than 30 days before that");
@@ -259,6 +280,31 @@ mod tests {
                 assert!(read.is_ok(), "{event_type} {status}: {read:?}");
             }
         }
+    }
+
+    #[track_caller]
+    fn check_pointer(change: impl FnOnce(&mut Value), pointer: &str, reason: &str) {
+        let mut event = insight();
+        change(&mut event);
+        let rejection = Event::parse(&event.to_string(), now()).expect_err("a rejection");
+        assert_eq!(rejection.pointer, pointer);
+        assert!(rejection.reason().starts_with(reason), "{}", rejection.reason());
+    }
+
+    #[test]
+    fn a_refusal_points_at_the_field() {
+        check_pointer(|e| e["type"] = json!("x"), "/type", "unknown event type \"x\"");
+        check_pointer(|e| e["scope"] = json!("*"), "/scope", "insight_population.completed events have");
+        check_pointer(|e| e["occurred_at"] = json!("2016-11-23T09:29:00Z"), "/occurred_at", "2016-11-23T");
+        check_pointer(|e| e["occurred_at"] = json!("noon"), "/occurred_at", "must be an RFC 3339 time");
+        check_pointer(|e| e["data"] = json!([]), "/data", "");
+        check_pointer(
+            |e| e["data"]["records"]["written"] = json!("3"),
+            "/data/records/written",
+            "invalid type: string",
+        );
+        check_pointer(|e| e["extra"] = json!(1), "/extra", "unknown field `extra`");
+        check_pointer(|e| e["id"] = json!(""), "/id", "must have 1 to 128 characters");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::str::FromStr;
 use data_encoding::BASE32HEX_NOPAD;
 use serde::{Deserialize, Serialize};
 
+use super::timestamp::Timestamp;
+
 /// Why a text is not the id it was meant to be; `Display` says what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -110,6 +112,13 @@ text_id!(
     /// The producer's id of an event and its idempotency key within the account: 1 to 128 of `[A-Za-z0-9_-]`.
     EventId, |text| check_name(text, 128)
 );
+impl EventId {
+    /// Makes an id for an event that came without one: `evt_` and 80 random bits.
+    pub fn from_entropy(entropy: [u8; 10]) -> Self {
+        Self(format!("evt_{}", base32(&entropy)))
+    }
+}
+
 random_id!(
     /// A receiver: `dst_` and 80 random bits.
     DestinationId, "dst_"
@@ -143,10 +152,36 @@ impl DeliveryId {
         Self(format!("{}{destination}{time}{}", Self::PREFIX, base32(digest)))
     }
 
+    /// What no id of the destination's deliveries that occurred at `time` or later sorts before, and every earlier one does.
+    pub fn first_possible(destination: &DestinationId, time: Timestamp) -> String {
+        let mut first = Self::from_parts(destination, time.unix_ms(), &[0; 15]).0;
+        first.truncate(Self::PREFIX.len() + 26);
+        first
+    }
+
+    /// When the event occurred, as the id tells it.
+    pub fn occurred_at(&self) -> Timestamp {
+        let digit = |b: u8| u64::from(if b.is_ascii_digit() { b - b'0' } else { b - b'a' + 10 });
+        let (_, time, _) = self.parts();
+        // Ten characters of five bits, of which the last two carry nothing.
+        Timestamp::from_unix_ms(time.bytes().fold(0, |bits, b| bits << 5 | digit(b)) >> 2)
+    }
+
+    /// What sorts the deliveries of all destinations by time: time, then destination, then digest.
+    pub fn by_time(&self) -> (&str, &str, &str) {
+        let (destination, time, digest) = self.parts();
+        (time, destination, digest)
+    }
+
+    fn parts(&self) -> (&str, &str, &str) {
+        let (destination, rest) = self.0[Self::PREFIX.len()..].split_at(16);
+        let (time, digest) = rest.split_at(10);
+        (destination, time, digest)
+    }
+
     /// The destination this delivery is for.
     pub fn destination(&self) -> DestinationId {
-        let start = Self::PREFIX.len();
-        DestinationId(format!("{}{}", DestinationId::PREFIX, &self.0[start..start + 16]))
+        DestinationId(format!("{}{}", DestinationId::PREFIX, self.parts().0))
     }
 }
 
@@ -200,5 +235,26 @@ mod tests {
         assert_eq!(early.destination(), destination);
         assert!(early < late);
         assert_eq!(early.as_str().parse(), Ok(early.clone()));
+        assert_eq!((early.occurred_at().unix_ms(), late.occurred_at().unix_ms()), (1_000, 1_001));
+        let last = Timestamp::from_unix_ms(u64::MAX);
+        assert_eq!(DeliveryId::from_parts(&destination, last.unix_ms(), &[7; 15]).occurred_at(), last);
+    }
+
+    #[test]
+    fn the_first_possible_id_of_a_time_parts_the_earlier_ones_from_the_others() {
+        let destination = DestinationId::from_entropy([9; 10]);
+        let first = DeliveryId::first_possible(&destination, Timestamp::from_unix_ms(1_001));
+        assert!(DeliveryId::from_parts(&destination, 1_000, &[255; 15]).as_str() < first.as_str());
+        assert!(DeliveryId::from_parts(&destination, 1_001, &[0; 15]).as_str() > first.as_str());
+    }
+
+    #[test]
+    fn deliveries_of_several_destinations_sort_by_time() {
+        let (a, b) = (DestinationId::from_entropy([1; 10]), DestinationId::from_entropy([2; 10]));
+        let mut ids = [(&b, 1, 9), (&a, 2, 9), (&b, 2, 0), (&a, 1, 0), (&a, 1, 1)]
+            .map(|(destination, ms, digest)| DeliveryId::from_parts(destination, ms, &[digest; 15]));
+        ids.sort_by(|one, other| one.by_time().cmp(&other.by_time()));
+        let told = ids.map(|id| (id.destination() == a, id.occurred_at().unix_ms()));
+        assert_eq!(told, [(true, 1), (true, 1), (false, 1), (true, 2), (false, 2)]);
     }
 }

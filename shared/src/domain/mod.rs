@@ -23,6 +23,7 @@ pub mod payload;
 pub mod retry;
 pub mod scope;
 pub mod secret;
+pub mod seen_scope;
 pub mod signature;
 pub mod subscription;
 pub mod timestamp;

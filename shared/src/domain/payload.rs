@@ -20,6 +20,8 @@ const MAX_FAULTS: usize = 5;
 pub struct Fault {
     /// Dotted, from the event on: `data.records.read`.
     pub path: String,
+    /// The same as a JSON pointer: `/data/records/read`.
+    pub pointer: String,
     pub reason: String,
 }
 
@@ -28,7 +30,7 @@ pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
     let data = read(data).map_err(|fault| vec![fault])?;
     let Some(schema) = VALIDATORS.schemas.get(&event_type) else {
         let reason = format!("the catalogue's schema of {event_type} cannot be used");
-        return Err(vec![Fault { path: "data".to_owned(), reason }]);
+        return Err(vec![Fault { path: "data".to_owned(), pointer: "/data".to_owned(), reason }]);
     };
     VALIDATORS.compiled.validate(&data, *schema).map_err(|error| {
         let mut faults = Vec::new();
@@ -69,22 +71,30 @@ fn is_timestamp(value: &Value) -> Result<(), Box<dyn Error>> {
 /// The errors that have no cause among them are what is to be mended.
 fn collect(error: &ValidationError<'_, '_>, faults: &mut Vec<Fault>) {
     if error.causes.is_empty() {
-        faults.push(Fault { path: path(error), reason: reason(&error.kind) });
+        let (path, pointer) = place(error);
+        faults.push(Fault { path, pointer, reason: reason(&error.kind) });
     }
     for cause in &error.causes {
         collect(cause, faults);
     }
 }
 
-fn path(error: &ValidationError<'_, '_>) -> String {
-    let mut path = "data".to_owned();
+/// Where a fault is: dotted for people, and as a JSON pointer.
+fn place(error: &ValidationError<'_, '_>) -> (String, String) {
+    let (mut path, mut pointer) = ("data".to_owned(), "/data".to_owned());
     for token in &error.instance_location.tokens {
         match token {
-            InstanceToken::Prop(name) => path.extend([".", name]),
-            InstanceToken::Item(index) => path.push_str(&format!("[{index}]")),
+            InstanceToken::Prop(name) => {
+                path.extend([".", name]);
+                pointer.extend(["/", &name.replace('~', "~0").replace('/', "~1")]);
+            }
+            InstanceToken::Item(index) => {
+                path.push_str(&format!("[{index}]"));
+                pointer.push_str(&format!("/{index}"));
+            }
         }
     }
-    path
+    (path, pointer)
 }
 
 /// What is expected. What was found is repeated only where it is short.
@@ -115,7 +125,8 @@ fn read(data: &str) -> Result<Value, Fault> {
             path if path == "." => "data".to_owned(),
             path => format!("data.{path}"),
         };
-        Fault { path, reason: error.inner().to_string() }
+        // What cannot be read at all is pointed at as a whole.
+        Fault { path, pointer: "/data".to_owned(), reason: error.inner().to_string() }
     })
 }
 

@@ -112,6 +112,7 @@ mod tests {
             account: "acme".parse().expect("an account"),
             event: "evt-1".parse().expect("an id"),
             event_type: "sync_run.completed".parse().expect("a type"),
+            scope: None,
             destination,
             path: Some("/sync".to_owned().try_into().expect("a path")),
         };

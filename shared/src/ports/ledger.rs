@@ -43,6 +43,12 @@ impl UnmatchedReason {
             UnmatchedReason::ConditionsNotMet => "conditions_not_met",
         }
     }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [UnmatchedReason::NoSubscription, UnmatchedReason::ConditionsNotMet]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,13 +5,19 @@
 mod accounts;
 mod destinations;
 mod ledger;
+mod ledger_lists;
 mod outside;
+mod scopes;
 mod subscriptions;
 
 pub use accounts::{Accounts, ApiKeys, Created, FindAccount};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
-pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, HostLookup, HttpSender, RejectedEvents, Vault};
+pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
+pub use outside::{
+    Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
+};
+pub use scopes::SeenScopes;
 pub use subscriptions::{
     CreatedSubscription, FindSubscriptions, Remembered, Subscriptions, Transitions, UpdatedSubscription,
 };

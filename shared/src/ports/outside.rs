@@ -25,6 +25,13 @@ pub trait DeliveryQueue: Send + Sync {
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()>;
 }
 
+/// The queue of events.
+#[async_trait]
+pub trait EventQueue: Send + Sync {
+    /// Sends the text of an event, as producers do.
+    async fn send_event(&self, text: &str) -> PortResult<()>;
+}
+
 /// Where events go that can never be accepted: the events' dead-letter queue.
 #[async_trait]
 pub trait RejectedEvents: Send + Sync {

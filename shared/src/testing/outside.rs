@@ -19,7 +19,7 @@ use crate::domain::secret::{SealedSecret, SigningSecret};
 use crate::domain::signature::SignedRequest;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    Clock, DeliveryQueue, Entropy, HostLookup, HttpSender, PortError, PortResult, RejectedEvents, Vault,
+    Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, HttpSender, PortError, PortResult, RejectedEvents, Vault,
 };
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -31,6 +31,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct MemoryQueue {
     sent: Mutex<Vec<DeliveryMessage>>,
     rejected: Mutex<Vec<(String, Rejection)>>,
+    events: Mutex<Vec<String>>,
     postponed: Mutex<Vec<(String, Duration)>>,
     /// How many of the next sends break off after having taken half of their messages.
     breaking: AtomicU64,
@@ -47,6 +48,10 @@ impl MemoryQueue {
 
     pub fn take_rejected(&self) -> Vec<(String, Rejection)> {
         std::mem::take(&mut lock(&self.rejected))
+    }
+
+    pub fn take_events(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.events))
     }
 
     pub fn take_postponed(&self) -> Vec<(String, Duration)> {
@@ -70,6 +75,17 @@ impl DeliveryQueue for MemoryQueue {
 
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
         lock(&self.postponed).push((receipt.to_owned(), wait));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl EventQueue for MemoryQueue {
+    async fn send_event(&self, text: &str) -> PortResult<()> {
+        if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(PortError::transient("sending an event", "a failure was asked for"));
+        }
+        lock(&self.events).push(text.to_owned());
         Ok(())
     }
 }

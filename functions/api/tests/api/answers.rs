@@ -33,6 +33,8 @@ async fn the_samples_are_answered() {
     check_problem(world.gateway(subscription).await, 422, "validation_failed", Some("/destination_id"));
     let id = destination.1["id"].as_str().expect("an id");
     assert_eq!(world.gateway(&subscription.replace("dst_040g2081040g2081", id)).await.0, 201);
+    assert_eq!(world.gateway(include_str!("../../../../events/api-post-event.json")).await.0, 202);
+    assert_eq!(world.queue.take_events().len(), 1);
 }
 
 #[tokio::test]

@@ -4,5 +4,9 @@
 
 mod answers;
 mod changes;
+mod deliveries;
 mod event_types;
+mod events;
+mod ingest;
+mod scopes;
 mod world;

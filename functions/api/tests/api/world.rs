@@ -10,13 +10,14 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{Accounts, Clock};
-use shared::testing::{FixedHosts, MemoryStore, PlainVault, TestClock, TestEntropy, account};
+use shared::testing::{FixedHosts, MemoryQueue, MemoryStore, PlainVault, TestClock, TestEntropy, account};
 use tower::ServiceExt;
 
 pub struct World {
     router: Router,
     pub store: Arc<MemoryStore>,
     pub clock: Arc<TestClock>,
+    pub queue: Arc<MemoryQueue>,
     named: AtomicU32,
 }
 
@@ -25,6 +26,7 @@ pub async fn world() -> World {
     for id in ["acme", "rival"] {
         store.create_account(&account(id), clock.now()).await.expect("created");
     }
+    let queue = Arc::new(MemoryQueue::default());
     let loopback = vec!["127.0.0.1".parse().expect("an address")];
     let hosts = FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]));
     let deps = Deps {
@@ -32,6 +34,12 @@ pub async fn world() -> World {
         keys: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
+        events: store.clone(),
+        event_list: store.clone(),
+        event_queue: queue.clone(),
+        deliveries: store.clone(),
+        delivery_list: store.clone(),
+        scopes: store.clone(),
         vault: Arc::new(PlainVault),
         hosts: Arc::new(hosts),
         clock: clock.clone(),
@@ -39,7 +47,7 @@ pub async fn world() -> World {
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
         limits: Limits { destinations: 5, subscriptions: 5 },
     };
-    World { router: router(deps), store, clock, named: AtomicU32::new(0) }
+    World { router: router(deps), store, clock, queue, named: AtomicU32::new(0) }
 }
 
 pub enum As {
@@ -84,15 +92,50 @@ impl World {
         header: Option<(&str, &str)>,
         body: Option<&str>,
     ) -> (u16, Value) {
-        let (status, _, body) = self.answer(&event(who, method, path, header, body)).await;
+        let (status, _, body) = self.answer(&self.event_with(who, method, path, header, body).to_string()).await;
         (status, body)
     }
 
     /// The entity tag of what is at `path`.
     pub async fn etag(&self, account: &'static str, path: &str) -> String {
-        let (_, headers, _) = self.answer(&event(As::Account(account), "GET", path, None, None)).await;
+        let (_, headers, _) = self.answer(&self.event(As::Account(account), "GET", path, None).to_string()).await;
         headers["etag"].to_str().expect("text").to_owned()
     }
+    /// The event of such a call.
+    pub fn event(&self, who: As, method: &str, path: &str, body: Option<&str>) -> Value {
+        self.event_with(who, method, path, None, body)
+    }
+
+    fn event_with(&self, who: As, method: &str, path: &str, header: Option<(&str, &str)>, body: Option<&str>) -> Value {
+        let sample = include_str!("../../../../events/api-create-destination.json");
+        let mut event: Value = serde_json::from_str(sample).expect("a sample");
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        event["rawPath"] = json!(path);
+        event["rawQueryString"] = json!(query);
+        event["requestContext"]["timeEpoch"] = json!(self.clock.now().unix_ms());
+        event["requestContext"]["http"]["method"] = json!(method);
+        event["requestContext"]["http"]["path"] = json!(path);
+        let query = query.split('&').filter_map(|pair| pair.split_once('='));
+        event["queryStringParameters"] =
+            query.map(|(k, v)| (k.to_owned(), json!(v))).collect::<serde_json::Map<_, _>>().into();
+        event["body"] = body.map_or(Value::Null, |body| json!(body));
+        if let Some((name, value)) = header {
+            event["headers"][name] = json!(value);
+        }
+        let operator: Value =
+            serde_json::from_str(include_str!("../../../../events/api-create-account.json")).expect("a sample");
+        match who {
+            As::Account(id) => event["requestContext"]["authorizer"]["lambda"]["account"] = json!(id),
+            As::Role(id, role) => {
+                event["requestContext"]["authorizer"]["lambda"]["account"] = json!(id);
+                event["requestContext"]["authorizer"]["lambda"]["role"] = json!(role);
+            }
+            As::Operator => event["requestContext"]["authorizer"] = operator["requestContext"]["authorizer"].clone(),
+            As::Nobody => event["requestContext"]["authorizer"] = Value::Null,
+        }
+        event
+    }
+
     pub async fn post(&self, account: &'static str, path: &str, body: Value) -> (u16, Value) {
         self.call(As::Account(account), "POST", path, Some(&body.to_string())).await
     }
@@ -113,36 +156,6 @@ impl World {
         });
         self.post(account, "/v1/subscriptions", body).await
     }
-}
-
-/// The event API Gateway would send.
-fn event(who: As, method: &str, path: &str, header: Option<(&str, &str)>, body: Option<&str>) -> String {
-    let sample = include_str!("../../../../events/api-create-destination.json");
-    let mut event: Value = serde_json::from_str(sample).expect("a sample");
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    event["rawPath"] = json!(path);
-    event["rawQueryString"] = json!(query);
-    event["requestContext"]["http"]["method"] = json!(method);
-    event["requestContext"]["http"]["path"] = json!(path);
-    let query = query.split('&').filter_map(|pair| pair.split_once('='));
-    event["queryStringParameters"] =
-        query.map(|(k, v)| (k.to_owned(), json!(v))).collect::<serde_json::Map<_, _>>().into();
-    event["body"] = body.map_or(Value::Null, |body| json!(body));
-    if let Some((name, value)) = header {
-        event["headers"][name] = json!(value);
-    }
-    let operator: Value =
-        serde_json::from_str(include_str!("../../../../events/api-create-account.json")).expect("a sample");
-    match who {
-        As::Account(id) => event["requestContext"]["authorizer"]["lambda"]["account"] = json!(id),
-        As::Role(id, role) => {
-            event["requestContext"]["authorizer"]["lambda"]["account"] = json!(id);
-            event["requestContext"]["authorizer"]["lambda"]["role"] = json!(role);
-        }
-        As::Operator => event["requestContext"]["authorizer"] = operator["requestContext"]["authorizer"].clone(),
-        As::Nobody => event["requestContext"]["authorizer"] = Value::Null,
-    }
-    event.to_string()
 }
 
 #[track_caller]

@@ -8,12 +8,16 @@
 //! | subscription | `A#<account>` | `SUB#<id>` |
 //! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
 //! | runs remembered for transitions | `T#<account>` | `<type>#<scope>` |
+//! | place seen in events | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | what else it owes | `E#<account>#<event>` | `OWED#<n>` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
+//!
+//! The index `events-by-account` has one entry for each sealed event and none of anything else, because only those rows have its
+//! keys: `gsi1pk` `EV#<account>`, `gsi1sk` `<occurred_at in ms, 15 digits>#<event>`.
 //!
 //! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
 
@@ -22,6 +26,8 @@ use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, Su
 use crate::domain::label::Label;
 use crate::domain::scope::Scope;
 use crate::domain::subscription::Bucket;
+use crate::domain::timestamp::Timestamp;
+use crate::ports::EventPlace;
 
 /// A primary key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,7 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
 
 pub(super) const DESTINATIONS: &str = "DST#";
 pub(super) const SUBSCRIPTIONS: &str = "SUB#";
+pub(super) const SCOPES: &str = "SCOPE#";
 pub(super) const OWED: &str = "OWED#";
 
 /// The partition of everything an account configures.
@@ -71,6 +78,10 @@ pub(super) fn runs(account: &AccountId, event_type: EventType, place: &Scope) ->
     key(format!("T#{account}"), format!("{event_type}#{place}"))
 }
 
+pub(super) fn seen_scope(account: &AccountId, scope: &Scope) -> Key {
+    key(account_pk(account), format!("{SCOPES}{scope}"))
+}
+
 pub(super) fn bucket_pk(account: &AccountId, bucket: &Bucket) -> String {
     format!("B#{account}#{bucket}")
 }
@@ -87,12 +98,41 @@ pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
     key(event_pk(account, id), "EVENT")
 }
 
+/// The index of sealed events, and its two key attributes.
+pub(super) const EVENTS_BY_ACCOUNT: &str = "events-by-account";
+pub(super) const INDEX_KEYS: [&str; 2] = ["gsi1pk", "gsi1sk"];
+
+pub(super) fn listed_events_pk(account: &AccountId) -> String {
+    format!("EV#{account}")
+}
+
+/// What no event that occurred at `time` or later sorts before in the index, and every earlier one does.
+pub(super) fn listed_events_from(time: Timestamp) -> String {
+    format!("{:015}", time.unix_ms())
+}
+
+pub(super) fn listed_event_sk(place: &EventPlace) -> String {
+    format!("{}#{}", listed_events_from(place.occurred_at), place.id)
+}
+
+/// The place that [`listed_event_sk`] wrote.
+pub(super) fn listed_event_place(sk: &str) -> Option<EventPlace> {
+    let (ms, id) = sk.split_once('#')?;
+    Some(EventPlace { occurred_at: Timestamp::from_unix_ms(ms.parse().ok()?), id: id.parse().ok()? })
+}
+
 pub(super) fn owed(account: &AccountId, id: &EventId, n: usize) -> Key {
     key(event_pk(account, id), format!("{OWED}{n:05}"))
 }
 
+pub(super) const DELIVERIES: &str = "DLV#";
+
+pub(super) fn deliveries_pk(account: &AccountId, destination: &DestinationId) -> String {
+    format!("D#{account}#{destination}")
+}
+
 pub(super) fn delivery(account: &AccountId, id: &DeliveryId) -> Key {
-    key(format!("D#{account}#{}", id.destination()), format!("DLV#{id}"))
+    key(deliveries_pk(account, &id.destination()), format!("{DELIVERIES}{id}"))
 }
 
 pub(super) fn data_key(id: &str) -> Key {

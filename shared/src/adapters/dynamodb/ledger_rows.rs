@@ -14,7 +14,7 @@ use crate::domain::id::{AccountId, DeliveryId, EventId};
 use crate::domain::outcome::Outcome;
 use crate::domain::scope::Scope;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{PortError, PortResult, SealedEvent, UnmatchedReason};
+use crate::ports::{EventPlace, PortError, PortResult, SealedEvent, UnmatchedReason};
 
 /// One delivery owed, as short as it can be told: the id names the destination.
 #[derive(Clone, Serialize, Deserialize)]
@@ -54,6 +54,14 @@ pub(super) struct EventRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unmatched: Option<String>,
     pub(super) expires_at: u64,
+    /// How many deliveries it owes, over all rows: for the index, which has no lists.
+    #[serde(default)]
+    owed_count: usize,
+    /// Its place in the index of events.
+    #[serde(default)]
+    gsi1pk: String,
+    #[serde(default)]
+    gsi1sk: String,
 }
 
 /// Bytes of a row that may be filled; the service's limit is 400 KiB.
@@ -89,6 +97,9 @@ impl EventRow {
             owed_rows: further.len(),
             unmatched: event.unmatched.map(|reason| reason.as_str().to_owned()),
             expires_at: event.expires_at.unix_seconds(),
+            owed_count: event.owed.len(),
+            gsi1pk: keys::listed_events_pk(&event.account),
+            gsi1sk: keys::listed_event_sk(&EventPlace { occurred_at: event.occurred_at, id: event.id.clone() }),
         };
         (row, further)
     }
@@ -96,20 +107,17 @@ impl EventRow {
     /// The event, with what further rows say it owes.
     pub(super) fn join(self, further: Vec<OwedRow>) -> PortResult<SealedEvent> {
         let (account, event, event_type) = (self.account.clone(), self.id.clone(), self.event_type);
+        let scope = Some(self.scope.clone());
         let delivery = |row: OwedRow| Delivery {
             destination: row.id.destination(),
             id: row.id,
             account: account.clone(),
             event: event.clone(),
             event_type,
+            scope: scope.clone(),
             path: row.path,
         };
-        let unmatched = match self.unmatched.as_deref() {
-            None => None,
-            Some("no_subscription") => Some(UnmatchedReason::NoSubscription),
-            Some("conditions_not_met") => Some(UnmatchedReason::ConditionsNotMet),
-            Some(other) => return Err(PortError::permanent("reading a row", format!("unknown reason {other:?}"))),
-        };
+        let unmatched = unmatched(self.unmatched.as_deref())?;
         Ok(SealedEvent {
             digest: digest(&self.digest)?,
             owed: self.owed.into_iter().chain(further).map(delivery).collect(),
@@ -135,6 +143,11 @@ impl EventRow {
     }
 }
 
+pub(super) fn unmatched(text: Option<&str>) -> PortResult<Option<UnmatchedReason>> {
+    let unknown = |text| PortError::permanent("reading a row", format!("unknown reason {text:?}"));
+    text.map(|text| UnmatchedReason::parse(text).ok_or_else(|| unknown(text))).transpose()
+}
+
 #[derive(Serialize, Deserialize)]
 struct AttemptRow {
     at: Timestamp,
@@ -148,6 +161,8 @@ pub(super) struct DeliveryRow {
     account: AccountId,
     event: EventId,
     event_type: EventType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<DeliveryPath>,
     #[serde(flatten)]
@@ -169,6 +184,7 @@ impl From<&DeliveryRecord> for DeliveryRow {
             account: record.delivery.account.clone(),
             event: record.delivery.event.clone(),
             event_type: record.delivery.event_type,
+            scope: record.delivery.scope.clone(),
             path: record.delivery.path.clone(),
             state: record.state,
             attempts: record.attempts.iter().map(attempt).collect(),
@@ -192,6 +208,7 @@ impl From<DeliveryRow> for DeliveryRecord {
                 account: row.account,
                 event: row.event,
                 event_type: row.event_type,
+                scope: row.scope,
                 path: row.path,
             },
             state: row.state,
@@ -203,9 +220,12 @@ impl From<DeliveryRow> for DeliveryRecord {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
     use super::*;
     use crate::adapters::dynamodb::rows::{from_item, to_item};
     use crate::domain::id::DestinationId;
+    use crate::domain::outcome::{EXCERPT_BYTES, SHORT_EXCERPT_BYTES};
 
     #[test]
     fn every_outcome_and_state_is_read_back_as_it_was_written() {
@@ -231,6 +251,7 @@ mod tests {
                     account: "acme".parse().expect("an account"),
                     event: "evt".parse().expect("an id"),
                     event_type: "sync_run.completed".parse().expect("a type"),
+                    scope: Some("connection/xero".parse().expect("a scope")),
                     destination: DestinationId::from_entropy([0; 10]),
                     path: None,
                 },
@@ -243,5 +264,51 @@ mod tests {
             let row: DeliveryRow = from_item(item).expect("a row");
             assert_eq!(DeliveryRecord::from(row), record);
         }
+    }
+
+    /// What DynamoDB counts of a value.
+    fn bytes(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::N(digits) => digits.len() / 2 + 2,
+            AttributeValue::L(values) => 3 + values.iter().map(|value| 1 + bytes(value)).sum::<usize>(),
+            AttributeValue::M(fields) => 3 + fields.iter().map(|(name, v)| 1 + name.len() + bytes(v)).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
+    #[track_caller]
+    fn check_size(state: DeliveryState, outcomes: &[Outcome], limit: usize) {
+        let at = Timestamp::from_unix_ms(1_795_426_200_123);
+        let took = Duration::from_millis(14_999);
+        let attempt = |(number, outcome): (u32, &Outcome)| Attempt { number, at, took, outcome: outcome.clone() };
+        // Names as long as platforms have them: ids like UUIDs, and a path.
+        let record = DeliveryRecord {
+            delivery: Delivery {
+                id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),
+                account: "a".repeat(36).parse().expect("an account"),
+                event: "e".repeat(64).parse().expect("an id"),
+                event_type: "insight_population.completed".parse().expect("a type"),
+                scope: Some(format!("connection/{0}/endpoint/{0}", "n".repeat(36)).parse().expect("a scope")),
+                destination: DestinationId::from_entropy([0; 10]),
+                path: Some(format!("/{}", "p".repeat(63)).try_into().expect("a path")),
+            },
+            state,
+            attempts: (1..).zip(outcomes).map(attempt).collect(),
+            expires_at: at,
+        };
+        let key = keys::delivery(&record.delivery.account, &record.delivery.id);
+        let item = to_item(key, &DeliveryRow::from(&record)).expect("an item");
+        let size: usize = item.iter().map(|(name, value)| name.len() + bytes(value)).sum();
+        assert!(size <= limit, "{size} bytes");
+    }
+
+    #[test]
+    fn a_delivery_costs_one_write_unit_and_a_long_failure_no_more_than_23() {
+        check_size(DeliveryState::Delivered, &[Outcome::Delivered { status: 200 }], 1_024);
+        let refused = |bytes| Outcome::from_answer(503, Some(Duration::from_secs(86_400)), "x".repeat(bytes));
+        let mut outcomes = vec![refused(SHORT_EXCERPT_BYTES); 9];
+        outcomes.push(refused(EXCERPT_BYTES));
+        check_size(DeliveryState::Exhausted, &outcomes, 23 * 1_024);
     }
 }

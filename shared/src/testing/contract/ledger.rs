@@ -9,7 +9,7 @@ use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 
-fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize) -> SealedEvent {
+pub(super) fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize) -> SealedEvent {
     let event = Event::parse(&event_text(account, id), now()).map_err(|r| r.detail).expect("an event");
     let body = format!("{}{}", envelope::build(&event).expect("a body").get(), " ".repeat(padding));
     let path = |n: usize| (n % 2 == 1).then(|| format!("/{}{n}", "p".repeat(200)).try_into().expect("a path"));

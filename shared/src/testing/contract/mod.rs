@@ -6,12 +6,16 @@
 mod accounts;
 mod destinations;
 mod ledger;
+mod ledger_lists;
+mod scopes;
 mod subscriptions;
 mod vault;
 
 pub use accounts::{accounts, api_keys};
 pub use destinations::destinations;
 pub use ledger::{deliveries, events};
+pub use ledger_lists::{listed_deliveries, listed_events};
+pub use scopes::seen_scopes;
 pub use subscriptions::{subscriptions, transitions};
 pub use vault::vault;
 
@@ -36,6 +40,9 @@ mod tests {
         transitions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
+        seen_scopes(&MemoryStore::default(), &a, &b).await;
+        listed_events(&MemoryStore::default(), &a, &b).await;
+        listed_deliveries(&MemoryStore::default(), &a, &b).await;
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 mod accounts;
 mod destinations;
 mod ledger;
+mod ledger_lists;
+mod scopes;
 mod subscriptions;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use crate::domain::destination::Destination;
 use crate::domain::event_type::EventType;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
 use crate::domain::scope::Scope;
+use crate::domain::seen_scope::SeenScope;
 use crate::domain::subscription::Subscription;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{PortError, PortResult, Remembered, SealedEvent};
@@ -27,6 +30,8 @@ struct Rows {
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
     deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
+    /// By the text of the scope, as the table sorts them.
+    scopes: BTreeMap<(AccountId, String), SeenScope>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,
 }

@@ -1,0 +1,168 @@
+//! Events as they were accepted, and what they owe.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shared::domain::delivery::{Delivery, DeliveryRecord};
+use shared::domain::destination::DeliveryPath;
+use shared::domain::event_type::EventType;
+use shared::domain::id::{DeliveryId, DestinationId, EventId};
+use shared::domain::scope::Scope;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{ListedEvent, PortError, SealedEvent};
+
+use crate::Deps;
+use crate::caller::Reader;
+use crate::filters::Filters;
+use crate::named::{Kind, Named};
+use crate::pages::PageRequest;
+use crate::problem::Problem;
+
+/// How many events are read at a time where a filter may drop most of them.
+const STEP: usize = 250;
+/// How many of the deliveries an event owes are shown with it.
+const OWED_SHOWN: usize = 100;
+/// How many of them are looked up at once.
+const LOOK_UPS: usize = 20;
+
+/// One event in the list.
+#[derive(Serialize)]
+struct EventItem {
+    id: EventId,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    scope: Scope,
+    occurred_at: Timestamp,
+    sealed_at: Timestamp,
+    owed_count: usize,
+    unmatched: Option<&'static str>,
+}
+
+impl From<ListedEvent> for EventItem {
+    fn from(event: ListedEvent) -> Self {
+        Self {
+            id: event.place.id,
+            event_type: event.event_type,
+            scope: event.scope,
+            occurred_at: event.place.occurred_at,
+            sealed_at: event.sealed_at,
+            owed_count: event.owed_count,
+            unmatched: event.unmatched.map(|reason| reason.as_str()),
+        }
+    }
+}
+
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest,
+    mut filters: Filters,
+) -> Result<Response, Problem> {
+    let event_type = filters.take::<EventType>("type")?;
+    let scope = filters.take::<Scope>("scope")?;
+    let status = filters.take_word("status", &["matched", "unmatched"])?;
+    let span = filters.take_span()?;
+    filters.finish()?;
+    let now = deps.clock.now();
+    let matches = |event: &ListedEvent| {
+        event.expires_at > now
+            && event_type.is_none_or(|wanted| event.event_type == wanted)
+            && scope.as_ref().is_none_or(|wanted| wanted.contains(&event.scope))
+            && status.is_none_or(|wanted| (wanted == "matched") == (event.owed_count > 0))
+    };
+    let filtered = event_type.is_some() || scope.is_some() || status.is_some();
+    let step = if filtered { STEP } else { page.to_read() };
+    let (mut after, mut sieve) = (page.after()?, page.sieve());
+    'pages: loop {
+        let events = deps.event_list.list_events(&account, span, after.as_ref(), step).await?;
+        let last = events.len() < step;
+        after = events.last().map(|event| event.place.clone());
+        for event in events {
+            let place = event.place.clone();
+            if !sieve.offer(place, Some(event).filter(matches).map(EventItem::from)) {
+                break 'pages;
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    Ok(Answer(sieve.page()).into_response())
+}
+
+/// One delivery that an event owes.
+#[derive(Serialize)]
+struct OwedItem {
+    id: DeliveryId,
+    destination_id: DestinationId,
+    path: Option<DeliveryPath>,
+    status: &'static str,
+    attempt_count: usize,
+}
+
+#[derive(Serialize)]
+struct EventView {
+    id: EventId,
+    #[serde(rename = "type")]
+    event_type: EventType,
+    scope: Scope,
+    occurred_at: Timestamp,
+    sealed_at: Timestamp,
+    /// The body as destinations get it.
+    body: Box<RawValue>,
+    unmatched: Option<&'static str>,
+    owed_count: usize,
+    owed: Vec<OwedItem>,
+}
+
+pub async fn read(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<EventId>,
+) -> Result<Response, Problem> {
+    let now = deps.clock.now();
+    let event = deps.events.find_event(&account, &id).await?.filter(|event| event.expires_at > now);
+    let mut event = event.ok_or_else(EventId::not_found)?;
+    let owed = std::mem::take(&mut event.owed);
+    let owed_count = owed.len();
+    let shown = stream::iter(owed).take(OWED_SHOWN).map(|owed| {
+        let deps = Arc::clone(&deps);
+        async move {
+            let record = deps.deliveries.find_delivery(&owed.account, &owed.id).await?;
+            Ok::<_, PortError>(owed_item(owed, record.filter(|record| record.expires_at > now)))
+        }
+    });
+    let owed = shown.buffered(LOOK_UPS).try_collect().await?;
+    Ok(Answer(view(event, owed_count, owed)?).into_response())
+}
+
+/// A delivery without a row is pending.
+fn owed_item(owed: Delivery, record: Option<DeliveryRecord>) -> OwedItem {
+    OwedItem {
+        id: owed.id,
+        destination_id: owed.destination,
+        path: owed.path,
+        status: record.as_ref().map_or("pending", |record| record.state.as_str()),
+        attempt_count: record.map_or(0, |record| record.attempts.len()),
+    }
+}
+
+fn view(event: SealedEvent, owed_count: usize, owed: Vec<OwedItem>) -> Result<EventView, PortError> {
+    let body = RawValue::from_string(event.body).map_err(|error| PortError::permanent("reading a body", error))?;
+    Ok(EventView {
+        id: event.id,
+        event_type: event.event_type,
+        scope: event.scope,
+        occurred_at: event.occurred_at,
+        sealed_at: event.sealed_at,
+        body,
+        unmatched: event.unmatched.map(|reason| reason.as_str()),
+        owed_count,
+        owed,
+    })
+}

@@ -1,0 +1,155 @@
+//! Events over HTTPS, for producers without AWS credentials: checked as `fanout` checks them, and put on the same queue.
+//! It seals nothing and matches nothing.
+//!
+//! The same id with the same content may be sent any number of times, so nothing in the content depends on when it came:
+//! `occurred_at`, left out, is the `completed_at` of the data.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use shared::domain::envelope;
+use shared::domain::event::{Event, Rejection, RejectionCode};
+use shared::domain::id::{AccountId, EventId};
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{EntropyExt, PortError};
+
+use crate::Deps;
+use crate::body::Json;
+use crate::caller::Publisher;
+use crate::problem::{Code, Problem};
+
+const KEY_HEADER: &str = "Idempotency-Key";
+
+/// The id that the header `Idempotency-Key` gives, if it is there.
+pub struct IdempotencyKey(Option<EventId>);
+
+impl FromRequestParts<Arc<Deps>> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Deps>) -> Result<Self, Problem> {
+        // API Gateway joins a header that is given twice with a comma, which no id has.
+        let Some(value) = parts.headers.get(KEY_HEADER) else { return Ok(Self(None)) };
+        let text = String::from_utf8_lossy(value.as_bytes());
+        text.parse().map(|id| Self(Some(id))).map_err(|error| Problem::parameter(KEY_HEADER, format!("{error}")))
+    }
+}
+
+/// What is posted. The parts that [`Event::parse`] judges are only carried to it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewEvent {
+    #[serde(default)]
+    id: Option<EventId>,
+    #[serde(default, rename = "type")]
+    event_type: Option<Box<RawValue>>,
+    #[serde(default)]
+    account: Option<AccountId>,
+    #[serde(default)]
+    scope: Option<Box<RawValue>>,
+    #[serde(default)]
+    occurred_at: Option<Box<RawValue>>,
+    #[serde(default)]
+    data: Option<Box<RawValue>>,
+}
+
+/// The event as producers push it to the queue.
+#[derive(Serialize)]
+struct Pushed<'a> {
+    id: &'a EventId,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    event_type: Option<&'a RawValue>,
+    account: &'a AccountId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+/// What of the data tells when the event occurred.
+#[derive(Deserialize)]
+struct Completed {
+    completed_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Accepted<'a> {
+    id: &'a EventId,
+    status: &'static str,
+}
+
+pub async fn create(
+    Publisher(account): Publisher,
+    State(deps): State<Arc<Deps>>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(mut new): Json<NewEvent>,
+) -> Result<Response, Problem> {
+    if new.account.as_ref().is_some_and(|given| *given != account) {
+        let detail = "is not the account of the key; leave it out, it comes from the key";
+        return Err(Problem::at(Code::ValidationFailed, "/account", detail));
+    }
+    let id = match (new.id.take(), key) {
+        (Some(id), Some(key)) if id != key => {
+            let detail = format!("is not the same as the header {KEY_HEADER}; give one of them, or both alike");
+            return Err(Problem::at(Code::ValidationFailed, "/id", detail));
+        }
+        (Some(id), _) | (None, Some(id)) => id,
+        (None, None) => EventId::from_entropy(deps.entropy.bytes()?),
+    };
+    let (text, event) = complete(&id, &account, &new, deps.clock.now())?;
+    let body = envelope::build(&event).map_err(|error| PortError::permanent("building the body", error))?;
+    let status = match deps.events.find_event(&account, &id).await? {
+        None => {
+            deps.event_queue.send_event(&text).await?;
+            "accepted"
+        }
+        Some(before) if before.digest == envelope::content_digest(body.get()) => "duplicate",
+        Some(_) => return Err(refused(&Rejection::id_reused(&id))),
+    };
+    Ok((StatusCode::ACCEPTED, Answer(Accepted { id: &id, status })).into_response())
+}
+
+/// The event with what was left out, as a text for the queue and as `fanout` will read it.
+fn complete(id: &EventId, account: &AccountId, new: &NewEvent, now: Timestamp) -> Result<(String, Event), Problem> {
+    let completed = new.data.as_ref().and_then(|data| serde_json::from_str::<Completed>(data.get()).ok());
+    let raw = |time: Timestamp| serde_json::value::to_raw_value(&time);
+    // The time now is only there for the other fields to be judged with; it never becomes the event's.
+    let default = raw(completed.as_ref().map_or(now, |data| data.completed_at));
+    let default = default.map_err(|error| PortError::permanent("writing a time", error))?;
+    let pushed = Pushed {
+        id,
+        event_type: new.event_type.as_deref(),
+        account,
+        scope: new.scope.as_deref(),
+        occurred_at: Some(new.occurred_at.as_deref().unwrap_or(&default)),
+        data: new.data.as_deref(),
+    };
+    let text = serde_json::to_string(&pushed).map_err(|error| PortError::permanent("writing an event", error))?;
+    // The two characters that JSON may have in clear and the queue refuses.
+    let text = text.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff");
+    let event = Event::parse(&text, now).map_err(|rejection| refused(&rejection))?;
+    if new.occurred_at.is_none() && completed.is_none() {
+        let detail = "missing field `occurred_at`: it can be left out only where `data` has a `completed_at`";
+        return Err(Problem::at(Code::ValidationFailed, "", detail));
+    }
+    Ok((text, event))
+}
+
+fn refused(rejection: &Rejection) -> Problem {
+    let code = match rejection.code {
+        RejectionCode::MalformedJson => Code::MalformedJson,
+        RejectionCode::EventTooLarge => Code::BodyTooLarge,
+        RejectionCode::IdReused => Code::IdReused,
+        RejectionCode::InvalidEvent | RejectionCode::UnknownEventType | RejectionCode::OccurredAtOutOfRange => {
+            Code::ValidationFailed
+        }
+    };
+    Problem::at(code, &rejection.pointer, rejection.reason())
+}

@@ -1,0 +1,92 @@
+//! The tree of scopes that events were seen at.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::domain::event::Event;
+use shared::domain::seen_scope::SeenScope;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{Clock, SeenScopes};
+use shared::testing::{account, event_text};
+
+use crate::world::{As, World, check_problem, world};
+
+async fn see(world: &World, scope: &str, name: &str, ms: u64) {
+    let now = world.clock.now();
+    let text = event_text(&account("acme"), "evt-1").replace("Xero", name);
+    let event = Event::parse(&text, now).map_err(|r| r.detail).expect("an event");
+    let occurred_at = Timestamp::from_unix_ms(event.occurred_at.unix_ms() + ms);
+    let event = Event { scope: scope.parse().expect("a scope"), occurred_at, ..event };
+    let seen = SeenScope::of_event(&event, now).expect("a place");
+    world.store.note_scope(&seen).await.expect("noted");
+}
+
+async fn get(world: &World) -> Value {
+    let (status, tree) = world.call(As::Account("acme"), "GET", "/v1/scopes", None).await;
+    assert_eq!(status, 200, "{tree}");
+    tree
+}
+
+#[tokio::test]
+async fn what_events_were_seen_at_is_told_as_a_tree() {
+    let world = world().await;
+    assert_eq!(get(&world).await, json!({"data": [], "truncated": false}));
+    see(&world, "connection/xero/insight/cash-flow", "Old name", 0).await;
+    see(&world, "connection/xero/endpoint/invoices", "New name", 2).await;
+    see(&world, "connection/xero/endpoint/bills", "Old name", 1).await;
+    see(&world, "connection/sage/endpoint/invoices", "Sage", 0).await;
+    let endpoint = |connection: &str, id: &str, ms: u64| {
+        json!({
+            "id": id, "name": "Invoices", "table": "xero_invoices",
+            "scope": format!("connection/{connection}/endpoint/{id}"), "last_event_at": format!("2026-11-23T09:29:00.00{ms}Z")
+        })
+    };
+    let insight = json!({
+        "id": "cash-flow", "name": "cash-flow", "scope": "connection/xero/insight/cash-flow",
+        "last_event_at": "2026-11-23T09:29:00.000Z"
+    });
+    let sage = json!({
+        "connection": "sage", "name": "Sage", "service": "xero", "scope": "connection/sage",
+        "endpoints": [endpoint("sage", "invoices", 0)], "insights": []
+    });
+    let xero = json!({
+        "connection": "xero", "name": "New name", "service": "xero", "scope": "connection/xero",
+        "endpoints": [endpoint("xero", "bills", 1), endpoint("xero", "invoices", 2)], "insights": [insight]
+    });
+    assert_eq!(get(&world).await, json!({"data": [sage, xero], "truncated": false}));
+}
+
+#[tokio::test]
+async fn no_more_than_5000_are_shown() {
+    let world = world().await;
+    for n in 0..5_001 {
+        see(&world, &format!("connection/xero/endpoint/e{n}"), "Xero", 0).await;
+    }
+    let tree = get(&world).await;
+    assert_eq!(tree["data"][0]["endpoints"].as_array().map(Vec::len), Some(5_000));
+    assert_eq!(tree["truncated"], true);
+}
+
+#[tokio::test]
+async fn what_had_no_event_for_very_long_is_not_shown() {
+    let world = world().await;
+    see(&world, "connection/xero/endpoint/invoices", "Xero", 0).await;
+    world.clock.advance(Duration::from_secs(400 * 86_400));
+    assert_eq!(get(&world).await["data"], json!([]));
+}
+
+#[tokio::test]
+async fn scopes_are_the_accounts_own_and_take_a_role_that_reads() {
+    let world = world().await;
+    see(&world, "connection/xero/endpoint/invoices", "Xero", 0).await;
+    let rival = world.call(As::Account("rival"), "GET", "/v1/scopes", None).await;
+    assert_eq!(rival, (200, json!({"data": [], "truncated": false})));
+    for role in ["viewer", "editor", "admin"] {
+        assert_eq!(world.call(As::Role("acme", role), "GET", "/v1/scopes", None).await.0, 200, "{role}");
+    }
+    check_problem(world.call(As::Role("acme", "publisher"), "GET", "/v1/scopes", None).await, 403, "forbidden", None);
+    check_problem(world.call(As::Nobody, "GET", "/v1/scopes", None).await, 401, "unauthorized", None);
+    world.store.fail("list_scopes", 1);
+    let failing = world.call(As::Account("acme"), "GET", "/v1/scopes", None).await;
+    check_problem(failing, 503, "unavailable", None);
+}
