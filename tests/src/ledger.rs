@@ -1,7 +1,7 @@
 //! The ledger as it lies in the table: which events were sealed and what became of their deliveries.
 //!
-//! It reads rows straight from DynamoDB, because no route shows them yet, and deliberately knows only their keys, `owed`,
-//! `state` and `attempts`.
+//! It reads rows straight from DynamoDB, so that what the API tells is not its own proof, and deliberately knows only their
+//! keys, `owed`, `state` and `attempts`.
 
 use std::collections::HashMap;
 

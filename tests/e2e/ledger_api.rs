@@ -1,0 +1,129 @@
+//! The ledger as the API tells it, on the deployed stack: what was posted and pushed, what became of it, filtered and paged.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::api_client::{Customer, NewSubscription};
+use tests::eventually::eventually;
+use tests::producer::fresh_sample;
+use tests::receiver::{Answer, Receiver};
+use tests::unique::unique;
+use tests::{Deployment, Result};
+
+const SOON: Duration = Duration::from_secs(30);
+
+struct World {
+    deployment: Deployment,
+    receiver: Receiver,
+    customer: Customer,
+}
+
+async fn world() -> Result<World> {
+    let deployment = Deployment::from_env()?;
+    let customer = deployment.operator()?.register(&unique("ledger")).await?;
+    Ok(World { receiver: Receiver::start().await?, deployment, customer })
+}
+
+impl World {
+    async fn destination(&self, path: &str) -> Result<String> {
+        let created = self.customer.create_destination(path, &self.receiver.url(path)).await?;
+        self.receiver.expect_secret(path, &created.secret);
+        self.customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
+        Ok(created.id)
+    }
+
+    /// The list, once it has as many items.
+    async fn await_list(&self, path: &str, count: usize) -> Result<Vec<Value>> {
+        eventually(path, SOON, async || {
+            let found = self.customer.list(path).await?;
+            Ok((found.len() == count).then_some(found))
+        })
+        .await
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        self.customer.get(path).await?.expect_status(200)
+    }
+}
+
+/// A sample as a producer posts it: without its account.
+fn posted(world: &World, name: &str) -> Result<Value> {
+    let mut event = fresh_sample(name, world.customer.account())?;
+    event.as_object_mut().expect("an object").remove("account");
+    Ok(event)
+}
+
+#[tokio::test]
+async fn a_posted_event_is_delivered_and_told_of() -> Result<()> {
+    let world = world().await?;
+    let destination = world.destination("/posted").await?;
+    world.receiver.answer("/posted", [Answer::status(500).body("not now, é"), Answer::status(204)]);
+    let event = posted(&world, "demo-sync-run-succeeded")?;
+    let id = event["id"].as_str().expect("an id");
+    let answer = world.customer.post("/v1/events", &event).await?.expect_status(202)?;
+    assert_eq!(answer, json!({"id": id, "status": "accepted"}));
+    world.receiver.await_count("/posted", 2, SOON).await?;
+
+    let path = format!("/v1/deliveries?destination_id={destination}&status=delivered");
+    let listed = world.await_list(&path, 1).await?;
+    assert_eq!((&listed[0]["event_id"], &listed[0]["scope"]), (&event["id"], &event["scope"]));
+    assert_eq!(listed[0]["last_attempt"]["status_code"], 204);
+    let told = world.get(&format!("/v1/deliveries/{}", listed[0]["id"].as_str().expect("an id"))).await?;
+    assert_eq!(told["attempts"][0]["response_excerpt"], "not now, é");
+    assert_eq!(told["attempts"][1]["outcome"], "delivered");
+
+    let told = world.get(&format!("/v1/events/{id}")).await?;
+    assert_eq!((&told["body"]["data"], &told["owed_count"]), (&event["data"], &json!(1)));
+    assert_eq!((&told["owed"][0]["id"], &told["owed"][0]["status"]), (&listed[0]["id"], &json!("delivered")));
+
+    let again = world.customer.post("/v1/events", &event).await?.expect_status(202)?;
+    assert_eq!(again["status"], "duplicate");
+    let mut other = event.clone();
+    other["data"]["run_id"] = json!("another");
+    let refused = world.customer.post("/v1/events", &other).await?.expect_status(409)?;
+    assert_eq!(refused["code"], "id_reused");
+
+    let tree = world.get("/v1/scopes").await?;
+    assert_eq!(tree["data"][0]["endpoints"][0]["scope"], event["scope"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_and_deliveries_are_listed_newest_first_filtered_and_in_pages() -> Result<()> {
+    const EVENTS: usize = 7;
+    let world = world().await?;
+    for path in ["/a", "/b"] {
+        world.destination(path).await?;
+    }
+    for n in 0..EVENTS {
+        let name = if n % 2 == 0 { "demo-sync-run-succeeded" } else { "demo-insight-succeeded" };
+        let event = fresh_sample(name, world.customer.account())?;
+        world.deployment.producer().push(&event).await?;
+    }
+    let events = world.await_list("/v1/events", EVENTS).await?;
+    let deliveries = world.await_list("/v1/deliveries?status=delivered", 2 * EVENTS).await?;
+    let times = |items: &[Value]| items.iter().map(|item| item["occurred_at"].to_string()).collect::<Vec<_>>();
+    assert!(times(&events).is_sorted_by(|newer, older| newer >= older));
+    assert!(events.iter().all(|event| event["owed_count"] == 2 && event["unmatched"].is_null()));
+
+    assert_eq!(world.customer.list("/v1/events?limit=2").await?, events);
+    assert_eq!(world.customer.list("/v1/deliveries?status=delivered&limit=3").await?, deliveries);
+    for (path, count) in [
+        ("/v1/events?type=insight_population.completed", EVENTS / 2),
+        ("/v1/events?status=unmatched", 0),
+        ("/v1/events?scope=connection/nowhere", 0),
+        ("/v1/deliveries?type=sync_run.completed&limit=3", EVENTS.div_ceil(2) * 2),
+        ("/v1/deliveries?status=exhausted", 0),
+        ("/v1/deliveries?until=2020-01-01T00:00:00Z", 0),
+        ("/v1/events?since=2100-01-01T00:00:00Z", 0),
+    ] {
+        assert_eq!(world.customer.list(path).await?.len(), count, "{path}");
+    }
+    let first = world.get("/v1/events?limit=2").await?;
+    let cursor = first["next_cursor"].as_str().expect("a cursor");
+    let other = world.customer.get(&format!("/v1/events?status=matched&cursor={cursor}")).await?.expect_status(400)?;
+    assert_eq!(other["errors"][0]["parameter"], "cursor");
+    Ok(())
+}
