@@ -8,6 +8,7 @@ use axum::extract::Query;
 use data_encoding::BASE64URL_NOPAD;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::problem::Problem;
@@ -21,10 +22,15 @@ pub struct PageRequest {
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+/// One page of a list.
+#[derive(Serialize, ToSchema)]
 pub struct Page<T> {
+    /// The items.
     data: Vec<T>,
+    /// What to send as `cursor` for the next page; `null` on the last one.
+    #[schema(required)]
     next_cursor: Option<String>,
+    /// Whether there is a next page.
     has_more: bool,
 }
 
