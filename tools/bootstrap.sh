@@ -4,7 +4,7 @@
 #   .venv/awscli     the AWS CLI, with which a test runs the README's commands
 #   .venv/node       Node with the Standard Webhooks library, which the README's JavaScript is tested with
 #   .venv/schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
-#   .venv/ministack  the local AWS, apart from the SAM CLI because each pins another botocore
+#   .venv/ministack  the local AWS, whose EventBridge ours is compared with, apart from the SAM CLI because each pins another botocore
 # An environment is made anew when its tools/requirements-<name>.txt changes; otherwise this is over at once.
 # Only a missing C compiler comes from the system's packages, as root on Debian. Python and Rust it does not install: it says how.
 set -euo pipefail

@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "OWN_HOST": "api.example",
     "RETRY_WAITS": "5,300",
     "RETENTION_DAYS": "30",
+    "MAX_DESTINATIONS": "1000",
+    "MAX_SUBSCRIPTIONS": "20000",
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",

@@ -120,6 +120,8 @@ config!(
         table: String = |r| r.text("TABLE_NAME"),
         secrets_key: String = |r| r.text("SECRETS_KEY_ARN"),
         addresses: AddressPolicy = |r| r.addresses(),
+        max_destinations: u32 = |r| r.parsed("MAX_DESTINATIONS"),
+        max_subscriptions: u32 = |r| r.parsed("MAX_SUBSCRIPTIONS"),
     }
 );
 config!(

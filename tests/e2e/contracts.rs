@@ -52,6 +52,12 @@ async fn the_table_keeps_the_contract_of_subscriptions() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_transitions() {
+    let real = real();
+    contract::transitions(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_events() {
     let real = real();
     contract::events(&*real.store, &real.account, &real.other).await;

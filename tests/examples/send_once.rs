@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let target = destination(&account("acme"), 1, &url);
     let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
     let secret = SigningSecret::from_entropy([7; 32]);
-    let request = sign(&delivery, &target.url, "{}", &[secret], 1, SystemClock.now());
+    let request = sign(&delivery, &target.settings, "{}", &[secret], 1, SystemClock.now());
     let policy = AddressPolicy::new("127.0.0.0/8,::1/128", false, Vec::new())?;
     println!("{:?}", ReqwestSender::new(policy, Arc::new(SystemClock))?.send(&request).await?);
     Ok(())

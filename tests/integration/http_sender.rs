@@ -26,7 +26,7 @@ fn request(url: &str) -> SignedRequest {
     let target = destination(&account("acme"), 1, url);
     let delivery: Delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
     let secret = SigningSecret::from_entropy([7; 32]);
-    sign(&delivery, &target.url, "{\"a\": 1}", &[secret], 1, SystemClock.now())
+    sign(&delivery, &target.settings, "{\"a\": 1}", &[secret], 1, SystemClock.now())
 }
 
 async fn send(allowed: &str, url: &str) -> Outcome {

@@ -23,8 +23,8 @@ fn signed(at: Timestamp) -> Value {
     let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
     let secret = SigningSecret::from_entropy([7; 32]);
     let request =
-        sign(&delivery, &target.url, r#"{"id":"evt-1","data":{"name":"Zoë"}}"#, std::slice::from_ref(&secret), 1, at);
-    let headers: serde_json::Map<_, _> = request.headers.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+        sign(&delivery, &target.settings, r#"{"id":"evt-1","data":{"name":"Zoë"}}"#, std::slice::from_ref(&secret), 1, at);
+    let headers: serde_json::Map<_, _> = request.headers.iter().map(|(k, v)| (k.clone().into_owned(), json!(v))).collect();
     json!({"secret": secret.reveal().as_str(), "headers": headers, "body": request.body})
 }
 

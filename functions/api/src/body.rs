@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
+use shared::ports::PortError;
 
 use crate::problem::{Code, Problem};
 use crate::{Deps, MAX_BODY_BYTES};
@@ -14,23 +18,81 @@ use crate::{Deps, MAX_BODY_BYTES};
 /// The body of a request as a `T`.
 pub struct Json<T>(pub T);
 
+/// A body that changes a resource (RFC 7396): what it names is replaced, what it names as `null` falls back to its default.
+pub struct MergePatch(Value);
+
 impl<T: DeserializeOwned> FromRequest<Arc<Deps>> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Arc<Deps>) -> Result<Self, Problem> {
-        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("application/json") {
+        if media_type(&request) != "application/json" {
             return Err(Problem::new(Code::UnsupportedMediaType, "send `content-type: application/json`"));
         }
-        let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await.map_err(|error| {
-            if error.downcast_ref::<LengthLimitError>().is_some() {
-                Problem::at(Code::BodyTooLarge, "", format!("has more than {MAX_BODY_BYTES} bytes (256 KiB)"))
-            } else {
-                Problem::new(Code::MalformedJson, "the body could not be read to its end")
-            }
-        })?;
-        parse(&body.to_bytes()).map(Json)
+        parse(&bytes(request).await?).map(Json)
+    }
+}
+
+impl FromRequest<Arc<Deps>> for MergePatch {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Arc<Deps>) -> Result<Self, Problem> {
+        if !matches!(media_type(&request).as_str(), "application/merge-patch+json" | "application/json") {
+            let detail = "send `content-type: application/merge-patch+json` (or `application/json`)";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        let patch: Value = parse(&bytes(request).await?)?;
+        if !patch.is_object() {
+            return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object of the fields to change"));
+        }
+        Ok(Self(patch))
+    }
+}
+
+impl MergePatch {
+    /// `current` with the changes, read again by all the rules of a new one.
+    pub fn apply<T: Serialize + DeserializeOwned>(&self, current: &T) -> Result<T, Problem> {
+        let mut changed = serde_json::to_value(current)
+            .map_err(|error| Problem::from(PortError::permanent("writing a resource as JSON", error)))?;
+        json_patch::merge(&mut changed, &self.0);
+        read(changed)
+    }
+}
+
+/// The media type of a request's body, in lower case.
+fn media_type(request: &Request) -> String {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            Problem::at(Code::BodyTooLarge, "", format!("has more than {MAX_BODY_BYTES} bytes (256 KiB)"))
+        } else {
+            Problem::new(Code::MalformedJson, "the body could not be read to its end")
+        }
+    });
+    Ok(body?.to_bytes())
+}
+
+/// A JSON value as a `T`, or the pointer to what is wrong with it.
+pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    if value.is_array() {
+        return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let reason = error.inner().to_string();
+        fault(&pointer(error.path()), &reason)
+    })
+}
+
+/// A wrong value. What reads a part of a document by rules of its own, as a condition, says where in that part it found
+/// the fault by a pointer in back quotes before the reason.
+fn fault(place: &str, reason: &str) -> Problem {
+    let below = reason.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
+    match below.filter(|(below, _)| below.is_empty() || below.starts_with('/')) {
+        Some((below, reason)) => Problem::at(Code::ValidationFailed, &format!("{place}{below}"), reason),
+        None => Problem::at(Code::ValidationFailed, place, reason),
     }
 }
 
@@ -44,7 +106,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         if error.inner().is_data() {
             let reason = error.inner().to_string();
             let reason = reason.split(" at line ").next().unwrap_or_default();
-            Problem::at(Code::ValidationFailed, &pointer(error.path()), reason)
+            fault(&pointer(error.path()), reason)
         } else {
             Problem::at(Code::MalformedJson, "", format!("is not valid JSON: {}", error.inner()))
         }

@@ -17,6 +17,9 @@ pub struct Operator;
 /// An account that may read.
 pub struct Reader(pub AccountId);
 
+/// An account that may rotate secrets.
+pub struct SecretsKeeper(pub AccountId);
+
 /// An account that may change what is configured.
 pub struct Configurer(pub AccountId);
 
@@ -59,6 +62,7 @@ macro_rules! account_extractor {
 
 account_extractor!(Reader, Read);
 account_extractor!(Configurer, Configure);
+account_extractor!(SecretsKeeper, RotateSecrets);
 
 impl FromRequestParts<Arc<Deps>> for Operator {
     type Rejection = Problem;

@@ -7,6 +7,7 @@
 mod body;
 mod caller;
 mod destinations;
+mod etag;
 mod event_types;
 mod named;
 mod openapi;
@@ -32,6 +33,13 @@ use crate::problem::{Code, Problem};
 /// The largest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
+/// How much an account may configure.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub destinations: u32,
+    pub subscriptions: u32,
+}
+
 pub struct Deps {
     pub accounts: Arc<dyn Accounts>,
     pub keys: Arc<dyn ApiKeys>,
@@ -42,13 +50,14 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
+    pub limits: Limits,
 }
 
 /// Every operation of the API, each with its description. `routes!` takes the operations of one path, and adds them to the
 /// OpenAPI document as well.
 fn operations() -> OpenApiRouter<Arc<Deps>> {
-    let one_destination = get(destinations::read).delete(destinations::delete);
-    let one_subscription = get(subscriptions::read).delete(subscriptions::delete);
+    let one_destination = get(destinations::read).patch(destinations::change).delete(destinations::delete);
+    let one_subscription = get(subscriptions::read).patch(subscriptions::change).delete(subscriptions::delete);
     OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(operator::create_account))
         .routes(routes!(operator::create_key))
@@ -57,6 +66,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(event_types::read))
         .route("/v1/destinations", post(destinations::create).get(destinations::list))
         .route("/v1/destinations/{id}", one_destination)
+        .route("/v1/destinations/{id}/secrets/rotate", post(destinations::secrets::rotate))
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
         .route("/v1/subscriptions/{id}", one_subscription)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Deps, router};
+use api::{Deps, Limits, router};
 use lambda_http::Error;
 use shared::adapters::{AwsClients, DynamoStore, KmsVault, SystemClock, SystemEntropy, SystemHosts};
 use shared::config::{ApiConfig, FromEnvironment};
@@ -25,6 +25,7 @@ async fn main() -> Result<(), Error> {
         clock: Arc::new(SystemClock),
         entropy,
         addresses: config.addresses,
+        limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },
     };
     lambda_http::run(router(deps)).await
 }

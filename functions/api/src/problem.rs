@@ -25,7 +25,11 @@ pub enum Code {
     NotFound,
     MethodNotAllowed,
     AccountExists,
+    NameTaken,
+    LimitReached,
     DestinationInUse,
+    TooManySecrets,
+    PreconditionFailed,
     BodyTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
@@ -42,7 +46,12 @@ impl Code {
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Code::AccountExists | Code::DestinationInUse => StatusCode::CONFLICT,
+            Code::AccountExists
+            | Code::NameTaken
+            | Code::LimitReached
+            | Code::DestinationInUse
+            | Code::TooManySecrets => StatusCode::CONFLICT,
+            Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::ValidationFailed | Code::BlockedAddress => StatusCode::UNPROCESSABLE_ENTITY,

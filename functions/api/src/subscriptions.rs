@@ -5,81 +5,71 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize, de};
-use shared::domain::destination::{DeliveryPath, Label};
-use shared::domain::event_type::EventTypeFilter;
+use http::{StatusCode, header};
+use serde::Serialize;
 use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
-use shared::domain::scope::Scope;
-use shared::domain::subscription::{MAX_EVENT_TYPES, Subscription};
+use shared::domain::subscription::{Subscription, SubscriptionSettings};
 use shared::domain::timestamp::Timestamp;
-use shared::ports::{CreatedSubscription, EntropyExt, PortResult};
+use shared::ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
 
 use crate::Deps;
-use crate::body::Json;
+use crate::body::{Json, MergePatch};
 use crate::caller::{Configurer, Reader};
+use crate::etag::{IfMatch, changed, etag};
 use crate::named::{Kind, Named};
 use crate::pages::PageRequest;
 use crate::problem::{Code, Problem};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewSubscription {
-    name: Label,
-    destination_id: DestinationId,
-    #[serde(deserialize_with = "event_types")]
-    event_types: Vec<EventTypeFilter>,
-    scope: Scope,
-    #[serde(default)]
-    path: Option<DeliveryPath>,
-}
-
-fn event_types<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EventTypeFilter>, D::Error> {
-    let types = Vec::deserialize(deserializer)?;
-    if (1..=MAX_EVENT_TYPES).contains(&types.len()) {
-        Ok(types)
-    } else {
-        Err(de::Error::custom(format_args!("must list 1 to {MAX_EVENT_TYPES} event types, or `*`")))
-    }
-}
+/// How often a change is made anew because somebody else changed the same thing meanwhile.
+const TRIES: u32 = 5;
 
 #[derive(Serialize)]
 struct SubscriptionView {
     id: SubscriptionId,
-    name: Label,
-    destination_id: DestinationId,
-    event_types: Vec<EventTypeFilter>,
-    scope: Scope,
-    path: Option<DeliveryPath>,
+    #[serde(flatten)]
+    settings: SubscriptionSettings,
     created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 fn view(subscription: Subscription) -> SubscriptionView {
-    let Subscription { id, name, destination, event_types, scope, path, created_at, account: _ } = subscription;
-    SubscriptionView { id, name, destination_id: destination, event_types, scope, path, created_at }
+    let Subscription { id, settings, created_at, updated_at, .. } = subscription;
+    SubscriptionView { id, settings, created_at, updated_at }
+}
+
+/// An answer that is one subscription, with its version as `etag`.
+fn answer(status: StatusCode, subscription: Subscription) -> Response {
+    (status, [(header::ETAG, etag(subscription.version))], Answer(view(subscription))).into_response()
 }
 
 pub async fn create(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
-    Json(new): Json<NewSubscription>,
+    Json(settings): Json<SubscriptionSettings>,
 ) -> Result<Response, Problem> {
-    let subscription = Subscription {
-        id: SubscriptionId::from_entropy(deps.entropy.bytes()?),
-        account,
-        name: new.name,
-        destination: new.destination_id,
-        event_types: new.event_types,
-        scope: new.scope,
-        path: new.path,
-        created_at: deps.clock.now(),
-    };
-    match deps.subscriptions.create_subscription(&subscription).await? {
-        CreatedSubscription::Created => Ok((StatusCode::CREATED, Answer(view(subscription))).into_response()),
-        CreatedSubscription::NoDestination => {
-            Err(Problem::at(Code::ValidationFailed, "/destination_id", "there is no such destination"))
-        }
+    let now = deps.clock.now();
+    let id = SubscriptionId::from_entropy(deps.entropy.bytes()?);
+    let subscription = Subscription { id, account, settings, created_at: now, updated_at: now, version: 1 };
+    match deps.subscriptions.create_subscription(&subscription, deps.limits.subscriptions).await? {
+        CreatedSubscription::Created => Ok(answer(StatusCode::CREATED, subscription)),
+        CreatedSubscription::NoDestination => Err(no_destination()),
+        CreatedSubscription::NameTaken => Err(name_taken()),
+        CreatedSubscription::LimitReached => Err(limit_reached(&deps)),
     }
+}
+
+fn no_destination() -> Problem {
+    Problem::at(Code::ValidationFailed, "/destination_id", "there is no such destination")
+}
+
+fn name_taken() -> Problem {
+    Problem::at(Code::NameTaken, "/name", "another subscription of the account has this name; choose another")
+}
+
+fn limit_reached(deps: &Deps) -> Problem {
+    let most = deps.limits.subscriptions;
+    let detail = format!("the account has {most} subscriptions, the most it may; delete one first");
+    Problem::new(Code::LimitReached, detail)
 }
 
 pub async fn list(
@@ -97,8 +87,37 @@ pub async fn read(
     State(deps): State<Arc<Deps>>,
     Named(id): Named<SubscriptionId>,
 ) -> Result<Response, Problem> {
-    let found = deps.subscriptions.find_subscription(&account, &id).await?.ok_or_else(SubscriptionId::not_found)?;
-    Ok(Answer(view(found)).into_response())
+    Ok(answer(StatusCode::OK, find(&deps, &account, &id).await?))
+}
+
+async fn find(deps: &Deps, account: &AccountId, id: &SubscriptionId) -> Result<Subscription, Problem> {
+    deps.subscriptions.find_subscription(account, id).await?.ok_or_else(SubscriptionId::not_found)
+}
+
+pub async fn change(
+    Configurer(account): Configurer,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<SubscriptionId>,
+    if_match: IfMatch,
+    patch: MergePatch,
+) -> Result<Response, Problem> {
+    for _ in 0..TRIES {
+        let before = find(&deps, &account, &id).await?;
+        if_match.check(before.version)?;
+        let settings = patch.apply(&before.settings)?;
+        if settings == before.settings {
+            return Ok(answer(StatusCode::OK, before));
+        }
+        let after = before.changed(settings, deps.clock.now());
+        match deps.subscriptions.update_subscription(&before, &after).await? {
+            UpdatedSubscription::Updated => return Ok(answer(StatusCode::OK, after)),
+            UpdatedSubscription::NoDestination => return Err(no_destination()),
+            UpdatedSubscription::NameTaken => return Err(name_taken()),
+            UpdatedSubscription::Changed if if_match.is_given() => return Err(changed()),
+            UpdatedSubscription::Changed => {}
+        }
+    }
+    Err(Problem::new(Code::Unavailable, "others kept changing it at the same time; try again"))
 }
 
 pub async fn delete(
@@ -117,12 +136,16 @@ pub async fn delete(
 const NAMED: usize = 100;
 
 /// Ids of subscriptions that send to a destination: enough of them to act on.
-pub async fn sending_to(deps: &Deps, account: &AccountId, destination: &DestinationId) -> PortResult<Vec<String>> {
+pub async fn sending_to(
+    deps: &Deps,
+    account: &AccountId,
+    destination: &DestinationId,
+) -> PortResult<Vec<SubscriptionId>> {
     let (mut named, mut after) = (Vec::new(), None);
     loop {
         let page = deps.subscriptions.list_subscriptions(account, after.as_ref(), NAMED).await?;
-        let users = page.iter().filter(|subscription| subscription.destination == *destination);
-        named.extend(users.map(|subscription| subscription.id.to_string()));
+        let users = page.iter().filter(|subscription| subscription.settings.destination_id == *destination);
+        named.extend(users.map(|subscription| subscription.id.clone()));
         after = page.last().map(|subscription| subscription.id.clone());
         if page.len() < NAMED || named.len() >= NAMED {
             named.truncate(NAMED);

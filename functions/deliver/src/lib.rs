@@ -12,7 +12,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use shared::batch::{self, Verdict};
 use shared::domain::delivery::{Attempt, Delivery, DeliveryMessage, DeliveryRecord, DeliveryState};
 use shared::domain::destination::Destination;
-use shared::domain::outcome::{ATTEMPT_TIMEOUT, Outcome};
+use shared::domain::outcome::Outcome;
 use shared::domain::retry::{Jitter, NextStep, RetryPolicy};
 use shared::domain::signature::sign;
 use shared::domain::timestamp::Timestamp;
@@ -105,13 +105,18 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
         },
         None => Vec::new(),
     };
-    if record.deadline.since(deps.clock.now()) < ATTEMPT_TIMEOUT + SPARE {
+    let found = deps.destinations.find_destination(&delivery.account, &delivery.destination).await?;
+    let Some(destination) = found else {
+        return set_aside(deps, &record, delivery, DeliveryState::Cancelled, attempts).await;
+    };
+    if !destination.settings.enabled {
+        return set_aside(deps, &record, delivery, DeliveryState::Parked, attempts).await;
+    }
+    let longest = Duration::from(destination.settings.timeout_seconds) + SPARE;
+    if record.deadline.since(deps.clock.now()) < longest {
         return keep(deps, &record, Duration::ZERO).await;
     }
-    match deps.destinations.find_destination(&delivery.account, &delivery.destination).await? {
-        Some(destination) => deliver(deps, &record, &message, &destination, attempts).await,
-        None => cancel(deps, &record, delivery, attempts).await,
-    }
+    deliver(deps, &record, &message, &destination, attempts).await
 }
 
 async fn find(deps: &Deps, delivery: &Delivery) -> PortResult<Option<DeliveryRecord>> {
@@ -155,12 +160,12 @@ async fn attempt(
     destination: &Destination,
     number: u32,
 ) -> PortResult<Attempt> {
-    let mut secrets = Vec::with_capacity(destination.secrets.len());
-    for sealed in &destination.secrets {
-        secrets.push(deps.vault.open(&destination.account, &destination.id, sealed).await?);
-    }
     let at = deps.clock.now();
-    let request = sign(&message.delivery, &destination.url, message.body.get(), &secrets, number, at);
+    let mut secrets = Vec::with_capacity(destination.secrets.len());
+    for secret in destination.live_secrets(at) {
+        secrets.push(deps.vault.open(&destination.account, &destination.id, &secret.sealed).await?);
+    }
+    let request = sign(&message.delivery, &destination.settings, message.body.get(), &secrets, number, at);
     let outcome = deps.sender.send(&request).await?;
     let took = deps.clock.now().since(at);
     if !outcome.is_delivered() {
@@ -191,13 +196,15 @@ fn log_failure(delivery: &Delivery, number: u32, took: Duration, outcome: &Outco
     );
 }
 
-async fn cancel(
+/// Records that no attempt is made now: the destination is deleted or disabled.
+async fn set_aside(
     deps: &Deps,
     record: &Received,
     delivery: &Delivery,
+    state: DeliveryState,
     attempts: Vec<Attempt>,
 ) -> Result<Verdict, DeliverError> {
-    match write(deps, delivery, DeliveryState::Cancelled, attempts).await? {
+    match write(deps, delivery, state, attempts).await? {
         Recorded::Recorded => Ok(Verdict::Acknowledge),
         Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
     }

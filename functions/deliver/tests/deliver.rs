@@ -14,7 +14,7 @@ use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery};
 use shared::domain::destination::Destination;
 use shared::domain::id::AccountId;
 use shared::domain::retry::RetryPolicy;
-use shared::ports::{Clock, Deliveries, Destinations};
+use shared::ports::{Accounts, Clock, Deliveries, Destinations};
 use shared::testing::{
     MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination, record,
 };
@@ -37,8 +37,9 @@ async fn world() -> World {
     let (sender, clock) = (Arc::new(ScriptedSender::default()), Arc::new(TestClock::new()));
     let acme: AccountId = account("acme");
     let (healthy, other) = (destination(&acme, 1, HEALTHY), destination(&acme, 2, OTHER));
+    store.create_account(&acme, clock.now()).await.expect("registered");
     for one in [&healthy, &other] {
-        store.create_destination(one).await.expect("created");
+        store.create_destination(one, 10).await.expect("created");
     }
     store.take_calls();
     let deps = Arc::new(Deps {

@@ -8,24 +8,31 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Error, LambdaEvent};
+use serde_json::Value;
 use shared::batch::{self, Verdict};
 use shared::domain::delivery::Delivery;
 use shared::domain::envelope;
 use shared::domain::event::{Event, Rejection};
 use shared::domain::subscription::{Bucket, deliveries};
 use shared::domain::timestamp::Timestamp;
+use shared::domain::transition::{Run, Transition};
 use shared::ports::{
     Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents, Sealed,
-    SealedEvent, UnmatchedReason,
+    SealedEvent, Transitions, UnmatchedReason,
 };
 use tracing::{info, warn};
 
 /// Records of one batch handled at once; a batch has at most 10.
 const AT_ONCE: usize = 10;
+/// How often a run is judged anew because another event of its place was quicker.
+const REMEMBER_TRIES: u32 = 10;
+/// How long the runs of a place are remembered after the last one: even a yearly one has one before it.
+const REMEMBER_FOR: Duration = Duration::from_secs(400 * 86_400);
 
 pub struct Deps {
     pub accounts: Arc<dyn FindAccount>,
     pub subscriptions: Arc<dyn FindSubscriptions>,
+    pub transitions: Arc<dyn Transitions>,
     pub events: Arc<dyn Events>,
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
@@ -96,14 +103,53 @@ async fn handle_record(deps: &Deps, text: &str, sent: Option<Timestamp>) -> Port
     if let Some(before) = deps.events.find_event(&event.account, &event.id).await? {
         return again(deps, text, &event, before.digest == digest).await;
     }
-    let buckets = Bucket::of_event(event.event_type, &event.scope);
-    let subscriptions = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
-    let owed = deliveries(&event, &subscriptions);
-    deps.deliveries.send_deliveries(&owed, &body).await?;
+    let owed = owed(deps, &event).await?;
+    deps.deliveries.send_deliveries(&owed.deliveries, &body).await?;
     match deps.events.seal_event(&seal(deps, &event, body.get(), digest, owed)).await? {
         Sealed::Sealed => Ok(Handled::Sealed),
         Sealed::Before { digest: before } => again(deps, text, &event, before == digest).await,
     }
+}
+
+/// What an event owes, and why nothing when it does.
+struct Owed {
+    deliveries: Vec<Delivery>,
+    unmatched: Option<UnmatchedReason>,
+}
+
+async fn owed(deps: &Deps, event: &Event) -> PortResult<Owed> {
+    let buckets = Bucket::of_event(event.event_type, &event.scope);
+    let mut listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
+    listening.retain(|subscription| subscription.listens(event.event_type, &event.scope));
+    if listening.is_empty() {
+        return Ok(Owed { deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) });
+    }
+    let data: Value = serde_json::from_str(event.data.get())
+        .map_err(|error| PortError::permanent("reading an event's data", error))?;
+    let awaited = listening.iter().any(|subscription| subscription.settings.transition.is_some());
+    let transition = if awaited { transition(deps, event, &data).await? } else { None };
+    let deliveries = deliveries(event, &data, transition, &listening);
+    let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
+    Ok(Owed { deliveries, unmatched })
+}
+
+/// Which change in the runs of its place the event is. It is judged and remembered before anything is sent, so that after
+/// a crash it is judged the same.
+async fn transition(deps: &Deps, event: &Event, data: &Value) -> PortResult<Option<Transition>> {
+    let Some(run) = Run::of_event(&event.id, data) else { return Ok(None) };
+    let (account, event_type, place) = (&event.account, event.event_type, &event.scope);
+    for _ in 0..REMEMBER_TRIES {
+        let before = deps.transitions.find_runs(account, event_type, place).await?;
+        if let Some(judged) = before.history.find(&event.id) {
+            return Ok(judged.transition);
+        }
+        let (transition, after) = (before.history.judge(&run), before.history.with(run.clone()));
+        let expires_at = deps.clock.now().plus(REMEMBER_FOR);
+        if deps.transitions.store_runs(account, event_type, place, &before, &after, expires_at).await? {
+            return Ok(transition);
+        }
+    }
+    Err(PortError::transient("remembering a run", "other events of its place were always quicker"))
 }
 
 /// An event whose id was sealed before: the same one is acknowledged, another one under its id refused.
@@ -118,7 +164,7 @@ async fn reject(deps: &Deps, text: &str, rejection: &Rejection) -> PortResult<Ha
     Ok(Handled::Rejected)
 }
 
-fn seal(deps: &Deps, event: &Event, body: &str, digest: [u8; 32], owed: Vec<Delivery>) -> SealedEvent {
+fn seal(deps: &Deps, event: &Event, body: &str, digest: [u8; 32], owed: Owed) -> SealedEvent {
     let now = deps.clock.now();
     SealedEvent {
         account: event.account.clone(),
@@ -129,8 +175,8 @@ fn seal(deps: &Deps, event: &Event, body: &str, digest: [u8; 32], owed: Vec<Deli
         sealed_at: now,
         digest,
         body: body.to_owned(),
-        unmatched: owed.is_empty().then_some(UnmatchedReason::NoSubscription),
-        owed,
+        unmatched: owed.unmatched,
+        owed: owed.deliveries,
         expires_at: now.plus(deps.retention),
     }
 }

@@ -20,6 +20,7 @@ async fn main() -> Result<(), Error> {
     let deps = Arc::new(Deps {
         accounts: cached.clone(),
         subscriptions: cached,
+        transitions: store.clone(),
         events: store,
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),

@@ -28,17 +28,18 @@ async fn world() -> World {
     store.create_account(&acme, clock.now()).await.expect("created");
     let (all, table) = (destination(&acme, 1, "https://a.example/"), destination(&acme, 2, "https://b.example/"));
     for one in [&all, &table] {
-        store.create_destination(one).await.expect("created");
+        store.create_destination(one, 10).await.expect("created");
     }
     let invoices = "connection/xero/endpoint/invoices";
     for one in [subscription(&all, 1, &["*"], "*", None), subscription(&table, 2, &["*"], invoices, Some("/sync"))] {
-        store.create_subscription(&one).await.expect("created");
+        store.create_subscription(&one, 10).await.expect("created");
     }
     store.take_calls();
     let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
     let deps = Arc::new(Deps {
         accounts: cached.clone(),
         subscriptions: cached,
+        transitions: store.clone(),
         events: store.clone(),
         deliveries: queue.clone(),
         rejected: queue.clone(),

@@ -13,7 +13,7 @@ use reqwest::{Client, Response, header};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::destination::UrlError;
-use crate::domain::outcome::{ATTEMPT_TIMEOUT, Outcome};
+use crate::domain::outcome::Outcome;
 use crate::domain::signature::SignedRequest;
 use crate::ports::{Clock, HttpSender, PortError, PortResult};
 
@@ -38,7 +38,6 @@ impl ReqwestSender {
             .no_proxy()
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ATTEMPT_TIMEOUT)
             // A socket that idles across a freeze of the container is stale; TLS sessions are resumed instead.
             .pool_max_idle_per_host(0)
             .referer(false)
@@ -89,9 +88,10 @@ impl HttpSender for ReqwestSender {
                 other => Outcome::Blocked { host: other.to_string(), address: None },
             });
         }
-        let mut call = self.client.post(request.url.as_url().clone()).body(request.body.clone());
+        let mut call =
+            self.client.post(request.url.as_url().clone()).body(request.body.clone()).timeout(request.timeout);
         for (name, value) in &request.headers {
-            call = call.header(*name, value);
+            call = call.header(name.as_ref(), value);
         }
         Ok(match call.send().await {
             Ok(response) => self.read(response).await,

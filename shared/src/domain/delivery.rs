@@ -81,6 +81,8 @@ pub enum DeliveryState {
     Retrying {
         due_at: Timestamp,
     },
+    /// Set aside because its destination is disabled, until that is enabled again.
+    Parked,
     Exhausted,
     /// Its destination was deleted.
     Cancelled,
@@ -89,7 +91,7 @@ pub enum DeliveryState {
 impl DeliveryState {
     /// Whether nothing more will be attempted.
     pub fn is_final(self) -> bool {
-        !matches!(self, DeliveryState::Retrying { .. })
+        !matches!(self, DeliveryState::Retrying { .. } | DeliveryState::Parked)
     }
 }
 
@@ -107,12 +109,14 @@ impl DeliveryRecord {
     /// Whether this record may be written over `old`. What was delivered stays delivered; any other end gives way only to
     /// that; and of two records of attempts the one that knows more of them stands.
     pub fn supersedes(&self, old: &DeliveryRecord) -> bool {
-        use DeliveryState::Delivered;
+        use DeliveryState::{Delivered, Parked, Retrying};
         match (self.state, old.state) {
             (_, Delivered) => false,
             (Delivered, _) => true,
             (_, old) if old.is_final() => false,
             (mine, _) if mine.is_final() => self.attempts.len() >= old.attempts.len(),
+            // Setting aside takes no attempt.
+            (Parked, Retrying { .. }) => self.attempts.len() >= old.attempts.len(),
             _ => self.attempts.len() > old.attempts.len(),
         }
     }

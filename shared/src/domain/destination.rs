@@ -1,183 +1,171 @@
-//! A receiver: where its requests go and what signs them. It is the owner's to configure; its tables are called endpoints,
-//! it never is.
+//! A receiver: where its requests go, how, and what signs them. It is the owner's to configure; its tables are called
+//! endpoints, it never is.
 
-use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use sha2::{Digest, Sha256};
 
-use super::address::AddressPolicy;
+use super::custom_headers::CustomHeaders;
 use super::id::{AccountId, DestinationId};
-use super::secret::SealedSecret;
+pub use super::label::{Description, Label};
+use super::secret::{SealedSecret, SigningSecret};
 use super::timestamp::Timestamp;
+pub use super::url::{DeliveryPath, DestinationUrl, UrlError};
 
 /// A destination as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     pub id: DestinationId,
     pub account: AccountId,
+    pub settings: DestinationSettings,
+    /// Newest first, at most [`MAX_SECRETS`].
+    pub secrets: Vec<DestinationSecret>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Counts the changes, from 1.
+    pub version: u64,
+}
+
+/// What the owner of a destination decides; the same fields wherever it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DestinationSettings {
+    /// Unique in its account.
     pub name: Label,
     pub url: DestinationUrl,
-    /// One signature is sent for each.
-    pub secrets: Vec<SealedSecret>,
+    #[serde(default)]
+    pub description: Description,
+    /// Sent along with every request.
+    #[serde(default)]
+    pub headers: CustomHeaders,
+    /// While this is false nothing is sent: what it is owed is parked.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    #[serde(default)]
+    pub timeout_seconds: TimeoutSeconds,
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+/// How long one attempt may take, in whole seconds: 1 to 30, 15 unless it is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct TimeoutSeconds(u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number of seconds from 1 to 30")]
+pub struct TimeoutError;
+
+impl Default for TimeoutSeconds {
+    fn default() -> Self {
+        Self(15)
+    }
+}
+
+impl TryFrom<u64> for TimeoutSeconds {
+    type Error = TimeoutError;
+    fn try_from(seconds: u64) -> Result<Self, TimeoutError> {
+        if (1..=30).contains(&seconds) { Ok(Self(seconds)) } else { Err(TimeoutError) }
+    }
+}
+
+impl From<TimeoutSeconds> for u64 {
+    fn from(timeout: TimeoutSeconds) -> u64 {
+        timeout.0
+    }
+}
+
+impl From<TimeoutSeconds> for Duration {
+    fn from(timeout: TimeoutSeconds) -> Duration {
+        Duration::from_secs(timeout.0)
+    }
+}
+
+/// Deliveries a second at most: 1 to 1,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct RateLimit(u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number of deliveries a second from 1 to 1000, or null for no limit")]
+pub struct RateLimitError;
+
+impl TryFrom<u64> for RateLimit {
+    type Error = RateLimitError;
+    fn try_from(rate: u64) -> Result<Self, RateLimitError> {
+        if (1..=1_000).contains(&rate) { Ok(Self(rate)) } else { Err(RateLimitError) }
+    }
+}
+
+impl From<RateLimit> for u64 {
+    fn from(rate: RateLimit) -> u64 {
+        rate.0
+    }
+}
+
+/// How many secrets a destination can have that are still valid.
+pub const MAX_SECRETS: usize = 3;
+/// How long a replaced secret stays valid unless it is said, in seconds: a day.
+pub const DEFAULT_OVERLAP_SECONDS: u64 = 86_400;
+/// The longest it can stay valid, in seconds: a week.
+pub const MAX_OVERLAP_SECONDS: u64 = 604_800;
+
+/// One of a destination's secrets. While several are valid, every request carries a signature by each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationSecret {
+    pub sealed: SealedSecret,
+    /// Tells it from others without revealing it.
+    pub fingerprint: String,
     pub created_at: Timestamp,
+    /// When a replaced one ends; the current one has no end.
+    pub expires_at: Option<Timestamp>,
 }
 
-/// A name people gave to something: 1 to 128 characters, none of them a control character.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Label(String);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to 128 characters, none of them a control character, and more than white space")]
-pub struct LabelError;
-
-impl TryFrom<String> for Label {
-    type Error = LabelError;
-    fn try_from(text: String) -> Result<Self, LabelError> {
-        let fits = (1..=128).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        if fits && !text.trim().is_empty() { Ok(Self(text)) } else { Err(LabelError) }
-    }
+/// The first 8 bytes of the secret's SHA-256, in hexadecimal. A secret has at least 192 random bits: this tells none of them.
+pub fn fingerprint(secret: &SigningSecret) -> String {
+    let digest = Sha256::new().chain_update(b"synchub-fingerprint\0").chain_update(secret.key()).finalize();
+    data_encoding::HEXLOWER.encode(&digest[..8])
 }
 
-impl From<Label> for String {
-    fn from(label: Label) -> String {
-        label.0
-    }
-}
-
-/// An absolute `http(s)` URL without credentials or fragment, at most 2,048 bytes. Whether its address may be called is
-/// [`DestinationUrl::check`]'s question, and again the HTTP adapter's on every connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct DestinationUrl(Url);
-
-const MAX_URL_BYTES: usize = 2_048;
-
+/// Why a secret cannot be rotated now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
-    #[error("is not an absolute URL such as https://example.com/hooks")]
-    NotAbsolute,
-    #[error("has {0} bytes; at most 2048 are accepted")]
-    TooLong(usize),
-    #[error("has the scheme {0:?}; use https")]
-    Scheme(String),
-    #[error("has a user name or password in it; leave them out, the signature tells who is calling")]
-    Credentials,
-    #[error("has a fragment (#…); leave it out, it is never sent")]
-    Fragment,
-    #[error("is plain http; use https")]
-    PlainHttp,
-    #[error("points to {0}, an address that is never called (private, reserved or this service itself)")]
-    Blocked(String),
+#[error("the destination has {MAX_SECRETS} valid secrets, the most there can be; the next of them ends at {until}")]
+pub struct TooManySecrets {
+    pub until: Timestamp,
 }
 
-impl DestinationUrl {
-    /// Whether the policy allows the scheme and, as far as the text alone tells, the host.
-    pub fn check(&self, policy: &AddressPolicy) -> Result<(), UrlError> {
-        if self.0.scheme() == "http" && !policy.allow_http {
-            return Err(UrlError::PlainHttp);
-        }
-        match self.0.host() {
-            Some(Host::Ipv4(ip)) if !policy.permits(ip.into()) => Err(UrlError::Blocked(ip.to_string())),
-            Some(Host::Ipv6(ip)) if !policy.permits(ip.into()) => Err(UrlError::Blocked(ip.to_string())),
-            Some(Host::Domain(host)) if policy.is_own_host(host) => Err(UrlError::Blocked(host.to_owned())),
-            _ => Ok(()),
-        }
+impl Destination {
+    /// The secrets that are valid at `now`, newest first.
+    pub fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &DestinationSecret> {
+        self.secrets.iter().filter(move |secret| secret.expires_at.is_none_or(|end| end > now))
     }
 
-    /// The host when it is a name and not a literal address.
-    pub fn domain(&self) -> Option<&str> {
-        self.0.domain()
-    }
-
-    /// The port, written or implied.
-    pub fn port(&self) -> u16 {
-        self.0.port_or_known_default().unwrap_or(443)
-    }
-
-    pub fn as_url(&self) -> &Url {
-        &self.0
-    }
-
-    /// This URL with `path` appended to its own path; scheme, host, port and query stay.
-    pub fn join(&self, path: Option<&DeliveryPath>) -> DestinationUrl {
-        let mut url = self.0.clone();
-        if let Some(DeliveryPath(path)) = path {
-            let joined = format!("{}{path}", url.path().trim_end_matches('/'));
-            url.set_path(&joined);
-        }
-        DestinationUrl(url)
-    }
-}
-
-impl TryFrom<String> for DestinationUrl {
-    type Error = UrlError;
-
-    fn try_from(text: String) -> Result<Self, UrlError> {
-        if text.len() > MAX_URL_BYTES {
-            return Err(UrlError::TooLong(text.len()));
-        }
-        let url = Url::parse(&text).map_err(|_| UrlError::NotAbsolute)?;
-        if !matches!(url.scheme(), "https" | "http") {
-            return Err(UrlError::Scheme(url.scheme().chars().take(20).collect()));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(UrlError::Credentials);
-        }
-        if url.fragment().is_some() {
-            return Err(UrlError::Fragment);
-        }
-        Ok(Self(url))
-    }
-}
-
-impl From<DestinationUrl> for String {
-    fn from(url: DestinationUrl) -> String {
-        url.0.into()
-    }
-}
-
-impl fmt::Display for DestinationUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str())
-    }
-}
-
-/// What a subscription appends to its destination's URL: `/` and at most 255 bytes of path, no query, no dot segments.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct DeliveryPath(String);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must begin with `/`, have at most 256 characters of A-Z a-z 0-9 - . _ ~ % ! $ & ' ( ) * + , ; = : @ / and no `.` or `..` segment"
-)]
-pub struct PathError;
-
-impl DeliveryPath {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for DeliveryPath {
-    type Error = PathError;
-
-    fn try_from(text: String) -> Result<Self, PathError> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/".contains(&b);
-        let dots = |segment: &str| {
-            let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-            plain == "." || plain == ".."
+    /// This destination with `new` as its current secret; the ones before stay valid for `overlap`, or until their own end.
+    pub fn rotated(&self, new: DestinationSecret, overlap: Duration, now: Timestamp) -> Result<Self, TooManySecrets> {
+        let end = now.plus(overlap);
+        let ending = |secret: &DestinationSecret| DestinationSecret {
+            expires_at: Some(secret.expires_at.map_or(end, |own| own.min(end))),
+            ..secret.clone()
         };
-        let fits = text.starts_with('/') && text.len() <= 256 && text.bytes().all(allowed);
-        if fits && !text.split('/').any(dots) { Ok(Self(text)) } else { Err(PathError) }
+        let older = self.live_secrets(now).map(ending).filter(|secret| secret.expires_at.is_some_and(|end| end > now));
+        let older: Vec<_> = older.collect();
+        if older.len() >= MAX_SECRETS {
+            // Each of them has an end here; without any there would be room.
+            let until = older.iter().filter_map(|secret| secret.expires_at).min().unwrap_or(end);
+            return Err(TooManySecrets { until });
+        }
+        let secrets = std::iter::once(new).chain(older).collect();
+        Ok(Self { secrets, updated_at: now, version: self.version + 1, ..self.clone() })
     }
-}
 
-impl From<DeliveryPath> for String {
-    fn from(path: DeliveryPath) -> String {
-        path.0
+    /// This destination with other settings.
+    pub fn changed(&self, settings: DestinationSettings, now: Timestamp) -> Self {
+        Self { settings, updated_at: now, version: self.version + 1, ..self.clone() }
     }
 }
 
@@ -185,84 +173,87 @@ impl From<DeliveryPath> for String {
 mod tests {
     use super::*;
 
-    fn url(text: &str) -> Result<DestinationUrl, UrlError> {
-        text.to_owned().try_into()
-    }
+    const DAY: Duration = Duration::from_secs(86_400);
 
-    #[track_caller]
-    fn check(text: &str, policy: &AddressPolicy, expected: Result<(), UrlError>) {
-        assert_eq!(url(text).and_then(|u| u.check(policy)), expected, "{text}");
-    }
-
-    #[test]
-    fn a_url_that_can_never_be_right_is_refused() {
-        let policy = AddressPolicy::default();
-        check("https://example.com/hooks?tenant=1", &policy, Ok(()));
-        check("", &policy, Err(UrlError::NotAbsolute));
-        check("/hooks", &policy, Err(UrlError::NotAbsolute));
-        check("https://", &policy, Err(UrlError::NotAbsolute));
-        check("ftp://example.com/", &policy, Err(UrlError::Scheme("ftp".into())));
-        check("https://user@example.com/", &policy, Err(UrlError::Credentials));
-        check("https://:pw@example.com/", &policy, Err(UrlError::Credentials));
-        check("https://example.com/#top", &policy, Err(UrlError::Fragment));
-        check("http://example.com/", &policy, Err(UrlError::PlainHttp));
-        let long = format!("https://example.com/{}", "x".repeat(2_048));
-        check(&long, &policy, Err(UrlError::TooLong(2_068)));
-    }
-
-    #[test]
-    fn a_literal_private_address_is_refused_in_every_spelling() {
-        let policy = AddressPolicy::default();
-        for (text, address) in [
-            ("https://10.0.0.1/", "10.0.0.1"),
-            ("https://0x7f.1/", "127.0.0.1"),
-            ("https://2130706433/", "127.0.0.1"),
-            ("https://[::1]/", "::1"),
-            ("https://[::ffff:169.254.169.254]/", "::ffff:169.254.169.254"),
-        ] {
-            check(text, &policy, Err(UrlError::Blocked(address.into())));
+    fn secret(n: u8, at: u64) -> DestinationSecret {
+        DestinationSecret {
+            sealed: SealedSecret { key_id: "k".into(), sealed: vec![n] },
+            fingerprint: n.to_string(),
+            created_at: Timestamp::from_unix_ms(at),
+            expires_at: None,
         }
-        check("https://8.8.8.8/", &policy, Ok(()));
     }
 
-    #[test]
-    fn the_operator_can_allow_http_and_loopback() {
-        let policy = AddressPolicy::new("127.0.0.0/8", true, vec!["api.example".into()]).expect("a policy");
-        check("http://127.0.0.1:8080/", &policy, Ok(()));
-        check("https://API.example/v1", &policy, Err(UrlError::Blocked("api.example".into())));
-    }
-
-    #[track_caller]
-    fn check_join(base: &str, path: &str, expected: &str) {
-        let path = DeliveryPath::try_from(path.to_owned()).expect("a path");
-        assert_eq!(url(base).expect("a URL").join(Some(&path)).to_string(), expected);
-    }
-
-    #[test]
-    fn a_path_is_appended_and_changes_nothing_else() {
-        check_join("https://example.com", "/a", "https://example.com/a");
-        check_join("https://example.com/hooks/", "/a/b", "https://example.com/hooks/a/b");
-        check_join("https://example.com:8443/hooks?k=v", "/a", "https://example.com:8443/hooks/a?k=v");
-        check_join("https://example.com/x", "//evil.example/", "https://example.com/x//evil.example/");
-        check_join("https://example.com/x", "/@evil.example", "https://example.com/x/@evil.example");
-    }
-
-    #[test]
-    fn a_path_that_could_lead_elsewhere_is_refused() {
-        for text in [
-            "",
-            "a",
-            "/..",
-            "/a/../b",
-            "/%2e%2E/b",
-            "/./a",
-            "/a?b",
-            "/a#b",
-            "/a b",
-            "/a\\b",
-            &format!("/{}", "a".repeat(256)),
-        ] {
-            assert_eq!(DeliveryPath::try_from(text.to_owned()), Err(PathError), "{text}");
+    fn destination() -> Destination {
+        let settings = r#"{"name":"d","url":"https://example.com/"}"#;
+        Destination {
+            id: DestinationId::from_entropy([1; 10]),
+            account: "acme".parse().expect("an account"),
+            settings: serde_json::from_str(settings).expect("settings"),
+            secrets: vec![secret(1, 0)],
+            created_at: Timestamp::from_unix_ms(0),
+            updated_at: Timestamp::from_unix_ms(0),
+            version: 1,
         }
+    }
+
+    fn live(destination: &Destination, at: u64) -> Vec<&str> {
+        destination.live_secrets(Timestamp::from_unix_ms(at)).map(|s| s.fingerprint.as_str()).collect()
+    }
+
+    #[test]
+    fn settings_have_their_defaults() {
+        let settings = destination().settings;
+        assert!(settings.enabled);
+        assert_eq!((u64::from(settings.timeout_seconds), settings.rate_limit), (15, None));
+        let text = r#"{"name":"d","url":"https://example.com/","colour":"red"}"#;
+        assert!(serde_json::from_str::<DestinationSettings>(text).is_err());
+    }
+
+    #[test]
+    fn an_old_secret_is_valid_until_the_overlap_ends_and_not_after() {
+        let rotated = destination().rotated(secret(2, 1_000), DAY, Timestamp::from_unix_ms(1_000)).expect("rotated");
+        assert_eq!(rotated.version, 2);
+        assert_eq!(live(&rotated, 1_000), ["2", "1"]);
+        assert_eq!(live(&rotated, 86_400_999), ["2", "1"]);
+        assert_eq!(live(&rotated, 86_401_000), ["2"]);
+    }
+
+    #[test]
+    fn without_an_overlap_the_old_secret_ends_at_once() {
+        let now = Timestamp::from_unix_ms(1_000);
+        let rotated = destination().rotated(secret(2, 1_000), Duration::ZERO, now).expect("rotated");
+        assert_eq!(rotated.secrets.len(), 1);
+        assert_eq!(live(&rotated, 1_000), ["2"]);
+    }
+
+    #[test]
+    fn a_second_rotation_never_lengthens_what_was_ending() {
+        let first = destination().rotated(secret(2, 0), Duration::from_secs(10), Timestamp::from_unix_ms(0));
+        let second =
+            first.expect("rotated").rotated(secret(3, 0), DAY, Timestamp::from_unix_ms(5_000)).expect("rotated");
+        assert_eq!(live(&second, 5_000), ["3", "2", "1"]);
+        assert_eq!(live(&second, 10_000), ["3", "2"]);
+    }
+
+    #[test]
+    fn at_most_three_secrets_are_valid_and_an_ended_one_makes_room() {
+        let now = Timestamp::from_unix_ms(0);
+        let mut full = destination();
+        for n in [2, 3] {
+            full = full.rotated(secret(n, 0), DAY, now).expect("rotated");
+        }
+        let refused = full.rotated(secret(4, 0), DAY, now).map_err(|e| e.until);
+        assert_eq!(refused, Err(now.plus(DAY)));
+        assert!(full.rotated(secret(4, 0), DAY, now.plus(DAY)).is_ok());
+        assert!(full.rotated(secret(4, 0), Duration::ZERO, now).is_ok(), "none of the old ones stays");
+    }
+
+    #[test]
+    fn a_fingerprint_tells_secrets_apart() {
+        let of = |n| fingerprint(&SigningSecret::from_entropy([n; 32]));
+        assert_eq!(of(1).len(), 16);
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
     }
 }

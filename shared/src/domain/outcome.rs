@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest one attempt may take, from connecting to the end of the answer.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

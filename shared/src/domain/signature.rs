@@ -1,11 +1,14 @@
 //! The request as it goes out: Standard Webhooks 1.0 headers over the exact bytes of the body.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::delivery::Delivery;
-use super::destination::DestinationUrl;
+use super::destination::{DestinationSettings, DestinationUrl};
 use super::secret::SigningSecret;
 use super::timestamp::Timestamp;
 
@@ -13,8 +16,10 @@ use super::timestamp::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedRequest {
     pub url: DestinationUrl,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     pub body: String,
+    /// How long the attempt may take, from connecting to the end of the answer.
+    pub timeout: Duration,
 }
 
 /// What `user-agent` says.
@@ -23,7 +28,7 @@ pub const USER_AGENT: &str = concat!("SyncHub-Webhooks/", env!("CARGO_PKG_VERSIO
 /// Signs attempt number `attempt` of `delivery`, made `now`, with every secret the destination has.
 pub fn sign(
     delivery: &Delivery,
-    base: &DestinationUrl,
+    destination: &DestinationSettings,
     body: &str,
     secrets: &[SigningSecret],
     attempt: u32,
@@ -31,7 +36,7 @@ pub fn sign(
 ) -> SignedRequest {
     let (id, timestamp) = (delivery.id.as_str(), now.unix_seconds());
     let signatures: Vec<_> = secrets.iter().map(|secret| signature(secret, id, timestamp, body)).collect();
-    let headers = vec![
+    let ours = [
         ("content-type", "application/json".to_owned()),
         ("user-agent", USER_AGENT.to_owned()),
         ("webhook-id", id.to_owned()),
@@ -40,7 +45,13 @@ pub fn sign(
         ("webhook-event-type", delivery.event_type.to_string()),
         ("webhook-attempt", attempt.to_string()),
     ];
-    SignedRequest { url: base.join(delivery.path.as_ref()), headers, body: body.to_owned() }
+    let custom = destination.headers.iter().map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_owned()));
+    SignedRequest {
+        url: destination.url.join(delivery.path.as_ref()),
+        headers: ours.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).chain(custom).collect(),
+        body: body.to_owned(),
+        timeout: destination.timeout_seconds.into(),
+    }
 }
 
 /// `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`.
@@ -104,9 +115,11 @@ mod tests {
             destination,
             path: Some("/sync".to_owned().try_into().expect("a path")),
         };
-        let base = "https://example.com/hooks".to_owned().try_into().expect("a URL");
+        let settings =
+            r#"{"name":"d","url":"https://example.com/hooks","headers":{"X-Team":"data"},"timeout_seconds":7}"#;
+        let settings = serde_json::from_str(settings).expect("settings");
         let secrets = [SigningSecret::from_entropy([1; 32]), SigningSecret::from_entropy([2; 32])];
-        let request = sign(&delivery, &base, "{}", &secrets, 3, Timestamp::from_unix_ms(1_795_426_200_999));
+        let request = sign(&delivery, &settings, "{}", &secrets, 3, Timestamp::from_unix_ms(1_795_426_200_999));
         assert_eq!(request.url.to_string(), "https://example.com/hooks/sync");
         let header = |name| request.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
         assert_eq!(header("content-type"), Some("application/json"));
@@ -117,6 +130,8 @@ mod tests {
         assert_eq!(header("webhook-attempt"), Some("3"));
         let expected = secrets.each_ref().map(|s| signature(s, delivery.id.as_str(), 1_795_426_200, "{}")).join(" ");
         assert_eq!(header("webhook-signature"), Some(expected.as_str()));
-        assert_eq!(request.headers.len(), 7);
+        assert_eq!(header("x-team"), Some("data"));
+        assert_eq!(request.headers.len(), 8);
+        assert_eq!(request.timeout, Duration::from_secs(7));
     }
 }

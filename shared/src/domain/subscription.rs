@@ -1,30 +1,100 @@
-//! Which events go where: event types × scope → destination (and path). It owns the matching rule and the buckets that
-//! make matching cheap; where buckets are kept is the table's business.
+//! Which events go where: event types × scope × condition → destination (and path). It owns the matching rule and the
+//! buckets that make matching cheap; where buckets are kept is the table's business.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
 use super::delivery::Delivery;
-use super::destination::{DeliveryPath, Label};
+use super::destination::DeliveryPath;
 use super::event::Event;
 use super::event_type::{EventType, EventTypeFilter};
 use super::id::{AccountId, DestinationId, SubscriptionId};
+use super::label::Label;
+use super::pattern::{Mismatch, Pattern};
 use super::scope::Scope;
 use super::timestamp::Timestamp;
+use super::transition::Transition;
 
-/// How many event types one subscription can list.
-pub const MAX_EVENT_TYPES: usize = 20;
-
+/// A subscription as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     pub id: SubscriptionId,
     pub account: AccountId,
-    pub name: Label,
-    pub destination: DestinationId,
-    pub event_types: Vec<EventTypeFilter>,
-    pub scope: Scope,
-    pub path: Option<DeliveryPath>,
+    pub settings: SubscriptionSettings,
     pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Counts the changes, from 1.
+    pub version: u64,
+}
+
+/// What the owner of a subscription decides; the same fields wherever it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionSettings {
+    /// Unique in its account.
+    pub name: Label,
+    pub destination_id: DestinationId,
+    pub event_types: EventTypes,
+    pub scope: Scope,
+    /// What the event's `data` must look like.
+    #[serde(default)]
+    pub condition: Option<Pattern>,
+    /// The change in the runs of its place that an event must be.
+    #[serde(default)]
+    pub transition: Option<Transition>,
+    /// Appended to the destination's URL.
+    #[serde(default)]
+    pub path: Option<DeliveryPath>,
+    /// While this is false no event matches.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+/// How many event types one subscription can list.
+pub const MAX_EVENT_TYPES: usize = 20;
+
+/// 1 to [`MAX_EVENT_TYPES`] event types, or `*`, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<EventTypeFilter>", into = "Vec<EventTypeFilter>")]
+pub struct EventTypes(Vec<EventTypeFilter>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must list 1 to {MAX_EVENT_TYPES} event types, or `*`")]
+pub struct EventTypesError;
+
+impl TryFrom<Vec<EventTypeFilter>> for EventTypes {
+    type Error = EventTypesError;
+    fn try_from(types: Vec<EventTypeFilter>) -> Result<Self, EventTypesError> {
+        if !(1..=MAX_EVENT_TYPES).contains(&types.len()) {
+            return Err(EventTypesError);
+        }
+        let mut once = Vec::with_capacity(types.len());
+        for one in types {
+            if !once.contains(&one) {
+                once.push(one);
+            }
+        }
+        Ok(Self(once))
+    }
+}
+
+impl From<EventTypes> for Vec<EventTypeFilter> {
+    fn from(types: EventTypes) -> Self {
+        types.0
+    }
+}
+
+impl EventTypes {
+    pub fn accept(&self, event_type: EventType) -> bool {
+        self.0.iter().any(|filter| filter.accepts(event_type))
+    }
 }
 
 /// The exact place a subscription is filed under; an event looks into a handful of them, however many subscriptions exist.
@@ -49,46 +119,111 @@ impl Bucket {
     }
 }
 
+/// An event as subscriptions look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    pub event_type: EventType,
+    pub scope: &'a Scope,
+    pub data: &'a Value,
+    pub transition: Option<Transition>,
+}
+
+/// Why a subscription does not match: the first of its demands that is not met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Miss {
+    Disabled,
+    EventType,
+    Scope,
+    Condition(Mismatch),
+    Transition { wanted: Transition, was: Option<Transition> },
+}
+
 impl Subscription {
-    /// The buckets this subscription is filed under, each once.
+    /// The buckets this subscription is filed under.
     pub fn buckets(&self) -> Vec<Bucket> {
-        let bucket = |event_type: &EventTypeFilter| Bucket { event_type: *event_type, scope: self.scope.clone() };
-        let mut buckets: Vec<_> = self.event_types.iter().map(bucket).collect();
-        buckets.sort();
-        buckets.dedup();
-        buckets
+        let settings = &self.settings;
+        let bucket = |event_type: &EventTypeFilter| Bucket { event_type: *event_type, scope: settings.scope.clone() };
+        settings.event_types.0.iter().map(bucket).collect()
     }
 
-    pub fn matches(&self, event_type: EventType, place: &Scope) -> bool {
-        self.event_types.iter().any(|filter| filter.accepts(event_type)) && self.scope.contains(place)
+    /// This subscription with other settings.
+    pub fn changed(&self, settings: SubscriptionSettings, now: Timestamp) -> Self {
+        Self { settings, updated_at: now, version: self.version + 1, ..self.clone() }
+    }
+
+    /// Whether it hears of events of this type at this place at all.
+    pub fn listens(&self, event_type: EventType, place: &Scope) -> bool {
+        self.settings.enabled && self.settings.event_types.accept(event_type) && self.settings.scope.contains(place)
+    }
+
+    /// Whether the event is one it wants, or why not.
+    pub fn check(&self, event: Candidate<'_>) -> Result<(), Miss> {
+        let settings = &self.settings;
+        if !settings.enabled {
+            return Err(Miss::Disabled);
+        }
+        if !settings.event_types.accept(event.event_type) {
+            return Err(Miss::EventType);
+        }
+        if !settings.scope.contains(event.scope) {
+            return Err(Miss::Scope);
+        }
+        if let Some(mismatch) = settings.condition.as_ref().and_then(|condition| condition.explain(event.data)) {
+            return Err(Miss::Condition(mismatch));
+        }
+        match settings.transition {
+            Some(wanted) if event.transition != Some(wanted) => Err(Miss::Transition { wanted, was: event.transition }),
+            _ => Ok(()),
+        }
     }
 }
 
-/// What `event` owes to the given subscriptions: one delivery for each destination and path, however many of them ask for it.
-pub fn deliveries(event: &Event, subscriptions: &[Subscription]) -> Vec<Delivery> {
-    let matching =
-        subscriptions.iter().filter(|s| s.account == event.account && s.matches(event.event_type, &event.scope));
-    let places: BTreeMap<_, _> = matching.map(|s| ((&s.destination, &s.path), s)).collect();
-    places.into_values().map(|s| Delivery::of_event(event, s.destination.clone(), s.path.clone())).collect()
+/// What `event` owes to the given subscriptions: one delivery for each destination and path, however many of them ask for
+/// it. `data` is the event's, read.
+pub fn deliveries(
+    event: &Event,
+    data: &Value,
+    transition: Option<Transition>,
+    subscriptions: &[Subscription],
+) -> Vec<Delivery> {
+    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data, transition };
+    let matching = subscriptions.iter().filter(|s| s.account == event.account && s.check(candidate).is_ok());
+    let places: BTreeMap<_, _> = matching.map(|s| ((&s.settings.destination_id, &s.settings.path), s)).collect();
+    let delivery =
+        |s: &Subscription| Delivery::of_event(event, s.settings.destination_id.clone(), s.settings.path.clone());
+    places.into_values().map(delivery).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
     use serde_json::value::RawValue;
 
     use super::*;
+
+    fn types(names: &[&str]) -> EventTypes {
+        let types: Vec<_> = names.iter().map(|t| (*t).to_owned().try_into().expect("a filter")).collect();
+        types.try_into().expect("a list")
+    }
 
     fn subscription(n: u8, event_types: &[&str], scope: &str, path: Option<&str>) -> Subscription {
         Subscription {
             id: SubscriptionId::from_entropy([n; 10]),
             account: "acme".parse().expect("an account"),
-            name: "all".to_owned().try_into().expect("a name"),
-            destination: DestinationId::from_entropy([n / 10; 10]),
-            event_types: event_types.iter().map(|t| (*t).to_owned().try_into().expect("a filter")).collect(),
-            scope: scope.parse().expect("a scope"),
-            path: path.map(|p| p.to_owned().try_into().expect("a path")),
+            settings: SubscriptionSettings {
+                name: "all".to_owned().try_into().expect("a name"),
+                destination_id: DestinationId::from_entropy([n / 10; 10]),
+                event_types: types(event_types),
+                scope: scope.parse().expect("a scope"),
+                condition: None,
+                transition: None,
+                path: path.map(|p| p.to_owned().try_into().expect("a path")),
+                enabled: true,
+            },
             created_at: Timestamp::from_unix_ms(0),
+            updated_at: Timestamp::from_unix_ms(0),
+            version: 1,
         }
     }
 
@@ -106,7 +241,7 @@ mod tests {
     #[track_caller]
     fn check(event_types: &[&str], scope: &str, expected: bool) {
         let event = event("sync_run.completed", "connection/xero/endpoint/invoices");
-        let got = subscription(1, event_types, scope, None).matches(event.event_type, &event.scope);
+        let got = subscription(1, event_types, scope, None).listens(event.event_type, &event.scope);
         assert_eq!(got, expected, "{event_types:?} at {scope}");
     }
 
@@ -131,15 +266,57 @@ mod tests {
             subscription(20, &["*"], "*", None),
             subscription(30, &["insight_population.completed"], "*", None),
         ];
-        let ids: std::collections::BTreeSet<_> = deliveries(&event, &all).into_iter().map(|d| d.id).collect();
+        let ids: std::collections::BTreeSet<_> =
+            deliveries(&event, &json!({}), None, &all).into_iter().map(|d| d.id).collect();
         assert_eq!(ids.len(), 3);
+    }
+
+    #[track_caller]
+    fn check_demands(
+        change: impl FnOnce(&mut SubscriptionSettings),
+        transition: Option<Transition>,
+        expected: Result<(), Miss>,
+    ) {
+        let mut one = subscription(1, &["sync_run.completed"], "connection/xero", None);
+        change(&mut one.settings);
+        let (event, data) =
+            (event("sync_run.completed", "connection/xero/endpoint/invoices"), json!({"status": "failed"}));
+        let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
+        assert_eq!(one.check(candidate), expected);
+        assert_eq!(deliveries(&event, &data, transition, &[one]).len(), usize::from(expected.is_ok()));
+    }
+
+    #[test]
+    fn the_first_demand_that_is_not_met_is_the_reason() {
+        let pattern = |value: Value| Some(Pattern::parse(&value).expect("a pattern"));
+        check_demands(|_| {}, None, Ok(()));
+        check_demands(|s| s.enabled = false, None, Err(Miss::Disabled));
+        check_demands(|s| s.event_types = types(&["insight_population.completed"]), None, Err(Miss::EventType));
+        check_demands(|s| s.scope = "connection/hubspot".parse().expect("a scope"), None, Err(Miss::Scope));
+        check_demands(|s| s.condition = pattern(json!({"status": ["failed"]})), None, Ok(()));
+        let condition = pattern(json!({"status": ["succeeded"]}));
+        let mismatch = condition.as_ref().and_then(|c| c.explain(&json!({"status": "failed"}))).expect("a mismatch");
+        check_demands(|s| s.condition = condition, None, Err(Miss::Condition(mismatch)));
+        let wants_broke = |s: &mut SubscriptionSettings| s.transition = Some(Transition::Broke);
+        check_demands(wants_broke, Some(Transition::Broke), Ok(()));
+        let missed = |was| Err(Miss::Transition { wanted: Transition::Broke, was });
+        check_demands(wants_broke, None, missed(None));
+        check_demands(wants_broke, Some(Transition::Recovered), missed(Some(Transition::Recovered)));
+    }
+
+    #[test]
+    fn event_types_are_listed_once_and_at_least_one() {
+        assert_eq!(types(&["*", "sync_run.completed", "*"]).0.len(), 2);
+        assert_eq!(EventTypes::try_from(vec![]), Err(EventTypesError));
     }
 
     #[test]
     fn another_accounts_subscription_never_matches() {
         let mut other = subscription(1, &["*"], "*", None);
         other.account = "other".parse().expect("an account");
-        assert!(deliveries(&event("sync_run.completed", "connection/a/endpoint/b"), &[other]).is_empty());
+        assert!(
+            deliveries(&event("sync_run.completed", "connection/a/endpoint/b"), &json!({}), None, &[other]).is_empty()
+        );
     }
 
     fn any_place() -> impl Strategy<Value = (String, String)> {
@@ -168,7 +345,7 @@ mod tests {
             let event = event(&event_type, &scope);
             let looked_at = Bucket::of_event(event.event_type, &event.scope);
             let filed = subscription.buckets().iter().any(|bucket| looked_at.contains(bucket));
-            prop_assert_eq!(subscription.matches(event.event_type, &event.scope), filed);
+            prop_assert_eq!(subscription.listens(event.event_type, &event.scope), filed);
         }
     }
 }

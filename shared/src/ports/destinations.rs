@@ -5,10 +5,27 @@ use async_trait::async_trait;
 use super::PortResult;
 use crate::domain::destination::Destination;
 use crate::domain::id::{AccountId, DestinationId};
+use crate::domain::label::Label;
 
 #[async_trait]
 pub trait FindDestination: Send + Sync {
     async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreatedDestination {
+    Created,
+    NameTaken,
+    /// The account has as many as it may.
+    LimitReached,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpdatedDestination {
+    Updated,
+    NameTaken,
+    /// It was changed or deleted meanwhile; nothing was written.
+    Changed,
 }
 
 /// What became of a request to delete a destination.
@@ -22,7 +39,11 @@ pub enum DeletedDestination {
 
 #[async_trait]
 pub trait Destinations: FindDestination {
-    async fn create_destination(&self, destination: &Destination) -> PortResult<()>;
+    /// Creates it unless the account has `most` already.
+    async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination>;
+    /// Writes `after` where `before` is still what is stored.
+    async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination>;
+    async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>>;
     /// In the order of their ids, from the one after `after`, at most `limit`.
     async fn list_destinations(
         &self,

@@ -32,12 +32,15 @@ pub struct SealedEvent {
 pub enum UnmatchedReason {
     /// No subscription listens to this type at this scope or a wider one.
     NoSubscription,
+    /// Some listen, but the event is not what they want: a condition or a change it is not.
+    ConditionsNotMet,
 }
 
 impl UnmatchedReason {
     pub fn as_str(self) -> &'static str {
         match self {
             UnmatchedReason::NoSubscription => "no_subscription",
+            UnmatchedReason::ConditionsNotMet => "conditions_not_met",
         }
     }
 }

@@ -9,10 +9,12 @@ mod outside;
 mod subscriptions;
 
 pub use accounts::{Accounts, ApiKeys, Created, FindAccount};
-pub use destinations::{DeletedDestination, Destinations, FindDestination};
+pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, HostLookup, HttpSender, RejectedEvents, Vault};
-pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions};
+pub use subscriptions::{
+    CreatedSubscription, FindSubscriptions, Remembered, Subscriptions, Transitions, UpdatedSubscription,
+};
 
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

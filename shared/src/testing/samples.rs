@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::domain::delivery::{Attempt, Delivery, DeliveryRecord, DeliveryState};
-use crate::domain::destination::Destination;
+use crate::domain::destination::{Destination, DestinationSecret};
 use crate::domain::event::Event;
 use crate::domain::id::{AccountId, DestinationId, SubscriptionId};
 use crate::domain::outcome::Outcome;
@@ -29,10 +29,16 @@ pub fn destination(account: &AccountId, n: u8, url: &str) -> Destination {
     Destination {
         id,
         account: account.clone(),
-        name: must(format!("Destination {n}").try_into()),
-        url: must(url.to_owned().try_into()),
-        secrets: vec![SealedSecret { key_id: "plain".into(), sealed }],
+        settings: must(serde_json::from_value(json!({ "name": format!("Destination {n}"), "url": url }))),
+        secrets: vec![DestinationSecret {
+            sealed: SealedSecret { key_id: "plain".into(), sealed },
+            fingerprint: format!("{n:016x}"),
+            created_at: Timestamp::from_unix_ms(NOW_MS),
+            expires_at: None,
+        }],
         created_at: Timestamp::from_unix_ms(NOW_MS),
+        updated_at: Timestamp::from_unix_ms(NOW_MS),
+        version: 1,
     }
 }
 
@@ -47,12 +53,13 @@ pub fn subscription(
     Subscription {
         id: SubscriptionId::from_entropy([n; 10]),
         account: destination.account.clone(),
-        name: must(format!("Subscription {n}").try_into()),
-        destination: destination.id.clone(),
-        event_types: event_types.iter().map(|t| must((*t).to_owned().try_into())).collect(),
-        scope: must(scope.parse()),
-        path: path.map(|p| must(p.to_owned().try_into())),
+        settings: must(serde_json::from_value(json!({
+            "name": format!("Subscription {n}"), "destination_id": destination.id, "event_types": event_types,
+            "scope": scope, "path": path
+        }))),
         created_at: Timestamp::from_unix_ms(NOW_MS),
+        updated_at: Timestamp::from_unix_ms(NOW_MS),
+        version: 1,
     }
 }
 

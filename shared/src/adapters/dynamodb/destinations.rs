@@ -1,23 +1,35 @@
-//! Destinations.
+//! Destinations, and the names they have taken.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::super::aws::port_error;
+use super::super::aws::build_error;
 use super::rows::to_item;
-use super::{DynamoStore, Written, as_item, keys};
-use crate::domain::destination::{Destination, DestinationUrl, Label};
+use super::transactions::{Counted, NameRow};
+use super::{DynamoStore, as_item, keys};
+use crate::domain::custom_headers::CustomHeaders;
+use crate::domain::destination::{
+    Destination, DestinationSecret, DestinationSettings, DestinationUrl, RateLimit, TimeoutSeconds,
+};
 use crate::domain::id::{AccountId, DestinationId};
+use crate::domain::label::{Description, Label};
 use crate::domain::secret::SealedSecret;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{DeletedDestination, Destinations, FindDestination, PortError, PortResult};
+use crate::ports::{
+    CreatedDestination, DeletedDestination, Destinations, FindAccount, FindDestination, PortError, PortResult,
+    UpdatedDestination,
+};
 
 #[derive(Serialize, Deserialize)]
 struct SecretRow {
     data_key: String,
     sealed: ByteBuf,
+    fingerprint: String,
+    created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -26,38 +38,74 @@ struct DestinationRow {
     account: AccountId,
     name: Label,
     url: DestinationUrl,
+    description: Description,
+    headers: CustomHeaders,
+    enabled: bool,
+    timeout_seconds: TimeoutSeconds,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rate_limit: Option<RateLimit>,
     secrets: Vec<SecretRow>,
     created_at: Timestamp,
+    updated_at: Timestamp,
+    version: u64,
     /// How many subscriptions send here; while there are any, the destination cannot be deleted.
-    subscriptions: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subscriptions: Option<u32>,
 }
 
 impl From<&Destination> for DestinationRow {
     fn from(destination: &Destination) -> Self {
-        let secret =
-            |s: &SealedSecret| SecretRow { data_key: s.key_id.clone(), sealed: ByteBuf::from(s.sealed.clone()) };
+        let secret = |s: &DestinationSecret| SecretRow {
+            data_key: s.sealed.key_id.clone(),
+            sealed: ByteBuf::from(s.sealed.sealed.clone()),
+            fingerprint: s.fingerprint.clone(),
+            created_at: s.created_at,
+            expires_at: s.expires_at,
+        };
+        let settings = destination.settings.clone();
         Self {
             id: destination.id.clone(),
             account: destination.account.clone(),
-            name: destination.name.clone(),
-            url: destination.url.clone(),
+            name: settings.name,
+            url: settings.url,
+            description: settings.description,
+            headers: settings.headers,
+            enabled: settings.enabled,
+            timeout_seconds: settings.timeout_seconds,
+            rate_limit: settings.rate_limit,
             secrets: destination.secrets.iter().map(secret).collect(),
             created_at: destination.created_at,
-            subscriptions: 0,
+            updated_at: destination.updated_at,
+            version: destination.version,
+            subscriptions: None,
         }
     }
 }
 
 impl From<DestinationRow> for Destination {
     fn from(row: DestinationRow) -> Self {
-        let secret = |s: SecretRow| SealedSecret { key_id: s.data_key, sealed: s.sealed.into_vec() };
+        let secret = |s: SecretRow| DestinationSecret {
+            sealed: SealedSecret { key_id: s.data_key, sealed: s.sealed.into_vec() },
+            fingerprint: s.fingerprint,
+            created_at: s.created_at,
+            expires_at: s.expires_at,
+        };
         Self {
             id: row.id,
             account: row.account,
-            name: row.name,
-            url: row.url,
+            settings: DestinationSettings {
+                name: row.name,
+                url: row.url,
+                description: row.description,
+                headers: row.headers,
+                enabled: row.enabled,
+                timeout_seconds: row.timeout_seconds,
+                rate_limit: row.rate_limit,
+            },
             secrets: row.secrets.into_iter().map(secret).collect(),
             created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
         }
     }
 }
@@ -71,12 +119,40 @@ impl FindDestination for DynamoStore {
 
 #[async_trait]
 impl Destinations for DynamoStore {
-    async fn create_destination(&self, destination: &Destination) -> PortResult<()> {
-        let key = keys::destination(&destination.account, &destination.id);
-        match self.put_new(to_item(key, &DestinationRow::from(destination))?).await? {
-            Written::Written => Ok(()),
-            Written::Refused(_) => Err(PortError::transient("creating a destination", "its random id is taken")),
+    async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination> {
+        let (account, id) = (&destination.account, &destination.id);
+        let row = DestinationRow { subscriptions: Some(0), ..destination.into() };
+        let parts = vec![
+            self.count_up_part(account, Counted::Destinations, most)?,
+            self.take_name_part(keys::destination_name(account, &destination.settings.name), id.as_str())?,
+            self.put_part(to_item(keys::destination(account, id), &row)?)?,
+        ];
+        match self.transact(parts).await?.as_slice() {
+            [] => Ok(CreatedDestination::Created),
+            [0, ..] => self.limit_reached(account).await.map(|()| CreatedDestination::LimitReached),
+            [1, ..] => Ok(CreatedDestination::NameTaken),
+            _ => Err(PortError::transient("creating a destination", "its random id is taken")),
         }
+    }
+
+    async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination> {
+        let (account, id) = (&before.account, &before.id);
+        let mut parts = vec![self.replace_destination_part(before, after)?];
+        if before.settings.name != after.settings.name {
+            parts.push(self.take_name_part(keys::destination_name(account, &after.settings.name), id.as_str())?);
+            parts.push(self.delete_part(keys::destination_name(account, &before.settings.name), false)?);
+        }
+        match self.transact(parts).await?.as_slice() {
+            [] => Ok(UpdatedDestination::Updated),
+            [0, ..] => Ok(UpdatedDestination::Changed),
+            _ => Ok(UpdatedDestination::NameTaken),
+        }
+    }
+
+    async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>> {
+        let row: Option<NameRow> = self.get(keys::destination_name(account, name)).await?;
+        let id = row.map(|row| row.id.parse()).transpose();
+        id.map_err(|error| PortError::permanent("reading a name's row", error))
     }
 
     async fn list_destinations(
@@ -91,18 +167,58 @@ impl Destinations for DynamoStore {
     }
 
     async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination> {
-        use aws_sdk_dynamodb::operation::delete_item::DeleteItemError::ConditionalCheckFailedException;
-        let call = self.client.delete_item().table_name(&self.table);
-        let call = call.set_key(Some(as_item(keys::destination(account, id))));
-        let call = call.condition_expression("subscriptions = :none");
-        let call = call.expression_attribute_values(":none", AttributeValue::N("0".into()));
-        let Err(error) = call.send().await else { return Ok(DeletedDestination::Deleted) };
-        match error.as_service_error() {
-            Some(ConditionalCheckFailedException(_)) if self.find_destination(account, id).await?.is_some() => {
-                Ok(DeletedDestination::InUse)
-            }
-            Some(ConditionalCheckFailedException(_)) => Ok(DeletedDestination::NotFound),
-            _ => Err(port_error("deleting a destination", error)),
+        let Some(found) = self.find_destination(account, id).await? else { return Ok(DeletedDestination::NotFound) };
+        let parts = vec![
+            self.delete_unused_part(&found)?,
+            self.delete_part(keys::destination_name(account, &found.settings.name), false)?,
+            self.count_down_part(account, Counted::Destinations)?,
+        ];
+        if self.transact(parts).await?.is_empty() {
+            return Ok(DeletedDestination::Deleted);
+        }
+        match self.find_destination(account, id).await? {
+            None => Ok(DeletedDestination::NotFound),
+            Some(now) if now.version == found.version => Ok(DeletedDestination::InUse),
+            Some(_) => Err(PortError::transient("deleting a destination", "it was changed meanwhile")),
+        }
+    }
+}
+
+impl DynamoStore {
+    /// Writes every field of `after` but the count of subscriptions, where the row is still `before`'s.
+    fn replace_destination_part(&self, before: &Destination, after: &Destination) -> PortResult<TransactWriteItem> {
+        let key = keys::destination(&before.account, &before.id);
+        let item = to_item(key.clone(), &DestinationRow::from(after))?;
+        let update = Update::builder().table_name(&self.table).set_key(Some(as_item(key)));
+        let mut update = update.condition_expression("version = :before");
+        update = update.expression_attribute_values(":before", AttributeValue::N(before.version.to_string()));
+        let mut sets = Vec::new();
+        for (n, (name, value)) in item.into_iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk")).enumerate()
+        {
+            sets.push(format!("#f{n} = :f{n}"));
+            update = update.expression_attribute_names(format!("#f{n}"), name);
+            update = update.expression_attribute_values(format!(":f{n}"), value);
+        }
+        let remove = if after.settings.rate_limit.is_none() { " REMOVE rate_limit" } else { "" };
+        let update = update.update_expression(format!("SET {}{remove}", sets.join(", ")));
+        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+    }
+
+    /// Deletes the row when no subscription sends there, and it still has the name that is given up with it.
+    fn delete_unused_part(&self, found: &Destination) -> PortResult<TransactWriteItem> {
+        let key = keys::destination(&found.account, &found.id);
+        let delete = Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));
+        let delete = delete.condition_expression("subscriptions = :none AND version = :found");
+        let delete = delete.expression_attribute_values(":none", AttributeValue::N("0".into()));
+        let delete = delete.expression_attribute_values(":found", AttributeValue::N(found.version.to_string()));
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(build_error)?).build())
+    }
+
+    /// After the account's count was refused: fine when the account is there, for then it has as many as it may.
+    pub(super) async fn limit_reached(&self, account: &AccountId) -> PortResult<()> {
+        match self.find_account(account).await? {
+            Some(_) => Ok(()),
+            None => Err(PortError::permanent("counting in an account", "the account is not registered")),
         }
     }
 }

@@ -6,6 +6,8 @@
 //! | API key | `A#<account>` | `KEY#<id>` |
 //! | destination | `A#<account>` | `DST#<id>` |
 //! | subscription | `A#<account>` | `SUB#<id>` |
+//! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
+//! | runs remembered for transitions | `T#<account>` | `<type>#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | what else it owes | `E#<account>#<event>` | `OWED#<n>` |
@@ -13,9 +15,12 @@
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
-//! None of the parts can contain `#`. No row takes a write per delivery but the delivery's own.
+//! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
 
+use crate::domain::event_type::EventType;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::label::Label;
+use crate::domain::scope::Scope;
 use crate::domain::subscription::Bucket;
 
 /// A primary key.
@@ -52,6 +57,18 @@ pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
 
 pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
     key(account_pk(account), format!("{SUBSCRIPTIONS}{id}"))
+}
+
+pub(super) fn destination_name(account: &AccountId, name: &Label) -> Key {
+    key(account_pk(account), format!("NAME#{DESTINATIONS}{}", name.as_str()))
+}
+
+pub(super) fn subscription_name(account: &AccountId, name: &Label) -> Key {
+    key(account_pk(account), format!("NAME#{SUBSCRIPTIONS}{}", name.as_str()))
+}
+
+pub(super) fn runs(account: &AccountId, event_type: EventType, place: &Scope) -> Key {
+    key(format!("T#{account}"), format!("{event_type}#{place}"))
 }
 
 pub(super) fn bucket_pk(account: &AccountId, bucket: &Bucket) -> String {

@@ -54,19 +54,25 @@ impl Deliveries for DynamoStore {
         let item = to_item(key, &DeliveryRow::from(record))?;
         let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
         // The domain's rule (`DeliveryRecord::supersedes`) as a condition; the contract suite holds the two together.
-        let (rule, known) = match record.state {
-            DeliveryState::Delivered => ("#state <> :state", "delivered"),
+        let rule = match record.state {
+            DeliveryState::Delivered => "#state <> :delivered",
             DeliveryState::Exhausted | DeliveryState::Cancelled => {
-                ("#state = :state AND size(attempts) <= :n", "retrying")
+                "#state IN (:retrying, :parked) AND size(attempts) <= :n"
             }
-            DeliveryState::Retrying { .. } => ("#state = :state AND size(attempts) < :n", "retrying"),
+            DeliveryState::Parked => {
+                "(#state = :retrying AND size(attempts) <= :n) OR (#state = :parked AND size(attempts) < :n)"
+            }
+            DeliveryState::Retrying { .. } => "#state IN (:retrying, :parked) AND size(attempts) < :n",
         };
         let call = call.condition_expression(format!("attribute_not_exists(pk) OR ({rule})"));
         let call = call.expression_attribute_names("#state", "state");
-        let mut call = call.expression_attribute_values(":state", AttributeValue::S(known.to_owned()));
-        if record.state != DeliveryState::Delivered {
-            call = call.expression_attribute_values(":n", AttributeValue::N(record.attempts.len().to_string()));
-        }
+        let call = if record.state == DeliveryState::Delivered {
+            call.expression_attribute_values(":delivered", AttributeValue::S("delivered".into()))
+        } else {
+            call.expression_attribute_values(":retrying", AttributeValue::S("retrying".into()))
+                .expression_attribute_values(":parked", AttributeValue::S("parked".into()))
+                .expression_attribute_values(":n", AttributeValue::N(record.attempts.len().to_string()))
+        };
         Ok(match written(call.send().await.map(|_| ()))? {
             Written::Written => Recorded::Recorded,
             Written::Refused(_) => Recorded::Superseded,

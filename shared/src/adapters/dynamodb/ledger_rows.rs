@@ -107,6 +107,7 @@ impl EventRow {
         let unmatched = match self.unmatched.as_deref() {
             None => None,
             Some("no_subscription") => Some(UnmatchedReason::NoSubscription),
+            Some("conditions_not_met") => Some(UnmatchedReason::ConditionsNotMet),
             Some(other) => return Err(PortError::permanent("reading a row", format!("unknown reason {other:?}"))),
         };
         Ok(SealedEvent {

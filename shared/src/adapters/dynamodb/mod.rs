@@ -10,6 +10,7 @@ mod ledger_rows;
 mod rows;
 mod subscriptions;
 mod transactions;
+mod transitions;
 
 use std::collections::HashMap;
 
@@ -21,7 +22,6 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use self::data_keys::DataKeyRow;
 use self::keys::Key;
-use self::transactions::transaction_refusal;
 use super::aws::{AwsClients, port_error};
 use crate::ports::PortResult;
 

@@ -1,61 +1,60 @@
 //! Subscriptions: each once in its account's list, and once in every bucket it is filed under.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
 use super::super::aws::build_error;
 use super::rows::to_item;
-use super::{DynamoStore, as_item, keys, transaction_refusal};
-use crate::domain::destination::{DeliveryPath, Label};
-use crate::domain::event_type::EventTypeFilter;
+use super::transactions::{Counted, NameRow};
+use super::{DynamoStore, as_item, keys};
 use crate::domain::id::{AccountId, DestinationId, SubscriptionId};
-use crate::domain::scope::Scope;
-use crate::domain::subscription::{Bucket, Subscription};
+use crate::domain::label::Label;
+use crate::domain::subscription::{Bucket, Subscription, SubscriptionSettings};
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{CreatedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions};
+use crate::ports::{CreatedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions, UpdatedSubscription};
 
 /// The same fields in an account's list and in every bucket the subscription is filed under.
 #[derive(Serialize, Deserialize)]
 struct SubscriptionRow {
     id: SubscriptionId,
     account: AccountId,
-    name: Label,
-    destination: DestinationId,
-    event_types: Vec<EventTypeFilter>,
-    scope: Scope,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    path: Option<DeliveryPath>,
+    /// The settings as JSON: a condition's numbers are then read back as they were written.
+    settings: String,
     created_at: Timestamp,
+    updated_at: Timestamp,
+    version: u64,
 }
 
-impl From<&Subscription> for SubscriptionRow {
-    fn from(s: &Subscription) -> Self {
-        Self {
-            id: s.id.clone(),
-            account: s.account.clone(),
-            name: s.name.clone(),
-            destination: s.destination.clone(),
-            event_types: s.event_types.clone(),
-            scope: s.scope.clone(),
-            path: s.path.clone(),
-            created_at: s.created_at,
-        }
+impl SubscriptionRow {
+    fn of(subscription: &Subscription) -> PortResult<Self> {
+        let settings = serde_json::to_string(&subscription.settings);
+        Ok(Self {
+            id: subscription.id.clone(),
+            account: subscription.account.clone(),
+            settings: settings.map_err(|error| PortError::permanent("writing a subscription", error))?,
+            created_at: subscription.created_at,
+            updated_at: subscription.updated_at,
+            version: subscription.version,
+        })
     }
 }
 
-impl From<SubscriptionRow> for Subscription {
-    fn from(row: SubscriptionRow) -> Self {
-        Self {
+impl TryFrom<SubscriptionRow> for Subscription {
+    type Error = PortError;
+
+    fn try_from(row: SubscriptionRow) -> PortResult<Self> {
+        let settings: Result<SubscriptionSettings, _> = serde_json::from_str(&row.settings);
+        Ok(Self {
             id: row.id,
             account: row.account,
-            name: row.name,
-            destination: row.destination,
-            event_types: row.event_types,
-            scope: row.scope,
-            path: row.path,
+            settings: settings.map_err(|error| PortError::permanent("reading a subscription", error))?,
             created_at: row.created_at,
-        }
+            updated_at: row.updated_at,
+            version: row.version,
+        })
     }
 }
 
@@ -66,30 +65,76 @@ impl FindSubscriptions for DynamoStore {
             self.query::<SubscriptionRow>(keys::bucket_pk(account, bucket), keys::SUBSCRIPTIONS, None, None)
         });
         let found = futures_util::future::try_join_all(look).await?;
-        Ok(found.into_iter().flatten().map(Subscription::from).collect())
+        found.into_iter().flatten().map(Subscription::try_from).collect()
     }
 }
 
 #[async_trait]
 impl Subscriptions for DynamoStore {
-    async fn create_subscription(&self, subscription: &Subscription) -> PortResult<CreatedSubscription> {
+    async fn create_subscription(&self, subscription: &Subscription, most: u32) -> PortResult<CreatedSubscription> {
         let (account, id) = (&subscription.account, &subscription.id);
-        let row = SubscriptionRow::from(subscription);
-        let mut parts = vec![self.count_subscription(account, &subscription.destination, 1)?];
-        parts.push(self.put_part(to_item(keys::subscription(account, id), &row)?)?);
+        let settings = &subscription.settings;
+        let row = SubscriptionRow::of(subscription)?;
+        let mut parts = vec![
+            self.count_up_part(account, Counted::Subscriptions, most)?,
+            self.count_user_part(account, &settings.destination_id, 1)?,
+            self.take_name_part(keys::subscription_name(account, &settings.name), id.as_str())?,
+            self.put_part(to_item(keys::subscription(account, id), &row)?)?,
+        ];
         for bucket in subscription.buckets() {
             parts.push(self.put_part(to_item(keys::filed_subscription(account, &bucket, id), &row)?)?);
         }
-        let call = self.client.transact_write_items().set_transact_items(Some(parts));
-        let Err(error) = call.send().await else { return Ok(CreatedSubscription::Created) };
-        match transaction_refusal(error)?.as_slice() {
-            [0, ..] => Ok(CreatedSubscription::NoDestination),
+        match self.transact(parts).await?.as_slice() {
+            [] => Ok(CreatedSubscription::Created),
+            [0, ..] => self.limit_reached(account).await.map(|()| CreatedSubscription::LimitReached),
+            [1, ..] => Ok(CreatedSubscription::NoDestination),
+            [2, ..] => Ok(CreatedSubscription::NameTaken),
             _ => Err(PortError::transient("creating a subscription", "its random id is taken")),
         }
     }
 
+    async fn update_subscription(
+        &self,
+        before: &Subscription,
+        after: &Subscription,
+    ) -> PortResult<UpdatedSubscription> {
+        let (account, id) = (&before.account, &before.id);
+        let row = SubscriptionRow::of(after)?;
+        let mut parts = vec![self.replace_subscription_part(before, &row)?];
+        let mut names = None;
+        if before.settings.name != after.settings.name {
+            names = Some(parts.len());
+            let name = keys::subscription_name(account, &after.settings.name);
+            parts.push(self.take_name_part(name, id.as_str())?);
+            parts.push(self.delete_part(keys::subscription_name(account, &before.settings.name), false)?);
+        }
+        if before.settings.destination_id != after.settings.destination_id {
+            parts.push(self.count_user_part(account, &after.settings.destination_id, 1)?);
+            parts.push(self.count_user_part(account, &before.settings.destination_id, -1)?);
+        }
+        let now: BTreeSet<_> = after.buckets().into_iter().collect();
+        for bucket in before.buckets().iter().filter(|bucket| !now.contains(*bucket)) {
+            parts.push(self.delete_part(keys::filed_subscription(account, bucket, id), false)?);
+        }
+        for bucket in &now {
+            parts.push(self.overwrite_part(to_item(keys::filed_subscription(account, bucket, id), &row)?)?);
+        }
+        match self.transact(parts).await?.as_slice() {
+            [] => Ok(UpdatedSubscription::Updated),
+            [0, ..] => Ok(UpdatedSubscription::Changed),
+            [place, ..] if Some(*place) == names => Ok(UpdatedSubscription::NameTaken),
+            _ => Ok(UpdatedSubscription::NoDestination),
+        }
+    }
+
     async fn find_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<Option<Subscription>> {
-        Ok(self.get::<SubscriptionRow>(keys::subscription(account, id)).await?.map(Subscription::from))
+        self.get::<SubscriptionRow>(keys::subscription(account, id)).await?.map(Subscription::try_from).transpose()
+    }
+
+    async fn find_subscription_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<SubscriptionId>> {
+        let row: Option<NameRow> = self.get(keys::subscription_name(account, name)).await?;
+        let id = row.map(|row| row.id.parse()).transpose();
+        id.map_err(|error| PortError::permanent("reading a name's row", error))
     }
 
     async fn list_subscriptions(
@@ -100,32 +145,51 @@ impl Subscriptions for DynamoStore {
     ) -> PortResult<Vec<Subscription>> {
         let after = after.map(|id| keys::subscription(account, id));
         let rows = self.query(keys::account_pk(account), keys::SUBSCRIPTIONS, after, Some(limit)).await?;
-        Ok(rows.into_iter().map(|row: SubscriptionRow| row.into()).collect())
+        rows.into_iter().map(|row: SubscriptionRow| row.try_into()).collect()
     }
 
     async fn delete_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<bool> {
-        let Some(subscription) = self.find_subscription(account, id).await? else { return Ok(false) };
-        let mut parts = vec![self.delete_part(keys::subscription(account, id), true)?];
-        parts.push(self.count_subscription(account, &subscription.destination, -1)?);
-        for bucket in subscription.buckets() {
+        let Some(found) = self.find_subscription(account, id).await? else { return Ok(false) };
+        let mut parts = vec![
+            self.delete_found_part(&found)?,
+            self.count_user_part(account, &found.settings.destination_id, -1)?,
+            self.delete_part(keys::subscription_name(account, &found.settings.name), false)?,
+            self.count_down_part(account, Counted::Subscriptions)?,
+        ];
+        for bucket in found.buckets() {
             parts.push(self.delete_part(keys::filed_subscription(account, &bucket, id), false)?);
         }
-        let call = self.client.transact_write_items().set_transact_items(Some(parts));
-        let Err(error) = call.send().await else { return Ok(true) };
-        match transaction_refusal(error)?.as_slice() {
-            // Someone else deleted it meanwhile.
-            [0, ..] => Ok(false),
-            _ => Err(PortError::permanent("deleting a subscription", "its destination is missing")),
+        match self.transact(parts).await?.as_slice() {
+            [] => Ok(true),
+            [0, ..] if self.find_subscription(account, id).await?.is_none() => Ok(false),
+            [0, ..] => Err(PortError::transient("deleting a subscription", "it was changed meanwhile")),
+            _ => Err(PortError::permanent("deleting a subscription", "its destination or account is missing")),
         }
     }
 }
 
 impl DynamoStore {
     /// Adds to the count of subscriptions of a destination, which must exist.
-    fn count_subscription(&self, account: &AccountId, id: &DestinationId, by: i8) -> PortResult<TransactWriteItem> {
+    fn count_user_part(&self, account: &AccountId, id: &DestinationId, by: i8) -> PortResult<TransactWriteItem> {
         let update = Update::builder().table_name(&self.table).set_key(Some(as_item(keys::destination(account, id))));
         let update = update.update_expression("ADD subscriptions :by").condition_expression("attribute_exists(pk)");
         let update = update.expression_attribute_values(":by", AttributeValue::N(by.to_string()));
         Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+    }
+
+    fn replace_subscription_part(&self, before: &Subscription, row: &SubscriptionRow) -> PortResult<TransactWriteItem> {
+        let item = to_item(keys::subscription(&before.account, &before.id), row)?;
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression("version = :before");
+        let put = put.expression_attribute_values(":before", AttributeValue::N(before.version.to_string()));
+        Ok(TransactWriteItem::builder().put(put.build().map_err(build_error)?).build())
+    }
+
+    /// Deletes the row when it is still the one that was read, whose name and buckets go with it.
+    fn delete_found_part(&self, found: &Subscription) -> PortResult<TransactWriteItem> {
+        let key = keys::subscription(&found.account, &found.id);
+        let delete = aws_sdk_dynamodb::types::Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));
+        let delete = delete.condition_expression("version = :found");
+        let delete = delete.expression_attribute_values(":found", AttributeValue::N(found.version.to_string()));
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(build_error)?).build())
     }
 }

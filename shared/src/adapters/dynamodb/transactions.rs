@@ -1,17 +1,79 @@
 //! Writes that happen together or not at all.
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update};
 
 use super::super::aws::{build_error, port_error};
 use super::keys::Key;
+use super::rows::to_item;
 use super::{DynamoStore, Item, as_item};
+use crate::domain::id::AccountId;
 use crate::ports::{PortError, PortResult};
 
+/// How often a transaction is tried again that met another one.
+const TRIES: u32 = 6;
+
+/// The row of a taken name.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct NameRow {
+    pub(super) id: String,
+}
+
+/// What an account has a limited number of, as an attribute of its row.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counted {
+    Destinations,
+    Subscriptions,
+}
+
+impl Counted {
+    fn attribute(self) -> &'static str {
+        match self {
+            Counted::Destinations => "destinations",
+            Counted::Subscriptions => "subscriptions",
+        }
+    }
+}
+
 impl DynamoStore {
+    /// Writes all parts, or none and answers the places of those whose condition did not hold.
+    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> PortResult<Vec<usize>> {
+        let mut tries = 1;
+        loop {
+            let call = self.client.transact_write_items().set_transact_items(Some(parts.clone()));
+            let Err(error) = call.send().await else { return Ok(Vec::new()) };
+            let reasons = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    cancelled.cancellation_reasons()
+                }
+                _ => return Err(port_error("writing rows together", error)),
+            };
+            let refused = refused_parts(reasons);
+            if !refused.is_empty() {
+                return Ok(refused);
+            }
+            if !reasons.iter().all(passes) {
+                return Err(port_error("writing rows together", error));
+            }
+            if tries >= TRIES {
+                return Err(PortError::transient("writing rows together", error));
+            }
+            tokio::time::sleep(Duration::from_millis(20 << tries)).await;
+            tries += 1;
+        }
+    }
+
     pub(super) fn put_part(&self, item: Item) -> PortResult<TransactWriteItem> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(pk)").build().map_err(build_error)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Writes the row whatever is there.
+    pub(super) fn overwrite_part(&self, item: Item) -> PortResult<TransactWriteItem> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(build_error)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
@@ -21,37 +83,46 @@ impl DynamoStore {
         let delete = delete.set_condition_expression(condition).build().map_err(build_error)?;
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
+
+    /// Takes a name for `id`, unless another has it.
+    pub(super) fn take_name_part(&self, key: Key, id: &str) -> PortResult<TransactWriteItem> {
+        self.put_part(to_item(key, &NameRow { id: id.to_owned() })?)
+    }
+
+    /// Counts one more of its kind in the account's row, unless it has `most`.
+    pub(super) fn count_up_part(&self, account: &AccountId, what: Counted, most: u32) -> PortResult<TransactWriteItem> {
+        let update = self.account_update(account).update_expression("ADD #counted :one");
+        let update = update
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(#counted) OR #counted < :most)");
+        let update = update.expression_attribute_names("#counted", what.attribute());
+        let update = update.expression_attribute_values(":one", AttributeValue::N("1".into()));
+        let update = update.expression_attribute_values(":most", AttributeValue::N(most.to_string()));
+        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+    }
+
+    /// Counts one less of its kind in the account's row.
+    pub(super) fn count_down_part(&self, account: &AccountId, what: Counted) -> PortResult<TransactWriteItem> {
+        let update = self.account_update(account).update_expression("ADD #counted :less");
+        let update = update.condition_expression("attribute_exists(pk)");
+        let update = update.expression_attribute_names("#counted", what.attribute());
+        let update = update.expression_attribute_values(":less", AttributeValue::N("-1".into()));
+        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+    }
+
+    fn account_update(&self, account: &AccountId) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+        Update::builder().table_name(&self.table).set_key(Some(as_item(super::keys::account(account))))
+    }
 }
 
-/// Which parts of a transaction had their condition refused, by place; `None` when it failed for another reason.
-fn refused_parts(reasons: &[aws_sdk_dynamodb::types::CancellationReason]) -> Option<Vec<usize>> {
-    let known = |code: &str| matches!(code, "None" | "ConditionalCheckFailed");
-    if !reasons.iter().all(|reason| known(reason.code().unwrap_or("None"))) {
-        return None;
-    }
-    let refused = |(n, reason): (usize, &aws_sdk_dynamodb::types::CancellationReason)| {
-        (reason.code() == Some("ConditionalCheckFailed")).then_some(n)
-    };
-    Some(reasons.iter().enumerate().filter_map(refused).collect())
+/// Whether trying again helps: another transaction was at work on this row, or the table was busy.
+fn passes(reason: &CancellationReason) -> bool {
+    let passing = ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    reason.code().is_none_or(|code| passing.contains(&code))
 }
 
-/// A transaction's error, or the places of the parts whose condition was refused.
-pub(super) fn transaction_refusal(
-    error: SdkError<
-        aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
-        aws_sdk_dynamodb::config::http::HttpResponse,
-    >,
-) -> PortResult<Vec<usize>> {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException;
-    let parts = match error.as_service_error() {
-        Some(TransactionCanceledException(cancelled)) => refused_parts(cancelled.cancellation_reasons()),
-        _ => None,
-    };
-    match parts {
-        Some(parts) => Ok(parts),
-        None if error.code() == Some("TransactionCanceledException") => {
-            Err(PortError::transient("writing rows together", error))
-        }
-        None => Err(port_error("writing rows together", error)),
-    }
+/// Which parts had their condition refused, by place.
+fn refused_parts(reasons: &[CancellationReason]) -> Vec<usize> {
+    let refused =
+        |(n, reason): (usize, &CancellationReason)| (reason.code() == Some("ConditionalCheckFailed")).then_some(n);
+    reasons.iter().enumerate().filter_map(refused).collect()
 }

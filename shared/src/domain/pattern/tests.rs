@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Pattern;
 
+mod documented;
 mod properties;
 mod refused;
 mod shown;

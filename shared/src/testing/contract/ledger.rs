@@ -51,12 +51,22 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
 }
 
 pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &AccountId) {
-    use DeliveryState::{Cancelled, Delivered, Exhausted};
+    use DeliveryState::{Cancelled, Delivered, Exhausted, Parked};
     let target = destination(account, 1, "https://example.com/hooks");
     let due =
         |seconds: u64| DeliveryState::Retrying { due_at: Timestamp::from_unix_ms(1_795_426_200_000 + seconds * 1000) };
-    let states =
-        [(0, Cancelled), (1, due(1)), (1, Delivered), (2, due(2)), (2, Delivered), (2, Exhausted), (3, Cancelled)];
+    let states = [
+        (0, Parked),
+        (1, Parked),
+        (2, Parked),
+        (0, Cancelled),
+        (1, due(1)),
+        (1, Delivered),
+        (2, due(2)),
+        (2, Delivered),
+        (2, Exhausted),
+        (3, Cancelled),
+    ];
     // Every state written over every other does what the rule says.
     for (i, (old_attempts, old_state)) in states.into_iter().enumerate() {
         for (j, (new_attempts, new_state)) in states.into_iter().enumerate() {

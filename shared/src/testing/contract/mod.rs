@@ -12,7 +12,7 @@ mod vault;
 pub use accounts::{accounts, api_keys};
 pub use destinations::destinations;
 pub use ledger::{deliveries, events};
-pub use subscriptions::subscriptions;
+pub use subscriptions::{subscriptions, transitions};
 pub use vault::vault;
 
 use crate::domain::timestamp::Timestamp;
@@ -33,6 +33,7 @@ mod tests {
         api_keys(&MemoryStore::default(), &a, &b).await;
         destinations(&MemoryStore::default(), &a, &b).await;
         subscriptions(&MemoryStore::default(), &a, &b).await;
+        transitions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
     }

@@ -5,7 +5,10 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::domain::destination::Destination;
 use crate::domain::id::{AccountId, DestinationId};
-use crate::ports::{DeletedDestination, Destinations, FindDestination, PortResult};
+use crate::domain::label::Label;
+use crate::ports::{
+    CreatedDestination, DeletedDestination, Destinations, FindDestination, PortError, PortResult, UpdatedDestination,
+};
 
 #[async_trait]
 impl FindDestination for MemoryStore {
@@ -16,10 +19,41 @@ impl FindDestination for MemoryStore {
 
 #[async_trait]
 impl Destinations for MemoryStore {
-    async fn create_destination(&self, destination: &Destination) -> PortResult<()> {
-        let key = (destination.account.clone(), destination.id.clone());
-        self.call("create_destination")?.destinations.insert(key, destination.clone());
-        Ok(())
+    async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination> {
+        let mut rows = self.call("create_destination")?;
+        if !rows.accounts.contains_key(&destination.account) {
+            return Err(PortError::permanent("counting in an account", "the account is not registered"));
+        }
+        let account = &destination.account;
+        let mut mine = rows.destinations.values().filter(|d| d.account == *account);
+        if mine.clone().count() >= most as usize {
+            return Ok(CreatedDestination::LimitReached);
+        }
+        if mine.any(|d| d.settings.name == destination.settings.name) {
+            return Ok(CreatedDestination::NameTaken);
+        }
+        rows.destinations.insert((account.clone(), destination.id.clone()), destination.clone());
+        Ok(CreatedDestination::Created)
+    }
+
+    async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination> {
+        let mut rows = self.call("update_destination")?;
+        let key = (before.account.clone(), before.id.clone());
+        if rows.destinations.get(&key).is_none_or(|stored| stored.version != before.version) {
+            return Ok(UpdatedDestination::Changed);
+        }
+        let mut others = rows.destinations.values().filter(|d| d.account == before.account && d.id != before.id);
+        if others.any(|d| d.settings.name == after.settings.name) {
+            return Ok(UpdatedDestination::NameTaken);
+        }
+        rows.destinations.insert(key, after.clone());
+        Ok(UpdatedDestination::Updated)
+    }
+
+    async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>> {
+        let rows = self.call("find_destination_named")?;
+        let named = rows.destinations.values().find(|d| d.account == *account && d.settings.name == *name);
+        Ok(named.map(|d| d.id.clone()))
     }
 
     async fn list_destinations(
@@ -35,7 +69,7 @@ impl Destinations for MemoryStore {
 
     async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination> {
         let mut rows = self.call("delete_destination")?;
-        if rows.subscriptions.values().any(|s| s.account == *account && s.destination == *id) {
+        if rows.subscriptions.values().any(|s| s.account == *account && s.settings.destination_id == *id) {
             return Ok(DeletedDestination::InUse);
         }
         let removed = rows.destinations.remove(&(account.clone(), id.clone()));

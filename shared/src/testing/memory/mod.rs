@@ -11,10 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::domain::api_key::ApiKey;
 use crate::domain::delivery::DeliveryRecord;
 use crate::domain::destination::Destination;
+use crate::domain::event_type::EventType;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::scope::Scope;
 use crate::domain::subscription::Subscription;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{PortError, PortResult, SealedEvent};
+use crate::ports::{PortError, PortResult, Remembered, SealedEvent};
 
 #[derive(Default)]
 struct Rows {
@@ -24,6 +26,7 @@ struct Rows {
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
     deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
+    runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,
 }

@@ -1,39 +1,35 @@
 //! What the API answers: to whom, with what, and with which problems.
 
-#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
-
 use api::MAX_BODY_BYTES;
 use serde_json::{Value, json};
 use shared::domain::id::AccountId;
 use shared::ports::{FindDestination, Vault};
 use shared::testing::{PlainVault, account};
 
-mod world;
-
-use world::{As, check_problem, world};
+use crate::world::{As, check_problem, world};
 
 #[tokio::test]
 async fn the_samples_are_answered() {
     let world = world().await;
     let created = world
-        .gateway(&include_str!("../../../events/api-create-account.json").replace("\\\"acme\\\"", "\\\"new\\\""))
+        .gateway(&include_str!("../../../../events/api-create-account.json").replace("\\\"acme\\\"", "\\\"new\\\""))
         .await;
     assert_eq!((created.0, &created.1["id"]), (201, &json!("new")));
-    let key = world.gateway(include_str!("../../../events/api-create-key.json")).await;
+    let key = world.gateway(include_str!("../../../../events/api-create-key.json")).await;
     assert_eq!(key.0, 201);
     let (text, prefix) = (key.1["key"].as_str().expect("a key"), key.1["prefix"].as_str().expect("a prefix"));
     assert!(text.starts_with(&format!("{prefix}.")) && prefix.starts_with("whk_acme."));
-    let destination = world.gateway(include_str!("../../../events/api-create-destination.json")).await;
+    let destination = world.gateway(include_str!("../../../../events/api-create-destination.json")).await;
     assert_eq!(destination.0, 201);
-    let list = world.gateway(include_str!("../../../events/api-list-destinations.json")).await;
+    let list = world.gateway(include_str!("../../../../events/api-list-destinations.json")).await;
     assert_eq!((list.0, list.1["data"].as_array().map(Vec::len)), (200, Some(1)));
     check_problem(
-        world.gateway(include_str!("../../../events/api-private-address.json")).await,
+        world.gateway(include_str!("../../../../events/api-private-address.json")).await,
         422,
         "blocked_address",
         Some("/url"),
     );
-    let subscription = include_str!("../../../events/api-create-subscription.json");
+    let subscription = include_str!("../../../../events/api-create-subscription.json");
     check_problem(world.gateway(subscription).await, 422, "validation_failed", Some("/destination_id"));
     let id = destination.1["id"].as_str().expect("an id");
     assert_eq!(world.gateway(&subscription.replace("dst_040g2081040g2081", id)).await.0, 201);
@@ -54,7 +50,7 @@ async fn a_secret_is_shown_on_creation_only_and_kept_sealed() {
     let acme: AccountId = account("acme");
     let id = created["id"].as_str().expect("an id").parse().expect("an id");
     let stored = world.store.find_destination(&acme, &id).await.expect("an answer").expect("the destination");
-    let opened = PlainVault.open(&acme, &id, &stored.secrets[0]).await.expect("opened");
+    let opened = PlainVault.open(&acme, &id, &stored.secrets[0].sealed).await.expect("opened");
     assert_eq!(opened.reveal().as_str(), secret);
 }
 

@@ -1,16 +1,11 @@
 //! What the catalogue's two routes answer.
 
-#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
-
 use serde_json::{Value, json};
 use shared::domain::event::Event;
 use shared::domain::event_type::EventType;
 use shared::domain::timestamp::Timestamp;
 
-#[expect(dead_code, reason = "this needs no destinations and subscriptions")]
-mod world;
-
-use world::{As, check_problem, world};
+use crate::world::{As, check_problem, world};
 
 async fn get(path: &str) -> (u16, Value) {
     world().await.call(As::Account("acme"), "GET", path, None).await

@@ -1,0 +1,8 @@
+//! The API over in-memory ports: what it answers to whom. One binary, one file for each concern.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+mod answers;
+mod changes;
+mod event_types;
+mod world;

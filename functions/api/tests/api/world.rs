@@ -1,0 +1,155 @@
+//! The API over in-memory ports, with two accounts, called as API Gateway calls it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use api::{Deps, Limits, router};
+use axum::Router;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use shared::domain::address::AddressPolicy;
+use shared::ports::{Accounts, Clock};
+use shared::testing::{FixedHosts, MemoryStore, PlainVault, TestClock, TestEntropy, account};
+use tower::ServiceExt;
+
+pub struct World {
+    router: Router,
+    pub store: Arc<MemoryStore>,
+    pub clock: Arc<TestClock>,
+    named: AtomicU32,
+}
+
+pub async fn world() -> World {
+    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
+    for id in ["acme", "rival"] {
+        store.create_account(&account(id), clock.now()).await.expect("created");
+    }
+    let loopback = vec!["127.0.0.1".parse().expect("an address")];
+    let hosts = FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]));
+    let deps = Deps {
+        accounts: store.clone(),
+        keys: store.clone(),
+        destinations: store.clone(),
+        subscriptions: store.clone(),
+        vault: Arc::new(PlainVault),
+        hosts: Arc::new(hosts),
+        clock: clock.clone(),
+        entropy: Arc::new(TestEntropy::default()),
+        addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
+        limits: Limits { destinations: 5, subscriptions: 5 },
+    };
+    World { router: router(deps), store, clock, named: AtomicU32::new(0) }
+}
+
+pub enum As {
+    /// With a key that may do everything.
+    Account(&'static str),
+    /// With a key of this role.
+    Role(&'static str, &'static str),
+    Operator,
+    Nobody,
+}
+
+impl World {
+    /// Sends the event API Gateway would send.
+    pub async fn gateway(&self, event: &str) -> (u16, Value) {
+        let (status, _, body) = self.answer(event).await;
+        (status, body)
+    }
+
+    async fn answer(&self, event: &str) -> (u16, http::HeaderMap, Value) {
+        let request = lambda_http::request::from_str(event).expect("an event");
+        let response = self.router.clone().oneshot(request.map(axum::body::Body::new)).await.expect("an answer");
+        let status = response.status().as_u16();
+        if status >= 400 {
+            assert_eq!(response.headers()["content-type"], "application/problem+json");
+        }
+        let headers = response.headers().clone();
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        (status, headers, body)
+    }
+
+    pub async fn call(&self, who: As, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
+        self.call_with(who, method, path, None, body).await
+    }
+
+    /// As [`World::call`], with one more header.
+    pub async fn call_with(
+        &self,
+        who: As,
+        method: &str,
+        path: &str,
+        header: Option<(&str, &str)>,
+        body: Option<&str>,
+    ) -> (u16, Value) {
+        let (status, _, body) = self.answer(&event(who, method, path, header, body)).await;
+        (status, body)
+    }
+
+    /// The entity tag of what is at `path`.
+    pub async fn etag(&self, account: &'static str, path: &str) -> String {
+        let (_, headers, _) = self.answer(&event(As::Account(account), "GET", path, None, None)).await;
+        headers["etag"].to_str().expect("text").to_owned()
+    }
+    pub async fn post(&self, account: &'static str, path: &str, body: Value) -> (u16, Value) {
+        self.call(As::Account(account), "POST", path, Some(&body.to_string())).await
+    }
+
+    /// A destination with a name of its own.
+    pub async fn destination(&self, account: &'static str) -> Value {
+        let name = format!("d{}", self.named.fetch_add(1, Ordering::Relaxed));
+        let (status, created) =
+            self.post(account, "/v1/destinations", json!({"name": name, "url": "https://example.com/"})).await;
+        assert_eq!(status, 201, "{created}");
+        created
+    }
+
+    pub async fn subscription(&self, account: &'static str, destination: &Value) -> (u16, Value) {
+        let body = json!({
+            "name": format!("s{}", self.named.fetch_add(1, Ordering::Relaxed)), "destination_id": destination["id"], "event_types": ["sync_run.completed"],
+            "scope": "connection/xero/endpoint/invoices", "path": "/sync"
+        });
+        self.post(account, "/v1/subscriptions", body).await
+    }
+}
+
+/// The event API Gateway would send.
+fn event(who: As, method: &str, path: &str, header: Option<(&str, &str)>, body: Option<&str>) -> String {
+    let sample = include_str!("../../../../events/api-create-destination.json");
+    let mut event: Value = serde_json::from_str(sample).expect("a sample");
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    event["rawPath"] = json!(path);
+    event["rawQueryString"] = json!(query);
+    event["requestContext"]["http"]["method"] = json!(method);
+    event["requestContext"]["http"]["path"] = json!(path);
+    let query = query.split('&').filter_map(|pair| pair.split_once('='));
+    event["queryStringParameters"] =
+        query.map(|(k, v)| (k.to_owned(), json!(v))).collect::<serde_json::Map<_, _>>().into();
+    event["body"] = body.map_or(Value::Null, |body| json!(body));
+    if let Some((name, value)) = header {
+        event["headers"][name] = json!(value);
+    }
+    let operator: Value =
+        serde_json::from_str(include_str!("../../../../events/api-create-account.json")).expect("a sample");
+    match who {
+        As::Account(id) => event["requestContext"]["authorizer"]["lambda"]["account"] = json!(id),
+        As::Role(id, role) => {
+            event["requestContext"]["authorizer"]["lambda"]["account"] = json!(id);
+            event["requestContext"]["authorizer"]["lambda"]["role"] = json!(role);
+        }
+        As::Operator => event["requestContext"]["authorizer"] = operator["requestContext"]["authorizer"].clone(),
+        As::Nobody => event["requestContext"]["authorizer"] = Value::Null,
+    }
+    event.to_string()
+}
+
+#[track_caller]
+pub fn check_problem(answer: (u16, Value), status: u16, code: &str, pointer: Option<&str>) {
+    let (got, problem) = answer;
+    assert_eq!((got, problem["code"].as_str()), (status, Some(code)), "{problem}");
+    assert_eq!(problem["status"], status);
+    assert_eq!(problem["request_id"], "req-0001");
+    assert_eq!(problem["errors"][0]["pointer"].as_str(), pointer, "{problem}");
+}

@@ -1,0 +1,229 @@
+//! Where requests go: a destination's URL, and the path a subscription appends to it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use super::address::AddressPolicy;
+
+/// An absolute `http(s)` URL without credentials or fragment, at most 2,048 bytes. Whether its address may be called is
+/// [`DestinationUrl::check`]'s question, and again the HTTP adapter's on every connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DestinationUrl(Url);
+
+const MAX_URL_BYTES: usize = 2_048;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    #[error("is not an absolute URL such as https://example.com/hooks")]
+    NotAbsolute,
+    #[error("has {0} bytes; at most 2048 are accepted")]
+    TooLong(usize),
+    #[error("has the scheme {0:?}; use https")]
+    Scheme(String),
+    #[error("has a user name or password in it; leave them out, the signature tells who is calling")]
+    Credentials,
+    #[error("has a fragment (#…); leave it out, it is never sent")]
+    Fragment,
+    #[error("is plain http; use https")]
+    PlainHttp,
+    #[error("points to {0}, an address that is never called (private, reserved or this service itself)")]
+    Blocked(String),
+}
+
+impl DestinationUrl {
+    /// Whether the policy allows the scheme and, as far as the text alone tells, the host.
+    pub fn check(&self, policy: &AddressPolicy) -> Result<(), UrlError> {
+        if self.0.scheme() == "http" && !policy.allow_http {
+            return Err(UrlError::PlainHttp);
+        }
+        match self.0.host() {
+            Some(Host::Ipv4(ip)) if !policy.permits(ip.into()) => Err(UrlError::Blocked(ip.to_string())),
+            Some(Host::Ipv6(ip)) if !policy.permits(ip.into()) => Err(UrlError::Blocked(ip.to_string())),
+            Some(Host::Domain(host)) if policy.is_own_host(host) => Err(UrlError::Blocked(host.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The host when it is a name and not a literal address.
+    pub fn domain(&self) -> Option<&str> {
+        self.0.domain()
+    }
+
+    /// The port, written or implied.
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(443)
+    }
+
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// This URL with `path` appended to its own path; scheme, host, port and query stay.
+    pub fn join(&self, path: Option<&DeliveryPath>) -> DestinationUrl {
+        let mut url = self.0.clone();
+        if let Some(DeliveryPath(path)) = path {
+            let joined = format!("{}{path}", url.path().trim_end_matches('/'));
+            url.set_path(&joined);
+        }
+        DestinationUrl(url)
+    }
+}
+
+impl TryFrom<String> for DestinationUrl {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, UrlError> {
+        if text.len() > MAX_URL_BYTES {
+            return Err(UrlError::TooLong(text.len()));
+        }
+        let url = Url::parse(&text).map_err(|_| UrlError::NotAbsolute)?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(UrlError::Scheme(url.scheme().chars().take(20).collect()));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(UrlError::Credentials);
+        }
+        if url.fragment().is_some() {
+            return Err(UrlError::Fragment);
+        }
+        Ok(Self(url))
+    }
+}
+
+impl From<DestinationUrl> for String {
+    fn from(url: DestinationUrl) -> String {
+        url.0.into()
+    }
+}
+
+impl fmt::Display for DestinationUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+/// What a subscription appends to its destination's URL: `/` and at most 255 bytes of path, no query, no dot segments.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DeliveryPath(String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must begin with `/`, have at most 256 characters of A-Z a-z 0-9 - . _ ~ % ! $ & ' ( ) * + , ; = : @ / and no `.` or `..` segment"
+)]
+pub struct PathError;
+
+impl DeliveryPath {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for DeliveryPath {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<Self, PathError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/".contains(&b);
+        let dots = |segment: &str| {
+            let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+            plain == "." || plain == ".."
+        };
+        let fits = text.starts_with('/') && text.len() <= 256 && text.bytes().all(allowed);
+        if fits && !text.split('/').any(dots) { Ok(Self(text)) } else { Err(PathError) }
+    }
+}
+
+impl From<DeliveryPath> for String {
+    fn from(path: DeliveryPath) -> String {
+        path.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Result<DestinationUrl, UrlError> {
+        text.to_owned().try_into()
+    }
+
+    #[track_caller]
+    fn check(text: &str, policy: &AddressPolicy, expected: Result<(), UrlError>) {
+        assert_eq!(url(text).and_then(|u| u.check(policy)), expected, "{text}");
+    }
+
+    #[test]
+    fn a_url_that_can_never_be_right_is_refused() {
+        let policy = AddressPolicy::default();
+        check("https://example.com/hooks?tenant=1", &policy, Ok(()));
+        check("", &policy, Err(UrlError::NotAbsolute));
+        check("/hooks", &policy, Err(UrlError::NotAbsolute));
+        check("https://", &policy, Err(UrlError::NotAbsolute));
+        check("ftp://example.com/", &policy, Err(UrlError::Scheme("ftp".into())));
+        check("https://user@example.com/", &policy, Err(UrlError::Credentials));
+        check("https://:pw@example.com/", &policy, Err(UrlError::Credentials));
+        check("https://example.com/#top", &policy, Err(UrlError::Fragment));
+        check("http://example.com/", &policy, Err(UrlError::PlainHttp));
+        let long = format!("https://example.com/{}", "x".repeat(2_048));
+        check(&long, &policy, Err(UrlError::TooLong(2_068)));
+    }
+
+    #[test]
+    fn a_literal_private_address_is_refused_in_every_spelling() {
+        let policy = AddressPolicy::default();
+        for (text, address) in [
+            ("https://10.0.0.1/", "10.0.0.1"),
+            ("https://0x7f.1/", "127.0.0.1"),
+            ("https://2130706433/", "127.0.0.1"),
+            ("https://[::1]/", "::1"),
+            ("https://[::ffff:169.254.169.254]/", "::ffff:169.254.169.254"),
+        ] {
+            check(text, &policy, Err(UrlError::Blocked(address.into())));
+        }
+        check("https://8.8.8.8/", &policy, Ok(()));
+    }
+
+    #[test]
+    fn the_operator_can_allow_http_and_loopback() {
+        let policy = AddressPolicy::new("127.0.0.0/8", true, vec!["api.example".into()]).expect("a policy");
+        check("http://127.0.0.1:8080/", &policy, Ok(()));
+        check("https://API.example/v1", &policy, Err(UrlError::Blocked("api.example".into())));
+    }
+
+    #[track_caller]
+    fn check_join(base: &str, path: &str, expected: &str) {
+        let path = DeliveryPath::try_from(path.to_owned()).expect("a path");
+        assert_eq!(url(base).expect("a URL").join(Some(&path)).to_string(), expected);
+    }
+
+    #[test]
+    fn a_path_is_appended_and_changes_nothing_else() {
+        check_join("https://example.com", "/a", "https://example.com/a");
+        check_join("https://example.com/hooks/", "/a/b", "https://example.com/hooks/a/b");
+        check_join("https://example.com:8443/hooks?k=v", "/a", "https://example.com:8443/hooks/a?k=v");
+        check_join("https://example.com/x", "//evil.example/", "https://example.com/x//evil.example/");
+        check_join("https://example.com/x", "/@evil.example", "https://example.com/x/@evil.example");
+    }
+
+    #[test]
+    fn a_path_that_could_lead_elsewhere_is_refused() {
+        for text in [
+            "",
+            "a",
+            "/..",
+            "/a/../b",
+            "/%2e%2E/b",
+            "/./a",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "/a\\b",
+            &format!("/{}", "a".repeat(256)),
+        ] {
+            assert_eq!(DeliveryPath::try_from(text.to_owned()), Err(PathError), "{text}");
+        }
+    }
+}
