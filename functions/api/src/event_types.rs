@@ -13,29 +13,44 @@ use shared::domain::event::Event;
 use shared::domain::event_type::EventType;
 use shared::domain::id::AccountId;
 use shared::domain::timestamp::Timestamp;
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::caller::Reader;
 use crate::named::Named;
 use crate::pages::Page;
 use crate::problem::{Code, Problem};
+use crate::schemas;
 
-#[derive(Serialize)]
+/// What the catalogue says of an event type.
+#[derive(Serialize, ToSchema)]
 struct EventTypeSummary {
     #[serde(rename = "type")]
+    #[schema(value_type = schemas::EventType)]
     event_type: EventType,
+    /// Its name for people.
     title: &'static str,
+    /// When there is such an event.
     description: &'static str,
+    /// The form of scope that its events have.
+    #[schema(example = "connection/<id>/endpoint/<id>")]
     scope_form: &'static str,
+    /// The values of `status` in its `data`; the first is the most usual.
+    #[schema(example = json!(["succeeded", "failed", "partial"]))]
     statuses: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
+/// An event type with its schema and samples.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventTypeWithSamples)]
 struct EventTypeView {
     #[serde(flatten)]
     summary: EventTypeSummary,
+    /// The JSON Schema (2020-12) of an event's `data`.
+    #[schema(value_type = Object)]
     schema: &'static RawValue,
     /// By status, the whole body that a destination gets.
+    #[schema(value_type = BTreeMap<String, Object>)]
     samples: BTreeMap<&'static str, Box<RawValue>>,
 }
 
@@ -64,10 +79,31 @@ fn sample(
     Ok((status, body))
 }
 
+/// List event types
+///
+/// All of them, on one page, in the order of their names.
+#[utoipa::path(
+    get,
+    path = "/v1/event-types",
+    operation_id = "list_event_types",
+    tag = "event types",
+    responses((status = 200, description = "Every event type there is.", body = Page<EventTypeSummary>))
+)]
 pub async fn list(_: Reader) -> Response {
     Answer(Page::whole(EventType::all().map(summary).collect())).into_response()
 }
 
+/// Read an event type
+///
+/// With its JSON Schema, and a fully populated sample for each status.
+#[utoipa::path(
+    get,
+    path = "/v1/event-types/{type}",
+    operation_id = "read_event_type",
+    tag = "event types",
+    params(("type" = schemas::EventType, Path)),
+    responses((status = 200, description = "The event type.", body = EventTypeView))
+)]
 pub async fn read(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,

@@ -24,6 +24,7 @@ mod responses;
 mod schemas;
 mod scopes;
 mod subscriptions;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -37,7 +38,6 @@ use shared::ports::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::openapi::Document;
 use crate::problem::{Code, Problem};
 
 /// The largest body of a request, in bytes.
@@ -78,8 +78,8 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(operator::create_account))
         .routes(routes!(operator::create_key))
         .routes(routes!(openapi::read))
-        .route("/v1/event-types", get(event_types::list))
-        .route("/v1/event-types/{type}", get(event_types::read))
+        .routes(routes!(event_types::list))
+        .routes(routes!(event_types::read))
         .route("/v1/destinations", post(destinations::create).get(destinations::list))
         .route("/v1/destinations/{id}", one_destination)
         .route("/v1/destinations/{id}/secrets/rotate", post(destinations::secrets::rotate))
@@ -98,7 +98,7 @@ pub fn router(deps: Deps) -> Router {
     router
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
-        .layer(Extension(Arc::new(Document::complete(document))))
+        .layer(Extension(Arc::new(document)))
         .layer(middleware::from_fn(problem::render))
         .with_state(Arc::new(deps))
 }

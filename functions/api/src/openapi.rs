@@ -9,13 +9,16 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Answer};
 use lambda_http::request::RequestContext;
-use utoipa::PartialSchema;
+use serde_json::{Value, json};
+use shared::telemetry::ErrorChain;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Server};
+use utoipa::openapi::{ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa::{PartialSchema, ToSchema};
 
-use crate::{problem, responses, schemas};
+use crate::problem::{Code, Problem};
+use crate::{problem, responses, schemas, webhooks};
 
 /// Operations under this path are the operator's, signed with AWS credentials. All others take an account's API key.
 pub const SIGNED_PATHS: &str = "/admin/";
@@ -39,9 +42,11 @@ pub fn document() -> OpenApi {
     );
     let signed = [("x-amazon-apigateway-authtype", "awsSigv4")];
     signature.extensions = Some(signed.into_iter().collect());
+    let mut schemas = schemas::words();
+    schemas.push((problem::Body::name().into_owned(), problem::Body::schema()));
+    problem::Body::schemas(&mut schemas);
     let components = ComponentsBuilder::new()
-        .schemas_from_iter(schemas::words())
-        .schema("Problem", problem::Body::schema())
+        .schemas_from_iter(schemas)
         .security_scheme("api_key", SecurityScheme::Http(api_key.build()))
         .security_scheme("aws_signature", SecurityScheme::ApiKey(ApiKey::Header(signature)));
     OpenApiBuilder::new()
@@ -57,22 +62,14 @@ fn info() -> Info {
     info.description(Some(DESCRIPTION)).license(Some(licence.build())).build()
 }
 
-/// The document, complete but for the address that it is read from.
-pub struct Document(OpenApi);
-
-impl Document {
-    /// The document of a router's operations.
-    pub fn complete(mut operations: OpenApi) -> Self {
-        responses::complete(&mut operations);
-        Self(operations)
-    }
-
-    /// The document as it is answered, for an API served at `server`.
-    pub fn served_at(&self, server: String) -> OpenApi {
-        let mut document = self.0.clone();
-        document.servers = Some(vec![Server::new(server)]);
-        document
-    }
+/// The document of a router's operations, for an API served at `server`. It is made when somebody asks for it, so that it costs
+/// no start of the function anything. The error can only be one of serialization, or of the catalogue.
+fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::Error> {
+    responses::complete(&mut operations);
+    let mut document = serde_json::to_value(operations)?;
+    document["servers"] = json!([{ "url": server }]);
+    webhooks::add(&mut document)?;
+    Ok(document)
 }
 
 /// Read the OpenAPI document
@@ -86,8 +83,12 @@ impl Document {
     security(()),
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object))
 )]
-pub async fn read(Extension(document): Extension<Arc<Document>>, request: Request) -> Response {
-    Answer(document.served_at(server(&request))).into_response()
+pub async fn read(Extension(operations): Extension<Arc<OpenApi>>, request: Request) -> Result<Response, Problem> {
+    let document = complete(OpenApi::clone(&operations), &server(&request)).map_err(|error| {
+        tracing::error!(error = %ErrorChain(&error), "the OpenAPI document could not be made");
+        Problem::new(Code::InternalError, "this failed on our side")
+    })?;
+    Ok(Answer(document).into_response())
 }
 
 /// Where API Gateway says that it was called; `/`, which is wherever the document came from, where it says nothing.
@@ -99,4 +100,101 @@ fn server(request: &Request) -> String {
     });
     let scheme = request.headers().get("x-forwarded-proto").and_then(|value| value.to_str().ok());
     host.map_or_else(|| "/".to_owned(), |host| format!("{}://{host}", scheme.unwrap_or("https")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::io::Write;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn finished() -> Value {
+        complete(crate::operations().to_openapi(), "https://api.example").expect("a document")
+    }
+
+    /// Every operation of the document, such as `GET /v1/destinations`, with what is said of it.
+    fn described(section: &str) -> Vec<(String, Value)> {
+        let document = finished();
+        let paths = document[section].as_object().expect("paths");
+        let operations = paths.iter().flat_map(|(path, item)| {
+            let methods = item.as_object().expect("operations");
+            methods
+                .iter()
+                .map(move |(method, operation)| (format!("{} {path}", method.to_uppercase()), operation.clone()))
+        });
+        operations.collect()
+    }
+
+    #[test]
+    fn an_independent_validator_finds_no_fault_in_the_document() {
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/schemathesis/bin/python");
+        let mut validator = Command::new(&python);
+        validator.args(["-m", "openapi_spec_validator", "--schema", "3.1.0", "-"]);
+        let validator = validator.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut validator = validator.expect("tools/bootstrap.sh installs the validator; run `make bootstrap`");
+        validator.stdin.take().expect("a pipe").write_all(finished().to_string().as_bytes()).expect("written");
+        let output = validator.wait_with_output().expect("an end");
+        // It repeats the whole document after what it says.
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said[..said.len().min(500)]));
+    }
+
+    /// Resources whose operations are not described yet.
+    const UNDESCRIBED: [&str; 2] = ["/v1/destinations", "/v1/subscriptions"];
+
+    #[test]
+    fn no_other_route_is_served_that_is_not_described() {
+        let plain = include_str!("lib.rs").lines().filter_map(|line| line.trim().strip_prefix(".route(\""));
+        for route in plain {
+            assert!(
+                UNDESCRIBED.iter().any(|path| route.starts_with(path)),
+                "{route}: add it with `.routes(routes!(…))`"
+            );
+        }
+    }
+
+    #[test]
+    fn the_page_lists_the_operations_of_the_document() {
+        let page = include_str!("../../../docs/api.md");
+        let rows = page.lines().filter_map(|line| Some(line.strip_prefix("| [`")?.split_once('`')?.0.to_owned()));
+        let listed = rows.filter(|row| !UNDESCRIBED.iter().any(|path| row.contains(path))).collect::<BTreeSet<_>>();
+        assert_eq!(listed, described("paths").into_iter().map(|(operation, _)| operation).collect());
+    }
+
+    #[test]
+    fn everything_has_a_name_a_summary_and_a_tag() {
+        let mut ids = BTreeSet::new();
+        for (operation, said) in described("paths").into_iter().chain(described("webhooks")) {
+            for field in ["summary", "description"] {
+                assert!(said[field].as_str().is_some_and(|text| !text.is_empty()), "{operation} has no {field}");
+            }
+            assert!(said["tags"][0].is_string(), "{operation} has no tag");
+            let id = said["operationId"].as_str().expect("an id").to_owned();
+            assert!(ids.insert(id.clone()), "two operations are called {id}");
+        }
+        for (name, schema) in finished()["components"]["schemas"].as_object().expect("schemas") {
+            assert!(schema["description"].is_string() || schema["allOf"].is_array(), "{name} has no description");
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_document_is_open() {
+        let open = described("paths").into_iter().filter(|(_, said)| said["security"] == json!([{}]));
+        assert_eq!(open.map(|(operation, _)| operation).collect::<Vec<_>>(), ["GET /v1/openapi.json"]);
+    }
+
+    #[test]
+    fn every_event_type_has_a_webhook_with_a_sample_for_each_status() {
+        let webhooks = finished()["webhooks"].take();
+        for event_type in shared::domain::event_type::EventType::all() {
+            let body = &webhooks[event_type.as_str()]["post"]["requestBody"]["content"]["application/json"];
+            assert_eq!(body["schema"]["properties"]["type"]["const"], event_type.as_str());
+            for status in event_type.statuses() {
+                assert_eq!(body["examples"][status]["value"]["data"]["status"], status);
+            }
+        }
+    }
 }

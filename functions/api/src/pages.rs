@@ -10,6 +10,7 @@ use data_encoding::BASE64URL_NOPAD;
 use http::request::Parts;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::problem::Problem;
@@ -29,10 +30,15 @@ pub struct PageRequest {
     query: [u8; DIGEST_BYTES],
 }
 
-#[derive(Serialize)]
+/// One page of a list.
+#[derive(Serialize, ToSchema)]
 pub struct Page<T> {
+    /// The items.
     data: Vec<T>,
+    /// What to send as `cursor` for the next page; `null` on the last one.
+    #[schema(required)]
     next_cursor: Option<String>,
+    /// Whether there is a next page.
     has_more: bool,
 }
 

@@ -6,8 +6,9 @@
 
 use std::borrow::Cow;
 
+use shared::domain::event_type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 /// Words that are text: the form, the greatest length in characters, an example, and what it is. As an enum without variants,
 /// a word names a schema and can never be a value.
@@ -33,7 +34,8 @@ macro_rules! words {
 
         /// All words, by name.
         pub fn words() -> Vec<(String, RefOr<Schema>)> {
-            vec![$((stringify!($name).to_owned(), $name::schema())),*]
+            let types = [("EventType".to_owned(), EventType::schema()), ("EventTypeFilter".to_owned(), EventTypeFilter::schema())];
+            types.into_iter().chain([$((stringify!($name).to_owned(), $name::schema())),*]).collect()
         }
     };
 }
@@ -60,6 +62,46 @@ words! {
         94, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "`whsec_` and the base64 of 24–64 bytes, which are the signing key.";
     Timestamp, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", 24, "2026-11-23T16:36:11.485Z",
         "A moment in UTC: RFC 3339 with milliseconds.";
+}
+
+/// The name of an event type of the catalogue.
+pub enum EventType {}
+
+/// The name of an event type, or `*` for all of them, also those added later.
+pub enum EventTypeFilter {}
+
+fn names_of_types() -> impl Iterator<Item = &'static str> {
+    event_type::EventType::all().map(event_type::EventType::as_str)
+}
+
+impl PartialSchema for EventType {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names_of_types()));
+        text.description(Some("The name of an event type.")).into()
+    }
+}
+
+impl ToSchema for EventType {}
+
+impl PartialSchema for EventTypeFilter {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names_of_types().chain(["*"])));
+        text.description(Some("The name of an event type, or `*` for all of them, also those added later.")).into()
+    }
+}
+
+impl ToSchema for EventTypeFilter {}
+
+/// Which page of a list is asked for: `params(schemas::PageParameters)`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `pages` reads, and is never a value")]
+pub struct PageParameters {
+    /// Items on the page.
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: Option<u8>,
+    /// The `next_cursor` of the page before; left out for the first page.
+    cursor: Option<String>,
 }
 
 /// What the holder of an API key may do in its account: `viewer` reads; `editor` reads and configures; `publisher` publishes

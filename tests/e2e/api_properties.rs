@@ -1,0 +1,50 @@
+//! The whole HTTP API against its own OpenAPI document: Schemathesis makes requests of every kind that the document allows and
+//! forbids, follows what one answer says to the next request, and holds every answer against the document.
+//!
+//! It calls as two accounts, neither of which may see what is the other's, and as the operator. `tools/schemathesis.toml` says
+//! how, and what is set apart and why.
+
+#![expect(clippy::disallowed_methods, reason = "Python needs a PATH")]
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tests::failure::OrFailure;
+use tests::unique::unique;
+use tests::{Deployment, Result, checkout};
+use tokio::process::Command;
+
+#[tokio::test]
+async fn a_property_based_tester_finds_no_fault_in_the_api() -> Result<()> {
+    let deployment = Deployment::from_env()?;
+    let directory = checkout::run_directory(deployment.port).join("tmp/api-properties");
+    std::fs::create_dir_all(&directory).or_failure(|| "cannot create a directory")?;
+    let operator = deployment.operator()?;
+    let mut users = Vec::new();
+    for name in ["first", "second"] {
+        let customer = operator.register(&unique(name)).await?;
+        users.push(user(name, customer.key()));
+    }
+    let users = json!({ "auth": users }).to_string();
+    std::fs::write(directory.join("users.json"), users).or_failure(|| "cannot write the accounts' keys")?;
+
+    let api = deployment.api_url();
+    let mut command = Command::new(checkout::tool("schemathesis", "schemathesis")?);
+    command.arg("--config-file").arg(checkout::root().join("tools/schemathesis.toml"));
+    command.arg("run").arg("--no-color").arg(format!("{api}/v1/openapi.json"));
+    // Nothing but loopback is called, whatever this machine's settings are.
+    command.env_clear().env("PATH", std::env::var("PATH").or_failure(|| "no PATH")?).env("NO_PROXY", "*");
+    command.envs(tests::deployment::aws_environment(deployment.port));
+    command.env("API_URL", &api).env("API_HOOKS", checkout::root().join("tools/schemathesis_hooks.py"));
+    let output = command.current_dir(&directory).stdin(Stdio::null()).output().await;
+    let output = output.or_failure(|| "cannot run the tester")?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    std::fs::write(directory.join("said.txt"), said.as_bytes()).or_failure(|| "cannot write what the tester said")?;
+    assert!(output.status.success() && said.contains("No issues found"), "{said}");
+    Ok(())
+}
+
+fn user(name: &str, key: &str) -> Value {
+    json!({ "name": name, "fixedHeaders": [{ "name": "Authorization", "value": format!("Bearer {key}") }] })
+}
