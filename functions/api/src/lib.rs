@@ -19,10 +19,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, Events, HostLookup, ListEvents, Subscriptions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, Events, FindJob, HostLookup, ListEvents,
+    Subscriptions, Vault,
 };
 
 use crate::problem::{Code, Problem};
@@ -33,6 +34,7 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 pub struct Deps {
     pub accounts: Arc<dyn Accounts>,
     pub keys: Arc<dyn ApiKeys>,
+    pub jobs: Arc<dyn FindJob>,
     pub destinations: Arc<dyn Destinations>,
     pub subscriptions: Arc<dyn Subscriptions>,
     pub events: Arc<dyn Events>,
@@ -47,11 +49,15 @@ pub struct Deps {
 
 /// Every route of the API.
 pub fn router(deps: Deps) -> Router {
+    let one_account = get(operator::accounts::read).delete(operator::accounts::delete);
     let one_destination = get(destinations::read).delete(destinations::delete);
     let one_subscription = get(subscriptions::read).delete(subscriptions::delete);
     Router::new()
-        .route("/admin/v1/accounts", post(operator::create_account))
-        .route("/admin/v1/accounts/{account}/keys", post(operator::create_key))
+        .route("/admin/v1/accounts", post(operator::accounts::create).get(operator::accounts::list))
+        .route("/admin/v1/accounts/{account}", one_account)
+        .route("/admin/v1/accounts/{account}/keys", post(operator::keys::create).get(operator::keys::list))
+        .route("/admin/v1/accounts/{account}/keys/{key}", delete(operator::keys::delete))
+        .route("/admin/v1/jobs/{id}", get(operator::accounts::read_job))
         .route("/v1/destinations", post(destinations::create).get(destinations::list))
         .route("/v1/destinations/{id}", one_destination)
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))

@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
     let deps = Deps {
         accounts: store.clone(),
         keys: store.clone(),
+        jobs: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
         events: store.clone(),

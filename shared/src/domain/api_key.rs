@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::day::Day;
 use super::destination::Label;
 use super::id::{AccountId, KeyId};
 use super::timestamp::Timestamp;
@@ -101,6 +102,8 @@ pub struct ApiKey {
     pub role: Role,
     pub hash: [u8; 32],
     pub created_at: Timestamp,
+    /// The last day on which it was presented.
+    pub last_used_at: Option<Day>,
 }
 
 impl ApiKey {
@@ -117,7 +120,7 @@ impl ApiKey {
         let encoded = Zeroizing::new(BASE64URL_NOPAD.encode(&secret.0));
         let text = Zeroizing::new(format!("{}.{}", Self::prefix_of(&account, &id), *encoded));
         let hash = Self::hash(&account, &id, &secret);
-        (Self { id, account, name, role, hash, created_at: now }, text)
+        (Self { id, account, name, role, hash, created_at: now, last_used_at: None }, text)
     }
 
     /// Whether `presented` is this key; takes the same time wherever they differ.

@@ -5,14 +5,17 @@
 //! [`event::Event`] → [`delivery::Delivery`] → [`signature::SignedRequest`] → [`outcome::Outcome`] →
 //! [`delivery::Attempt`] → [`retry::NextStep`].
 
+pub mod account;
 pub mod address;
 pub mod api_key;
+pub mod day;
 pub mod delivery;
 pub mod destination;
 pub mod envelope;
 pub mod event;
 pub mod event_type;
 pub mod id;
+pub mod job;
 pub mod outcome;
 pub mod payload;
 pub mod retry;

@@ -4,13 +4,15 @@
 
 mod accounts;
 mod destinations;
+mod jobs;
 mod ledger;
 mod ledger_lists;
 mod outside;
 mod subscriptions;
 
-pub use accounts::{Accounts, ApiKeys, Created, FindAccount};
+pub use accounts::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount};
 pub use destinations::{DeletedDestination, Destinations, FindDestination};
+pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
 pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, HostLookup, HttpSender, RejectedEvents, Vault};

@@ -28,6 +28,7 @@ pub async fn world() -> World {
     let deps = Deps {
         accounts: store.clone(),
         keys: store.clone(),
+        jobs: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
         events: store.clone(),

@@ -3,6 +3,7 @@
 //! | row | `pk` | `sk` |
 //! |---|---|---|
 //! | account | `A#<account>` | `ACCOUNT` |
+//! | account, listed | `ACCOUNTS` | `ACCOUNT#<account>` |
 //! | API key | `A#<account>` | `KEY#<id>` |
 //! | destination | `A#<account>` | `DST#<id>` |
 //! | subscription | `A#<account>` | `SUB#<id>` |
@@ -10,6 +11,8 @@
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | what else it owes | `E#<account>#<event>` | `OWED#<n>` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
+//! | job | `JOB#<id>` | `JOB` |
+//! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
@@ -18,7 +21,7 @@
 //!
 //! None of the parts can contain `#`. No row takes a write per delivery but the delivery's own.
 
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SubscriptionId};
 use crate::domain::subscription::Bucket;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::EventPlace;
@@ -34,8 +37,11 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
     Key { pk, sk: sk.into() }
 }
 
+pub(super) const ACCOUNTS: &str = "ACCOUNT#";
+pub(super) const API_KEYS: &str = "KEY#";
 pub(super) const DESTINATIONS: &str = "DST#";
 pub(super) const SUBSCRIPTIONS: &str = "SUB#";
+pub(super) const EVENT: &str = "EVENT";
 pub(super) const OWED: &str = "OWED#";
 
 /// The partition of everything an account configures.
@@ -47,8 +53,17 @@ pub(super) fn account(account: &AccountId) -> Key {
     key(account_pk(account), "ACCOUNT")
 }
 
+/// The partition that lists all accounts.
+pub(super) fn accounts_pk() -> String {
+    "ACCOUNTS".to_owned()
+}
+
+pub(super) fn listed_account(account: &AccountId) -> Key {
+    key(accounts_pk(), format!("{ACCOUNTS}{account}"))
+}
+
 pub(super) fn api_key(account: &AccountId, id: &KeyId) -> Key {
-    key(account_pk(account), format!("KEY#{id}"))
+    key(account_pk(account), format!("{API_KEYS}{id}"))
 }
 
 pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
@@ -72,7 +87,7 @@ pub(super) fn event_pk(account: &AccountId, id: &EventId) -> String {
 }
 
 pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
-    key(event_pk(account, id), "EVENT")
+    key(event_pk(account, id), EVENT)
 }
 
 /// The index of sealed events, and its two key attributes.
@@ -110,6 +125,24 @@ pub(super) fn deliveries_pk(account: &AccountId, destination: &DestinationId) ->
 
 pub(super) fn delivery(account: &AccountId, id: &DeliveryId) -> Key {
     key(deliveries_pk(account, &id.destination()), format!("{DELIVERIES}{id}"))
+}
+
+pub(super) fn job(id: &JobId) -> Key {
+    key(format!("JOB#{id}"), "JOB")
+}
+
+/// The partition of all jobs that have not ended.
+pub(super) fn pending_jobs_pk() -> String {
+    "JOBS".to_owned()
+}
+
+pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
+    key(pending_jobs_pk(), format!("{:015}#{id}", starts_at.unix_ms()))
+}
+
+/// Not before any pending job that may start at `now`.
+pub(super) fn startable_until(now: Timestamp) -> String {
+    format!("{:015}#~", now.unix_ms())
 }
 
 pub(super) fn data_key(id: &str) -> Key {

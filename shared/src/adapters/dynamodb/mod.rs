@@ -2,12 +2,15 @@
 //! outside.
 
 mod accounts;
+mod api_keys;
 mod data_keys;
 mod destinations;
+mod jobs;
 mod keys;
 mod ledger;
 mod ledger_lists;
 mod ledger_rows;
+mod purge;
 mod rows;
 mod subscriptions;
 mod transactions;

@@ -1,11 +1,12 @@
 //! Writes that happen together or not at all.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
 
 use super::super::aws::{build_error, port_error};
-use super::keys::Key;
+use super::keys::{self, Key};
 use super::{DynamoStore, Item, as_item};
+use crate::domain::id::AccountId;
 use crate::ports::{PortError, PortResult};
 
 impl DynamoStore {
@@ -20,6 +21,22 @@ impl DynamoStore {
         let condition = must_exist.then(|| "attribute_exists(pk)".to_owned());
         let delete = delete.set_condition_expression(condition).build().map_err(build_error)?;
         Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+
+    /// The account must exist, and not be about to be deleted.
+    pub(super) fn account_part(&self, account: &AccountId) -> PortResult<TransactWriteItem> {
+        let check = ConditionCheck::builder().table_name(&self.table).set_key(Some(as_item(keys::account(account))));
+        let check = check.condition_expression("attribute_exists(pk) AND attribute_not_exists(deletion)");
+        Ok(TransactWriteItem::builder().condition_check(check.build().map_err(build_error)?).build())
+    }
+
+    /// Writes all of it or nothing; answers which parts had their condition refused.
+    pub(super) async fn write_together(&self, parts: Vec<TransactWriteItem>) -> PortResult<Vec<usize>> {
+        let call = self.client.transact_write_items().set_transact_items(Some(parts));
+        match call.send().await {
+            Ok(_) => Ok(Vec::new()),
+            Err(error) => transaction_refusal(error),
+        }
     }
 }
 

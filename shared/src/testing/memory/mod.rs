@@ -2,6 +2,7 @@
 
 mod accounts;
 mod destinations;
+mod jobs;
 mod ledger;
 mod ledger_lists;
 mod subscriptions;
@@ -9,22 +10,24 @@ mod subscriptions;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::domain::account::Account;
 use crate::domain::api_key::ApiKey;
 use crate::domain::delivery::DeliveryRecord;
 use crate::domain::destination::Destination;
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SubscriptionId};
+use crate::domain::job::{Job, Lease};
 use crate::domain::subscription::Subscription;
-use crate::domain::timestamp::Timestamp;
 use crate::ports::{PortError, PortResult, SealedEvent};
 
 #[derive(Default)]
 struct Rows {
-    accounts: BTreeMap<AccountId, Timestamp>,
+    accounts: BTreeMap<AccountId, Account>,
     keys: BTreeMap<(AccountId, KeyId), ApiKey>,
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
     deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
+    jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,
 }
