@@ -129,6 +129,13 @@ config!(
         table: String = |r| r.text("TABLE_NAME"),
     }
 );
+config!(
+    /// `redrive`
+    RedriveConfig {
+        log_level: String = |r| r.text("LOG_LEVEL"),
+        table: String = |r| r.text("TABLE_NAME"),
+    }
+);
 
 #[cfg(test)]
 mod tests {
