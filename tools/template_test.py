@@ -21,6 +21,7 @@ except ImportError as missing:
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOURTEEN_DAYS = 14 * 24 * 3600  # the longest SQS keeps a message
 HTTP_API_TIMEOUT = 30           # seconds until API Gateway gives up on an integration
+OPEN_ROUTE = "POST /v1/sessions"  # the only one without an authorizer: it takes a link that is used up by it
 AUTHORIZER_TIMEOUT = 10         # seconds until it gives up on an authorizer
 
 RULES = []
@@ -418,6 +419,8 @@ def routes_are_closed(template):
     authorizers = of_type(template, "AWS::ApiGatewayV2::Authorizer")
     for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items():
         path, kind = route["RouteKey"].rsplit(" ", 1)[-1], route.get("AuthorizationType", "NONE")
+        if route["RouteKey"] == OPEN_ROUTE and kind == "NONE":
+            continue
         if path.startswith("/admin/"):
             if kind != "AWS_IAM":
                 problems.append(f"{name} lets {kind} in where only AWS credentials should be")
@@ -770,6 +773,10 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_customer_route_without_an_authorizer_is_reported(self):
         del self.properties("CustomerRoute")["AuthorizerId"]
         self.assert_reports(routes_are_closed, "CustomerRoute does not ask the authorizer")
+
+    def test_another_method_of_the_open_route_is_reported(self):
+        self.properties("OpenSessionRoute")["RouteKey"] = "ANY /v1/sessions"
+        self.assert_reports(routes_are_closed, "OpenSessionRoute does not ask the authorizer")
 
     def test_an_admin_route_for_customers_is_reported(self):
         self.properties("AdminRoute")["AuthorizationType"] = "CUSTOM"

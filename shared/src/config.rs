@@ -120,6 +120,7 @@ config!(
         table: String = |r| r.text("TABLE_NAME"),
         secrets_key: String = |r| r.text("SECRETS_KEY_ARN"),
         addresses: AddressPolicy = |r| r.addresses(),
+        page_url: String = |r| r.text("PAGE_URL"),
     }
 );
 config!(

@@ -58,6 +58,12 @@ async fn the_table_keeps_the_contract_of_api_keys() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_sessions() {
+    let real = real();
+    contract::sessions(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_destinations() {
     let real = real();
     contract::destinations(&*real.store, &real.account, &real.other).await;

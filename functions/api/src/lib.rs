@@ -13,6 +13,7 @@ mod named;
 mod operator;
 mod pages;
 mod problem;
+mod sessions;
 mod subscriptions;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use axum::middleware;
 use axum::routing::{delete, get, post};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, Events, FindJob, HostLookup, ListEvents,
+    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, Events, FindJob, HostLookup, ListEvents, Sessions,
     Subscriptions, Vault,
 };
 
@@ -34,6 +35,7 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 pub struct Deps {
     pub accounts: Arc<dyn Accounts>,
     pub keys: Arc<dyn ApiKeys>,
+    pub sessions: Arc<dyn Sessions>,
     pub jobs: Arc<dyn FindJob>,
     pub destinations: Arc<dyn Destinations>,
     pub subscriptions: Arc<dyn Subscriptions>,
@@ -45,6 +47,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
+    /// Where the page is, without a slash at the end; links begin with it.
+    pub page_url: String,
 }
 
 /// Every route of the API.
@@ -57,6 +61,8 @@ pub fn router(deps: Deps) -> Router {
         .route("/admin/v1/accounts/{account}", one_account)
         .route("/admin/v1/accounts/{account}/keys", post(operator::keys::create).get(operator::keys::list))
         .route("/admin/v1/accounts/{account}/keys/{key}", delete(operator::keys::delete))
+        .route("/admin/v1/accounts/{account}/sessions", post(operator::sessions::create))
+        .route("/v1/sessions", post(sessions::open))
         .route("/admin/v1/jobs/{id}", get(operator::accounts::read_job))
         .route("/v1/destinations", post(destinations::create).get(destinations::list))
         .route("/v1/destinations/{id}", one_destination)

@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
     let deps = Deps {
         accounts: store.clone(),
         keys: store.clone(),
+        sessions: store.clone(),
         jobs: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
@@ -29,6 +30,7 @@ async fn main() -> Result<(), Error> {
         clock: Arc::new(SystemClock),
         entropy,
         addresses: config.addresses,
+        page_url: config.page_url,
     };
     lambda_http::run(router(deps)).await
 }

@@ -14,6 +14,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
     let store = Arc::new(DynamoStore::new(&aws, config.table));
-    let deps = Arc::new(Deps { accounts: store.clone(), keys: store, clock: Arc::new(SystemClock) });
+    let deps =
+        Arc::new(Deps { accounts: store.clone(), keys: store.clone(), sessions: store, clock: Arc::new(SystemClock) });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
 }

@@ -21,6 +21,8 @@ pub mod payload;
 pub mod retry;
 pub mod scope;
 pub mod secret;
+pub mod session;
 pub mod signature;
 pub mod subscription;
 pub mod timestamp;
+mod token;

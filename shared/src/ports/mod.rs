@@ -8,6 +8,7 @@ mod jobs;
 mod ledger;
 mod ledger_lists;
 mod outside;
+mod sessions;
 mod subscriptions;
 
 pub use accounts::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount};
@@ -16,6 +17,7 @@ pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
 pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, HostLookup, HttpSender, RejectedEvents, Vault};
+pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions};
 
 /// The cause of a [`PortError`].

@@ -28,6 +28,7 @@ pub async fn world() -> World {
     let deps = Deps {
         accounts: store.clone(),
         keys: store.clone(),
+        sessions: store.clone(),
         jobs: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
@@ -39,6 +40,7 @@ pub async fn world() -> World {
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
+        page_url: "https://page.example".into(),
     };
     World { router: router(deps), store, clock }
 }

@@ -5,6 +5,7 @@
 //! | account | `A#<account>` | `ACCOUNT` |
 //! | account, listed | `ACCOUNTS` | `ACCOUNT#<account>` |
 //! | API key | `A#<account>` | `KEY#<id>` |
+//! | page session | `A#<account>` | `SES#<id>` |
 //! | destination | `A#<account>` | `DST#<id>` |
 //! | subscription | `A#<account>` | `SUB#<id>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
@@ -21,7 +22,7 @@
 //!
 //! None of the parts can contain `#`. No row takes a write per delivery but the delivery's own.
 
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SubscriptionId};
+use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
 use crate::domain::subscription::Bucket;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::EventPlace;
@@ -39,6 +40,7 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
 
 pub(super) const ACCOUNTS: &str = "ACCOUNT#";
 pub(super) const API_KEYS: &str = "KEY#";
+pub(super) const SESSIONS: &str = "SES#";
 pub(super) const DESTINATIONS: &str = "DST#";
 pub(super) const SUBSCRIPTIONS: &str = "SUB#";
 pub(super) const EVENT: &str = "EVENT";
@@ -64,6 +66,10 @@ pub(super) fn listed_account(account: &AccountId) -> Key {
 
 pub(super) fn api_key(account: &AccountId, id: &KeyId) -> Key {
     key(account_pk(account), format!("{API_KEYS}{id}"))
+}
+
+pub(super) fn session(account: &AccountId, id: &SessionId) -> Key {
+    key(account_pk(account), format!("{SESSIONS}{id}"))
 }
 
 pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {

@@ -12,6 +12,7 @@ mod ledger_lists;
 mod ledger_rows;
 mod purge;
 mod rows;
+mod sessions;
 mod subscriptions;
 mod transactions;
 

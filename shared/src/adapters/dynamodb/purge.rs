@@ -2,7 +2,7 @@
 //!
 //! | kind | found through |
 //! |---|---|
-//! | API keys | the account's partition |
+//! | API keys, page sessions | the account's partition |
 //! | subscriptions, with their copies in the buckets | the account's partition |
 //! | deliveries | the destinations, and what events owed (to destinations that were deleted earlier) |
 //! | events, with the rows of what else they owe | the index of the account's events |
@@ -60,9 +60,11 @@ impl KeyRow {
 impl AccountPurge for DynamoStore {
     async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged> {
         let own = keys::account_pk(account);
-        let found = self.rows_of(&own, keys::API_KEYS, limit).await?;
-        if !found.is_empty() {
-            return self.purge(&found).await;
+        for tokens in [keys::API_KEYS, keys::SESSIONS] {
+            let found = self.rows_of(&own, tokens, limit).await?;
+            if !found.is_empty() {
+                return self.purge(&found).await;
+            }
         }
         let found = self.list_subscriptions(account, None, SUBSCRIPTIONS).await?;
         if !found.is_empty() {

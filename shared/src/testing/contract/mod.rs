@@ -8,6 +8,7 @@ mod destinations;
 mod jobs;
 mod ledger;
 mod ledger_lists;
+mod sessions;
 mod subscriptions;
 mod vault;
 
@@ -16,6 +17,7 @@ pub use destinations::destinations;
 pub use jobs::{jobs, purge};
 pub use ledger::{deliveries, events};
 pub use ledger_lists::{listed_deliveries, listed_events};
+pub use sessions::sessions;
 pub use subscriptions::subscriptions;
 pub use vault::vault;
 
@@ -38,6 +40,7 @@ mod tests {
         jobs(&MemoryStore::default(), &a).await;
         purge(&MemoryStore::default(), &a, &b).await;
         api_keys(&MemoryStore::default(), &a, &b).await;
+        sessions(&MemoryStore::default(), &a, &b).await;
         destinations(&MemoryStore::default(), &a, &b).await;
         subscriptions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;

@@ -73,6 +73,7 @@ impl AccountPurge for MemoryStore {
     async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged> {
         let (mut rows, mut left) = (self.call("purge_account")?, limit);
         let mut deleted = remove(&mut rows.keys, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.sessions, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.subscriptions, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.deliveries, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);

@@ -5,6 +5,7 @@ mod destinations;
 mod jobs;
 mod ledger;
 mod ledger_lists;
+mod sessions;
 mod subscriptions;
 
 use std::collections::BTreeMap;
@@ -14,8 +15,9 @@ use crate::domain::account::Account;
 use crate::domain::api_key::ApiKey;
 use crate::domain::delivery::DeliveryRecord;
 use crate::domain::destination::Destination;
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SubscriptionId};
+use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
 use crate::domain::job::{Job, Lease};
+use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
 use crate::ports::{PortError, PortResult, SealedEvent};
 
@@ -23,6 +25,7 @@ use crate::ports::{PortError, PortResult, SealedEvent};
 struct Rows {
     accounts: BTreeMap<AccountId, Account>,
     keys: BTreeMap<(AccountId, KeyId), ApiKey>,
+    sessions: BTreeMap<(AccountId, SessionId), Session>,
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
