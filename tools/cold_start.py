@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "ALLOW_HTTP": "false",
     "ALLOWED_CIDRS": "",
     "OWN_HOST": "api.example",
+    "PAGE_URL": "https://api.example",
     "RETRY_WAITS": "5,300",
     "RETENTION_DAYS": "30",
     "MAX_DESTINATIONS": "1000",

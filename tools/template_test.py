@@ -91,6 +91,14 @@ def mappings(template):
                 yield name, function, event["Properties"], target(event["Properties"]["Queue"])
 
 
+def schedules(template):
+    """(function id, function, schedule) of everything that runs a function by the clock."""
+    for name, function in functions(template).items():
+        for event in function.get("Events", {}).values():
+            if event["Type"] == "ScheduleV2":
+                yield name, function, event["Properties"]
+
+
 def statements(role):
     for policy in role.get("Policies", []):
         yield from listed(policy["PolicyDocument"]["Statement"])
@@ -271,6 +279,44 @@ def concurrency_is_bounded(template):
     return problems
 
 
+# ---- Rules: schedules ----------------------------------------------------------------------------------------------------------
+
+@rule
+def a_schedule_may_run_its_function_and_nothing_else(template):
+    """Without a role of the template SAM would make one that no rule looks at."""
+    problems = []
+    for name, _, schedule in schedules(template):
+        role = roles(template).get(target(schedule.get("RoleArn")), {})
+        allowed = [(action, target(resource)) for statement in statements(role)
+                   for action in listed(statement["Action"]) for resource in listed(statement["Resource"])]
+        if allowed != [("lambda:InvokeFunction", name)]:
+            problems.append(f"the schedule of {name} has no role that allows running it and nothing else: {allowed}")
+    return problems
+
+
+@rule
+def runs_by_the_clock_do_not_overlap_or_repeat(template):
+    """Two runs at once do no harm, but no good either; the next minute is the retry."""
+    problems = []
+    for name, function, schedule in schedules(template):
+        if schedule.get("ScheduleExpression") != "rate(1 minute)" or function.get("Timeout", 3) > 60:
+            problems.append(f"{name} may run for {function.get('Timeout', 3)} s, but its next run begins a minute after")
+        for settings in (function.get("EventInvokeConfig", {}), schedule.get("RetryPolicy", {})):
+            if settings.get("MaximumRetryAttempts") != 0:
+                problems.append(f"{name} is run again after a failure, besides its next run")
+    return problems
+
+
+@rule
+def each_scheduled_function_has_an_alarm(template):
+    """Nobody waits for its answer: nothing else would tell that it fails."""
+    watched = {target(dimension["Value"]) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+               for dimension in alarm.get("Dimensions", [])
+               if (alarm.get("Namespace"), alarm.get("MetricName"), alarm.get("Threshold")) == ("AWS/Lambda", "Errors", 0)
+               and alarm.get("ComparisonOperator") == "GreaterThanThreshold" and alarm.get("TreatMissingData") == "notBreaching"}
+    return [f"{name} has no alarm on its errors" for name, *_ in schedules(template) if name not in watched]
+
+
 # ---- Rules: queues -------------------------------------------------------------------------------------------------------------
 
 @rule
@@ -333,7 +379,7 @@ def tables_expire_recover_and_resist_deletion(template):
 
 
 @rule
-def indexes_are_narrow_and_read_by_api_alone(template):
+def indexes_are_narrow_and_read_by_api_and_redrive_alone(template):
     """An index bills each write again, by what it projects: all attributes of an event would be hundreds of kilobytes."""
     problems = []
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
@@ -346,7 +392,7 @@ def indexes_are_narrow_and_read_by_api_alone(template):
             for function in functions(template).values():
                 role = roles(template).get(target(function.get("Role")), {})
                 reads = any(arn in [text(each) for each in listed(statement["Resource"])] for statement in statements(role))
-                if reads != (short_name(function) == "api"):
+                if reads != (short_name(function) in ("api", "redrive")):
                     problems.append(f"{short_name(function)} {'may' if reads else 'may not'} read {index['IndexName']}")
     return problems
 
@@ -366,8 +412,9 @@ def secrets_keys_outlive_their_table(template):
 
 # ---- Rules: HTTP API -----------------------------------------------------------------------------------------------------------
 
-# The only route without credentials: the description of the API, which is the same for everybody.
-OPEN_ROUTE = "GET /v1/openapi.json"
+# The only routes without an authorizer: the description of the API, which is the same for everybody, and the one that takes a
+# link, which is used up by it.
+OPEN_ROUTES = {"GET /v1/openapi.json", "POST /v1/sessions"}
 
 
 @rule
@@ -376,7 +423,7 @@ def routes_are_closed(template):
     authorizers = of_type(template, "AWS::ApiGatewayV2::Authorizer")
     for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items():
         path, kind = route["RouteKey"].rsplit(" ", 1)[-1], route.get("AuthorizationType", "NONE")
-        if route["RouteKey"] == OPEN_ROUTE:
+        if route["RouteKey"] in OPEN_ROUTES and kind == "NONE":
             continue
         if path.startswith("/admin/"):
             if kind != "AWS_IAM":
@@ -441,8 +488,9 @@ class TheTemplate(unittest.TestCase):
     def test_the_template_has_what_the_rules_look_at(self):
         """A rule that finds nothing to look at would pass in silence."""
         template = read_template()
-        self.assertLessEqual({"fanout", "deliver", "api", "authorizer"}, {short_name(each) for each in functions(template).values()})
+        self.assertLessEqual({"fanout", "deliver", "api", "authorizer", "redrive"}, {short_name(each) for each in functions(template).values()})
         self.assertLessEqual({"EventsQueue", "DeliveriesQueue"}, {queue for *_, queue in mappings(template)})
+        self.assertEqual(["RedriveFunction"], [name for name, *_ in schedules(template)])
         for kind in ("DynamoDB::Table", "KMS::Key", "ApiGatewayV2::Route", "ApiGatewayV2::Authorizer", "ApiGatewayV2::Integration"):
             self.assertTrue(of_type(template, f"AWS::{kind}"), kind)
 
@@ -512,7 +560,7 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_a_function_without_a_sample_event_is_reported(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("fanout-one", "deliver-one", "api-one", "authorizer-one"):
+            for name in ("fanout-one", "deliver-one", "api-one", "authorizer-one", "redrive-one"):
                 (pathlib.Path(folder) / f"{name}.json").write_text("{}", encoding="utf-8")
             self.assertEqual(each_function_has_a_sample_event(self.template, folder), [])
             (pathlib.Path(folder) / "api-one.json").unlink()
@@ -607,6 +655,35 @@ class ABrokenTemplate(unittest.TestCase):
         del self.template["Parameters"]["DeliverConcurrency"]["MinValue"]
         self.assert_reports(concurrency_is_bounded, "DeliverFunction has no MaximumConcurrency")
 
+    # schedules
+
+    def schedule(self):
+        return self.properties("RedriveFunction")["Events"]["EachMinute"]["Properties"]
+
+    def test_a_schedule_without_a_role_of_the_template_is_reported(self):
+        del self.schedule()["RoleArn"]
+        self.assert_reports(a_schedule_may_run_its_function_and_nothing_else, "schedule of RedriveFunction has no role")
+
+    def test_a_schedule_that_may_run_another_function_is_reported(self):
+        self.statement("RedriveScheduleRole", "RunRedrive")["Resource"] = {"Fn::GetAtt": ["DeliverFunction", "Arn"]}
+        self.assert_reports(a_schedule_may_run_its_function_and_nothing_else, "DeliverFunction")
+
+    def test_a_scheduled_function_that_outlasts_its_minute_is_reported(self):
+        self.properties("RedriveFunction")["Timeout"] = 61
+        self.assert_reports(runs_by_the_clock_do_not_overlap_or_repeat, "RedriveFunction may run for 61 s")
+
+    def test_a_scheduled_function_that_lambda_runs_again_is_reported(self):
+        del self.properties("RedriveFunction")["EventInvokeConfig"]
+        self.assert_reports(runs_by_the_clock_do_not_overlap_or_repeat, "RedriveFunction is run again")
+
+    def test_a_schedule_that_runs_again_is_reported(self):
+        self.schedule()["RetryPolicy"]["MaximumRetryAttempts"] = 3
+        self.assert_reports(runs_by_the_clock_do_not_overlap_or_repeat, "RedriveFunction is run again")
+
+    def test_a_scheduled_function_without_an_alarm_is_reported(self):
+        del self.resources["RedriveErrorsAlarm"]
+        self.assert_reports(each_scheduled_function_has_an_alarm, "RedriveFunction has no alarm")
+
     # queues
 
     def test_a_queue_without_a_dead_letter_queue_is_reported(self):
@@ -665,23 +742,23 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_an_index_of_everything_is_reported(self):
         self.properties("Table")["GlobalSecondaryIndexes"][0]["Projection"] = {"ProjectionType": "ALL"}
-        self.assert_reports(indexes_are_narrow_and_read_by_api_alone, "events-by-account projects more")
+        self.assert_reports(indexes_are_narrow_and_read_by_api_and_redrive_alone, "events-by-account projects more")
 
     def test_an_index_with_bodies_is_reported(self):
         self.properties("Table")["GlobalSecondaryIndexes"][0]["Projection"]["NonKeyAttributes"].append("body")
-        self.assert_reports(indexes_are_narrow_and_read_by_api_alone, "events-by-account projects more")
+        self.assert_reports(indexes_are_narrow_and_read_by_api_and_redrive_alone, "events-by-account projects more")
 
     def test_an_index_by_an_attribute_of_every_row_is_reported(self):
         self.properties("Table")["GlobalSecondaryIndexes"][0]["KeySchema"][0]["AttributeName"] = "pk"
-        self.assert_reports(indexes_are_narrow_and_read_by_api_alone, "would not be sparse")
+        self.assert_reports(indexes_are_narrow_and_read_by_api_and_redrive_alone, "would not be sparse")
 
     def test_an_api_that_may_not_read_the_index_is_reported(self):
         self.statement("ApiRole", "ListEvents")["Resource"] = {"Fn::GetAtt": ["Table", "Arn"]}
-        self.assert_reports(indexes_are_narrow_and_read_by_api_alone, "api may not read events-by-account")
+        self.assert_reports(indexes_are_narrow_and_read_by_api_and_redrive_alone, "api may not read events-by-account")
 
     def test_another_function_that_may_read_the_index_is_reported(self):
         self.statement("DeliverRole", "ReadDestinationsAndRecordOutcomes")["Resource"] = {"Fn::Sub": "${Table.Arn}/index/events-by-account"}
-        self.assert_reports(indexes_are_narrow_and_read_by_api_alone, "deliver may read events-by-account")
+        self.assert_reports(indexes_are_narrow_and_read_by_api_and_redrive_alone, "deliver may read events-by-account")
 
     def test_a_key_that_is_not_rotated_is_reported(self):
         del self.properties("SecretsKey")["EnableKeyRotation"]
@@ -704,6 +781,10 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_customer_route_without_an_authorizer_is_reported(self):
         del self.properties("CustomerRoute")["AuthorizerId"]
         self.assert_reports(routes_are_closed, "CustomerRoute does not ask the authorizer")
+
+    def test_another_method_of_the_open_route_is_reported(self):
+        self.properties("OpenSessionRoute")["RouteKey"] = "ANY /v1/sessions"
+        self.assert_reports(routes_are_closed, "OpenSessionRoute does not ask the authorizer")
 
     def test_an_admin_route_for_customers_is_reported(self):
         self.properties("AdminRoute")["AuthorizationType"] = "CUSTOM"

@@ -123,11 +123,19 @@ config!(
         addresses: AddressPolicy = |r| r.addresses(),
         max_destinations: u32 = |r| r.parsed("MAX_DESTINATIONS"),
         max_subscriptions: u32 = |r| r.parsed("MAX_SUBSCRIPTIONS"),
+        page_url: String = |r| r.text("PAGE_URL"),
     }
 );
 config!(
     /// `authorizer`
     AuthorizerConfig {
+        log_level: String = |r| r.text("LOG_LEVEL"),
+        table: String = |r| r.text("TABLE_NAME"),
+    }
+);
+config!(
+    /// `redrive`
+    RedriveConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
         table: String = |r| r.text("TABLE_NAME"),
     }

@@ -17,6 +17,7 @@
 //!    ([`domain::delivery::DeliveryRecord`]) one attempt. A message is acknowledged only when its row says the end; until
 //!    then it waits in the queue for as long as [`domain::retry::RetryPolicy`] says.
 //! 3. **`authorizer`** turns a bearer key into an account, and **`api`** lets that account configure.
+//! 4. **`redrive`** runs each minute and goes on with what takes longer than a request ([`domain::job`]).
 //!
 //! Two kinds of failure never mix: a receiver's is a value ([`domain::outcome::Outcome`]), ours is an error
 //! ([`ports::PortError`]), retried by the queue and dead-lettered at last.

@@ -30,13 +30,37 @@ fn real() -> Real {
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_accounts() {
     let real = real();
-    contract::accounts(&*real.store, &real.account).await;
+    contract::accounts(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_an_accounts_deletion() {
+    let real = real();
+    contract::deletion_of_an_account(&*real.store, &real.account).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_jobs() {
+    let real = real();
+    contract::jobs(&*real.store, &real.account).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_a_purge() {
+    let real = real();
+    contract::purge(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_api_keys() {
     let real = real();
     contract::api_keys(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_sessions() {
+    let real = real();
+    contract::sessions(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]

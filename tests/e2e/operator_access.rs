@@ -1,10 +1,11 @@
-//! Who may use the operator's routes: AWS credentials with `execute-api:Invoke` on them, and nobody else.
+//! Who is let in: to the operator's routes AWS credentials with `execute-api:Invoke` on them, to an account's its keys until they
+//! are revoked, and the page sessions that were opened by their links.
 //!
 //! Signatures are made by AWS's own library and verified by the local AWS. What the routes do is deliberately tested elsewhere.
 
 use aws_sdk_sqs::config::Credentials;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::api_client::Operator;
 use tests::iam::element;
 use tests::unique::unique;
@@ -43,4 +44,59 @@ async fn create_user(deployment: &Deployment, effect: &str) -> Result<Credential
     iam.call("PutUserPolicy", &put).await?;
     let key = iam.call("CreateAccessKey", &[("UserName", &name)]).await?;
     Ok(Credentials::new(element(&key, "AccessKeyId")?, element(&key, "SecretAccessKey")?, None, None, "test"))
+}
+
+#[tokio::test]
+async fn keys_show_the_day_of_their_use_and_a_revoked_one_is_refused() -> Result<()> {
+    let deployment = Deployment::from_env()?;
+    let operator = deployment.operator()?;
+    let customer = operator.register(&unique("keys")).await?;
+    let body = json!({"name": "fresh", "role": "admin"});
+    let path = format!("/admin/v1/accounts/{}/keys", customer.account());
+    let unused = operator.call(Method::POST, &path, Some(&body)).await?.expect_status(201)?;
+    let unused = unused["key"].as_str().unwrap_or_default();
+    customer.get("/v1/destinations").await?.expect_status(200)?;
+
+    let listed = operator.call(Method::GET, &path, None).await?.expect_status(200)?;
+    let used = |name: &str| {
+        let mut keys = listed["data"].as_array().into_iter().flatten();
+        keys.find(|key| key["name"] == name).cloned().unwrap_or_default()
+    };
+    assert_eq!(used("demo")["last_used_at"].as_str().map(str::len), Some("2026-11-23".len()), "{listed}");
+    assert_eq!(used("fresh")["last_used_at"], Value::Null, "{listed}");
+
+    let revoked = format!("{path}/{}", used("fresh")["id"].as_str().unwrap_or_default());
+    operator.call(Method::DELETE, &revoked, None).await?.expect_status(204)?;
+    assert_eq!(customer.clone().with_key(unused).get("/v1/destinations").await?.status, 403);
+    assert_eq!(customer.get("/v1/destinations").await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_session_is_opened_once_by_its_link_and_lets_in_with_its_role() -> Result<()> {
+    let deployment = Deployment::from_env()?;
+    let operator = deployment.operator()?;
+    let customer = operator.register(&unique("session")).await?;
+    let path = format!("/admin/v1/accounts/{}/sessions", customer.account());
+    let offered = operator.call(Method::POST, &path, Some(&json!({"role": "viewer"}))).await?.expect_status(201)?;
+    let link = offered["url"].as_str().and_then(|url| url.split_once("/open#")).map(|(_, token)| token);
+    let body = json!({ "token": link });
+    let opened = operator.stranger().post("/v1/sessions", &body).await?.expect_status(201)?;
+    let again = operator.stranger().post("/v1/sessions", &body).await?;
+    assert_eq!((again.status, &again.body["code"]), (410, &json!("link_used")), "{}", again.body);
+
+    let token = opened["token"].as_str().unwrap_or_default();
+    let page = customer.clone().with_key(token);
+    assert_eq!(page.get("/v1/destinations").await?.status, 200);
+    let created = page.post("/v1/destinations", &json!({"name": "no", "url": "https://example.com/"})).await?;
+    assert_eq!((created.status, &created.body["code"]), (403, &json!("forbidden")), "{}", created.body);
+    assert_eq!(customer.clone().with_key(link.unwrap_or_default()).get("/v1/destinations").await?.status, 403);
+
+    // Neither lies in the table.
+    let rows = format!("{:?}", deployment.rows().await?);
+    for secret in [token, link.unwrap_or_default()] {
+        let secret = secret.rsplit('.').next().unwrap_or_default();
+        assert!(secret.len() == 43 && !rows.contains(secret));
+    }
+    Ok(())
 }

@@ -41,6 +41,7 @@ pub struct Outputs {
     pub deliver_function_name: String,
     pub api_function_name: String,
     pub authorizer_function_name: String,
+    pub redrive_function_name: String,
 }
 
 impl Deployment {

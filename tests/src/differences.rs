@@ -22,6 +22,7 @@ pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result
         &outputs.deliver_function_name,
         &outputs.api_function_name,
         &outputs.authorizer_function_name,
+        &outputs.redrive_function_name,
     ];
     for function in functions {
         allow_batches(&iam, &lambda.role(function).await?).await?;

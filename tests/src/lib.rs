@@ -18,6 +18,7 @@ pub mod deployment;
 pub mod differences;
 pub mod eventually;
 pub mod failure;
+pub mod function_call;
 pub mod function_process;
 pub mod iam;
 pub mod ledger;

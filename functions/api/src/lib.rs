@@ -23,17 +23,18 @@ mod problem;
 mod responses;
 mod schemas;
 mod scopes;
+mod sessions;
 mod subscriptions;
 mod webhooks;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, HostLookup, ListDeliveries,
-    ListEvents, SeenScopes, Subscriptions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup,
+    ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -53,6 +54,8 @@ pub struct Limits {
 pub struct Deps {
     pub accounts: Arc<dyn Accounts>,
     pub keys: Arc<dyn ApiKeys>,
+    pub sessions: Arc<dyn Sessions>,
+    pub jobs: Arc<dyn FindJob>,
     pub destinations: Arc<dyn Destinations>,
     pub subscriptions: Arc<dyn Subscriptions>,
     pub events: Arc<dyn Events>,
@@ -67,16 +70,24 @@ pub struct Deps {
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
     pub limits: Limits,
+    /// Where the page is, without a slash at the end; links begin with it.
+    pub page_url: String,
 }
 
 /// Every operation of the API, each with its description. `routes!` takes the operations of one path, and adds them to the
 /// OpenAPI document as well.
 fn operations() -> OpenApiRouter<Arc<Deps>> {
+    let one_account = get(operator::accounts::read).delete(operator::accounts::delete);
     let one_destination = get(destinations::read).patch(destinations::change).delete(destinations::delete);
     let one_subscription = get(subscriptions::read).patch(subscriptions::change).delete(subscriptions::delete);
     OpenApiRouter::with_openapi(openapi::document())
-        .routes(routes!(operator::create_account))
-        .routes(routes!(operator::create_key))
+        .route("/admin/v1/accounts", post(operator::accounts::create).get(operator::accounts::list))
+        .route("/admin/v1/accounts/{account}", one_account)
+        .route("/admin/v1/accounts/{account}/keys", post(operator::keys::create).get(operator::keys::list))
+        .route("/admin/v1/accounts/{account}/keys/{key}", delete(operator::keys::delete))
+        .route("/admin/v1/accounts/{account}/sessions", post(operator::sessions::create))
+        .route("/v1/sessions", post(sessions::open))
+        .route("/admin/v1/jobs/{id}", get(operator::accounts::read_job))
         .routes(routes!(openapi::read))
         .routes(routes!(event_types::list))
         .routes(routes!(event_types::read))

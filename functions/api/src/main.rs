@@ -18,6 +18,8 @@ async fn main() -> Result<(), Error> {
     let deps = Deps {
         accounts: store.clone(),
         keys: store.clone(),
+        sessions: store.clone(),
+        jobs: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
         events: store.clone(),
@@ -32,6 +34,7 @@ async fn main() -> Result<(), Error> {
         entropy,
         addresses: config.addresses,
         limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },
+        page_url: config.page_url,
     };
     lambda_http::run(router(deps)).await
 }

@@ -33,6 +33,8 @@ pub enum Code {
     DestinationInUse,
     TooManySecrets,
     PreconditionFailed,
+    LinkUsed,
+    LinkExpired,
     BodyTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
@@ -56,6 +58,7 @@ impl Code {
             | Code::IdReused
             | Code::TooManySecrets => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Code::LinkUsed | Code::LinkExpired => StatusCode::GONE,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::ValidationFailed | Code::BlockedAddress => StatusCode::UNPROCESSABLE_ENTITY,

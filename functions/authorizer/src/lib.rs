@@ -1,5 +1,6 @@
-//! `authorizer`: tells whose request it is. The account comes from the presented key alone; nothing else of the request
-//! is looked at, so API Gateway may keep the answer for every route.
+//! `authorizer`: tells whose request it is. The account comes from the presented key or page session alone; nothing
+//! else of the request is looked at, so API Gateway may keep the answer for every route. It changes nothing but when a key or
+//! a session was last used.
 
 use std::sync::Arc;
 
@@ -7,11 +8,16 @@ use aws_lambda_events::event::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use shared::domain::api_key::{ApiKey, PresentedKey};
-use shared::ports::ApiKeys;
+use shared::domain::day::Day;
+use shared::domain::session::{PresentedSession, Session};
+use shared::ports::{ApiKeys, Clock, FindAccount, PortResult, Sessions};
 use shared::telemetry::ErrorChain;
 
 pub struct Deps {
+    pub accounts: Arc<dyn FindAccount>,
     pub keys: Arc<dyn ApiKeys>,
+    pub sessions: Arc<dyn Sessions>,
+    pub clock: Arc<dyn Clock>,
 }
 
 /// API Gateway's simple response.
@@ -28,7 +34,16 @@ pub struct Decision {
 pub struct Caller {
     pub account: String,
     pub role: &'static str,
-    pub key_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+}
+
+/// What a caller may present.
+enum Presented {
+    Key(PresentedKey),
+    Session(PresentedSession),
 }
 
 const REFUSED: Decision = Decision { is_authorized: false, context: None };
@@ -40,22 +55,66 @@ pub async fn handle(
 ) -> Result<Decision, Error> {
     let headers = event.payload.headers;
     let header = headers.get("authorization").and_then(|value| value.to_str().ok());
-    let Some(presented) = header.and_then(bearer) else { return Ok(REFUSED) };
-    let found = deps.keys.find_key(&presented.account, &presented.key).await;
-    let found =
-        found.inspect_err(|error| tracing::error!(error = %ErrorChain(error), "a key could not be looked up"))?;
-    Ok(match found {
-        Some(key) if key.accepts(&presented) => authorized(&key),
-        _ => REFUSED,
-    })
+    let decided = match header.and_then(bearer) {
+        None => return Ok(REFUSED),
+        Some(Presented::Key(presented)) => by_key(&deps, &presented).await,
+        Some(Presented::Session(presented)) => by_session(&deps, &presented).await,
+    };
+    let caller = decided.inspect_err(
+        |error| tracing::error!(error = %ErrorChain(error), "a key or a session could not be looked up"),
+    )?;
+    Ok(caller.map_or(REFUSED, |caller| Decision { is_authorized: true, context: Some(caller) }))
 }
 
-fn bearer(header: &str) -> Option<PresentedKey> {
+fn bearer(header: &str) -> Option<Presented> {
     let (scheme, token) = header.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") { token.trim().parse().ok() } else { None }
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let token = token.trim();
+    let key = token.parse().map(Presented::Key);
+    key.or_else(|_| token.parse().map(Presented::Session)).ok()
 }
 
-fn authorized(key: &ApiKey) -> Decision {
-    let context = Caller { account: key.account.to_string(), role: key.role.as_str(), key_id: key.id.to_string() };
-    Decision { is_authorized: true, context: Some(context) }
+/// Whose key was presented, if it is one of an account that is not being deleted.
+async fn by_key(deps: &Deps, presented: &PresentedKey) -> PortResult<Option<Caller>> {
+    let key = deps.keys.find_key(&presented.account, &presented.key);
+    let (key, account) = tokio::join!(key, deps.accounts.find_account(&presented.account));
+    let (key, account) = (key?, account?);
+    let Some(key) = key.filter(|key| account.is_some() && key.accepts(presented)) else { return Ok(None) };
+    note_key_use(deps, &key).await;
+    let (account, role) = (key.account.to_string(), key.role.as_str());
+    Ok(Some(Caller { account, role, key_id: Some(key.id.to_string()), session_id: None }))
+}
+
+/// Whose page session was presented, if it has not ended and is one of an account that is not being deleted.
+async fn by_session(deps: &Deps, presented: &PresentedSession) -> PortResult<Option<Caller>> {
+    let session = deps.sessions.find_session(&presented.account, &presented.session);
+    let (session, account) = tokio::join!(session, deps.accounts.find_account(&presented.account));
+    let (session, account, now) = (session?, account?, deps.clock.now());
+    let accepted = session.filter(|session| account.is_some() && session.accepts(presented, now));
+    let Some(session) = accepted else { return Ok(None) };
+    note_session_use(deps, &session).await;
+    let (account, role) = (session.account.to_string(), session.role.as_str());
+    Ok(Some(Caller { account, role, key_id: None, session_id: Some(session.id.to_string()) }))
+}
+
+/// Once a day for each key. The caller is who it is, whether or not that can be written down.
+async fn note_key_use(deps: &Deps, key: &ApiKey) {
+    let today = Day::of(deps.clock.now());
+    if key.last_used_at < Some(today)
+        && let Err(error) = deps.keys.note_key_use(&key.account, &key.id, today).await
+    {
+        tracing::warn!(error = %ErrorChain(&error), "the day of a key's use could not be noted");
+    }
+}
+
+/// Once a minute for each session, likewise: at worst, the session ends earlier.
+async fn note_session_use(deps: &Deps, session: &Session) {
+    let now = deps.clock.now();
+    if session.is_to_be_noted(now)
+        && let Err(error) = deps.sessions.note_session_use(&session.account, &session.id, now).await
+    {
+        tracing::warn!(error = %ErrorChain(&error), "the use of a session could not be noted");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use authorizer::{Deps, handle};
 use lambda_runtime::{Error, service_fn};
-use shared::adapters::{AwsClients, DynamoStore};
+use shared::adapters::{AwsClients, DynamoStore, SystemClock};
 use shared::config::{AuthorizerConfig, FromEnvironment};
 use shared::telemetry;
 
@@ -13,6 +13,8 @@ async fn main() -> Result<(), Error> {
     let config = AuthorizerConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
-    let deps = Arc::new(Deps { keys: Arc::new(DynamoStore::new(&aws, config.table)) });
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let deps =
+        Arc::new(Deps { accounts: store.clone(), keys: store.clone(), sessions: store, clock: Arc::new(SystemClock) });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
 }

@@ -17,8 +17,8 @@ use shared::domain::retry::{Jitter, NextStep, RetryPolicy};
 use shared::domain::signature::sign;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
-    Clock, Deliveries, DeliveryQueue, Entropy, EntropyExt, FindDestination, HttpSender, PortError, PortResult,
-    Recorded, Vault,
+    Clock, Deliveries, DeliveryQueue, Entropy, EntropyExt, FindAccount, FindDestination, HttpSender, PortError,
+    PortResult, Recorded, Vault,
 };
 use tracing::{Span, info};
 
@@ -30,6 +30,7 @@ const SPARE: Duration = Duration::from_secs(2);
 const EARLY: Duration = Duration::from_millis(500);
 
 pub struct Deps {
+    pub accounts: Arc<dyn FindAccount>,
     pub destinations: Arc<dyn FindDestination>,
     pub deliveries: Arc<dyn Deliveries>,
     pub vault: Arc<dyn Vault>,
@@ -105,6 +106,11 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
         },
         None => Vec::new(),
     };
+    if deps.accounts.find_account(&delivery.account).await?.is_none() {
+        // A row written now would outlive the account, whose rows are being deleted.
+        info!(counted = "ignored", "a delivery of an account that is gone or being deleted was acknowledged");
+        return Ok(Verdict::Acknowledge);
+    }
     let found = deps.destinations.find_destination(&delivery.account, &delivery.destination).await?;
     let Some(destination) = found else {
         return set_aside(deps, &record, delivery, DeliveryState::Cancelled, attempts).await;

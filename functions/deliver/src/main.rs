@@ -18,8 +18,10 @@ async fn main() -> Result<(), Error> {
     let aws = AwsClients::from_env().await;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
     let deps = Arc::new(Deps {
-        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
+        accounts: cached.clone(),
+        destinations: cached,
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, Arc::clone(&store), entropy.clone())),
         deliveries: store,
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use shared::cache::Cached;
 use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery};
 use shared::domain::destination::Destination;
-use shared::domain::id::AccountId;
+use shared::domain::id::{AccountId, JobId};
+use shared::domain::job::Job;
 use shared::domain::outcome::Outcome;
 use shared::domain::retry::RetryPolicy;
 use shared::ports::{Accounts, Clock, Deliveries, Destinations};
@@ -43,8 +44,10 @@ async fn world() -> World {
         store.create_destination(one, 10).await.expect("created");
     }
     store.take_calls();
+    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
     let deps = Arc::new(Deps {
-        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
+        accounts: cached.clone(),
+        destinations: cached,
         deliveries: store.clone(),
         vault: Arc::new(PlainVault),
         queue: queue.clone(),
@@ -283,7 +286,20 @@ async fn the_sample_received_again_is_looked_up_first() {
     let sample = include_str!("../../../events/deliver-received-again.json");
     let event: SqsEvent = serde_json::from_str(sample).expect("a sample");
     assert!(world.handle(event.records).await.is_empty());
-    assert_eq!(world.store.take_calls(), ["find_delivery", "find_destination", "record_delivery"]);
+    assert_eq!(world.store.take_calls(), ["find_delivery", "find_account", "find_destination", "record_delivery"]);
+}
+
+#[tokio::test]
+async fn a_delivery_of_an_account_that_is_being_deleted_is_acknowledged_and_leaves_no_row() {
+    let world = world().await;
+    let acme = &world.healthy.account;
+    let job = Job::delete_account(JobId::from_entropy([1; 10]), acme.clone(), world.clock.now());
+    assert!(world.store.start_deletion(acme, &job, None).await.expect("an answer"));
+    for received in ["1", "2"] {
+        assert!(world.handle(vec![message(&world.healthy, "evt-1", received)]).await.is_empty());
+    }
+    assert!(world.attempts().is_empty());
+    assert_eq!(world.row(&world.healthy, "evt-1").await, None);
 }
 
 #[tokio::test]

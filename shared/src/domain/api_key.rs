@@ -3,25 +3,21 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
+use super::day::Day;
 use super::destination::Label;
 use super::id::{AccountId, KeyId};
 use super::timestamp::Timestamp;
+use super::token::{self, TokenSecret};
 
-/// What the caller presents. An account id has no `.`, so the parts cannot be confused.
+/// What the caller presents.
 pub struct PresentedKey {
     pub account: AccountId,
     pub key: KeyId,
-    secret: KeySecret,
+    secret: TokenSecret,
 }
-
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-struct KeySecret([u8; 32]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not an API key (`whk_…`)")]
@@ -33,12 +29,8 @@ impl FromStr for PresentedKey {
     type Err = KeyFormError;
 
     fn from_str(text: &str) -> Result<Self, KeyFormError> {
-        let mut parts = text.strip_prefix(PREFIX).ok_or(KeyFormError)?.splitn(3, '.');
-        let mut part = || parts.next().ok_or(KeyFormError);
-        let account = part()?.parse().map_err(|_| KeyFormError)?;
-        let key = format!("{}{}", KeyId::PREFIX, part()?).parse().map_err(|_| KeyFormError)?;
-        let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(part()?.as_bytes()).map_err(|_| KeyFormError)?);
-        let secret = bytes.as_slice().try_into().map(KeySecret).map_err(|_| KeyFormError)?;
+        let (account, id, secret) = token::read(PREFIX, text).ok_or(KeyFormError)?;
+        let key = format!("{}{id}", KeyId::PREFIX).parse().map_err(|_| KeyFormError)?;
         Ok(Self { account, key, secret })
     }
 }
@@ -92,7 +84,7 @@ impl Role {
     }
 }
 
-/// What is kept of a key. The secret has 256 random bits, so one SHA-256 is as good as a slow hash.
+/// What is kept of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: KeyId,
@@ -101,6 +93,8 @@ pub struct ApiKey {
     pub role: Role,
     pub hash: [u8; 32],
     pub created_at: Timestamp,
+    /// The last day on which it was presented.
+    pub last_used_at: Option<Day>,
 }
 
 impl ApiKey {
@@ -113,31 +107,24 @@ impl ApiKey {
         secret: [u8; 32],
         now: Timestamp,
     ) -> (Self, Zeroizing<String>) {
-        let secret = KeySecret(secret);
-        let encoded = Zeroizing::new(BASE64URL_NOPAD.encode(&secret.0));
-        let text = Zeroizing::new(format!("{}.{}", Self::prefix_of(&account, &id), *encoded));
-        let hash = Self::hash(&account, &id, &secret);
-        (Self { id, account, name, role, hash, created_at: now }, text)
+        let secret = TokenSecret(secret);
+        let text = token::write(PREFIX, &account, Self::short(&id), &secret);
+        let hash = token::hash(&account, id.as_str(), &secret);
+        (Self { id, account, name, role, hash, created_at: now, last_used_at: None }, text)
     }
 
     /// Whether `presented` is this key; takes the same time wherever they differ.
     pub fn accepts(&self, presented: &PresentedKey) -> bool {
-        let hash = Self::hash(&presented.account, &presented.key, &presented.secret);
-        self.hash.ct_eq(&hash).into()
+        token::same(&self.hash, &token::hash(&presented.account, presented.key.as_str(), &presented.secret))
     }
 
     /// What may be shown of the key to tell it from others.
     pub fn prefix(&self) -> String {
-        Self::prefix_of(&self.account, &self.id)
+        token::beginning(PREFIX, &self.account, Self::short(&self.id))
     }
 
-    fn prefix_of(account: &AccountId, id: &KeyId) -> String {
-        format!("{PREFIX}{account}.{}", id.as_str().trim_start_matches(KeyId::PREFIX))
-    }
-
-    fn hash(account: &AccountId, id: &KeyId, secret: &KeySecret) -> [u8; 32] {
-        let digest = Sha256::new().chain_update(account.as_str()).chain_update([0]).chain_update(id.as_str());
-        digest.chain_update([0]).chain_update(secret.0).finalize().into()
+    fn short(id: &KeyId) -> &str {
+        id.as_str().trim_start_matches(KeyId::PREFIX)
     }
 }
 

@@ -131,6 +131,14 @@ random_id!(
     /// An API key: `key_` and 80 random bits. Not secret.
     KeyId, "key_"
 );
+random_id!(
+    /// A job: `job_` and 80 random bits.
+    JobId, "job_"
+);
+random_id!(
+    /// A page session: `ses_` and 80 random bits. Not secret.
+    SessionId, "ses_"
+);
 prefixed_id!(
     /// One event owed to one destination and path. It is derived, so every repetition has the same id, and it tells
     /// where its row lies: destination (16 characters), `occurred_at` in milliseconds (10), digest (24).

@@ -5,10 +5,12 @@
 //! [`event::Event`] → [`delivery::Delivery`] → [`signature::SignedRequest`] → [`outcome::Outcome`] →
 //! [`delivery::Attempt`] → [`retry::NextStep`].
 
+pub mod account;
 pub mod address;
 pub mod api_key;
 pub mod catalogue;
 pub mod custom_headers;
+pub mod day;
 pub mod delivery;
 pub mod destination;
 mod distinct;
@@ -16,6 +18,7 @@ pub mod envelope;
 pub mod event;
 pub mod event_type;
 pub mod id;
+pub mod job;
 pub mod label;
 pub mod outcome;
 pub mod pattern;
@@ -24,8 +27,10 @@ pub mod retry;
 pub mod scope;
 pub mod secret;
 pub mod seen_scope;
+pub mod session;
 pub mod signature;
 pub mod subscription;
 pub mod timestamp;
+mod token;
 pub mod transition;
 pub mod url;

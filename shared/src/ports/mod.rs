@@ -4,20 +4,24 @@
 
 mod accounts;
 mod destinations;
+mod jobs;
 mod ledger;
 mod ledger_lists;
 mod outside;
 mod scopes;
+mod sessions;
 mod subscriptions;
 
-pub use accounts::{Accounts, ApiKeys, Created, FindAccount};
+pub use accounts::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
+pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
 pub use outside::{
     Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
 };
 pub use scopes::SeenScopes;
+pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{
     CreatedSubscription, FindSubscriptions, Remembered, Subscriptions, Transitions, UpdatedSubscription,
 };

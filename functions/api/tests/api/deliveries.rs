@@ -198,7 +198,14 @@ async fn a_delivery_is_told_attempt_by_attempt() {
     let expected = json!([
         attempt(1, "refused", json!(503), json!("answered 503, which is not 2xx"), json!(7), json!("come back later")),
         attempt(2, "refused", json!(500), json!("answered 500, which is not 2xx"), none.clone(), none.clone()),
-        attempt(3, "timed_out", none.clone(), json!("gave no complete answer within the time it had"), none.clone(), none.clone()),
+        attempt(
+            3,
+            "timed_out",
+            none.clone(),
+            json!("gave no complete answer within the time it had"),
+            none.clone(),
+            none.clone()
+        ),
         attempt(4, "unreachable", none.clone(), json!("connection refused"), none.clone(), none.clone()),
         attempt(5, "blocked_address", none.clone(), json!(blocked), none.clone(), none.clone()),
         attempt(6, "delivered", json!(200), none.clone(), none.clone(), none),

@@ -8,5 +8,7 @@ mod deliveries;
 mod event_types;
 mod events;
 mod ingest;
+mod operator;
 mod scopes;
+mod sessions;
 mod world;

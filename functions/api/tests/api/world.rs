@@ -32,6 +32,8 @@ pub async fn world() -> World {
     let deps = Deps {
         accounts: store.clone(),
         keys: store.clone(),
+        sessions: store.clone(),
+        jobs: store.clone(),
         destinations: store.clone(),
         subscriptions: store.clone(),
         events: store.clone(),
@@ -46,6 +48,7 @@ pub async fn world() -> World {
         entropy: Arc::new(TestEntropy::default()),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
         limits: Limits { destinations: 5, subscriptions: 5 },
+        page_url: "https://page.example".into(),
     };
     World { router: router(deps), store, clock, queue, named: AtomicU32::new(0) }
 }

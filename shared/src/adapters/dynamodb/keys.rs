@@ -3,16 +3,20 @@
 //! | row | `pk` | `sk` |
 //! |---|---|---|
 //! | account | `A#<account>` | `ACCOUNT` |
+//! | account, listed | `ACCOUNTS` | `ACCOUNT#<account>` |
 //! | API key | `A#<account>` | `KEY#<id>` |
+//! | page session | `A#<account>` | `SES#<id>` |
 //! | destination | `A#<account>` | `DST#<id>` |
 //! | subscription | `A#<account>` | `SUB#<id>` |
 //! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
-//! | runs remembered for transitions | `T#<account>` | `<type>#<scope>` |
+//! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
 //! | place seen in events | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | what else it owes | `E#<account>#<event>` | `OWED#<n>` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
+//! | job | `JOB#<id>` | `JOB` |
+//! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
@@ -22,7 +26,7 @@
 //! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
 
 use crate::domain::event_type::EventType;
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
 use crate::domain::label::Label;
 use crate::domain::scope::Scope;
 use crate::domain::subscription::Bucket;
@@ -40,9 +44,13 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
     Key { pk, sk: sk.into() }
 }
 
+pub(super) const ACCOUNTS: &str = "ACCOUNT#";
+pub(super) const API_KEYS: &str = "KEY#";
+pub(super) const SESSIONS: &str = "SES#";
 pub(super) const DESTINATIONS: &str = "DST#";
 pub(super) const SUBSCRIPTIONS: &str = "SUB#";
 pub(super) const SCOPES: &str = "SCOPE#";
+pub(super) const EVENT: &str = "EVENT";
 pub(super) const OWED: &str = "OWED#";
 
 /// The partition of everything an account configures.
@@ -54,8 +62,21 @@ pub(super) fn account(account: &AccountId) -> Key {
     key(account_pk(account), "ACCOUNT")
 }
 
+/// The partition that lists all accounts.
+pub(super) fn accounts_pk() -> String {
+    "ACCOUNTS".to_owned()
+}
+
+pub(super) fn listed_account(account: &AccountId) -> Key {
+    key(accounts_pk(), format!("{ACCOUNTS}{account}"))
+}
+
 pub(super) fn api_key(account: &AccountId, id: &KeyId) -> Key {
-    key(account_pk(account), format!("KEY#{id}"))
+    key(account_pk(account), format!("{API_KEYS}{id}"))
+}
+
+pub(super) fn session(account: &AccountId, id: &SessionId) -> Key {
+    key(account_pk(account), format!("{SESSIONS}{id}"))
 }
 
 pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
@@ -75,7 +96,7 @@ pub(super) fn subscription_name(account: &AccountId, name: &Label) -> Key {
 }
 
 pub(super) fn runs(account: &AccountId, event_type: EventType, place: &Scope) -> Key {
-    key(format!("T#{account}"), format!("{event_type}#{place}"))
+    key(account_pk(account), format!("RUNS#{event_type}#{place}"))
 }
 
 pub(super) fn seen_scope(account: &AccountId, scope: &Scope) -> Key {
@@ -95,7 +116,7 @@ pub(super) fn event_pk(account: &AccountId, id: &EventId) -> String {
 }
 
 pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
-    key(event_pk(account, id), "EVENT")
+    key(event_pk(account, id), EVENT)
 }
 
 /// The index of sealed events, and its two key attributes.
@@ -133,6 +154,24 @@ pub(super) fn deliveries_pk(account: &AccountId, destination: &DestinationId) ->
 
 pub(super) fn delivery(account: &AccountId, id: &DeliveryId) -> Key {
     key(deliveries_pk(account, &id.destination()), format!("{DELIVERIES}{id}"))
+}
+
+pub(super) fn job(id: &JobId) -> Key {
+    key(format!("JOB#{id}"), "JOB")
+}
+
+/// The partition of all jobs that have not ended.
+pub(super) fn pending_jobs_pk() -> String {
+    "JOBS".to_owned()
+}
+
+pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
+    key(pending_jobs_pk(), format!("{:015}#{id}", starts_at.unix_ms()))
+}
+
+/// Not before any pending job that may start at `now`.
+pub(super) fn startable_until(now: Timestamp) -> String {
+    format!("{:015}#~", now.unix_ms())
 }
 
 pub(super) fn data_key(id: &str) -> Key {

@@ -2,14 +2,18 @@
 //! outside.
 
 mod accounts;
+mod api_keys;
 mod data_keys;
 mod destinations;
+mod jobs;
 mod keys;
 mod ledger;
 mod ledger_lists;
 mod ledger_rows;
+mod purge;
 mod rows;
 mod scopes;
+mod sessions;
 mod subscriptions;
 mod transactions;
 mod transitions;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
+};
 
 use super::super::aws::{build_error, port_error};
-use super::keys::Key;
+use super::keys::{self, Key};
 use super::rows::to_item;
 use super::{DynamoStore, Item, as_item};
 use crate::domain::id::AccountId;
@@ -84,16 +86,23 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
+    /// The account must exist, and not be about to be deleted.
+    pub(super) fn account_part(&self, account: &AccountId) -> PortResult<TransactWriteItem> {
+        let check = ConditionCheck::builder().table_name(&self.table).set_key(Some(as_item(keys::account(account))));
+        let check = check.condition_expression("attribute_exists(pk) AND attribute_not_exists(deletion)");
+        Ok(TransactWriteItem::builder().condition_check(check.build().map_err(build_error)?).build())
+    }
+
     /// Takes a name for `id`, unless another has it.
     pub(super) fn take_name_part(&self, key: Key, id: &str) -> PortResult<TransactWriteItem> {
         self.put_part(to_item(key, &NameRow { id: id.to_owned() })?)
     }
 
-    /// Counts one more of its kind in the account's row, unless it has `most`.
+    /// Counts one more of its kind in the account's row, unless it has `most` or is about to be deleted.
     pub(super) fn count_up_part(&self, account: &AccountId, what: Counted, most: u32) -> PortResult<TransactWriteItem> {
         let update = self.account_update(account).update_expression("ADD #counted :one");
         let update = update
-            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(#counted) OR #counted < :most)");
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deletion) AND (attribute_not_exists(#counted) OR #counted < :most)");
         let update = update.expression_attribute_names("#counted", what.attribute());
         let update = update.expression_attribute_values(":one", AttributeValue::N("1".into()));
         let update = update.expression_attribute_values(":most", AttributeValue::N(most.to_string()));
@@ -110,7 +119,7 @@ impl DynamoStore {
     }
 
     fn account_update(&self, account: &AccountId) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        Update::builder().table_name(&self.table).set_key(Some(as_item(super::keys::account(account))))
+        Update::builder().table_name(&self.table).set_key(Some(as_item(keys::account(account))))
     }
 }
 

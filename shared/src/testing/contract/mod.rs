@@ -5,17 +5,21 @@
 
 mod accounts;
 mod destinations;
+mod jobs;
 mod ledger;
 mod ledger_lists;
 mod scopes;
+mod sessions;
 mod subscriptions;
 mod vault;
 
-pub use accounts::{accounts, api_keys};
+pub use accounts::{accounts, api_keys, deletion_of_an_account};
 pub use destinations::destinations;
+pub use jobs::{jobs, purge};
 pub use ledger::{deliveries, events};
 pub use ledger_lists::{listed_deliveries, listed_events};
 pub use scopes::seen_scopes;
+pub use sessions::sessions;
 pub use subscriptions::{subscriptions, transitions};
 pub use vault::vault;
 
@@ -32,9 +36,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_memory_store_keeps_the_contracts() {
-        let (a, b) = (account("a"), account("b"));
-        accounts(&MemoryStore::default(), &a).await;
+        let (a, b) = (account("mine"), account("theirs"));
+        accounts(&MemoryStore::default(), &a, &b).await;
+        deletion_of_an_account(&MemoryStore::default(), &a).await;
+        jobs(&MemoryStore::default(), &a).await;
+        purge(&MemoryStore::default(), &a, &b).await;
         api_keys(&MemoryStore::default(), &a, &b).await;
+        sessions(&MemoryStore::default(), &a, &b).await;
         destinations(&MemoryStore::default(), &a, &b).await;
         subscriptions(&MemoryStore::default(), &a, &b).await;
         transitions(&MemoryStore::default(), &a, &b).await;

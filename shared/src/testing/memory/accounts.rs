@@ -3,38 +3,84 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use crate::domain::account::Account;
 use crate::domain::api_key::ApiKey;
-use crate::domain::id::{AccountId, KeyId};
+use crate::domain::day::Day;
+use crate::domain::id::{AccountId, JobId, KeyId};
+use crate::domain::job::Job;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{Accounts, ApiKeys, Created, FindAccount, PortResult};
+use crate::ports::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount, PortResult};
 
 #[async_trait]
 impl FindAccount for MemoryStore {
     async fn find_account(&self, account: &AccountId) -> PortResult<Option<Timestamp>> {
-        Ok(self.call("find_account")?.accounts.get(account).copied())
+        let rows = self.call("find_account")?;
+        Ok(rows.accounts.get(account).filter(|a| a.deletion.is_none()).map(|a| a.created_at))
     }
 }
 
 #[async_trait]
 impl Accounts for MemoryStore {
-    async fn create_account(&self, account: &AccountId, now: Timestamp) -> PortResult<Created> {
+    async fn create_account(&self, account: &AccountId, now: Timestamp) -> PortResult<CreatedAccount> {
         let mut rows = self.call("create_account")?;
-        if rows.accounts.contains_key(account) {
-            return Ok(Created::Exists);
+        if let Some(there) = rows.accounts.get(account) {
+            let deleted = there.deletion.is_some();
+            return Ok(if deleted { CreatedAccount::BeingDeleted } else { CreatedAccount::Exists });
         }
-        rows.accounts.insert(account.clone(), now);
-        Ok(Created::Created)
+        rows.accounts.insert(account.clone(), Account { id: account.clone(), created_at: now, deletion: None });
+        Ok(CreatedAccount::Created)
+    }
+
+    async fn read_account(&self, account: &AccountId) -> PortResult<Option<Account>> {
+        Ok(self.call("read_account")?.accounts.get(account).cloned())
+    }
+
+    async fn list_accounts(&self, after: Option<&AccountId>, limit: usize) -> PortResult<Vec<Account>> {
+        let rows = self.call("list_accounts")?;
+        Ok(rows.accounts.values().filter(|a| after.is_none_or(|after| a.id > *after)).take(limit).cloned().collect())
+    }
+
+    async fn start_deletion(&self, account: &AccountId, job: &Job, replacing: Option<&JobId>) -> PortResult<bool> {
+        let mut rows = self.call("start_deletion")?;
+        let Some(marked) = rows.accounts.get_mut(account).filter(|a| a.deletion.as_ref() == replacing) else {
+            return Ok(false);
+        };
+        marked.deletion = Some(job.id.clone());
+        rows.jobs.insert(job.id.clone(), (job.clone(), None));
+        Ok(true)
     }
 }
 
 #[async_trait]
 impl ApiKeys for MemoryStore {
-    async fn store_key(&self, key: &ApiKey) -> PortResult<()> {
-        self.call("store_key")?.keys.insert((key.account.clone(), key.id.clone()), key.clone());
-        Ok(())
+    async fn create_key(&self, key: &ApiKey) -> PortResult<CreatedKey> {
+        let mut rows = self.call("create_key")?;
+        if rows.accounts.get(&key.account).is_none_or(|account| account.deletion.is_some()) {
+            return Ok(CreatedKey::NoAccount);
+        }
+        rows.keys.insert((key.account.clone(), key.id.clone()), key.clone());
+        Ok(CreatedKey::Created)
     }
 
     async fn find_key(&self, account: &AccountId, id: &KeyId) -> PortResult<Option<ApiKey>> {
         Ok(self.call("find_key")?.keys.get(&(account.clone(), id.clone())).cloned())
+    }
+
+    async fn list_keys(&self, account: &AccountId, after: Option<&KeyId>, limit: usize) -> PortResult<Vec<ApiKey>> {
+        let rows = self.call("list_keys")?;
+        let mine = rows.keys.values().filter(|k| k.account == *account && after.is_none_or(|a| k.id > *a));
+        Ok(mine.take(limit).cloned().collect())
+    }
+
+    async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool> {
+        Ok(self.call("delete_key")?.keys.remove(&(account.clone(), id.clone())).is_some())
+    }
+
+    async fn note_key_use(&self, account: &AccountId, id: &KeyId, day: Day) -> PortResult<()> {
+        let mut rows = self.call("note_key_use")?;
+        if let Some(key) = rows.keys.get_mut(&(account.clone(), id.clone())) {
+            key.last_used_at = key.last_used_at.max(Some(day));
+        }
+        Ok(())
     }
 }

@@ -2,29 +2,34 @@
 
 mod accounts;
 mod destinations;
+mod jobs;
 mod ledger;
 mod ledger_lists;
 mod scopes;
+mod sessions;
 mod subscriptions;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::domain::account::Account;
 use crate::domain::api_key::ApiKey;
 use crate::domain::delivery::DeliveryRecord;
 use crate::domain::destination::Destination;
 use crate::domain::event_type::EventType;
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, KeyId, SubscriptionId};
+use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
+use crate::domain::job::{Job, Lease};
 use crate::domain::scope::Scope;
 use crate::domain::seen_scope::SeenScope;
+use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
-use crate::domain::timestamp::Timestamp;
 use crate::ports::{PortError, PortResult, Remembered, SealedEvent};
 
 #[derive(Default)]
 struct Rows {
-    accounts: BTreeMap<AccountId, Timestamp>,
+    accounts: BTreeMap<AccountId, Account>,
     keys: BTreeMap<(AccountId, KeyId), ApiKey>,
+    sessions: BTreeMap<(AccountId, SessionId), Session>,
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
@@ -32,6 +37,7 @@ struct Rows {
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, as the table sorts them.
     scopes: BTreeMap<(AccountId, String), SeenScope>,
+    jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,
 }

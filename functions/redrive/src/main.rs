@@ -1,0 +1,25 @@
+//! Wires `redrive` to AWS. All of its logic is in the library beside this file.
+
+use std::sync::Arc;
+
+use lambda_runtime::{Error, service_fn};
+use redrive::{Deps, handle};
+use shared::adapters::{AwsClients, DynamoStore, SystemClock, SystemEntropy};
+use shared::config::{FromEnvironment, RedriveConfig};
+use shared::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = RedriveConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let deps = Arc::new(Deps {
+        jobs: store.clone(),
+        accounts: store.clone(),
+        purge: store,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    });
+    lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
+}

@@ -1,0 +1,267 @@
+//! `redrive` over the in-memory store: which jobs it works on, how far, and what is left for the next run.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lambda_runtime::{Context, LambdaEvent};
+use redrive::{Deps, handle};
+use shared::domain::id::{AccountId, JobId};
+use shared::domain::job::{Job, JobStatus, LEASE, Lease, SETTLE};
+use shared::ports::{
+    AccountPurge, Accounts, Clock, Destinations, FindJob, Held, Jobs, PortError, PortResult, Purged, Subscriptions,
+};
+use shared::testing::{MemoryStore, TestClock, TestEntropy, account, destination, subscription};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct World {
+    store: Arc<MemoryStore>,
+    clock: Arc<TestClock>,
+    deps: Arc<Deps>,
+}
+
+/// An account `acme` with five destinations and a subscription, and `rival` with one destination.
+async fn world() -> World {
+    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
+    for (id, destinations) in [("acme", 5), ("rival", 1)] {
+        let id = account(id);
+        store.create_account(&id, clock.now()).await.expect("created");
+        for n in 0..destinations {
+            store.create_destination(&destination(&id, n, "https://a.example/"), 10).await.expect("created");
+        }
+    }
+    let subscribed = subscription(&destination(&account("acme"), 0, "https://a.example/"), 1, &["*"], "*", None);
+    store.create_subscription(&subscribed, 10).await.expect("created");
+    let purge = store.clone();
+    let deps = deps(&store, &clock, purge);
+    World { store, clock, deps }
+}
+
+fn deps(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, purge: Arc<dyn AccountPurge>) -> Arc<Deps> {
+    Arc::new(Deps {
+        jobs: store.clone(),
+        accounts: store.clone(),
+        purge,
+        clock: clock.clone(),
+        entropy: Arc::new(TestEntropy::default()),
+    })
+}
+
+impl World {
+    async fn start(&self, id: &str, n: u8) -> JobId {
+        let job = Job::delete_account(JobId::from_entropy([n; 10]), account(id), self.clock.now());
+        assert!(self.store.start_deletion(&account(id), &job, None).await.expect("an answer"));
+        job.id
+    }
+
+    async fn run(&self) -> Result<(), lambda_runtime::Error> {
+        self.run_within(MINUTE).await
+    }
+
+    /// One run with so much time.
+    async fn run_within(&self, left: Duration) -> Result<(), lambda_runtime::Error> {
+        let event = serde_json::from_str(include_str!("../../../events/redrive-scheduled.json")).expect("a sample");
+        let mut context = Context::default();
+        context.deadline = self.clock.now().plus(left).unix_ms();
+        handle(Arc::clone(&self.deps), LambdaEvent::new(event, context)).await
+    }
+
+    async fn job(&self, id: &JobId) -> Job {
+        self.store.find_job(id).await.expect("an answer").expect("the job")
+    }
+
+    async fn destinations(&self, id: &str) -> usize {
+        self.store.list_destinations(&account(id), None, 100).await.expect("a list").len()
+    }
+
+    async fn is_registered(&self, id: &str) -> bool {
+        self.store.read_account(&account(id)).await.expect("an answer").is_some()
+    }
+}
+
+#[tokio::test]
+async fn with_nothing_to_do_a_run_costs_one_query() {
+    let world = world().await;
+    world.start("acme", 1).await;
+    world.store.take_calls();
+    world.run().await.expect("a run");
+    assert_eq!(world.store.take_calls(), ["pending_jobs"]);
+}
+
+#[tokio::test]
+async fn a_deletion_waits_until_what_was_under_way_has_ended_and_then_leaves_nothing_of_the_account() {
+    let world = world().await;
+    let job = world.start("acme", 1).await;
+    world.clock.advance(SETTLE - Duration::from_millis(1));
+    world.run().await.expect("a run");
+    assert_eq!((world.job(&job).await.status, world.destinations("acme").await), (JobStatus::Queued, 5));
+
+    world.clock.advance(Duration::from_millis(1));
+    world.run().await.expect("a run");
+    let ended = world.job(&job).await;
+    assert_eq!((ended.status, ended.done, ended.error), (JobStatus::Succeeded, 6, None));
+    assert!(!world.is_registered("acme").await);
+    assert_eq!((world.destinations("acme").await, world.destinations("rival").await), (0, 1));
+    world.store.take_calls();
+    world.run().await.expect("a run");
+    assert_eq!(world.store.take_calls(), ["pending_jobs"]);
+}
+
+#[tokio::test]
+async fn a_job_that_somebody_else_works_on_is_left_alone_until_their_lease_has_run_out() {
+    let world = world().await;
+    let job = world.start("acme", 1).await;
+    world.clock.advance(SETTLE);
+    let theirs = Lease::taken([9; 16], world.clock.now());
+    world.store.take_job(&job, &theirs, world.clock.now()).await.expect("an answer").expect("the job");
+    world.run().await.expect("a run");
+    assert_eq!(world.destinations("acme").await, 5);
+    world.clock.advance(LEASE);
+    world.run().await.expect("a run");
+    assert_eq!(world.job(&job).await.status, JobStatus::Succeeded);
+}
+
+/// A purge that deletes one row in each step, which takes a while, and does worse things when told.
+struct Slow {
+    store: Arc<MemoryStore>,
+    clock: Arc<TestClock>,
+    step: Duration,
+    /// Somebody else takes the job during the second step.
+    thief: Option<JobId>,
+    permanent: bool,
+}
+
+impl Slow {
+    fn of(world: &World) -> Self {
+        let (store, clock) = (world.store.clone(), world.clock.clone());
+        Self { store, clock, step: Duration::from_secs(10), thief: None, permanent: false }
+    }
+
+    fn within(self, world: World) -> World {
+        World { deps: deps(&world.store, &world.clock, Arc::new(self)), ..world }
+    }
+}
+
+#[async_trait]
+impl AccountPurge for Slow {
+    async fn purge_account(&self, account: &AccountId, _: usize) -> PortResult<Purged> {
+        if self.permanent {
+            return Err(PortError::permanent("deleting rows", "no permission"));
+        }
+        self.clock.advance(self.step);
+        let purged = self.store.purge_account(account, 1).await?;
+        if let Some(job) = &self.thief {
+            let later = self.clock.now().plus(LEASE);
+            self.store.take_job(job, &Lease::taken([9; 16], later), later).await?;
+        }
+        Ok(purged)
+    }
+
+    async fn end_deletion(&self, account: &AccountId, job: &Job, lease: &Lease) -> PortResult<Held> {
+        self.store.end_deletion(account, job, lease).await
+    }
+}
+
+#[tokio::test]
+async fn a_run_stops_before_its_end_writes_down_how_far_it_got_and_the_next_one_goes_on() {
+    let world = world().await;
+    let job = world.start("acme", 1).await;
+    world.clock.advance(SETTLE);
+    let world = Slow::of(&world).within(world);
+    world.run().await.expect("a run");
+    // Steps of 10 s begin at 0, 10, 20, 30 and 40 s of the 60, of which the last 15 are spared.
+    let stopped = world.job(&job).await;
+    assert_eq!((stopped.status, stopped.done), (JobStatus::Running, 5));
+    assert!(world.is_registered("acme").await);
+    world.run().await.expect("a run");
+    let ended = world.job(&job).await;
+    assert_eq!((ended.status, ended.done), (JobStatus::Succeeded, 6));
+    assert!(!world.is_registered("acme").await);
+}
+
+#[tokio::test]
+async fn a_run_without_time_takes_no_job() {
+    let world = world().await;
+    world.start("acme", 1).await;
+    world.clock.advance(SETTLE);
+    world.store.take_calls();
+    world.run_within(Duration::from_secs(15)).await.expect("a run");
+    assert_eq!(world.store.take_calls(), ["pending_jobs"]);
+}
+
+#[tokio::test]
+async fn a_crash_at_any_step_leaves_a_job_that_the_next_run_finishes() {
+    // How often a record of progress fails as well, so that the lease is not given back: as if the process had ended there.
+    for (method, unrecorded) in
+        [("take_job", 0), ("read_account", 1), ("purge_account", 1), ("record_progress", 2), ("end_deletion", 0)]
+    {
+        let world = world().await;
+        let job = world.start("acme", 1).await;
+        world.clock.advance(SETTLE);
+        world.store.fail("record_progress", unrecorded);
+        if method != "record_progress" {
+            world.store.fail(method, 1);
+        }
+        assert!(world.run().await.is_err(), "{method}");
+        assert!(world.is_registered("acme").await, "{method}");
+        world.clock.advance(LEASE);
+        world.run().await.expect("a run");
+        assert_eq!(world.job(&job).await.status, JobStatus::Succeeded, "{method}");
+        assert_eq!((world.is_registered("acme").await, world.destinations("acme").await), (false, 0), "{method}");
+        assert_eq!(world.destinations("rival").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_deletes_no_further() {
+    let world = world().await;
+    let job = world.start("acme", 1).await;
+    world.clock.advance(SETTLE);
+    let world = Slow { thief: Some(job.clone()), ..Slow::of(&world) }.within(world);
+    world.run().await.expect("a run");
+    assert_eq!((world.job(&job).await.status, world.job(&job).await.done), (JobStatus::Running, 0));
+    assert!(world.destinations("acme").await >= 4);
+    assert!(world.is_registered("acme").await);
+}
+
+#[tokio::test]
+async fn what_trying_again_does_not_mend_fails_the_job_and_no_other() {
+    let world = world().await;
+    let job = world.start("acme", 1).await;
+    world.clock.advance(SETTLE);
+    let world = Slow { permanent: true, ..Slow::of(&world) }.within(world);
+    world.run().await.expect("a run");
+    let failed = world.job(&job).await;
+    assert_eq!((failed.status, failed.error.as_deref()), (JobStatus::Failed, Some("deleting rows failed")));
+    assert!(world.is_registered("acme").await);
+    world.run().await.expect("a run");
+    assert_eq!(world.job(&job).await, failed);
+}
+
+#[tokio::test]
+async fn a_failing_job_does_nothing_to_the_others() {
+    let world = world().await;
+    let (first, second) = (world.start("acme", 1).await, world.start("rival", 2).await);
+    world.clock.advance(SETTLE);
+    world.store.fail("purge_account", 1);
+    assert!(world.run().await.is_err());
+    assert_eq!(world.job(&first).await.status, JobStatus::Running);
+    assert_eq!(world.job(&second).await.status, JobStatus::Succeeded);
+    world.run().await.expect("a run");
+    assert_eq!(world.job(&first).await.status, JobStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_name_the_job_is_not_touched() {
+    let world = world().await;
+    let job = world.start("acme", 1).await;
+    let newer = Job::delete_account(JobId::from_entropy([2; 10]), account("acme"), world.clock.now().plus(MINUTE));
+    assert!(world.store.start_deletion(&account("acme"), &newer, Some(&job)).await.expect("an answer"));
+    world.clock.advance(SETTLE);
+    world.run().await.expect("a run");
+    assert_eq!((world.job(&job).await.status, world.destinations("acme").await), (JobStatus::Failed, 5));
+    assert_eq!(world.job(&newer.id).await.status, JobStatus::Queued);
+}
