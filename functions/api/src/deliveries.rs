@@ -14,43 +14,53 @@ use shared::domain::outcome::Outcome;
 use shared::domain::scope::Scope;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::PortResult;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 use crate::caller::Reader;
 use crate::filters::Filters;
 use crate::named::{Kind, Named};
 use crate::newest_first::NewestFirst;
-use crate::pages::PageRequest;
+use crate::pages::{Page, PageRequest};
 use crate::problem::Problem;
+use crate::{choices, schemas};
 
 /// How many destinations are read at a time.
 const DESTINATIONS: usize = 100;
 /// What a delivery in the list can be.
 const STATUSES: [&str; 5] = ["delivered", "retrying", "parked", "exhausted", "cancelled"];
 
-#[derive(Serialize)]
-struct DeliveryView<Attempts> {
+/// What is told of a delivery wherever it is shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeliveryFields)]
+struct Fields {
+    #[schema(value_type = schemas::DeliveryId)]
     id: DeliveryId,
+    #[schema(value_type = schemas::EventId)]
     event_id: EventId,
     #[serde(rename = "type")]
+    #[schema(value_type = schemas::EventType)]
     event_type: EventType,
     /// Not kept for the oldest deliveries.
+    #[schema(required, value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
+    #[schema(value_type = schemas::DestinationId)]
     destination_id: DestinationId,
+    #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
+    #[schema(value_type = choices::DeliveryStatus)]
     status: &'static str,
     /// When the next attempt is due, while it is retrying.
+    #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
     attempt_count: usize,
-    #[serde(flatten)]
-    attempts: Attempts,
 }
 
-impl<Attempts> DeliveryView<Attempts> {
-    fn new(record: DeliveryRecord, attempts: impl FnOnce(Vec<Attempt>) -> Attempts) -> Self {
+impl Fields {
+    fn new(record: DeliveryRecord) -> (Self, Vec<Attempt>) {
         let Delivery { id, event, event_type, scope, destination, path, account: _ } = record.delivery;
         let due_at = if let DeliveryState::Retrying { due_at } = record.state { Some(due_at) } else { None };
-        Self {
+        let fields = Self {
             id,
             event_id: event,
             event_type,
@@ -60,22 +70,42 @@ impl<Attempts> DeliveryView<Attempts> {
             status: record.state.as_str(),
             due_at,
             attempt_count: record.attempts.len(),
-            attempts: attempts(record.attempts),
-        }
+        };
+        (fields, record.attempts)
     }
 }
 
-/// In the list: the last attempt, in short.
-#[derive(Serialize)]
-struct LastAttempt {
+/// A delivery in the list, with its last attempt in short.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Delivery)]
+struct DeliveryItem {
+    #[serde(flatten)]
+    fields: Fields,
+    /// `null` where it was cancelled before the first.
+    #[schema(required)]
     last_attempt: Option<AttemptItem>,
 }
 
-#[derive(Serialize)]
+impl From<DeliveryRecord> for DeliveryItem {
+    fn from(record: DeliveryRecord) -> Self {
+        let (fields, attempts) = Fields::new(record);
+        Self { fields, last_attempt: attempts.last().map(AttemptItem::from) }
+    }
+}
+
+/// One attempt, in short.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttemptSummary)]
 struct AttemptItem {
+    /// When it began.
+    #[schema(value_type = schemas::Timestamp)]
     at: Timestamp,
+    /// How long it took, in milliseconds.
     duration_ms: u64,
+    #[schema(value_type = choices::AttemptOutcome)]
     outcome: &'static str,
+    /// Of the answer; `null` without one.
+    #[schema(required)]
     status_code: Option<u16>,
 }
 
@@ -90,19 +120,38 @@ impl From<&Attempt> for AttemptItem {
     }
 }
 
-/// On its own: every attempt, in full.
-#[derive(Serialize)]
-struct AllAttempts {
+/// A delivery with every attempt, in full.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeliveryWithAttempts)]
+struct DeliveryView {
+    #[serde(flatten)]
+    fields: Fields,
     attempts: Vec<AttemptView>,
 }
 
-#[derive(Serialize)]
+impl From<DeliveryRecord> for DeliveryView {
+    fn from(record: DeliveryRecord) -> Self {
+        let (fields, attempts) = Fields::new(record);
+        Self { fields, attempts: attempts.into_iter().map(AttemptView::from).collect() }
+    }
+}
+
+/// One attempt, in full.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attempt)]
 struct AttemptView {
+    /// From 1.
     number: u32,
     #[serde(flatten)]
     item: AttemptItem,
+    /// A sentence; `null` when it delivered.
+    #[schema(required)]
     error: Option<String>,
+    /// What the answer asked to wait, in seconds.
+    #[schema(required)]
     retry_after_s: Option<u64>,
+    /// The beginning of a refusal's body, if it is text: 16 KiB of the latest attempt, 512 bytes of earlier ones.
+    #[schema(required)]
     response_excerpt: Option<String>,
 }
 
@@ -118,6 +167,40 @@ impl From<Attempt> for AttemptView {
     }
 }
 
+/// What the list of deliveries is filtered by.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
+pub struct DeliveryFilters {
+    /// Those to one destination, also to one that was deleted, which the list over all destinations leaves out.
+    #[param(value_type = Option<schemas::DestinationId>)]
+    destination_id: Option<String>,
+    #[param(value_type = Option<choices::DeliveryStatus>)]
+    status: Option<String>,
+    #[param(value_type = Option<schemas::EventType>)]
+    r#type: Option<String>,
+    /// This place of the event and everything below it.
+    #[param(value_type = Option<schemas::Scope>)]
+    scope: Option<String>,
+    /// Those whose event occurred then or later.
+    since: Option<schemas::Moment>,
+    /// Those whose event occurred before.
+    until: Option<schemas::Moment>,
+}
+
+/// List deliveries
+///
+/// Newest first by when their events occurred. Those whose first attempt has not ended are not in the list; their event shows
+/// them. One page looks at no more than 1,000 deliveries: where a filter leaves few of them it may be short, or empty, and yet
+/// have a next one.
+#[utoipa::path(
+    get,
+    path = "/v1/deliveries",
+    operation_id = "list_deliveries",
+    tag = "deliveries",
+    params(schemas::PageParameters, DeliveryFilters),
+    responses((status = 200, description = "A page of deliveries.", body = Page<DeliveryItem>))
+)]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
@@ -149,15 +232,11 @@ pub async fn list(
     let mut deliveries = NewestFirst::begin(deps, account, destinations, span, after.as_ref(), page.to_read()).await?;
     let mut sieve = page.sieve();
     while let Some(record) = deliveries.next().await? {
-        if !sieve.offer(record.delivery.id.clone(), Some(record).filter(matches).map(item)) {
+        if !sieve.offer(record.delivery.id.clone(), Some(record).filter(matches).map(DeliveryItem::from)) {
             break;
         }
     }
     Ok(Answer(sieve.page()).into_response())
-}
-
-fn item(record: DeliveryRecord) -> DeliveryView<LastAttempt> {
-    DeliveryView::new(record, |attempts| LastAttempt { last_attempt: attempts.last().map(AttemptItem::from) })
 }
 
 async fn all_destinations(deps: &Deps, account: &AccountId) -> PortResult<Vec<DestinationId>> {
@@ -172,6 +251,17 @@ async fn all_destinations(deps: &Deps, account: &AccountId) -> PortResult<Vec<De
     }
 }
 
+/// Read a delivery
+///
+/// With every attempt. A delivery whose first attempt has not ended is not found; its event shows it.
+#[utoipa::path(
+    get,
+    path = "/v1/deliveries/{id}",
+    operation_id = "read_delivery",
+    tag = "deliveries",
+    params(("id" = schemas::DeliveryId, Path)),
+    responses((status = 200, description = "The delivery.", body = DeliveryView))
+)]
 pub async fn read(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
@@ -179,6 +269,5 @@ pub async fn read(
 ) -> Result<Response, Problem> {
     let now = deps.clock.now();
     let found = deps.deliveries.find_delivery(&account, &id).await?.filter(|record| record.expires_at > now);
-    let all = |attempts: Vec<Attempt>| AllAttempts { attempts: attempts.into_iter().map(AttemptView::from).collect() };
-    Ok(Answer(DeliveryView::new(found.ok_or_else(DeliveryId::not_found)?, all)).into_response())
+    Ok(Answer(DeliveryView::from(found.ok_or_else(DeliveryId::not_found)?)).into_response())
 }

@@ -15,13 +15,15 @@ use shared::domain::id::{DeliveryId, DestinationId, EventId};
 use shared::domain::scope::Scope;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{ListedEvent, PortError, SealedEvent};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 use crate::caller::Reader;
 use crate::filters::Filters;
 use crate::named::{Kind, Named};
-use crate::pages::PageRequest;
+use crate::pages::{Page, PageRequest};
 use crate::problem::Problem;
+use crate::{choices, schemas};
 
 /// How many events are read at a time where a filter may drop most of them.
 const STEP: usize = 250;
@@ -31,15 +33,25 @@ const OWED_SHOWN: usize = 100;
 const LOOK_UPS: usize = 20;
 
 /// One event in the list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
 struct EventItem {
+    #[schema(value_type = schemas::EventId)]
     id: EventId,
     #[serde(rename = "type")]
+    #[schema(value_type = schemas::EventType)]
     event_type: EventType,
+    #[schema(value_type = schemas::Scope)]
     scope: Scope,
+    #[schema(value_type = schemas::Timestamp)]
     occurred_at: Timestamp,
+    /// When it was matched.
+    #[schema(value_type = schemas::Timestamp)]
     sealed_at: Timestamp,
+    /// How many deliveries it owes.
     owed_count: usize,
+    /// Why it owes none; `null` where it does.
+    #[schema(required, value_type = Option<choices::Unmatched>)]
     unmatched: Option<&'static str>,
 }
 
@@ -57,6 +69,37 @@ impl From<ListedEvent> for EventItem {
     }
 }
 
+/// What the list of events is filtered by.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
+pub struct EventFilters {
+    #[param(value_type = Option<schemas::EventType>)]
+    r#type: Option<String>,
+    /// This place and everything below it.
+    #[param(value_type = Option<schemas::Scope>)]
+    scope: Option<String>,
+    /// `matched` events owe at least one delivery.
+    #[param(value_type = Option<choices::EventStatus>)]
+    status: Option<String>,
+    /// Those whose event occurred then or later.
+    since: Option<schemas::Moment>,
+    /// Those whose event occurred before.
+    until: Option<schemas::Moment>,
+}
+
+/// List events
+///
+/// Newest first. An event appears once it was matched, mostly within a second. One page looks at no more than 1,000 events: where
+/// a filter leaves few of them it may be short, or empty, and yet have a next one.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    operation_id = "list_events",
+    tag = "events",
+    params(schemas::PageParameters, EventFilters),
+    responses((status = 200, description = "A page of events.", body = Page<EventItem>))
+)]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
@@ -96,30 +139,60 @@ pub async fn list(
 }
 
 /// One delivery that an event owes.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwedDelivery)]
 struct OwedItem {
+    #[schema(value_type = schemas::DeliveryId)]
     id: DeliveryId,
+    #[schema(value_type = schemas::DestinationId)]
     destination_id: DestinationId,
+    #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
+    #[schema(value_type = choices::OwedStatus)]
     status: &'static str,
     attempt_count: usize,
 }
 
-#[derive(Serialize)]
+/// An event with its body and what it owes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventWithDeliveries)]
 struct EventView {
+    #[schema(value_type = schemas::EventId)]
     id: EventId,
     #[serde(rename = "type")]
+    #[schema(value_type = schemas::EventType)]
     event_type: EventType,
+    #[schema(value_type = schemas::Scope)]
     scope: Scope,
+    #[schema(value_type = schemas::Timestamp)]
     occurred_at: Timestamp,
+    /// When it was matched.
+    #[schema(value_type = schemas::Timestamp)]
     sealed_at: Timestamp,
     /// The body as destinations get it.
+    #[schema(value_type = Object)]
     body: Box<RawValue>,
+    /// Why it owes nothing; `null` where it does.
+    #[schema(required, value_type = Option<choices::Unmatched>)]
     unmatched: Option<&'static str>,
+    /// How many deliveries it owes.
     owed_count: usize,
+    /// The first 100 of them at most.
+    #[schema(max_items = 100)]
     owed: Vec<OwedItem>,
 }
 
+/// Read an event
+///
+/// With the body that destinations get, and what became of its deliveries so far.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}",
+    operation_id = "read_event",
+    tag = "events",
+    params(("id" = schemas::EventId, Path)),
+    responses((status = 200, description = "The event.", body = EventView))
+)]
 pub async fn read(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,

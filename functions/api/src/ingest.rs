@@ -18,11 +18,13 @@ use shared::domain::event::{Event, Rejection, RejectionCode};
 use shared::domain::id::{AccountId, EventId};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{EntropyExt, PortError};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::body::Json;
 use crate::caller::Publisher;
 use crate::problem::{Code, Problem};
+use crate::{choices, schemas};
 
 const KEY_HEADER: &str = "Idempotency-Key";
 
@@ -40,21 +42,33 @@ impl FromRequestParts<Arc<Deps>> for IdempotencyKey {
     }
 }
 
-/// What is posted. The parts that [`Event::parse`] judges are only carried to it.
-#[derive(Deserialize)]
+// The parts that `Event::parse` judges are only carried to it.
+/// An event to publish.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
+    /// Its idempotency key; the header `Idempotency-Key` may give it instead. Generated if neither does.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::EventId>)]
     id: Option<EventId>,
     #[serde(default, rename = "type")]
+    #[schema(required, value_type = schemas::EventType)]
     event_type: Option<Box<RawValue>>,
+    /// Comes from the key; another one is refused. Leave it out.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::AccountId>)]
     account: Option<AccountId>,
+    /// Where it happened, in the `scope_form` of its type.
     #[serde(default)]
+    #[schema(required, value_type = schemas::Scope)]
     scope: Option<Box<RawValue>>,
+    /// At most 30 days ago and 1 hour ahead; `data.completed_at` if left out.
     #[serde(default)]
+    #[schema(required = false, value_type = schemas::Moment)]
     occurred_at: Option<Box<RawValue>>,
+    /// What happened: an object that keeps to the JSON Schema of the event type.
     #[serde(default)]
+    #[schema(required, value_type = Object)]
     data: Option<Box<RawValue>>,
 }
 
@@ -79,12 +93,35 @@ struct Completed {
     completed_at: Timestamp,
 }
 
-#[derive(Serialize)]
+/// An event that was accepted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AcceptedEvent)]
 struct Accepted<'a> {
+    #[schema(value_type = schemas::EventId)]
     id: &'a EventId,
+    #[schema(value_type = choices::Acceptance)]
     status: &'static str,
 }
 
+/// Publish an event
+///
+/// Safe to repeat under the same id: the same content is delivered once. Content is type, scope, `occurred_at` and the bytes of
+/// `data`. Without an id it is another event each time.
+#[utoipa::path(
+    post,
+    path = "/v1/events",
+    operation_id = "publish_event",
+    tag = "events",
+    params(("Idempotency-Key" = Option<schemas::EventId>, Header, description = "The event's id, where the body has none.")),
+    request_body = NewEvent,
+    responses(
+        (status = 202, description = "It will be matched, or was before.", body = Accepted),
+        (status = 400, description = "`malformed_json`: the body is not JSON, or something follows it; `invalid_parameter`: the \
+            header `Idempotency-Key` is no id."),
+        (status = 409, description = "`id_reused`: the id was used before for an event with other content; the first one stands."),
+        (status = 413, description = "`body_too_large`: the body, or the event with what was filled in, has more than 256 KiB.")
+    )
+)]
 pub async fn create(
     Publisher(account): Publisher,
     State(deps): State<Arc<Deps>>,

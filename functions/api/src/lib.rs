@@ -7,6 +7,7 @@
 
 mod body;
 mod caller;
+mod choices;
 mod deliveries;
 mod destinations;
 mod etag;
@@ -24,12 +25,12 @@ mod responses;
 mod schemas;
 mod scopes;
 mod sessions;
+mod settings;
 mod subscriptions;
 mod webhooks;
 
 use std::sync::Arc;
 
-use axum::routing::{delete, get, post};
 use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
@@ -77,30 +78,27 @@ pub struct Deps {
 /// Every operation of the API, each with its description. `routes!` takes the operations of one path, and adds them to the
 /// OpenAPI document as well.
 fn operations() -> OpenApiRouter<Arc<Deps>> {
-    let one_account = get(operator::accounts::read).delete(operator::accounts::delete);
-    let one_destination = get(destinations::read).patch(destinations::change).delete(destinations::delete);
-    let one_subscription = get(subscriptions::read).patch(subscriptions::change).delete(subscriptions::delete);
     OpenApiRouter::with_openapi(openapi::document())
-        .route("/admin/v1/accounts", post(operator::accounts::create).get(operator::accounts::list))
-        .route("/admin/v1/accounts/{account}", one_account)
-        .route("/admin/v1/accounts/{account}/keys", post(operator::keys::create).get(operator::keys::list))
-        .route("/admin/v1/accounts/{account}/keys/{key}", delete(operator::keys::delete))
-        .route("/admin/v1/accounts/{account}/sessions", post(operator::sessions::create))
-        .route("/v1/sessions", post(sessions::open))
-        .route("/admin/v1/jobs/{id}", get(operator::accounts::read_job))
         .routes(routes!(openapi::read))
+        .routes(routes!(operator::accounts::create, operator::accounts::list))
+        .routes(routes!(operator::accounts::read, operator::accounts::delete))
+        .routes(routes!(operator::accounts::read_job))
+        .routes(routes!(operator::keys::create, operator::keys::list))
+        .routes(routes!(operator::keys::delete))
+        .routes(routes!(operator::sessions::create))
+        .routes(routes!(sessions::open))
         .routes(routes!(event_types::list))
         .routes(routes!(event_types::read))
-        .route("/v1/destinations", post(destinations::create).get(destinations::list))
-        .route("/v1/destinations/{id}", one_destination)
-        .route("/v1/destinations/{id}/secrets/rotate", post(destinations::secrets::rotate))
-        .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
-        .route("/v1/subscriptions/{id}", one_subscription)
-        .route("/v1/events", post(ingest::create).get(events::list))
-        .route("/v1/events/{id}", get(events::read))
-        .route("/v1/deliveries", get(deliveries::list))
-        .route("/v1/deliveries/{id}", get(deliveries::read))
-        .route("/v1/scopes", get(scopes::list))
+        .routes(routes!(destinations::create, destinations::list))
+        .routes(routes!(destinations::read, destinations::change, destinations::delete))
+        .routes(routes!(destinations::secrets::rotate))
+        .routes(routes!(subscriptions::create, subscriptions::list))
+        .routes(routes!(subscriptions::read, subscriptions::change, subscriptions::delete))
+        .routes(routes!(ingest::create, events::list))
+        .routes(routes!(events::read))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::read))
+        .routes(routes!(scopes::list))
 }
 
 /// What serves the API: the operations, and the document of them.

@@ -45,12 +45,16 @@ words! {
     DestinationId, "^dst_[0-9a-v]{16}$", 20, "dst_img480bv82vq4si5", "The id of a destination.";
     SubscriptionId, "^sub_[0-9a-v]{16}$", 20, "sub_flj9bcteje8dbi88", "The id of a subscription.";
     KeyId, "^key_[0-9a-v]{16}$", 20, "key_ogr633ijs3fm6h9u", "The id of an API key.";
+    JobId, "^job_[0-9a-v]{16}$", 20, "job_1m2g0lq5s4n8t3da", "The id of a job.";
+    SessionId, "^ses_[0-9a-v]{16}$", 20, "ses_6h2k9q1n7c0dmv3b", "The id of a page session. It is not secret.";
     EventId, "^[A-Za-z0-9_-]{1,128}$", 128, "evt-sync-run-41907",
         "The producer's own id of an event: its idempotency key within the account.";
     DeliveryId, "^dlv_[0-9a-v]{50}$", 54, "dlv_img480bv82vq4si506ab1i5f00g1c3k9u5n2m8t4v0e7a2s9d6",
         "The id of a delivery: the same on every attempt and every repetition.";
     Label, r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$", 128, "Everything",
         "A name that people give: 1–128 characters, no control characters, and more than white space.";
+    Description, r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$", 1024, "For the finance team.",
+        "What people say of a thing: at most 1,024 characters, none of them a control character but line breaks and tabs.";
     Scope, "^(\\*|connection/[A-Za-z0-9_.-]{1,128}(/(endpoint|insight)/[A-Za-z0-9_.-]{1,128})?)$", 276,
         "connection/xero/endpoint/invoices",
         "A place: `*` (everything), `connection/<id>`, `connection/<id>/endpoint/<id>` or `connection/<id>/insight/<id>`.";
@@ -62,6 +66,7 @@ words! {
         94, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "`whsec_` and the base64 of 24–64 bytes, which are the signing key.";
     Timestamp, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", 24, "2026-11-23T16:36:11.485Z",
         "A moment in UTC: RFC 3339 with milliseconds.";
+    Day, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", 10, "2026-11-23", "A day in UTC.";
 }
 
 /// The name of an event type of the catalogue.
@@ -104,6 +109,12 @@ pub struct PageParameters {
     cursor: Option<String>,
 }
 
+/// A moment that a request names: RFC 3339, of 1970 or later.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = DateTime, pattern = "^(19[7-9]|[2-9][0-9]{2})[0-9]-", example = "2026-11-23T09:30:00Z")]
+#[expect(dead_code, reason = "it describes what the domain's Timestamp reads, and is never a value")]
+pub struct Moment(String);
+
 /// What the holder of an API key may do in its account: `viewer` reads; `editor` reads and configures; `publisher` publishes
 /// events and nothing else; `admin` does all of it and rotates secrets.
 #[derive(ToSchema)]
@@ -120,7 +131,7 @@ pub enum Role {
 mod tests {
     use serde::de::DeserializeOwned;
     use serde_json::Value;
-    use shared::domain::{api_key, destination, id, scope, secret, timestamp};
+    use shared::domain::{api_key, day, destination, id, scope, secret, timestamp};
 
     use super::*;
 
@@ -140,13 +151,17 @@ mod tests {
         check::<DestinationId, id::DestinationId>();
         check::<SubscriptionId, id::SubscriptionId>();
         check::<KeyId, id::KeyId>();
+        check::<JobId, id::JobId>();
+        check::<SessionId, id::SessionId>();
         check::<EventId, id::EventId>();
         check::<DeliveryId, id::DeliveryId>();
         check::<Label, destination::Label>();
+        check::<Description, destination::Description>();
         check::<Scope, scope::Scope>();
         check::<DestinationUrl, destination::DestinationUrl>();
         check::<DeliveryPath, destination::DeliveryPath>();
         check::<Timestamp, timestamp::Timestamp>();
+        check::<Day, day::Day>();
         let secret = serde_json::to_value(SigningSecret::schema()).expect("JSON");
         assert!(secret["examples"][0].as_str().expect("text").parse::<secret::SigningSecret>().is_ok());
     }

@@ -10,26 +10,36 @@ use serde::Serialize;
 use shared::domain::scope::{Name, Scope};
 use shared::domain::seen_scope::{SeenPlace, SeenScope};
 use shared::domain::timestamp::Timestamp;
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::caller::Reader;
 use crate::problem::Problem;
+use crate::schemas;
 
 /// How many tables and insights one answer has at most; it stays below Lambda's limit of 6 MB.
 const MOST: usize = 5_000;
 
-#[derive(Serialize)]
+/// The places that events came from.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Scopes)]
 struct Tree {
     data: Vec<ConnectionView>,
     /// Whether there are more than are shown.
     truncated: bool,
 }
 
-#[derive(Serialize)]
+/// A connection that events came from.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SeenConnection)]
 struct ConnectionView {
+    /// Its id.
+    #[schema(value_type = String, example = "xero")]
     connection: Name,
+    /// What its latest event calls it.
     name: String,
     service: String,
+    #[schema(value_type = schemas::Scope)]
     scope: String,
     endpoints: Vec<EndpointView>,
     insights: Vec<InsightView>,
@@ -37,23 +47,46 @@ struct ConnectionView {
     named_at: Timestamp,
 }
 
-#[derive(Serialize)]
+/// A table of a connection that events came from.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SeenEndpoint)]
 struct EndpointView {
+    #[schema(value_type = String, example = "invoices")]
     id: Name,
     name: String,
     table: String,
+    #[schema(value_type = schemas::Scope)]
     scope: Scope,
+    /// It may be an hour behind.
+    #[schema(value_type = schemas::Timestamp)]
     last_event_at: Timestamp,
 }
 
-#[derive(Serialize)]
+/// An insight of a connection that events came from.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SeenInsight)]
 struct InsightView {
+    #[schema(value_type = String, example = "revenue")]
     id: Name,
     name: String,
+    #[schema(value_type = schemas::Scope)]
     scope: Scope,
+    /// It may be an hour behind.
+    #[schema(value_type = schemas::Timestamp)]
     last_event_at: Timestamp,
 }
 
+/// List scopes
+///
+/// The connections, tables and insights that events came from, for pickers of a subscription's `scope`: at most 5,000 tables and
+/// insights. A place is shown for 400 days after its last event.
+#[utoipa::path(
+    get,
+    path = "/v1/scopes",
+    operation_id = "list_scopes",
+    tag = "scopes",
+    responses((status = 200, description = "The places, below their connections.", body = Tree))
+)]
 pub async fn list(Reader(account): Reader, State(deps): State<Arc<Deps>>) -> Result<Response, Problem> {
     let mut seen = deps.scopes.list_scopes(&account, None, MOST + 1).await?;
     let truncated = seen.len() > MOST;

@@ -14,25 +14,39 @@ use shared::domain::scope::Scope;
 use shared::domain::session::{LinkRefusal, PresentedLink};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{EntropyExt, OpenedSession};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::body::Json;
 use crate::problem::{Code, Problem};
+use crate::{choices, schemas};
 
-#[derive(Deserialize)]
+/// What a link to a page session carries.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
+    /// What follows `#` in the link: `whl_<account>.<session>.<secret>`.
+    #[schema(example = "whl_acme.6h2k9q1n7c0dmv3b.Qm9vLi4")]
     token: String,
 }
 
-/// The only answer that ever shows the token.
-#[derive(Serialize)]
+/// A page session that was opened. No other answer ever shows its token.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenedSession)]
 struct OpenedView<'a> {
+    #[schema(value_type = schemas::SessionId)]
     id: SessionId,
+    #[schema(value_type = schemas::AccountId)]
     account: AccountId,
+    #[schema(value_type = choices::PageRole)]
     role: Role,
+    /// Where the page begins.
+    #[schema(required, value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
+    /// What the page sends as `Authorization: Bearer whs_…`.
     token: &'a str,
+    /// The latest end of the session; one that is not used for 15 minutes ends before.
+    #[schema(value_type = schemas::Timestamp)]
     expires_at: Timestamp,
 }
 
@@ -44,6 +58,22 @@ fn refused(refusal: LinkRefusal) -> Problem {
     }
 }
 
+/// Open a page session
+///
+/// Exchanges what a link carries, once, for a token that is used as an API key is. It needs no credentials but the link's.
+#[utoipa::path(
+    post,
+    path = "/v1/sessions",
+    operation_id = "open_session",
+    tag = "page sessions",
+    security(()),
+    request_body = Link,
+    responses(
+        (status = 201, description = "The token, shown this once.", body = OpenedView),
+        (status = 401, description = "`unauthorized`: there is no such link."),
+        (status = 410, description = "`link_used`: the link was opened before; `link_expired`: it was not opened in time.")
+    )
+)]
 pub async fn open(State(deps): State<Arc<Deps>>, Json(link): Json<Link>) -> Result<Response, Problem> {
     let link: PresentedLink = link.token.parse().map_err(|_| refused(LinkRefusal::Wrong))?;
     let wrong = || refused(LinkRefusal::Wrong);

@@ -11,24 +11,32 @@ use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
 use shared::domain::subscription::{Subscription, SubscriptionSettings};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::body::{Json, MergePatch};
 use crate::caller::{Configurer, Reader};
 use crate::etag::{IfMatch, changed, etag};
 use crate::named::{Kind, Named};
-use crate::pages::PageRequest;
+use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
+use crate::{schemas, settings};
 
 /// How often a change is made anew because somebody else changed the same thing meanwhile.
 const TRIES: u32 = 5;
 
-#[derive(Serialize)]
+/// Which events go to which destination.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
 struct SubscriptionView {
+    #[schema(value_type = schemas::SubscriptionId)]
     id: SubscriptionId,
     #[serde(flatten)]
+    #[schema(value_type = settings::Subscription)]
     settings: SubscriptionSettings,
+    #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
+    #[schema(value_type = schemas::Timestamp)]
     updated_at: Timestamp,
 }
 
@@ -42,6 +50,22 @@ fn answer(status: StatusCode, subscription: Subscription) -> Response {
     (status, [(header::ETAG, etag(subscription.version))], Answer(view(subscription))).into_response()
 }
 
+/// Create a subscription
+///
+/// It hears the listed event types at its scope and everywhere below it, from 5 s after its creation at the latest.
+#[utoipa::path(
+    post,
+    path = "/v1/subscriptions",
+    operation_id = "create_subscription",
+    tag = "subscriptions",
+    request_body = settings::NewSubscription,
+    responses(
+        (status = 201, description = "The subscription.", body = SubscriptionView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 409, description = "`name_taken`: another subscription has this name; `limit_reached`: the account has as many as \
+            it may.")
+    )
+)]
 pub async fn create(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
@@ -72,6 +96,17 @@ fn limit_reached(deps: &Deps) -> Problem {
     Problem::new(Code::LimitReached, detail)
 }
 
+/// List subscriptions
+///
+/// In the order of their ids, which are random.
+#[utoipa::path(
+    get,
+    path = "/v1/subscriptions",
+    operation_id = "list_subscriptions",
+    tag = "subscriptions",
+    params(schemas::PageParameters),
+    responses((status = 200, description = "A page of subscriptions.", body = Page<SubscriptionView>))
+)]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
@@ -82,6 +117,18 @@ pub async fn list(
     Ok(Answer(page.page(found, |s| s.id.to_string(), view)).into_response())
 }
 
+/// Read a subscription
+///
+/// As it was answered when it was created or changed.
+#[utoipa::path(
+    get,
+    path = "/v1/subscriptions/{id}",
+    operation_id = "read_subscription",
+    tag = "subscriptions",
+    params(("id" = schemas::SubscriptionId, Path)),
+    responses((status = 200, description = "The subscription.", body = SubscriptionView,
+        headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))))
+)]
 pub async fn read(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
@@ -94,6 +141,28 @@ async fn find(deps: &Deps, account: &AccountId, id: &SubscriptionId) -> Result<S
     deps.subscriptions.find_subscription(account, id).await?.ok_or_else(SubscriptionId::not_found)
 }
 
+/// Change a subscription
+///
+/// A merge patch (RFC 7396): what it names is replaced, what it names as `null` falls back to its default, the rest stays. A
+/// condition is merged field by field.
+#[utoipa::path(
+    patch,
+    path = "/v1/subscriptions/{id}",
+    operation_id = "change_subscription",
+    tag = "subscriptions",
+    params(("id" = schemas::SubscriptionId, Path),
+        ("If-Match" = Option<String>, Header, description = "The `etag` of what was read: refuses to change what was changed since.")),
+    request_body(content(
+        (settings::SubscriptionChanges = "application/merge-patch+json"),
+        (settings::SubscriptionChanges = "application/json")
+    )),
+    responses(
+        (status = 200, description = "The subscription as it is now.", body = SubscriptionView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 409, description = "`name_taken`: another subscription has this name."),
+        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+    )
+)]
 pub async fn change(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
@@ -120,6 +189,17 @@ pub async fn change(
     Err(Problem::new(Code::Unavailable, "others kept changing it at the same time; try again"))
 }
 
+/// Delete a subscription
+///
+/// It owes nothing new after 5 s at the latest. What it owes already is still delivered.
+#[utoipa::path(
+    delete,
+    path = "/v1/subscriptions/{id}",
+    operation_id = "delete_subscription",
+    tag = "subscriptions",
+    params(("id" = schemas::SubscriptionId, Path)),
+    responses((status = 204, description = "It is deleted."))
+)]
 pub async fn delete(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,

@@ -15,6 +15,7 @@ use shared::domain::id::{AccountId, DestinationId};
 use shared::domain::secret::SigningSecret;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{CreatedDestination, DeletedDestination, EntropyExt, UpdatedDestination};
+use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
 use crate::Deps;
@@ -22,40 +23,55 @@ use crate::body::{Json, MergePatch, read as read_json};
 use crate::caller::{Configurer, Reader};
 use crate::etag::{IfMatch, changed, etag};
 use crate::named::{Kind, Named};
-use crate::pages::PageRequest;
+use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
-use crate::subscriptions;
+use crate::{schemas, settings, subscriptions};
 
 /// How often a change is made anew because somebody else changed the same thing meanwhile.
 const TRIES: u32 = 5;
 
 /// How a destination does: `paused` while its owner has disabled it.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Health {
     Healthy,
     Paused,
 }
 
-#[derive(Serialize)]
+/// Where requests go, and how.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Destination)]
 struct DestinationView {
+    #[schema(value_type = schemas::DestinationId)]
     id: DestinationId,
     #[serde(flatten)]
+    #[schema(value_type = settings::Destination)]
     settings: DestinationSettings,
     health: Health,
     /// The valid ones, newest first.
+    #[schema(min_items = 1, max_items = 3)]
     secrets: Vec<SecretView>,
     /// The current secret itself: only in the answer that created it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = schemas::SigningSecret)]
     secret: Option<Zeroizing<String>>,
+    #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
+    #[schema(value_type = schemas::Timestamp)]
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+/// A secret of a destination, without revealing it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Secret)]
 struct SecretView {
+    /// Tells it from others.
+    #[schema(pattern = "^[0-9a-f]{16}$", example = "5d3f0c9a81b2e476")]
     fingerprint: String,
+    #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
+    /// When a replaced one ends; `null` for the current one.
+    #[schema(required, value_type = Option<schemas::Timestamp>)]
     expires_at: Option<Timestamp>,
 }
 
@@ -81,6 +97,25 @@ fn answer(status: StatusCode, version: u64, view: DestinationView) -> Response {
     (status, [(header::ETAG, etag(version))], Answer(view)).into_response()
 }
 
+/// Create a destination
+///
+/// Its URL must be `https` and lead to no private address. A host that does not resolve now is accepted; every connection is
+/// checked again.
+#[utoipa::path(
+    post,
+    path = "/v1/destinations",
+    operation_id = "create_destination",
+    tag = "destinations",
+    request_body = settings::NewDestination,
+    responses(
+        (status = 201, description = "The destination, with its secret, which is shown this once.", body = DestinationView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 409, description = "`name_taken`: another destination has this name; `limit_reached`: the account has as many as \
+            it may."),
+        (status = 422, description = "`validation_failed`: a field is missing, unknown or wrong; `blocked_address`: the URL leads to \
+            an address that is never called; `errors` points at it.")
+    )
+)]
 pub async fn create(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
@@ -139,6 +174,17 @@ async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Problem>
     }
 }
 
+/// List destinations
+///
+/// In the order of their ids, which are random; without their secrets.
+#[utoipa::path(
+    get,
+    path = "/v1/destinations",
+    operation_id = "list_destinations",
+    tag = "destinations",
+    params(schemas::PageParameters),
+    responses((status = 200, description = "A page of destinations.", body = Page<DestinationView>))
+)]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
@@ -150,6 +196,18 @@ pub async fn list(
     Ok(Answer(page.page(found, |d| d.id.to_string(), |d| view(d, now))).into_response())
 }
 
+/// Read a destination
+///
+/// Its secrets are shown by their fingerprints.
+#[utoipa::path(
+    get,
+    path = "/v1/destinations/{id}",
+    operation_id = "read_destination",
+    tag = "destinations",
+    params(("id" = schemas::DestinationId, Path)),
+    responses((status = 200, description = "The destination.", body = DestinationView,
+        headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))))
+)]
 pub async fn read(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
@@ -163,6 +221,29 @@ async fn find(deps: &Deps, account: &AccountId, id: &DestinationId) -> Result<De
     deps.destinations.find_destination(account, id).await?.ok_or_else(DestinationId::not_found)
 }
 
+/// Change a destination
+///
+/// A merge patch (RFC 7396): what it names is replaced, what it names as `null` falls back to its default, the rest stays.
+#[utoipa::path(
+    patch,
+    path = "/v1/destinations/{id}",
+    operation_id = "change_destination",
+    tag = "destinations",
+    params(("id" = schemas::DestinationId, Path),
+        ("If-Match" = Option<String>, Header, description = "The `etag` of what was read: refuses to change what was changed since.")),
+    request_body(content(
+        (settings::DestinationChanges = "application/merge-patch+json"),
+        (settings::DestinationChanges = "application/json")
+    )),
+    responses(
+        (status = 200, description = "The destination as it is now.", body = DestinationView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 409, description = "`name_taken`: another destination has this name."),
+        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again."),
+        (status = 422, description = "`validation_failed`: a field is unknown or wrong; `blocked_address`: the URL leads to an \
+            address that is never called; `errors` points at it.")
+    )
+)]
 pub async fn change(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
@@ -194,14 +275,29 @@ pub async fn change(
 }
 
 /// The query of a deletion.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Deletion {
     /// Whether the subscriptions that send to it are deleted as well.
     #[serde(default)]
     cascade: bool,
 }
 
+/// Delete a destination
+///
+/// Deliveries still owed to it are cancelled at their next attempt.
+#[utoipa::path(
+    delete,
+    path = "/v1/destinations/{id}",
+    operation_id = "delete_destination",
+    tag = "destinations",
+    params(("id" = schemas::DestinationId, Path), Deletion),
+    responses(
+        (status = 204, description = "It is deleted."),
+        (status = 409, description = "`destination_in_use`: subscriptions send to it; `detail` names up to 100 of them.")
+    )
+)]
 pub async fn delete(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,

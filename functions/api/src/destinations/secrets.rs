@@ -20,6 +20,7 @@ use crate::caller::SecretsKeeper;
 use crate::etag::{IfMatch, changed};
 use crate::named::Named;
 use crate::problem::{Code, Problem};
+use crate::{schemas, settings};
 
 /// Takes the secret out of a body, if it is there, and never repeats it in an error.
 pub fn take(body: &mut Map<String, Value>) -> Result<Option<SigningSecret>, Problem> {
@@ -61,6 +62,24 @@ fn overlap(body: &mut Map<String, Value>) -> Result<Duration, Problem> {
     })
 }
 
+/// Rotate the secret of a destination
+///
+/// The new secret signs at once, beside the ones before, which stay valid for the overlap or until their own end.
+#[utoipa::path(
+    post,
+    path = "/v1/destinations/{id}/secrets/rotate",
+    operation_id = "rotate_secret",
+    tag = "destinations",
+    params(("id" = schemas::DestinationId, Path),
+        ("If-Match" = Option<String>, Header, description = "The `etag` of what was read: refuses to change what was changed since.")),
+    request_body = settings::Rotation,
+    responses(
+        (status = 200, description = "The destination, with its new secret, which is shown this once.", body = DestinationView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 409, description = "`too_many_secrets`: three are valid, the most there can be; `detail` says until when."),
+        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+    )
+)]
 pub async fn rotate(
     SecretsKeeper(account): SecretsKeeper,
     State(deps): State<Arc<Deps>>,

@@ -12,33 +12,43 @@ use shared::domain::id::{AccountId, JobId};
 use shared::domain::job::{Job, JobKind, JobStatus};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{CreatedAccount, EntropyExt};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::body::Json;
 use crate::caller::Operator;
 use crate::named::{Kind, Named};
-use crate::pages::PageRequest;
+use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
+use crate::{choices, schemas};
 
-#[derive(Deserialize)]
+/// An account to register.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
+    #[schema(value_type = schemas::AccountId)]
     id: AccountId,
 }
 
-#[derive(Serialize)]
+/// Whether an account is there, or going.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum AccountStatus {
     Active,
     Deleting,
 }
 
-#[derive(Serialize)]
+/// One customer of the platform.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
 struct AccountView {
+    #[schema(value_type = schemas::AccountId)]
     id: AccountId,
     status: AccountStatus,
     /// The job that deletes it.
+    #[schema(required, value_type = Option<schemas::JobId>)]
     deletion_job: Option<JobId>,
+    #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
 }
 
@@ -47,21 +57,33 @@ fn view(account: Account) -> AccountView {
     AccountView { id: account.id, status, deletion_job: account.deletion, created_at: account.created_at }
 }
 
-#[derive(Serialize)]
+/// Work that takes longer than a request.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
 struct JobView {
+    #[schema(value_type = schemas::JobId)]
     id: JobId,
     #[serde(flatten)]
+    #[schema(value_type = choices::JobKind)]
     kind: JobKind,
+    #[schema(value_type = choices::JobStatus)]
     status: JobStatus,
     progress: Progress,
+    #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
+    #[schema(value_type = schemas::Timestamp)]
     updated_at: Timestamp,
+    /// Why it failed; only there when it did.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     error: Option<String>,
 }
 
-#[derive(Serialize)]
+/// How far a job is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobProgress)]
 struct Progress {
+    /// Rows deleted so far.
     deleted: u64,
 }
 
@@ -84,6 +106,20 @@ impl Kind for JobId {
     const KIND: &'static str = "job";
 }
 
+/// Register an account
+///
+/// Events of an account that is not registered are acknowledged and forgotten.
+#[utoipa::path(
+    post,
+    path = "/admin/v1/accounts",
+    operation_id = "create_account",
+    tag = "operator",
+    request_body = NewAccount,
+    responses(
+        (status = 201, description = "The account is registered.", body = AccountView),
+        (status = 409, description = "`account_exists`: an account of this id is registered already, or is being deleted.")
+    )
+)]
 pub async fn create(
     _: Operator,
     State(deps): State<Arc<Deps>>,
@@ -103,12 +139,34 @@ pub async fn create(
     }
 }
 
+/// List accounts
+///
+/// In the alphabetical order of their ids.
+#[utoipa::path(
+    get,
+    path = "/admin/v1/accounts",
+    operation_id = "list_accounts",
+    tag = "operator",
+    params(schemas::PageParameters),
+    responses((status = 200, description = "A page of accounts.", body = Page<AccountView>))
+)]
 pub async fn list(_: Operator, State(deps): State<Arc<Deps>>, page: PageRequest) -> Result<Response, Problem> {
     let after = page.after()?;
     let found = deps.accounts.list_accounts(after.as_ref(), page.to_read()).await?;
     Ok(Answer(page.page(found, |account| account.id.to_string(), view)).into_response())
 }
 
+/// Read an account
+///
+/// Also one that is being deleted.
+#[utoipa::path(
+    get,
+    path = "/admin/v1/accounts/{account}",
+    operation_id = "read_account",
+    tag = "operator",
+    params(("account" = schemas::AccountId, Path)),
+    responses((status = 200, description = "The account.", body = AccountView))
+)]
 pub async fn read(
     _: Operator,
     State(deps): State<Arc<Deps>>,
@@ -118,7 +176,18 @@ pub async fn read(
     Ok(Answer(view(found)).into_response())
 }
 
-/// Begins the deletion, or answers with the one under way. A job that failed is followed by another one.
+/// Delete an account
+///
+/// With everything that belongs to it. This answer begins it, or tells of the deletion under way; a job that failed is followed
+/// by another one. It cannot be undone.
+#[utoipa::path(
+    delete,
+    path = "/admin/v1/accounts/{account}",
+    operation_id = "delete_account",
+    tag = "operator",
+    params(("account" = schemas::AccountId, Path)),
+    responses((status = 202, description = "The job that deletes it.", body = JobView))
+)]
 pub async fn delete(
     _: Operator,
     State(deps): State<Arc<Deps>>,
@@ -142,6 +211,17 @@ pub async fn delete(
     Err(Problem::new(Code::Unavailable, "the account is being deleted by another request; try again to see its job"))
 }
 
+/// Read a job
+///
+/// It can be read for 30 days after it ended.
+#[utoipa::path(
+    get,
+    path = "/admin/v1/jobs/{id}",
+    operation_id = "read_job",
+    tag = "operator",
+    params(("id" = schemas::JobId, Path)),
+    responses((status = 200, description = "How far it is, or how it ended.", body = JobView))
+)]
 pub async fn read_job(
     _: Operator,
     State(deps): State<Arc<Deps>>,

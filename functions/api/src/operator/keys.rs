@@ -14,36 +14,53 @@ use shared::domain::destination::Label;
 use shared::domain::id::{AccountId, KeyId};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{CreatedKey, EntropyExt};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::body::Json;
 use crate::caller::Operator;
 use crate::named::{Kind, Named};
-use crate::pages::PageRequest;
+use crate::pages::{Page, PageRequest};
 use crate::problem::Problem;
+use crate::schemas;
 
-#[derive(Deserialize)]
+/// An API key to issue.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
+    #[schema(value_type = schemas::Label)]
     name: Label,
+    #[schema(value_type = schemas::Role)]
     role: Role,
 }
 
-/// The only answer that ever shows a key.
-#[derive(Serialize)]
+/// An API key that was issued. No other answer ever shows a key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssuedKey)]
 struct NewKeyView<'a> {
     #[serde(flatten)]
     listed: KeyView,
+    /// The key. It is shown now and never again; a hash of it is kept.
     key: &'a str,
 }
 
-#[derive(Serialize)]
+/// An API key of an account, without its secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 struct KeyView {
+    #[schema(value_type = schemas::KeyId)]
     id: KeyId,
+    #[schema(value_type = schemas::Label)]
     name: Label,
+    #[schema(value_type = schemas::Role)]
     role: Role,
+    /// The beginning of the key, by which its holder knows it again. It is not secret.
+    #[schema(example = "whk_acme.ogr633ijs3fm6h9u")]
     prefix: String,
+    #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
+    /// The day when it was last used; `null` if it never was.
+    #[schema(required, value_type = Option<schemas::Day>)]
     last_used_at: Option<Day>,
 }
 
@@ -62,6 +79,18 @@ impl Kind for KeyId {
     const KIND: &'static str = "API key";
 }
 
+/// Issue an API key
+///
+/// An account may have any number of keys.
+#[utoipa::path(
+    post,
+    path = "/admin/v1/accounts/{account}/keys",
+    operation_id = "create_key",
+    tag = "operator",
+    params(("account" = schemas::AccountId, Path)),
+    request_body = NewKey,
+    responses((status = 201, description = "The key, shown this once.", body = NewKeyView))
+)]
 pub async fn create(
     _: Operator,
     State(deps): State<Arc<Deps>>,
@@ -79,6 +108,17 @@ pub async fn create(
     }
 }
 
+/// List API keys
+///
+/// Those of one account, without their secrets.
+#[utoipa::path(
+    get,
+    path = "/admin/v1/accounts/{account}/keys",
+    operation_id = "list_keys",
+    tag = "operator",
+    params(("account" = schemas::AccountId, Path), schemas::PageParameters),
+    responses((status = 200, description = "A page of keys.", body = Page<KeyView>))
+)]
 pub async fn list(
     _: Operator,
     State(deps): State<Arc<Deps>>,
@@ -109,7 +149,17 @@ impl FromRequestParts<Arc<Deps>> for NamedKey {
     }
 }
 
-/// Revokes a key. API Gateway may go by its authorizer's last answer for up to a minute.
+/// Revoke an API key
+///
+/// API Gateway may go by its authorizer's last answer about it for up to 60 s.
+#[utoipa::path(
+    delete,
+    path = "/admin/v1/accounts/{account}/keys/{key}",
+    operation_id = "delete_key",
+    tag = "operator",
+    params(("account" = schemas::AccountId, Path), ("key" = schemas::KeyId, Path)),
+    responses((status = 204, description = "It is revoked."))
+)]
 pub async fn delete(
     _: Operator,
     State(deps): State<Arc<Deps>>,

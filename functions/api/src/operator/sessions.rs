@@ -14,33 +14,60 @@ use shared::domain::scope::Scope;
 use shared::domain::session::Session;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{CreatedKey, EntropyExt};
+use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::body::Json;
 use crate::caller::Operator;
 use crate::named::{Kind, Named};
 use crate::problem::{Code, Problem};
+use crate::{choices, schemas};
 
 /// For how many seconds a link may be opened.
 const LINK_SECONDS: std::ops::RangeInclusive<u64> = 60..=3_600;
 const LINK_SECONDS_DEFAULT: u64 = 300;
 
-#[derive(Deserialize)]
+/// A page session to offer.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
+    /// Where the page begins. It restricts nothing.
+    #[schema(value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
+    /// What whoever opens the link may do; `editor` if left out.
+    #[schema(value_type = Option<choices::PageRole>)]
     role: Option<Role>,
+    /// Seconds in which the link may be opened; 300 if left out.
+    #[schema(minimum = 60, maximum = 3600)]
     expires_in: Option<u64>,
 }
 
-/// The only answer that ever shows the link.
-#[derive(Serialize)]
+/// A page session that was offered. No other answer ever shows its link.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OfferedSession)]
 struct NewSessionView {
+    #[schema(value_type = schemas::SessionId)]
     id: SessionId,
+    /// The link. What follows `#` is its token, which browsers send to no server.
+    #[schema(example = "https://abc123.execute-api.us-east-1.amazonaws.com/open#whl_acme.6h2k9q1n7c0dmv3b.Qm9vLi4")]
     url: String,
+    /// Until when the link may be opened.
+    #[schema(value_type = schemas::Timestamp)]
     expires_at: Timestamp,
 }
 
+/// Offer a page session
+///
+/// A link, which lets whoever opens it first act for the account for a while.
+#[utoipa::path(
+    post,
+    path = "/admin/v1/accounts/{account}/sessions",
+    operation_id = "create_session",
+    tag = "operator",
+    params(("account" = schemas::AccountId, Path)),
+    request_body = NewSession,
+    responses((status = 201, description = "The link, shown this once.", body = NewSessionView))
+)]
 pub async fn create(
     _: Operator,
     State(deps): State<Arc<Deps>>,
