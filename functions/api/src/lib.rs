@@ -1,5 +1,5 @@
 //! `api`: the HTTPS API by which operators register accounts and accounts configure destinations and subscriptions.
-//! It only configures: it never sends an event or a delivery. `docs/api.md` is its document.
+//! It configures, and on request sends a destination a test payload, which is no delivery. `docs/api.md` is its document.
 //!
 //! Who is calling comes from API Gateway alone (`caller`); no request can name another account's anything, and what
 //! belongs to another account answers exactly like what does not exist.
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use axum::routing::{get, post};
 use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
-use shared::ports::{Accounts, ApiKeys, Clock, Destinations, Entropy, HostLookup, Subscriptions, Vault};
+use shared::ports::{Accounts, ApiKeys, Clock, Destinations, Entropy, HostLookup, HttpSender, Subscriptions, Vault};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -47,6 +47,8 @@ pub struct Deps {
     pub subscriptions: Arc<dyn Subscriptions>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
+    /// Sends tests as deliveries are sent.
+    pub sender: Arc<dyn HttpSender>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
@@ -66,6 +68,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .route("/v1/event-types/{type}", get(event_types::read))
         .route("/v1/destinations", post(destinations::create).get(destinations::list))
         .route("/v1/destinations/{id}", one_destination)
+        .routes(routes!(destinations::test_payload::send))
         .route("/v1/destinations/{id}/secrets/rotate", post(destinations::secrets::rotate))
         .route("/v1/subscriptions", post(subscriptions::create).get(subscriptions::list))
         .route("/v1/subscriptions/{id}", one_subscription)

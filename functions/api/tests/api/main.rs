@@ -5,4 +5,5 @@
 mod answers;
 mod changes;
 mod event_types;
+mod test_payload;
 mod world;

@@ -10,13 +10,14 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{Accounts, Clock};
-use shared::testing::{FixedHosts, MemoryStore, PlainVault, TestClock, TestEntropy, account};
+use shared::testing::{FixedHosts, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account};
 use tower::ServiceExt;
 
 pub struct World {
     router: Router,
     pub store: Arc<MemoryStore>,
     pub clock: Arc<TestClock>,
+    pub sender: Arc<ScriptedSender>,
     named: AtomicU32,
 }
 
@@ -25,6 +26,7 @@ pub async fn world() -> World {
     for id in ["acme", "rival"] {
         store.create_account(&account(id), clock.now()).await.expect("created");
     }
+    let sender = Arc::new(ScriptedSender::default());
     let loopback = vec!["127.0.0.1".parse().expect("an address")];
     let hosts = FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]));
     let deps = Deps {
@@ -34,12 +36,13 @@ pub async fn world() -> World {
         subscriptions: store.clone(),
         vault: Arc::new(PlainVault),
         hosts: Arc::new(hosts),
+        sender: sender.clone(),
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
         limits: Limits { destinations: 5, subscriptions: 5 },
     };
-    World { router: router(deps), store, clock, named: AtomicU32::new(0) }
+    World { router: router(deps), store, clock, sender, named: AtomicU32::new(0) }
 }
 
 pub enum As {
