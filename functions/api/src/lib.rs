@@ -1,6 +1,6 @@
 //! `api`: the HTTPS API by which operators register accounts and accounts configure destinations and subscriptions.
-//! Producers without AWS credentials publish events through it, and what became of them is read here. It matches nothing
-//! and never sends a delivery. `docs/api.md` is its document.
+//! Producers without AWS credentials publish events through it, what became of them is read here, and on request it sends a
+//! destination a test payload, which is no delivery. It matches nothing but in a dry run. `docs/api.md` is its document.
 //!
 //! Who is calling comes from API Gateway alone (`caller`); no request can name another account's anything, and what
 //! belongs to another account answers exactly like what does not exist.
@@ -35,7 +35,7 @@ use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
     Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup,
-    ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Vault,
+    HttpSender, ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -67,6 +67,8 @@ pub struct Deps {
     pub scopes: Arc<dyn SeenScopes>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
+    /// Sends tests as deliveries are sent.
+    pub sender: Arc<dyn HttpSender>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
@@ -92,6 +94,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(destinations::create, destinations::list))
         .routes(routes!(destinations::read, destinations::change, destinations::delete))
         .routes(routes!(destinations::secrets::rotate))
+        .routes(routes!(destinations::test_payload::send))
         .routes(routes!(subscriptions::create, subscriptions::list))
         .routes(routes!(subscriptions::read, subscriptions::change, subscriptions::delete))
         .routes(routes!(ingest::create, events::list))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{Deps, Limits, router};
 use lambda_http::Error;
-use shared::adapters::{AwsClients, DynamoStore, KmsVault, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts};
+use shared::adapters::{AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts};
 use shared::config::{ApiConfig, FromEnvironment};
 use shared::telemetry;
 
@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let config = ApiConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
-    let entropy = Arc::new(SystemEntropy);
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let deps = Deps {
         accounts: store.clone(),
@@ -30,7 +30,8 @@ async fn main() -> Result<(), Error> {
         scopes: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
         hosts: Arc::new(SystemHosts),
-        clock: Arc::new(SystemClock),
+        sender: Arc::new(ReqwestSender::new(config.addresses.clone(), clock.clone())?),
+        clock,
         entropy,
         addresses: config.addresses,
         limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },

@@ -11,4 +11,5 @@ mod ingest;
 mod operator;
 mod scopes;
 mod sessions;
+mod test_payload;
 mod world;

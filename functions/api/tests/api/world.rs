@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{Accounts, Clock};
-use shared::testing::{FixedHosts, MemoryQueue, MemoryStore, PlainVault, TestClock, TestEntropy, account};
+use shared::testing::{FixedHosts, MemoryQueue, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account};
 use tower::ServiceExt;
 
 pub struct World {
@@ -18,6 +18,7 @@ pub struct World {
     pub store: Arc<MemoryStore>,
     pub clock: Arc<TestClock>,
     pub queue: Arc<MemoryQueue>,
+    pub sender: Arc<ScriptedSender>,
     named: AtomicU32,
 }
 
@@ -27,6 +28,7 @@ pub async fn world() -> World {
         store.create_account(&account(id), clock.now()).await.expect("created");
     }
     let queue = Arc::new(MemoryQueue::default());
+    let sender = Arc::new(ScriptedSender::default());
     let loopback = vec!["127.0.0.1".parse().expect("an address")];
     let hosts = FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]));
     let deps = Deps {
@@ -44,13 +46,14 @@ pub async fn world() -> World {
         scopes: store.clone(),
         vault: Arc::new(PlainVault),
         hosts: Arc::new(hosts),
+        sender: sender.clone(),
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
         limits: Limits { destinations: 5, subscriptions: 5 },
         page_url: "https://page.example".into(),
     };
-    World { router: router(deps), store, clock, queue, named: AtomicU32::new(0) }
+    World { router: router(deps), store, clock, queue, sender, named: AtomicU32::new(0) }
 }
 
 pub enum As {
