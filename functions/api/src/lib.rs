@@ -14,6 +14,7 @@ mod event_types;
 mod events;
 mod filters;
 mod ingest;
+mod matching;
 mod named;
 mod newest_first;
 mod openapi;
@@ -34,7 +35,7 @@ use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
     Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup,
-    ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Vault,
+    ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -64,6 +65,7 @@ pub struct Deps {
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub scopes: Arc<dyn SeenScopes>,
+    pub transitions: Arc<dyn Transitions>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
     pub clock: Arc<dyn Clock>,
@@ -101,6 +103,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .route("/v1/deliveries", get(deliveries::list))
         .route("/v1/deliveries/{id}", get(deliveries::read))
         .route("/v1/scopes", get(scopes::list))
+        .routes(routes!(matching::judge))
 }
 
 /// What serves the API: the operations, and the document of them.

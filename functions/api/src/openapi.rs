@@ -161,7 +161,9 @@ mod tests {
         let page = include_str!("../../../docs/api.md");
         let rows = page.lines().filter_map(|line| Some(line.strip_prefix("| [`")?.split_once('`')?.0.to_owned()));
         let listed = rows.filter(|row| !UNDESCRIBED.iter().any(|path| row.contains(path))).collect::<BTreeSet<_>>();
-        assert_eq!(listed, described("paths").into_iter().map(|(operation, _)| operation).collect());
+        let described = described("paths").into_iter().map(|(operation, _)| operation);
+        let described = described.filter(|row| !UNDESCRIBED.iter().any(|path| row.contains(path)));
+        assert_eq!(listed, described.collect());
     }
 
     #[test]

@@ -11,4 +11,5 @@ mod ingest;
 mod operator;
 mod scopes;
 mod sessions;
+mod matching;
 mod world;
