@@ -7,6 +7,7 @@
 
 mod body;
 mod caller;
+mod config;
 mod deliveries;
 mod destinations;
 mod etag;
@@ -104,6 +105,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .route("/v1/deliveries/{id}", get(deliveries::read))
         .route("/v1/scopes", get(scopes::list))
         .routes(routes!(matching::judge))
+        .routes(routes!(config::read, config::put))
 }
 
 /// What serves the API: the operations, and the document of them.
