@@ -1,5 +1,7 @@
 //! No secret, key or token is ever in a log, an error, a list or the table in clear.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
 use http::Method;
 use serde_json::{Value, json};
 use tests::api_client::{Customer, NewSubscription, Operator};

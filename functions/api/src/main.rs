@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use api::{Deps, Limits, router};
 use lambda_http::Error;
-use shared::adapters::{AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts};
+use shared::adapters::{
+    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts,
+};
 use shared::config::{ApiConfig, FromEnvironment};
 use shared::telemetry;
 
@@ -28,6 +30,7 @@ async fn main() -> Result<(), Error> {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         scopes: store.clone(),
+        transitions: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
         hosts: Arc::new(SystemHosts),
         sender: Arc::new(ReqwestSender::new(config.addresses.clone(), clock.clone())?),

@@ -13,7 +13,7 @@ use reqwest::{Client, Response, header};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::destination::UrlError;
-use crate::domain::outcome::{Answer, Exchange, Outcome, excerpt};
+use crate::domain::outcome::{Answer, EXCERPT_BYTES, Exchange, Outcome, excerpt};
 use crate::domain::signature::SignedRequest;
 use crate::ports::{Clock, HttpSender, PortError, PortResult};
 

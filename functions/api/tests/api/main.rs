@@ -4,10 +4,12 @@
 
 mod answers;
 mod changes;
+mod config;
 mod deliveries;
 mod event_types;
 mod events;
 mod ingest;
+mod matching;
 mod operator;
 mod scopes;
 mod sessions;
