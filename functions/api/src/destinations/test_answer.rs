@@ -122,6 +122,7 @@ struct RequestView {
     signed_text: String,
 }
 
+/// One header, as it was sent or answered.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestHeader)]
 struct HeaderView {
