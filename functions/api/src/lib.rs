@@ -15,6 +15,7 @@ mod event_types;
 mod events;
 mod filters;
 mod ingest;
+mod matching;
 mod named;
 mod newest_first;
 mod openapi;
@@ -35,7 +36,7 @@ use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
     Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup,
-    HttpSender, ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Vault,
+    HttpSender, ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -65,6 +66,7 @@ pub struct Deps {
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub scopes: Arc<dyn SeenScopes>,
+    pub transitions: Arc<dyn Transitions>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
     /// Sends tests as deliveries are sent.
@@ -97,6 +99,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(destinations::test_payload::send))
         .routes(routes!(subscriptions::create, subscriptions::list))
         .routes(routes!(subscriptions::read, subscriptions::change, subscriptions::delete))
+        .routes(routes!(matching::judge))
         .routes(routes!(ingest::create, events::list))
         .routes(routes!(events::read))
         .routes(routes!(deliveries::list))

@@ -28,6 +28,7 @@ async fn main() -> Result<(), Error> {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         scopes: store.clone(),
+        transitions: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
         hosts: Arc::new(SystemHosts),
         sender: Arc::new(ReqwestSender::new(config.addresses.clone(), clock.clone())?),

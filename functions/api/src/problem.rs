@@ -109,6 +109,16 @@ impl Problem {
         let fault = Fault { pointer: None, parameter: Some(name.clone()), detail: detail.clone() };
         Self { code: Code::InvalidParameter, detail: format!("{name}: {detail}"), errors: vec![fault] }
     }
+
+    /// The same problem, of what is at `pointer` in a larger body.
+    pub fn under(mut self, pointer: &str) -> Self {
+        let pointed = self.errors.iter_mut().filter_map(|fault| fault.pointer.as_mut());
+        pointed.for_each(|below| below.insert_str(0, pointer));
+        if let [Fault { pointer: Some(pointer), detail, .. }, ..] = self.errors.as_slice() {
+            self.detail = format!("{pointer}: {detail}");
+        }
+        self
+    }
 }
 
 impl From<PortError> for Problem {

@@ -12,4 +12,5 @@ mod operator;
 mod scopes;
 mod sessions;
 mod test_payload;
+mod matching;
 mod world;

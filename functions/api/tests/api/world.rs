@@ -44,6 +44,7 @@ pub async fn world() -> World {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         scopes: store.clone(),
+        transitions: store.clone(),
         vault: Arc::new(PlainVault),
         hosts: Arc::new(hosts),
         sender: sender.clone(),
