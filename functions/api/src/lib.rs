@@ -8,6 +8,7 @@
 mod body;
 mod caller;
 mod choices;
+mod config;
 mod deliveries;
 mod destinations;
 mod etag;
@@ -105,6 +106,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::read))
         .routes(routes!(scopes::list))
+        .routes(routes!(config::read, config::put))
 }
 
 /// What serves the API: the operations, and the document of them.

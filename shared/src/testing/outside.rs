@@ -203,17 +203,29 @@ impl Vault for PlainVault {
     }
 }
 
-/// A clock that stands still until it is moved.
-pub struct TestClock(AtomicU64);
+/// A clock that stands still until it is moved, or goes on each time somebody looks at it.
+pub struct TestClock {
+    unix_ms: AtomicU64,
+    step_ms: AtomicU64,
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
 
 impl TestClock {
     /// Starts at 2026-11-23T09:30:00Z, the time of the samples.
     pub fn new() -> Self {
-        Self(AtomicU64::new(1_795_426_200_000))
+        Self { unix_ms: AtomicU64::new(1_795_426_200_000), step_ms: AtomicU64::new(0) }
     }
 
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+        self.unix_ms.fetch_add(whole_ms(by), Ordering::SeqCst);
+    }
+
+    /// From now on, every look at it moves it.
+    pub fn advance_with_each_look(&self, by: Duration) {
+        self.step_ms.store(whole_ms(by), Ordering::SeqCst);
     }
 }
 
@@ -225,7 +237,8 @@ impl Default for TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_ms(self.0.load(Ordering::SeqCst))
+        let step = self.step_ms.load(Ordering::SeqCst);
+        Timestamp::from_unix_ms(self.unix_ms.fetch_add(step, Ordering::SeqCst))
     }
 }
 

@@ -4,13 +4,14 @@
 
 mod answers;
 mod changes;
+mod config;
 mod deliveries;
 mod event_types;
 mod events;
 mod ingest;
+mod matching;
 mod operator;
 mod scopes;
 mod sessions;
 mod test_payload;
-mod matching;
 mod world;
