@@ -28,6 +28,7 @@ mod schemas;
 mod scopes;
 mod sessions;
 mod settings;
+mod setups;
 mod subscriptions;
 mod webhooks;
 
@@ -107,6 +108,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(deliveries::read))
         .routes(routes!(scopes::list))
         .routes(routes!(config::read, config::put))
+        .routes(routes!(setups::create))
 }
 
 /// What serves the API: the operations, and the document of them.
