@@ -28,6 +28,7 @@ mod schemas;
 mod scopes;
 mod sessions;
 mod settings;
+mod setups;
 mod subscriptions;
 mod webhooks;
 
@@ -101,12 +102,13 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(subscriptions::create, subscriptions::list))
         .routes(routes!(subscriptions::read, subscriptions::change, subscriptions::delete))
         .routes(routes!(matching::judge))
-        .routes(routes!(config::read, config::put))
         .routes(routes!(ingest::create, events::list))
         .routes(routes!(events::read))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::read))
         .routes(routes!(scopes::list))
+        .routes(routes!(config::read, config::put))
+        .routes(routes!(setups::create))
 }
 
 /// What serves the API: the operations, and the document of them.

@@ -136,6 +136,12 @@ impl Problem {
         self
     }
 
+    /// The same problem, of a step of several; `after` is told after it.
+    pub fn in_step(mut self, step: &str, after: &str) -> Self {
+        self.detail = format!("step {step}: {}{after}", self.detail);
+        self
+    }
+
     /// The same problem, of what is at `pointer` in a larger body.
     pub fn under(mut self, pointer: &str) -> Self {
         let pointed = self.errors.iter_mut().filter_map(|fault| fault.pointer.as_mut());

@@ -13,5 +13,6 @@ mod matching;
 mod operator;
 mod scopes;
 mod sessions;
+mod setups;
 mod test_payload;
 mod world;
