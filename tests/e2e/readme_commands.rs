@@ -9,8 +9,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::Value;
 use tests::failure::OrFailure;
-use tests::receiver::{Received, Receiver};
+use tests::receiver::{Guard, Received, Receiver};
 use tests::{Deployment, Failure, Result, checkout};
 use tokio::process::Command;
 
@@ -18,14 +19,20 @@ const SOON: Duration = Duration::from_secs(30);
 /// What the README's set-ups make of its event: the everything URL, the ERP's path for the table, and the two URLs.
 const EXPECTED: [&str; 4] = ["/example/hooks", "/erp/hooks/invoices", "/finance/hooks", "/warehouse/hooks"];
 
+const TRYING: &str = "### Trying a receiver";
+/// A reader types everything into one shell: what one script leaves, the next one finds.
+const REMEMBER: &str = "{ declare -p API QUEUE KEY EVERYTHING ERP; declare -f; } > shell.sh";
+const RECALL: &str = ". ./shell.sh";
+
 #[tokio::test]
 async fn the_readmes_commands_do_what_it_says() -> Result<()> {
     let deployment = Deployment::from_env()?;
     let receiver = Receiver::start().await?;
     let directory = checkout::run_directory(deployment.port).join("tmp/readme");
     std::fs::create_dir_all(&directory).or_failure(|| "cannot create a directory")?;
-    let readme = read("README.md")?;
+    let readme = read(&checkout::root().join("README.md"))?;
     let part = between(&readme, "## Setting up", "## The request a destination gets")?;
+    let trying = between(&readme, TRYING, "## Pushing an event")?;
     let operating = between(&readme, "**Operating it.**", "## One function at a time")?;
 
     let event = blocks(part, "json").into_iter().next().or_failure(|| "the README shows no event")?;
@@ -33,23 +40,51 @@ async fn the_readmes_commands_do_what_it_says() -> Result<()> {
     write(&directory.join("event.json"), &event.replace("2026-11-23", &yesterday.to_string()))?;
     write(&directory.join("push.py"), &blocks(part, "python").concat())?;
 
-    let (mut script, operate) = (blocks(part, "sh").join("\n"), blocks(operating, "sh").join("\n"));
-    script = script.replace("https://'$name'.example.com", &receiver.url("/'$name'"));
-    for (url, path) in [("https://erp.example.com", "/erp"), ("https://example.com", "/example")] {
-        assert!(script.contains(url), "the README does not use {url}");
-        script = script.replace(url, &receiver.url(path));
-    }
+    let (set_up, rest) = part.split_once(trying).or_failure(|| "trying a receiver is no part of setting up")?;
     let push = "EVENTS_QUEUE_URL=$QUEUE python push.py";
-    run(&deployment, &directory, &format!("{script}\n{push}\n{operate}\n")).await?;
+    let [set_up, trying, rest, operate] = [set_up, trying, rest, operating].map(|part| blocks(part, "sh").join("\n"));
+    run(&deployment, &directory, &format!("{}\n{REMEMBER}\n", addressed(set_up, &receiver))).await?;
+    // The receiver at the destination that the README tries is one that verifies, with the secret that the answer showed.
+    let created: Value = serde_json::from_str(&read(&directory.join("destination.json"))?).or_failure(|| "no JSON")?;
+    receiver.expect_secret("/example", created["secret"].as_str().or_failure(|| "no secret was shown")?);
+    receiver.guard("/example", Guard::Verifies);
+    run(&deployment, &directory, &format!("{RECALL}\n{trying}\n{rest}\n{push}\n{operate}\n")).await?;
+    check_tests(&directory, &receiver)?;
 
     let requests = receiver.await_requests("the README's event at its four places", SOON, |requests| {
         let seen: BTreeSet<&str> = requests.iter().map(|request| request.path.as_str()).collect();
         EXPECTED.iter().all(|path| seen.contains(path))
     });
-    let ids: BTreeSet<String> = requests.await?.iter().map(Received::event_id).collect();
+    let requests = requests.await?;
+    let events = requests.iter().filter(|request| request.json()["test"] == false);
+    let ids: BTreeSet<String> = events.map(Received::event_id).collect();
     assert_eq!(ids, BTreeSet::from(["evt-sync-run-41907".to_owned()]));
     // It was pushed twice, with the CLI and with the SDK, and is still one event.
     assert_eq!(deployment.ledger("acme").await?.events.len(), 1);
+    Ok(())
+}
+
+/// The README's destinations, at the receiver.
+fn addressed(script: String, receiver: &Receiver) -> String {
+    let mut script = script.replace("https://'$name'.example.com", &receiver.url("/'$name'"));
+    for (url, path) in [("https://erp.example.com", "/erp"), ("https://example.com", "/example")] {
+        assert!(script.contains(url), "the README does not use {url}");
+        script = script.replace(url, &receiver.url(path));
+    }
+    script
+}
+
+/// The destination that the README creates got its test payload, and is proven to verify.
+fn check_tests(directory: &Path, receiver: &Receiver) -> Result<()> {
+    let tests: Vec<_> = receiver.requests_below("/example").into_iter().filter(|r| r.json()["test"] == true).collect();
+    let answered: Vec<_> = tests.iter().map(|request| request.answered).collect();
+    assert_eq!(
+        answered,
+        [200, 200, 401, 401, 401].map(Some),
+        "the test, the good request again, and three forged ones"
+    );
+    let proof: Value = serde_json::from_str(&read(&directory.join("proof.json"))?).or_failure(|| "no JSON")?;
+    assert_eq!(proof["proven"], true, "{proof:#}");
     Ok(())
 }
 
@@ -89,8 +124,8 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     text.split(&fence).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
 }
 
-fn read(path: &str) -> Result<String> {
-    std::fs::read_to_string(checkout::root().join(path)).or_failure(|| format!("cannot read {path}"))
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).or_failure(|| format!("cannot read {}", path.display()))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use shared::adapters::{ReqwestSender, SystemClock};
 use shared::domain::address::AddressPolicy;
 use shared::domain::delivery::{Delivery, DeliveryState};
-use shared::domain::outcome::Outcome;
+use shared::domain::outcome::{Exchange, Outcome};
 use shared::domain::secret::SigningSecret;
 use shared::domain::signature::{SignedRequest, sign};
 use shared::ports::{Clock, HttpSender};
@@ -71,8 +71,16 @@ async fn a_redirect_is_a_refusal_and_is_not_followed() {
     assert!(receiver.requests_below("/to").is_empty());
 }
 
-/// A server that accepts one connection, takes a request, and writes `answer` to it, over and over if `endless`.
-async fn server(answer: &'static [u8], endless: bool) -> String {
+/// What a server does after the beginning of its answer.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Hang,
+    Close,
+    GoOn,
+}
+
+/// A server that accepts one connection, takes a request, and writes `answer` to it.
+async fn server(answer: &'static [u8], then: Then) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
@@ -81,32 +89,61 @@ async fn server(answer: &'static [u8], endless: bool) -> String {
         let read = connection.read(&mut [0; 8192]).await.expect("a request");
         assert!(read > 0);
         let mut written = connection.write_all(answer).await;
-        while endless && written.is_ok() {
+        while then == Then::GoOn && written.is_ok() {
             written = connection.write_all(&[b'x'; 8192]).await;
         }
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        if then != Then::Close {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
     });
     format!("http://{address}/")
 }
 
 #[tokio::test]
 async fn an_endless_answer_is_read_up_to_the_limit_and_no_further() {
-    let url = server(b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\n\r\n", true).await;
+    let url = server(b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\n\r\n", Then::GoOn).await;
     let started = Instant::now();
     let outcome = send(LOOPBACK, &url).await;
     assert!(matches!(outcome, Outcome::Refused { status: 400, .. }), "{outcome:?}");
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
+#[track_caller]
+fn check_answer(exchange: Exchange, length: usize, truncated: bool) {
+    let answer = exchange.answer.expect("an answer");
+    assert_eq!((answer.body.len(), answer.truncated), (length, truncated));
+}
+
+#[tokio::test]
+async fn an_exchange_shows_the_answer_as_far_as_it_was_read() {
+    let receiver = Receiver::start().await.expect("a receiver");
+    let exchange = async |url: String| sender(LOOPBACK).exchange(&request(&url)).await.expect("an exchange");
+    receiver.answer("/s", [Answer::status(201).header("x-served-by", "cache-1").body("thanks")]);
+    let shown = exchange(receiver.url("/s")).await;
+    assert_eq!(shown.outcome, Outcome::Delivered { status: 201 });
+    let answer = shown.answer.expect("an answer");
+    assert_eq!((answer.status, answer.text(), answer.truncated), (201, Some("thanks"), false));
+    assert!(answer.headers.contains(&("x-served-by".to_owned(), "cache-1".to_owned())), "{:?}", answer.headers);
+
+    receiver.answer("/full", [Answer::status(400).body("x".repeat(16 * 1024))]);
+    check_answer(exchange(receiver.url("/full")).await, 16 * 1024, false);
+    receiver.answer("/more", [Answer::status(200).body("x".repeat(16 * 1024 + 1))]);
+    check_answer(exchange(receiver.url("/more")).await, 16 * 1024, true);
+    let broken = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this", Then::Close).await;
+    check_answer(exchange(broken).await, 9, true);
+    let nowhere = exchange(closed_port().await).await;
+    assert!(nowhere.answer.is_none() && matches!(nowhere.outcome, Outcome::Unreachable { .. }), "{nowhere:?}");
+}
+
 #[tokio::test]
 async fn the_status_decides_even_when_the_answer_breaks_off() {
-    let url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this", false).await;
+    let url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this", Then::Hang).await;
     assert_eq!(send(LOOPBACK, &url).await, Outcome::Delivered { status: 200 });
 }
 
 #[tokio::test]
 async fn no_answer_times_out_after_15_seconds() {
-    let url = server(b"", false).await;
+    let url = server(b"", Then::Hang).await;
     let started = Instant::now();
     assert_eq!(send(LOOPBACK, &url).await, Outcome::TimedOut);
     assert!((14..20).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
@@ -114,7 +151,8 @@ async fn no_answer_times_out_after_15_seconds() {
 
 #[tokio::test]
 async fn what_is_not_there_or_speaks_no_http_is_unreachable() {
-    for url in [server(b"SSH-2.0-OpenSSH\r\n", false).await, closed_port().await, "http://no.such.invalid/".to_owned()]
+    for url in
+        [server(b"SSH-2.0-OpenSSH\r\n", Then::Hang).await, closed_port().await, "http://no.such.invalid/".to_owned()]
     {
         let outcome = send(LOOPBACK, &url).await;
         assert!(matches!(&outcome, Outcome::Unreachable { reason } if !reason.is_empty()), "{url}: {outcome:?}");

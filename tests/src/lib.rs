@@ -23,6 +23,7 @@ pub mod function_process;
 pub mod iam;
 pub mod ledger;
 pub mod local_aws;
+mod logs;
 pub mod producer;
 pub mod queue;
 pub mod receiver;

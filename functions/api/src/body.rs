@@ -59,12 +59,13 @@ impl MergePatch {
 }
 
 /// The media type of a request's body, in lower case.
-fn media_type(request: &Request) -> String {
+pub fn media_type(request: &Request) -> String {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-async fn bytes(request: Request) -> Result<Bytes, Problem> {
+/// The body, up to the limit.
+pub async fn bytes(request: Request) -> Result<Bytes, Problem> {
     let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {
             Problem::at(Code::BodyTooLarge, "", format!("has more than {MAX_BODY_BYTES} bytes (256 KiB)"))
@@ -96,7 +97,8 @@ fn fault(place: &str, reason: &str) -> Problem {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// A JSON text as a `T`, or the pointer to what is wrong with it.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // Where an object is meant, serde would also take an array of its values.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));

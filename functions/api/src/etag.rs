@@ -44,8 +44,13 @@ impl IfMatch {
 
     /// Refuses a version the caller did not read.
     pub fn check(&self, version: u64) -> Result<(), Problem> {
+        self.check_any(&[text(version)])
+    }
+
+    /// Refuses what has none of the tags that the caller read.
+    pub fn check_any(&self, tags: &[String]) -> Result<(), Problem> {
         let Some(given) = &self.0 else { return Ok(()) };
-        let matches = |tag: &str| tag == "*" || tag == text(version);
+        let matches = |tag: &str| tag == "*" || tags.iter().any(|known| known == tag);
         if given.split(',').map(str::trim).any(matches) { Ok(()) } else { Err(changed()) }
     }
 }

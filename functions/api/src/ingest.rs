@@ -189,7 +189,8 @@ fn complete(id: &EventId, account: &AccountId, new: &NewEvent, now: Timestamp) -
     Ok((text, event))
 }
 
-fn refused(rejection: &Rejection) -> Problem {
+/// What is wrong with an event, pointed at in it.
+pub fn refused(rejection: &Rejection) -> Problem {
     let code = match rejection.code {
         RejectionCode::MalformedJson => Code::MalformedJson,
         RejectionCode::EventTooLarge => Code::BodyTooLarge,

@@ -1,6 +1,6 @@
 //! `api`: the HTTPS API by which operators register accounts and accounts configure destinations and subscriptions.
-//! Producers without AWS credentials publish events through it, and what became of them is read here. It matches nothing
-//! and never sends a delivery. `docs/api.md` is its document.
+//! Producers without AWS credentials publish events through it, what became of them is read here, and on request it sends a
+//! destination a test payload, which is no delivery. It matches nothing but in a dry run. `docs/api.md` is its document.
 //!
 //! Who is calling comes from API Gateway alone (`caller`); no request can name another account's anything, and what
 //! belongs to another account answers exactly like what does not exist.
@@ -8,6 +8,7 @@
 mod body;
 mod caller;
 mod choices;
+mod config;
 mod deliveries;
 mod destinations;
 mod etag;
@@ -15,6 +16,7 @@ mod event_types;
 mod events;
 mod filters;
 mod ingest;
+mod matching;
 mod named;
 mod newest_first;
 mod openapi;
@@ -26,6 +28,7 @@ mod schemas;
 mod scopes;
 mod sessions;
 mod settings;
+mod setups;
 mod subscriptions;
 mod webhooks;
 
@@ -34,8 +37,8 @@ use std::sync::Arc;
 use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup,
-    ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup, HttpSender,
+    ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -65,8 +68,11 @@ pub struct Deps {
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub scopes: Arc<dyn SeenScopes>,
+    pub transitions: Arc<dyn Transitions>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
+    /// Sends tests as deliveries are sent.
+    pub sender: Arc<dyn HttpSender>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
@@ -92,13 +98,17 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(destinations::create, destinations::list))
         .routes(routes!(destinations::read, destinations::change, destinations::delete))
         .routes(routes!(destinations::secrets::rotate))
+        .routes(routes!(destinations::test_payload::send))
         .routes(routes!(subscriptions::create, subscriptions::list))
         .routes(routes!(subscriptions::read, subscriptions::change, subscriptions::delete))
+        .routes(routes!(matching::judge))
         .routes(routes!(ingest::create, events::list))
         .routes(routes!(events::read))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::read))
         .routes(routes!(scopes::list))
+        .routes(routes!(config::read, config::put))
+        .routes(routes!(setups::create))
 }
 
 /// What serves the API: the operations, and the document of them.

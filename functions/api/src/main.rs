@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use api::{Deps, Limits, router};
 use lambda_http::Error;
-use shared::adapters::{AwsClients, DynamoStore, KmsVault, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts};
+use shared::adapters::{
+    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts,
+};
 use shared::config::{ApiConfig, FromEnvironment};
 use shared::telemetry;
 
@@ -13,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let config = ApiConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
-    let entropy = Arc::new(SystemEntropy);
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let deps = Deps {
         accounts: store.clone(),
@@ -28,9 +30,11 @@ async fn main() -> Result<(), Error> {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         scopes: store.clone(),
+        transitions: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
         hosts: Arc::new(SystemHosts),
-        clock: Arc::new(SystemClock),
+        sender: Arc::new(ReqwestSender::new(config.addresses.clone(), clock.clone())?),
+        clock,
         entropy,
         addresses: config.addresses,
         limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },

@@ -12,6 +12,8 @@ use shared::ports::PortError;
 use shared::telemetry::ErrorChain;
 use utoipa::ToSchema;
 
+use crate::config::StepView;
+
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -21,6 +23,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     MalformedJson,
+    MalformedYaml,
     InvalidParameter,
     Unauthorized,
     Forbidden,
@@ -32,6 +35,7 @@ pub enum Code {
     IdReused,
     DestinationInUse,
     TooManySecrets,
+    DocumentTooLarge,
     PreconditionFailed,
     LinkUsed,
     LinkExpired,
@@ -46,7 +50,7 @@ pub enum Code {
 impl Code {
     fn status(self) -> StatusCode {
         match self {
-            Code::MalformedJson | Code::InvalidParameter => StatusCode::BAD_REQUEST,
+            Code::MalformedJson | Code::MalformedYaml | Code::InvalidParameter => StatusCode::BAD_REQUEST,
             Code::Unauthorized => StatusCode::UNAUTHORIZED,
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
@@ -56,7 +60,8 @@ impl Code {
             | Code::LimitReached
             | Code::DestinationInUse
             | Code::IdReused
-            | Code::TooManySecrets => StatusCode::CONFLICT,
+            | Code::TooManySecrets
+            | Code::DocumentTooLarge => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::LinkUsed | Code::LinkExpired => StatusCode::GONE,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -88,11 +93,12 @@ pub struct Problem {
     code: Code,
     detail: String,
     errors: Vec<Fault>,
+    done: Vec<StepView>,
 }
 
 impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new() }
+        Self { code, detail: detail.into(), errors: Vec::new(), done: Vec::new() }
     }
 
     /// A problem with the part of the body at `pointer`.
@@ -100,14 +106,50 @@ impl Problem {
         let detail = detail.into();
         let fault = Fault { pointer: Some(pointer.to_owned()), parameter: None, detail: detail.clone() };
         let place = if pointer.is_empty() { "the body" } else { pointer };
-        Self { code, detail: format!("{place}: {detail}"), errors: vec![fault] }
+        Self { code, detail: format!("{place}: {detail}"), errors: vec![fault], done: Vec::new() }
     }
 
     /// A problem with a query parameter or a header.
     pub fn parameter(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         let (name, detail) = (name.into(), detail.into());
         let fault = Fault { pointer: None, parameter: Some(name.clone()), detail: detail.clone() };
-        Self { code: Code::InvalidParameter, detail: format!("{name}: {detail}"), errors: vec![fault] }
+        Self {
+            code: Code::InvalidParameter,
+            detail: format!("{name}: {detail}"),
+            errors: vec![fault],
+            done: Vec::new(),
+        }
+    }
+
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    #[cfg(test)]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The same problem, after these steps.
+    pub fn after(mut self, done: Vec<StepView>) -> Self {
+        self.done = done;
+        self
+    }
+
+    /// The same problem, of a step of several; `after` is told after it.
+    pub fn in_step(mut self, step: &str, after: &str) -> Self {
+        self.detail = format!("step {step}: {}{after}", self.detail);
+        self
+    }
+
+    /// The same problem, of what is at `pointer` in a larger body.
+    pub fn under(mut self, pointer: &str) -> Self {
+        let pointed = self.errors.iter_mut().filter_map(|fault| fault.pointer.as_mut());
+        pointed.for_each(|below| below.insert_str(0, pointer));
+        if let [Fault { pointer: Some(pointer), detail, .. }, ..] = self.errors.as_slice() {
+            self.detail = format!("{pointer}: {detail}");
+        }
+        self
     }
 }
 
@@ -149,6 +191,10 @@ pub struct Body<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [Fault],
+    /// Where a request takes many steps: those that were taken before this one failed.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    done: &'a [StepView],
     /// API Gateway's id of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
@@ -173,6 +219,7 @@ pub async fn render(request: Request, next: Next) -> Response {
         code: problem.code,
         detail: &problem.detail,
         errors: &problem.errors,
+        done: &problem.done,
         request_id: request_id.as_deref(),
     };
     let mut rendered = (status, axum::Json(body)).into_response();

@@ -28,7 +28,7 @@ const TRIES: u32 = 5;
 /// Which events go to which destination.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Subscription)]
-struct SubscriptionView {
+pub struct SubscriptionView {
     #[schema(value_type = schemas::SubscriptionId)]
     id: SubscriptionId,
     #[serde(flatten)]
@@ -40,7 +40,7 @@ struct SubscriptionView {
     updated_at: Timestamp,
 }
 
-fn view(subscription: Subscription) -> SubscriptionView {
+pub fn view(subscription: Subscription) -> SubscriptionView {
     let Subscription { id, settings, created_at, updated_at, .. } = subscription;
     SubscriptionView { id, settings, created_at, updated_at }
 }
@@ -71,14 +71,19 @@ pub async fn create(
     State(deps): State<Arc<Deps>>,
     Json(settings): Json<SubscriptionSettings>,
 ) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::CREATED, add(&deps, account, settings).await?))
+}
+
+/// Creates a subscription.
+pub async fn add(deps: &Deps, account: AccountId, settings: SubscriptionSettings) -> Result<Subscription, Problem> {
     let now = deps.clock.now();
     let id = SubscriptionId::from_entropy(deps.entropy.bytes()?);
     let subscription = Subscription { id, account, settings, created_at: now, updated_at: now, version: 1 };
     match deps.subscriptions.create_subscription(&subscription, deps.limits.subscriptions).await? {
-        CreatedSubscription::Created => Ok(answer(StatusCode::CREATED, subscription)),
+        CreatedSubscription::Created => Ok(subscription),
         CreatedSubscription::NoDestination => Err(no_destination()),
         CreatedSubscription::NameTaken => Err(name_taken()),
-        CreatedSubscription::LimitReached => Err(limit_reached(&deps)),
+        CreatedSubscription::LimitReached => Err(limit_reached(deps)),
     }
 }
 

@@ -13,7 +13,7 @@ use reqwest::{Client, Response, header};
 
 use crate::domain::address::AddressPolicy;
 use crate::domain::destination::UrlError;
-use crate::domain::outcome::{EXCERPT_BYTES, Outcome, excerpt};
+use crate::domain::outcome::{Answer, EXCERPT_BYTES, Exchange, Outcome, excerpt};
 use crate::domain::signature::SignedRequest;
 use crate::ports::{Clock, HttpSender, PortError, PortResult};
 
@@ -46,20 +46,28 @@ impl ReqwestSender {
     }
 
     /// Reads an answer to its end or to the limit, whichever comes first.
-    async fn read(&self, mut response: Response) -> Outcome {
+    async fn read(&self, mut response: Response) -> Exchange {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|text| self.parse_retry_after(text));
-        let mut body = Vec::new();
+        let declared = response.content_length();
+        let (mut body, mut ended) = (Vec::new(), false);
         // The status has decided; an answer that breaks off or hangs after it changes nothing.
-        while let Ok(Some(chunk)) = response.chunk().await {
-            let room = READ_BYTES.saturating_sub(body.len());
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if body.len() >= READ_BYTES {
-                break;
+        while body.len() < READ_BYTES && !ended {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    let room = READ_BYTES.saturating_sub(body.len());
+                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                }
+                Ok(None) => ended = true,
+                Err(_) => break,
             }
         }
-        Outcome::from_answer(status, retry_after, excerpt(&body))
+        let truncated = !ended && declared != Some(body.len() as u64);
+        let outcome = Outcome::from_answer(status, retry_after, excerpt(&body));
+        let headers = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let answer = Answer::new(status, headers, body, truncated);
+        Exchange { outcome, answer: Some(answer) }
     }
 
     /// `Retry-After` as seconds or as a date.
@@ -74,12 +82,13 @@ impl ReqwestSender {
 
 #[async_trait]
 impl HttpSender for ReqwestSender {
-    async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
+    async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange> {
         if let Err(error) = request.url.check(&self.policy) {
-            return Ok(match error {
+            let outcome = match error {
                 UrlError::Blocked(host) => Outcome::Blocked { address: host.parse().ok(), host },
                 other => Outcome::Blocked { host: other.to_string(), address: None },
-            });
+            };
+            return Ok(Exchange { outcome, answer: None });
         }
         let mut call =
             self.client.post(request.url.as_url().clone()).body(request.body.clone()).timeout(request.timeout);
@@ -88,7 +97,7 @@ impl HttpSender for ReqwestSender {
         }
         Ok(match call.send().await {
             Ok(response) => self.read(response).await,
-            Err(error) => classify(&error, &request.url),
+            Err(error) => Exchange { outcome: classify(&error, &request.url), answer: None },
         })
     }
 }

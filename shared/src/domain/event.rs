@@ -301,7 +301,7 @@ mod tests {
         check_pointer(
             |e| e["data"]["records"]["written"] = json!("3"),
             "/data/records/written",
-            "invalid type: string",
+            "must be of type integer, not string",
         );
         check_pointer(|e| e["extra"] = json!(1), "/extra", "unknown field `extra`");
         check_pointer(|e| e["id"] = json!(""), "/id", "must have 1 to 128 characters");

@@ -187,6 +187,11 @@ impl DeliveryId {
         (destination, time, digest)
     }
 
+    /// The id of a test, which is no delivery: its time is 1970, when no event can have occurred, so no delivery has it.
+    pub(super) fn of_test(destination: &DestinationId, entropy: &[u8; 15]) -> Self {
+        Self::from_parts(destination, 0, entropy)
+    }
+
     /// The destination this delivery is for.
     pub fn destination(&self) -> DestinationId {
         DestinationId(format!("{}{}", DestinationId::PREFIX, self.parts().0))

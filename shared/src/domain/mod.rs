@@ -23,6 +23,8 @@ pub mod label;
 pub mod outcome;
 pub mod pattern;
 pub mod payload;
+pub mod plan;
+pub mod proof;
 pub mod retry;
 pub mod scope;
 pub mod secret;

@@ -54,6 +54,11 @@ pub fn sign(
     }
 }
 
+/// What is signed: `id.timestamp.body`.
+pub fn signed_text(id: &str, timestamp: u64, body: &str) -> String {
+    format!("{id}.{timestamp}.{body}")
+}
+
 /// `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`.
 pub fn signature(secret: &SigningSecret, id: &str, timestamp: u64, body: &str) -> String {
     signature_with(secret.key(), id, timestamp, body)

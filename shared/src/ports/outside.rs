@@ -10,7 +10,7 @@ use super::PortResult;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Rejection;
 use crate::domain::id::{AccountId, DestinationId};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Exchange, Outcome};
 use crate::domain::secret::{SealedSecret, SigningSecret};
 use crate::domain::signature::SignedRequest;
 use crate::domain::timestamp::Timestamp;
@@ -42,7 +42,11 @@ pub trait RejectedEvents: Send + Sync {
 #[async_trait]
 pub trait HttpSender: Send + Sync {
     /// Makes one attempt. Whatever the receiver does is an `Outcome`; an error means that *we* could not try.
-    async fn send(&self, request: &SignedRequest) -> PortResult<Outcome>;
+    async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
+        Ok(self.exchange(request).await?.outcome)
+    }
+    /// The same, with the answer as far as it was read: for those who want to look at it.
+    async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange>;
 }
 
 /// Seals and opens signing secrets. A sealed secret opens only for the account and destination it was sealed for.

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::domain::delivery::{Delivery, DeliveryMessage};
 use crate::domain::event::Rejection;
 use crate::domain::id::{AccountId, DestinationId};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Answer, Exchange, Outcome};
 use crate::domain::secret::{SealedSecret, SigningSecret};
 use crate::domain::signature::SignedRequest;
 use crate::domain::timestamp::Timestamp;
@@ -103,7 +103,14 @@ impl RejectedEvents for MemoryQueue {
 pub enum Step {
     Answer(u16),
     AnswerRetryAfter(u16, Duration),
+    AnswerInFull(Answer),
+    /// Not at once, and not at all when the attempt may not take that long.
+    AnswerAfter(u16, Duration),
+    /// Holds the attempt for as long as it may take.
     Hang,
+    /// Never called: its address is refused.
+    Blocked,
+    Unreachable,
     Panic,
     /// Our side fails before anything is sent.
     Fail,
@@ -115,9 +122,6 @@ pub struct ScriptedSender {
     scripts: Mutex<BTreeMap<String, VecDeque<Step>>>,
     requests: Mutex<Vec<SignedRequest>>,
 }
-
-/// How long a hanging receiver holds an attempt here, as the HTTP adapter's timeout does.
-const HANGS_FOR: Duration = Duration::from_secs(15);
 
 impl ScriptedSender {
     pub fn script(&self, url: &str, steps: impl IntoIterator<Item = Step>) {
@@ -131,23 +135,40 @@ impl ScriptedSender {
 
 #[async_trait]
 impl HttpSender for ScriptedSender {
-    async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
+    async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange> {
         let step = lock(&self.scripts).get_mut(&request.url.to_string()).and_then(VecDeque::pop_front);
         let step = step.unwrap_or(Step::Answer(200));
         if matches!(step, Step::Fail) {
             return Err(PortError::transient("sending", "a failure was asked for"));
         }
         lock(&self.requests).push(request.clone());
-        match step {
-            Step::Answer(status) => Ok(Outcome::from_answer(status, None, String::new())),
-            Step::AnswerRetryAfter(status, wait) => Ok(Outcome::from_answer(status, Some(wait), String::new())),
-            Step::Hang | Step::Fail => {
-                tokio::time::sleep(HANGS_FOR).await;
-                Ok(Outcome::TimedOut)
+        let without_answer = |outcome| Exchange { outcome, answer: None };
+        Ok(match step {
+            Step::Answer(status) => answered(empty(status), None),
+            Step::AnswerRetryAfter(status, wait) => answered(empty(status), Some(wait)),
+            Step::AnswerInFull(answer) => answered(answer, None),
+            Step::AnswerAfter(status, wait) if wait < request.timeout => {
+                tokio::time::sleep(wait).await;
+                answered(empty(status), None)
             }
+            Step::Hang | Step::Fail | Step::AnswerAfter(..) => {
+                tokio::time::sleep(request.timeout).await;
+                without_answer(Outcome::TimedOut)
+            }
+            Step::Blocked => without_answer(Outcome::Blocked { host: "internal.example".to_owned(), address: None }),
+            Step::Unreachable => without_answer(Outcome::Unreachable { reason: "connection refused".to_owned() }),
             Step::Panic => panic!("a panic was asked for"),
-        }
+        })
     }
+}
+
+fn empty(status: u16) -> Answer {
+    Answer::new(status, std::iter::empty(), Vec::new(), false)
+}
+
+fn answered(answer: Answer, retry_after: Option<Duration>) -> Exchange {
+    let excerpt = answer.text().unwrap_or_default().to_owned();
+    Exchange { outcome: Outcome::from_answer(answer.status, retry_after, excerpt), answer: Some(answer) }
 }
 
 /// Seals by writing account and destination in front of the secret: no encryption, the same refusals.
@@ -182,17 +203,29 @@ impl Vault for PlainVault {
     }
 }
 
-/// A clock that stands still until it is moved.
-pub struct TestClock(AtomicU64);
+/// A clock that stands still until it is moved, or goes on each time somebody looks at it.
+pub struct TestClock {
+    unix_ms: AtomicU64,
+    step_ms: AtomicU64,
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
 
 impl TestClock {
     /// Starts at 2026-11-23T09:30:00Z, the time of the samples.
     pub fn new() -> Self {
-        Self(AtomicU64::new(1_795_426_200_000))
+        Self { unix_ms: AtomicU64::new(1_795_426_200_000), step_ms: AtomicU64::new(0) }
     }
 
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+        self.unix_ms.fetch_add(whole_ms(by), Ordering::SeqCst);
+    }
+
+    /// From now on, every look at it moves it.
+    pub fn advance_with_each_look(&self, by: Duration) {
+        self.step_ms.store(whole_ms(by), Ordering::SeqCst);
     }
 }
 
@@ -204,7 +237,8 @@ impl Default for TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_ms(self.0.load(Ordering::SeqCst))
+        let step = self.step_ms.load(Ordering::SeqCst);
+        Timestamp::from_unix_ms(self.unix_ms.fetch_add(step, Ordering::SeqCst))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a receiver can be told to answer.
 //!
-//! It deliberately has no answer that depends on the request: a test says beforehand what will happen.
+//! It deliberately has no answer that depends on the request: a test says beforehand what will happen. (Whether a request is
+//! let in at all is a [`super::Guard`]'s business.)
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@
 //! subscription paths below it. It deliberately shares no code with the sender.
 
 mod answer;
+mod guard;
 mod received;
 mod severable;
 
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::answer::Answer;
+pub use self::guard::Guard;
 pub use self::received::Received;
 use self::received::verify;
 use self::severable::{Connection, Down, SeverableListener};
@@ -50,6 +52,8 @@ struct Memory {
     answers: Vec<(String, Vec<Answer>)>,
     /// Path prefix and one secret that is valid there; a path may have several.
     secrets: Vec<(String, String)>,
+    /// Path prefix and who is let in there; everybody where there is none.
+    guards: Vec<(String, Guard)>,
     requests: Vec<Received>,
 }
 
@@ -98,6 +102,11 @@ impl Receiver {
     /// Requests below `prefix` are expected to be signed with this secret, or with another one registered there.
     pub fn expect_secret(&self, prefix: &str, secret: &str) {
         self.shared.memory().secrets.push((prefix.to_owned(), secret.to_owned()));
+    }
+
+    /// Requests below `prefix` that the guard does not let in are answered 401.
+    pub fn guard(&self, prefix: &str, guard: Guard) {
+        self.shared.memory().guards.push((prefix.to_owned(), guard));
     }
 
     /// Every request so far, in the order of arrival.
@@ -171,6 +180,11 @@ impl Memory {
         }
     }
 
+    fn guard_of(&self, path: &str) -> Option<Guard> {
+        let registered = self.guards.iter().filter(|(prefix, _)| below(prefix, path));
+        registered.max_by_key(|(prefix, _)| prefix.len()).map(|(_, guard)| *guard)
+    }
+
     fn secrets_for(&self, path: &str) -> Vec<String> {
         let registered = || self.secrets.iter().filter(|(prefix, _)| below(prefix, path));
         let longest = registered().map(|(prefix, _)| prefix.len()).max();
@@ -194,8 +208,10 @@ async fn receive(
     let path = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
     let answer = {
         let mut memory = shared.memory();
-        let verified = verify(&memory.secrets_for(&path), &headers, &body);
-        let answer = memory.next_answer(&path);
+        let secrets = memory.secrets_for(&path);
+        let verified = verify(&secrets, &headers, &body);
+        let lets_in = memory.guard_of(&path).is_none_or(|guard| guard.lets_in(&secrets, &headers, &body));
+        let answer = if lets_in { memory.next_answer(&path) } else { Answer::status(401) };
         let answered = (!answer.sever).then_some(answer.status);
         memory.requests.push(Received { path, headers, body, arrived_at, verified, answered });
         answer

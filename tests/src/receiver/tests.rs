@@ -13,11 +13,14 @@ const OTHER_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const LIMIT: Duration = Duration::from_secs(5);
 
 async fn post(receiver: &Receiver, path: &str, secret: &str, body: &str) -> Result<u16> {
-    let now = OffsetDateTime::now_utc().unix_timestamp();
-    let signature = Webhook::new(secret).expect("a secret").sign("dlv_1", now, b"{}").expect("a signature");
+    post_at(receiver, path, secret, body, OffsetDateTime::now_utc().unix_timestamp()).await
+}
+
+async fn post_at(receiver: &Receiver, path: &str, secret: &str, body: &str, at: i64) -> Result<u16> {
+    let signature = Webhook::new(secret).expect("a secret").sign("dlv_1", at, b"{}").expect("a signature");
     let request = Request::post(receiver.url(path))
         .header("webhook-id", "dlv_1")
-        .header("webhook-timestamp", now.to_string())
+        .header("webhook-timestamp", at.to_string())
         .header("webhook-signature", signature)
         .body(body.as_bytes().to_vec())
         .expect("a request");
@@ -60,6 +63,28 @@ async fn a_request_without_a_registered_secret_is_not_verified() {
     let receiver = Receiver::start().await.expect("a receiver");
     post(&receiver, "/", SECRET, "{}").await.expect("an answer");
     assert_eq!(receiver.requests()[0].verified, Err("no secret is registered for this path".to_owned()));
+}
+
+#[tokio::test]
+async fn a_guard_lets_in_what_it_checks_and_what_it_does_not_look_at() {
+    let receiver = Receiver::start().await.expect("a receiver");
+    receiver.expect_secret("/", SECRET);
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    for (path, guard, [good, wrong_signature, old_timestamp, altered_body]) in [
+        ("/a", Guard::Verifies, [200, 401, 401, 401]),
+        ("/b", Guard::SkipsTimestamp, [200, 401, 200, 401]),
+        ("/c", Guard::SkipsSignature, [200, 200, 401, 200]),
+    ] {
+        receiver.guard(path, guard);
+        for (secret, body, at, status) in [
+            (SECRET, "{}", now, good),
+            (OTHER_SECRET, "{}", now, wrong_signature),
+            (SECRET, "{}", now - 360, old_timestamp),
+            (SECRET, "{ }", now, altered_body),
+        ] {
+            assert_eq!(post_at(&receiver, path, secret, body, at).await.expect("an answer"), status, "{guard:?}");
+        }
+    }
 }
 
 #[tokio::test]

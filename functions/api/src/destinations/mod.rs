@@ -1,6 +1,8 @@
 //! Destinations: where requests go. A secret is shown by the answer that creates it and never again.
 
 pub mod secrets;
+mod test_answer;
+pub mod test_payload;
 
 use std::sync::Arc;
 
@@ -41,7 +43,7 @@ enum Health {
 /// Where requests go, and how.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Destination)]
-struct DestinationView {
+pub struct DestinationView {
     #[schema(value_type = schemas::DestinationId)]
     id: DestinationId,
     #[serde(flatten)]
@@ -75,7 +77,7 @@ struct SecretView {
     expires_at: Option<Timestamp>,
 }
 
-fn view(destination: Destination, now: Timestamp) -> DestinationView {
+pub fn view(destination: Destination, now: Timestamp) -> DestinationView {
     let secret = |s: &DestinationSecret| SecretView {
         fingerprint: s.fingerprint.clone(),
         created_at: s.created_at,
@@ -90,6 +92,11 @@ fn view(destination: Destination, now: Timestamp) -> DestinationView {
         created_at: destination.created_at,
         updated_at: destination.updated_at,
     }
+}
+
+/// As [`view`], with the secret that was just created.
+pub fn view_with_secret(destination: Destination, secret: &SigningSecret, now: Timestamp) -> DestinationView {
+    DestinationView { secret: Some(secret.reveal()), ..view(destination, now) }
 }
 
 /// An answer that is one destination, with its version as `etag`.
@@ -124,17 +131,26 @@ pub async fn create(
     let given = secrets::take(&mut body)?;
     let settings: DestinationSettings = read_json(Value::Object(body))?;
     check_address(&deps, &settings.url).await?;
-    let id = DestinationId::from_entropy(deps.entropy.bytes()?);
-    let secret = secrets::given_or_generated(&deps, given)?;
-    let destination = new(&deps, id, account, settings, &secret).await?;
-    match deps.destinations.create_destination(&destination, deps.limits.destinations).await? {
-        CreatedDestination::Created => {}
-        CreatedDestination::NameTaken => return Err(name_taken()),
-        CreatedDestination::LimitReached => return Err(limit_reached(&deps)),
-    }
+    let (destination, secret) = add(&deps, account, settings, given).await?;
     let version = destination.version;
-    let view = DestinationView { secret: Some(secret.reveal()), ..view(destination, deps.clock.now()) };
-    Ok(answer(StatusCode::CREATED, version, view))
+    Ok(answer(StatusCode::CREATED, version, view_with_secret(destination, &secret, deps.clock.now())))
+}
+
+/// Creates a destination whose address was checked, and answers it with its secret, which nothing else tells.
+pub async fn add(
+    deps: &Deps,
+    account: AccountId,
+    settings: DestinationSettings,
+    given: Option<SigningSecret>,
+) -> Result<(Destination, SigningSecret), Problem> {
+    let id = DestinationId::from_entropy(deps.entropy.bytes()?);
+    let secret = secrets::given_or_generated(deps, given)?;
+    let destination = new(deps, id, account, settings, &secret).await?;
+    match deps.destinations.create_destination(&destination, deps.limits.destinations).await? {
+        CreatedDestination::Created => Ok((destination, secret)),
+        CreatedDestination::NameTaken => Err(name_taken()),
+        CreatedDestination::LimitReached => Err(limit_reached(deps)),
+    }
 }
 
 async fn new(
@@ -160,7 +176,7 @@ fn limit_reached(deps: &Deps) -> Problem {
 }
 
 /// Refuses what would be blocked when it is called. A host that does not resolve now may do so later, and is accepted.
-async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Problem> {
+pub async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Problem> {
     let blocked = |error: UrlError| match error {
         UrlError::Blocked(_) => Problem::at(Code::BlockedAddress, "/url", error.to_string()),
         _ => Problem::at(Code::ValidationFailed, "/url", error.to_string()),

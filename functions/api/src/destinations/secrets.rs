@@ -13,7 +13,7 @@ use shared::domain::secret::SigningSecret;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{EntropyExt, PortResult, UpdatedDestination};
 
-use super::{DestinationView, TRIES, answer, find, view};
+use super::{DestinationView, TRIES, answer, find, view_with_secret};
 use crate::Deps;
 use crate::body::Json;
 use crate::caller::SecretsKeeper;
@@ -109,8 +109,7 @@ pub async fn rotate(
         match deps.destinations.update_destination(&before, &after).await? {
             UpdatedDestination::Updated => {
                 let version = after.version;
-                let view = DestinationView { secret: Some(secret.reveal()), ..view(after, now) };
-                return Ok(answer(StatusCode::OK, version, view));
+                return Ok(answer(StatusCode::OK, version, view_with_secret(after, &secret, now)));
             }
             UpdatedDestination::Changed if !if_match.is_given() => {}
             UpdatedDestination::Changed | UpdatedDestination::NameTaken => return Err(changed()),

@@ -4,11 +4,15 @@
 
 mod answers;
 mod changes;
+mod config;
 mod deliveries;
 mod event_types;
 mod events;
 mod ingest;
+mod matching;
 mod operator;
 mod scopes;
 mod sessions;
+mod setups;
+mod test_payload;
 mod world;

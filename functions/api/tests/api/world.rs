@@ -9,8 +9,12 @@ use axum::Router;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::domain::address::AddressPolicy;
-use shared::ports::{Accounts, Clock};
-use shared::testing::{FixedHosts, MemoryQueue, MemoryStore, PlainVault, TestClock, TestEntropy, account};
+use shared::domain::destination::{Destination, DestinationSettings};
+use shared::domain::id::{AccountId, DestinationId};
+use shared::ports::{Accounts, Clock, Destinations, EntropyExt};
+use shared::testing::{
+    FixedHosts, MemoryQueue, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account,
+};
 use tower::ServiceExt;
 
 pub struct World {
@@ -18,6 +22,8 @@ pub struct World {
     pub store: Arc<MemoryStore>,
     pub clock: Arc<TestClock>,
     pub queue: Arc<MemoryQueue>,
+    pub sender: Arc<ScriptedSender>,
+    entropy: Arc<TestEntropy>,
     named: AtomicU32,
 }
 
@@ -27,8 +33,10 @@ pub async fn world() -> World {
         store.create_account(&account(id), clock.now()).await.expect("created");
     }
     let queue = Arc::new(MemoryQueue::default());
+    let sender = Arc::new(ScriptedSender::default());
     let loopback = vec!["127.0.0.1".parse().expect("an address")];
     let hosts = FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]));
+    let entropy = Arc::new(TestEntropy::default());
     let deps = Deps {
         accounts: store.clone(),
         keys: store.clone(),
@@ -42,15 +50,17 @@ pub async fn world() -> World {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         scopes: store.clone(),
+        transitions: store.clone(),
         vault: Arc::new(PlainVault),
         hosts: Arc::new(hosts),
+        sender: sender.clone(),
         clock: clock.clone(),
-        entropy: Arc::new(TestEntropy::default()),
+        entropy: entropy.clone(),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
         limits: Limits { destinations: 5, subscriptions: 5 },
         page_url: "https://page.example".into(),
     };
-    World { router: router(deps), store, clock, queue, named: AtomicU32::new(0) }
+    World { router: router(deps), store, clock, queue, sender, entropy, named: AtomicU32::new(0) }
 }
 
 pub enum As {
@@ -137,6 +147,34 @@ impl World {
             As::Nobody => event["requestContext"]["authorizer"] = Value::Null,
         }
         event
+    }
+
+    /// The media type and the text that are answered.
+    pub async fn text(&self, account: &'static str, path: &str, header: Option<(&str, &str)>) -> (String, String) {
+        let request = lambda_http::request::from_str(
+            &self.event_with(As::Account(account), "GET", path, header, None).to_string(),
+        );
+        let request = request.expect("an event").map(axum::body::Body::new);
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let media_type = response.headers()["content-type"].to_str().expect("text").to_owned();
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        (media_type, String::from_utf8(bytes.into()).expect("UTF-8"))
+    }
+
+    /// A destination that no request created.
+    pub async fn store_destination(&self, account: &AccountId, settings: DestinationSettings) {
+        let id = DestinationId::from_entropy(self.entropy.bytes().expect("entropy"));
+        let now = self.clock.now();
+        let destination = Destination {
+            id,
+            account: account.clone(),
+            settings,
+            secrets: vec![],
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        self.store.create_destination(&destination, u32::MAX).await.expect("created");
     }
 
     pub async fn post(&self, account: &'static str, path: &str, body: Value) -> (u16, Value) {

@@ -7,7 +7,7 @@
 //! | deliveries | the destinations, and what events owed (to destinations that were deleted earlier) |
 //! | events, with the rows of what else they owe | the index of the account's events |
 //! | destinations | the account's partition |
-//! | everything else that is configured | the account's partition |
+//! | everything else: names, runs remembered, places seen | the account's partition |
 //!
 //! A new kind of row either lies in the account's partition, or must be added here.
 
@@ -83,7 +83,8 @@ impl AccountPurge for DynamoStore {
         if !found.is_empty() {
             return self.purge_destinations(account, &found, limit).await;
         }
-        let found = self.rows_of(&own, "", limit).await?;
+        // One more, because the account's own row is among them.
+        let found = self.rows_of(&own, "", limit.saturating_add(1)).await?;
         let last = keys::account(account);
         self.purge(&found.into_iter().filter(|row| row.key() != last).collect::<Vec<_>>()).await
     }

@@ -98,10 +98,12 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
     let mut found = store.list_keys(account, None, 9).await.expect("a list").len();
     found += store.list_destinations(account, None, 9).await.expect("a list").len();
     found += store.list_subscriptions(account, None, 9).await.expect("a list").len();
-    let bucket = |s: crate::domain::subscription::Subscription| s.buckets();
     let of = destination(account, 1, "https://a.example/");
-    let buckets = bucket(subscription(&of, 1, &["sync_run.completed", "*"], "*", None));
-    found += store.find_subscriptions(account, &buckets).await.expect("a list").len();
+    let subscribed = subscription(&of, 1, &["sync_run.completed", "*"], "*", None);
+    found += store.find_subscriptions(account, &subscribed.buckets()).await.expect("a list").len();
+    found += usize::from(store.find_destination_named(account, &of.settings.name).await.expect("an answer").is_some());
+    let named = store.find_subscription_named(account, &subscribed.settings.name).await.expect("an answer");
+    found += usize::from(named.is_some());
     for event in events {
         found += usize::from(store.find_event(account, &event.id).await.expect("an answer").is_some());
         for owed in &event.owed {
@@ -114,6 +116,11 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
 pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountId) {
     let (mine, theirs) = (fill(store, account).await, fill(store, other).await);
     let job = start(store, account, 11).await;
+    // Nothing new is created meanwhile.
+    let late = destination(account, 3, "https://c.example/");
+    assert!(store.create_destination(&late, 10).await.is_err());
+    let subscribed = subscription(&destination(account, 1, "https://a.example/"), 3, &["*"], "*", None);
+    assert!(store.create_subscription(&subscribed, 100).await.is_err());
     let mut deleted = 0;
     loop {
         assert!(deleted < 100, "a purge has an end");

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::{MemoryStore, Rows};
 use crate::domain::account::Account;
 use crate::domain::api_key::ApiKey;
 use crate::domain::day::Day;
@@ -10,6 +10,13 @@ use crate::domain::id::{AccountId, JobId, KeyId};
 use crate::domain::job::Job;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount, PortResult};
+
+impl Rows {
+    /// Whether the account exists and is not being deleted.
+    pub(super) fn is_active(&self, account: &AccountId) -> bool {
+        self.accounts.get(account).is_some_and(|account| account.deletion.is_none())
+    }
+}
 
 #[async_trait]
 impl FindAccount for MemoryStore {
@@ -55,7 +62,7 @@ impl Accounts for MemoryStore {
 impl ApiKeys for MemoryStore {
     async fn create_key(&self, key: &ApiKey) -> PortResult<CreatedKey> {
         let mut rows = self.call("create_key")?;
-        if rows.accounts.get(&key.account).is_none_or(|account| account.deletion.is_some()) {
+        if !rows.is_active(&key.account) {
             return Ok(CreatedKey::NoAccount);
         }
         rows.keys.insert((key.account.clone(), key.id.clone()), key.clone());

@@ -21,7 +21,7 @@ impl FindDestination for MemoryStore {
 impl Destinations for MemoryStore {
     async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination> {
         let mut rows = self.call("create_destination")?;
-        if !rows.accounts.contains_key(&destination.account) {
+        if !rows.is_active(&destination.account) {
             return Err(PortError::permanent("counting in an account", "the account is not registered"));
         }
         let account = &destination.account;

@@ -75,6 +75,12 @@ impl MemoryStore {
         std::mem::take(&mut self.look().calls)
     }
 
+    /// Puts a subscription there without looking at names and limits, for tests that need very many.
+    pub fn put_subscription(&self, subscription: Subscription) {
+        let key = (subscription.account.clone(), subscription.id.clone());
+        self.look().subscriptions.insert(key, subscription);
+    }
+
     pub fn events(&self) -> Vec<SealedEvent> {
         self.look().events.values().cloned().collect()
     }

@@ -12,7 +12,7 @@ use crate::ports::{CreatedKey, OpenedSession, PortResult, Sessions};
 impl Sessions for MemoryStore {
     async fn create_session(&self, session: &Session) -> PortResult<CreatedKey> {
         let mut rows = self.call("create_session")?;
-        if rows.accounts.get(&session.account).is_none_or(|account| account.deletion.is_some()) {
+        if !rows.is_active(&session.account) {
             return Ok(CreatedKey::NoAccount);
         }
         rows.sessions.insert((session.account.clone(), session.id.clone()), session.clone());

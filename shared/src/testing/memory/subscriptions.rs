@@ -31,7 +31,7 @@ impl FindSubscriptions for MemoryStore {
 impl Subscriptions for MemoryStore {
     async fn create_subscription(&self, subscription: &Subscription, most: u32) -> PortResult<CreatedSubscription> {
         let mut rows = self.call("create_subscription")?;
-        if !rows.accounts.contains_key(&subscription.account) {
+        if !rows.is_active(&subscription.account) {
             return Err(PortError::permanent("counting in an account", "the account is not registered"));
         }
         let (account, settings) = (&subscription.account, &subscription.settings);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+mod conditions;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,7 +86,7 @@ impl World {
 #[tokio::test]
 async fn every_event_is_sent_to_those_who_listen_and_sealed_with_what_it_owes() {
     let world = world().await;
-    let again = world.handle(sample(include_str!("../../../events/fanout-two-events.json"))).await;
+    let again = world.handle(sample(include_str!("../../../../events/fanout-two-events.json"))).await;
     assert!(again.is_empty());
     assert_eq!(world.sealed(), [("evt-insight-1".to_owned(), 1), ("evt-sync-1".to_owned(), 2)]);
     let sent = world.queue.take_sent();
@@ -103,7 +105,7 @@ async fn every_event_is_sent_to_those_who_listen_and_sealed_with_what_it_owes() 
 async fn a_malformed_event_is_rejected_alone() {
     use RejectionCode::{InvalidEvent, MalformedJson, OccurredAtOutOfRange, UnknownEventType};
     let world = world().await;
-    let again = world.handle(sample(include_str!("../../../events/fanout-bad-among-good.json"))).await;
+    let again = world.handle(sample(include_str!("../../../../events/fanout-bad-among-good.json"))).await;
     assert!(again.is_empty());
     assert_eq!(world.sealed(), [("evt-good-1".to_owned(), 2), ("evt-good-2".to_owned(), 2)]);
     let mut rejected: Vec<_> = world.queue.take_rejected().into_iter().map(|(_, why)| (why.code, why.detail)).collect();
@@ -148,7 +150,7 @@ async fn an_event_is_judged_by_when_it_was_sent_not_by_how_long_it_waited() {
 #[tokio::test]
 async fn an_unregistered_account_costs_no_row() {
     let world = world().await;
-    let again = world.handle(sample(include_str!("../../../events/fanout-unregistered-account.json"))).await;
+    let again = world.handle(sample(include_str!("../../../../events/fanout-unregistered-account.json"))).await;
     assert!(again.is_empty());
     assert!(world.store.events().is_empty() && world.queue.take_rejected().is_empty());
     assert_eq!(world.store.take_calls(), ["find_account"]);
