@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::AnyOfBuilder;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder};
+use utoipa::openapi::{Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{choices, schemas};
@@ -120,12 +120,32 @@ impl PartialSchema for Condition {
 
 impl ToSchema for Condition {}
 
+/// A destination that is there already, or one to create.
+pub enum WantedDestination {}
+
+impl PartialSchema for WantedDestination {
+    fn schema() -> RefOr<Schema> {
+        let existing = ObjectBuilder::new().property("id", Ref::from_schema_name("DestinationId")).required("id");
+        let existing = existing.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+        let new = Ref::from_schema_name(NewDestination::name());
+        let either = "`id` of an existing destination and nothing else, or the fields of a new one.";
+        OneOfBuilder::new().item(existing).item(new).description(Some(either)).into()
+    }
+}
+
+impl ToSchema for WantedDestination {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((NewDestination::name().into_owned(), NewDestination::schema()));
+        NewDestination::schemas(schemas);
+    }
+}
+
 /// The settings as a body has them: nothing else is accepted, and only `required` has to be there.
-fn body(settings: RefOr<Schema>, description: &str, required: &[&str]) -> utoipa::openapi::Object {
+fn body(settings: RefOr<Schema>, description: &str, required: &[&str]) -> Object {
     let RefOr::T(Schema::Object(mut body)) = settings else { return ObjectBuilder::new().build() };
     body.description = Some(description.to_owned());
     body.required = required.iter().map(|&field| field.to_owned()).collect();
-    body.additional_properties = Some(Box::new(utoipa::openapi::schema::AdditionalProperties::FreeForm(false)));
+    body.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     body
 }
 
@@ -173,7 +193,7 @@ bodies! {
     NewDestination of Destination: {
         let mut body = body(Destination::schema(), "A destination to create.", &OF_DESTINATION);
         let generated = "The secret that signs; generated (32 random bytes) if left out.";
-        let secret = AnyOfBuilder::new().item(utoipa::openapi::Ref::from_schema_name("SigningSecret"));
+        let secret = AnyOfBuilder::new().item(Ref::from_schema_name("SigningSecret"));
         let secret = secret.item(ObjectBuilder::new().schema_type(Type::Null)).description(Some(generated));
         body.properties.insert("secret".to_owned(), secret.into());
         body.into()

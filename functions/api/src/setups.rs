@@ -26,8 +26,8 @@ use crate::body::{Json, read as read_json};
 use crate::caller::Configurer;
 use crate::destinations::{self, DestinationView, secrets};
 use crate::problem::{Code, Problem};
-use crate::schemas;
 use crate::subscriptions::{self, SubscriptionView};
+use crate::{choices, schemas, settings};
 
 /// The most characters of a name.
 const LONGEST_NAME: usize = 128;
@@ -40,13 +40,11 @@ pub struct NewSetup {
     scope: Scope,
     #[schema(value_type = Vec<schemas::EventTypeFilter>, min_items = 1, max_items = 20)]
     event_types: EventTypes,
-    /// An EventBridge event pattern over the event's `data`.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<settings::Condition>)]
     condition: Option<Pattern>,
-    /// `broke` or `recovered`.
     #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^(broke|recovered)$")]
+    #[schema(value_type = Option<choices::Transition>)]
     transition: Option<Transition>,
     /// The subscription's; made of destination, event types and scope if left out.
     #[serde(default)]
@@ -56,7 +54,7 @@ pub struct NewSetup {
     #[schema(value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
     /// `id` of an existing destination and nothing else; or the fields of a new one.
-    #[schema(value_type = Object)]
+    #[schema(value_type = settings::WantedDestination)]
     destination: Map<String, Value>,
 }
 
@@ -71,11 +69,12 @@ enum Wanted {
 #[schema(as = Setup)]
 pub struct SetupView {
     /// First `destination` (`status`: `created` or `used`), with its `secret` if it was created, then `subscription` (`created`).
-    #[schema(value_type = Vec<Object>)]
     steps: Vec<Step>,
 }
 
-#[derive(Serialize)]
+/// One step of a setup, with what it made or took.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SetupStep)]
 #[serde(tag = "step", rename_all = "snake_case")]
 enum Step {
     Destination {
@@ -90,7 +89,9 @@ enum Step {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// Whether a step made something new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SetupStatus)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Created,

@@ -3,14 +3,13 @@
 
 #![expect(dead_code, reason = "they describe what the domain reads and writes, and are never values")]
 
-use std::collections::BTreeMap;
-
 use utoipa::ToSchema;
 
-use crate::schemas;
+use crate::{choices, schemas, settings};
 
 /// All destinations and subscriptions of an account, by name.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Configuration {
     destinations: Vec<ConfiguredDestination>,
     subscriptions: Vec<ConfiguredSubscription>,
@@ -18,18 +17,17 @@ pub struct Configuration {
 
 /// A destination: the fields that its owner decides, without its secrets.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 struct ConfiguredDestination {
     /// Unique in the document.
     #[schema(value_type = schemas::Label)]
     name: String,
     #[schema(value_type = schemas::DestinationUrl)]
     url: String,
-    /// At most 1,024 characters.
-    #[schema(max_length = 1024, required = false)]
+    #[schema(value_type = schemas::Description, required = false)]
     description: String,
-    /// At most 10, none that HTTP or the signature owns.
-    #[schema(required = false)]
-    headers: BTreeMap<String, String>,
+    #[schema(value_type = settings::CustomHeaders, required = false)]
+    headers: (),
     /// `true` if left out.
     #[schema(required = false)]
     enabled: bool,
@@ -43,6 +41,7 @@ struct ConfiguredDestination {
 
 /// A subscription, with the name of its destination.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 struct ConfiguredSubscription {
     /// Unique in the document.
     #[schema(value_type = schemas::Label)]
@@ -54,12 +53,8 @@ struct ConfiguredSubscription {
     event_types: Vec<String>,
     #[schema(value_type = schemas::Scope)]
     scope: String,
-    /// An EventBridge event pattern over the event's `data`.
-    #[schema(value_type = Option<Object>)]
-    condition: Option<String>,
-    /// `broke` or `recovered`.
-    #[schema(pattern = "^(broke|recovered)$")]
-    transition: Option<String>,
+    condition: Option<settings::Condition>,
+    transition: Option<choices::Transition>,
     #[schema(value_type = Option<schemas::DeliveryPath>)]
     path: Option<String>,
     /// `true` if left out.
