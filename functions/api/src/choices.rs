@@ -1,7 +1,8 @@
 //! Words of which there are only a few, as schemas of the OpenAPI document: states, kinds and reasons. Like those of `schemas`
 //! they describe and check nothing, and a test holds them to the domain's.
 
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Enums that name a schema and are never a value.
 macro_rules! choices {
@@ -13,6 +14,11 @@ macro_rules! choices {
             #[expect(dead_code, reason = "it names what the domain has, and is never a value")]
             pub enum $name { $($choice),* }
         )*
+
+        /// All of them, by name.
+        pub fn choices() -> Vec<(String, RefOr<Schema>)> {
+            vec![$((stringify!($name).to_owned(), $name::schema())),*]
+        }
     };
 }
 
@@ -64,6 +70,7 @@ pub enum JobKind {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use serde::Serialize;
     use serde_json::json;
     use shared::domain::api_key::Role;
@@ -73,9 +80,6 @@ mod tests {
     use shared::domain::timestamp::Timestamp;
     use shared::domain::transition;
     use shared::ports::UnmatchedReason;
-    use utoipa::PartialSchema;
-
-    use super::*;
 
     #[track_caller]
     fn check<Choice: PartialSchema>(domain: &[impl Serialize]) {

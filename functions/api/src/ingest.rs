@@ -18,7 +18,7 @@ use shared::domain::event::{Event, Rejection, RejectionCode};
 use shared::domain::id::{AccountId, EventId};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{EntropyExt, PortError};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 use crate::body::Json;
@@ -40,6 +40,16 @@ impl FromRequestParts<Arc<Deps>> for IdempotencyKey {
         let text = String::from_utf8_lossy(value.as_bytes());
         text.parse().map(|id| Self(Some(id))).map_err(|error| Problem::parameter(KEY_HEADER, format!("{error}")))
     }
+}
+
+/// The header `Idempotency-Key`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `IdempotencyKey` reads, and is never a value")]
+pub struct IdempotencyKeyHeader {
+    /// The event's id, where the body has none.
+    #[param(rename = "Idempotency-Key", value_type = Option<schemas::EventId>)]
+    idempotency_key: Option<String>,
 }
 
 // The parts that `Event::parse` judges are only carried to it.
@@ -112,7 +122,7 @@ struct Accepted<'a> {
     path = "/v1/events",
     operation_id = "publish_event",
     tag = "events",
-    params(("Idempotency-Key" = Option<schemas::EventId>, Header, description = "The event's id, where the body has none.")),
+    params(IdempotencyKeyHeader),
     request_body = NewEvent,
     responses(
         (status = 202, description = "It will be matched, or was before.", body = Accepted),

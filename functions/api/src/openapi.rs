@@ -18,7 +18,7 @@ use utoipa::openapi::{ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, Open
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::{Code, Problem};
-use crate::{problem, responses, schemas, webhooks};
+use crate::{choices, problem, responses, schemas, webhooks};
 
 /// Operations under this path are the operator's, signed with AWS credentials. All others take an account's API key.
 pub const SIGNED_PATHS: &str = "/admin/";
@@ -42,7 +42,7 @@ pub fn document() -> OpenApi {
     );
     let signed = [("x-amazon-apigateway-authtype", "awsSigv4")];
     signature.extensions = Some(signed.into_iter().collect());
-    let mut schemas = schemas::words();
+    let mut schemas = [schemas::words(), choices::choices()].concat();
     schemas.push((problem::Body::name().into_owned(), problem::Body::schema()));
     problem::Body::schemas(&mut schemas);
     let components = ComponentsBuilder::new()

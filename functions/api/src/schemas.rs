@@ -34,7 +34,7 @@ macro_rules! words {
 
         /// All words, by name.
         pub fn words() -> Vec<(String, RefOr<Schema>)> {
-            let types = [("EventType".to_owned(), EventType::schema()), ("EventTypeFilter".to_owned(), EventTypeFilter::schema())];
+            let types = [("Moment".to_owned(), Moment::schema()), ("EventType".to_owned(), EventType::schema()), ("EventTypeFilter".to_owned(), EventTypeFilter::schema())];
             types.into_iter().chain([$((stringify!($name).to_owned(), $name::schema())),*]).collect()
         }
     };
@@ -107,6 +107,16 @@ pub struct PageParameters {
     limit: Option<u8>,
     /// The `next_cursor` of the page before; left out for the first page.
     cursor: Option<String>,
+}
+
+/// Which version of a thing is meant: `params(schemas::IfMatchHeader)`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `etag` reads, and is never a value")]
+pub struct IfMatchHeader {
+    /// The `etag` of what was read: refuses to change what was changed since.
+    #[param(rename = "If-Match", example = "\"v1\"")]
+    if_match: Option<String>,
 }
 
 /// A moment that a request names: RFC 3339, of 1970 or later.

@@ -156,7 +156,7 @@ async fn find(deps: &Deps, account: &AccountId, id: &SubscriptionId) -> Result<S
     operation_id = "change_subscription",
     tag = "subscriptions",
     params(("id" = schemas::SubscriptionId, Path),
-        ("If-Match" = Option<String>, Header, description = "The `etag` of what was read: refuses to change what was changed since.")),
+        schemas::IfMatchHeader),
     request_body(content(
         (settings::SubscriptionChanges = "application/merge-patch+json"),
         (settings::SubscriptionChanges = "application/json")

@@ -246,7 +246,7 @@ async fn find(deps: &Deps, account: &AccountId, id: &DestinationId) -> Result<De
     operation_id = "change_destination",
     tag = "destinations",
     params(("id" = schemas::DestinationId, Path),
-        ("If-Match" = Option<String>, Header, description = "The `etag` of what was read: refuses to change what was changed since.")),
+        schemas::IfMatchHeader),
     request_body(content(
         (settings::DestinationChanges = "application/merge-patch+json"),
         (settings::DestinationChanges = "application/json")

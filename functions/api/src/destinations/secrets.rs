@@ -71,7 +71,7 @@ fn overlap(body: &mut Map<String, Value>) -> Result<Duration, Problem> {
     operation_id = "rotate_secret",
     tag = "destinations",
     params(("id" = schemas::DestinationId, Path),
-        ("If-Match" = Option<String>, Header, description = "The `etag` of what was read: refuses to change what was changed since.")),
+        schemas::IfMatchHeader),
     request_body = settings::Rotation,
     responses(
         (status = 200, description = "The destination, with its new secret, which is shown this once.", body = DestinationView,
