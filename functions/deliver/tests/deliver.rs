@@ -9,14 +9,14 @@ use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use deliver::{Deps, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::RawValue;
-use shared::cache::Cached;
+use shared::cache::{Cached, KEEP};
 use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery};
 use shared::domain::destination::Destination;
 use shared::domain::id::{AccountId, JobId};
 use shared::domain::job::Job;
 use shared::domain::outcome::Outcome;
 use shared::domain::retry::RetryPolicy;
-use shared::ports::{Accounts, Clock, Deliveries, Destinations};
+use shared::ports::{Accounts, Clock, Deliveries, Destinations, FindDestination, UpdatedDestination};
 use shared::testing::{
     MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination, record,
 };
@@ -86,6 +86,17 @@ impl World {
         context.deadline = self.clock.now().plus(left).unix_ms();
         let answer = handle(Arc::clone(&self.deps), LambdaEvent::new(event, context)).await.expect("handled");
         answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    }
+
+    /// Changes the healthy destination, and waits until what is cached of it has been forgotten.
+    async fn change(&self, change: impl FnOnce(&mut Destination)) {
+        let before = self.store.find_destination(&self.healthy.account, &self.healthy.id).await.expect("an answer");
+        let before = before.expect("the destination");
+        let mut after = before.changed(before.settings.clone(), self.clock.now());
+        change(&mut after);
+        let answer = self.store.update_destination(&before, &after).await.expect("an answer");
+        assert_eq!(answer, UpdatedDestination::Updated);
+        self.clock.advance(KEEP);
     }
 
     async fn row(&self, destination: &Destination, id: &str) -> Option<DeliveryRecord> {
@@ -313,4 +324,39 @@ async fn what_earlier_answers_said_is_kept_in_short() {
     let row = world.row(&world.healthy, "evt-1").await.expect("a row");
     assert_eq!(row.attempts.len(), 2);
     assert_eq!(row.attempts[0].outcome, Outcome::from_answer(500, None, "x".repeat(512)));
+}
+
+#[tokio::test]
+async fn what_a_disabled_destination_is_owed_is_parked_and_not_attempted() {
+    let world = world().await;
+    world.change(|destination| destination.settings.enabled = false).await;
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
+    assert_eq!(world.row(&world.healthy, "evt-1").await.map(|row| row.state), Some(DeliveryState::Parked));
+    assert!(world.sender.requests().is_empty());
+
+    world.change(|destination| destination.settings.enabled = true).await;
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "2")]).await.is_empty());
+    assert_eq!(world.row(&world.healthy, "evt-1").await.map(|row| row.state), Some(DeliveryState::Delivered));
+}
+
+#[tokio::test]
+async fn every_live_secret_signs_and_an_ended_one_does_not() {
+    let world = world().await;
+    let end = world.clock.now().plus(Duration::from_secs(60));
+    world
+        .change(|destination| {
+            let mut older = destination.secrets[0].clone();
+            older.expires_at = Some(end);
+            destination.secrets.push(older);
+        })
+        .await;
+    let signatures = |n: usize| {
+        let requests = world.sender.requests();
+        let header = requests[n].headers.iter().find(|(name, _)| name == "webhook-signature").expect("a signature");
+        header.1.split(' ').count()
+    };
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
+    world.clock.advance(Duration::from_secs(60));
+    assert!(world.handle(vec![message(&world.healthy, "evt-2", "1")]).await.is_empty());
+    assert_eq!((signatures(0), signatures(1)), (2, 1));
 }
