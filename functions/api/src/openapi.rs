@@ -159,6 +159,17 @@ mod tests {
     }
 
     #[test]
+    fn the_page_lists_the_codes_of_problems() {
+        let page = include_str!("../../../docs/api.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+        let rows = rows.filter(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let listed = rows.map(|(code, _)| json!(code).to_string()).collect::<BTreeSet<_>>();
+        let codes = finished()["components"]["schemas"]["ProblemCode"]["enum"].take();
+        let codes = codes.as_array().expect("an enum").iter().map(ToString::to_string);
+        assert_eq!(listed, codes.collect());
+    }
+
+    #[test]
     fn everything_has_a_name_a_summary_and_a_tag() {
         let mut ids = BTreeSet::new();
         for (operation, said) in described("paths").into_iter().chain(described("webhooks")) {
