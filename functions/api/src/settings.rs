@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -182,6 +182,17 @@ bodies! {
         changes(Destination::schema(), "What is to change of a destination.", &OF_DESTINATION);
     NewSubscription of Subscription:
         body(Subscription::schema(), "A subscription to create.", &OF_SUBSCRIPTION).into();
+    ConfiguredDestination of Destination:
+        body(Destination::schema(), "A destination of a configuration.", &OF_DESTINATION).into();
+    ConfiguredSubscription of Subscription: {
+        let required = ["name", "destination", "event_types", "scope"];
+        let mut body = body(Subscription::schema(), "A subscription of a configuration.", &required);
+        body.properties.remove("destination_id");
+        let name = AllOfBuilder::new().item(utoipa::openapi::Ref::from_schema_name("Label"));
+        let name = name.description(Some("The name of a destination of the configuration."));
+        body.properties.insert("destination".to_owned(), name.into());
+        body.into()
+    };
     SubscriptionChanges of Subscription:
         changes(Subscription::schema(), "What is to change of a subscription.", &OF_SUBSCRIPTION);
 }
@@ -195,6 +206,7 @@ mod tests {
     use serde_json::{Value, json};
     use shared::domain::custom_headers;
     use shared::domain::destination::DestinationSettings;
+    use shared::domain::plan;
     use shared::domain::subscription::SubscriptionSettings;
 
     use super::*;
@@ -232,6 +244,13 @@ mod tests {
         let mut new = fields(NewDestination::schema());
         assert!(new.remove("secret"));
         assert_eq!(new, fields(Destination::schema()));
+    }
+
+    #[test]
+    fn a_configured_subscription_names_its_destination() {
+        let least = json!({"name": "s", "destination": "d", "event_types": ["*"], "scope": "*"});
+        let required = ["name", "destination", "event_types", "scope"];
+        check::<plan::NamedSubscription>(ConfiguredSubscription::schema(), &required, least);
     }
 
     #[test]
