@@ -88,6 +88,9 @@ def before_call(context, case, kwargs):
     operation = operation_of(case)
     if case.path.startswith("/admin/") and case.method != "GET":
         own_account_only(case)
+    if operation == "put_config":
+        # Applied, it would delete what other requests are about.
+        case.query["dry_run"] = "true"
     if case.meta is None or case.meta.generation.mode.is_negative:
         return
     if "If-Match" in case.headers:
@@ -95,7 +98,7 @@ def before_call(context, case, kwargs):
         case.headers["If-Match"] = "*"
     mend_query(case.query)
     if isinstance(case.body, dict):
-        case.body = {field: mended_value(field, value) for field, value in case.body.items()}
+        case.body = mended(None, case.body)
         mend_body(operation, case)
     if operation == "delete_key":
         account = make_account()
@@ -111,26 +114,40 @@ def own_account_only(case):
 
 
 def mend_body(operation, case):
-    caller = case.headers.get("Authorization")
+    caller, body = case.headers.get("Authorization"), case.body
     if operation == "publish_event":
         mend_event(case)
-    elif operation in ("create_subscription", "change_subscription") and "destination_id" in case.body:
-        case.body["destination_id"] = make_destination(caller)
-    elif operation == "rotate_secret" and case.body.get("secret") is not None:
+    elif operation in ("create_subscription", "change_subscription") and "destination_id" in body:
+        body["destination_id"] = make_destination(caller)
+    elif operation == "create_setup" and "id" in body["destination"]:
+        body["destination"]["id"] = make_destination(caller)
+    elif operation == "rotate_secret" and body.get("secret") is not None:
         # The current one would be refused.
-        case.body["secret"] = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+        body["secret"] = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+    elif operation == "match_subscriptions":
+        mend_question(body)
+    elif operation == "put_config":
+        mend_configuration(body)
     elif operation == "open_session":
         offered = make(f"/admin/v1/accounts/{make_account()}/sessions", {}, auth=Signature())
-        case.body["token"] = offered["url"].split("#")[1]
+        body["token"] = offered["url"].split("#")[1]
 
 
-def mended_value(field, value):
-    if field == "url":
-        # Texts that a URL's form allows are mostly private addresses or no hosts.
-        return "https://example.com/hooks"
+def mended(field, value):
+    """Whatever a body holds, at any depth."""
     if field == "condition" and value is not None:
         # Few objects are conditions; 10,000 that are have a test of their own.
         return {"status": ["failed"]}
+    if isinstance(value, dict):
+        return {field: mended(field, below) for field, below in value.items()}
+    if isinstance(value, list):
+        return [mended(None, below) for below in value]
+    if field == "url":
+        # Texts that a URL's form allows are mostly private addresses or no hosts.
+        return "https://example.com/hooks"
+    if field == "status" and value is not None:
+        # Which there are depends on the event type; this one each has.
+        return "failed"
     if isinstance(value, float) and value.is_integer():
         # JSON Schema holds 15.0 for an integer; a whole number is to be written without a fraction.
         return int(value)
@@ -148,11 +165,37 @@ def moment(text):
     return datetime.datetime.fromisoformat(str(text).upper())
 
 
+def new_event():
+    """It keeps to the catalogue's schema, and has happened just now."""
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    event = {field: EVENT[field] for field in ("type", "scope", "data")}
+    return event | {"data": event["data"] | {"started_at": now, "completed_at": now}}
+
+
 def mend_event(case):
-    """Its data keeps to the catalogue's schema, it is the caller's, and it has happened just now."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    case.body |= {"type": EVENT["type"], "scope": EVENT["scope"], "data": EVENT["data"], "occurred_at": now.isoformat()}
     case.body.pop("account", None)
+    case.body.pop("occurred_at", None)
+    case.body |= new_event()
     if case.body.get("id") is not None:
         # The two would have to be the same.
         case.headers.pop("Idempotency-Key", None)
+
+
+def mend_question(body):
+    """Either an event or a sample, at a place that its type has."""
+    if body.get("event") is not None:
+        body |= {"event": new_event(), "sample": None}
+    else:
+        body["sample"] = body.get("sample") or {"event_type": EVENT["type"]}
+        body["sample"].pop("scope", None)
+
+
+def mend_configuration(body):
+    """Every name is there once, and subscriptions name a destination of the document."""
+    for kind in ("destinations", "subscriptions"):
+        for number, one in enumerate(body[kind]):
+            one["name"] = f"{one['name'][:100]}{number}"
+    if not body["destinations"]:
+        body["subscriptions"] = []
+    for one in body["subscriptions"]:
+        one["destination"] = body["destinations"][0]["name"]

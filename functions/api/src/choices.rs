@@ -76,7 +76,6 @@ pub enum JobKind {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde::Serialize;
     use serde_json::json;
     use shared::domain::api_key::Role;
@@ -87,6 +86,8 @@ mod tests {
     use shared::domain::timestamp::Timestamp;
     use shared::domain::transition;
     use shared::ports::UnmatchedReason;
+
+    use super::*;
 
     #[track_caller]
     fn check<Choice: PartialSchema>(domain: &[impl Serialize]) {

@@ -51,14 +51,14 @@ pub struct Question {
 #[serde(deny_unknown_fields)]
 struct AskedEvent {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schemas::EventType)]
+    #[schema(required, value_type = schemas::EventType)]
     event_type: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schemas::Scope)]
+    #[schema(required, value_type = schemas::Scope)]
     scope: Option<Box<RawValue>>,
     /// What the JSON Schema of the type asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object)]
+    #[schema(required, value_type = Object)]
     data: Option<Box<RawValue>>,
 }
 

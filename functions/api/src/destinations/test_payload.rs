@@ -43,7 +43,7 @@ const LEAST: Duration = Duration::from_secs(1);
 #[serde(deny_unknown_fields)]
 pub struct NewTest {
     /// The event type whose sample is sent.
-    #[schema(value_type = String, example = "sync_run.completed")]
+    #[schema(value_type = schemas::EventType)]
     event_type: EventType,
     /// Which of its samples: one of the type's `statuses`, the most usual one if left out.
     #[schema(example = "failed")]
