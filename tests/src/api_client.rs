@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Failure, OrFailure, Result};
 use crate::signed_http::SignedHttp;
+use crate::unique::unique;
 
 /// What the API answered.
 #[derive(Debug, Clone)]
@@ -93,10 +94,10 @@ pub struct NewSubscription {
 }
 
 impl NewSubscription {
-    /// Every event of the account.
+    /// Every event of the account, under a name of its own.
     pub fn to_everything(destination_id: &str) -> Self {
         Self {
-            name: "Everything".to_owned(),
+            name: unique("everything"),
             destination_id: destination_id.to_owned(),
             event_types: vec!["*".to_owned()],
             scope: "*".to_owned(),

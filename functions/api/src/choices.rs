@@ -53,6 +53,12 @@ choices! {
     /// The change in the runs of its place that an event is: `broke` failed after the one before succeeded, `recovered` the
     /// other way round.
     Transition { Broke, Recovered }
+
+    /// What a step of a configuration is about.
+    ConfigKind { Destination, Subscription }
+
+    /// What is done with it.
+    ConfigAction { Create, Update, Delete, Unchanged }
 }
 
 /// What a job does.
@@ -76,6 +82,7 @@ mod tests {
     use shared::domain::delivery::DeliveryState;
     use shared::domain::job;
     use shared::domain::outcome::Outcome;
+    use shared::domain::plan;
     use shared::domain::timestamp::Timestamp;
     use shared::domain::transition;
     use shared::ports::UnmatchedReason;
@@ -109,6 +116,9 @@ mod tests {
         let states = states.map(DeliveryState::as_str);
         check::<DeliveryStatus>(&states);
         check::<OwedStatus>(&[&["pending"], states.as_slice()].concat());
+        check::<ConfigKind>(&[plan::Kind::Destination, plan::Kind::Subscription]);
+        use plan::Action::{Create, Delete, Unchanged, Update};
+        check::<ConfigAction>(&[Create, Update, Delete, Unchanged]);
         check::<Transition>(&[transition::Transition::Broke, transition::Transition::Recovered]);
     }
 

@@ -29,7 +29,7 @@ use crate::caller::Reader;
 use crate::ingest;
 use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
-use crate::schemas;
+use crate::{choices, schemas};
 
 /// How many destinations are looked up at once.
 const AT_ONCE: usize = 10;
@@ -99,8 +99,8 @@ struct EventView {
     event_type: EventType,
     #[schema(value_type = schemas::Scope)]
     scope: Scope,
-    /// Which change in the runs of its place it is: `broke`, `recovered`, or `null` for none.
-    #[schema(value_type = Option<String>, required)]
+    /// Which change in the runs of its place it is; `null` for none.
+    #[schema(value_type = Option<choices::Transition>, required)]
     transition: Option<Transition>,
 }
 

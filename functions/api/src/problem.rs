@@ -125,7 +125,7 @@ impl Problem {
         self.code
     }
 
-    #[cfg(test)]
+    /// What happened and what to do, for people.
     pub fn detail(&self) -> &str {
         &self.detail
     }

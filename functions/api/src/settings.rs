@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder};
-use utoipa::openapi::{Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type};
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{choices, schemas};
@@ -120,32 +120,12 @@ impl PartialSchema for Condition {
 
 impl ToSchema for Condition {}
 
-/// A destination that is there already, or one to create.
-pub enum WantedDestination {}
-
-impl PartialSchema for WantedDestination {
-    fn schema() -> RefOr<Schema> {
-        let existing = ObjectBuilder::new().property("id", Ref::from_schema_name("DestinationId")).required("id");
-        let existing = existing.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
-        let new = Ref::from_schema_name(NewDestination::name());
-        let either = "`id` of an existing destination and nothing else, or the fields of a new one.";
-        OneOfBuilder::new().item(existing).item(new).description(Some(either)).into()
-    }
-}
-
-impl ToSchema for WantedDestination {
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((NewDestination::name().into_owned(), NewDestination::schema()));
-        NewDestination::schemas(schemas);
-    }
-}
-
 /// The settings as a body has them: nothing else is accepted, and only `required` has to be there.
-fn body(settings: RefOr<Schema>, description: &str, required: &[&str]) -> Object {
+fn body(settings: RefOr<Schema>, description: &str, required: &[&str]) -> utoipa::openapi::Object {
     let RefOr::T(Schema::Object(mut body)) = settings else { return ObjectBuilder::new().build() };
     body.description = Some(description.to_owned());
     body.required = required.iter().map(|&field| field.to_owned()).collect();
-    body.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    body.additional_properties = Some(Box::new(utoipa::openapi::schema::AdditionalProperties::FreeForm(false)));
     body
 }
 
@@ -193,7 +173,7 @@ bodies! {
     NewDestination of Destination: {
         let mut body = body(Destination::schema(), "A destination to create.", &OF_DESTINATION);
         let generated = "The secret that signs; generated (32 random bytes) if left out.";
-        let secret = AnyOfBuilder::new().item(Ref::from_schema_name("SigningSecret"));
+        let secret = AnyOfBuilder::new().item(utoipa::openapi::Ref::from_schema_name("SigningSecret"));
         let secret = secret.item(ObjectBuilder::new().schema_type(Type::Null)).description(Some(generated));
         body.properties.insert("secret".to_owned(), secret.into());
         body.into()
@@ -202,6 +182,17 @@ bodies! {
         changes(Destination::schema(), "What is to change of a destination.", &OF_DESTINATION);
     NewSubscription of Subscription:
         body(Subscription::schema(), "A subscription to create.", &OF_SUBSCRIPTION).into();
+    ConfiguredDestination of Destination:
+        body(Destination::schema(), "A destination of a configuration.", &OF_DESTINATION).into();
+    ConfiguredSubscription of Subscription: {
+        let required = ["name", "destination", "event_types", "scope"];
+        let mut body = body(Subscription::schema(), "A subscription of a configuration.", &required);
+        body.properties.remove("destination_id");
+        let name = AllOfBuilder::new().item(utoipa::openapi::Ref::from_schema_name("Label"));
+        let name = name.description(Some("The name of a destination of the configuration."));
+        body.properties.insert("destination".to_owned(), name.into());
+        body.into()
+    };
     SubscriptionChanges of Subscription:
         changes(Subscription::schema(), "What is to change of a subscription.", &OF_SUBSCRIPTION);
 }
@@ -215,6 +206,7 @@ mod tests {
     use serde_json::{Value, json};
     use shared::domain::custom_headers;
     use shared::domain::destination::DestinationSettings;
+    use shared::domain::plan;
     use shared::domain::subscription::SubscriptionSettings;
 
     use super::*;
@@ -252,6 +244,13 @@ mod tests {
         let mut new = fields(NewDestination::schema());
         assert!(new.remove("secret"));
         assert_eq!(new, fields(Destination::schema()));
+    }
+
+    #[test]
+    fn a_configured_subscription_names_its_destination() {
+        let least = json!({"name": "s", "destination": "d", "event_types": ["*"], "scope": "*"});
+        let required = ["name", "destination", "event_types", "scope"];
+        check::<plan::NamedSubscription>(ConfiguredSubscription::schema(), &required, least);
     }
 
     #[test]

@@ -5,7 +5,6 @@
 
 mod account;
 mod document;
-mod schema;
 
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
+use shared::domain::label::Label;
 use shared::domain::plan::{Action, Kind, Step, plan};
 use utoipa::ToSchema;
 
@@ -23,18 +23,28 @@ use crate::Deps;
 use crate::caller::{Configurer, Reader};
 use crate::etag::IfMatch;
 use crate::problem::{Code, Problem};
+use crate::{choices, schemas, settings};
+
+/// All destinations and subscriptions of an account, by name.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "a schema: the domain has the value")]
+struct Configuration {
+    /// Each name is there once.
+    destinations: Vec<settings::ConfiguredDestination>,
+    /// Each name is there once, and each `destination` is among the destinations.
+    subscriptions: Vec<settings::ConfiguredSubscription>,
+}
 
 /// A step from what is configured to what is wanted.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = ConfigStep)]
 pub struct StepView {
-    /// `destination` or `subscription`.
-    #[schema(value_type = String)]
+    #[schema(value_type = choices::ConfigKind)]
     kind: Kind,
-    #[schema(value_type = crate::schemas::Label)]
-    name: shared::domain::label::Label,
-    /// `create`, `update`, `delete` or `unchanged`.
-    #[schema(value_type = String)]
+    #[schema(value_type = schemas::Label)]
+    name: Label,
+    #[schema(value_type = choices::ConfigAction)]
     action: Action,
     /// Of an update, the fields that change: JSON pointers into the destination or subscription.
     changes: Vec<String>,
@@ -93,7 +103,7 @@ impl PlanView {
     tag = "configuration",
     responses(
         (status = 200, description = "The configuration.", content(
-            (schema::Configuration = "application/json"), (schema::Configuration = "application/yaml")
+            (Configuration = "application/json"), (Configuration = "application/yaml")
         )),
         (status = 409, description = "`document_too_large`: the document has more than about 5 MB; read the lists in pages.")
     )
@@ -133,7 +143,7 @@ pub struct Putting {
         ("if-match" = Option<String>, Header, description = "The `etag` of the document that was read: refused when it is another now.")
     ),
     request_body(content(
-        (schema::Configuration = "application/json"), (schema::Configuration = "application/yaml")
+        (Configuration = "application/json"), (Configuration = "application/yaml")
     )),
     responses(
         (status = 200, description = "What was done, or would be.", body = PlanView),

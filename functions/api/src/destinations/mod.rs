@@ -1,7 +1,7 @@
 //! Destinations: where requests go. A secret is shown by the answer that creates it and never again.
 
 pub mod secrets;
-mod test_answer;
+pub mod test_answer;
 pub mod test_payload;
 
 use std::sync::Arc;

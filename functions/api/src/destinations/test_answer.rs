@@ -75,6 +75,11 @@ impl TestView {
         let (request, response, duration_ms) = shown(good);
         Self { event_id, verdict, detail, request, response, duration_ms, proven, conclusion, checks }
     }
+
+    /// Whether the good request was accepted, and every forged one that was asked for refused.
+    pub fn passed(&self) -> bool {
+        matches!(self.verdict, Verdict::Delivered) && self.proven != Some(false)
+    }
 }
 
 /// A forged request and what came of it.

@@ -92,20 +92,36 @@ pub async fn send(
     Named(id): Named<DestinationId>,
     Json(new): Json<NewTest>,
 ) -> Result<Response, Problem> {
-    let ends = Instant::now() + WHOLE;
+    let ends = deadline();
     let destination = find(&deps, &account, &id).await?;
-    let now = deps.clock.now();
-    let event = Event::sample(new.event_type, new.status.as_deref(), account, now)
+    let event = Event::sample(new.event_type, new.status.as_deref(), account, deps.clock.now())
         .map_err(|error| Problem::at(Code::ValidationFailed, "/status", error.to_string()))?;
-    let body = envelope::build_test(&event).map_err(|error| PortError::permanent("building a sample's body", error))?;
-    let secrets = live_secrets(&deps, &destination, now).await?;
+    Ok(Answer(make(&deps, &destination, &event, new.path, new.prove, ends).await?).into_response())
+}
+
+/// When a test that a request asks for now must have ended.
+pub fn deadline() -> Instant {
+    Instant::now() + WHOLE
+}
+
+/// Makes a test of a destination with the sample `event`.
+pub async fn make(
+    deps: &Deps,
+    destination: &Destination,
+    event: &Event,
+    path: Option<DeliveryPath>,
+    prove: bool,
+    ends: Instant,
+) -> Result<TestView, Problem> {
+    let body = envelope::build_test(event).map_err(|error| PortError::permanent("building a sample's body", error))?;
+    let secrets = live_secrets(deps, destination, deps.clock.now()).await?;
     let sample = Sample { destination: &destination.settings, secrets: &secrets, body: body.get() };
-    let test = Test { deps: &deps, event: &event, destination: &destination.id, path: new.path, sample, ends };
+    let test = Test { deps, event, destination: &destination.id, path, sample, ends };
     let good = test.good().await?.ok_or_else(|| {
         Problem::new(Code::Unavailable, "preparing the test took so long that no time was left to make it; try again")
     })?;
-    let checks = if new.prove { Some(test.prove(&good).await?) } else { None };
-    Ok(Answer(TestView::new(event.id.clone(), good, checks)).into_response())
+    let checks = if prove { Some(test.prove(&good).await?) } else { None };
+    Ok(TestView::new(event.id.clone(), good, checks))
 }
 
 /// The secrets that sign a delivery now, read anew: a rotation shows at once.

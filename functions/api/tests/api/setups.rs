@@ -1,6 +1,7 @@
 //! Setups: all steps or none.
 
 use serde_json::{Value, json};
+use shared::testing::Step;
 
 use crate::world::{As, World, check_problem, world};
 
@@ -49,7 +50,7 @@ async fn a_new_destination_and_its_subscription_are_set_up_at_once() {
     let (status, setup) = world.post("acme", SETUPS, new()).await;
     assert_eq!(status, 201, "{setup}");
     let steps = setup["steps"].as_array().expect("steps");
-    assert_eq!(steps.len(), 2);
+    assert_eq!((steps.len(), &steps[2]["step"], &steps[2]["status"]), (3, &json!("test"), &json!("skipped")));
     let (destination, subscription) = (&steps[0], &steps[1]);
     assert_eq!((&destination["step"], &destination["status"]), (&json!("destination"), &json!("created")));
     assert_eq!((&subscription["step"], &subscription["status"]), (&json!("subscription"), &json!("created")));
@@ -133,8 +134,46 @@ async fn when_a_step_fails_the_problem_says_which_and_nothing_is_left() {
         (changed(|b| b["scope"] = json!("xero")), "/scope"),
         (changed(|b| b["destination"] = json!("dst_vvvvvvvvvvvvvvvv")), "/destination"),
         (changed(|b| b["colour"] = json!(1)), "/colour"),
+        (changed(|b| b["test"] = json!({"event_type": "sync_run.exploded"})), "/test/event_type"),
+        (changed(|b| b["test"] = json!({"status": "done"})), "/test/status"),
+        (changed(|b| b["test"] = json!({"prove": "yes"})), "/test/prove"),
     ] {
         check_refused(&world, change, 422, "validation_failed", Some(pointer), pointer).await;
+    }
+}
+
+/// The test's step of a setup, whose receiver does `receiver`.
+async fn tested(world: &World, receiver: impl IntoIterator<Item = Step>, test: Value) -> Value {
+    world.sender.script("https://billing.example/failures", receiver);
+    let (status, setup) = world.post("acme", SETUPS, changed(|b| b["test"] = test)).await;
+    assert_eq!(status, 201, "{setup}");
+    assert_eq!((listed(world, "destinations").await.len(), listed(world, "subscriptions").await.len()), (1, 1));
+    setup["steps"][2].clone()
+}
+
+#[tokio::test]
+async fn a_test_is_made_of_what_was_set_up() {
+    let world = world().await;
+    let test = tested(&world, [], json!({})).await;
+    assert_eq!((&test["status"], &test["verdict"]), (&json!("passed"), &json!("delivered")));
+    let sent = world.sender.requests();
+    assert_eq!((sent.len(), &test["request"]["body"]), (1, &json!(sent[0].body)));
+    let body: Value = serde_json::from_str(&sent[0].body).expect("JSON");
+    assert_eq!((&body["test"], &body["type"]), (&json!(true), &json!("sync_run.completed")));
+}
+
+#[tokio::test]
+async fn a_test_that_fails_is_reported_and_undoes_nothing() {
+    for (receiver, test, verdict) in [
+        (vec![Step::Answer(500)], json!({"status": "failed"}), json!("refused")),
+        // Accepts the forged requests as well.
+        (vec![], json!({"prove": true}), json!("delivered")),
+        (vec![Step::Fail], json!({}), Value::Null),
+    ] {
+        let test = tested(&world().await, receiver, test).await;
+        assert_eq!((&test["status"], &test["verdict"]), (&json!("failed"), &verdict), "{test}");
+        let told = if verdict.is_null() { &test["reason"] } else { &test["detail"] };
+        assert!(told.as_str().is_some_and(|told| !told.is_empty()), "{test}");
     }
 }
 

@@ -1,5 +1,7 @@
-//! `POST /v1/setups`: what a wizard does step by step, in one call: a destination, new or existing, and a subscription to it. Each
-//! step is the one of its own route; here they are only put together, and taken back where a later one fails.
+//! `POST /v1/setups`: what a wizard does step by step, in one call: a destination, new or existing, a subscription to it, and a
+//! test payload. Each step is the one of its own route; here they are only put together, and taken back where a later one fails.
+
+mod steps;
 
 use std::sync::Arc;
 
@@ -7,27 +9,29 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use shared::domain::destination::{DeliveryPath, Destination, DestinationSettings, Label};
-use shared::domain::event_type::EventTypeFilter;
+use shared::domain::event::Event;
+use shared::domain::event_type::{EventType, EventTypeFilter, UnknownStatus};
 use shared::domain::id::{AccountId, DestinationId};
 use shared::domain::pattern::Pattern;
 use shared::domain::scope::Scope;
 use shared::domain::secret::SigningSecret;
 use shared::domain::subscription::{EventTypes, SubscriptionSettings};
+use shared::domain::timestamp::Timestamp;
 use shared::domain::transition::Transition;
 use shared::ports::DeletedDestination;
 use shared::telemetry::ErrorChain;
 use utoipa::ToSchema;
 
+use self::steps::{DestinationStatus, DestinationStep, SetupView, Step, SubscriptionStep, TestStatus, TestStep};
 use crate::Deps;
 use crate::body::{Json, read as read_json};
 use crate::caller::Configurer;
-use crate::destinations::{self, DestinationView, secrets};
+use crate::destinations::{self, secrets, test_payload};
 use crate::problem::{Code, Problem};
-use crate::subscriptions::{self, SubscriptionView};
-use crate::{choices, schemas, settings};
+use crate::{choices, schemas, settings, subscriptions};
 
 /// The most characters of a name.
 const LONGEST_NAME: usize = 128;
@@ -40,9 +44,11 @@ pub struct NewSetup {
     scope: Scope,
     #[schema(value_type = Vec<schemas::EventTypeFilter>, min_items = 1, max_items = 20)]
     event_types: EventTypes,
+    /// What `data` must look like; `null`, or left out, for anything.
     #[serde(default)]
     #[schema(value_type = Option<settings::Condition>)]
     condition: Option<Pattern>,
+    /// The change in the runs of its place that an event must be; `null`, or left out, for any event.
     #[serde(default)]
     #[schema(value_type = Option<choices::Transition>)]
     transition: Option<Transition>,
@@ -53,9 +59,46 @@ pub struct NewSetup {
     #[serde(default)]
     #[schema(value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
-    /// `id` of an existing destination and nothing else; or the fields of a new one.
-    #[schema(value_type = settings::WantedDestination)]
+    #[schema(value_type = WantedDestination)]
     destination: Map<String, Value>,
+    /// The test to make when everything is there; none if `null` or left out.
+    #[serde(default)]
+    test: Option<WantedTest>,
+}
+
+/// An existing destination, or a new one.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "a schema: the value is read step by step, so that its secret is never repeated")]
+enum WantedDestination {
+    Existing(ExistingDestination),
+    New(settings::NewDestination),
+}
+
+/// A destination of the account.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "a schema")]
+struct ExistingDestination {
+    #[schema(value_type = schemas::DestinationId)]
+    id: (),
+}
+
+/// A test payload.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WantedTest {
+    /// Whose sample is sent; the first of the subscription's event types if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<schemas::EventType>)]
+    event_type: Option<EventType>,
+    /// Which of its samples: one of the type's `statuses`, the most usual one if left out.
+    #[serde(default)]
+    #[schema(example = "failed")]
+    status: Option<String>,
+    /// Whether three forged requests are sent as well, which a correct receiver refuses.
+    #[serde(default)]
+    prove: bool,
 }
 
 /// The destination that is asked for.
@@ -64,44 +107,11 @@ enum Wanted {
     New { settings: Box<DestinationSettings>, secret: Option<SigningSecret> },
 }
 
-/// What was done, step by step.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Setup)]
-pub struct SetupView {
-    /// First `destination` (`status`: `created` or `used`), with its `secret` if it was created, then `subscription` (`created`).
-    steps: Vec<Step>,
-}
-
-/// One step of a setup, with what it made or took.
-#[derive(Serialize, ToSchema)]
-#[schema(as = SetupStep)]
-#[serde(tag = "step", rename_all = "snake_case")]
-enum Step {
-    Destination {
-        status: Status,
-        #[serde(flatten)]
-        destination: Box<DestinationView>,
-    },
-    Subscription {
-        status: Status,
-        #[serde(flatten)]
-        subscription: Box<SubscriptionView>,
-    },
-}
-
-/// Whether a step made something new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = SetupStatus)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Created,
-    Used,
-}
-
 /// Set up a subscription with its destination
 ///
-/// What a wizard does, in one call: takes an existing destination or creates one, whose secret is shown this once, and creates a
-/// subscription to it. When a step fails, the problem says which, and what was created before is deleted again.
+/// What a wizard does, in one call: takes an existing destination or creates one, whose secret is shown this once, creates a
+/// subscription to it, and sends a test payload if asked to. When destination or subscription cannot be created, the problem says
+/// which, and what was created before is deleted again. A test that fails is reported and undoes nothing.
 #[utoipa::path(
     post,
     path = "/v1/setups",
@@ -119,7 +129,9 @@ pub async fn create(
     State(deps): State<Arc<Deps>>,
     Json(new): Json<NewSetup>,
 ) -> Result<Response, Problem> {
-    let NewSetup { scope, event_types, condition, transition, name, path, destination } = new;
+    let ends = test_payload::deadline();
+    let NewSetup { scope, event_types, condition, transition, name, path, destination, test } = new;
+    let test = test.map(|test| test.read(&account, &event_types, deps.clock.now())).transpose()?;
     let (destination, secret) = take_destination(&deps, &account, destination)
         .await
         .map_err(|problem| problem.under("/destination").in_step("destination", ""))?;
@@ -134,16 +146,39 @@ pub async fn create(
         Ok(subscription) => subscription,
         Err(problem) => return Err(undo(&deps, &destination, secret.is_some(), problem).await),
     };
+    let path = subscription.settings.path.clone();
+    let tested = match test {
+        None => TestStep::not_made(TestStatus::Skipped, "no test was asked for"),
+        Some((event, prove)) => {
+            TestStep::made(test_payload::make(&deps, &destination, &event, path, prove, ends).await)
+        }
+    };
     let now = deps.clock.now();
     let (status, view) = match secret {
-        Some(secret) => (Status::Created, destinations::view_with_secret(destination, &secret, now)),
-        None => (Status::Used, destinations::view(destination, now)),
+        Some(secret) => (DestinationStatus::Created, destinations::view_with_secret(destination, &secret, now)),
+        None => (DestinationStatus::Used, destinations::view(destination, now)),
     };
-    let steps = vec![
-        Step::Destination { status, destination: Box::new(view) },
-        Step::Subscription { status: Status::Created, subscription: Box::new(subscriptions::view(subscription)) },
+    let destination = DestinationStep { step: "destination", status, destination: view };
+    let subscription = subscriptions::view(subscription);
+    let subscription = SubscriptionStep { step: "subscription", status: "created", subscription };
+    let steps = [
+        Step::Destination(Box::new(destination)),
+        Step::Subscription(Box::new(subscription)),
+        Step::Test(Box::new(tested)),
     ];
     Ok((StatusCode::CREATED, Answer(SetupView { steps })).into_response())
+}
+
+impl WantedTest {
+    /// The sample to send, and whether forged ones follow.
+    fn read(self, account: &AccountId, wanted: &EventTypes, now: Timestamp) -> Result<(Event, bool), Problem> {
+        let first = EventType::all().find(|event_type| wanted.accept(*event_type));
+        let unknown = || Problem::at(Code::ValidationFailed, "/test/event_type", "give the event type to send");
+        let event_type = self.event_type.or(first).ok_or_else(unknown)?;
+        let event = Event::sample(event_type, self.status.as_deref(), account.clone(), now);
+        let wrong = |error: UnknownStatus| Problem::at(Code::ValidationFailed, "/test/status", error.to_string());
+        event.map(|event| (event, self.prove)).map_err(wrong)
+    }
 }
 
 /// The destination, with its secret if it was created.
