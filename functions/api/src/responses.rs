@@ -23,7 +23,7 @@ pub struct GatewayMessage {
 
 const MALFORMED: &str = "`malformed_json`: the body is not JSON, or something follows it.";
 const BAD_PARAMETER: &str = "`invalid_parameter`: a query parameter is wrong; `errors` names it.";
-const UNKNOWN: &str = "`not_found`: there is no such thing, or it belongs to another account.";
+const UNKNOWN: &str = "`not_found`: there is no such thing, or it belongs to another account. API Gateway says it of a path that it cannot take.";
 const TOO_LARGE: &str = "`body_too_large`: the body has more than 256 KiB.";
 const MEDIA: &str = "`unsupported_media_type`: the body's `content-type` is none of the operation's.";
 const INVALID: &str = "`validation_failed`: a field is missing, unknown or wrong; `errors` points at it.";
@@ -45,6 +45,13 @@ fn problem(description: &str) -> Response {
 
 fn gateway(description: &str) -> Response {
     ResponseBuilder::new().description(description).content("application/json", content("GatewayMessage")).build()
+}
+
+/// What the API or API Gateway by itself may answer.
+fn either(description: &str) -> Response {
+    let mut response = problem(description);
+    response.content.insert("application/json".to_owned(), content("GatewayMessage").into());
+    response
 }
 
 /// Completes every operation of the document.
@@ -92,14 +99,12 @@ fn shared_answers(path: &str, operation: &Operation) -> Vec<(&'static str, Respo
         answers.extend([("413", problem(TOO_LARGE)), ("415", problem(MEDIA)), ("422", problem(INVALID))]);
     }
     if takes(ParameterIn::Path) {
-        answers.push(("404", problem(UNKNOWN)));
+        answers.push(("404", either(UNKNOWN)));
     }
     if path.starts_with(SIGNED_PATHS) {
         answers.push(("403", gateway(UNSIGNED)));
     } else if operation.security.is_none() {
-        let mut refused = problem(REFUSED_KEY);
-        refused.content.insert("application/json".to_owned(), content("GatewayMessage").into());
-        answers.extend([("401", gateway(NO_KEY)), ("403", refused)]);
+        answers.extend([("401", gateway(NO_KEY)), ("403", either(REFUSED_KEY))]);
     }
     answers
 }
