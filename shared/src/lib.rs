@@ -14,8 +14,9 @@
 //!    and only then *seals* the event with the list of what it owes. A crash in between repeats deliveries under the same
 //!    ids and never loses one. What can never be accepted goes to the events' dead-letter queue with its reason.
 //! 2. **`deliver`** signs ([`domain::signature::sign`]), sends ([`ports::HttpSender`]) and records
-//!    ([`domain::delivery::DeliveryRecord`]) one attempt. A message is acknowledged only when its row says the end; until
-//!    then it waits in the queue for as long as [`domain::retry::RetryPolicy`] says.
+//!    ([`domain::delivery::DeliveryRecord`]) one attempt. A message is acknowledged only when its row says the end, or
+//!    that it is parked because its destination is disabled; until then it waits in the queue for as long as
+//!    [`domain::retry::RetryPolicy`] says.
 //! 3. **`authorizer`** turns a bearer key into an account, and **`api`** lets that account configure.
 //! 4. **`redrive`** runs each minute and goes on with what takes longer than a request ([`domain::job`]).
 //!

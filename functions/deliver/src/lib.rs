@@ -1,8 +1,9 @@
 //! `deliver`: makes one attempt for each delivery message and records what came of it. It decides nothing about who is
 //! owed what; that is `fanout`'s. The flow is told in [`shared`].
 //!
-//! **A message is acknowledged only when the delivery's row says the end.** Until then it waits in the queue, hidden for as
-//! long as the retry policy says, and its attempt number comes from the row, never from the queue's receive count.
+//! **A message is acknowledged only when the delivery's row says the end, or that it is parked** because its destination is
+//! disabled. Until then it waits in the queue, hidden for as long as the retry policy says, and its attempt number comes from
+//! the row, never from the queue's receive count.
 
 use std::sync::Arc;
 use std::time::Duration;
