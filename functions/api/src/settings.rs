@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder};
+use serde_json::json;
+use shared::domain::retry;
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ArrayBuilder};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -35,6 +37,8 @@ pub struct Destination {
     /// Deliveries a second at most; `null`, or left out, for no limit. It is kept and shown, but not enforced yet.
     #[schema(required, minimum = 1, maximum = 1000)]
     rate_limit: Option<u16>,
+    #[schema(value_type = RetryPolicy)]
+    retry_policy: (),
 }
 
 /// What the owner of a subscription decides.
@@ -95,12 +99,32 @@ impl PartialSchema for CustomHeaders {
              shown in clear."
                 .to_owned(),
         );
-        headers.examples = vec![serde_json::json!({ "x-team": "data" })];
+        headers.examples = vec![json!({ "x-team": "data" })];
         headers.into()
     }
 }
 
 impl ToSchema for CustomHeaders {}
+
+/// When deliveries are attempted again.
+pub enum RetryPolicy {}
+
+impl PartialSchema for RetryPolicy {
+    fn schema() -> RefOr<Schema> {
+        let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["standard", "short", "none"]));
+        let wait = ObjectBuilder::new().schema_type(Type::Integer);
+        let wait = wait.minimum(Some(1)).maximum(Some(retry::MAX_WAIT.as_secs()));
+        let waits = ArrayBuilder::new().items(wait).min_items(Some(1)).max_items(Some(retry::MAX_OWN_WAITS));
+        let policy = AnyOfBuilder::new().item(names).item(waits).examples([json!("standard"), json!([10, 60, 3_600])]);
+        let description = "When a delivery that failed is attempted again; `standard` if left out. `standard`: the stack's \
+            schedule (10 attempts over about 75 hours unless the operator changed it); `short`: 5 attempts over about 10 minutes; \
+            `none`: a single attempt; or a list of the waits before attempts 2, 3, … in whole seconds, which may come to \
+            1,123,200 (13 days) together. Each wait is varied by up to 20 %, and lengthened by a `Retry-After` of up to 24 hours.";
+        policy.description(Some(description)).into()
+    }
+}
+
+impl ToSchema for RetryPolicy {}
 
 /// An EventBridge event pattern.
 pub enum Condition {}
@@ -113,7 +137,7 @@ impl PartialSchema for Condition {
              it accepts. At most 2,048 bytes; what is malformed or can never match is refused."
                 .to_owned(),
         );
-        condition.examples = vec![serde_json::json!({ "status": ["failed"] })];
+        condition.examples = vec![json!({ "status": ["failed"] })];
         condition.into()
     }
 }
@@ -203,7 +227,7 @@ mod tests {
 
     use serde::Serialize;
     use serde::de::DeserializeOwned;
-    use serde_json::{Value, json};
+    use serde_json::Value;
     use shared::domain::custom_headers;
     use shared::domain::destination::DestinationSettings;
     use shared::domain::plan;
@@ -257,5 +281,35 @@ mod tests {
     fn as_many_headers_are_described_as_are_accepted() {
         let schema = serde_json::to_value(CustomHeaders::schema()).expect("JSON");
         assert_eq!(schema["maxProperties"], custom_headers::MAX_HEADERS);
+    }
+
+    #[test]
+    fn every_name_of_a_retry_policy_is_described_and_lists_as_long_as_are_accepted() {
+        let schema = serde_json::to_value(RetryPolicy::schema()).expect("JSON");
+        let accepted = |setting: Value| serde_json::from_value::<retry::RetryChoice>(setting).is_ok();
+        let [names, list] = &schema["anyOf"].as_array().expect("alternatives")[..] else { panic!("{schema}") };
+        let mut policies: Vec<retry::RetryChoice> = Vec::new();
+        for name in names["enum"].as_array().expect("names") {
+            let policy = serde_json::from_value(name.clone()).expect("a policy");
+            assert!(!policies.contains(&policy), "{name}");
+            policies.push(policy);
+        }
+        assert_eq!(policies.len(), 3);
+        let number = |of: &Value, bound: &str| of[bound].as_u64().expect("a bound");
+        let (least, most) = (number(&list["items"], "minimum"), number(&list["items"], "maximum"));
+        let (fewest, longest) = (number(list, "minItems"), number(list, "maxItems"));
+        let waits = |count: u64| (0..count).map(|_| json!(1)).collect::<Value>();
+        for (setting, expected) in [
+            (json!([least]), true),
+            (json!([least - 1]), false),
+            (json!([most]), true),
+            (json!([most + 1]), false),
+            (waits(fewest), true),
+            (waits(fewest - 1), false),
+            (waits(longest), true),
+            (waits(longest + 1), false),
+        ] {
+            assert_eq!(accepted(setting.clone()), expected, "{setting}");
+        }
     }
 }

@@ -141,7 +141,8 @@ async fn deliver(
     let number = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
     let attempt = attempt(deps, message, destination, number).await?;
     let jitter = Jitter::from_entropy(u32::from_be_bytes(deps.entropy.bytes()?));
-    let next = deps.retries.next_step(number, &attempt.outcome, jitter);
+    let retries = destination.settings.retry_policy.policy(&deps.retries);
+    let next = retries.next_step(number, &attempt.outcome, jitter);
     let ended = attempt.at.plus(attempt.took);
     let delivered = attempt.outcome.is_delivered();
     attempts.iter_mut().for_each(|earlier| earlier.outcome.shorten());

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::custom_headers::CustomHeaders;
 use super::id::{AccountId, DestinationId};
 pub use super::label::{Description, Label};
+use super::retry::RetryChoice;
 use super::secret::{SealedSecret, SigningSecret};
 use super::timestamp::Timestamp;
 pub use super::url::{DeliveryPath, DestinationUrl, UrlError};
@@ -46,6 +47,8 @@ pub struct DestinationSettings {
     pub timeout_seconds: TimeoutSeconds,
     #[serde(default)]
     pub rate_limit: Option<RateLimit>,
+    #[serde(default)]
+    pub retry_policy: RetryChoice,
 }
 
 fn enabled() -> bool {
@@ -206,6 +209,7 @@ mod tests {
         let settings = destination().settings;
         assert!(settings.enabled);
         assert_eq!((u64::from(settings.timeout_seconds), settings.rate_limit), (15, None));
+        assert_eq!(settings.retry_policy, RetryChoice::Standard);
         let text = r#"{"name":"d","url":"https://example.com/","colour":"red"}"#;
         assert!(serde_json::from_str::<DestinationSettings>(text).is_err());
     }

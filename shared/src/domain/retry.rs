@@ -1,20 +1,27 @@
-//! When to try again, and when to stop. A total function of the attempt, its outcome and a given jitter.
+//! When to try again, and when to stop. A total function of the attempt, its outcome and a given jitter. Which policy holds for
+//! a destination is its owner's [`RetryChoice`].
 
+mod choice;
+
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
+
+pub use choice::{MAX_OWN_WAITS, OwnWaits, RetryChoice};
 
 use super::outcome::Outcome;
 
 /// The waits between attempts. The default is the schedule Standard Webhooks recommends: 10 attempts over about 75 hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryPolicy {
-    waits: Vec<Duration>,
+    waits: Cow<'static, [Duration]>,
 }
 
 /// The longest wait a receiver can ask for with `Retry-After`: 24 hours.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 const MAX_WAITS: usize = 19;
-const MAX_WAIT: Duration = Duration::from_secs(7 * 86_400);
+/// The longest wait of any schedule: 7 days.
+pub const MAX_WAIT: Duration = Duration::from_secs(7 * 86_400);
 
 /// A number in -1.0 ..= 1.0, drawn by the caller; it moves a wait by up to 20 % either way.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,7 +86,7 @@ impl FromStr for RetryPolicy {
         let waits = waits.ok_or_else(wrong)?;
         let allowed = |wait: &Duration| (Duration::from_secs(1)..=MAX_WAIT).contains(wait);
         if (1..=MAX_WAITS).contains(&waits.len()) && waits.iter().all(allowed) {
-            Ok(Self { waits })
+            Ok(Self { waits: waits.into() })
         } else {
             Err(wrong())
         }

@@ -23,7 +23,7 @@ async fn a_patch_changes_what_it_names_and_null_restores_the_default() {
     let at = path("destinations", &created);
     let changes = json!({
         "name": "Billing", "url": "https://example.com/hooks", "description": "a\nb", "headers": {"X-Team": "data"},
-        "enabled": false, "timeout_seconds": 30, "rate_limit": 5
+        "enabled": false, "timeout_seconds": 30, "rate_limit": 5, "retry_policy": [10, 60]
     });
     let (status, changed) = patch(&world, &at, None, changes).await;
     assert_eq!(status, 200, "{changed}");
@@ -35,15 +35,21 @@ async fn a_patch_changes_what_it_names_and_null_restores_the_default() {
         ("health", json!("paused")),
         ("timeout_seconds", json!(30)),
         ("rate_limit", json!(5)),
+        ("retry_policy", json!([10, 60])),
         ("secret", Value::Null),
         ("secrets", created["secrets"].clone()),
     ] {
         assert_eq!(changed[field], value, "{field}");
     }
-    let back = json!({"description": null, "headers": {"x-team": null}, "timeout_seconds": null, "rate_limit": null});
+    let (_, named) = patch(&world, &at, None, json!({"retry_policy": "none"})).await;
+    assert_eq!(named["retry_policy"], "none");
+    let back = json!({
+        "description": null, "headers": {"x-team": null}, "timeout_seconds": null, "rate_limit": null, "retry_policy": null
+    });
     let (status, changed) = patch(&world, &at, None, back).await;
     assert_eq!((status, &changed["description"], &changed["headers"]), (200, &json!(""), &json!({})));
     assert_eq!((&changed["timeout_seconds"], &changed["rate_limit"]), (&json!(15), &Value::Null));
+    assert_eq!(changed["retry_policy"], "standard");
     assert_eq!(world.call(As::Account("acme"), "GET", &at, None).await, (200, changed));
 }
 
@@ -62,6 +68,12 @@ async fn a_patch_is_held_to_the_rules_of_a_new_one() {
         (json!({"timeout_seconds": 31}), "validation_failed", "/timeout_seconds"),
         (json!({"timeout_seconds": 0}), "validation_failed", "/timeout_seconds"),
         (json!({"rate_limit": 1001}), "validation_failed", "/rate_limit"),
+        (json!({"retry_policy": "often"}), "validation_failed", "/retry_policy"),
+        (json!({"retry_policy": 5}), "validation_failed", "/retry_policy"),
+        (json!({"retry_policy": []}), "validation_failed", "/retry_policy"),
+        (json!({"retry_policy": vec![1; 21]}), "validation_failed", "/retry_policy"),
+        (json!({"retry_policy": [604_800, 604_800]}), "validation_failed", "/retry_policy"),
+        (json!({"retry_policy": [5, 0]}), "validation_failed", "/retry_policy/1"),
         (json!({"enabled": "yes"}), "validation_failed", "/enabled"),
         (json!({"id": "dst_vvvvvvvvvvvvvvvv"}), "validation_failed", "/id"),
         (json!({"secret": "whsec_x"}), "validation_failed", "/secret"),

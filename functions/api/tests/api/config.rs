@@ -14,8 +14,10 @@ const DRY: &str = "/v1/config?dry_run=true";
 fn wanted() -> Value {
     json!({
         "destinations": [
-            {"name": "Billing", "url": "https://billing.example/hooks", "headers": {"x-team": "a"}, "rate_limit": 5},
-            {"name": "Archive", "url": "https://archive.example/", "enabled": false, "description": "two\nlines"}
+            {"name": "Billing", "url": "https://billing.example/hooks", "headers": {"x-team": "a"}, "rate_limit": 5,
+                "retry_policy": [10, 60, 3600]},
+            {"name": "Archive", "url": "https://archive.example/", "enabled": false, "description": "two\nlines",
+                "retry_policy": "none"}
         ],
         "subscriptions": [
             {"name": "Failures", "destination": "Billing", "event_types": ["sync_run.completed"], "scope": "connection/xero",
@@ -81,13 +83,14 @@ async fn a_document_is_put_and_read_back_with_every_default() {
     assert_eq!(
         document["destinations"][0],
         json!({"name": "Archive", "url": "https://archive.example/", "description": "two\nlines", "headers": {},
-            "enabled": false, "timeout_seconds": 15, "rate_limit": null})
+            "enabled": false, "timeout_seconds": 15, "rate_limit": null, "retry_policy": "none"})
     );
     assert_eq!(
         document["subscriptions"][0],
         json!({"name": "All: yes", "destination": "Archive", "event_types": ["*"], "scope": "*", "condition": null,
             "transition": null, "path": "/all", "enabled": true})
     );
+    assert_eq!(document["destinations"][1]["retry_policy"], json!([10, 60, 3600]));
     assert_eq!(document["subscriptions"][1]["condition"], wanted()["subscriptions"][0]["condition"]);
     for same in [wanted(), document] {
         assert_eq!(done(&world, CONFIG, &same).await, [] as [&str; 0], "putting it again changes nothing");
@@ -102,9 +105,10 @@ async fn a_change_says_its_fields_and_keeps_ids_and_secrets() {
     let document = changed(|d| {
         d["destinations"][0]["url"] = json!("https://billing.example/other");
         d["destinations"][0]["rate_limit"] = Value::Null;
+        d["destinations"][0]["retry_policy"] = json!([10, 60]);
         d["subscriptions"][1]["destination"] = json!("Billing");
     });
-    let expected = ["update Billing /rate_limit /url", "update All: yes /destination"];
+    let expected = ["update Billing /rate_limit /retry_policy /url", "update All: yes /destination"];
     assert_eq!(done(&world, DRY, &document).await, expected);
     assert_eq!(done(&world, CONFIG, &document).await, expected);
     let (_, after) = world.call(As::Account("acme"), "GET", "/v1/destinations", None).await;

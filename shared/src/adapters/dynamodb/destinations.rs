@@ -15,6 +15,7 @@ use crate::domain::destination::{
 };
 use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::label::{Description, Label};
+use crate::domain::retry::RetryChoice;
 use crate::domain::secret::SealedSecret;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
@@ -44,6 +45,9 @@ struct DestinationRow {
     timeout_seconds: TimeoutSeconds,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate_limit: Option<RateLimit>,
+    /// Rows of before there was a choice have none.
+    #[serde(default)]
+    retry_policy: RetryChoice,
     secrets: Vec<SecretRow>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -73,6 +77,7 @@ impl From<&Destination> for DestinationRow {
             enabled: settings.enabled,
             timeout_seconds: settings.timeout_seconds,
             rate_limit: settings.rate_limit,
+            retry_policy: settings.retry_policy,
             secrets: destination.secrets.iter().map(secret).collect(),
             created_at: destination.created_at,
             updated_at: destination.updated_at,
@@ -101,6 +106,7 @@ impl From<DestinationRow> for Destination {
                 enabled: row.enabled,
                 timeout_seconds: row.timeout_seconds,
                 rate_limit: row.rate_limit,
+                retry_policy: row.retry_policy,
             },
             secrets: row.secrets.into_iter().map(secret).collect(),
             created_at: row.created_at,
@@ -220,5 +226,44 @@ impl DynamoStore {
             Some(_) => Ok(()),
             None => Err(PortError::permanent("counting in an account", "the account is not registered")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::adapters::dynamodb::rows::from_item;
+    use crate::testing::{account, destination};
+
+    #[track_caller]
+    fn check(setting: Value, written: AttributeValue) {
+        let mut expected = destination(&account("acme"), 1, "https://example.com/");
+        expected.settings.retry_policy = serde_json::from_value(setting).expect("a setting");
+        let key = keys::destination(&expected.account, &expected.id);
+        let item = to_item(key, &DestinationRow::from(&expected)).expect("an item");
+        assert_eq!(item.get("retry_policy"), Some(&written));
+        let read: DestinationRow = from_item(item).expect("a row");
+        assert_eq!(Destination::from(read), expected);
+    }
+
+    #[test]
+    fn a_retry_policy_is_read_back_as_it_was_written() {
+        check(json!("standard"), AttributeValue::S("standard".into()));
+        check(json!("short"), AttributeValue::S("short".into()));
+        check(json!("none"), AttributeValue::S("none".into()));
+        let numbers = ["10", "604800"].map(|wait| AttributeValue::N(wait.into()));
+        check(json!([10, 604_800]), AttributeValue::L(numbers.into()));
+    }
+
+    #[test]
+    fn a_row_without_a_retry_policy_has_the_standard_one() {
+        let expected = destination(&account("acme"), 1, "https://example.com/");
+        let key = keys::destination(&expected.account, &expected.id);
+        let mut item = to_item(key, &DestinationRow::from(&expected)).expect("an item");
+        assert!(item.remove("retry_policy").is_some());
+        assert_eq!(Destination::from(from_item::<DestinationRow>(item).expect("a row")), expected);
     }
 }

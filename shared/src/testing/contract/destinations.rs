@@ -44,6 +44,7 @@ async fn change<S: Destinations>(store: &S, all: &mut [Destination]) {
     let mut settings = before.settings.clone();
     settings.name = "Renamed #1".to_owned().try_into().expect("a name");
     settings.rate_limit = Some(7.try_into().expect("a rate"));
+    settings.retry_policy = serde_json::from_str("[10, 60]").expect("a retry policy");
     let mut limited = before.changed(settings, now());
     limited.secrets[0].expires_at = Some(now());
     let answer = store.update_destination(&before, &limited).await.expect("an answer");
