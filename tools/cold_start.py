@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "OWN_HOST": "api.example",
     "PAGE_URL": "https://api.example",
     "RETRY_WAITS": "5,300",
+    "HORIZON_SECONDS": "3600",
     "RETENTION_DAYS": "30",
     "MAX_DESTINATIONS": "1000",
     "MAX_SUBSCRIPTIONS": "20000",

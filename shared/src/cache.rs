@@ -12,10 +12,11 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use crate::domain::destination::Destination;
+use crate::domain::health::Health;
 use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::subscription::{Bucket, Subscription};
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{Clock, FindAccount, FindDestination, FindSubscriptions, PortResult};
+use crate::ports::{Clock, DestinationHealth, FindAccount, FindDestination, FindSubscriptions, PortResult};
 
 /// How long an answer is used.
 pub const KEEP: Duration = Duration::from_secs(5);
@@ -47,6 +48,12 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
             Arc::clone(&slot.1)
         };
         slot.get_or_try_init(|| ask).await.cloned()
+    }
+
+    /// Keeps an answer that came otherwise.
+    fn put(&self, key: K, now: Timestamp, value: V) {
+        let slot = (now, Arc::new(OnceCell::new_with(Some(value))));
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(key, slot);
     }
 
     fn forget(&self, key: &K) {
@@ -98,6 +105,28 @@ impl<S: FindDestination> FindDestination for Cached<S> {
     async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
         let ask = async { self.store.find_destination(account, id).await };
         self.destinations.find((account.clone(), id.clone()), self.clock.now(), ask).await
+    }
+}
+
+/// A container that learns how a destination does acts on it at once; the others do when what they keep is no longer fresh.
+#[async_trait]
+impl<S: DestinationHealth> DestinationHealth for Cached<S> {
+    async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        let (key, found) = ((account.clone(), id.clone()), self.store.find_destination_anew(account, id).await?);
+        match &found {
+            Some(_) => self.destinations.put(key, self.clock.now(), found.clone()),
+            None => self.destinations.forget(&key),
+        }
+        Ok(found)
+    }
+
+    async fn update_health(&self, before: &Destination, health: &Health) -> PortResult<bool> {
+        let updated = self.store.update_health(before, health).await?;
+        if updated {
+            let key = (before.account.clone(), before.id.clone());
+            self.destinations.put(key, self.clock.now(), Some(before.with_health(health.clone())));
+        }
+        Ok(updated)
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::domain::address::AddressPolicy;
+use crate::domain::horizon::Horizon;
 use crate::domain::retry::RetryPolicy;
 
 /// What is wrong with the environment, one line each.
@@ -98,6 +99,7 @@ config!(
         table: String = |r| r.text("TABLE_NAME"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         rejected_events_queue: String = |r| r.text("REJECTED_EVENTS_QUEUE_URL"),
+        horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),
     }
 );
@@ -110,6 +112,7 @@ config!(
         secrets_key: String = |r| r.text("SECRETS_KEY_ARN"),
         addresses: AddressPolicy = |r| r.addresses(),
         retries: RetryPolicy = |r| r.parsed("RETRY_WAITS"),
+        horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),
     }
 );
@@ -138,6 +141,9 @@ config!(
     RedriveConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
         table: String = |r| r.text("TABLE_NAME"),
+        deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
+        horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
+        retention: Duration = |r| r.days("RETENTION_DAYS"),
     }
 );
 
@@ -158,13 +164,22 @@ mod tests {
             ("OWN_HOST", "api.example"),
             ("RETRY_WAITS", "5,x"),
             ("RETENTION_DAYS", ""),
+            ("HORIZON_SECONDS", "1h"),
             ("DELIVERIES_QUEUE_URL", "q"),
         ]);
         let mistakes = error.expect_err("mistakes").mistakes;
-        for name in ["TABLE_NAME", "SECRETS_KEY_ARN", "ALLOWED_CIDRS", "ALLOW_HTTP", "RETRY_WAITS", "RETENTION_DAYS"] {
+        for name in [
+            "TABLE_NAME",
+            "SECRETS_KEY_ARN",
+            "ALLOWED_CIDRS",
+            "ALLOW_HTTP",
+            "RETRY_WAITS",
+            "RETENTION_DAYS",
+            "HORIZON_SECONDS",
+        ] {
             assert_eq!(mistakes.iter().filter(|m| m.starts_with(name)).count(), 1, "{name} in {mistakes:?}");
         }
-        assert_eq!(mistakes.len(), 6, "{mistakes:?}");
+        assert_eq!(mistakes.len(), 7, "{mistakes:?}");
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! `deliver`: makes one attempt for each delivery message and records what came of it. It decides nothing about who is
 //! owed what; that is `fanout`'s. The flow is told in [`shared`].
 //!
-//! **A message is acknowledged only when the delivery's row says the end, or that it is parked** because its destination is
-//! disabled. Until then it waits in the queue, hidden for as long as the retry policy says, and its attempt number comes from
-//! the row, never from the queue's receive count.
+//! **A message is acknowledged only when the delivery's row says where it waits or how it ended.** A short wait is spent in the
+//! queue; a longer one in the table, from where `redrive` sends it when it is due. What a destination that is down or paused is
+//! owed is set aside there. The attempt's number comes from the row, never from the queue's receive count.
+
+mod attempt;
+mod gates;
+mod health;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,35 +15,48 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent};
 use shared::batch::{self, Verdict};
-use shared::domain::delivery::{Attempt, Delivery, DeliveryMessage, DeliveryRecord, DeliveryState};
+use shared::domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, DeliveryState, Purpose};
 use shared::domain::destination::Destination;
+use shared::domain::health::{Admission, Failure};
+use shared::domain::horizon::Horizon;
 use shared::domain::outcome::Outcome;
 use shared::domain::retry::{Jitter, NextStep, RetryPolicy};
-use shared::domain::signature::sign;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
-    Clock, Deliveries, DeliveryQueue, Entropy, EntropyExt, FindAccount, FindDestination, HttpSender, PortError,
+    Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EntropyExt, FindAccount, HttpSender, PortError,
     PortResult, Recorded, Vault,
 };
-use tracing::{Span, info};
+use shared::telemetry::ErrorChain;
+use tracing::{Span, info, warn};
 
-/// Attempts of one batch made at once; a batch has at most 10, so none waits for another.
+use self::gates::Gates;
+pub use self::health::Rows;
+
+/// Records of one batch handled at once; a batch has at most 10, so none waits for another destination's.
 const AT_ONCE: usize = 10;
 /// What is left for recording and answering after the longest attempt.
 const SPARE: Duration = Duration::from_secs(2);
 /// Two messages of one delivery, or a clock that is off, may come this much before a retry is due.
 const EARLY: Duration = Duration::from_millis(500);
+/// The longest wait that is spent in the queue: there it is in flight, and a queue holds about 120,000 of those.
+const IN_QUEUE: Duration = Duration::from_secs(120);
+/// A message received as often is not kept for another retry: `redrive` sends a new one. After 20 it would be dead-lettered.
+const RECEIVES: u32 = 10;
 
 pub struct Deps {
+    /// Asked only about destinations that are gone.
     pub accounts: Arc<dyn FindAccount>,
-    pub destinations: Arc<dyn FindDestination>,
+    pub destinations: Arc<dyn DestinationHealth>,
     pub deliveries: Arc<dyn Deliveries>,
     pub vault: Arc<dyn Vault>,
     pub queue: Arc<dyn DeliveryQueue>,
     pub sender: Arc<dyn HttpSender>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub rows: Rows,
     pub retries: RetryPolicy,
+    /// After how long what was lost is looked for.
+    pub horizon: Horizon,
     /// How long a delivery's row is kept.
     pub retention: Duration,
 }
@@ -48,10 +65,11 @@ pub struct Deps {
 struct Received {
     body: String,
     receipt: String,
-    /// It may have been handled before: the row is looked at first.
-    repeated: bool,
+    /// How often, with this time; after the first it may have been handled before, and the row is looked at first.
+    receives: u32,
     /// When the invocation ends.
     deadline: Timestamp,
+    gates: Arc<Gates>,
 }
 
 /// Why a record failed through our own fault; the message is received again.
@@ -66,7 +84,8 @@ enum DeliverError {
 /// Handles one batch; the answer lists the records to be received again.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let deadline = Timestamp::from_unix_ms(event.context.deadline);
-    let records = event.payload.records.into_iter().map(|record| received(record, deadline));
+    let gates = Arc::default();
+    let records = event.payload.records.into_iter().map(|record| received(record, deadline, &gates));
     let records = records.collect::<Result<Vec<_>, _>>()?;
     let again = batch::run(records, AT_ONCE, move |record| {
         let deps = Arc::clone(&deps);
@@ -78,12 +97,13 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     Ok(response)
 }
 
-fn received(record: SqsMessage, deadline: Timestamp) -> Result<(String, Received), Error> {
+fn received(record: SqsMessage, deadline: Timestamp, gates: &Arc<Gates>) -> Result<(String, Received), Error> {
     // A record without an id could not be reported as failed; so the whole batch is.
     let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
-    let repeated = record.attributes.get("ApproximateReceiveCount").map(String::as_str) != Some("1");
+    let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    let receives = receives.unwrap_or(u32::MAX);
     let (body, receipt) = (record.body.unwrap_or_default(), record.receipt_handle.unwrap_or_default());
-    Ok((id, Received { body, receipt, repeated, deadline }))
+    Ok((id, Received { body, receipt, receives, deadline, gates: Arc::clone(gates) }))
 }
 
 fn failure(id: String) -> BatchItemFailure {
@@ -96,38 +116,110 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
     let message: DeliveryMessage = serde_json::from_str(&record.body).map_err(DeliverError::Unreadable)?;
     let delivery = &message.delivery;
     Span::current().record("delivery.id", delivery.id.as_str());
-    let before = if record.repeated { find(deps, delivery).await? } else { None };
-    let attempts = match before {
-        Some(before) => match before.state {
-            state if state.is_final() => return Ok(Verdict::Acknowledge),
-            DeliveryState::Retrying { due_at } if due_at.since(deps.clock.now()) > EARLY => {
-                return keep(deps, &record, due_at.since(deps.clock.now())).await;
-            }
-            _ => before.attempts,
-        },
-        None => Vec::new(),
-    };
-    if deps.accounts.find_account(&delivery.account).await?.is_none() {
-        // A row written now would outlive the account, whose rows are being deleted.
-        info!(counted = "ignored", "a delivery of an account that is gone or being deleted was acknowledged");
-        return Ok(Verdict::Acknowledge);
+    let looked_up = record.receives != 1 || message.purpose != Purpose::New;
+    let before = if looked_up { find(deps, delivery).await? } else { None };
+    if let Some(before) = &before
+        && let Some(verdict) = not_now(deps, &record, &message, before).await?
+    {
+        return Ok(verdict);
     }
+    let _place = record.gates.enter(&delivery.destination).await;
     let found = deps.destinations.find_destination(&delivery.account, &delivery.destination).await?;
-    let Some(destination) = found else {
-        return set_aside(deps, &record, delivery, DeliveryState::Cancelled, attempts).await;
-    };
-    if !destination.settings.enabled {
-        return set_aside(deps, &record, delivery, DeliveryState::Parked, attempts).await;
+    let Some(destination) = found else { return gone(deps, &record, delivery, before).await };
+    match (destination.admission(), message.purpose) {
+        (Admission::Everything, _) | (Admission::Probes, Purpose::Probe) => {}
+        (Admission::Closed, _) => return Ok(ignored()),
+        _ => return park(deps, &record, delivery, before).await,
     }
     let longest = Duration::from(destination.settings.timeout_seconds) + SPARE;
     if record.deadline.since(deps.clock.now()) < longest {
         return keep(deps, &record, Duration::ZERO).await;
     }
-    deliver(deps, &record, &message, &destination, attempts).await
+    deliver(deps, &record, &message, &destination, before).await
 }
 
 async fn find(deps: &Deps, delivery: &Delivery) -> PortResult<Option<DeliveryRecord>> {
     deps.deliveries.find_delivery(&delivery.account, &delivery.id).await
+}
+
+/// What becomes of a message whose delivery has a row that says that nothing is to be attempted now.
+async fn not_now(
+    deps: &Deps,
+    record: &Received,
+    message: &DeliveryMessage,
+    before: &DeliveryRecord,
+) -> Result<Option<Verdict>, DeliverError> {
+    match before.state {
+        DeliveryState::Delivered if message.purpose == Purpose::Resend => Ok(None),
+        DeliveryState::Delivered if message.purpose == Purpose::Probe => {
+            // The probe delivered, and may have ended before it could tell.
+            let (account, id) = (&message.delivery.account, &message.delivery.destination);
+            if let Some(destination) = deps.destinations.find_destination(account, id).await? {
+                tell_success(deps, &destination, &message.delivery).await?;
+            }
+            Ok(Some(Verdict::Acknowledge))
+        }
+        state if state.is_final() => Ok(Some(Verdict::Acknowledge)),
+        DeliveryState::Retrying { due_at } => {
+            let wait = due_at.since(deps.clock.now());
+            if wait <= EARLY {
+                return Ok(None);
+            }
+            // A row that nobody looks at is from before there was anybody who did.
+            if wait > IN_QUEUE && before.look_at.is_some() {
+                return Ok(Some(Verdict::Acknowledge));
+            }
+            keep(deps, record, wait).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A destination that does not exist: it was deleted, or its whole account is.
+async fn gone(
+    deps: &Deps,
+    record: &Received,
+    delivery: &Delivery,
+    before: Option<DeliveryRecord>,
+) -> Result<Verdict, DeliverError> {
+    if deps.accounts.find_account(&delivery.account).await?.is_none() {
+        return Ok(ignored());
+    }
+    let known = before.unwrap_or_else(|| unknown(deps, delivery));
+    set_aside(deps, record, &known, DeliveryState::Cancelled).await
+}
+
+/// A row written now would outlive the account, whose rows are being deleted.
+fn ignored() -> Verdict {
+    info!(counted = "ignored", "a delivery of an account that is gone or being deleted was acknowledged");
+    Verdict::Acknowledge
+}
+
+/// Sets aside what its destination gets when it is back.
+async fn park(
+    deps: &Deps,
+    record: &Received,
+    delivery: &Delivery,
+    before: Option<DeliveryRecord>,
+) -> Result<Verdict, DeliverError> {
+    let state = before.as_ref().map(|before| before.state);
+    if let Some(DeliveryState::Parked | DeliveryState::Delivered) = state {
+        return Ok(Verdict::Acknowledge);
+    }
+    let known = before.unwrap_or_else(|| unknown(deps, delivery));
+    set_aside(deps, record, &known, DeliveryState::Parked).await
+}
+
+/// What is known of a delivery that has no row.
+fn unknown(deps: &Deps, delivery: &Delivery) -> DeliveryRecord {
+    DeliveryRecord {
+        delivery: delivery.clone(),
+        state: DeliveryState::Parked,
+        attempts: Vec::new(),
+        look_at: None,
+        recovered_by_audit: false,
+        expires_at: deps.clock.now().plus(deps.retention),
+    }
 }
 
 /// Makes the attempt, records it, and decides what becomes of the message.
@@ -136,89 +228,115 @@ async fn deliver(
     record: &Received,
     message: &DeliveryMessage,
     destination: &Destination,
-    mut attempts: Vec<Attempt>,
+    before: Option<DeliveryRecord>,
 ) -> Result<Verdict, DeliverError> {
-    let number = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let attempt = attempt(deps, message, destination, number).await?;
+    let mut known = before.unwrap_or_else(|| unknown(deps, &message.delivery));
+    let was_delivered = known.state == DeliveryState::Delivered;
+    let number = u32::try_from(known.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let attempt = attempt::attempt(deps, message, destination, number).await?;
+    let (ended, outcome, probe) = (attempt.at.plus(attempt.took), attempt.outcome.clone(), attempt.probe);
+    known.attempts.iter_mut().for_each(|earlier| earlier.outcome.shorten());
+    known.attempts.push(attempt);
+    known.expires_at = deps.clock.now().plus(deps.retention);
+    if outcome.is_delivered() || was_delivered {
+        if !outcome.is_delivered() {
+            tell_failure(deps, destination, &message.delivery, &outcome, ended, probe).await;
+        }
+        let verdict = ended_as(deps, record, known.ended(DeliveryState::Delivered, None)).await?;
+        if outcome.is_delivered() {
+            tell_success(deps, destination, &message.delivery).await?;
+        }
+        return Ok(verdict);
+    }
+    let destination = tell_failure(deps, destination, &message.delivery, &outcome, ended, probe).await;
     let jitter = Jitter::from_entropy(u32::from_be_bytes(deps.entropy.bytes()?));
+    let scheduled = u32::try_from(known.scheduled_attempts()).unwrap_or(u32::MAX);
+    let open = destination.admission() == Admission::Everything;
     let retries = destination.settings.retry_policy.policy(&deps.retries);
-    let next = retries.next_step(number, &attempt.outcome, jitter);
-    let ended = attempt.at.plus(attempt.took);
-    let delivered = attempt.outcome.is_delivered();
-    attempts.iter_mut().for_each(|earlier| earlier.outcome.shorten());
-    attempts.push(attempt);
-    let (state, wait) = match next {
-        NextStep::Delivered => (DeliveryState::Delivered, None),
-        NextStep::Exhausted => (DeliveryState::Exhausted, None),
-        NextStep::RetryIn(wait) => (DeliveryState::Retrying { due_at: ended.plus(wait) }, Some(wait)),
-    };
-    let recorded = write(deps, &message.delivery, state, attempts).await?;
-    match (recorded, wait) {
-        (Recorded::Recorded, None) => Ok(Verdict::Acknowledge),
-        // Only a delivered row stands against `delivered`.
-        (Recorded::Superseded, None) if delivered => Ok(Verdict::Acknowledge),
-        (Recorded::Recorded, Some(wait)) => keep(deps, record, wait).await,
-        // Another message of this delivery was quicker. Its row decides, when this one is received again.
-        (Recorded::Superseded, _) => keep(deps, record, Duration::ZERO).await,
+    match retries.next_step(scheduled, &outcome, jitter) {
+        _ if probe => ended_as(deps, record, known.ended(DeliveryState::Parked, None)).await,
+        NextStep::Delivered | NextStep::Exhausted => {
+            // Somebody is told, but not of what told somebody something itself.
+            let look_at = (!message.delivery.event_type.is_operational()).then_some(ended);
+            ended_as(deps, record, known.ended(DeliveryState::Exhausted, look_at)).await
+        }
+        NextStep::RetryIn(_) if !open => ended_as(deps, record, known.ended(DeliveryState::Parked, None)).await,
+        NextStep::RetryIn(wait) => retry(deps, record, &known, ended, wait).await,
     }
 }
 
-async fn attempt(
-    deps: &Deps,
-    message: &DeliveryMessage,
-    destination: &Destination,
-    number: u32,
-) -> PortResult<Attempt> {
-    let at = deps.clock.now();
-    let mut secrets = Vec::with_capacity(destination.secrets.len());
-    for secret in destination.live_secrets(at) {
-        secrets.push(deps.vault.open(&destination.account, &destination.id, &secret.sealed).await?);
-    }
-    let request = sign(&message.delivery, &destination.settings, message.body.get(), &secrets, number, at);
-    let outcome = deps.sender.send(&request).await?;
-    let took = deps.clock.now().since(at);
-    if !outcome.is_delivered() {
-        log_failure(&message.delivery, number, took, &outcome);
-    }
-    Ok(Attempt { number, at, took, outcome })
-}
-
-fn log_failure(delivery: &Delivery, number: u32, took: Duration, outcome: &Outcome) {
-    info!(
-        "account.id" = %delivery.account,
-        "event.id" = %delivery.event,
-        "destination.id" = %delivery.destination,
-        "delivery.id" = %delivery.id,
-        attempt = number,
-        duration_ms = took.as_millis(),
-        status = outcome.status(),
-        outcome = outcome.as_str(),
-        "an attempt did not deliver"
-    );
-}
-
-/// Records that no attempt is made now: the destination is deleted or disabled.
-async fn set_aside(
+/// Records when the next attempt is due, and leaves it to the queue or to `redrive`.
+async fn retry(
     deps: &Deps,
     record: &Received,
-    delivery: &Delivery,
-    state: DeliveryState,
-    attempts: Vec<Attempt>,
+    known: &DeliveryRecord,
+    ended: Timestamp,
+    wait: Duration,
 ) -> Result<Verdict, DeliverError> {
-    match write(deps, delivery, state, attempts).await? {
+    let (due_at, in_queue) = (ended.plus(wait), wait <= IN_QUEUE && record.receives < RECEIVES);
+    let look_at = if in_queue { deps.horizon.look_again(due_at, ended) } else { due_at };
+    match deps.deliveries.record_delivery(&known.reopened(due_at, look_at)).await? {
+        Recorded::Recorded if in_queue => keep(deps, record, wait).await,
         Recorded::Recorded => Ok(Verdict::Acknowledge),
         Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
     }
 }
 
-async fn write(deps: &Deps, delivery: &Delivery, state: DeliveryState, attempts: Vec<Attempt>) -> PortResult<Recorded> {
-    let expires_at = deps.clock.now().plus(deps.retention);
-    let record = DeliveryRecord { delivery: delivery.clone(), state, attempts, expires_at };
-    deps.deliveries.record_delivery(&record).await
+/// Records what nothing more is to be attempted of now.
+async fn ended_as(deps: &Deps, record: &Received, known: DeliveryRecord) -> Result<Verdict, DeliverError> {
+    match deps.deliveries.record_delivery(&known).await? {
+        Recorded::Recorded => Ok(Verdict::Acknowledge),
+        // Only a delivered row stands against `delivered`.
+        Recorded::Superseded if known.state == DeliveryState::Delivered => Ok(Verdict::Acknowledge),
+        // Another message of this delivery was quicker. Its row decides, when this one is received again.
+        Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
+    }
 }
 
-/// Leaves the message in the queue, to be received again after `wait`. (The seam for the due index: a long wait is one
-/// more place a retry can wait in.)
+/// Records that no attempt is made now.
+async fn set_aside(
+    deps: &Deps,
+    record: &Received,
+    known: &DeliveryRecord,
+    state: DeliveryState,
+) -> Result<Verdict, DeliverError> {
+    let expires_at = deps.clock.now().plus(deps.retention);
+    ended_as(deps, record, DeliveryRecord { expires_at, ..known.ended(state, None) }).await
+}
+
+async fn tell_success(deps: &Deps, destination: &Destination, delivery: &Delivery) -> PortResult<()> {
+    deps.rows.succeeded(&destination.id);
+    let (now, operational) = (deps.clock.now(), delivery.event_type.is_operational());
+    health::note(deps, destination, |health| health.succeeded(now, operational)).await.map(drop)
+}
+
+/// The destination as it is after the failure. That it could not be told fails nothing: the next one tells it.
+async fn tell_failure(
+    deps: &Deps,
+    destination: &Destination,
+    delivery: &Delivery,
+    outcome: &Outcome,
+    at: Timestamp,
+    probe: bool,
+) -> Destination {
+    let failure = Failure {
+        at,
+        gone: outcome.status() == Some(410),
+        probe,
+        retry_after: outcome.retry_after(),
+        seen_in_a_row: deps.rows.failed(&destination.id),
+        operational: delivery.event_type.is_operational(),
+    };
+    match health::note(deps, destination, |health| health.failed(failure)).await {
+        Ok(destination) => destination,
+        Err(error) => {
+            warn!("destination.id" = %destination.id, error = %ErrorChain(&error), "a failure could not be noted");
+            destination.clone()
+        }
+    }
+}
+
+/// Leaves the message in the queue, to be received again after `wait`.
 async fn keep(deps: &Deps, record: &Received, wait: Duration) -> Result<Verdict, DeliverError> {
     deps.queue.postpone(&record.receipt, wait).await?;
     Ok(Verdict::Keep)

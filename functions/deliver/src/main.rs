@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deliver::{Deps, handle};
+use deliver::{Deps, Rows, handle};
 use lambda_runtime::{Error, service_fn};
 use shared::adapters::{
     AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SystemClock, SystemEntropy,
@@ -18,17 +18,18 @@ async fn main() -> Result<(), Error> {
     let aws = AwsClients::from_env().await;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let store = Arc::new(DynamoStore::new(&aws, config.table));
-    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
     let deps = Arc::new(Deps {
-        accounts: cached.clone(),
-        destinations: cached,
+        accounts: store.clone(),
+        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, Arc::clone(&store), entropy.clone())),
         deliveries: store,
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         sender: Arc::new(ReqwestSender::new(config.addresses, clock.clone())?),
         clock,
         entropy,
+        rows: Rows::default(),
         retries: config.retries,
+        horizon: config.horizon,
         retention: config.retention,
     });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await

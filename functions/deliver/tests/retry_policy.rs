@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use deliver::{Deps, handle};
+use deliver::{Deps, Rows, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use shared::domain::delivery::{DeliveryState, OutgoingDelivery};
+use shared::domain::delivery::{DeliveryState, OutgoingDelivery, Purpose};
 use shared::domain::destination::Destination;
-use shared::ports::{Accounts, Clock, Deliveries, Destinations};
+use shared::domain::horizon::Horizon;
+use shared::ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations};
 use shared::testing::{
     MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination, record,
 };
@@ -37,6 +38,8 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
         sender: sender.clone(),
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
+        rows: Rows::default(),
+        horizon: Horizon::default(),
         retries: "7,8".parse().expect("the stack's schedule"),
         retention: Duration::from_secs(30 * 86_400),
     });
@@ -50,6 +53,12 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
         let delivery = record(&receiver, "evt-1", 0, DeliveryState::Cancelled).delivery;
         let row = store.find_delivery(&delivery.account, &delivery.id).await.expect("an answer").expect("a row");
         assert_eq!(row.attempts.len(), waits.len() + 1);
+        // Other deliveries reach it in between: it is not down.
+        let known = store.find_destination_anew(&receiver.account, &receiver.id).await.expect("an answer");
+        let known = known.expect("the destination");
+        if let Some(well) = known.health.succeeded(clock.now(), false) {
+            assert!(store.update_health(&known, &well).await.expect("an answer"));
+        }
         let DeliveryState::Retrying { due_at } = row.state else {
             assert_eq!(row.state, DeliveryState::Exhausted);
             break;
@@ -64,10 +73,12 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
 fn message(destination: &Destination, received: usize) -> SqsMessage {
     let delivery = record(destination, "evt-1", 0, DeliveryState::Cancelled).delivery;
     let body = RawValue::from_string("{}".into()).expect("JSON");
+    let (purpose, delay) = (Purpose::New, Duration::ZERO);
+    let outgoing = OutgoingDelivery { delivery: &delivery, purpose, body: &body, delay };
     let mut message = SqsMessage::default();
     message.message_id = Some("message".into());
     message.receipt_handle = Some("receipt".into());
-    message.body = Some(serde_json::to_string(&OutgoingDelivery { delivery: &delivery, body: &body }).expect("JSON"));
+    message.body = Some(serde_json::to_string(&outgoing).expect("JSON"));
     message.attributes.insert("ApproximateReceiveCount".into(), received.to_string());
     message
 }

@@ -1,9 +1,11 @@
 //! `fanout`: turns each event into the deliveries it owes. It parses, matches, sends, and then seals; it never talks to a
 //! receiver. The flow is told in [`shared`].
 //!
-//! **Send first, then seal**: a crash in between repeats deliveries under the same ids, and never loses one.
+//! **Send first, note, then seal**: a crash in between repeats deliveries under the same ids, and never loses one. The note lets
+//! the audit find every event that is sealed.
 
 mod scopes;
+mod seals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::batch::{self, Verdict};
-use shared::domain::delivery::Delivery;
+use shared::domain::delivery::{Delivery, OutgoingDelivery, Purpose};
 use shared::domain::envelope;
 use shared::domain::event::{Event, Rejection};
 use shared::domain::subscription::{Bucket, deliveries};
@@ -25,6 +27,7 @@ use shared::ports::{
 use tracing::{info, warn};
 
 pub use self::scopes::ScopeNotes;
+pub use self::seals::Seals;
 
 /// Records of one batch handled at once; a batch has at most 10.
 const AT_ONCE: usize = 10;
@@ -41,9 +44,19 @@ pub struct Deps {
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
     pub scopes: ScopeNotes,
+    pub seals: Seals,
     pub clock: Arc<dyn Clock>,
     /// How long a sealed event is kept.
     pub retention: Duration,
+}
+
+/// One message as it was received.
+struct Received {
+    body: String,
+    /// When the producer sent it: an event that waited in a queue is not refused for its age.
+    sent: Option<Timestamp>,
+    /// It may have been handled before, so what it owes may have been sent.
+    repeated: bool,
 }
 
 /// What became of one record.
@@ -63,12 +76,13 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
         // A record without an id could not be reported as failed; so the whole batch is.
         let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
         let sent = record.attributes.get("SentTimestamp").and_then(|ms| ms.parse().ok()).map(Timestamp::from_unix_ms);
-        records.push((id, (record.body.unwrap_or_default(), sent)));
+        let repeated = record.attributes.get("ApproximateReceiveCount").map(String::as_str) != Some("1");
+        records.push((id, Received { body: record.body.unwrap_or_default(), sent, repeated }));
     }
-    let again = batch::run(records, AT_ONCE, move |(body, sent)| {
+    let again = batch::run(records, AT_ONCE, move |record| {
         let deps = Arc::clone(&deps);
         async move {
-            let handled = handle_record(&deps, &body, sent).await?;
+            let handled = handle_record(&deps, &record).await?;
             log(handled);
             Ok::<_, PortError>(Verdict::Acknowledge)
         }
@@ -94,9 +108,9 @@ fn log(handled: Handled) {
     }
 }
 
-/// `sent` is when the producer sent it: an event that waited in a queue is not refused for its age.
-async fn handle_record(deps: &Deps, text: &str, sent: Option<Timestamp>) -> PortResult<Handled> {
-    let event = match Event::parse(text, sent.unwrap_or_else(|| deps.clock.now())) {
+async fn handle_record(deps: &Deps, record: &Received) -> PortResult<Handled> {
+    let text = &record.body;
+    let event = match Event::parse(text, record.sent.unwrap_or_else(|| deps.clock.now())) {
         Ok(event) => event,
         Err(rejection) => return reject(deps, text, &rejection).await,
     };
@@ -109,8 +123,14 @@ async fn handle_record(deps: &Deps, text: &str, sent: Option<Timestamp>) -> Port
         return again(deps, text, &event, before.digest == digest).await;
     }
     let owed = owed(deps, &event).await?;
-    deps.deliveries.send_deliveries(&owed.deliveries, &body).await?;
-    match deps.events.seal_event(&seal(deps, &event, body.get(), digest, owed)).await? {
+    let purpose = if record.repeated { Purpose::Again } else { Purpose::New };
+    let message = |delivery| OutgoingDelivery { delivery, purpose, body: &body, delay: Duration::ZERO };
+    deps.deliveries.send_deliveries(&owed.deliveries.iter().map(message).collect::<Vec<_>>()).await?;
+    let sealed = seal(deps, &event, body.get(), digest, owed);
+    if !sealed.owed.is_empty() {
+        deps.seals.note(&sealed).await?;
+    }
+    match deps.events.seal_event(&sealed).await? {
         Sealed::Sealed => {
             deps.scopes.note(&event, deps.clock.now()).await;
             Ok(Handled::Sealed)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanout::{Deps, ScopeNotes, handle};
+use fanout::{Deps, ScopeNotes, Seals, handle};
 use lambda_runtime::{Error, service_fn};
 use shared::adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsRejectedEvents, SystemClock};
 use shared::cache::Cached;
@@ -22,7 +22,8 @@ async fn main() -> Result<(), Error> {
         subscriptions: cached,
         transitions: store.clone(),
         events: store.clone(),
-        scopes: ScopeNotes::new(store),
+        scopes: ScopeNotes::new(store.clone()),
+        seals: Seals::new(store, config.horizon),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),
         clock,

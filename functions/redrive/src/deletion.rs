@@ -1,6 +1,7 @@
 //! Deletes an account, with everything that belongs to it.
 
 use shared::domain::id::AccountId;
+use shared::domain::job::SETTLE;
 use shared::ports::{Held, PortError, PortResult};
 
 use crate::jobs::{Progress, Taken};
@@ -13,6 +14,14 @@ pub(crate) async fn delete_account(taken: &mut Taken<'_>, account: &AccountId) -
     if marked.as_ref() != Some(&taken.job.id) {
         // What is there now is not what was to be deleted.
         return Err(PortError::permanent("deleting the account", "the account does not name this job"));
+    }
+    // What was let in before ends first: requests since the account was marked, attempts since its destinations are closed.
+    let closed = taken.deps.purge.close_destinations(account).await?;
+    let since = if closed > 0 { taken.deps.clock.now() } else { taken.job.created_at };
+    let settled = since.plus(SETTLE);
+    if settled > taken.deps.clock.now() {
+        taken.put_off(settled).await?;
+        return Ok(Progress::PutOff);
     }
     loop {
         if !taken.has_time() {

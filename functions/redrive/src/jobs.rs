@@ -1,8 +1,6 @@
 //! Works on the pending jobs, one after the other, for as long as the invocation lasts. What a job of a kind does is in a file
 //! of its own.
 
-use std::time::Duration;
-
 use shared::domain::id::JobId;
 use shared::domain::job::{Job, JobKind, Lease};
 use shared::domain::timestamp::Timestamp;
@@ -10,10 +8,8 @@ use shared::ports::{Held, PortError, PortResult};
 use shared::telemetry::ErrorChain;
 use tracing::{error, info, warn};
 
-use crate::{Deps, deletion};
+use crate::{Deps, deletion, has_time};
 
-/// Left for the step under way when the time is up: every call to AWS gives up after 10 s.
-const MARGIN: Duration = Duration::from_secs(15);
 /// Most jobs looked at in one run.
 const AT_MOST: usize = 100;
 
@@ -23,6 +19,8 @@ pub(crate) enum Progress {
     Ended,
     /// There was no time for more.
     OutOfTime,
+    /// There is nothing to do for a while.
+    PutOff,
     /// Somebody else has it by now.
     Lost,
 }
@@ -53,15 +51,17 @@ impl Taken<'_> {
         self.deps.jobs.record_progress(&self.job, &self.lease).await
     }
 
+    /// Lets nobody take the job before `until`; whoever takes it then goes on.
+    pub(crate) async fn put_off(&mut self, until: Timestamp) -> PortResult<Held> {
+        let lease = Lease { until, ..self.lease.clone() };
+        self.deps.jobs.record_progress(&self.job, &lease).await
+    }
+
     /// Lets the next run take the job at once.
     async fn give_back(&self) -> PortResult<()> {
         let released = self.lease.released(self.deps.clock.now());
         self.deps.jobs.record_progress(&self.job, &released).await.map(drop)
     }
-}
-
-fn has_time(deps: &Deps, deadline: Timestamp) -> bool {
-    deadline.since(deps.clock.now()) > MARGIN
 }
 
 /// Works on every job that is pending and nobody else's. One that fails does nothing to the others; the last failure that
@@ -95,7 +95,7 @@ async fn work_on(deps: &Deps, id: &JobId, deadline: Timestamp) -> PortResult<()>
             Ok(())
         }
         Ok(Progress::OutOfTime) => taken.give_back().await,
-        Ok(Progress::Lost) => Ok(()),
+        Ok(Progress::Lost | Progress::PutOff) => Ok(()),
         Err(failed @ PortError::Permanent { .. }) => {
             error!("job.id" = %id, error = %ErrorChain(&failed), "a job has failed");
             taken.job.failed(failed.to_string(), deps.clock.now());

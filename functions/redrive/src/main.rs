@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lambda_runtime::{Error, service_fn};
 use redrive::{Deps, handle};
-use shared::adapters::{AwsClients, DynamoStore, SystemClock, SystemEntropy};
+use shared::adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SystemClock, SystemEntropy};
 use shared::config::{FromEnvironment, RedriveConfig};
 use shared::telemetry;
 
@@ -15,11 +15,20 @@ async fn main() -> Result<(), Error> {
     let aws = AwsClients::from_env().await;
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let deps = Arc::new(Deps {
+        waiting: store.clone(),
+        destinations: store.clone(),
+        deliveries: store.clone(),
+        events: store.clone(),
+        event_list: store.clone(),
+        audit: store.clone(),
+        queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         jobs: store.clone(),
         accounts: store.clone(),
         purge: store,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        horizon: config.horizon,
+        retention: config.retention,
     });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
 }

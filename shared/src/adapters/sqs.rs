@@ -5,10 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
-use serde_json::value::RawValue;
 
 use super::aws::{AwsClients, build_error, port_error};
-use crate::domain::delivery::{Delivery, OutgoingDelivery};
+use crate::domain::delivery::OutgoingDelivery;
 use crate::domain::event::Rejection;
 use crate::ports::{DeliveryQueue, EventQueue, PortError, PortResult, RejectedEvents};
 
@@ -18,6 +17,8 @@ const BATCH_ENTRIES: usize = 10;
 const BATCH_BYTES: usize = 1_048_576;
 /// How often entries that the service would not take are offered again at once.
 const ROUNDS: usize = 3;
+/// The longest time, in seconds, that the queue holds a new message back.
+const LONGEST_DELAY: u128 = 900;
 /// The longest wait for a received message: 12 hours counted from its receipt, less what handling it has taken.
 const LONGEST_WAIT: Duration = Duration::from_secs(43_100);
 
@@ -31,6 +32,7 @@ pub struct SqsDeliveryQueue {
 struct Outgoing {
     body: String,
     group: String,
+    delay: Duration,
 }
 
 impl Outgoing {
@@ -83,7 +85,10 @@ impl SqsDeliveryQueue {
     async fn send_once(&self, batch: &[Outgoing]) -> PortResult<Vec<BatchResultErrorEntry>> {
         let entries = batch.iter().enumerate().map(|(n, message)| {
             let entry = SendMessageBatchRequestEntry::builder().id(n.to_string());
-            entry.message_body(&message.body).message_group_id(&message.group).build().map_err(build_error)
+            let entry = entry.message_body(&message.body).message_group_id(&message.group);
+            let delay = message.delay.as_millis().div_ceil(1_000).min(LONGEST_DELAY);
+            let entry = if delay > 0 { entry.delay_seconds(i32::try_from(delay).unwrap_or_default()) } else { entry };
+            entry.build().map_err(build_error)
         });
         let entries = entries.collect::<PortResult<Vec<_>>>()?;
         let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
@@ -94,14 +99,14 @@ impl SqsDeliveryQueue {
 
 #[async_trait]
 impl DeliveryQueue for SqsDeliveryQueue {
-    async fn send_deliveries(&self, deliveries: &[Delivery], body: &RawValue) -> PortResult<()> {
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
         // One batch in memory at a time: an event with a large body may be owed to thousands.
         let mut batch = Batch::default();
-        for delivery in deliveries {
-            let text = serde_json::to_string(&OutgoingDelivery { delivery, body });
+        for message in messages {
+            let text = serde_json::to_string(message);
             let text = text.map_err(|error| PortError::permanent("writing a message", error))?;
-            let message = Outgoing { body: text, group: delivery.destination.as_str().to_owned() };
-            if let Some(full) = batch.add(message) {
+            let group = message.delivery.destination.as_str().to_owned();
+            if let Some(full) = batch.add(Outgoing { body: text, group, delay: message.delay }) {
                 self.send_batch(full).await?;
             }
         }
@@ -192,7 +197,7 @@ mod tests {
         fn batches_keep_every_message_in_order_and_the_limits(sizes in proptest::collection::vec(1usize..400_000, 0..30)) {
             let (mut batch, mut batches) = (Batch::default(), Vec::new());
             for size in &sizes {
-                batches.extend(batch.add(Outgoing { body: "x".repeat(*size), group: "dst".into() }));
+                batches.extend(batch.add(Outgoing { body: "x".repeat(*size), group: "dst".into(), delay: Duration::ZERO }));
             }
             batches.push(batch.messages);
             for batch in &batches {

@@ -32,6 +32,9 @@ pub struct Entry {
     pub title: String,
     pub description: String,
     pub scope: Place,
+    /// Whether it tells of this system itself and not of data: only this system makes such events, and `*` does not mean them.
+    #[serde(default)]
+    pub operational: bool,
     /// The JSON Schema (2020-12) of an event's `data`.
     pub schema: Box<RawValue>,
     /// In the order of the file; the first is the one to take when none is asked for.

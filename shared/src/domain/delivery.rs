@@ -59,10 +59,33 @@ fn derive_id(event: &Event, destination: &DestinationId, path: Option<&DeliveryP
     DeliveryId::from_parts(destination, event.occurred_at.unix_ms(), &short)
 }
 
+/// Why a delivery is sent through the queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Its event was matched. Unless the queue repeats it, nothing can have been recorded yet.
+    #[default]
+    New,
+    /// It may have been sent before, so its row is looked at first: it has come due, or its event was handled twice.
+    Again,
+    /// To find out whether its destination is back.
+    Probe,
+    /// Somebody asked for it, even if it was delivered before.
+    Resend,
+}
+
+impl Purpose {
+    fn is_new(&self) -> bool {
+        *self == Purpose::New
+    }
+}
+
 /// A delivery on its way through the queue, with the body to send.
 #[derive(Debug, Clone, Deserialize)]
 pub struct DeliveryMessage {
     pub delivery: Delivery,
+    #[serde(default)]
+    pub purpose: Purpose,
     /// The body as raw JSON: it costs no escaping, and arrives byte for byte.
     pub body: Box<RawValue>,
 }
@@ -71,7 +94,12 @@ pub struct DeliveryMessage {
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct OutgoingDelivery<'a> {
     pub delivery: &'a Delivery,
+    #[serde(skip_serializing_if = "Purpose::is_new")]
+    pub purpose: Purpose,
     pub body: &'a RawValue,
+    /// How long the queue holds it back, in whole seconds: at most 900.
+    #[serde(skip)]
+    pub delay: Duration,
 }
 
 /// One HTTP request made for a delivery.
@@ -82,6 +110,9 @@ pub struct Attempt {
     pub at: Timestamp,
     pub took: Duration,
     pub outcome: Outcome,
+    /// It was made to find out whether the destination is back, and does not count for the schedule.
+    #[serde(default)]
+    pub probe: bool,
 }
 
 /// Where a delivery stands once its row exists; before that it is pending.
@@ -92,10 +123,10 @@ pub enum DeliveryState {
     Retrying {
         due_at: Timestamp,
     },
-    /// Set aside because its destination is disabled, until that is enabled again.
+    /// Set aside because its destination is failing or disabled, until that is back.
     Parked,
     Exhausted,
-    /// Its destination was deleted.
+    /// Its destination was deleted, or somebody cancelled it.
     Cancelled,
 }
 
@@ -122,16 +153,22 @@ pub struct DeliveryRecord {
     pub delivery: Delivery,
     pub state: DeliveryState,
     pub attempts: Vec<Attempt>,
+    /// When `redrive` looks at it, unless something else is recorded before: when it is due, or when its message must have been
+    /// lost. One that is retrying always has it.
+    pub look_at: Option<Timestamp>,
+    /// The audit found that it was owed and had no row.
+    pub recovered_by_audit: bool,
     /// When the row may be forgotten.
     pub expires_at: Timestamp,
 }
 
 impl DeliveryRecord {
-    /// Whether this record may be written over `old`. What was delivered stays delivered; any other end gives way only to
-    /// that; and of two records of attempts the one that knows more of them stands.
+    /// Whether this record may be written over `old`. What was delivered stays delivered, and learns of later attempts only; any
+    /// other end gives way only to that; and of two records of attempts the one that knows more of them stands.
     pub fn supersedes(&self, old: &DeliveryRecord) -> bool {
         use DeliveryState::{Delivered, Parked, Retrying};
         match (self.state, old.state) {
+            (Delivered, Delivered) => self.attempts.len() > old.attempts.len(),
             (_, Delivered) => false,
             (Delivered, _) => true,
             (_, old) if old.is_final() => false,
@@ -140,6 +177,26 @@ impl DeliveryRecord {
             (Parked, Retrying { .. }) => self.attempts.len() >= old.attempts.len(),
             _ => self.attempts.len() > old.attempts.len(),
         }
+    }
+
+    /// Attempts that count for the schedule.
+    pub fn scheduled_attempts(&self) -> usize {
+        self.attempts.iter().filter(|attempt| !attempt.probe).count()
+    }
+
+    /// Looked at again at `look_at`; it was sent meanwhile.
+    pub fn leased(&self, look_at: Timestamp) -> Self {
+        Self { look_at: Some(look_at), ..self.clone() }
+    }
+
+    /// Waiting again for an attempt at `due_at`, whatever it was; looked at again at `look_at`.
+    pub fn reopened(&self, due_at: Timestamp, look_at: Timestamp) -> Self {
+        Self { state: DeliveryState::Retrying { due_at }, look_at: Some(look_at), ..self.clone() }
+    }
+
+    /// Ended without a further attempt; looked at once more where somebody is to be told.
+    pub fn ended(&self, state: DeliveryState, look_at: Option<Timestamp>) -> Self {
+        Self { state, look_at, ..self.clone() }
     }
 }
 
@@ -204,9 +261,16 @@ mod tests {
         let event = event("evt-1", "acme");
         let delivery = Delivery::of_event(&event, DestinationId::from_entropy([1; 10]), None);
         let body = RawValue::from_string("{ \"a\" : \"\\u00e9\u{e9}\" }".into()).expect("JSON");
-        let text = serde_json::to_string(&OutgoingDelivery { delivery: &delivery, body: &body }).expect("JSON");
+        let text = serde_json::to_string(&OutgoingDelivery {
+            delivery: &delivery,
+            purpose: Purpose::New,
+            body: &body,
+            delay: Duration::ZERO,
+        })
+        .expect("JSON");
         let read: DeliveryMessage = serde_json::from_str(&text).expect("a message");
-        assert_eq!((read.body.get(), read.delivery), (body.get(), delivery));
+        assert_eq!((read.body.get(), read.delivery, read.purpose), (body.get(), delivery, Purpose::New));
+        assert!(!text.contains("purpose"), "a new delivery says nothing of its purpose: {text}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::custom_headers::CustomHeaders;
+use super::health::{Admission, DRAIN_EVERY, DRAIN_PER_SECOND, Health};
 use super::id::{AccountId, DestinationId};
 pub use super::label::{Description, Label};
 use super::retry::RetryChoice;
@@ -24,8 +25,10 @@ pub struct Destination {
     pub secrets: Vec<DestinationSecret>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Counts the changes, from 1.
+    /// Counts the changes its owner made, from 1.
     pub version: u64,
+    /// Changes by itself, and counts that itself.
+    pub health: Health,
 }
 
 /// What the owner of a destination decides; the same fields wherever it is written down.
@@ -166,9 +169,41 @@ impl Destination {
         Ok(Self { secrets, updated_at: now, version: self.version + 1, ..self.clone() })
     }
 
-    /// This destination with other settings.
+    /// This destination with other settings. Enabling it resumes it.
     pub fn changed(&self, settings: DestinationSettings, now: Timestamp) -> Self {
-        Self { settings, updated_at: now, version: self.version + 1, ..self.clone() }
+        let resumed = settings.enabled && !self.settings.enabled;
+        let health = if resumed { self.health.resumed(now) } else { self.health.clone() };
+        Self { settings, updated_at: now, version: self.version + 1, health, ..self.clone() }
+    }
+
+    /// What may be sent to it now.
+    pub fn admission(&self) -> Admission {
+        match self.health.admission() {
+            Admission::Closed => Admission::Closed,
+            admission if self.settings.enabled => admission,
+            _ => Admission::Nothing,
+        }
+    }
+
+    /// When somebody has to look at it: to tell a change, to probe, or to drain.
+    pub fn look_at(&self) -> Option<Timestamp> {
+        self.health.look_at(self.settings.enabled)
+    }
+
+    /// Whether neither its owner's settings nor its health have changed between `other` and this one.
+    pub fn is_as(&self, other: &Self) -> bool {
+        (self.version, self.health.version) == (other.version, other.health.version)
+    }
+
+    /// The same destination doing otherwise.
+    pub fn with_health(&self, health: Health) -> Self {
+        Self { health, ..self.clone() }
+    }
+
+    /// Most deliveries that a drain sends at once.
+    pub fn drain_portion(&self) -> usize {
+        let limit = self.settings.rate_limit.map_or(DRAIN_PER_SECOND, u64::from).min(DRAIN_PER_SECOND);
+        usize::try_from(limit * DRAIN_EVERY.as_secs()).unwrap_or(usize::MAX)
     }
 }
 
@@ -197,6 +232,7 @@ mod tests {
             created_at: Timestamp::from_unix_ms(0),
             updated_at: Timestamp::from_unix_ms(0),
             version: 1,
+            health: Health::default(),
         }
     }
 
@@ -212,6 +248,27 @@ mod tests {
         assert_eq!(settings.retry_policy, RetryChoice::Standard);
         let text = r#"{"name":"d","url":"https://example.com/","colour":"red"}"#;
         assert!(serde_json::from_str::<DestinationSettings>(text).is_err());
+    }
+
+    #[test]
+    fn a_paused_one_gets_nothing_and_enabling_it_begins_a_drain() {
+        let now = Timestamp::from_unix_ms(7);
+        let mut settings = destination().settings;
+        settings.enabled = false;
+        let paused = destination().changed(settings, now);
+        assert_eq!((paused.admission(), paused.look_at()), (Admission::Nothing, None));
+        let enabled = paused.changed(destination().settings, now);
+        assert_eq!((enabled.admission(), enabled.look_at()), (Admission::Everything, Some(now)));
+        let again = enabled.changed(destination().settings, now);
+        assert_eq!(again.health, enabled.health);
+    }
+
+    #[test]
+    fn a_drain_keeps_to_the_rate_limit() {
+        let mut limited = destination();
+        assert_eq!(limited.drain_portion(), 1_200);
+        limited.settings.rate_limit = RateLimit::try_from(2).ok();
+        assert_eq!(limited.drain_portion(), 120);
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl EventType {
         &self.entry().description
     }
 
+    /// Whether it tells of this system itself and not of data.
+    pub fn is_operational(self) -> bool {
+        self.entry().operational
+    }
+
     /// The JSON Schema (2020-12) of an event's `data`.
     pub fn schema(self) -> &'static RawValue {
         &self.entry().schema
@@ -122,7 +127,7 @@ impl fmt::Display for EventType {
     }
 }
 
-/// One entry of a subscription's `event_types`: a type, or `*` for all of them, also those added later.
+/// One entry of a subscription's `event_types`: a type, or `*` for all that tell of data, also those added later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EventTypeFilter {
@@ -132,7 +137,10 @@ pub enum EventTypeFilter {
 
 impl EventTypeFilter {
     pub fn accepts(self, event_type: EventType) -> bool {
-        self == EventTypeFilter::Any || self == EventTypeFilter::Only(event_type)
+        match self {
+            EventTypeFilter::Any => !event_type.is_operational(),
+            EventTypeFilter::Only(only) => only == event_type,
+        }
     }
 }
 

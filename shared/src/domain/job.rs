@@ -14,8 +14,9 @@ use super::timestamp::Timestamp;
 pub const LEASE: Duration = Duration::from_secs(120);
 /// How long a job that has ended can be read.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// From marking an account until its rows are deleted. Requests and deliveries that were let in before have ended by then: an
-/// authorizer's answer (5 s) that is cached (60 s) for a request (29 s), or an account cached (5 s) by a batch (60 s).
+/// From marking an account and closing its destinations until its rows are deleted. Requests and deliveries that were let in
+/// before have ended by then: an authorizer's answer (5 s) that is cached (60 s) for a request (29 s), or an account or a destination
+/// cached (5 s) by a batch (60 s).
 pub const SETTLE: Duration = Duration::from_secs(100);
 
 /// What a job does.
@@ -59,7 +60,7 @@ impl Job {
             done: 0,
             created_at: now,
             updated_at: now,
-            starts_at: now.plus(SETTLE),
+            starts_at: now,
             error: None,
         }
     }
@@ -119,7 +120,7 @@ mod tests {
     fn a_job_is_kept_for_thirty_days_after_its_end_and_for_as_long_as_it_takes_before() {
         let at = Timestamp::from_unix_ms;
         let mut job = Job::delete_account(JobId::from_entropy([1; 10]), "acme".parse().expect("an account"), at(0));
-        assert_eq!((job.has_ended(), job.expires_at(), job.starts_at), (false, None, at(100_000)));
+        assert_eq!((job.has_ended(), job.expires_at(), job.starts_at), (false, None, at(0)));
         job.progressed(7, at(1));
         job.progressed(5, at(2));
         assert_eq!((job.done, job.updated_at, job.expires_at()), (12, at(2), None));

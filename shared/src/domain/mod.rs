@@ -17,6 +17,8 @@ mod distinct;
 pub mod envelope;
 pub mod event;
 pub mod event_type;
+pub mod health;
+pub mod horizon;
 pub mod id;
 pub mod job;
 pub mod label;

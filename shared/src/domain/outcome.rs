@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// How much of a refusal is kept with the latest attempt, in bytes: 16 KiB.
 pub const EXCERPT_BYTES: usize = 16 * 1024;
+/// The longest wait a receiver can ask for with `Retry-After`: 24 hours.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 /// How much of it is kept once there is a later attempt, so that the row of a long failure stays small.
 pub const SHORT_EXCERPT_BYTES: usize = 512;
 
@@ -68,6 +70,14 @@ impl Outcome {
         match self {
             Outcome::Delivered { status } | Outcome::Refused { status, .. } => Some(*status),
             _ => None,
+        }
+    }
+
+    /// How long the receiver asked to wait, as far as it is heeded: at most a day.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Outcome::Refused { retry_after, .. } => retry_after.unwrap_or_default().min(MAX_RETRY_AFTER),
+            _ => Duration::ZERO,
         }
     }
 

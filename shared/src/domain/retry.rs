@@ -17,8 +17,6 @@ pub struct RetryPolicy {
     waits: Cow<'static, [Duration]>,
 }
 
-/// The longest wait a receiver can ask for with `Retry-After`: 24 hours.
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 const MAX_WAITS: usize = 19;
 /// The longest wait of any schedule: 7 days.
 pub const MAX_WAIT: Duration = Duration::from_secs(7 * 86_400);
@@ -62,11 +60,10 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// `attempt` is the number of the attempt that ended so, from 1.
     pub fn next_step(&self, attempt: u32, outcome: &Outcome, jitter: Jitter) -> NextStep {
-        let retry_after = match outcome {
-            Outcome::Delivered { .. } => return NextStep::Delivered,
-            Outcome::Refused { retry_after, .. } => retry_after.unwrap_or_default().min(MAX_RETRY_AFTER),
-            Outcome::TimedOut | Outcome::Unreachable { .. } | Outcome::Blocked { .. } => Duration::ZERO,
-        };
+        if outcome.is_delivered() {
+            return NextStep::Delivered;
+        }
+        let retry_after = outcome.retry_after();
         let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
         match self.waits.get(index) {
             Some(wait) => NextStep::RetryIn(wait.mul_f64(1.0 + 0.2 * jitter.0).max(retry_after)),

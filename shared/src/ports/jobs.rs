@@ -44,6 +44,8 @@ pub struct Purged {
 /// Deletes what belongs to an account that is being deleted.
 #[async_trait]
 pub trait AccountPurge: Send + Sync {
+    /// Closes every destination of the account, so that nothing more is sent to it or recorded of it; answers how many were open.
+    async fn close_destinations(&self, account: &AccountId) -> PortResult<u64>;
     /// Deletes about `limit` rows of the account, never the account's own. What leads to other rows is deleted after them, so
     /// that the next step, or the same one after a crash, finds what is left.
     async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged>;

@@ -79,4 +79,7 @@ pub trait Deliveries: Send + Sync {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>>;
     /// Writes what is known of a delivery, in one write, unless the row there stands by [`DeliveryRecord::supersedes`].
     async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded>;
+    /// Writes `after` where the state, the number of attempts and `look_at` of `before` are still what is stored; answers whether
+    /// they were. For changes that no attempt brings about.
+    async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool>;
 }

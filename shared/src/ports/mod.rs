@@ -3,6 +3,7 @@
 //! Adapters answer them for real, [`crate::testing`] answers them in memory, and both pass the same contract suites.
 
 mod accounts;
+mod audit;
 mod destinations;
 mod jobs;
 mod ledger;
@@ -11,8 +12,10 @@ mod outside;
 mod scopes;
 mod sessions;
 mod subscriptions;
+mod waiting;
 
 pub use accounts::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount};
+pub use audit::{Audit, SealNote, SealNotes};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
 pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
@@ -25,6 +28,7 @@ pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{
     CreatedSubscription, FindSubscriptions, Remembered, Subscriptions, Transitions, UpdatedSubscription,
 };
+pub use waiting::{DestinationHealth, Due, SHARDS, Waiting};
 
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

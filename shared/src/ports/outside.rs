@@ -4,10 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::value::RawValue;
 
 use super::PortResult;
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::OutgoingDelivery;
 use crate::domain::event::Rejection;
 use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::outcome::{Exchange, Outcome};
@@ -18,9 +17,8 @@ use crate::domain::timestamp::Timestamp;
 /// The queue of deliveries.
 #[async_trait]
 pub trait DeliveryQueue: Send + Sync {
-    /// Sends each delivery with the body they share. Returns `Ok` only when the queue has taken every one of them; after an
-    /// error some may have been taken.
-    async fn send_deliveries(&self, deliveries: &[Delivery], body: &RawValue) -> PortResult<()>;
+    /// Returns `Ok` only when the queue has taken every one of the messages; after an error some may have been taken.
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()>;
     /// Hides a received message for `wait` from now; it must then be reported as failed, or it is deleted all the same.
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()>;
 }

@@ -9,9 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::value::RawValue;
 
-use crate::domain::delivery::{Delivery, DeliveryMessage};
+use crate::domain::delivery::{DeliveryMessage, OutgoingDelivery};
 use crate::domain::event::Rejection;
 use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::outcome::{Answer, Exchange, Outcome};
@@ -29,7 +28,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Both queues, as far as a function sees them: what it sent, rejected and postponed.
 #[derive(Default)]
 pub struct MemoryQueue {
-    sent: Mutex<Vec<DeliveryMessage>>,
+    sent: Mutex<Vec<(DeliveryMessage, Duration)>>,
     rejected: Mutex<Vec<(String, Rejection)>>,
     events: Mutex<Vec<String>>,
     postponed: Mutex<Vec<(String, Duration)>>,
@@ -43,6 +42,11 @@ impl MemoryQueue {
     }
 
     pub fn take_sent(&self) -> Vec<DeliveryMessage> {
+        self.take_delayed().into_iter().map(|(message, _)| message).collect()
+    }
+
+    /// What was sent, and for how long the queue holds it back.
+    pub fn take_delayed(&self) -> Vec<(DeliveryMessage, Duration)> {
         std::mem::take(&mut lock(&self.sent))
     }
 
@@ -61,15 +65,19 @@ impl MemoryQueue {
 
 #[async_trait]
 impl DeliveryQueue for MemoryQueue {
-    async fn send_deliveries(&self, deliveries: &[Delivery], body: &RawValue) -> PortResult<()> {
-        let message = |delivery: &Delivery| DeliveryMessage { delivery: delivery.clone(), body: body.to_owned() };
-        let messages: Vec<_> = deliveries.iter().map(message).collect();
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
+        let message = |outgoing: &OutgoingDelivery<'_>| DeliveryMessage {
+            delivery: outgoing.delivery.clone(),
+            purpose: outgoing.purpose,
+            body: outgoing.body.to_owned(),
+        };
+        let messages: Vec<_> = messages.iter().map(|outgoing| (message(outgoing), outgoing.delay)).collect();
         let mut sent = lock(&self.sent);
         if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             sent.extend_from_slice(&messages[..messages.len() / 2]);
             return Err(PortError::transient("sending deliveries", "a failure was asked for"));
         }
-        sent.extend_from_slice(&messages);
+        sent.extend(messages);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::domain::delivery::{Attempt, Delivery, DeliveryRecord, DeliveryState};
 use crate::domain::destination::{Destination, DestinationSecret};
 use crate::domain::event::Event;
+use crate::domain::health::Health;
 use crate::domain::id::{AccountId, DestinationId, SubscriptionId};
 use crate::domain::outcome::Outcome;
 use crate::domain::secret::SealedSecret;
@@ -39,6 +40,7 @@ pub fn destination(account: &AccountId, n: u8, url: &str) -> Destination {
         created_at: Timestamp::from_unix_ms(NOW_MS),
         updated_at: Timestamp::from_unix_ms(NOW_MS),
         version: 1,
+        health: Health::default(),
     }
 }
 
@@ -89,11 +91,15 @@ pub fn record(destination: &Destination, id: &str, attempts: u32, state: Deliver
         at: Timestamp::from_unix_ms(NOW_MS + u64::from(number)),
         took: std::time::Duration::from_millis(12),
         outcome: Outcome::from_answer(500, None, "no".into()),
+        probe: false,
     };
+    let look_at = if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None };
     DeliveryRecord {
         delivery: Delivery::of_event(&must(event), destination.id.clone(), None),
         state,
         attempts: (1..=attempts).map(attempt).collect(),
+        look_at,
+        recovered_by_audit: false,
         expires_at: Timestamp::from_unix_ms(NOW_MS + 86_400_000),
     }
 }

@@ -13,6 +13,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::domain::destination::{Destination, DestinationSecret, DestinationSettings, DestinationUrl, UrlError};
+use shared::domain::health::{Health, HealthState};
 use shared::domain::id::{AccountId, DestinationId};
 use shared::domain::secret::SigningSecret;
 use shared::domain::timestamp::Timestamp;
@@ -23,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::Deps;
 use crate::body::{Json, MergePatch, read as read_json};
 use crate::caller::{Configurer, Reader};
-use crate::etag::{IfMatch, changed, etag};
+use crate::etag::{IfMatch, etag};
 use crate::named::{Kind, Named};
 use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
@@ -32,12 +33,27 @@ use crate::{schemas, settings, subscriptions};
 /// How often a change is made anew because somebody else changed the same thing meanwhile.
 const TRIES: u32 = 5;
 
-/// How a destination does: `paused` while its owner has disabled it.
+/// How a destination does: `failing` while nothing but probes is sent to it, `disabled` when it has been failing for five days or
+/// has answered `410 Gone`, `paused` while its owner wants nothing sent.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Health {
+#[schema(as = Health)]
+enum HealthView {
     Healthy,
+    Failing,
+    Disabled,
     Paused,
+}
+
+impl HealthView {
+    fn of(destination: &Destination) -> Self {
+        match destination.health.state {
+            HealthState::Disabled { .. } | HealthState::Closed => HealthView::Disabled,
+            _ if !destination.settings.enabled => HealthView::Paused,
+            HealthState::Failing { .. } => HealthView::Failing,
+            HealthState::Healthy => HealthView::Healthy,
+        }
+    }
 }
 
 /// Where requests go, and how.
@@ -49,7 +65,7 @@ pub struct DestinationView {
     #[serde(flatten)]
     #[schema(value_type = settings::Destination)]
     settings: DestinationSettings,
-    health: Health,
+    health: HealthView,
     /// The valid ones, newest first.
     #[schema(min_items = 1, max_items = 3)]
     secrets: Vec<SecretView>,
@@ -85,8 +101,8 @@ pub fn view(destination: Destination, now: Timestamp) -> DestinationView {
     };
     DestinationView {
         secrets: destination.live_secrets(now).map(secret).collect(),
+        health: HealthView::of(&destination),
         id: destination.id,
-        health: if destination.settings.enabled { Health::Healthy } else { Health::Paused },
         settings: destination.settings,
         secret: None,
         created_at: destination.created_at,
@@ -162,7 +178,8 @@ async fn new(
 ) -> Result<Destination, Problem> {
     let now = deps.clock.now();
     let secrets = vec![secrets::seal(deps, &account, &id, secret, now).await?];
-    Ok(Destination { id, account, settings, secrets, created_at: now, updated_at: now, version: 1 })
+    let health = Health::default();
+    Ok(Destination { id, account, settings, secrets, created_at: now, updated_at: now, version: 1, health })
 }
 
 fn name_taken() -> Problem {
@@ -283,7 +300,7 @@ pub async fn change(
                 return Ok(answer(StatusCode::OK, after.version, view(after, deps.clock.now())));
             }
             UpdatedDestination::NameTaken => return Err(name_taken()),
-            UpdatedDestination::Changed if if_match.is_given() => return Err(changed()),
+            // By somebody else, which `If-Match` tells when it is read again, or because it does otherwise by itself.
             UpdatedDestination::Changed => {}
         }
     }

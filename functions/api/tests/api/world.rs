@@ -173,6 +173,7 @@ impl World {
             created_at: now,
             updated_at: now,
             version: 1,
+            health: Default::default(),
         };
         self.store.create_destination(&destination, u32::MAX).await.expect("created");
     }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use fanout::{Deps, ScopeNotes, handle};
+use fanout::{Deps, ScopeNotes, Seals, handle};
 use lambda_runtime::LambdaEvent;
 use shared::cache::Cached;
 use shared::domain::event::RejectionCode;
+use shared::domain::horizon::Horizon;
 use shared::domain::id::AccountId;
 use shared::ports::{Accounts, Clock, Destinations, SeenScopes, Subscriptions};
 use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
@@ -47,6 +48,7 @@ async fn world() -> World {
         deliveries: queue.clone(),
         rejected: queue.clone(),
         scopes: ScopeNotes::new(store.clone()),
+        seals: Seals::new(store.clone(), Horizon::default()),
         clock: clock.clone(),
         retention: Duration::from_secs(86_400),
     });

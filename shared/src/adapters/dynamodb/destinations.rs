@@ -1,27 +1,35 @@
 //! Destinations, and the names they have taken.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::super::aws::build_error;
+use super::super::aws::{build_error, port_error};
+use super::keys::Key;
 use super::rows::to_item;
 use super::transactions::{Counted, NameRow};
-use super::{DynamoStore, as_item, keys};
+use super::{DynamoStore, Item, as_item, keys};
 use crate::domain::custom_headers::CustomHeaders;
 use crate::domain::destination::{
     Destination, DestinationSecret, DestinationSettings, DestinationUrl, RateLimit, TimeoutSeconds,
 };
+use crate::domain::health::Health;
 use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::label::{Description, Label};
 use crate::domain::retry::RetryChoice;
 use crate::domain::secret::SealedSecret;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    CreatedDestination, DeletedDestination, Destinations, FindAccount, FindDestination, PortError, PortResult,
-    UpdatedDestination,
+    CreatedDestination, DeletedDestination, DestinationHealth, Destinations, FindAccount, FindDestination, PortError,
+    PortResult, UpdatedDestination,
 };
+
+/// Attributes that a row may lack.
+const OPTIONAL: [&str; 3] = ["rate_limit", "gsi2pk", "gsi2sk"];
 
 #[derive(Serialize, Deserialize)]
 struct SecretRow {
@@ -52,6 +60,14 @@ struct DestinationRow {
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
+    /// Missing from rows written before destinations had it.
+    #[serde(default)]
+    health: Health,
+    /// Its place in the index of what waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gsi2pk: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gsi2sk: Option<String>,
     /// How many subscriptions send here; while there are any, the destination cannot be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     subscriptions: Option<u32>,
@@ -66,7 +82,7 @@ impl From<&Destination> for DestinationRow {
             created_at: s.created_at,
             expires_at: s.expires_at,
         };
-        let settings = destination.settings.clone();
+        let (settings, look_at) = (destination.settings.clone(), destination.look_at());
         Self {
             id: destination.id.clone(),
             account: destination.account.clone(),
@@ -82,6 +98,9 @@ impl From<&Destination> for DestinationRow {
             created_at: destination.created_at,
             updated_at: destination.updated_at,
             version: destination.version,
+            health: destination.health.clone(),
+            gsi2pk: look_at.map(|_| keys::watch_pk()),
+            gsi2sk: look_at.map(keys::look_at),
             subscriptions: None,
         }
     }
@@ -112,6 +131,7 @@ impl From<DestinationRow> for Destination {
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,
+            health: row.health,
         }
     }
 }
@@ -190,24 +210,74 @@ impl Destinations for DynamoStore {
     }
 }
 
-impl DynamoStore {
-    /// Writes every field of `after` but the count of subscriptions, where the row is still `before`'s.
-    fn replace_destination_part(&self, before: &Destination, after: &Destination) -> PortResult<TransactWriteItem> {
+#[async_trait]
+impl DestinationHealth for DynamoStore {
+    async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        self.find_destination(account, id).await
+    }
+
+    async fn update_health(&self, before: &Destination, health: &Health) -> PortResult<bool> {
+        let change = Change::of(before, &before.with_health(health.clone()))?;
+        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(change.key)));
+        let call = call.update_expression(change.update).condition_expression(change.condition);
+        let call = call.set_expression_attribute_names(Some(change.names));
+        let call = call.set_expression_attribute_values(Some(change.values));
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(false),
+            Err(error) => Err(port_error("recording how a destination does", error)),
+        }
+    }
+}
+
+/// An update of a destination's row from one version, of settings and health, to another.
+struct Change {
+    key: Key,
+    update: String,
+    condition: &'static str,
+    names: HashMap<String, String>,
+    values: Item,
+}
+
+impl Change {
+    /// Of every field but the count of subscriptions, which others count.
+    fn of(before: &Destination, after: &Destination) -> PortResult<Self> {
         let key = keys::destination(&before.account, &before.id);
         let item = to_item(key.clone(), &DestinationRow::from(after))?;
-        let update = Update::builder().table_name(&self.table).set_key(Some(as_item(key)));
-        let mut update = update.condition_expression("version = :before");
-        update = update.expression_attribute_values(":before", AttributeValue::N(before.version.to_string()));
-        let mut sets = Vec::new();
+        let (mut names, mut values, mut sets, mut removes) = (HashMap::new(), Item::new(), Vec::new(), Vec::new());
+        for (n, name) in OPTIONAL.into_iter().filter(|name| !item.contains_key(*name)).enumerate() {
+            removes.push(format!("#r{n}"));
+            names.insert(format!("#r{n}"), name.to_owned());
+        }
         for (n, (name, value)) in item.into_iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk")).enumerate()
         {
             sets.push(format!("#f{n} = :f{n}"));
-            update = update.expression_attribute_names(format!("#f{n}"), name);
-            update = update.expression_attribute_values(format!(":f{n}"), value);
+            names.insert(format!("#f{n}"), name);
+            values.insert(format!(":f{n}"), value);
         }
-        let remove = if after.settings.rate_limit.is_none() { " REMOVE rate_limit" } else { "" };
-        let update = update.update_expression(format!("SET {}{remove}", sets.join(", ")));
-        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+        let remove = if removes.is_empty() { String::new() } else { format!(" REMOVE {}", removes.join(", ")) };
+        values.insert(":before".into(), AttributeValue::N(before.version.to_string()));
+        values.insert(":health".into(), AttributeValue::N(before.health.version.to_string()));
+        names.insert("#health".into(), "health".into());
+        names.insert("#version".into(), "version".into());
+        let condition = if before.health.version == 0 {
+            "#version = :before AND (attribute_not_exists(#health) OR #health.#version = :health)"
+        } else {
+            "#version = :before AND #health.#version = :health"
+        };
+        Ok(Self { key, update: format!("SET {}{remove}", sets.join(", ")), condition, names, values })
+    }
+}
+
+impl DynamoStore {
+    /// Writes every field of `after` but the count of subscriptions, where the row is still `before`'s.
+    fn replace_destination_part(&self, before: &Destination, after: &Destination) -> PortResult<TransactWriteItem> {
+        let change = Change::of(before, after)?;
+        let update = Update::builder().table_name(&self.table).set_key(Some(as_item(change.key)));
+        let update = update.update_expression(change.update).condition_expression(change.condition);
+        let update = update.set_expression_attribute_names(Some(change.names));
+        let update = update.set_expression_attribute_values(Some(change.values)).build().map_err(build_error)?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Deletes the row when no subscription sends there, and it still has the name that is given up with it.

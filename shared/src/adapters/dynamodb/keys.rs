@@ -17,21 +17,32 @@
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | job | `JOB#<id>` | `JOB` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
+//! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
+//! | the last audited slot | `AUDIT` | `LAST` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
 //! The index `events-by-account` has one entry for each sealed event and none of anything else, because only those rows have its
 //! keys: `gsi1pk` `EV#<account>`, `gsi1sk` `<occurred_at in ms, 15 digits>#<event>`.
 //!
+//! The index `waiting` has an entry for what waits for its time, and none of what is healthy or delivered:
+//!
+//! | entry of | `gsi2pk` | `gsi2sk` |
+//! |---|---|---|
+//! | a delivery to be looked at | `DUE#<shard>` | `<when, in ms, 15 digits>` |
+//! | a delivery that is parked | `PARKED#<account>#<destination>` | its id (sorted by when the event occurred) |
+//! | a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
+//!
 //! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
 
 use crate::domain::event_type::EventType;
+use crate::domain::horizon::Slot;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
 use crate::domain::label::Label;
 use crate::domain::scope::Scope;
 use crate::domain::subscription::Bucket;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::EventPlace;
+use crate::ports::{EventPlace, SHARDS, SealNote};
 
 /// A primary key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +183,61 @@ pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
 /// Not before any pending job that may start at `now`.
 pub(super) fn startable_until(now: Timestamp) -> String {
     format!("{:015}#~", now.unix_ms())
+}
+
+/// The index of what waits, and its two key attributes.
+pub(super) const WAITING: &str = "waiting";
+pub(super) const WAITING_KEYS: [&str; 2] = ["gsi2pk", "gsi2sk"];
+
+pub(super) fn due_pk(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+/// The shard of a delivery, by the last of its digest.
+pub(super) fn shard(id: &DeliveryId) -> u8 {
+    id.as_str().bytes().last().unwrap_or_default() % SHARDS
+}
+
+pub(super) fn parked_pk(account: &AccountId, destination: &DestinationId) -> String {
+    format!("PARKED#{account}#{destination}")
+}
+
+pub(super) fn watch_pk() -> String {
+    "WATCH".to_owned()
+}
+
+/// Sorts what waits by when it is looked at.
+pub(super) fn look_at(moment: Timestamp) -> String {
+    format!("{:015}", moment.unix_ms())
+}
+
+pub(super) fn looked_at(sk: &str) -> Option<Timestamp> {
+    sk.parse().ok().map(Timestamp::from_unix_ms)
+}
+
+/// The account and the delivery whose row has this key.
+pub(super) fn delivery_of(pk: &str, sk: &str) -> Option<(AccountId, DeliveryId)> {
+    let account = pk.strip_prefix("D#")?.split_once('#')?.0;
+    Some((account.parse().ok()?, sk.strip_prefix(DELIVERIES)?.parse().ok()?))
+}
+
+/// The account and the destination whose row has this key.
+pub(super) fn destination_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
+    Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(DESTINATIONS)?.parse().ok()?))
+}
+
+pub(super) const SEALED: &str = "SEALED#";
+
+pub(super) fn audit_pk(sealed: Slot) -> String {
+    format!("AUDIT#{}", sealed.0)
+}
+
+pub(super) fn seal_note(note: &SealNote) -> Key {
+    key(audit_pk(note.sealed), format!("{SEALED}{}#{}", note.account, note.occurred.0))
+}
+
+pub(super) fn last_audited() -> Key {
+    key("AUDIT".to_owned(), "LAST")
 }
 
 pub(super) fn data_key(id: &str) -> Key {

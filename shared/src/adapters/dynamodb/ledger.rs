@@ -55,7 +55,7 @@ impl Deliveries for DynamoStore {
         let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
         // The domain's rule (`DeliveryRecord::supersedes`) as a condition; the contract suite holds the two together.
         let rule = match record.state {
-            DeliveryState::Delivered => "#state <> :delivered",
+            DeliveryState::Delivered => "#state <> :delivered OR size(attempts) < :n",
             DeliveryState::Exhausted | DeliveryState::Cancelled => {
                 "#state IN (:retrying, :parked) AND size(attempts) <= :n"
             }
@@ -71,11 +71,27 @@ impl Deliveries for DynamoStore {
         } else {
             call.expression_attribute_values(":retrying", AttributeValue::S("retrying".into()))
                 .expression_attribute_values(":parked", AttributeValue::S("parked".into()))
-                .expression_attribute_values(":n", AttributeValue::N(record.attempts.len().to_string()))
         };
+        let call = call.expression_attribute_values(":n", AttributeValue::N(record.attempts.len().to_string()));
         Ok(match written(call.send().await.map(|_| ()))? {
             Written::Written => Recorded::Recorded,
             Written::Refused(_) => Recorded::Superseded,
         })
+    }
+    async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
+        let key = keys::delivery(&after.delivery.account, &after.delivery.id);
+        let call = self.client.put_item().table_name(&self.table);
+        let call = call.set_item(Some(to_item(key, &DeliveryRow::from(after))?));
+        let rule = "#state = :state AND size(attempts) = :n AND ";
+        let call = match before.look_at {
+            None => call.condition_expression(format!("{rule}attribute_not_exists(look_at)")),
+            Some(look_at) => call
+                .condition_expression(format!("{rule}look_at = :look_at"))
+                .expression_attribute_values(":look_at", AttributeValue::S(look_at.to_string())),
+        };
+        let call = call.expression_attribute_names("#state", "state");
+        let call = call.expression_attribute_values(":state", AttributeValue::S(before.state.as_str().into()));
+        let call = call.expression_attribute_values(":n", AttributeValue::N(before.attempts.len().to_string()));
+        Ok(matches!(written(call.send().await.map(|_| ()))?, Written::Written))
     }
 }

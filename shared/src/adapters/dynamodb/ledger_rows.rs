@@ -153,6 +153,8 @@ struct AttemptRow {
     at: Timestamp,
     took_ms: u64,
     outcome: Outcome,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    probe: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -169,7 +171,25 @@ pub(super) struct DeliveryRow {
     state: DeliveryState,
     /// The attempts made; their count orders concurrent writes.
     attempts: Vec<AttemptRow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    look_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    recovered_by_audit: bool,
     expires_at: u64,
+    /// Its place in the index of what waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gsi2pk: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gsi2sk: Option<String>,
+}
+
+/// Where a delivery lies in the index of what waits.
+fn waiting_place(record: &DeliveryRecord) -> Option<(String, String)> {
+    let delivery = &record.delivery;
+    if record.state == DeliveryState::Parked {
+        return Some((keys::parked_pk(&delivery.account, &delivery.destination), delivery.id.to_string()));
+    }
+    record.look_at.map(|look_at| (keys::due_pk(keys::shard(&delivery.id)), keys::look_at(look_at)))
 }
 
 impl From<&DeliveryRecord> for DeliveryRow {
@@ -178,7 +198,9 @@ impl From<&DeliveryRecord> for DeliveryRow {
             at: attempt.at,
             took_ms: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
             outcome: attempt.outcome.clone(),
+            probe: attempt.probe,
         };
+        let (gsi2pk, gsi2sk) = waiting_place(record).unzip();
         Self {
             id: record.delivery.id.clone(),
             account: record.delivery.account.clone(),
@@ -188,7 +210,11 @@ impl From<&DeliveryRecord> for DeliveryRow {
             path: record.delivery.path.clone(),
             state: record.state,
             attempts: record.attempts.iter().map(attempt).collect(),
+            look_at: record.look_at,
+            recovered_by_audit: record.recovered_by_audit,
             expires_at: record.expires_at.unix_seconds(),
+            gsi2pk,
+            gsi2sk,
         }
     }
 }
@@ -200,6 +226,7 @@ impl From<DeliveryRow> for DeliveryRecord {
             at: row.at,
             took: Duration::from_millis(row.took_ms),
             outcome: row.outcome,
+            probe: row.probe,
         };
         Self {
             delivery: Delivery {
@@ -213,6 +240,8 @@ impl From<DeliveryRow> for DeliveryRecord {
             },
             state: row.state,
             attempts: (1..).zip(row.attempts).map(attempt).collect(),
+            look_at: row.look_at,
+            recovered_by_audit: row.recovered_by_audit,
             expires_at: Timestamp::from_unix_ms(row.expires_at * 1000),
         }
     }
@@ -240,11 +269,16 @@ mod tests {
             Outcome::Blocked { host: "b.example".into(), address: None },
         ];
         let attempts = (1..).zip(outcomes);
-        let attempts =
-            attempts.map(|(number, outcome)| Attempt { number, at, took: Duration::from_millis(7), outcome });
+        let attempts = attempts.map(|(number, outcome)| Attempt {
+            number,
+            at,
+            took: Duration::from_millis(7),
+            outcome,
+            probe: number == 2,
+        });
         let attempts: Vec<_> = attempts.collect();
         let states = [DeliveryState::Retrying { due_at: at }, DeliveryState::Delivered, DeliveryState::Exhausted];
-        for state in states.into_iter().chain([DeliveryState::Cancelled]) {
+        for state in states.into_iter().chain([DeliveryState::Cancelled, DeliveryState::Parked]) {
             let record = DeliveryRecord {
                 delivery: Delivery {
                     id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),
@@ -257,6 +291,8 @@ mod tests {
                 },
                 state,
                 attempts: attempts.clone(),
+                look_at: state.is_final().then_some(at),
+                recovered_by_audit: state == DeliveryState::Parked,
                 expires_at: Timestamp::from_unix_ms(1_000),
             };
             let key = keys::delivery(&record.delivery.account, &record.delivery.id);
@@ -281,7 +317,8 @@ mod tests {
     fn check_size(state: DeliveryState, outcomes: &[Outcome], limit: usize) {
         let at = Timestamp::from_unix_ms(1_795_426_200_123);
         let took = Duration::from_millis(14_999);
-        let attempt = |(number, outcome): (u32, &Outcome)| Attempt { number, at, took, outcome: outcome.clone() };
+        let attempt =
+            |(number, outcome): (u32, &Outcome)| Attempt { number, at, took, outcome: outcome.clone(), probe: false };
         // Names as long as platforms have them: ids like UUIDs, and a path.
         let record = DeliveryRecord {
             delivery: Delivery {
@@ -295,6 +332,8 @@ mod tests {
             },
             state,
             attempts: (1..).zip(outcomes).map(attempt).collect(),
+            look_at: None,
+            recovered_by_audit: false,
             expires_at: at,
         };
         let key = keys::delivery(&record.delivery.account, &record.delivery.id);

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod data_keys;
 mod destinations;
 mod jobs;
@@ -17,6 +18,7 @@ mod sessions;
 mod subscriptions;
 mod transactions;
 mod transitions;
+mod waiting;
 
 use std::collections::HashMap;
 

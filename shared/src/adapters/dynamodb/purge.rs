@@ -22,9 +22,10 @@ use super::super::aws::{build_error, port_error};
 use super::keys::Key;
 use super::rows::from_item;
 use super::{DynamoStore, as_item, keys};
+use crate::domain::destination::Destination;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId};
 use crate::domain::job::{Job, Lease};
-use crate::ports::{AccountPurge, Held, PortError, PortResult, Purged, Subscriptions};
+use crate::ports::{AccountPurge, DestinationHealth, Destinations, Held, PortError, PortResult, Purged, Subscriptions};
 
 /// Most rows that one batch of DynamoDB deletes.
 const BATCH: usize = 25;
@@ -32,7 +33,9 @@ const BATCH: usize = 25;
 const EVENTS: usize = 25;
 /// Subscriptions purged together; each is filed in up to 20 buckets.
 const SUBSCRIPTIONS: usize = 25;
-/// How often what DynamoDB left out of a batch is sent again.
+/// Destinations listed together.
+const DESTINATIONS: usize = 100;
+/// How often a change is made anew that met another one, or what DynamoDB left out of a batch is sent again.
 const TRIES: u32 = 6;
 
 /// What is read of a row that is to be deleted.
@@ -58,6 +61,22 @@ impl KeyRow {
 
 #[async_trait]
 impl AccountPurge for DynamoStore {
+    async fn close_destinations(&self, account: &AccountId) -> PortResult<u64> {
+        let (mut closed, mut after) = (0, None);
+        loop {
+            let found = self.list_destinations(account, after.as_ref(), DESTINATIONS).await?;
+            for destination in &found {
+                if self.close_destination(destination).await? {
+                    closed += 1;
+                }
+            }
+            match found.last() {
+                Some(last) if found.len() == DESTINATIONS => after = Some(last.id.clone()),
+                _ => return Ok(closed),
+            }
+        }
+    }
+
     async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged> {
         let own = keys::account_pk(account);
         for tokens in [keys::API_KEYS, keys::SESSIONS] {
@@ -100,6 +119,20 @@ impl AccountPurge for DynamoStore {
 }
 
 impl DynamoStore {
+    /// Whether it was open.
+    async fn close_destination(&self, listed: &Destination) -> PortResult<bool> {
+        let mut found = Some(listed.clone());
+        for _ in 0..TRIES {
+            let Some(destination) = found else { return Ok(false) };
+            let Some(closed) = destination.health.closed() else { return Ok(false) };
+            if self.update_health(&destination, &closed).await? {
+                return Ok(true);
+            }
+            found = self.find_destination_anew(&listed.account, &listed.id).await?;
+        }
+        Err(PortError::transient("closing a destination", "others kept changing it at the same time"))
+    }
+
     async fn purge(&self, rows: &[KeyRow]) -> PortResult<Purged> {
         let deleted = self.delete_all(rows.iter().map(KeyRow::key).collect()).await?;
         Ok(Purged { deleted, more: deleted > 0 })

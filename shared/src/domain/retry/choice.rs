@@ -164,8 +164,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::{Jitter, MAX_RETRY_AFTER, NextStep};
+    use super::super::{Jitter, NextStep};
     use super::*;
+    use crate::domain::outcome::MAX_RETRY_AFTER;
     use crate::domain::outcome::Outcome;
 
     fn read(setting: Value) -> RetryChoice {

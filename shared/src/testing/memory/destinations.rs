@@ -39,7 +39,7 @@ impl Destinations for MemoryStore {
     async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination> {
         let mut rows = self.call("update_destination")?;
         let key = (before.account.clone(), before.id.clone());
-        if rows.destinations.get(&key).is_none_or(|stored| stored.version != before.version) {
+        if rows.destinations.get(&key).is_none_or(|stored| !stored.is_as(before)) {
             return Ok(UpdatedDestination::Changed);
         }
         let mut others = rows.destinations.values().filter(|d| d.account == before.account && d.id != before.id);

@@ -70,6 +70,16 @@ fn remove<K: Ord + Clone, V>(
 
 #[async_trait]
 impl AccountPurge for MemoryStore {
+    async fn close_destinations(&self, account: &AccountId) -> PortResult<u64> {
+        let mut rows = self.call("close_destinations")?;
+        let mine = rows.destinations.values_mut().filter(|destination| destination.account == *account);
+        let closed = mine.filter_map(|destination| {
+            destination.health = destination.health.closed()?;
+            Some(())
+        });
+        Ok(closed.count() as u64)
+    }
+
     async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged> {
         let (mut rows, mut left) = (self.call("purge_account")?, limit);
         let mut deleted = remove(&mut rows.keys, &mut left, |(a, _)| a == account);

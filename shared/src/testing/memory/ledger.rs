@@ -39,4 +39,12 @@ impl Deliveries for MemoryStore {
         rows.deliveries.insert(key, record.clone());
         Ok(Recorded::Recorded)
     }
+    async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
+        let mut rows = self.call("replace_delivery")?;
+        let stored = rows.deliveries.get_mut(&(before.delivery.account.clone(), before.delivery.id.clone()));
+        let known = |stored: &DeliveryRecord| (stored.state.as_str(), stored.attempts.len(), stored.look_at);
+        let Some(stored) = stored.filter(|stored| known(stored) == known(before)) else { return Ok(false) };
+        *stored = after.clone();
+        Ok(true)
+    }
 }

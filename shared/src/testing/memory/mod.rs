@@ -8,6 +8,7 @@ mod ledger_lists;
 mod scopes;
 mod sessions;
 mod subscriptions;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,13 +18,14 @@ use crate::domain::api_key::ApiKey;
 use crate::domain::delivery::DeliveryRecord;
 use crate::domain::destination::Destination;
 use crate::domain::event_type::EventType;
+use crate::domain::horizon::Slot;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
 use crate::domain::job::{Job, Lease};
 use crate::domain::scope::Scope;
 use crate::domain::seen_scope::SeenScope;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
-use crate::ports::{PortError, PortResult, Remembered, SealedEvent};
+use crate::ports::{EventPlace, PortError, PortResult, Remembered, SealNote, SealedEvent};
 
 #[derive(Default)]
 struct Rows {
@@ -37,6 +39,8 @@ struct Rows {
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, as the table sorts them.
     scopes: BTreeMap<(AccountId, String), SeenScope>,
+    seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
+    last_audited: Option<Slot>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,

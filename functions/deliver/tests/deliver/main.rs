@@ -1,22 +1,28 @@
 //! `deliver` over in-memory ports: what it sends, records, acknowledges and leaves in the queue.
 
-#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
+
+mod health;
+mod waits;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use deliver::{Deps, handle};
+use deliver::{Deps, Rows, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::RawValue;
 use shared::cache::{Cached, KEEP};
-use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery};
+use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
 use shared::domain::destination::Destination;
+use shared::domain::horizon::Horizon;
 use shared::domain::id::{AccountId, JobId};
 use shared::domain::job::Job;
 use shared::domain::outcome::Outcome;
 use shared::domain::retry::RetryPolicy;
-use shared::ports::{Accounts, Clock, Deliveries, Destinations, FindDestination, UpdatedDestination};
+use shared::ports::{
+    AccountPurge, Accounts, Clock, Deliveries, DestinationHealth, Destinations, FindDestination, UpdatedDestination,
+};
 use shared::testing::{
     MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination, record,
 };
@@ -44,17 +50,18 @@ async fn world() -> World {
         store.create_destination(one, 10).await.expect("created");
     }
     store.take_calls();
-    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
     let deps = Arc::new(Deps {
-        accounts: cached.clone(),
-        destinations: cached,
+        accounts: store.clone(),
+        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
         deliveries: store.clone(),
         vault: Arc::new(PlainVault),
         queue: queue.clone(),
         sender: sender.clone(),
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
+        rows: Rows::default(),
         retries: RetryPolicy::default(),
+        horizon: Horizon::default(),
         retention: Duration::from_secs(86_400),
     });
     World { store, queue, sender, clock, deps, healthy, other }
@@ -62,9 +69,15 @@ async fn world() -> World {
 
 /// The message of the delivery of event `id` to `destination`.
 fn message(destination: &Destination, id: &str, received: &str) -> SqsMessage {
+    message_for(destination, id, received, Purpose::New)
+}
+
+fn message_for(destination: &Destination, id: &str, received: &str, purpose: Purpose) -> SqsMessage {
     let delivery = record(destination, id, 0, DeliveryState::Cancelled).delivery;
     let body = RawValue::from_string(format!(r#"{{ "id":"{id}" }}"#)).expect("JSON");
-    let text = serde_json::to_string(&OutgoingDelivery { delivery: &delivery, body: &body }).expect("a message");
+    let text =
+        serde_json::to_string(&OutgoingDelivery { delivery: &delivery, purpose, body: &body, delay: Duration::ZERO })
+            .expect("a message");
     let mut message = SqsMessage::default();
     message.message_id = Some(format!("message-{id}"));
     message.receipt_handle = Some(format!("receipt-{id}"));
@@ -128,55 +141,12 @@ async fn a_healthy_first_attempt_costs_one_write() {
 async fn the_sample_batch_is_sent_signed_to_url_and_path() {
     let world = world().await;
     let event: SqsEvent =
-        serde_json::from_str(include_str!("../../../events/deliver-first-attempt.json")).expect("a sample");
+        serde_json::from_str(include_str!("../../../../events/deliver-first-attempt.json")).expect("a sample");
     assert!(world.handle(event.records).await.is_empty());
     let mut urls: Vec<_> = world.sender.requests().iter().map(|r| r.url.to_string()).collect();
     urls.sort();
     assert_eq!(urls, ["https://healthy.example/", "https://healthy.example/insights"]);
     assert!(world.sender.requests().iter().all(|r| r.body.starts_with(r#"{"id":"evt-"#)));
-}
-
-#[tokio::test]
-async fn twice_500_then_200_is_one_delivery_in_three_attempts() {
-    let world = world().await;
-    world.sender.script(HEALTHY, [Step::Answer(500), Step::Answer(500), Step::Answer(200)]);
-    for received in ["1", "2"] {
-        let again = world.handle(vec![message(&world.healthy, "evt-1", received)]).await;
-        assert_eq!(again, ["message-evt-1"]);
-        let (receipt, wait) = world.queue.take_postponed().pop().expect("postponed");
-        assert_eq!(receipt, "receipt-evt-1");
-        let row = world.row(&world.healthy, "evt-1").await.expect("a row");
-        assert_eq!(row.state, DeliveryState::Retrying { due_at: world.clock.now().plus(wait) });
-        world.clock.advance(wait);
-    }
-    assert!(world.handle(vec![message(&world.healthy, "evt-1", "3")]).await.is_empty());
-    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
-    assert_eq!(row.state, DeliveryState::Delivered);
-    assert_eq!(row.attempts.iter().map(|a| a.number).collect::<Vec<_>>(), [1, 2, 3]);
-    let id = row.delivery.id.to_string();
-    assert_eq!(world.attempts(), ["1", "2", "3"].map(|n| (id.clone(), n.to_owned())));
-}
-
-#[tokio::test]
-async fn the_schedule_ends_in_exhausted_and_the_message_is_acknowledged() {
-    let world = world().await;
-    world.sender.script(HEALTHY, vec![Step::Answer(503); 10]);
-    for received in 1..=9 {
-        let again = world.handle(vec![message(&world.healthy, "evt-1", &received.to_string())]).await;
-        assert_eq!(again, ["message-evt-1"], "after attempt {received}");
-        world.clock.advance(Duration::from_secs(2 * 86_400));
-    }
-    assert!(world.handle(vec![message(&world.healthy, "evt-1", "10")]).await.is_empty());
-    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
-    assert_eq!((row.state, row.attempts.len()), (DeliveryState::Exhausted, 10));
-}
-
-#[tokio::test]
-async fn retry_after_lengthens_the_wait() {
-    let world = world().await;
-    world.sender.script(HEALTHY, [Step::AnswerRetryAfter(429, Duration::from_secs(90))]);
-    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
-    assert_eq!(world.queue.take_postponed(), [("receipt-evt-1".to_owned(), Duration::from_secs(90))]);
 }
 
 #[tokio::test]
@@ -189,17 +159,6 @@ async fn a_delivery_that_is_done_is_acknowledged_without_an_attempt() {
         world.store.record_delivery(&record(&world.healthy, &id, 1, state)).await.expect("recorded");
         assert!(world.handle(vec![message(&world.healthy, &id, "2")]).await.is_empty());
     }
-    assert!(world.sender.requests().is_empty());
-}
-
-#[tokio::test]
-async fn a_delivery_that_is_not_due_waits_on_without_an_attempt() {
-    let world = world().await;
-    let due_at = world.clock.now().plus(Duration::from_secs(50_400));
-    let retrying = record(&world.healthy, "evt-1", 7, DeliveryState::Retrying { due_at });
-    world.store.record_delivery(&retrying).await.expect("recorded");
-    assert_eq!(world.handle(vec![message(&world.healthy, "evt-1", "9")]).await, ["message-evt-1"]);
-    assert_eq!(world.queue.take_postponed(), [("receipt-evt-1".to_owned(), Duration::from_secs(50_400))]);
     assert!(world.sender.requests().is_empty());
 }
 
@@ -285,7 +244,7 @@ async fn no_attempt_is_started_that_could_outlast_the_invocation() {
 #[tokio::test]
 async fn an_unreadable_message_is_given_back_alone() {
     let world = world().await;
-    let sample = include_str!("../../../events/deliver-unreadable-among-good.json");
+    let sample = include_str!("../../../../events/deliver-unreadable-among-good.json");
     let event: SqsEvent = serde_json::from_str(sample).expect("a sample");
     assert_eq!(world.handle(event.records).await, ["00000000-0000-4000-8000-000000000002"]);
     assert_eq!(world.store.deliveries().len(), 1);
@@ -294,10 +253,10 @@ async fn an_unreadable_message_is_given_back_alone() {
 #[tokio::test]
 async fn the_sample_received_again_is_looked_up_first() {
     let world = world().await;
-    let sample = include_str!("../../../events/deliver-received-again.json");
+    let sample = include_str!("../../../../events/deliver-received-again.json");
     let event: SqsEvent = serde_json::from_str(sample).expect("a sample");
     assert!(world.handle(event.records).await.is_empty());
-    assert_eq!(world.store.take_calls(), ["find_delivery", "find_account", "find_destination", "record_delivery"]);
+    assert_eq!(world.store.take_calls(), ["find_delivery", "find_destination", "record_delivery"]);
 }
 
 #[tokio::test]
@@ -306,9 +265,13 @@ async fn a_delivery_of_an_account_that_is_being_deleted_is_acknowledged_and_leav
     let acme = &world.healthy.account;
     let job = Job::delete_account(JobId::from_entropy([1; 10]), acme.clone(), world.clock.now());
     assert!(world.store.start_deletion(acme, &job, None).await.expect("an answer"));
+    assert_eq!(world.store.close_destinations(acme).await.expect("an answer"), 2);
     for received in ["1", "2"] {
         assert!(world.handle(vec![message(&world.healthy, "evt-1", received)]).await.is_empty());
     }
+    world.store.delete_destination(acme, &world.healthy.id).await.expect("an answer");
+    world.clock.advance(KEEP);
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "3")]).await.is_empty());
     assert!(world.attempts().is_empty());
     assert_eq!(world.row(&world.healthy, "evt-1").await, None);
 }

@@ -1,0 +1,46 @@
+//! One attempt: signs with the time of now, sends, and says what came of it. It records nothing.
+
+use std::time::Duration;
+
+use shared::domain::delivery::{Attempt, Delivery, DeliveryMessage, Purpose};
+use shared::domain::destination::Destination;
+use shared::domain::outcome::Outcome;
+use shared::domain::signature::sign;
+use shared::ports::PortResult;
+use tracing::info;
+
+use crate::Deps;
+
+pub(crate) async fn attempt(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    destination: &Destination,
+    number: u32,
+) -> PortResult<Attempt> {
+    let at = deps.clock.now();
+    let mut secrets = Vec::with_capacity(destination.secrets.len());
+    for secret in destination.live_secrets(at) {
+        secrets.push(deps.vault.open(&destination.account, &destination.id, &secret.sealed).await?);
+    }
+    let request = sign(&message.delivery, &destination.settings, message.body.get(), &secrets, number, at);
+    let outcome = deps.sender.send(&request).await?;
+    let took = deps.clock.now().since(at);
+    if !outcome.is_delivered() {
+        log_failure(&message.delivery, number, took, &outcome);
+    }
+    Ok(Attempt { number, at, took, outcome, probe: message.purpose == Purpose::Probe })
+}
+
+fn log_failure(delivery: &Delivery, number: u32, took: Duration, outcome: &Outcome) {
+    info!(
+        "account.id" = %delivery.account,
+        "event.id" = %delivery.event,
+        "destination.id" = %delivery.destination,
+        "delivery.id" = %delivery.id,
+        attempt = number,
+        duration_ms = took.as_millis(),
+        status = outcome.status(),
+        outcome = outcome.as_str(),
+        "an attempt did not deliver"
+    );
+}

@@ -1,0 +1,158 @@
+//! What `deliver` does for destinations that are down: it stops calling them, sets aside, and lets probes through.
+
+use shared::domain::health::{Admission, DisabledReason, FIRST_PROBE, HealthState};
+
+use super::*;
+
+impl World {
+    async fn health(&self) -> HealthState {
+        let known = self.store.find_destination_anew(&self.healthy.account, &self.healthy.id).await.expect("an answer");
+        known.expect("the destination").health.state
+    }
+
+    /// Ten deliveries in one batch, the first five of which fail.
+    async fn open_the_breaker(&self) {
+        self.sender.script(HEALTHY, vec![Step::Answer(500); 5]);
+        let batch = (0..10).map(|n| message(&self.healthy, &format!("evt-{n}"), "1")).collect();
+        self.handle(batch).await;
+    }
+
+    async fn states(&self) -> Vec<&'static str> {
+        let mut states: Vec<_> = self.store.deliveries().iter().map(|record| record.state.as_str()).collect();
+        states.sort_unstable();
+        states
+    }
+}
+
+#[tokio::test]
+async fn five_failures_in_a_row_open_the_breaker_and_the_rest_of_the_batch_is_set_aside() {
+    let world = world().await;
+    world.open_the_breaker().await;
+    assert_eq!(world.attempts().len(), 5);
+    let now = world.clock.now();
+    let failing = HealthState::Failing { since: now, probes: 0, next_probe_at: now.plus(FIRST_PROBE) };
+    assert_eq!(world.health().await, failing);
+    // The one that opened it is set aside as well, so that there is one to probe with; those before it have their waits.
+    assert_eq!(world.states().await, [vec!["parked"; 6], vec!["retrying"; 4]].concat());
+    assert!(world.handle(vec![message(&world.healthy, "evt-a", "1")]).await.is_empty());
+    assert!(world.handle(vec![message(&world.other, "evt-a", "1")]).await.is_empty());
+    assert_eq!(world.attempts().len(), 6, "the other destination is called");
+}
+
+#[tokio::test]
+async fn a_retry_of_a_destination_that_is_down_is_set_aside_without_an_attempt() {
+    let world = world().await;
+    world.open_the_breaker().await;
+    world.clock.advance(Duration::from_secs(10));
+    for n in 0..10 {
+        let again = world.handle(vec![message(&world.healthy, &format!("evt-{n}"), "2")]).await;
+        assert!(again.is_empty());
+    }
+    assert_eq!((world.attempts().len(), world.states().await), (5, vec!["parked"; 10]));
+}
+
+#[tokio::test]
+async fn a_probe_that_fails_is_set_aside_again_and_does_not_count_for_the_schedule() {
+    let world = world().await;
+    world.open_the_breaker().await;
+    let row =
+        world.store.deliveries().into_iter().find(|r| r.state == DeliveryState::Parked).expect("one that is parked");
+    let id = row.delivery.event.to_string();
+    world.sender.script(HEALTHY, vec![Step::Answer(500); 12]);
+    for _ in 0..12 {
+        assert!(world.handle(vec![message_for(&world.healthy, &id, "1", Purpose::Probe)]).await.is_empty());
+        world.clock.advance(Duration::from_secs(60));
+    }
+    let after = world.row(&world.healthy, &id).await.expect("a row");
+    assert_eq!((after.state, after.attempts.len()), (DeliveryState::Parked, row.attempts.len() + 12));
+    assert_eq!(after.scheduled_attempts(), row.scheduled_attempts());
+    assert_eq!(world.attempts().len(), 17);
+}
+
+#[tokio::test]
+async fn a_probe_that_delivers_closes_the_breaker_and_begins_a_drain() {
+    let world = world().await;
+    world.open_the_breaker().await;
+    let row =
+        world.store.deliveries().into_iter().find(|r| r.state == DeliveryState::Parked).expect("one that is parked");
+    let id = row.delivery.event.to_string();
+    assert!(world.handle(vec![message_for(&world.healthy, &id, "1", Purpose::Probe)]).await.is_empty());
+    assert_eq!(world.row(&world.healthy, &id).await.expect("a row").state, DeliveryState::Delivered);
+    let known = world.store.find_destination_anew(&world.healthy.account, &world.healthy.id).await.expect("an answer");
+    let known = known.expect("the destination");
+    assert_eq!((known.admission(), known.health.failures), (Admission::Everything, 0));
+    assert!(known.health.drain.is_some());
+    assert!(world.handle(vec![message(&world.healthy, "evt-a", "1")]).await.is_empty());
+    assert_eq!(world.row(&world.healthy, "evt-a").await.expect("a row").state, DeliveryState::Delivered);
+}
+
+#[tokio::test]
+async fn a_probe_that_delivered_and_could_not_say_so_says_so_when_it_comes_again() {
+    let world = world().await;
+    world.open_the_breaker().await;
+    let row =
+        world.store.deliveries().into_iter().find(|r| r.state == DeliveryState::Parked).expect("one that is parked");
+    let id = row.delivery.event.to_string();
+    world.store.fail("update_health", 1);
+    assert_eq!(world.handle(vec![message_for(&world.healthy, &id, "1", Purpose::Probe)]).await.len(), 1);
+    assert!(matches!(world.health().await, HealthState::Failing { .. }));
+    assert!(world.handle(vec![message_for(&world.healthy, &id, "2", Purpose::Probe)]).await.is_empty());
+    assert_eq!((world.health().await, world.attempts().len()), (HealthState::Healthy, 6));
+}
+
+#[tokio::test]
+async fn gone_disables_at_once_and_the_delivery_is_kept() {
+    let world = world().await;
+    world.sender.script(HEALTHY, [Step::Answer(410)]);
+    for id in ["evt-1", "evt-2"] {
+        assert!(world.handle(vec![message(&world.healthy, id, "1")]).await.is_empty());
+    }
+    let disabled = HealthState::Disabled { since: world.clock.now(), reason: DisabledReason::Gone };
+    assert_eq!((world.health().await, world.states().await), (disabled, vec!["parked"; 2]));
+    assert_eq!(world.attempts().len(), 1);
+}
+
+#[tokio::test]
+async fn a_failure_now_and_then_opens_nothing_however_many_there_are() {
+    let world = world().await;
+    let script = (0..100).map(|n| if n % 2 == 0 { Step::Answer(500) } else { Step::Answer(200) });
+    world.sender.script(HEALTHY, script);
+    for n in 0..100 {
+        world.handle(vec![message(&world.healthy, &format!("evt-{n}"), "1")]).await;
+        world.clock.advance(Duration::from_secs(3));
+    }
+    assert_eq!(world.health().await, HealthState::Healthy);
+}
+
+#[tokio::test]
+async fn that_a_failure_cannot_be_noted_loses_no_attempt() {
+    let world = world().await;
+    world.sender.script(HEALTHY, [Step::Answer(500)]);
+    world.store.fail("update_health", 1);
+    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
+    assert_eq!(world.row(&world.healthy, "evt-1").await.expect("a row").attempts.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_hangs_holds_a_batch_for_one_attempt_and_its_neighbours_not_at_all() {
+    let world = world().await;
+    world.sender.script(HEALTHY, vec![Step::Hang; 9]);
+    let mut batch: Vec<_> = (0..9).map(|n| message(&world.healthy, &format!("evt-{n}"), "1")).collect();
+    batch.push(message(&world.other, "evt-a", "1"));
+    let began = tokio::time::Instant::now();
+    world.handle(batch).await;
+    assert_eq!((began.elapsed().as_secs(), world.attempts().len()), (15, 6));
+    assert_eq!(world.states().await, [vec!["delivered"], vec!["parked"; 5], vec!["retrying"; 4]].concat());
+}
+
+#[tokio::test]
+async fn what_was_delivered_is_sent_once_more_when_somebody_asks_for_it_and_stays_delivered() {
+    let world = world().await;
+    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
+    world.sender.script(HEALTHY, [Step::Answer(500)]);
+    assert!(world.handle(vec![message_for(&world.healthy, "evt-1", "1", Purpose::Resend)]).await.is_empty());
+    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
+    assert_eq!((row.state, row.attempts.len()), (DeliveryState::Delivered, 2));
+    assert!(world.handle(vec![message_for(&world.healthy, "evt-1", "1", Purpose::Again)]).await.is_empty());
+    assert_eq!(world.attempts().len(), 2);
+}

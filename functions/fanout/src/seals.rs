@@ -1,0 +1,46 @@
+//! Notes for the audit that events were sealed: one for each account and stretch of time, not one for each event. Unlike other
+//! notes a container keeps, this one must be there before the seal, so a failure fails the event.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use shared::domain::horizon::Horizon;
+use shared::ports::{PortResult, SealNote, SealNotes, SealedEvent};
+
+/// How long a note is kept that no audit came for.
+const KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// How many notes are known before all are forgotten.
+const MOST: usize = 10_000;
+
+pub struct Seals {
+    store: Arc<dyn SealNotes>,
+    horizon: Horizon,
+    known: Mutex<HashSet<SealNote>>,
+}
+
+impl Seals {
+    pub fn new(store: Arc<dyn SealNotes>, horizon: Horizon) -> Self {
+        Self { store, horizon, known: Mutex::default() }
+    }
+
+    /// Notes where the audit finds the event, unless this container did for another one.
+    pub(crate) async fn note(&self, event: &SealedEvent) -> PortResult<()> {
+        let (sealed, occurred) = (self.horizon.slot(event.sealed_at), self.horizon.slot(event.occurred_at));
+        let note = SealNote { sealed, account: event.account.clone(), occurred };
+        if self.lock().contains(&note) {
+            return Ok(());
+        }
+        self.store.note_seal(&note, event.sealed_at.plus(KEPT)).await?;
+        let mut known = self.lock();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(note);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<SealNote>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,120 @@
+//! Visits every event once after its horizon: a delivery that is owed and has no row is sent again, and counted. Which events
+//! there are comes from the notes that `fanout` makes before it seals.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
+use shared::domain::health::Admission;
+use shared::domain::horizon::Slot;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{EventPlace, PortResult, Recorded, SealNote, SealedEvent, Span};
+use tracing::warn;
+
+use crate::send::{ToSend, body_of, claim_and_send};
+use crate::{Deps, has_time};
+
+/// How many notes of a slot are listed at once.
+const NOTES: usize = 100;
+/// How many events are visited between two records of progress.
+const PAGE: usize = 100;
+/// How many of them are visited at once.
+const AT_ONCE: usize = 10;
+
+pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
+    let now = deps.clock.now();
+    let last = deps.horizon.last_to_audit(now);
+    let first = deps.audit.last_audited().await?.map_or_else(|| deps.horizon.first_to_audit(now), Slot::next);
+    for slot in (first.0..=last.0).map(Slot) {
+        loop {
+            let notes = deps.audit.seal_notes(slot, NOTES).await?;
+            for (note, after) in &notes {
+                if !has_time(deps, deadline) || !audit_note(deps, note, after.clone(), deadline).await? {
+                    return Ok(());
+                }
+                deps.audit.forget_note(note).await?;
+            }
+            if notes.len() < NOTES {
+                break;
+            }
+        }
+        deps.audit.set_last_audited(slot).await?;
+    }
+    Ok(())
+}
+
+/// Whether it came to the end.
+async fn audit_note(
+    deps: &Deps,
+    note: &SealNote,
+    mut after: Option<EventPlace>,
+    deadline: Timestamp,
+) -> PortResult<bool> {
+    let span = Span { since: deps.horizon.begin(note.occurred), until: deps.horizon.begin(note.occurred.next()) };
+    loop {
+        let events = deps.event_list.list_events(&note.account, span, after.as_ref(), PAGE).await?;
+        let ended = events.len() < PAGE;
+        after = events.last().map(|event| event.place.clone());
+        let owing = events.into_iter().filter(|e| e.owed_count > 0 && deps.horizon.slot(e.sealed_at) == note.sealed);
+        let visits = stream::iter(owing).map(|event| async move {
+            match deps.events.find_event(&note.account, &event.place.id).await? {
+                Some(event) => visit(deps, event).await,
+                None => Ok(()),
+            }
+        });
+        visits.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        match after.as_ref().filter(|_| !ended) {
+            None => return Ok(true),
+            Some(to) => deps.audit.note_progress(note, to).await?,
+        }
+        if !has_time(deps, deadline) {
+            return Ok(false);
+        }
+    }
+}
+
+async fn visit(deps: &Deps, event: SealedEvent) -> PortResult<()> {
+    let mut missing = Vec::new();
+    for delivery in event.owed {
+        match deps.deliveries.find_delivery(&delivery.account, &delivery.id).await? {
+            None => missing.push(delivery),
+            Some(record) if record.state == DeliveryState::Parked => unstick(deps, &delivery).await?,
+            Some(_) => {}
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    warn!(
+        counted = "recovered_by_audit", "account.id" = %event.account, "event.id" = %event.id, deliveries = missing.len(),
+        "deliveries were owed and had no row; they are sent again"
+    );
+    claim_and_send(deps, missing, |delivery| recover(deps, delivery)).await.map(drop)
+}
+
+/// Gives the delivery a row, from which it is sent again should this message be lost as well.
+async fn recover(deps: &Deps, delivery: Delivery) -> PortResult<Option<ToSend>> {
+    let Some(body) = body_of(deps, &delivery).await? else { return Ok(None) };
+    let now = deps.clock.now();
+    let record = DeliveryRecord {
+        delivery: delivery.clone(),
+        state: DeliveryState::Retrying { due_at: now },
+        attempts: Vec::new(),
+        look_at: Some(deps.horizon.look_again(now, now)),
+        recovered_by_audit: true,
+        expires_at: now.plus(deps.retention),
+    };
+    let recorded = deps.deliveries.record_delivery(&record).await? == Recorded::Recorded;
+    let send = || ToSend { delivery, purpose: Purpose::Again, body, delay: Duration::ZERO };
+    Ok(recorded.then(send))
+}
+
+/// What is set aside is sent by a drain; one that came too late for it begins another.
+async fn unstick(deps: &Deps, delivery: &Delivery) -> PortResult<()> {
+    let found = deps.destinations.find_destination_anew(&delivery.account, &delivery.destination).await?;
+    let Some(destination) = found else { return Ok(()) };
+    if destination.admission() == Admission::Everything && destination.health.drain.is_none() {
+        deps.destinations.update_health(&destination, &destination.health.resumed(deps.clock.now())).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! How long something may go unnoticed: after the horizon, what is owed and has no row is sent again; after a quarter of it, what
+//! was due and came to nothing. Seals are noted by slots of a sixth of it, which is what the audit goes through.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::timestamp::Timestamp;
+
+/// Whole seconds, 60 to 86,400.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon(u64);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number of seconds from 60 to 86400; {0:?} is not")]
+pub struct HorizonError(String);
+
+/// A stretch of time, counted from 1970 in lengths of the horizon's slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u64);
+
+impl Default for Horizon {
+    fn default() -> Self {
+        Self(3_600)
+    }
+}
+
+impl FromStr for Horizon {
+    type Err = HorizonError;
+
+    fn from_str(text: &str) -> Result<Self, HorizonError> {
+        let seconds = text.parse().ok().filter(|seconds| (60..=86_400).contains(seconds));
+        seconds.map(Self).ok_or_else(|| HorizonError(text.to_owned()))
+    }
+}
+
+impl Horizon {
+    fn slot_ms(self) -> u64 {
+        self.0 * 1_000 / 6
+    }
+
+    /// How long a delivery that was sent may take until it is sent again.
+    pub fn lease(self) -> Duration {
+        Duration::from_secs(self.0 / 4)
+    }
+
+    /// When a delivery that was due at `due_at` and is sent at `now` is looked at again: after the lease, or after as long as it
+    /// has been waiting already, so that a queue that is behind is not filled with copies.
+    pub fn look_again(self, due_at: Timestamp, now: Timestamp) -> Timestamp {
+        due_at.max(now).plus(self.lease().max(now.since(due_at)))
+    }
+
+    /// The slot that a moment lies in.
+    pub fn slot(self, moment: Timestamp) -> Slot {
+        Slot(moment.unix_ms() / self.slot_ms())
+    }
+
+    pub fn begin(self, slot: Slot) -> Timestamp {
+        Timestamp::from_unix_ms(slot.0.saturating_mul(self.slot_ms()))
+    }
+
+    /// The last slot whose every event lies behind the horizon.
+    pub fn last_to_audit(self, now: Timestamp) -> Slot {
+        let horizon = self.0 * 1_000;
+        Slot((now.unix_ms().saturating_sub(horizon) / self.slot_ms()).saturating_sub(1))
+    }
+
+    /// Where an audit begins that was never made: a day back.
+    pub fn first_to_audit(self, now: Timestamp) -> Slot {
+        self.slot(Timestamp::from_unix_ms(now.unix_ms().saturating_sub(86_400_000)))
+    }
+}
+
+impl Slot {
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_ms(seconds * 1_000)
+    }
+
+    #[test]
+    fn a_horizon_is_read_from_seconds() {
+        assert_eq!("3600".parse(), Ok(Horizon::default()));
+        for text in ["59", "86401", "", "1h", "-60"] {
+            assert!(text.parse::<Horizon>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_slot_is_audited_once_its_last_event_lies_behind_the_horizon() {
+        let horizon = Horizon(3_600);
+        let slot = horizon.slot(at(600 * 100));
+        assert_eq!((slot, horizon.begin(slot)), (Slot(100), at(60_000)));
+        // The last event of slot 100 was sealed just before 60,600.
+        assert_eq!(horizon.last_to_audit(at(60_600 + 3_600)), Slot(100));
+        assert_eq!(horizon.last_to_audit(Timestamp::from_unix_ms(64_199_999)), Slot(99));
+        assert_eq!(horizon.last_to_audit(at(0)), Slot(0));
+    }
+
+    #[test]
+    fn what_was_sent_again_is_looked_at_after_ever_longer_waits() {
+        let horizon = Horizon(3_600);
+        assert_eq!(horizon.look_again(at(1_000), at(950)), at(1_900));
+        assert_eq!(horizon.look_again(at(1_000), at(1_900)), at(2_800));
+        assert_eq!(horizon.look_again(at(1_000), at(2_800)), at(4_600));
+    }
+}
