@@ -16,7 +16,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/target/zig
 LOCAL := $(CARGO_TARGET_DIR)/debug/local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check build invoke bench bootstrap clean
+.PHONY: help demo dev test check build invoke soak bench bootstrap clean
 
 help: ## Show this
 	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-10s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ build: bootstrap ## Build the functions and the template with `sam build`; ARCH=
 
 invoke: bootstrap ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
 	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))
+
+soak: ## Play random schedules of everything that can go wrong: DURATION=<seconds>, or SEED=<seed> to play one again
+	@cargo run --quiet --workspace --example soak -- $(if $(SEED),seed $(SEED),$(or $(DURATION),60))
 
 bench: build ## Measure the size and the cold start of every function
 	@$(TOOLS)/python tools/cold_start.py

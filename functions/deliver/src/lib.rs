@@ -8,6 +8,7 @@
 mod attempt;
 mod gates;
 mod health;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +21,20 @@ use shared::domain::destination::Destination;
 use shared::domain::health::{Admission, Failure};
 use shared::domain::horizon::Horizon;
 use shared::domain::outcome::Outcome;
+use shared::domain::pace::PATIENCE;
 use shared::domain::retry::{Jitter, NextStep, RetryPolicy};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
-    Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EntropyExt, FindAccount, HttpSender, PortError,
-    PortResult, Recorded, Vault,
+    Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EntropyExt, FindAccount, HttpSender, Paces,
+    PortError, PortResult, Recorded, Vault,
 };
 use shared::telemetry::ErrorChain;
 use tracing::{Span, info, warn};
 
 use self::gates::Gates;
 pub use self::health::Rows;
+pub use self::turns::Turns;
+use self::turns::When;
 
 /// Records of one batch handled at once; a batch has at most 10, so none waits for another destination's.
 const AT_ONCE: usize = 10;
@@ -40,6 +44,8 @@ const SPARE: Duration = Duration::from_secs(2);
 const EARLY: Duration = Duration::from_millis(500);
 /// The longest wait that is spent in the queue: there it is in flight, and a queue holds about 120,000 of those.
 const IN_QUEUE: Duration = Duration::from_secs(120);
+/// What happened longer ago may have been recorded, whatever the queue says of its message.
+const FRESH: Duration = Duration::from_secs(3_600);
 /// A message received as often is not kept for another retry: `redrive` sends a new one. After 20 it would be dead-lettered.
 const RECEIVES: u32 = 10;
 
@@ -54,6 +60,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub rows: Rows,
+    pub paces: Arc<dyn Paces>,
+    pub turns: Turns,
     pub retries: RetryPolicy,
     /// After how long what was lost is looked for.
     pub horizon: Horizon,
@@ -116,7 +124,9 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
     let message: DeliveryMessage = serde_json::from_str(&record.body).map_err(DeliverError::Unreadable)?;
     let delivery = &message.delivery;
     Span::current().record("delivery.id", delivery.id.as_str());
-    let looked_up = record.receives != 1 || message.purpose != Purpose::New;
+    // A message that was redriven from a dead-letter queue counts its receives anew: its age gives it away.
+    let old = deps.clock.now().since(delivery.id.occurred_at()) > FRESH;
+    let looked_up = record.receives != 1 || message.purpose != Purpose::New || old;
     let before = if looked_up { find(deps, delivery).await? } else { None };
     if let Some(before) = &before
         && let Some(verdict) = not_now(deps, &record, &message, before).await?
@@ -131,9 +141,19 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
         (Admission::Closed, _) => return Ok(ignored()),
         _ => return park(deps, &record, delivery, before).await,
     }
-    let longest = Duration::from(destination.settings.timeout_seconds) + SPARE;
+    let limit = destination.settings.rate_limit;
+    let patience = if limit.is_some() { PATIENCE } else { Duration::ZERO };
+    let longest = patience + Duration::from(destination.settings.timeout_seconds) + SPARE;
     if record.deadline.since(deps.clock.now()) < longest {
         return keep(deps, &record, Duration::ZERO).await;
+    }
+    if let Some(limit) = limit {
+        // What `redrive` sends at its own pace goes before what comes anew.
+        let from_line = message.purpose == Purpose::Probe || before.as_ref().is_some_and(|before| before.in_line);
+        match turns::turn(deps, &destination, limit, from_line).await? {
+            When::After(wait) => tokio::time::sleep(wait).await,
+            When::At(due_at) => return wait_in_line(deps, &record, delivery, before, due_at).await,
+        }
     }
     deliver(deps, &record, &message, &destination, before).await
 }
@@ -195,6 +215,38 @@ fn ignored() -> Verdict {
     Verdict::Acknowledge
 }
 
+/// Records when its turn comes, which takes no attempt.
+async fn wait_in_line(
+    deps: &Deps,
+    record: &Received,
+    delivery: &Delivery,
+    before: Option<DeliveryRecord>,
+    due_at: Timestamp,
+) -> Result<Verdict, DeliverError> {
+    let now = deps.clock.now();
+    let (look_at, in_queue) = place(deps, record, due_at, now);
+    let written = match before {
+        // Delivered before, and asked for once more: the row says nothing of waiting.
+        Some(before) if before.state.is_final() => return keep(deps, record, due_at.since(now)).await,
+        Some(before) => deps.deliveries.replace_delivery(&before, &before.queued(due_at, look_at)).await?,
+        None => {
+            let queued = unknown(deps, delivery).queued(due_at, look_at);
+            deps.deliveries.record_delivery(&queued).await? == Recorded::Recorded
+        }
+    };
+    match (written, in_queue) {
+        (true, true) => keep(deps, record, due_at.since(now)).await,
+        (true, false) => Ok(Verdict::Acknowledge),
+        (false, _) => keep(deps, record, Duration::ZERO).await,
+    }
+}
+
+/// When somebody looks at what is due then, and whether it waits in the queue for that.
+fn place(deps: &Deps, record: &Received, due_at: Timestamp, now: Timestamp) -> (Timestamp, bool) {
+    let in_queue = due_at.since(now) <= IN_QUEUE && record.receives < RECEIVES;
+    (if in_queue { deps.horizon.look_again(due_at, now) } else { due_at }, in_queue)
+}
+
 /// Sets aside what its destination gets when it is back.
 async fn park(
     deps: &Deps,
@@ -217,6 +269,7 @@ fn unknown(deps: &Deps, delivery: &Delivery) -> DeliveryRecord {
         state: DeliveryState::Parked,
         attempts: Vec::new(),
         look_at: None,
+        in_line: false,
         recovered_by_audit: false,
         expires_at: deps.clock.now().plus(deps.retention),
     }
@@ -273,8 +326,8 @@ async fn retry(
     ended: Timestamp,
     wait: Duration,
 ) -> Result<Verdict, DeliverError> {
-    let (due_at, in_queue) = (ended.plus(wait), wait <= IN_QUEUE && record.receives < RECEIVES);
-    let look_at = if in_queue { deps.horizon.look_again(due_at, ended) } else { due_at };
+    let due_at = ended.plus(wait);
+    let (look_at, in_queue) = place(deps, record, due_at, ended);
     match deps.deliveries.record_delivery(&known.reopened(due_at, look_at)).await? {
         Recorded::Recorded if in_queue => keep(deps, record, wait).await,
         Recorded::Recorded => Ok(Verdict::Acknowledge),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deliver::{Deps, Rows, handle};
+use deliver::{Deps, Rows, Turns, handle};
 use lambda_runtime::{Error, service_fn};
 use shared::adapters::{
     AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SystemClock, SystemEntropy,
@@ -22,7 +22,9 @@ async fn main() -> Result<(), Error> {
         accounts: store.clone(),
         destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, Arc::clone(&store), entropy.clone())),
-        deliveries: store,
+        deliveries: store.clone(),
+        paces: store,
+        turns: Turns::default(),
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         sender: Arc::new(ReqwestSender::new(config.addresses, clock.clone())?),
         clock,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use deliver::{Deps, Rows, handle};
+use deliver::{Deps, Rows, Turns, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -39,6 +39,8 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         rows: Rows::default(),
+        paces: store.clone(),
+        turns: Turns::default(),
         horizon: Horizon::default(),
         retries: "7,8".parse().expect("the stack's schedule"),
         retention: Duration::from_secs(30 * 86_400),

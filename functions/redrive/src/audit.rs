@@ -101,6 +101,7 @@ async fn recover(deps: &Deps, delivery: Delivery) -> PortResult<Option<ToSend>> 
         state: DeliveryState::Retrying { due_at: now },
         attempts: Vec::new(),
         look_at: Some(deps.horizon.look_again(now, now)),
+        in_line: false,
         recovered_by_audit: true,
         expires_at: now.plus(deps.retention),
     };

@@ -8,7 +8,7 @@ use shared::domain::timestamp::Timestamp;
 use shared::ports::{Due, PortResult, SHARDS};
 use tracing::error;
 
-use crate::send::{ToSend, body_of, claim_and_send, find};
+use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
 use crate::{Deps, has_time, tell};
 
 /// What comes due before the next run is sent now, held back by the queue: so it starts to the second.
@@ -46,8 +46,13 @@ async fn claim(deps: &Deps, due: Due) -> PortResult<Option<ToSend>> {
     let DeliveryState::Retrying { due_at } = record.state else { return look_no_further(deps, record).await };
     let now = deps.clock.now();
     let Some(body) = body_of(deps, &record.delivery).await? else {
-        error!("delivery.id" = %record.delivery.id, "the event of a delivery has been forgotten before its schedule ended");
-        deps.deliveries.replace_delivery(&record, &record.ended(DeliveryState::Exhausted, Some(now))).await?;
+        let after = if is_forgotten(deps, &record.delivery) {
+            error!("delivery.id" = %record.delivery.id, "the event of a delivery has been forgotten before its schedule ended");
+            record.ended(DeliveryState::Exhausted, Some(now))
+        } else {
+            record.leased(deps.horizon.look_again(due_at, now))
+        };
+        deps.deliveries.replace_delivery(&record, &after).await?;
         return Ok(None);
     };
     let leased = record.leased(deps.horizon.look_again(due_at, now));

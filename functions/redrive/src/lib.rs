@@ -21,7 +21,7 @@ use shared::domain::horizon::Horizon;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
     AccountPurge, Accounts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, Events, Jobs,
-    ListEvents, PortResult, Waiting,
+    ListEvents, Paces, PortResult, Waiting,
 };
 use shared::telemetry::ErrorChain;
 use tracing::error;
@@ -36,6 +36,7 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     pub event_list: Arc<dyn ListEvents>,
     pub audit: Arc<dyn Audit>,
+    pub paces: Arc<dyn Paces>,
     pub queue: Arc<dyn DeliveryQueue>,
     pub jobs: Arc<dyn Jobs>,
     pub accounts: Arc<dyn Accounts>,

@@ -20,6 +20,7 @@ async fn main() -> Result<(), Error> {
         deliveries: store.clone(),
         events: store.clone(),
         event_list: store.clone(),
+        paces: store.clone(),
         audit: store.clone(),
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         jobs: store.clone(),

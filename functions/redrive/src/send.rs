@@ -25,7 +25,12 @@ pub(crate) async fn find(deps: &Deps, account: &AccountId, id: &DeliveryId) -> P
     deps.deliveries.find_delivery(account, id).await
 }
 
-/// The body of a delivery; none when its event has been forgotten.
+/// Whether an event that is not there has been forgotten; otherwise it was never sealed, which `fanout` may still do.
+pub(crate) fn is_forgotten(deps: &Deps, delivery: &Delivery) -> bool {
+    deps.clock.now().since(delivery.id.occurred_at()) > deps.retention
+}
+
+/// The body of a delivery; none while its event is not sealed, and once it has been forgotten.
 pub(crate) async fn body_of(deps: &Deps, delivery: &Delivery) -> PortResult<Option<Box<RawValue>>> {
     let Some(event) = deps.events.find_event(&delivery.account, &delivery.event).await? else { return Ok(None) };
     let body = RawValue::from_string(event.body);
@@ -40,12 +45,16 @@ where
 {
     let claimed: Vec<_> = stream::iter(items.into_iter().map(claim)).buffer_unordered(AT_ONCE).try_collect().await?;
     let claimed: Vec<ToSend> = claimed.into_iter().flatten().collect();
+    send(deps, &claimed).await?;
+    Ok(claimed.len())
+}
+
+pub(crate) async fn send(deps: &Deps, claimed: &[ToSend]) -> PortResult<()> {
     let outgoing = claimed.iter().map(|to_send| OutgoingDelivery {
         delivery: &to_send.delivery,
         purpose: to_send.purpose,
         body: &to_send.body,
         delay: to_send.delay,
     });
-    deps.queue.send_deliveries(&outgoing.collect::<Vec<_>>()).await?;
-    Ok(claimed.len())
+    deps.queue.send_deliveries(&outgoing.collect::<Vec<_>>()).await
 }

@@ -8,18 +8,21 @@ use shared::domain::delivery::{DeliveryState, Purpose};
 use shared::domain::destination::Destination;
 use shared::domain::health::{Health, HealthState};
 use shared::domain::id::DeliveryId;
+use shared::domain::pace::Pace;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::PortResult;
 use shared::telemetry::ErrorChain;
 use tracing::warn;
 
-use crate::send::{ToSend, body_of, claim_and_send, find};
+use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten, send};
 use crate::{Deps, has_time, tell};
 
 /// Most destinations looked at in one run.
 const AT_MOST: usize = 1_000;
 /// The oldest deliveries that were set aside, of which each probe takes the next one.
 const PROBED: usize = 10;
+/// How often a change is made anew because somebody else was quicker.
+const TRIES: u32 = 20;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
 
@@ -48,11 +51,13 @@ async fn look(deps: &Deps, destination: Destination, deadline: Timestamp) -> Por
         return Ok(());
     }
     let now = deps.clock.now();
-    match (destination.health.state, destination.health.drain) {
-        (HealthState::Failing { next_probe_at, probes, .. }, _) if next_probe_at <= now => {
-            probe(deps, &destination, probes).await
+    let drains = destination.health.drain.is_some_and(|drain| drain.next_at <= now);
+    match destination.health.state {
+        HealthState::Failing { next_probe_at, half_open: false, .. } if next_probe_at <= now => {
+            probe(deps, &destination).await
         }
-        (HealthState::Healthy, Some(next)) if next.next_at <= now => drain(deps, &destination, deadline).await,
+        HealthState::Failing { half_open: true, .. } if drains => probe(deps, &destination).await,
+        HealthState::Healthy if drains => drain(deps, &destination, deadline).await,
         _ => Ok(()),
     }
 }
@@ -76,27 +81,37 @@ async fn told(deps: &Deps, destination: Destination) -> PortResult<Option<Destin
     change(deps, &destination, Some(destination.health.told(untold.len()))).await
 }
 
-/// Sends one of the deliveries that were set aside, to find out whether the destination is back.
-async fn probe(deps: &Deps, destination: &Destination, probes: u32) -> PortResult<()> {
-    let parked = deps.waiting.parked_deliveries(&destination.account, &destination.id, PROBED).await?;
-    if change(deps, destination, destination.health.probed(deps.clock.now())).await?.is_none() {
-        return Ok(());
+/// Sends one of the deliveries that were set aside, to find out whether the destination is back; without any, the next one that is
+/// owed will tell.
+async fn probe(deps: &Deps, destination: &Destination) -> PortResult<()> {
+    let (now, health) = (deps.clock.now(), &destination.health);
+    let HealthState::Failing { probes, half_open, .. } = health.state else { return Ok(()) };
+    let candidate = candidate(deps, destination, probes).await?;
+    let next = match (&candidate, half_open) {
+        (Some(_), _) => health.probed(now),
+        (None, true) => health.drained(now, true),
+        (None, false) => health.half_opened(now),
+    };
+    match (change(deps, destination, next).await?, candidate) {
+        (Some(_), Some(to_send)) => send(deps, &[to_send]).await,
+        _ => Ok(()),
     }
-    // In turn, so that none of them is tried much more often than the others.
+}
+
+/// What to probe with: each of the oldest in turn, so that none of them is tried much more often than the others.
+async fn candidate(deps: &Deps, destination: &Destination, probes: u32) -> PortResult<Option<ToSend>> {
+    let parked = deps.waiting.parked_deliveries(&destination.account, &destination.id, PROBED).await?;
     let first = usize::try_from(probes).unwrap_or_default().checked_rem(parked.len()).unwrap_or_default();
     for id in parked.iter().cycle().skip(first).take(parked.len()) {
         let Some(record) = find(deps, &destination.account, id).await? else { continue };
-        if record.state != DeliveryState::Parked {
-            continue;
+        if record.state == DeliveryState::Parked
+            && let Some(body) = body_of(deps, &record.delivery).await?
+        {
+            let (delivery, purpose) = (record.delivery, Purpose::Probe);
+            return Ok(Some(ToSend { delivery, purpose, body, delay: Duration::ZERO }));
         }
-        let Some(body) = body_of(deps, &record.delivery).await? else { continue };
-        let (delivery, purpose) = (record.delivery, Purpose::Probe);
-        let claim = |()| async {
-            Ok(Some(ToSend { delivery: delivery.clone(), purpose, body: body.clone(), delay: Duration::ZERO }))
-        };
-        return claim_and_send(deps, vec![()], claim).await.map(drop);
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Sends a part of what was set aside, spread over the time until the next part.
@@ -107,6 +122,11 @@ async fn drain(deps: &Deps, destination: &Destination, deadline: Timestamp) -> P
     if change(deps, destination, destination.health.drained(begin, parked.is_empty())).await?.is_none() {
         return Ok(());
     }
+    if destination.settings.rate_limit.is_some()
+        && destination.health.drain.is_some_and(|drain| drain.since == drain.next_at)
+    {
+        forget_line(deps, destination).await?;
+    }
     let every = shared::domain::health::DRAIN_EVERY.div_f64(f64::from(u32::try_from(portion).unwrap_or(u32::MAX)));
     let due: Vec<_> = (0u32..).zip(parked).map(|(n, id)| (id, begin.plus(every.saturating_mul(n)))).collect();
     for together in due.chunks(TOGETHER) {
@@ -115,6 +135,20 @@ async fn drain(deps: &Deps, destination: &Destination, deadline: Timestamp) -> P
         }
         let claim = |(id, due_at): (DeliveryId, Timestamp)| unpark(deps, destination, id, due_at);
         claim_and_send(deps, together.to_vec(), claim).await?;
+    }
+    Ok(())
+}
+
+/// Those who stood in line before it was down were set aside, and are sent again at the drain's pace: nobody waits for them.
+async fn forget_line(deps: &Deps, destination: &Destination) -> PortResult<()> {
+    let (account, id) = (&destination.account, &destination.id);
+    let mut known = Pace::default();
+    for _ in 0..TRIES {
+        let after = Pace { line_until: 0, ..known };
+        match deps.paces.store_pace(account, id, known, after).await? {
+            Some(stored) => known = stored,
+            None => break,
+        }
     }
     Ok(())
 }
@@ -131,10 +165,12 @@ async fn unpark(
     }
     let now = deps.clock.now();
     let Some(body) = body_of(deps, &record.delivery).await? else {
-        deps.deliveries.replace_delivery(&record, &record.ended(DeliveryState::Exhausted, Some(now))).await?;
+        if is_forgotten(deps, &record.delivery) {
+            deps.deliveries.replace_delivery(&record, &record.ended(DeliveryState::Exhausted, Some(now))).await?;
+        }
         return Ok(None);
     };
-    let reopened = record.reopened(due_at, deps.horizon.look_again(due_at, now));
+    let reopened = record.queued(due_at, deps.horizon.look_again(due_at, now));
     let claimed = deps.deliveries.replace_delivery(&record, &reopened).await?;
     let send = || ToSend { delivery: record.delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
     Ok(claimed.then(send))

@@ -49,6 +49,7 @@ fn deps(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, purge: Arc<dyn Account
         deliveries: store.clone(),
         events: store.clone(),
         event_list: store.clone(),
+        paces: store.clone(),
         audit: store.clone(),
         queue: Arc::new(MemoryQueue::default()),
         jobs: store.clone(),

@@ -156,6 +156,8 @@ pub struct DeliveryRecord {
     /// When `redrive` looks at it, unless something else is recorded before: when it is due, or when its message must have been
     /// lost. One that is retrying always has it.
     pub look_at: Option<Timestamp>,
+    /// It waits for its turn at a destination with a rate limit.
+    pub in_line: bool,
     /// The audit found that it was owed and had no row.
     pub recovered_by_audit: bool,
     /// When the row may be forgotten.
@@ -191,12 +193,17 @@ impl DeliveryRecord {
 
     /// Waiting again for an attempt at `due_at`, whatever it was; looked at again at `look_at`.
     pub fn reopened(&self, due_at: Timestamp, look_at: Timestamp) -> Self {
-        Self { state: DeliveryState::Retrying { due_at }, look_at: Some(look_at), ..self.clone() }
+        Self { state: DeliveryState::Retrying { due_at }, look_at: Some(look_at), in_line: false, ..self.clone() }
+    }
+
+    /// Waiting for its turn at a destination with a rate limit.
+    pub fn queued(&self, due_at: Timestamp, look_at: Timestamp) -> Self {
+        Self { in_line: true, ..self.reopened(due_at, look_at) }
     }
 
     /// Ended without a further attempt; looked at once more where somebody is to be told.
     pub fn ended(&self, state: DeliveryState, look_at: Option<Timestamp>) -> Self {
-        Self { state, look_at, ..self.clone() }
+        Self { state, look_at, in_line: false, ..self.clone() }
     }
 }
 

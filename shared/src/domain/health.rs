@@ -56,8 +56,14 @@ pub struct Health {
 pub enum HealthState {
     #[default]
     Healthy,
-    /// The breaker is open: nothing is sent but probes.
-    Failing { since: Timestamp, probes: u32, next_probe_at: Timestamp },
+    /// The breaker is open: nothing is sent but probes. Half open, it had nothing to probe with: the next delivery is the probe.
+    Failing {
+        since: Timestamp,
+        probes: u32,
+        next_probe_at: Timestamp,
+        #[serde(default)]
+        half_open: bool,
+    },
     /// Nothing is sent until its owner resumes it.
     Disabled { since: Timestamp, reason: DisabledReason },
     /// Its account is being deleted: nothing is sent or recorded.
@@ -138,10 +144,15 @@ pub enum Admission {
     Closed,
 }
 
+/// From the probe of this number to the next one; from the breaker's opening, for 0.
+fn between_probes(probes: u32) -> Duration {
+    FIRST_PROBE.saturating_mul(1 << probes.min(10)).min(LAST_PROBES)
+}
+
 impl Health {
     pub fn admission(&self) -> Admission {
         match self.state {
-            HealthState::Healthy => Admission::Everything,
+            HealthState::Healthy | HealthState::Failing { half_open: true, .. } => Admission::Everything,
             HealthState::Failing { .. } => Admission::Probes,
             HealthState::Disabled { .. } => Admission::Nothing,
             HealthState::Closed => Admission::Closed,
@@ -153,7 +164,7 @@ impl Health {
     pub fn look_at(&self, enabled: bool) -> Option<Timestamp> {
         let told = self.untold.first().map(|change| change.at);
         let probe = match self.state {
-            HealthState::Failing { next_probe_at, .. } => Some(next_probe_at),
+            HealthState::Failing { next_probe_at, half_open: false, .. } => Some(next_probe_at),
             _ => None,
         };
         let drain = self.drain.map(|drain| drain.next_at);
@@ -185,15 +196,24 @@ impl Health {
         match self.state {
             HealthState::Disabled { .. } | HealthState::Closed => None,
             _ if failure.gone => Some(self.disabled(failure, since, DisabledReason::Gone)),
-            HealthState::Failing { since, .. } if failure.probe && failure.at.since(since) >= GIVE_UP => {
+            HealthState::Failing { since, half_open, .. }
+                if (failure.probe || half_open) && failure.at.since(since) >= GIVE_UP =>
+            {
                 Some(self.disabled(failure, since, DisabledReason::Failing))
             }
-            HealthState::Failing { since, probes, next_probe_at } => {
+            HealthState::Failing { since, probes, half_open: true, .. } => {
+                let next_probe_at = failure.at.plus(between_probes(probes).max(failure.retry_after));
+                let mut next = self.next();
+                next.state = HealthState::Failing { since, probes, next_probe_at, half_open: false };
+                next.drain = None;
+                Some(next)
+            }
+            HealthState::Failing { since, probes, next_probe_at, half_open } => {
                 // What the receiver asks for only lengthens the wait.
                 let asked = failure.at.plus(failure.retry_after);
                 let mut next = self.next();
-                next.state = HealthState::Failing { since, probes, next_probe_at: asked };
-                (asked > next_probe_at).then_some(next)
+                next.state = HealthState::Failing { since, probes, next_probe_at: asked, half_open };
+                (!failure.retry_after.is_zero() && asked > next_probe_at).then_some(next)
             }
             HealthState::Healthy => {
                 let mut next = self.next();
@@ -201,7 +221,7 @@ impl Health {
                 let proven = failure.seen_in_a_row >= FAILURES || failure.at.since(since) >= SHORTEST_ROW;
                 if next.failures >= FAILURES && proven {
                     let next_probe_at = failure.at.plus(FIRST_PROBE.max(failure.retry_after));
-                    next.state = HealthState::Failing { since, probes: 0, next_probe_at };
+                    next.state = HealthState::Failing { since, probes: 0, next_probe_at, half_open: false };
                     next.drain = None;
                     next.tell(ChangedTo::Failing, failure.at, since, failure.operational);
                 }
@@ -225,12 +245,22 @@ impl Health {
         }
     }
 
-    /// After a probe was sent, or was due and there was nothing to send.
+    /// After a probe was sent.
     pub fn probed(&self, now: Timestamp) -> Option<Self> {
         let HealthState::Failing { since, probes, .. } = self.state else { return None };
-        let wait = FIRST_PROBE.saturating_mul(1 << (probes + 1).min(10)).min(LAST_PROBES);
+        let probes = probes.saturating_add(1);
         let mut next = self.next();
-        next.state = HealthState::Failing { since, probes: probes.saturating_add(1), next_probe_at: now.plus(wait) };
+        let next_probe_at = now.plus(between_probes(probes));
+        (next.state, next.drain) = (HealthState::Failing { since, probes, next_probe_at, half_open: false }, None);
+        Some(next)
+    }
+
+    /// After a probe was due and nothing was set aside to send. For a while it is looked whether something is after all.
+    pub fn half_opened(&self, now: Timestamp) -> Option<Self> {
+        let HealthState::Failing { since, probes, next_probe_at, .. } = self.state else { return None };
+        let mut next = self.next();
+        next.state = HealthState::Failing { since, probes, next_probe_at, half_open: true };
+        next.drain = Some(Drain { since: now, next_at: now.plus(DRAIN_EVERY) });
         Some(next)
     }
 
@@ -249,7 +279,8 @@ impl Health {
         match self.state {
             HealthState::Closed => {}
             HealthState::Failing { since, probes, .. } => {
-                next.state = HealthState::Failing { since, probes, next_probe_at: now };
+                next.state = HealthState::Failing { since, probes, next_probe_at: now, half_open: false };
+                next.drain = None;
             }
             HealthState::Healthy | HealthState::Disabled { .. } => {
                 next.state = HealthState::Healthy;
@@ -317,7 +348,7 @@ mod tests {
     #[test]
     fn a_container_that_saw_five_in_a_row_opens_it_at_once_and_says_so_once() {
         let health = opened();
-        let state = HealthState::Failing { since: at(1), probes: 0, next_probe_at: at(61) };
+        let state = HealthState::Failing { since: at(1), probes: 0, next_probe_at: at(61), half_open: false };
         assert_eq!((health.state, health.look_at(true)), (state, Some(at(1))));
         let told = HealthChange { to: ChangedTo::Failing, at: at(1), failing_since: at(1), by_operational: false };
         assert_eq!(health.untold, [told]);
@@ -374,6 +405,20 @@ mod tests {
     }
 
     #[test]
+    fn without_anything_to_probe_with_the_next_delivery_is_the_probe() {
+        let half_open = opened().told(1).half_opened(at(61)).expect("a change");
+        assert_eq!((half_open.admission(), half_open.look_at(true)), (Admission::Everything, Some(at(121))));
+        let quiet = half_open.drained(at(181), true).expect("a change");
+        assert_eq!(quiet.look_at(true), None, "nothing is looked at while nothing happens");
+        let failed = quiet.failed(failure(500)).expect("a change");
+        assert_eq!((failed.admission(), failed.look_at(true)), (Admission::Probes, Some(at(560))));
+        let back = quiet.succeeded(at(500), false).expect("a change");
+        assert_eq!((back.state, back.untold.len()), (HealthState::Healthy, 1));
+        let long = quiet.failed(failure(1 + GIVE_UP.as_secs())).expect("a change");
+        assert!(matches!(long.state, HealthState::Disabled { .. }));
+    }
+
+    #[test]
     fn gone_disables_at_once_and_five_days_of_failing_do_as_well() {
         let gone = Health::default().failed(Failure { gone: true, ..failure(1) }).expect("a change");
         assert_eq!(gone.state, HealthState::Disabled { since: at(1), reason: DisabledReason::Gone });
@@ -408,7 +453,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_happens_something_is_looked_at_while_something_can_be_set_aside(
-            happenings in proptest::collection::vec((0u8..7, 0u64..100_000), 0..60)
+            happenings in proptest::collection::vec((0u8..8, 0u64..100_000), 0..60)
         ) {
             let (mut health, mut now) = (Health::default(), 0);
             for (what, later) in happenings {
@@ -421,6 +466,7 @@ mod tests {
                     3 => health.probed(at(now)),
                     4 => health.drained(at(now), true),
                     5 => Some(health.resumed(at(now))),
+                    6 => health.half_opened(at(now)),
                     _ => Some(health.told(1)),
                 };
                 if let Some(next) = next {

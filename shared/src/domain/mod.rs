@@ -23,6 +23,7 @@ pub mod id;
 pub mod job;
 pub mod label;
 pub mod outcome;
+pub mod pace;
 pub mod pattern;
 pub mod payload;
 pub mod plan;

@@ -9,6 +9,7 @@ mod jobs;
 mod ledger;
 mod ledger_lists;
 mod outside;
+mod paces;
 mod scopes;
 mod sessions;
 mod subscriptions;
@@ -23,6 +24,7 @@ pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, Olde
 pub use outside::{
     Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
 };
+pub use paces::Paces;
 pub use scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{

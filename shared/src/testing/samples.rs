@@ -99,6 +99,7 @@ pub fn record(destination: &Destination, id: &str, attempts: u32, state: Deliver
         state,
         attempts: (1..=attempts).map(attempt).collect(),
         look_at,
+        in_line: false,
         recovered_by_audit: false,
         expires_at: Timestamp::from_unix_ms(NOW_MS + 86_400_000),
     }

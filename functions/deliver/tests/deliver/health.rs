@@ -30,7 +30,8 @@ async fn five_failures_in_a_row_open_the_breaker_and_the_rest_of_the_batch_is_se
     world.open_the_breaker().await;
     assert_eq!(world.attempts().len(), 5);
     let now = world.clock.now();
-    let failing = HealthState::Failing { since: now, probes: 0, next_probe_at: now.plus(FIRST_PROBE) };
+    let failing =
+        HealthState::Failing { since: now, probes: 0, next_probe_at: now.plus(FIRST_PROBE), half_open: false };
     assert_eq!(world.health().await, failing);
     // The one that opened it is set aside as well, so that there is one to probe with; those before it have their waits.
     assert_eq!(world.states().await, [vec!["parked"; 6], vec!["retrying"; 4]].concat());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
-use deliver::{Deps, Rows, handle};
+use deliver::{Deps, Rows, Turns, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::value::RawValue;
 use shared::cache::{Cached, KEEP};
@@ -60,6 +60,8 @@ async fn world() -> World {
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         rows: Rows::default(),
+        paces: store.clone(),
+        turns: Turns::default(),
         retries: RetryPolicy::default(),
         horizon: Horizon::default(),
         retention: Duration::from_secs(86_400),

@@ -10,6 +10,7 @@
 //! | subscription | `A#<account>` | `SUB#<id>` |
 //! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
 //! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
+//! | turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
 //! | place seen in events | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
@@ -96,6 +97,10 @@ pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
 
 pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
     key(account_pk(account), format!("{SUBSCRIPTIONS}{id}"))
+}
+
+pub(super) fn pace(account: &AccountId, id: &DestinationId) -> Key {
+    key(account_pk(account), format!("PACE#{id}"))
 }
 
 pub(super) fn destination_name(account: &AccountId, name: &Label) -> Key {

@@ -174,6 +174,8 @@ pub(super) struct DeliveryRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     look_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_line: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     recovered_by_audit: bool,
     expires_at: u64,
     /// Its place in the index of what waits.
@@ -211,6 +213,7 @@ impl From<&DeliveryRecord> for DeliveryRow {
             state: record.state,
             attempts: record.attempts.iter().map(attempt).collect(),
             look_at: record.look_at,
+            in_line: record.in_line,
             recovered_by_audit: record.recovered_by_audit,
             expires_at: record.expires_at.unix_seconds(),
             gsi2pk,
@@ -241,6 +244,7 @@ impl From<DeliveryRow> for DeliveryRecord {
             state: row.state,
             attempts: (1..).zip(row.attempts).map(attempt).collect(),
             look_at: row.look_at,
+            in_line: row.in_line,
             recovered_by_audit: row.recovered_by_audit,
             expires_at: Timestamp::from_unix_ms(row.expires_at * 1000),
         }
@@ -292,6 +296,7 @@ mod tests {
                 state,
                 attempts: attempts.clone(),
                 look_at: state.is_final().then_some(at),
+                in_line: state == DeliveryState::Retrying { due_at: at },
                 recovered_by_audit: state == DeliveryState::Parked,
                 expires_at: Timestamp::from_unix_ms(1_000),
             };
@@ -333,6 +338,7 @@ mod tests {
             state,
             attempts: (1..).zip(outcomes).map(attempt).collect(),
             look_at: None,
+            in_line: false,
             recovered_by_audit: false,
             expires_at: at,
         };

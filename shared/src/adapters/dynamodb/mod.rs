@@ -11,6 +11,7 @@ mod keys;
 mod ledger;
 mod ledger_lists;
 mod ledger_rows;
+mod paces;
 mod purge;
 mod rows;
 mod scopes;

@@ -21,6 +21,7 @@ use crate::domain::event_type::EventType;
 use crate::domain::horizon::Slot;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
 use crate::domain::job::{Job, Lease};
+use crate::domain::pace::Pace;
 use crate::domain::scope::Scope;
 use crate::domain::seen_scope::SeenScope;
 use crate::domain::session::Session;
@@ -39,6 +40,7 @@ struct Rows {
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, as the table sorts them.
     scopes: BTreeMap<(AccountId, String), SeenScope>,
+    paces: BTreeMap<(AccountId, DestinationId), Pace>,
     seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
     last_audited: Option<Slot>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
@@ -83,6 +85,15 @@ impl MemoryStore {
     pub fn put_subscription(&self, subscription: Subscription) {
         let key = (subscription.account.clone(), subscription.id.clone());
         self.look().subscriptions.insert(key, subscription);
+    }
+
+    pub fn destinations(&self) -> Vec<Destination> {
+        self.look().destinations.values().cloned().collect()
+    }
+
+    /// The notes that no audit has gone through.
+    pub fn seal_notes_left(&self) -> Vec<SealNote> {
+        self.look().seal_notes.keys().cloned().collect()
     }
 
     pub fn events(&self) -> Vec<SealedEvent> {

@@ -1,4 +1,4 @@
-//! What waits, and the notes of the audit, in memory.
+//! What waits, the notes of the audit, and the turns at limited destinations, in memory.
 
 use async_trait::async_trait;
 
@@ -8,8 +8,11 @@ use crate::domain::destination::Destination;
 use crate::domain::health::Health;
 use crate::domain::horizon::Slot;
 use crate::domain::id::{AccountId, DeliveryId, DestinationId};
+use crate::domain::pace::Pace;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{Audit, DestinationHealth, Due, EventPlace, PortResult, SHARDS, SealNote, SealNotes, Waiting};
+use crate::ports::{
+    Audit, DestinationHealth, Due, EventPlace, Paces, PortResult, SHARDS, SealNote, SealNotes, Waiting,
+};
 
 /// The same as the table's, so that both lists hold the same deliveries.
 fn shard(id: &DeliveryId) -> u8 {
@@ -105,5 +108,24 @@ impl Audit for MemoryStore {
     async fn forget_note(&self, note: &SealNote) -> PortResult<()> {
         self.call("forget_note")?.seal_notes.remove(note);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Paces for MemoryStore {
+    async fn store_pace(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        before: Pace,
+        after: Pace,
+    ) -> PortResult<Option<Pace>> {
+        let mut rows = self.call("store_pace")?;
+        let stored = rows.paces.entry((account.clone(), destination.clone())).or_default();
+        if *stored != before {
+            return Ok(Some(*stored));
+        }
+        *stored = after;
+        Ok(None)
     }
 }

@@ -1,0 +1,72 @@
+//! Turns at destinations that have a rate limit. What one container is handed for a moment, its records take one after the other.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use shared::domain::destination::{Destination, RateLimit};
+use shared::domain::id::DestinationId;
+use shared::domain::pace::{Block, Pace, Turn};
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{PortError, PortResult};
+use tokio::sync::Mutex;
+
+use crate::Deps;
+
+/// How often a turn is asked for anew because another container was quicker.
+const TRIES: u32 = 20;
+/// How many destinations are remembered before all are forgotten.
+const MOST: usize = 10_000;
+
+/// What this container was handed and has not used up, by destination.
+#[derive(Debug, Default)]
+pub struct Turns {
+    handed: Mutex<HashMap<DestinationId, (Pace, Block)>>,
+}
+
+/// When a record may make its attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// After so long, which is waited for here.
+    After(Duration),
+    /// Its turn comes later.
+    At(Timestamp),
+}
+
+/// The next turn at the destination.
+pub(crate) async fn turn(
+    deps: &Deps,
+    destination: &Destination,
+    limit: RateLimit,
+    from_line: bool,
+) -> PortResult<When> {
+    let mut handed = deps.turns.handed.lock().await;
+    if handed.len() >= MOST {
+        handed.clear();
+    }
+    let now = deps.clock.now();
+    let (mut pace, mut block) =
+        handed.get(&destination.id).copied().unwrap_or((Pace::default(), Block { next: 0, left: 0, every: 0 }));
+    if let Some(wait) = block.next_turn(now) {
+        handed.insert(destination.id.clone(), (pace, block));
+        return Ok(When::After(wait));
+    }
+    for _ in 0..TRIES {
+        let (after, turn) = pace.take(limit, now, from_line);
+        match deps.paces.store_pace(&destination.account, &destination.id, pace, after).await? {
+            Some(stored) => pace = stored,
+            None => {
+                let mut block = match turn {
+                    Turn::Block(block) => block,
+                    Turn::Line(at) => {
+                        handed.insert(destination.id.clone(), (after, Block { left: 0, ..block }));
+                        return Ok(When::At(at));
+                    }
+                };
+                let wait = block.next_turn(now).unwrap_or_default();
+                handed.insert(destination.id.clone(), (after, block));
+                return Ok(When::After(wait));
+            }
+        }
+    }
+    Err(PortError::transient("waiting for a turn", "other containers were always quicker"))
+}

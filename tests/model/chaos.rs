@@ -1,0 +1,132 @@
+//! Chance and misfortune, all from one seed: every call of a port takes a while, may fail before or after it has had its effect, and
+//! may be the last thing its process does.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{Clock, Entropy, PortError, PortResult};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// When every schedule begins: 2026-11-23T09:30:00Z, the time of the samples.
+const BEGIN_MS: u64 = 1_795_426_200_000;
+
+/// SplitMix64: small, and the same everywhere.
+#[derive(Debug)]
+pub struct Dice(Mutex<u64>);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(seed))
+    }
+
+    pub fn draw(&self) -> u64 {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// One of `0..end`.
+    pub fn below(&self, end: u64) -> u64 {
+        self.draw() % end.max(1)
+    }
+
+    /// Once in so many times.
+    pub fn once_in(&self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    pub fn pick<T: Copy>(&self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).unwrap_or_default()]
+    }
+}
+
+impl Entropy for Dice {
+    fn fill(&self, bytes: &mut [u8]) -> PortResult<()> {
+        bytes.chunks_mut(8).for_each(|chunk| {
+            let drawn = self.draw().to_be_bytes();
+            chunk.copy_from_slice(&drawn[..chunk.len()]);
+        });
+        Ok(())
+    }
+}
+
+/// The time of a schedule, and what the functions take for it.
+#[derive(Debug)]
+pub struct SimClock {
+    began: Instant,
+    /// How far the functions' clocks are off, in milliseconds.
+    off_ms: AtomicI64,
+}
+
+impl SimClock {
+    pub fn new() -> Self {
+        Self { began: Instant::now(), off_ms: AtomicI64::new(0) }
+    }
+
+    pub fn step_to(&self, off_ms: i64) {
+        self.off_ms.store(off_ms, Ordering::SeqCst);
+    }
+
+    /// What time it really is.
+    pub fn real(&self) -> Timestamp {
+        Timestamp::from_unix_ms(BEGIN_MS + u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub fn instant(&self, real: Timestamp) -> Instant {
+        self.began + Duration::from_millis(real.unix_ms().saturating_sub(BEGIN_MS))
+    }
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.real().unix_ms().saturating_add_signed(self.off_ms.load(Ordering::SeqCst)))
+    }
+}
+
+/// What goes wrong in one process. It is shared by all that a process calls, and ends with it.
+#[derive(Debug)]
+pub struct Chaos {
+    pub dice: Arc<Dice>,
+    /// From when on nothing goes wrong any more; one for the whole schedule.
+    pub calm: Arc<AtomicBool>,
+    /// One call in so many fails; none where it is zero.
+    pub failing: u64,
+    /// One moment in so many is a process's last.
+    pub crashing: u64,
+    pub crashed: Notify,
+}
+
+impl Chaos {
+    /// Makes a call, with what may happen before and after it.
+    pub async fn around<T>(&self, call: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+        self.moment().await?;
+        let answer = call.await;
+        self.moment().await?;
+        answer
+    }
+
+    async fn moment(&self) -> PortResult<()> {
+        match self.dice.below(8) {
+            0 => tokio::time::sleep(Duration::from_millis(self.dice.below(200))).await,
+            1 | 2 => tokio::task::yield_now().await,
+            _ => {}
+        }
+        if self.calm.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        if self.crashing > 0 && self.dice.once_in(self.crashing) {
+            self.crashed.notify_one();
+            std::future::pending::<()>().await;
+        }
+        if self.failing > 0 && self.dice.once_in(self.failing) {
+            return Err(PortError::transient("calling", "misfortune"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! The receivers, each with moods that change, and the log of everything that arrived. Here the rules about attempts are kept watch
+//! over: what was delivered is not attempted again, and what is down is not called.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use shared::domain::delivery::{DeliveryState, Purpose};
+use shared::domain::health::Admission;
+use shared::domain::id::{DeliveryId, DestinationId};
+use shared::domain::outcome::{Exchange, Outcome};
+use shared::domain::signature::SignedRequest;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{HttpSender, PortResult};
+use shared::testing::MemoryStore;
+
+use crate::chaos::{Chaos, SimClock};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    Well,
+    Down,
+    Hanging,
+    /// Answers 429 and asks to wait.
+    Busy,
+    Flapping,
+    /// Takes what it gets and says 500.
+    Lying,
+    Gone,
+}
+
+pub const MOODS: [Mood; 7] =
+    [Mood::Well, Mood::Down, Mood::Hanging, Mood::Busy, Mood::Flapping, Mood::Lying, Mood::Gone];
+
+/// What a process received of a delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct InHand {
+    pub purpose: Purpose,
+    pub receives: u32,
+    /// Its event was pushed twice by its producer.
+    pub pushed_twice: bool,
+    pub sent_at: Timestamp,
+    pub received_at: Timestamp,
+}
+
+#[derive(Default)]
+struct State {
+    moods: HashMap<DestinationId, Mood>,
+    /// Since when a destination must not be called, but for probes.
+    shut: HashMap<DestinationId, (Timestamp, Admission)>,
+    delivered_at: HashMap<DeliveryId, Timestamp>,
+    taken: BTreeMap<DeliveryId, u32>,
+    attempts: usize,
+    slack: Duration,
+    broken: Vec<String>,
+}
+
+pub struct Receivers {
+    state: Mutex<State>,
+    clock: Arc<SimClock>,
+}
+
+impl Receivers {
+    /// `slack` is how long a process may act on what it knew: what it keeps of a destination, and what a call takes.
+    pub fn new(clock: Arc<SimClock>, slack: Duration) -> Self {
+        Self { state: Mutex::new(State { slack, ..State::default() }), clock }
+    }
+
+    /// Clocks that are set back let what is kept seem fresh for longer.
+    pub fn allow(&self, more: Duration) {
+        self.lock().slack += more;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_mood(&self, destination: &DestinationId, mood: Mood) {
+        self.lock().moods.insert(destination.clone(), mood);
+    }
+
+    pub fn took(&self, id: &DeliveryId) -> bool {
+        self.lock().taken.contains_key(id)
+    }
+
+    pub fn attempts(&self) -> usize {
+        self.lock().attempts
+    }
+
+    pub fn broken(&self) -> Vec<String> {
+        self.lock().broken.clone()
+    }
+
+    /// Notes what the table says now, so that a later attempt can be judged by it.
+    pub fn look_at(&self, store: &MemoryStore) {
+        let (now, mut state) = (self.clock.real(), self.lock());
+        for record in store.deliveries() {
+            if record.state == DeliveryState::Delivered {
+                state.delivered_at.entry(record.delivery.id).or_insert(now);
+            }
+        }
+        for destination in store.destinations() {
+            match destination.admission() {
+                Admission::Everything => drop(state.shut.remove(&destination.id)),
+                admission => {
+                    let since = state.shut.get(&destination.id).filter(|(_, was)| *was == admission);
+                    let since = since.map_or(now, |(since, _)| *since);
+                    state.shut.insert(destination.id, (since, admission));
+                }
+            }
+        }
+    }
+
+    fn judge(&self, id: &DeliveryId, in_hand: &InHand) {
+        let (now, mut state) = (self.clock.real(), self.lock());
+        state.attempts += 1;
+        let old = in_hand.received_at.since(id.occurred_at()) > Duration::from_secs(3_600);
+        let looked_up = in_hand.purpose != Purpose::New || in_hand.receives > 1 || old;
+        // Sent by an invocation that was under way when it was recorded, it is a duplicate under way; so is what an event sends that
+        // was pushed twice.
+        let known_by = match (looked_up, in_hand.pushed_twice) {
+            (true, _) => Some(in_hand.received_at),
+            (false, false) => Some(Timestamp::from_unix_ms(in_hand.sent_at.unix_ms().saturating_sub(60_000))),
+            (false, true) => None,
+        };
+        if let Some(at) = state.delivered_at.get(id).copied().filter(|at| known_by.is_some_and(|by| *at < by)) {
+            state.broken.push(format!("{id} was attempted at {now} though it was delivered at {at}: {in_hand:?}"));
+        }
+        if let Some((since, admission)) = state.shut.get(&id.destination()).copied() {
+            let allowed = in_hand.purpose == Purpose::Probe && admission == Admission::Probes;
+            if !allowed && now.since(since) > state.slack {
+                state.broken.push(format!("{id} was attempted at {now}; {admission:?} since {since}: {in_hand:?}"));
+            }
+        }
+    }
+
+    fn mood(&self, id: &DeliveryId) -> Mood {
+        self.lock().moods.get(&id.destination()).copied().unwrap_or(Mood::Well)
+    }
+
+    fn take(&self, id: &DeliveryId) {
+        *self.lock().taken.entry(id.clone()).or_default() += 1;
+    }
+}
+
+/// The way from one process to all receivers.
+pub struct Sender {
+    pub chaos: Arc<Chaos>,
+    pub receivers: Arc<Receivers>,
+    pub store: Arc<MemoryStore>,
+    /// What the process has in hand.
+    pub batch: Arc<Mutex<HashMap<DeliveryId, InHand>>>,
+}
+
+#[async_trait]
+impl HttpSender for Sender {
+    async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange> {
+        let id = request.headers.iter().find(|(name, _)| name == "webhook-id");
+        let id: DeliveryId = id.and_then(|(_, value)| value.parse().ok()).expect("a delivery's id");
+        self.receivers.look_at(&self.store);
+        let in_hand = self.batch.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
+        self.receivers.judge(&id, &in_hand.expect("what is sent was received"));
+        let refused = |status, retry_after| Outcome::from_answer(status, retry_after, String::new());
+        let dice = &self.chaos.dice;
+        let answer = async {
+            tokio::time::sleep(Duration::from_millis(5 + dice.below(100))).await;
+            Ok(match self.receivers.mood(&id) {
+                Mood::Well => refused(200, None),
+                Mood::Flapping if dice.once_in(2) => refused(204, None),
+                Mood::Down | Mood::Flapping => Outcome::Unreachable { reason: "refused".into() },
+                Mood::Hanging => {
+                    tokio::time::sleep(request.timeout).await;
+                    Outcome::TimedOut
+                }
+                Mood::Busy => refused(429, Some(Duration::from_secs(dice.below(600)))),
+                Mood::Lying => {
+                    self.receivers.take(&id);
+                    refused(500, None)
+                }
+                Mood::Gone => refused(410, None),
+            })
+        };
+        // A failure of ours after the receiver has answered is one more way to lose an answer.
+        let outcome = self.chaos.around(async {
+            let outcome = answer.await?;
+            if outcome.is_delivered() {
+                self.receivers.take(&id);
+            }
+            Ok(outcome)
+        });
+        Ok(Exchange { outcome: outcome.await?, answer: None })
+    }
+}

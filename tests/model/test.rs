@@ -1,0 +1,40 @@
+//! `fanout`, `deliver` and `redrive` together, over ports in memory, under thousands of random schedules: crashes at every call,
+//! lost, repeated and reordered messages, failing writes, clocks that are off, receivers that fail, hang, lie and recover. In the
+//! end everything owed is delivered or visibly not. More of them: `make soak DURATION=<seconds>`; the seed that
+//! failed once more: `make soak SEED=<seed>`.
+
+#![expect(clippy::expect_used, reason = "a model that cannot be set up is a broken test")]
+
+mod chaos;
+mod ports;
+mod processes;
+mod queue;
+mod receivers;
+mod schedule;
+
+/// How many schedules are played each time.
+const SCHEDULES: u64 = 10_000;
+const THREADS: u64 = 2;
+
+#[test]
+fn whatever_goes_wrong_everything_owed_is_delivered_or_visibly_not() {
+    let play = |thread: u64| {
+        let mut total = schedule::Report::default();
+        for seed in (thread..SCHEDULES).step_by(usize::try_from(THREADS).expect("a few")) {
+            match schedule::play(seed) {
+                Ok(report) => total.add(report),
+                Err(wrong) => panic!("seed {seed}: {wrong}"),
+            }
+        }
+        total
+    };
+    let threads: Vec<_> = (0..THREADS).map(|thread| std::thread::spawn(move || play(thread))).collect();
+    let mut total = schedule::Report::default();
+    for thread in threads {
+        total.add(thread.join().expect("every schedule closes"));
+    }
+    // What the schedules are for did happen.
+    assert!(total.delivered > 0 && total.exhausted > 0 && total.recovered > 0, "{total:?}");
+    assert!(total.lost > 0 && total.crashes > 0 && total.attempts > total.owed, "{total:?}");
+    assert_eq!(total.owed, total.delivered + total.exhausted);
+}
