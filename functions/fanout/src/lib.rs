@@ -15,12 +15,13 @@ use shared::batch::{self, Verdict};
 use shared::domain::delivery::Delivery;
 use shared::domain::envelope;
 use shared::domain::event::{Event, Rejection};
+use shared::domain::rejected_event::RejectedEvent;
 use shared::domain::subscription::{Bucket, deliveries};
 use shared::domain::timestamp::Timestamp;
 use shared::domain::transition::{Run, Transition};
 use shared::ports::{
-    Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents, Sealed,
-    SealedEvent, Transitions, UnmatchedReason,
+    Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents, Rejections,
+    Sealed, SealedEvent, Transitions, UnmatchedReason,
 };
 use tracing::{info, warn};
 
@@ -40,6 +41,7 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
+    pub rejections: Arc<dyn Rejections>,
     pub scopes: ScopeNotes,
     pub clock: Arc<dyn Clock>,
     /// How long a sealed event is kept.
@@ -68,7 +70,8 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let again = batch::run(records, AT_ONCE, move |(body, sent)| {
         let deps = Arc::clone(&deps);
         async move {
-            let handled = handle_record(&deps, &body, sent).await?;
+            let sent_at = sent.unwrap_or_else(|| deps.clock.now());
+            let handled = handle_record(&deps, &SentText { body: &body, sent_at }).await?;
             log(handled);
             Ok::<_, PortError>(Verdict::Acknowledge)
         }
@@ -94,9 +97,14 @@ fn log(handled: Handled) {
     }
 }
 
-/// `sent` is when the producer sent it: an event that waited in a queue is not refused for its age.
-async fn handle_record(deps: &Deps, text: &str, sent: Option<Timestamp>) -> PortResult<Handled> {
-    let event = match Event::parse(text, sent.unwrap_or_else(|| deps.clock.now())) {
+/// What a producer sent, and when: an event that waited in a queue is not refused for its age.
+struct SentText<'a> {
+    body: &'a str,
+    sent_at: Timestamp,
+}
+
+async fn handle_record(deps: &Deps, text: &SentText<'_>) -> PortResult<Handled> {
+    let event = match Event::parse(text.body, text.sent_at) {
         Ok(event) => event,
         Err(rejection) => return reject(deps, text, &rejection).await,
     };
@@ -161,14 +169,23 @@ async fn transition(deps: &Deps, event: &Event, data: &Value) -> PortResult<Opti
 }
 
 /// An event whose id was sealed before: the same one is acknowledged, another one under its id refused.
-async fn again(deps: &Deps, text: &str, event: &Event, same: bool) -> PortResult<Handled> {
+async fn again(deps: &Deps, text: &SentText<'_>, event: &Event, same: bool) -> PortResult<Handled> {
     if same { Ok(Handled::Duplicate) } else { reject(deps, text, &Rejection::id_reused(&event.id)).await }
 }
 
-async fn reject(deps: &Deps, text: &str, rejection: &Rejection) -> PortResult<Handled> {
-    deps.rejected.reject_event(text, rejection).await?;
-    let code = rejection.code.as_str();
-    warn!(counted = "rejected", error_code = code, error_detail = %rejection.detail, "an event was rejected");
+/// Notes it before the queue has it: what raises the alarm is always in the operator's list.
+async fn reject(deps: &Deps, text: &SentText<'_>, rejection: &Rejection) -> PortResult<Handled> {
+    let noted = RejectedEvent::new(text.body, text.sent_at, rejection, deps.clock.now());
+    deps.rejections.note_rejection(&noted, RejectedEvent::kept(text.body)).await?;
+    deps.rejected.reject_event(text.body, rejection).await?;
+    let (id, code) = (noted.id.as_str(), rejection.code.as_str());
+    warn!(
+        counted = "rejected",
+        "rejected_event.id" = id,
+        error_code = code,
+        error_detail = %rejection.detail,
+        "an event was rejected"
+    );
     Ok(Handled::Rejected)
 }
 

@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
         subscriptions: cached,
         transitions: store.clone(),
         events: store.clone(),
+        rejections: store.clone(),
         scopes: ScopeNotes::new(store),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),

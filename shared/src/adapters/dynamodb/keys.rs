@@ -17,6 +17,8 @@
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | job | `JOB#<id>` | `JOB` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
+//! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
+//! | what is kept of its text | `REJECTED_BODY#<id>` | `BODY` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
@@ -25,8 +27,11 @@
 //!
 //! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
 
+use crate::domain::day::Day;
 use crate::domain::event_type::EventType;
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
+use crate::domain::id::{
+    AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId,
+};
 use crate::domain::label::Label;
 use crate::domain::scope::Scope;
 use crate::domain::subscription::Bucket;
@@ -172,6 +177,19 @@ pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
 /// Not before any pending job that may start at `now`.
 pub(super) fn startable_until(now: Timestamp) -> String {
     format!("{:015}#~", now.unix_ms())
+}
+
+/// The partition of the events that were sent on one day and rejected.
+pub(super) fn rejected_pk(day: Day) -> String {
+    format!("REJECTED#{day}")
+}
+
+pub(super) fn rejected_event(id: &RejectedEventId) -> Key {
+    key(rejected_pk(Day::of(id.sent_at())), id.as_str())
+}
+
+pub(super) fn rejected_body(id: &RejectedEventId) -> Key {
+    key(format!("REJECTED_BODY#{id}"), "BODY")
 }
 
 pub(super) fn data_key(id: &str) -> Key {

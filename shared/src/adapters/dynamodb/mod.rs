@@ -11,6 +11,7 @@ mod ledger;
 mod ledger_lists;
 mod ledger_rows;
 mod purge;
+mod rejections;
 mod rows;
 mod scopes;
 mod sessions;
