@@ -91,6 +91,9 @@ def before_call(context, case, kwargs):
     operation = operation_of(case)
     if case.path.startswith("/admin/") and case.method != "GET":
         own_account_only(case)
+    if operation in ("resubmit_rejected_event", "delete_rejected_event") and names_a_rejection(case):
+        # Events of other tests are rejected in the same deployment.
+        case.path_parameters["id"] = "rej_" + os.urandom(13).hex()
     if operation == "create_account" and isinstance(case.body, dict) and own_name(case.body.get("id")):
         # The document's example is an account of other tests.
         case.body["id"] = f"tester-{os.urandom(8).hex()}"
@@ -118,6 +121,11 @@ def own_account_only(case):
     account = case.path_parameters.get("account")
     if account not in accounts and own_name(account):
         case.path_parameters["account"] = make_account()
+
+
+def names_a_rejection(case):
+    """Whether it names an event that may have been rejected."""
+    return re.fullmatch("rej_[0-9a-v]{26}", str(case.path_parameters.get("id")))
 
 
 def own_name(text):

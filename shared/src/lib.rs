@@ -12,7 +12,8 @@
 //! 1. **`fanout`** parses each record ([`domain::event::Event`]), looks the account and the event up, matches the account's
 //!    subscriptions ([`domain::subscription::deliveries`]), *sends* a delivery message for each destination and path owed,
 //!    and only then *seals* the event with the list of what it owes. A crash in between repeats deliveries under the same
-//!    ids and never loses one. What can never be accepted goes to the events' dead-letter queue with its reason.
+//!    ids and never loses one. What can never be accepted is noted for the operator ([`domain::rejected_event`])
+//!    and goes to the events' dead-letter queue with its reason.
 //! 2. **`deliver`** signs ([`domain::signature::sign`]), sends ([`ports::HttpSender`]) and records
 //!    ([`domain::delivery::DeliveryRecord`]) one attempt. A message is acknowledged only when its row says the end, or
 //!    that it is parked because its destination is disabled; until then it waits in the queue for as long as

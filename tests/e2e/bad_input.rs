@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
 use tests::api_client::NewSubscription;
+use tests::eventually::eventually;
 use tests::producer::fresh_sample;
 use tests::queue::attribute;
 use tests::receiver::Receiver;
@@ -67,6 +69,53 @@ async fn each_bad_event_is_dead_lettered_with_its_reason_and_its_neighbours_are_
     for event in good {
         assert!(receiver.requests().iter().any(|request| request.event_id() == event["id"]), "{}", event["id"]);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rejected_event_is_listed_mended_resubmitted_and_delivered() -> Result<()> {
+    let deployment = Deployment::from_env()?;
+    let operator = deployment.operator()?;
+    let customer = operator.register(&unique("mended")).await?;
+    let receiver = Receiver::start().await?;
+    let created = customer.create_destination("all", &receiver.url("/all")).await?;
+    receiver.expect_secret("/all", &created.secret);
+    customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
+    let mended = fresh_sample("demo-sync-run-succeeded", customer.account())?;
+    let mut wrong = mended.clone();
+    wrong["scope"] = json!("connection/xero");
+    deployment.producer().push(&wrong).await?;
+
+    let list = format!("/admin/v1/rejected-events?code=invalid_event&account={}", customer.account());
+    let listed = eventually("the rejected event in the list", SOON, async || {
+        let page = operator.call(Method::GET, &list, None).await?.expect_status(200)?;
+        Ok(page["data"].get(0).cloned())
+    });
+    let listed = listed.await?;
+    assert_eq!((&listed["pointer"], &listed["resubmission"]), (&json!("/scope"), &Value::Null), "{listed}");
+    let path = format!("/admin/v1/rejected-events/{}", listed["id"].as_str().unwrap_or_default());
+    let read = operator.call(Method::GET, &path, None).await?.expect_status(200)?;
+    assert_eq!(read["body"], json!(wrong.to_string()));
+
+    let resubmit = format!("{path}/resubmit");
+    let still = operator.call(Method::POST, &resubmit, None).await?.expect_status(422)?;
+    assert_eq!(still["errors"][0]["pointer"], "/scope", "{still}");
+    let sent = operator.call(Method::POST, &resubmit, Some(&mended)).await?.expect_status(202)?;
+    assert_eq!((&sent["status"], &sent["resubmitted_before"]), (&json!("accepted"), &Value::Null), "{sent}");
+    receiver.await_count("/all", 1, SOON).await?;
+    assert_eq!(receiver.requests()[0].event_id(), mended["id"]);
+
+    // Again, it is the same event.
+    let noted = operator.call(Method::GET, &path, None).await?.expect_status(200)?;
+    assert_eq!(noted["resubmission"]["event_id"], mended["id"], "{noted}");
+    let again = eventually("the mended event to be known", SOON, async || {
+        let again = operator.call(Method::POST, &resubmit, Some(&mended)).await?.expect_status(202)?;
+        Ok((again["status"] == "duplicate").then_some(again))
+    });
+    assert!(again.await?["resubmitted_before"].is_string());
+    assert_eq!(receiver.requests().len(), 1);
+    operator.call(Method::DELETE, &path, None).await?.expect_status(204)?;
+    operator.call(Method::GET, &path, None).await?.expect_status(404)?;
     Ok(())
 }
 

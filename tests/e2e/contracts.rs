@@ -106,6 +106,12 @@ async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_rejected_events() {
+    let real = real();
+    contract::rejections(&*real.store, &real.account).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_seen_scopes() {
     let real = real();
     contract::seen_scopes(&*real.store, &real.account, &real.other).await;

@@ -124,6 +124,7 @@ impl Fanout {
             events: store.clone(),
             deliveries: queue.clone(),
             rejected: queue,
+            rejections: shared.store.clone(),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, shared.horizon),
             clock: shared.clock.clone(),

@@ -39,6 +39,9 @@ choices! {
     /// Whether an event is new. `duplicate`: the same was matched before, and nothing is sent.
     Acceptance { Accepted, Duplicate }
 
+    /// Why an event was rejected.
+    RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused }
+
     /// What became of a delivery: `parked` waits while its destination is disabled, `exhausted` was given up after the last
     /// attempt, the destination of a `cancelled` one was deleted.
     DeliveryStatus { Delivered, Retrying, Parked, Exhausted, Cancelled }
@@ -80,6 +83,7 @@ mod tests {
     use serde_json::json;
     use shared::domain::api_key::Role;
     use shared::domain::delivery::DeliveryState;
+    use shared::domain::event;
     use shared::domain::job;
     use shared::domain::outcome::Outcome;
     use shared::domain::plan;
@@ -106,6 +110,8 @@ mod tests {
         ]);
         let reasons = [UnmatchedReason::NoSubscription, UnmatchedReason::ConditionsNotMet];
         check::<Unmatched>(&reasons.map(UnmatchedReason::as_str));
+        check::<RejectionCode>(&event::RejectionCode::ALL);
+        check::<RejectionCode>(&event::RejectionCode::ALL.map(event::RejectionCode::as_str));
         let states = [
             DeliveryState::Delivered,
             DeliveryState::Retrying { due_at: Timestamp::from_unix_ms(0) },

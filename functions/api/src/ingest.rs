@@ -151,16 +151,21 @@ pub async fn create(
         (None, None) => EventId::from_entropy(deps.entropy.bytes()?),
     };
     let (text, event) = complete(&id, &account, &new, deps.clock.now())?;
-    let body = envelope::build(&event).map_err(|error| PortError::permanent("building the body", error))?;
-    let status = match deps.events.find_event(&account, &id).await? {
-        None => {
-            deps.event_queue.send_event(&text).await?;
-            "accepted"
-        }
-        Some(before) if before.digest == envelope::content_digest(body.get()) => "duplicate",
-        Some(_) => return Err(refused(&Rejection::id_reused(&id))),
-    };
+    let status = publish(&deps, &event, &text).await?;
     Ok((StatusCode::ACCEPTED, Answer(Accepted { id: &id, status })).into_response())
+}
+
+/// Puts the text of an event on the queue, unless its id was used before. Whether it is `accepted` or a `duplicate`.
+pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static str, Problem> {
+    let body = envelope::build(event).map_err(|error| PortError::permanent("building the body", error))?;
+    match deps.events.find_event(&event.account, &event.id).await? {
+        None => {
+            deps.event_queue.send_event(text).await?;
+            Ok("accepted")
+        }
+        Some(before) if before.digest == envelope::content_digest(body.get()) => Ok("duplicate"),
+        Some(_) => Err(refused(&Rejection::id_reused(&event.id))),
+    }
 }
 
 /// The event with what was left out, as a text for the queue and as `fanout` will read it.
@@ -179,14 +184,18 @@ fn complete(id: &EventId, account: &AccountId, new: &NewEvent, now: Timestamp) -
         data: new.data.as_deref(),
     };
     let text = serde_json::to_string(&pushed).map_err(|error| PortError::permanent("writing an event", error))?;
-    // The two characters that JSON may have in clear and the queue refuses.
-    let text = text.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff");
+    let text = queue_text(&text);
     let event = Event::parse(&text, now).map_err(|rejection| refused(&rejection))?;
     if new.occurred_at.is_none() && completed.is_none() {
         let detail = "missing field `occurred_at`: it can be left out only where `data` has a `completed_at`";
         return Err(Problem::at(Code::ValidationFailed, "", detail));
     }
     Ok((text, event))
+}
+
+/// The same JSON without the two characters that it may have in clear and the queue refuses.
+pub fn queue_text(text: &str) -> String {
+    text.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff")
 }
 
 /// What is wrong with an event, pointed at in it.

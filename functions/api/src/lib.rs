@@ -38,7 +38,7 @@ use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
     Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup, HttpSender,
-    ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
+    ListDeliveries, ListEvents, Rejections, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -65,6 +65,7 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     pub event_list: Arc<dyn ListEvents>,
     pub event_queue: Arc<dyn EventQueue>,
+    pub rejections: Arc<dyn Rejections>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub scopes: Arc<dyn SeenScopes>,
@@ -92,6 +93,9 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(operator::keys::create, operator::keys::list))
         .routes(routes!(operator::keys::delete))
         .routes(routes!(operator::sessions::create))
+        .routes(routes!(operator::rejected_events::list))
+        .routes(routes!(operator::rejected_events::read, operator::rejected_events::delete))
+        .routes(routes!(operator::rejected_events::resubmit))
         .routes(routes!(sessions::open))
         .routes(routes!(event_types::list))
         .routes(routes!(event_types::read))

@@ -26,6 +26,7 @@ async fn main() -> Result<(), Error> {
         subscriptions: store.clone(),
         events: store.clone(),
         event_list: store.clone(),
+        rejections: store.clone(),
         event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         deliveries: store.clone(),
         delivery_list: store.clone(),

@@ -51,6 +51,8 @@ words! {
         "The producer's own id of an event: its idempotency key within the account.";
     DeliveryId, "^dlv_[0-9a-v]{50}$", 54, "dlv_img480bv82vq4si506ab1i5f00g1c3k9u5n2m8t4v0e7a2s9d6",
         "The id of a delivery: the same on every attempt and every repetition.";
+    RejectedEventId, "^rej_[0-9a-v]{26}$", 30, "rej_06h0ffd9o03k9u5n2m8t4v0e7a",
+        "The id of a rejected event. It is not that of the event, which may have none.";
     Label, r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$", 128, "Everything",
         "A name that people give: 1–128 characters, no control characters, and more than white space.";
     Description, r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$", 1024, "For the finance team.",

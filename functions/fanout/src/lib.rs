@@ -17,12 +17,13 @@ use shared::batch::{self, Verdict};
 use shared::domain::delivery::{Delivery, OutgoingDelivery, Purpose};
 use shared::domain::envelope;
 use shared::domain::event::{Event, Rejection};
+use shared::domain::rejected_event::RejectedEvent;
 use shared::domain::subscription::{Bucket, deliveries};
 use shared::domain::timestamp::Timestamp;
 use shared::domain::transition::{Run, Transition};
 use shared::ports::{
-    Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents, Sealed,
-    SealedEvent, Transitions, UnmatchedReason,
+    Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents, Rejections,
+    Sealed, SealedEvent, Transitions, UnmatchedReason,
 };
 use tracing::{info, warn};
 
@@ -43,6 +44,7 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
+    pub rejections: Arc<dyn Rejections>,
     pub scopes: ScopeNotes,
     pub seals: Seals,
     pub clock: Arc<dyn Clock>,
@@ -82,7 +84,9 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let again = batch::run(records, AT_ONCE, move |record| {
         let deps = Arc::clone(&deps);
         async move {
-            let handled = handle_record(&deps, &record).await?;
+            let sent_at = record.sent.unwrap_or_else(|| deps.clock.now());
+            let text = SentText { body: &record.body, sent_at };
+            let handled = handle_record(&deps, &text, record.repeated).await?;
             log(handled);
             Ok::<_, PortError>(Verdict::Acknowledge)
         }
@@ -108,9 +112,14 @@ fn log(handled: Handled) {
     }
 }
 
-async fn handle_record(deps: &Deps, record: &Received) -> PortResult<Handled> {
-    let text = &record.body;
-    let event = match Event::parse(text, record.sent.unwrap_or_else(|| deps.clock.now())) {
+/// What a producer sent, and when: an event that waited in a queue is not refused for its age.
+struct SentText<'a> {
+    body: &'a str,
+    sent_at: Timestamp,
+}
+
+async fn handle_record(deps: &Deps, text: &SentText<'_>, repeated: bool) -> PortResult<Handled> {
+    let event = match Event::parse(text.body, text.sent_at) {
         Ok(event) => event,
         Err(rejection) => return reject(deps, text, &rejection).await,
     };
@@ -123,7 +132,7 @@ async fn handle_record(deps: &Deps, record: &Received) -> PortResult<Handled> {
         return again(deps, text, &event, before.digest == digest).await;
     }
     let owed = owed(deps, &event).await?;
-    let purpose = if record.repeated { Purpose::Again } else { Purpose::New };
+    let purpose = if repeated { Purpose::Again } else { Purpose::New };
     let message = |delivery| OutgoingDelivery { delivery, purpose, body: &body, delay: Duration::ZERO };
     deps.deliveries.send_deliveries(&owed.deliveries.iter().map(message).collect::<Vec<_>>()).await?;
     let sealed = seal(deps, &event, body.get(), digest, owed);
@@ -181,14 +190,23 @@ async fn transition(deps: &Deps, event: &Event, data: &Value) -> PortResult<Opti
 }
 
 /// An event whose id was sealed before: the same one is acknowledged, another one under its id refused.
-async fn again(deps: &Deps, text: &str, event: &Event, same: bool) -> PortResult<Handled> {
+async fn again(deps: &Deps, text: &SentText<'_>, event: &Event, same: bool) -> PortResult<Handled> {
     if same { Ok(Handled::Duplicate) } else { reject(deps, text, &Rejection::id_reused(&event.id)).await }
 }
 
-async fn reject(deps: &Deps, text: &str, rejection: &Rejection) -> PortResult<Handled> {
-    deps.rejected.reject_event(text, rejection).await?;
-    let code = rejection.code.as_str();
-    warn!(counted = "rejected", error_code = code, error_detail = %rejection.detail, "an event was rejected");
+/// Notes it before the queue has it: what raises the alarm is always in the operator's list.
+async fn reject(deps: &Deps, text: &SentText<'_>, rejection: &Rejection) -> PortResult<Handled> {
+    let noted = RejectedEvent::new(text.body, text.sent_at, rejection, deps.clock.now());
+    deps.rejections.note_rejection(&noted, RejectedEvent::kept(text.body)).await?;
+    deps.rejected.reject_event(text.body, rejection).await?;
+    let (id, code) = (noted.id.as_str(), rejection.code.as_str());
+    warn!(
+        counted = "rejected",
+        "rejected_event.id" = id,
+        error_code = code,
+        error_detail = %rejection.detail,
+        "an event was rejected"
+    );
     Ok(Handled::Rejected)
 }
 

@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
         subscriptions: cached,
         transitions: store.clone(),
         events: store.clone(),
+        rejections: store.clone(),
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store, config.horizon),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),

@@ -19,6 +19,11 @@ impl Day {
         Self(moment.unix_ms() / DAY_MS)
     }
 
+    /// The day before; that of the first day is itself.
+    pub fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     fn parse(text: &str) -> Result<Self, TimestampError> {
         Timestamp::parse(&format!("{text}T00:00:00Z")).map(Self::of)
     }
@@ -64,6 +69,8 @@ mod tests {
         check("2026-11-23T23:59:59.999Z", "2026-11-23");
         check("2026-11-24T01:00:00+02:00", "2026-11-23");
         check("2028-02-29T12:00:00Z", "2028-02-29");
+        let march = Day::parse("2028-03-01").expect("a day");
+        assert_eq!((march.before().to_string(), Day(0).before()), ("2028-02-29".to_owned(), Day(0)));
         assert!(Day::parse("2027-02-29").is_err());
     }
 }

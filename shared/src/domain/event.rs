@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::event_type::{EventType, UnknownStatus};
@@ -38,7 +38,8 @@ pub struct Rejection {
     pub detail: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RejectionCode {
     MalformedJson,
     InvalidEvent,
@@ -49,6 +50,15 @@ pub enum RejectionCode {
 }
 
 impl RejectionCode {
+    pub const ALL: [Self; 6] = [
+        Self::MalformedJson,
+        Self::InvalidEvent,
+        Self::UnknownEventType,
+        Self::EventTooLarge,
+        Self::OccurredAtOutOfRange,
+        Self::IdReused,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             RejectionCode::MalformedJson => "malformed_json",

@@ -44,6 +44,18 @@ pub(super) fn base32(bytes: &[u8]) -> String {
     BASE32HEX_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
+/// A time as ten characters that sort as times do.
+fn time_text(unix_ms: u64) -> String {
+    base32(&unix_ms.to_be_bytes()[2..])
+}
+
+/// The time that [`time_text`] wrote.
+fn read_time(text: &str) -> Timestamp {
+    let digit = |b: u8| u64::from(if b.is_ascii_digit() { b - b'0' } else { b - b'a' + 10 });
+    // Ten characters of five bits, of which the last two carry nothing.
+    Timestamp::from_unix_ms(text.bytes().fold(0, |bits, b| bits << 5 | digit(b)) >> 2)
+}
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, |$text:ident| $check:expr) => {
         $(#[$doc])*
@@ -144,6 +156,11 @@ prefixed_id!(
     /// where its row lies: destination (16 characters), `occurred_at` in milliseconds (10), digest (24).
     DeliveryId, "dlv_", 50
 );
+prefixed_id!(
+    /// An event that was rejected. It is derived, so the same message has the same id however often it is rejected, and it
+    /// tells when the message was sent: time in milliseconds (10 characters), digest (16).
+    RejectedEventId, "rej_", 26
+);
 
 impl EventId {
     /// The id of a sample, which no producer pushed: `evt_sample_sync_run-completed_failed_1795426200000`.
@@ -156,7 +173,7 @@ impl EventId {
 impl DeliveryId {
     pub(super) fn from_parts(destination: &DestinationId, occurred_ms: u64, digest: &[u8; 15]) -> Self {
         let destination = destination.as_str().trim_start_matches(DestinationId::PREFIX);
-        let time = base32(&occurred_ms.to_be_bytes()[2..]);
+        let time = time_text(occurred_ms);
         Self(format!("{}{destination}{time}{}", Self::PREFIX, base32(digest)))
     }
 
@@ -169,10 +186,7 @@ impl DeliveryId {
 
     /// When the event occurred, as the id tells it.
     pub fn occurred_at(&self) -> Timestamp {
-        let digit = |b: u8| u64::from(if b.is_ascii_digit() { b - b'0' } else { b - b'a' + 10 });
-        let (_, time, _) = self.parts();
-        // Ten characters of five bits, of which the last two carry nothing.
-        Timestamp::from_unix_ms(time.bytes().fold(0, |bits, b| bits << 5 | digit(b)) >> 2)
+        read_time(self.parts().1)
     }
 
     /// What sorts the deliveries of all destinations by time: time, then destination, then digest.
@@ -195,6 +209,22 @@ impl DeliveryId {
     /// The destination this delivery is for.
     pub fn destination(&self) -> DestinationId {
         DestinationId(format!("{}{}", DestinationId::PREFIX, self.parts().0))
+    }
+}
+
+impl RejectedEventId {
+    pub(super) fn of(sent_at: Timestamp, digest: &[u8; 10]) -> Self {
+        Self(format!("{}{}", Self::first_possible(sent_at), base32(digest)))
+    }
+
+    /// What no id of a message sent at `time` or later sorts before, and every earlier one does.
+    pub fn first_possible(time: Timestamp) -> String {
+        format!("{}{}", Self::PREFIX, time_text(time.unix_ms()))
+    }
+
+    /// When its message was sent, as the id tells it.
+    pub fn sent_at(&self) -> Timestamp {
+        read_time(&self.0[Self::PREFIX.len()..][..10])
     }
 }
 

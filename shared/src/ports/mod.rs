@@ -10,6 +10,7 @@ mod ledger;
 mod ledger_lists;
 mod outside;
 mod paces;
+mod rejected_events;
 mod scopes;
 mod sessions;
 mod subscriptions;
@@ -21,10 +22,9 @@ pub use destinations::{CreatedDestination, DeletedDestination, Destinations, Fin
 pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
-pub use outside::{
-    Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
-};
+pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Vault};
 pub use paces::Paces;
+pub use rejected_events::{RejectedEvents, Rejections};
 pub use scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{

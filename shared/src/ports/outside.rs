@@ -7,7 +7,6 @@ use async_trait::async_trait;
 
 use super::PortResult;
 use crate::domain::delivery::OutgoingDelivery;
-use crate::domain::event::Rejection;
 use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::outcome::{Exchange, Outcome};
 use crate::domain::secret::{SealedSecret, SigningSecret};
@@ -28,12 +27,6 @@ pub trait DeliveryQueue: Send + Sync {
 pub trait EventQueue: Send + Sync {
     /// Sends the text of an event, as producers do.
     async fn send_event(&self, text: &str) -> PortResult<()>;
-}
-
-/// Where events go that can never be accepted: the events' dead-letter queue.
-#[async_trait]
-pub trait RejectedEvents: Send + Sync {
-    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()>;
 }
 
 /// The receivers.

@@ -101,6 +101,9 @@ impl EventQueue for MemoryQueue {
 #[async_trait]
 impl RejectedEvents for MemoryQueue {
     async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
+        if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(PortError::transient("rejecting an event", "a failure was asked for"));
+        }
         lock(&self.rejected).push((body.to_owned(), rejection.clone()));
         Ok(())
     }

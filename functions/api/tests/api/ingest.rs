@@ -41,7 +41,7 @@ impl World {
     }
 
     /// Seals it, as `fanout` does.
-    async fn seal(&self, event: &Event) {
+    pub async fn seal(&self, event: &Event) {
         let body = envelope::build(event).expect("a body").get().to_owned();
         let sealed = SealedEvent {
             account: event.account.clone(),

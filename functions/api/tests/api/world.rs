@@ -47,6 +47,7 @@ pub async fn world() -> World {
         events: store.clone(),
         event_list: store.clone(),
         event_queue: queue.clone(),
+        rejections: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         scopes: store.clone(),

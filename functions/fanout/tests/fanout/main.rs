@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
 mod conditions;
+mod rejections;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,7 @@ async fn world() -> World {
         events: store.clone(),
         deliveries: queue.clone(),
         rejected: queue.clone(),
+        rejections: store.clone(),
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store.clone(), Horizon::default()),
         clock: clock.clone(),

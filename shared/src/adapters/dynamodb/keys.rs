@@ -20,6 +20,8 @@
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
 //! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
 //! | the last audited slot | `AUDIT` | `LAST` |
+//! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
+//! | what is kept of its text | `REJECTED_BODY#<id>` | `BODY` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
@@ -36,9 +38,12 @@
 //!
 //! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
 
+use crate::domain::day::Day;
 use crate::domain::event_type::EventType;
 use crate::domain::horizon::Slot;
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
+use crate::domain::id::{
+    AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId,
+};
 use crate::domain::label::Label;
 use crate::domain::scope::Scope;
 use crate::domain::subscription::Bucket;
@@ -243,6 +248,19 @@ pub(super) fn seal_note(note: &SealNote) -> Key {
 
 pub(super) fn last_audited() -> Key {
     key("AUDIT".to_owned(), "LAST")
+}
+
+/// The partition of the events that were sent on one day and rejected.
+pub(super) fn rejected_pk(day: Day) -> String {
+    format!("REJECTED#{day}")
+}
+
+pub(super) fn rejected_event(id: &RejectedEventId) -> Key {
+    key(rejected_pk(Day::of(id.sent_at())), id.as_str())
+}
+
+pub(super) fn rejected_body(id: &RejectedEventId) -> Key {
+    key(format!("REJECTED_BODY#{id}"), "BODY")
 }
 
 pub(super) fn data_key(id: &str) -> Key {

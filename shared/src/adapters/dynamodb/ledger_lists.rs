@@ -19,19 +19,19 @@ use crate::domain::timestamp::Timestamp;
 use crate::ports::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, PortError, PortResult, Span};
 
 /// Part of a partition, to be read from its end: sort keys from `from` to `to`, both included, without that of `after`.
-struct Newest {
-    index: Option<&'static str>,
-    names: [&'static str; 2],
-    pk: String,
-    from: String,
-    to: String,
+pub(super) struct Newest {
+    pub(super) index: Option<&'static str>,
+    pub(super) names: [&'static str; 2],
+    pub(super) pk: String,
+    pub(super) from: String,
+    pub(super) to: String,
     /// The primary and the index key of the row that was read last. Its sort key is `to`.
-    after: Option<Item>,
-    limit: usize,
+    pub(super) after: Option<Item>,
+    pub(super) limit: usize,
 }
 
 impl DynamoStore {
-    async fn query_newest<T: DeserializeOwned>(&self, what: Newest) -> PortResult<Vec<T>> {
+    pub(super) async fn query_newest<T: DeserializeOwned>(&self, what: Newest) -> PortResult<Vec<T>> {
         // The service refuses a range that is the wrong way round; it holds nothing.
         if what.from > what.to {
             return Ok(Vec::new());

@@ -9,6 +9,9 @@
 //! | destinations | the account's partition |
 //! | everything else: names, runs remembered, places seen | the account's partition |
 //!
+//! Not deleted: notes of rejected events, which lie by day and name an account that nobody has checked. Like their messages in
+//! the dead-letter queue they are gone after 14 days.
+//!
 //! A new kind of row either lies in the account's partition, or must be added here.
 
 use std::collections::BTreeSet;

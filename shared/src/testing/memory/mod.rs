@@ -5,6 +5,7 @@ mod destinations;
 mod jobs;
 mod ledger;
 mod ledger_lists;
+mod rejections;
 mod scopes;
 mod sessions;
 mod subscriptions;
@@ -19,9 +20,12 @@ use crate::domain::delivery::DeliveryRecord;
 use crate::domain::destination::Destination;
 use crate::domain::event_type::EventType;
 use crate::domain::horizon::Slot;
-use crate::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, SessionId, SubscriptionId};
+use crate::domain::id::{
+    AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId,
+};
 use crate::domain::job::{Job, Lease};
 use crate::domain::pace::Pace;
+use crate::domain::rejected_event::RejectedEvent;
 use crate::domain::scope::Scope;
 use crate::domain::seen_scope::SeenScope;
 use crate::domain::session::Session;
@@ -44,6 +48,7 @@ struct Rows {
     seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
     last_audited: Option<Slot>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
+    rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,
 }
@@ -98,6 +103,11 @@ impl MemoryStore {
 
     pub fn events(&self) -> Vec<SealedEvent> {
         self.look().events.values().cloned().collect()
+    }
+
+    /// The notes of rejected events with what is kept of their texts, by when they were sent.
+    pub fn rejections(&self) -> Vec<(RejectedEvent, String)> {
+        self.look().rejections.values().cloned().collect()
     }
 
     pub fn deliveries(&self) -> Vec<DeliveryRecord> {

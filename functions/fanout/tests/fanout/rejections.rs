@@ -1,0 +1,80 @@
+//! What becomes of an event that can never be accepted: a note for the operator, and then a message in the dead-letter queue.
+
+use std::time::Duration;
+
+use shared::domain::event::RejectionCode;
+use shared::domain::rejected_event::{KEPT, KEPT_BYTES};
+use shared::ports::Clock;
+use shared::testing::event_text;
+
+use super::{batch, sample, world};
+
+#[tokio::test]
+async fn every_rejected_event_is_noted_with_its_reason_and_its_text() {
+    let world = world().await;
+    world.handle(sample(include_str!("../../../../events/fanout-bad-among-good.json"))).await;
+    let rejected = world.queue.take_rejected();
+    let noted = world.store.rejections();
+    assert_eq!(noted.len(), rejected.len());
+    for (body, why) in &rejected {
+        let (note, kept) = noted.iter().find(|(_, kept)| kept == body).expect("a note");
+        assert_eq!((note.code, &note.pointer, &note.detail), (why.code, &why.pointer, &why.detail));
+        assert_eq!((note.body_bytes, note.is_truncated()), (kept.len(), false));
+        assert_eq!((note.rejected_at, note.expires_at), (world.clock.now(), world.clock.now().plus(KEPT)));
+        let readable = body.contains(r#""account":"acme""#) && why.code != RejectionCode::MalformedJson;
+        assert_eq!(note.account.as_ref(), Some(&world.acme).filter(|_| readable), "{body}");
+    }
+    assert!(noted.iter().any(|(note, _)| note.account.is_some()));
+}
+
+#[tokio::test]
+async fn an_id_used_before_is_noted_when_its_message_was_sent() {
+    let world = world().await;
+    let text = event_text(&world.acme, "evt-1");
+    let mut event = batch(&[text.clone(), text.replace("60000", "60001")]);
+    event.records[1].attributes.insert("SentTimestamp".into(), "1795426100000".into());
+    world.handle(event).await;
+    let noted = world.store.rejections();
+    assert_eq!(noted.len(), 1);
+    assert_eq!((noted[0].0.code, noted[0].0.pointer.as_str()), (RejectionCode::IdReused, "/id"));
+    assert_eq!(noted[0].0.id.sent_at().unix_ms(), 1_795_426_100_000);
+}
+
+#[tokio::test]
+async fn a_long_text_is_noted_in_part_and_rejected_whole() {
+    let world = world().await;
+    let text = "x".repeat(KEPT_BYTES + 1);
+    world.handle(batch(std::slice::from_ref(&text))).await;
+    let noted = world.store.rejections();
+    assert_eq!((noted[0].0.body_bytes, noted[0].0.is_truncated(), noted[0].1.len()), (text.len(), true, KEPT_BYTES));
+    assert_eq!(world.queue.take_rejected()[0].0, text);
+}
+
+#[tokio::test]
+async fn what_raises_the_alarm_is_noted_before_and_once_however_often_it_comes() {
+    let world = world().await;
+    let mut event = batch(&["{".to_owned(), event_text(&world.acme, "evt-1")]);
+    event.records[0].attributes.insert("SentTimestamp".into(), "1795426100000".into());
+    world.store.fail("note_rejection", 1);
+    assert_eq!(world.handle(event.clone()).await, ["message-1"]);
+    assert!(world.queue.take_rejected().is_empty() && world.store.rejections().is_empty());
+
+    world.queue.break_sends(1);
+    assert_eq!(world.handle(event.clone()).await, ["message-1"]);
+    assert!(world.queue.take_rejected().is_empty());
+    let noted = world.store.rejections();
+    assert_eq!(noted.len(), 1);
+
+    world.clock.advance(Duration::from_secs(360));
+    assert!(world.handle(event).await.is_empty());
+    assert_eq!(world.queue.take_rejected().len(), 1);
+    assert_eq!(world.store.rejections(), noted);
+    assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn an_accepted_event_costs_no_note() {
+    let world = world().await;
+    world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;
+    assert!(!world.store.take_calls().contains(&"note_rejection"));
+}
