@@ -106,6 +106,13 @@ async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_the_ledger_in_bulk() {
+    let real = real();
+    contract::owed_in_bulk(&*real.store, &real.account, &real.other).await;
+    contract::standings(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_seen_scopes() {
     let real = real();
     contract::seen_scopes(&*real.store, &real.account, &real.other).await;

@@ -8,6 +8,7 @@ mod jobs;
 mod ledger;
 mod ledger_lists;
 mod outside;
+mod reckoning;
 mod scopes;
 mod sessions;
 mod subscriptions;
@@ -20,6 +21,7 @@ pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, Olde
 pub use outside::{
     Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
 };
+pub use reckoning::{DeliveryStanding, Reckoning};
 pub use scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{

@@ -11,6 +11,7 @@ mod ledger;
 mod ledger_lists;
 mod ledger_rows;
 mod purge;
+mod reckoning;
 mod rows;
 mod scopes;
 mod sessions;

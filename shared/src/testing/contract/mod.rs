@@ -8,6 +8,7 @@ mod destinations;
 mod jobs;
 mod ledger;
 mod ledger_lists;
+mod reckoning;
 mod scopes;
 mod sessions;
 mod subscriptions;
@@ -18,6 +19,7 @@ pub use destinations::destinations;
 pub use jobs::{jobs, purge};
 pub use ledger::{deliveries, events};
 pub use ledger_lists::{listed_deliveries, listed_events};
+pub use reckoning::{owed_in_bulk, standings};
 pub use scopes::seen_scopes;
 pub use sessions::sessions;
 pub use subscriptions::{subscriptions, transitions};
@@ -51,6 +53,8 @@ mod tests {
         seen_scopes(&MemoryStore::default(), &a, &b).await;
         listed_events(&MemoryStore::default(), &a, &b).await;
         listed_deliveries(&MemoryStore::default(), &a, &b).await;
+        owed_in_bulk(&MemoryStore::default(), &a, &b).await;
+        standings(&MemoryStore::default(), &a, &b).await;
     }
 
     #[tokio::test]
