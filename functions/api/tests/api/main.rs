@@ -9,10 +9,13 @@ mod deliveries;
 mod event_types;
 mod events;
 mod ingest;
+mod ledger;
+
 mod matching;
 mod operator;
 mod scopes;
 mod sessions;
 mod setups;
 mod test_payload;
+mod unmatched;
 mod world;

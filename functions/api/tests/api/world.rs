@@ -49,6 +49,7 @@ pub async fn world() -> World {
         event_queue: queue.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
+        reckoning: store.clone(),
         scopes: store.clone(),
         transitions: store.clone(),
         vault: Arc::new(PlainVault),
