@@ -193,6 +193,10 @@ def mend_query(query):
     query.pop("cursor", None)
     if "since" in query and "until" in query and not moment(query["since"]) < moment(query["until"]):
         query.pop("until")
+    if "from" in query or "to" in query:
+        # The ledger's span has a greatest length.
+        begin = moment(query["from"]) if "from" in query else moment("2026-11-23T00:00:00Z")
+        query["to"] = (begin + datetime.timedelta(days=1)).isoformat().replace("+00:00", "Z")
 
 
 def moment(text):

@@ -112,6 +112,37 @@ async fn the_table_keeps_the_contract_of_rejected_events() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_the_ledger_in_bulk() {
+    let real = real();
+    contract::owed_in_bulk(&*real.store, &real.account, &real.other).await;
+    contract::standings(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_what_waits() {
+    let real = real();
+    contract::waiting(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_health() {
+    let real = real();
+    contract::health(&*real.store, &real.account).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_the_audit() {
+    let real = real();
+    contract::audit(&*real.store, &real.account).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_paces() {
+    let real = real();
+    contract::paces(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_seen_scopes() {
     let real = real();
     contract::seen_scopes(&*real.store, &real.account, &real.other).await;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -125,5 +126,86 @@ async fn events_and_deliveries_are_listed_newest_first_filtered_and_in_pages() -
     let cursor = first["next_cursor"].as_str().expect("a cursor");
     let other = world.customer.get(&format!("/v1/events?status=matched&cursor={cursor}")).await?.expect_status(400)?;
     assert_eq!(other["errors"][0]["parameter"], "cursor");
+    Ok(())
+}
+
+const STATES: [&str; 5] = ["delivered", "retrying", "parked", "exhausted", "cancelled"];
+
+fn count(ledger: &Value, name: &str) -> usize {
+    ledger[name]["count"].as_u64().and_then(|count| usize::try_from(count).ok()).expect("a count")
+}
+
+/// The API's ledger of the last day, once it says what the table says; the table has as many cancelled and delivered ones.
+async fn agreed_ledger(world: &World, events: usize, cancelled: usize, delivered: usize) -> Result<Value> {
+    eventually("the same ledger in the API and in the table", SOON, async || {
+        let table = world.deployment.ledger(world.customer.account()).await?;
+        let told = world.get("/v1/ledger").await?;
+        let settled = (table.events.len(), table.count("cancelled"), table.count("delivered"));
+        let same = STATES.iter().all(|state| count(&told, state) == table.count(state))
+            && (count(&told, "accepted"), count(&told, "owed")) == (table.events.len(), table.owed)
+            && count(&told, "pending") == table.owed - table.deliveries.values().map(Vec::len).sum::<usize>();
+        Ok((same && settled == (events, cancelled, delivered)).then_some(told))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_ledger_of_the_api_is_that_of_the_table() -> Result<()> {
+    const EVENTS: usize = 5;
+    let world = world().await?;
+    world.receiver.answer("/bad", [Answer::status(500)]);
+    world.receiver.answer("/gone", [Answer::status(500)]);
+    let push = async |name| {
+        let event = fresh_sample(name, world.customer.account())?;
+        world.deployment.producer().push(&event).await?;
+        Ok::<_, tests::failure::Failure>(event)
+    };
+    let unmatched = push("demo-insight-succeeded").await?;
+    world.await_list("/v1/events?status=unmatched", 1).await?;
+    let mut subscriptions = Vec::new();
+    for (path, enabled) in [("/good", true), ("/bad", true), ("/off", false), ("/gone", true)] {
+        let settings = json!({"name": path, "url": world.receiver.url(path), "enabled": enabled});
+        let created = world.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
+        let id = created["id"].as_str().expect("an id").to_owned();
+        let subscription = NewSubscription::to_everything(&id).event_types(&["sync_run.completed"]);
+        subscriptions.push((world.customer.subscribe(&subscription).await?, id));
+    }
+    for _ in 0..EVENTS {
+        push("demo-sync-run-succeeded").await?;
+    }
+    world.await_list("/v1/events?status=matched", EVENTS).await?;
+    // What is tried there again finds no destination.
+    let (subscription, destination) = subscriptions.pop().expect("the last one");
+    world.customer.delete(&format!("/v1/subscriptions/{subscription}")).await?.expect_status(204)?;
+    world.customer.delete(&format!("/v1/destinations/{destination}")).await?.expect_status(204)?;
+
+    let told = agreed_ledger(&world, EVENTS + 1, EVENTS, EVENTS).await?;
+    assert_eq!((&told["closes"], &told["disagreeing"]), (&json!(true), &json!([])), "{told}");
+    let numbers = (count(&told, "unmatched"), count(&told, "matched"), count(&told, "owed"));
+    assert_eq!(numbers, (1, EVENTS, 4 * EVENTS));
+    assert_eq!((&told["unmatched"]["ids"], count(&told, "parked") >= EVENTS), (&json!([unmatched["id"]]), true));
+
+    // The numbers of single events add up, and each list has what its number counts. What is retried may be parked meanwhile.
+    let alone = ["delivered", "exhausted", "cancelled", "pending", "accepted", "unmatched", "matched", "owed"];
+    for names in alone.iter().map(std::slice::from_ref).chain([&["retrying", "parked"][..]]) {
+        let (mut sum, mut path) = (0, "/v1/ledger?limit=1".to_owned());
+        loop {
+            let page = world.get(&path).await?;
+            sum += names.iter().map(|name| count(&page, name)).sum::<usize>();
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/v1/ledger?limit=1&cursor={cursor}");
+        }
+        let (mut ids, mut listed) = (BTreeSet::new(), BTreeSet::new());
+        for name in names {
+            let list = format!("{}&limit=3", told[name]["list"].as_str().expect("a path"));
+            listed.extend(world.customer.list(&list).await?.iter().map(|item| item["id"].to_string()));
+            ids.extend(told[name]["ids"].as_array().expect("ids").iter().map(ToString::to_string));
+        }
+        assert_eq!((sum, listed), (ids.len(), ids), "{names:?}");
+    }
+    let id = unmatched["id"].as_str().expect("an id");
+    let nearest = world.get(&format!("/v1/events/{id}")).await?["nearest_subscriptions"].take();
+    let reasons: Vec<_> = nearest.as_array().expect("a list").iter().map(|one| &one["reason"]["code"]).collect();
+    assert_eq!(reasons, ["event_type"; 3]);
     Ok(())
 }

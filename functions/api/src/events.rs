@@ -5,20 +5,22 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use shared::domain::delivery::{Delivery, DeliveryRecord};
-use shared::domain::destination::DeliveryPath;
+use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use shared::domain::destination::{DeliveryPath, Label};
 use shared::domain::event_type::EventType;
 use shared::domain::id::{DeliveryId, DestinationId, EventId};
 use shared::domain::scope::Scope;
 use shared::domain::timestamp::Timestamp;
-use shared::ports::{ListedEvent, PortError, SealedEvent};
+use shared::ports::{ListedEvent, PortError, PortResult, SealedEvent};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 use crate::caller::Reader;
+use crate::explain::{self, SubscriptionMatch};
 use crate::filters::Filters;
 use crate::named::{Kind, Named};
 use crate::pages::{Page, PageRequest};
@@ -146,10 +148,16 @@ struct OwedItem {
     id: DeliveryId,
     #[schema(value_type = schemas::DestinationId)]
     destination_id: DestinationId,
+    /// `null` where the destination was deleted.
+    #[schema(required, value_type = Option<schemas::Label>)]
+    destination_name: Option<Label>,
     #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
     #[schema(value_type = choices::OwedStatus)]
     status: &'static str,
+    /// When the next attempt is due, while it is retrying.
+    #[schema(required, value_type = Option<schemas::Timestamp>)]
+    due_at: Option<Timestamp>,
     attempt_count: usize,
 }
 
@@ -175,6 +183,10 @@ struct EventView {
     /// Why it owes nothing; `null` where it does.
     #[schema(required, value_type = Option<choices::Unmatched>)]
     unmatched: Option<&'static str>,
+    /// Why today's subscriptions do not want it, where it owes nothing: at most 20 of them, those first that come nearest. It may
+    /// be that they were others when it was matched; one that would match now says so.
+    #[schema(max_items = 20)]
+    nearest_subscriptions: Vec<SubscriptionMatch>,
     /// How many deliveries it owes.
     owed_count: usize,
     /// The first 100 of them at most.
@@ -184,7 +196,7 @@ struct EventView {
 
 /// Read an event
 ///
-/// With the body that destinations get, and what became of its deliveries so far.
+/// With the body that destinations get, and what became of its deliveries so far; or, where it matched nothing, why not.
 #[utoipa::path(
     get,
     path = "/v1/events/{id}",
@@ -206,26 +218,41 @@ pub async fn read(
     let shown = stream::iter(owed).take(OWED_SHOWN).map(|owed| {
         let deps = Arc::clone(&deps);
         async move {
-            let record = deps.deliveries.find_delivery(&owed.account, &owed.id).await?;
-            Ok::<_, PortError>(owed_item(owed, record.filter(|record| record.expires_at > now)))
+            let record = deps.deliveries.find_delivery(&owed.account, &owed.id);
+            let destination = deps.destinations.find_destination(&owed.account, &owed.destination);
+            let (record, destination) = try_join(record, destination).await?;
+            let name = destination.map(|destination| destination.settings.name);
+            Ok::<_, PortError>(owed_item(owed, name, record.filter(|record| record.expires_at > now)))
         }
     });
     let owed = shown.buffered(LOOK_UPS).try_collect().await?;
-    Ok(Answer(view(event, owed_count, owed)?).into_response())
+    let nearest = if event.unmatched.is_some() { explain::nearest(&deps, &event).await? } else { Vec::new() };
+    Ok(Answer(view(event, owed_count, owed, nearest)?).into_response())
 }
 
 /// A delivery without a row is pending.
-fn owed_item(owed: Delivery, record: Option<DeliveryRecord>) -> OwedItem {
+fn owed_item(owed: Delivery, destination_name: Option<Label>, record: Option<DeliveryRecord>) -> OwedItem {
+    let due_at = match record.as_ref().map(|record| record.state) {
+        Some(DeliveryState::Retrying { due_at }) => Some(due_at),
+        _ => None,
+    };
     OwedItem {
         id: owed.id,
         destination_id: owed.destination,
+        destination_name,
+        due_at,
         path: owed.path,
         status: record.as_ref().map_or("pending", |record| record.state.as_str()),
         attempt_count: record.map_or(0, |record| record.attempts.len()),
     }
 }
 
-fn view(event: SealedEvent, owed_count: usize, owed: Vec<OwedItem>) -> Result<EventView, PortError> {
+fn view(
+    event: SealedEvent,
+    owed_count: usize,
+    owed: Vec<OwedItem>,
+    nearest_subscriptions: Vec<SubscriptionMatch>,
+) -> PortResult<EventView> {
     let body = RawValue::from_string(event.body).map_err(|error| PortError::permanent("reading a body", error))?;
     Ok(EventView {
         id: event.id,
@@ -235,6 +262,7 @@ fn view(event: SealedEvent, owed_count: usize, owed: Vec<OwedItem>) -> Result<Ev
         sealed_at: event.sealed_at,
         body,
         unmatched: event.unmatched.map(|reason| reason.as_str()),
+        nearest_subscriptions,
         owed_count,
         owed,
     })

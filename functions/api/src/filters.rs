@@ -40,17 +40,21 @@ impl Filters {
 
     /// Takes `since` and `until`.
     pub fn take_span(&mut self) -> Result<Span, Problem> {
-        let time = |text: &str| {
-            let hint = if text.contains(' ') { " (write the `+` of an offset as `%2B`)" } else { "" };
-            Timestamp::parse(text).map_err(|error| format!("{error}{hint}"))
-        };
-        let since = self.take_by("since", time)?.unwrap_or(Timestamp::from_unix_ms(0));
-        let until = self.take_by("until", time)?.unwrap_or(Timestamp::from_unix_ms(u64::MAX));
+        let since = self.take_time("since")?.unwrap_or(Timestamp::from_unix_ms(0));
+        let until = self.take_time("until")?.unwrap_or(Timestamp::from_unix_ms(u64::MAX));
         if since < until {
             Ok(Span { since, until })
         } else {
             Err(Problem::parameter("until", "must be after `since`"))
         }
+    }
+
+    /// Takes a moment.
+    pub fn take_time(&mut self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
+        self.take_by(name, |text| {
+            let hint = if text.contains(' ') { " (write the `+` of an offset as `%2B`)" } else { "" };
+            Timestamp::parse(text).map_err(|error| format!("{error}{hint}"))
+        })
     }
 
     /// Refuses what nobody took.

@@ -14,8 +14,10 @@ mod destinations;
 mod etag;
 mod event_types;
 mod events;
+mod explain;
 mod filters;
 mod ingest;
+mod ledger;
 mod matching;
 mod named;
 mod newest_first;
@@ -38,7 +40,7 @@ use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::ports::{
     Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup, HttpSender,
-    ListDeliveries, ListEvents, Rejections, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
+    ListDeliveries, ListEvents, Reckoning, Rejections, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -68,6 +70,7 @@ pub struct Deps {
     pub rejections: Arc<dyn Rejections>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
+    pub reckoning: Arc<dyn Reckoning>,
     pub scopes: Arc<dyn SeenScopes>,
     pub transitions: Arc<dyn Transitions>,
     pub vault: Arc<dyn Vault>,
@@ -110,6 +113,8 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(events::read))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::read))
+        .routes(routes!(ledger::read))
+        .routes(routes!(ledger::deliveries::list))
         .routes(routes!(scopes::list))
         .routes(routes!(config::read, config::put))
         .routes(routes!(setups::create))

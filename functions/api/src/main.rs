@@ -30,6 +30,7 @@ async fn main() -> Result<(), Error> {
         event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         deliveries: store.clone(),
         delivery_list: store.clone(),
+        reckoning: store.clone(),
         scopes: store.clone(),
         transitions: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),

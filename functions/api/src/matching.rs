@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::domain::delivery::Delivery;
-use shared::domain::destination::{DeliveryPath, DestinationUrl, Label};
+use shared::domain::destination::{DeliveryPath, DestinationUrl};
 use shared::domain::event::Event;
-use shared::domain::event_type::{EventType, EventTypeFilter};
+use shared::domain::event_type::EventType;
 use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
 use shared::domain::scope::Scope;
-use shared::domain::subscription::{Bucket, Candidate, Miss, Subscription, deliveries};
+use shared::domain::subscription::{Bucket, Candidate, Subscription, deliveries};
 use shared::domain::timestamp::Timestamp;
 use shared::domain::transition::{Run, Transition};
 use shared::ports::{PortError, PortResult};
@@ -26,6 +26,7 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::body::Json;
 use crate::caller::Reader;
+use crate::explain::{self, SubscriptionMatch};
 use crate::ingest;
 use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
@@ -122,42 +123,6 @@ struct DeliveryView {
     subscription_ids: Vec<SubscriptionId>,
 }
 
-/// Whether one subscription matches.
-#[derive(Serialize, ToSchema)]
-struct SubscriptionMatch {
-    #[schema(value_type = schemas::SubscriptionId)]
-    subscription_id: SubscriptionId,
-    #[schema(value_type = schemas::Label)]
-    name: Label,
-    matches: bool,
-    /// Why not; `null` when it matches.
-    #[schema(required)]
-    reason: Option<Reason>,
-}
-
-/// The first thing for which a subscription does not match.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = MissReason)]
-struct Reason {
-    code: MissCode,
-    /// A JSON pointer into the subscription.
-    #[schema(example = "/condition/status")]
-    pointer: String,
-    /// What was wanted and what was found, for people.
-    detail: String,
-}
-
-/// Which demand of a subscription is not met; they are looked at in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum MissCode {
-    Disabled,
-    EventType,
-    Scope,
-    Condition,
-    Transition,
-}
-
 /// An event that was accepted, and how its run is to be judged.
 struct Judged {
     event: Event,
@@ -186,14 +151,11 @@ pub async fn judge(
 ) -> Result<Response, Problem> {
     let Judged { event, data, run } = question.read(&account, deps.clock.now())?;
     let after = page.after()?;
-    let transition = match &run {
-        None => None,
-        Some(run) => deps.transitions.find_runs(&account, event.event_type, &event.scope).await?.history.judge(run),
-    };
+    let transition = explain::transition(&deps, &account, event.event_type, &event.scope, run.as_ref()).await?;
     let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
     let deliveries = owed(&deps, &event, candidate).await?;
     let found = deps.subscriptions.list_subscriptions(&account, after.as_ref(), page.to_read()).await?;
-    let subscriptions = page.page(found, |s| s.id.to_string(), |s| explain(s, candidate));
+    let subscriptions = page.page(found, |s| s.id.to_string(), |s| SubscriptionMatch::new(s, candidate));
     let event = EventView { event_type: event.event_type, scope: event.scope.clone(), transition };
     Ok(Answer(Matches { event, deliveries, subscriptions }).into_response())
 }
@@ -283,39 +245,4 @@ async fn view(
         destination_id: delivery.destination,
         path: delivery.path,
     }))
-}
-
-fn explain(subscription: Subscription, candidate: Candidate<'_>) -> SubscriptionMatch {
-    let miss = subscription.check(candidate).err();
-    let reason = miss.map(|miss| reason(miss, &subscription, candidate));
-    SubscriptionMatch {
-        subscription_id: subscription.id,
-        name: subscription.settings.name,
-        matches: reason.is_none(),
-        reason,
-    }
-}
-
-fn reason(miss: Miss, subscription: &Subscription, candidate: Candidate<'_>) -> Reason {
-    let settings = &subscription.settings;
-    let (code, pointer, detail) = match miss {
-        Miss::Disabled => (MissCode::Disabled, "/enabled".to_owned(), "it is disabled".to_owned()),
-        Miss::EventType => {
-            let types: Vec<EventTypeFilter> = settings.event_types.clone().into();
-            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
-            let detail = format!("it wants {}; the event is {}", types.join(" or "), candidate.event_type);
-            (MissCode::EventType, "/event_types".to_owned(), detail)
-        }
-        Miss::Scope => {
-            let detail = format!("it listens at {}; the event is about {}", settings.scope, candidate.scope);
-            (MissCode::Scope, "/scope".to_owned(), detail)
-        }
-        Miss::Condition(mismatch) => (MissCode::Condition, format!("/condition{}", mismatch.pointer), mismatch.detail),
-        Miss::Transition { wanted, was } => {
-            let was = was.map_or("no change in the runs of its place", Transition::as_str);
-            let detail = format!("it waits for {}; the event is {was}", wanted.as_str());
-            (MissCode::Transition, "/transition".to_owned(), detail)
-        }
-    };
-    Reason { code, pointer, detail }
 }

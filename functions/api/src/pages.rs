@@ -22,8 +22,8 @@ const DIGEST_BYTES: usize = 8;
 /// How many items a filtered list looks at for one page, at most.
 const MOST_LOOKED_AT: usize = 1_000;
 
-/// Which page is asked for, and of what.
-pub struct PageRequest {
+/// Which page is asked for, and of what: of how many items if nothing is said, and at most.
+pub struct PageRequest<const DEFAULT: usize = DEFAULT_LIMIT, const MOST: usize = MAX_LIMIT> {
     limit: usize,
     /// Where the page before ended.
     place: Option<String>,
@@ -49,7 +49,7 @@ impl<T> Page<T> {
     }
 }
 
-impl FromRequestParts<Arc<Deps>> for PageRequest {
+impl<const DEFAULT: usize, const MOST: usize> FromRequestParts<Arc<Deps>> for PageRequest<DEFAULT, MOST> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, deps: &Arc<Deps>) -> Result<Self, Problem> {
@@ -59,17 +59,22 @@ impl FromRequestParts<Arc<Deps>> for PageRequest {
     }
 }
 
-impl PageRequest {
+impl<const DEFAULT: usize, const MOST: usize> PageRequest<DEFAULT, MOST> {
     fn new(path: &str, mut parameters: Vec<(String, String)>) -> Result<Self, Problem> {
         let limit = match take(&mut parameters, "limit")?.as_deref().map(str::parse) {
-            None => DEFAULT_LIMIT,
-            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
-            Some(_) => return Err(Problem::parameter("limit", format!("must be a number from 1 to {MAX_LIMIT}"))),
+            None => DEFAULT,
+            Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
+            Some(_) => return Err(Problem::parameter("limit", format!("must be a number from 1 to {MOST}"))),
         };
         let cursor = take(&mut parameters, "cursor")?;
         let query = query_digest(path, parameters);
         let place = cursor.map(|cursor| read_cursor(&cursor, &query)).transpose()?;
         Ok(Self { limit, place, query })
+    }
+
+    /// How many items the page may have.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// How many items to read: one more than asked for tells whether there are more.
@@ -82,6 +87,13 @@ impl PageRequest {
         self.place.as_ref().map(|place| place.parse().map_err(|_| not_a_cursor())).transpose()
     }
 
+    /// What to send for the page that begins after `place`.
+    pub fn cursor(&self, place: impl ToString) -> String {
+        BASE64URL_NOPAD.encode(&[&self.query, place.to_string().as_bytes()].concat())
+    }
+}
+
+impl PageRequest {
     /// The page made of the items read.
     pub fn page<T, V>(&self, mut items: Vec<T>, id: impl Fn(&T) -> String, view: impl Fn(T) -> V) -> Page<V> {
         let has_more = items.len() > self.limit;
@@ -96,8 +108,7 @@ impl PageRequest {
     }
 
     fn ending_at<V>(&self, data: Vec<V>, next: Option<String>) -> Page<V> {
-        let cursor = |place: &String| BASE64URL_NOPAD.encode(&[&self.query, place.as_bytes()].concat());
-        Page { data, next_cursor: next.as_ref().map(cursor), has_more: next.is_some() }
+        Page { data, has_more: next.is_some(), next_cursor: next.map(|place| self.cursor(place)) }
     }
 }
 

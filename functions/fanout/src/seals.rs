@@ -3,13 +3,10 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use shared::domain::horizon::Horizon;
+use shared::domain::horizon::{Horizon, NOTES_KEPT};
 use shared::ports::{PortResult, SealNote, SealNotes, SealedEvent};
 
-/// How long a note is kept that no audit came for.
-const KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// How many notes are known before all are forgotten.
 const MOST: usize = 10_000;
 
@@ -31,7 +28,7 @@ impl Seals {
         if self.lock().contains(&note) {
             return Ok(());
         }
-        self.store.note_seal(&note, event.sealed_at.plus(KEPT)).await?;
+        self.store.note_seal(&note, event.sealed_at.plus(NOTES_KEPT)).await?;
         let mut known = self.lock();
         if known.len() >= MOST {
             known.clear();

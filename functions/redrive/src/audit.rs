@@ -23,24 +23,36 @@ const AT_ONCE: usize = 10;
 
 pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let now = deps.clock.now();
-    let last = deps.horizon.last_to_audit(now);
-    let first = deps.audit.last_audited().await?.map_or_else(|| deps.horizon.first_to_audit(now), Slot::next);
-    for slot in (first.0..=last.0).map(Slot) {
-        loop {
-            let notes = deps.audit.seal_notes(slot, NOTES).await?;
-            for (note, after) in &notes {
-                if !has_time(deps, deadline) || !audit_note(deps, note, after.clone(), deadline).await? {
-                    return Ok(());
-                }
-                deps.audit.forget_note(note).await?;
-            }
-            if notes.len() < NOTES {
-                break;
-            }
-        }
-        deps.audit.set_last_audited(slot).await?;
+    let before = deps.audit.last_audited().await?;
+    let mut audited = None;
+    let mut slot = deps.horizon.first_to_audit(before, now);
+    while slot <= deps.horizon.last_to_audit(now)
+        && has_time(deps, deadline)
+        && audit_slot(deps, slot, deadline).await?
+    {
+        audited = Some(slot);
+        slot = slot.next();
     }
-    Ok(())
+    match audited {
+        Some(last) => deps.audit.set_last_audited(last).await,
+        None => Ok(()),
+    }
+}
+
+/// Whether every note of the slot was gone through.
+async fn audit_slot(deps: &Deps, slot: Slot, deadline: Timestamp) -> PortResult<bool> {
+    loop {
+        let notes = deps.audit.seal_notes(slot, NOTES).await?;
+        for (note, after) in &notes {
+            if !has_time(deps, deadline) || !audit_note(deps, note, after.clone(), deadline).await? {
+                return Ok(false);
+            }
+            deps.audit.forget_note(note).await?;
+        }
+        if notes.len() < NOTES {
+            return Ok(true);
+        }
+    }
 }
 
 /// Whether it came to the end.

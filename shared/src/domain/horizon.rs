@@ -14,6 +14,9 @@ pub struct Horizon(u64);
 #[error("must be a whole number of seconds from 60 to 86400; {0:?} is not")]
 pub struct HorizonError(String);
 
+/// How long the note of a seal is kept that no audit came for: a week.
+pub const NOTES_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
 /// A stretch of time, counted from 1970 in lengths of the horizon's slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u64);
@@ -64,9 +67,14 @@ impl Horizon {
         Slot((now.unix_ms().saturating_sub(horizon) / self.slot_ms()).saturating_sub(1))
     }
 
-    /// Where an audit begins that was never made: a day back.
-    pub fn first_to_audit(self, now: Timestamp) -> Slot {
-        self.slot(Timestamp::from_unix_ms(now.unix_ms().saturating_sub(86_400_000)))
+    /// Where the audit goes on after `last`. One that was never made begins an hour before the horizon, and none goes further back
+    /// than the notes are kept.
+    pub fn first_to_audit(self, last: Option<Slot>, now: Timestamp) -> Slot {
+        let back = |seconds: u64| self.slot(Timestamp::from_unix_ms(now.unix_ms().saturating_sub(seconds * 1_000)));
+        match last {
+            Some(last) => last.next().max(back(NOTES_KEPT.as_secs())),
+            None => back(self.0 + 3_600),
+        }
     }
 }
 
@@ -101,6 +109,10 @@ mod tests {
         assert_eq!(horizon.last_to_audit(at(60_600 + 3_600)), Slot(100));
         assert_eq!(horizon.last_to_audit(Timestamp::from_unix_ms(64_199_999)), Slot(99));
         assert_eq!(horizon.last_to_audit(at(0)), Slot(0));
+        let now = at(1_000_000);
+        assert_eq!(horizon.first_to_audit(Some(Slot(1_600)), now), Slot(1_601));
+        assert_eq!(horizon.first_to_audit(None, now), horizon.slot(at(1_000_000 - 7_200)));
+        assert_eq!(horizon.first_to_audit(Some(Slot(3)), now), horizon.slot(at(1_000_000 - 7 * 86_400)));
     }
 
     #[test]

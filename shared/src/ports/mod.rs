@@ -10,6 +10,7 @@ mod ledger;
 mod ledger_lists;
 mod outside;
 mod paces;
+mod reckoning;
 mod rejected_events;
 mod scopes;
 mod sessions;
@@ -24,6 +25,7 @@ pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedRea
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
 pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Vault};
 pub use paces::Paces;
+pub use reckoning::{DeliveryStanding, Reckoning};
 pub use rejected_events::{RejectedEvents, Rejections};
 pub use scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};

@@ -6,7 +6,7 @@ use shared::domain::envelope;
 use shared::domain::event::Event;
 use shared::domain::id::DestinationId;
 use shared::domain::timestamp::Timestamp;
-use shared::ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
+use shared::ports::{Deliveries, Destinations, Events, SealedEvent, UnmatchedReason};
 use shared::testing::{account, destination, event_text, record};
 
 use crate::world::{As, World, check_problem, world};
@@ -15,7 +15,7 @@ use crate::world::{As, World, check_problem, world};
 const SAMPLE_MS: u64 = 1_795_426_140_000;
 
 /// Seals the sample under `id`, `ms` after its time, at the scope, owed to as many destinations.
-async fn seal(world: &World, id: &str, ms: u64, scope: &str, owed: u8) -> SealedEvent {
+pub async fn seal(world: &World, id: &str, ms: u64, scope: &str, owed: u8) -> SealedEvent {
     let acme = account("acme");
     let text = event_text(&acme, id).replace("connection/xero/endpoint/invoices", scope);
     let event = Event::parse(&text, Timestamp::from_unix_ms(SAMPLE_MS)).map_err(|r| r.detail).expect("an event");
@@ -150,6 +150,9 @@ async fn an_event_is_told_with_its_body_and_what_became_of_what_it_owes() {
         DeliveryRecord { delivery: sealed.owed[usize::from(n) - 1].clone(), ..sample }
     };
     let due_at = Timestamp::from_unix_ms(SAMPLE_MS + 90_000);
+    // The others were deleted.
+    let third = destination(&account("acme"), 3, "https://example.com/");
+    world.store.create_destination(&third, 100).await.expect("created");
     world.store.record_delivery(&of(1, 1, DeliveryState::Delivered)).await.expect("recorded");
     world.store.record_delivery(&of(3, 2, DeliveryState::Retrying { due_at })).await.expect("recorded");
     let (status, event) = get(&world, "/v1/events/evt-1").await;
@@ -159,11 +162,13 @@ async fn an_event_is_told_with_its_body_and_what_became_of_what_it_owes() {
         .into_iter()
         .zip(&sealed.owed)
         .map(|((status, count), owed)| {
-            json!({"id": owed.id, "destination_id": owed.destination, "path": null,
-                   "status": status, "attempt_count": count})
+            let due_at = if status == "retrying" { json!(due_at) } else { Value::Null };
+            let name = if status == "retrying" { json!("Destination 3") } else { Value::Null };
+            json!({"id": owed.id, "destination_id": owed.destination, "destination_name": name, "path": null,
+                   "status": status, "due_at": due_at, "attempt_count": count})
         })
         .collect();
-    assert_eq!(event["owed"], json!(expected));
+    assert_eq!((&event["owed"], &event["nearest_subscriptions"]), (&json!(expected), &json!([])));
 }
 
 #[tokio::test]
@@ -213,9 +218,12 @@ async fn reading_events_takes_a_role_that_reads() {
 async fn a_ledger_that_fails_is_told_apart() {
     let world = world().await;
     seal(&world, "evt-1", 0, INVOICES, 1).await;
-    for (method, path) in
-        [("list_events", "/v1/events"), ("find_event", "/v1/events/evt-1"), ("find_delivery", "/v1/events/evt-1")]
-    {
+    for (method, path) in [
+        ("list_events", "/v1/events"),
+        ("find_event", "/v1/events/evt-1"),
+        ("find_delivery", "/v1/events/evt-1"),
+        ("find_destination", "/v1/events/evt-1"),
+    ] {
         world.store.fail(method, 1);
         check_problem(get(&world, path).await, 503, "unavailable", None);
     }

@@ -9,6 +9,8 @@ mod deliveries;
 mod event_types;
 mod events;
 mod ingest;
+mod ledger;
+
 mod matching;
 mod operator;
 mod rejected_events;
@@ -16,4 +18,5 @@ mod scopes;
 mod sessions;
 mod setups;
 mod test_payload;
+mod unmatched;
 mod world;

@@ -50,6 +50,7 @@ pub async fn world() -> World {
         rejections: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
+        reckoning: store.clone(),
         scopes: store.clone(),
         transitions: store.clone(),
         vault: Arc::new(PlainVault),

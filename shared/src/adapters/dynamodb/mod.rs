@@ -13,6 +13,7 @@ mod ledger_lists;
 mod ledger_rows;
 mod paces;
 mod purge;
+mod reckoning;
 mod rejections;
 mod rows;
 mod scopes;

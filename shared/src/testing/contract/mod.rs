@@ -8,22 +8,26 @@ mod destinations;
 mod jobs;
 mod ledger;
 mod ledger_lists;
+mod reckoning;
 mod rejections;
 mod scopes;
 mod sessions;
 mod subscriptions;
 mod vault;
+mod waiting;
 
 pub use accounts::{accounts, api_keys, deletion_of_an_account};
 pub use destinations::destinations;
 pub use jobs::{jobs, purge};
 pub use ledger::{deliveries, events};
 pub use ledger_lists::{listed_deliveries, listed_events};
+pub use reckoning::{owed_in_bulk, standings};
 pub use rejections::rejections;
 pub use scopes::seen_scopes;
 pub use sessions::sessions;
 pub use subscriptions::{subscriptions, transitions};
 pub use vault::vault;
+pub use waiting::{audit, health, paces, waiting};
 
 use crate::domain::timestamp::Timestamp;
 
@@ -52,8 +56,14 @@ mod tests {
         deliveries(&MemoryStore::default(), &a, &b).await;
         rejections(&MemoryStore::default(), &a).await;
         seen_scopes(&MemoryStore::default(), &a, &b).await;
+        waiting(&MemoryStore::default(), &a, &b).await;
+        health(&MemoryStore::default(), &a).await;
+        audit(&MemoryStore::default(), &a).await;
+        paces(&MemoryStore::default(), &a, &b).await;
         listed_events(&MemoryStore::default(), &a, &b).await;
         listed_deliveries(&MemoryStore::default(), &a, &b).await;
+        owed_in_bulk(&MemoryStore::default(), &a, &b).await;
+        standings(&MemoryStore::default(), &a, &b).await;
     }
 
     #[tokio::test]

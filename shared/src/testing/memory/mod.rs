@@ -5,6 +5,7 @@ mod destinations;
 mod jobs;
 mod ledger;
 mod ledger_lists;
+mod reckoning;
 mod rejections;
 mod scopes;
 mod sessions;

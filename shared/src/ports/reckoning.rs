@@ -1,0 +1,25 @@
+//! The ledger read in bulk, to be reckoned up: what many events owe, and where many deliveries stand. Neither bodies nor
+//! attempts are read, so that an answer stays small however long those are.
+
+use async_trait::async_trait;
+
+use super::PortResult;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::id::{AccountId, DeliveryId, EventId};
+
+/// A delivery's row without its attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryStanding {
+    pub id: DeliveryId,
+    pub state: DeliveryState,
+}
+
+#[async_trait]
+pub trait Reckoning: Send + Sync {
+    /// The deliveries that each of the events owes, as far as its rows tell. In any order; events that are not known are left
+    /// out, and none may be named twice.
+    async fn find_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, Vec<DeliveryId>)>>;
+    /// Where those of the deliveries stand that have a row: the others are pending. In any order; none may be named twice. What
+    /// was recorded a moment ago may be missing.
+    async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>>;
+}
