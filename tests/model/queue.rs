@@ -82,6 +82,13 @@ impl SimQueue {
         received
     }
 
+    /// Messages that were received and are hidden.
+    #[cfg(test)]
+    pub fn in_flight(&self) -> usize {
+        let now = self.clock.real();
+        self.lock().messages.values().filter(|message| message.receives > 0 && message.visible_at > now).count()
+    }
+
     pub fn delete(&self, id: u64) {
         self.lock().messages.remove(&id);
     }

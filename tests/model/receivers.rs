@@ -52,6 +52,8 @@ struct State {
     delivered_at: HashMap<DeliveryId, Timestamp>,
     taken: BTreeMap<DeliveryId, u32>,
     attempts: usize,
+    arrivals: Vec<Timestamp>,
+    unwatched: bool,
     slack: Duration,
     broken: Vec<String>,
 }
@@ -65,6 +67,18 @@ impl Receivers {
     /// `slack` is how long a process may act on what it knew: what it keeps of a destination, and what a call takes.
     pub fn new(clock: Arc<SimClock>, slack: Duration) -> Self {
         Self { state: Mutex::new(State { slack, ..State::default() }), clock }
+    }
+
+    /// One that judges nothing, for very many deliveries.
+    #[cfg(test)]
+    pub fn unwatched(clock: Arc<SimClock>) -> Self {
+        Self { state: Mutex::new(State { unwatched: true, ..State::default() }), clock }
+    }
+
+    /// When each delivery was taken, in this order.
+    #[cfg(test)]
+    pub fn arrivals(&self) -> Vec<Timestamp> {
+        self.lock().arrivals.clone()
     }
 
     /// Clocks that are set back let what is kept seem fresh for longer.
@@ -95,6 +109,9 @@ impl Receivers {
     /// Notes what the table says now, so that a later attempt can be judged by it.
     pub fn look_at(&self, store: &MemoryStore) {
         let (now, mut state) = (self.clock.real(), self.lock());
+        if state.unwatched {
+            return;
+        }
         for record in store.deliveries() {
             if record.state == DeliveryState::Delivered {
                 state.delivered_at.entry(record.delivery.id).or_insert(now);
@@ -140,7 +157,9 @@ impl Receivers {
     }
 
     fn take(&self, id: &DeliveryId) {
-        *self.lock().taken.entry(id.clone()).or_default() += 1;
+        let mut state = self.lock();
+        *state.taken.entry(id.clone()).or_default() += 1;
+        state.arrivals.push(self.clock.real());
     }
 }
 

@@ -3,9 +3,10 @@
 //! end everything owed is delivered or visibly not. More of them: `make soak DURATION=<seconds>`; the seed that
 //! failed once more: `make soak SEED=<seed>`.
 
-#![expect(clippy::expect_used, reason = "a model that cannot be set up is a broken test")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a model that cannot be set up is a broken test")]
 
 mod chaos;
+mod outage;
 mod ports;
 mod processes;
 mod queue;

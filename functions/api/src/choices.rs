@@ -42,7 +42,7 @@ choices! {
     /// Why an event was rejected.
     RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused }
 
-    /// What became of a delivery: `parked` waits while its destination is disabled, `exhausted` was given up after the last
+    /// What became of a delivery: `parked` waits while its destination is failing or disabled, `exhausted` was given up after the last
     /// attempt, the destination of a `cancelled` one was deleted.
     DeliveryStatus { Delivered, Retrying, Parked, Exhausted, Cancelled }
 

@@ -15,6 +15,7 @@ use shared::domain::delivery::Delivery;
 use shared::domain::destination::{DeliveryPath, DestinationUrl};
 use shared::domain::event::Event;
 use shared::domain::event_type::EventType;
+use shared::domain::health::Admission;
 use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
 use shared::domain::scope::Scope;
 use shared::domain::subscription::{Bucket, Candidate, Subscription, deliveries};
@@ -240,7 +241,7 @@ async fn view(
     let ids: BTreeSet<_> = listening.iter().filter(asks).map(|s| s.id.clone()).collect();
     Ok(found.map(|destination| DeliveryView {
         url: destination.settings.url.join(delivery.path.as_ref()),
-        parked: !destination.settings.enabled,
+        parked: destination.admission() != Admission::Everything,
         subscription_ids: ids.into_iter().collect(),
         destination_id: delivery.destination,
         path: delivery.path,

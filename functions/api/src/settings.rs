@@ -29,12 +29,12 @@ pub struct Destination {
     /// Sent along with every request.
     #[schema(value_type = CustomHeaders)]
     headers: (),
-    /// While this is `false` nothing is sent; `true` if left out.
+    /// While this is `false` nothing is sent, and what is owed is set aside; `true` if left out.
     enabled: bool,
     /// How long one attempt may take, in whole seconds; 15 if left out.
     #[schema(minimum = 1, maximum = 30)]
     timeout_seconds: u8,
-    /// Deliveries a second at most; `null`, or left out, for no limit. It is kept and shown, but not enforced yet.
+    /// Deliveries a second at most; `null`, or left out, for no limit. What is over waits.
     #[schema(required, minimum = 1, maximum = 1000)]
     rate_limit: Option<u16>,
     #[schema(value_type = RetryPolicy)]

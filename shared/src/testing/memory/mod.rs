@@ -31,6 +31,7 @@ use crate::domain::scope::Scope;
 use crate::domain::seen_scope::SeenScope;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
+use crate::domain::timestamp::Timestamp;
 use crate::ports::{EventPlace, PortError, PortResult, Remembered, SealNote, SealedEvent};
 
 #[derive(Default)]
@@ -95,6 +96,13 @@ impl MemoryStore {
 
     pub fn destinations(&self) -> Vec<Destination> {
         self.look().destinations.values().cloned().collect()
+    }
+
+    /// When the first delivery or destination is to be looked at.
+    pub fn next_look(&self) -> Option<Timestamp> {
+        let rows = self.look();
+        let deliveries = rows.deliveries.values().filter_map(|record| record.look_at);
+        deliveries.chain(rows.destinations.values().filter_map(Destination::look_at)).min()
     }
 
     /// The notes that no audit has gone through.
