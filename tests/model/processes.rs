@@ -124,6 +124,7 @@ impl Fanout {
             events: store.clone(),
             deliveries: queue.clone(),
             rejected: queue,
+            // No event of the model is ever rejected.
             rejections: shared.store.clone(),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, shared.horizon),

@@ -56,7 +56,7 @@ pub struct Deps {
 struct Received {
     body: String,
     /// When the producer sent it: an event that waited in a queue is not refused for its age.
-    sent: Option<Timestamp>,
+    sent_at: Timestamp,
     /// It may have been handled before, so what it owes may have been sent.
     repeated: bool,
 }
@@ -79,14 +79,13 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
         let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
         let sent = record.attributes.get("SentTimestamp").and_then(|ms| ms.parse().ok()).map(Timestamp::from_unix_ms);
         let repeated = record.attributes.get("ApproximateReceiveCount").map(String::as_str) != Some("1");
-        records.push((id, Received { body: record.body.unwrap_or_default(), sent, repeated }));
+        let sent_at = sent.unwrap_or_else(|| deps.clock.now());
+        records.push((id, Received { body: record.body.unwrap_or_default(), sent_at, repeated }));
     }
     let again = batch::run(records, AT_ONCE, move |record| {
         let deps = Arc::clone(&deps);
         async move {
-            let sent_at = record.sent.unwrap_or_else(|| deps.clock.now());
-            let text = SentText { body: &record.body, sent_at };
-            let handled = handle_record(&deps, &text, record.repeated).await?;
+            let handled = handle_record(&deps, &record).await?;
             log(handled);
             Ok::<_, PortError>(Verdict::Acknowledge)
         }
@@ -112,16 +111,10 @@ fn log(handled: Handled) {
     }
 }
 
-/// What a producer sent, and when: an event that waited in a queue is not refused for its age.
-struct SentText<'a> {
-    body: &'a str,
-    sent_at: Timestamp,
-}
-
-async fn handle_record(deps: &Deps, text: &SentText<'_>, repeated: bool) -> PortResult<Handled> {
-    let event = match Event::parse(text.body, text.sent_at) {
+async fn handle_record(deps: &Deps, record: &Received) -> PortResult<Handled> {
+    let event = match Event::parse(&record.body, record.sent_at) {
         Ok(event) => event,
-        Err(rejection) => return reject(deps, text, &rejection).await,
+        Err(rejection) => return reject(deps, record, &rejection).await,
     };
     if deps.accounts.find_account(&event.account).await?.is_none() {
         return Ok(Handled::Ignored);
@@ -129,10 +122,10 @@ async fn handle_record(deps: &Deps, text: &SentText<'_>, repeated: bool) -> Port
     let body = envelope::build(&event).map_err(|error| PortError::permanent("building the body", error))?;
     let digest = envelope::content_digest(body.get());
     if let Some(before) = deps.events.find_event(&event.account, &event.id).await? {
-        return again(deps, text, &event, before.digest == digest).await;
+        return again(deps, record, &event, before.digest == digest).await;
     }
     let owed = owed(deps, &event).await?;
-    let purpose = if repeated { Purpose::Again } else { Purpose::New };
+    let purpose = if record.repeated { Purpose::Again } else { Purpose::New };
     let message = |delivery| OutgoingDelivery { delivery, purpose, body: &body, delay: Duration::ZERO };
     deps.deliveries.send_deliveries(&owed.deliveries.iter().map(message).collect::<Vec<_>>()).await?;
     let sealed = seal(deps, &event, body.get(), digest, owed);
@@ -144,7 +137,7 @@ async fn handle_record(deps: &Deps, text: &SentText<'_>, repeated: bool) -> Port
             deps.scopes.note(&event, deps.clock.now()).await;
             Ok(Handled::Sealed)
         }
-        Sealed::Before { digest: before } => again(deps, text, &event, before == digest).await,
+        Sealed::Before { digest: before } => again(deps, record, &event, before == digest).await,
     }
 }
 
@@ -190,15 +183,15 @@ async fn transition(deps: &Deps, event: &Event, data: &Value) -> PortResult<Opti
 }
 
 /// An event whose id was sealed before: the same one is acknowledged, another one under its id refused.
-async fn again(deps: &Deps, text: &SentText<'_>, event: &Event, same: bool) -> PortResult<Handled> {
-    if same { Ok(Handled::Duplicate) } else { reject(deps, text, &Rejection::id_reused(&event.id)).await }
+async fn again(deps: &Deps, record: &Received, event: &Event, same: bool) -> PortResult<Handled> {
+    if same { Ok(Handled::Duplicate) } else { reject(deps, record, &Rejection::id_reused(&event.id)).await }
 }
 
 /// Notes it before the queue has it: what raises the alarm is always in the operator's list.
-async fn reject(deps: &Deps, text: &SentText<'_>, rejection: &Rejection) -> PortResult<Handled> {
-    let noted = RejectedEvent::new(text.body, text.sent_at, rejection, deps.clock.now());
-    deps.rejections.note_rejection(&noted, RejectedEvent::kept(text.body)).await?;
-    deps.rejected.reject_event(text.body, rejection).await?;
+async fn reject(deps: &Deps, record: &Received, rejection: &Rejection) -> PortResult<Handled> {
+    let noted = RejectedEvent::new(&record.body, record.sent_at, rejection, deps.clock.now());
+    deps.rejections.note_rejection(&noted, RejectedEvent::kept(&record.body)).await?;
+    deps.rejected.reject_event(&record.body, rejection).await?;
     let (id, code) = (noted.id.as_str(), rejection.code.as_str());
     warn!(
         counted = "rejected",
