@@ -1,6 +1,6 @@
 //! `deliver` over in-memory ports: what it sends, records, acknowledges and leaves in the queue.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
 mod health;
 mod waits;

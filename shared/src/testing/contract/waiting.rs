@@ -78,7 +78,7 @@ pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &Acco
 
     let id = &target.id;
     let listed = |limit| store.parked_deliveries(account, id, limit);
-    assert_eq!(listed(9).await.expect("a list"), [parked.delivery.id.clone()]);
+    assert_eq!(listed(9).await.expect("a list"), std::slice::from_ref(&parked.delivery.id));
     let again = record(&target, "first", 2, DeliveryState::Parked);
     assert_eq!(store.record_delivery(&again).await.expect("an answer"), Recorded::Recorded);
     let mut both = [parked.delivery.id.clone(), again.delivery.id.clone()];
