@@ -39,12 +39,15 @@ choices! {
     /// Whether an event is new. `duplicate`: the same was matched before, and nothing is sent.
     Acceptance { Accepted, Duplicate }
 
-    /// What became of a delivery: `parked` waits while its destination is disabled, `exhausted` was given up after the last
-    /// attempt, the destination of a `cancelled` one was deleted.
+    /// What became of a delivery: `parked` waits until its destination is back, `exhausted` was given up after the last
+    /// attempt, a `cancelled` one by somebody or because its destination was deleted.
     DeliveryStatus { Delivered, Retrying, Parked, Exhausted, Cancelled }
 
     /// What became of a delivery that an event owes; `pending` until its first attempt has ended.
     OwedStatus { Pending, Delivered, Retrying, Parked, Exhausted, Cancelled }
+
+    /// Why a destination is disabled: it answered `410 Gone`, or it had been failing for five days.
+    DisabledReason { Gone, Failing }
 
     /// How an attempt ended: `delivered` (2xx), `refused` (any other answer), `timed_out`, `unreachable` (no connection, or no
     /// HTTP on it), `blocked_address` (an address that is never called).
@@ -80,6 +83,7 @@ mod tests {
     use serde_json::json;
     use shared::domain::api_key::Role;
     use shared::domain::delivery::DeliveryState;
+    use shared::domain::health;
     use shared::domain::job;
     use shared::domain::outcome::Outcome;
     use shared::domain::plan;
@@ -115,6 +119,7 @@ mod tests {
         ];
         let states = states.map(DeliveryState::as_str);
         check::<DeliveryStatus>(&states);
+        check::<DisabledReason>(&[health::DisabledReason::Gone, health::DisabledReason::Failing]);
         check::<OwedStatus>(&[&["pending"], states.as_slice()].concat());
         check::<ConfigKind>(&[plan::Kind::Destination, plan::Kind::Subscription]);
         use plan::Action::{Create, Delete, Unchanged, Update};

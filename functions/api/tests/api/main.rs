@@ -11,6 +11,7 @@ mod events;
 mod ingest;
 mod matching;
 mod operator;
+mod recovery;
 mod scopes;
 mod sessions;
 mod setups;

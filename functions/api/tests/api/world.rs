@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::domain::address::AddressPolicy;
 use shared::domain::destination::{Destination, DestinationSettings};
+use shared::domain::horizon::Horizon;
 use shared::domain::id::{AccountId, DestinationId};
 use shared::ports::{Accounts, Clock, Destinations, EntropyExt};
 use shared::testing::{
@@ -49,6 +50,7 @@ pub async fn world() -> World {
         event_queue: queue.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
+        delivery_queue: queue.clone(),
         scopes: store.clone(),
         transitions: store.clone(),
         vault: Arc::new(PlainVault),
@@ -58,6 +60,7 @@ pub async fn world() -> World {
         entropy: entropy.clone(),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
         limits: Limits { destinations: 5, subscriptions: 5 },
+        horizon: Horizon::default(),
         page_url: "https://page.example".into(),
     };
     World { router: router(deps), store, clock, queue, sender, entropy, named: AtomicU32::new(0) }
