@@ -49,6 +49,9 @@ choices! {
     /// Why a destination is disabled: it answered `410 Gone`, or it had been failing for five days.
     DisabledReason { Gone, Failing }
 
+    /// Which deliveries are sent again, by where they stand.
+    RecoverStatus { Pending, Retrying, Parked, Exhausted, Cancelled }
+
     /// How an attempt ended: `delivered` (2xx), `refused` (any other answer), `timed_out`, `unreachable` (no connection, or no
     /// HTTP on it), `blocked_address` (an address that is never called).
     AttemptOutcome { Delivered, Refused, TimedOut, Unreachable, BlockedAddress }
@@ -75,6 +78,18 @@ pub enum JobKind {
         #[schema(value_type = crate::schemas::AccountId)]
         account: String,
     },
+    /// Sends again what a destination did not get.
+    Recover {
+        #[schema(value_type = crate::schemas::AccountId)]
+        account: String,
+        #[schema(value_type = crate::schemas::DestinationId)]
+        destination_id: String,
+        #[schema(value_type = crate::schemas::Timestamp)]
+        since: String,
+        #[schema(value_type = crate::schemas::Timestamp)]
+        until: String,
+        statuses: Vec<RecoverStatus>,
+    },
 }
 
 #[cfg(test)]
@@ -87,6 +102,7 @@ mod tests {
     use shared::domain::job;
     use shared::domain::outcome::Outcome;
     use shared::domain::plan;
+    use shared::domain::recovery;
     use shared::domain::timestamp::Timestamp;
     use shared::domain::transition;
     use shared::ports::UnmatchedReason;
@@ -120,6 +136,8 @@ mod tests {
         let states = states.map(DeliveryState::as_str);
         check::<DeliveryStatus>(&states);
         check::<DisabledReason>(&[health::DisabledReason::Gone, health::DisabledReason::Failing]);
+        use recovery::RecoverStatus::{Cancelled, Exhausted, Parked, Pending, Retrying};
+        check::<RecoverStatus>(&[Pending, Retrying, Parked, Exhausted, Cancelled]);
         check::<OwedStatus>(&[&["pending"], states.as_slice()].concat());
         check::<ConfigKind>(&[plan::Kind::Destination, plan::Kind::Subscription]);
         use plan::Action::{Create, Delete, Unchanged, Update};

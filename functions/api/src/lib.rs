@@ -16,6 +16,7 @@ mod event_types;
 mod events;
 mod filters;
 mod ingest;
+mod jobs;
 mod matching;
 mod named;
 mod newest_first;
@@ -39,8 +40,8 @@ use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::domain::horizon::Horizon;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, Events, FindJob,
-    HostLookup, HttpSender, ListDeliveries, ListEvents, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, Events, HostLookup,
+    HttpSender, ListDeliveries, ListEvents, SeenScopes, Sessions, StartJob, Subscriptions, Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -61,7 +62,7 @@ pub struct Deps {
     pub accounts: Arc<dyn Accounts>,
     pub keys: Arc<dyn ApiKeys>,
     pub sessions: Arc<dyn Sessions>,
-    pub jobs: Arc<dyn FindJob>,
+    pub jobs: Arc<dyn StartJob>,
     pub destinations: Arc<dyn Destinations>,
     pub subscriptions: Arc<dyn Subscriptions>,
     pub events: Arc<dyn Events>,
@@ -104,6 +105,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(destinations::read, destinations::change, destinations::delete))
         .routes(routes!(destinations::pausing::pause))
         .routes(routes!(destinations::pausing::resume))
+        .routes(routes!(recovery::recover::recover))
         .routes(routes!(destinations::secrets::rotate))
         .routes(routes!(destinations::test_payload::send))
         .routes(routes!(subscriptions::create, subscriptions::list))
@@ -115,6 +117,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(deliveries::read))
         .routes(routes!(recovery::resend::resend))
         .routes(routes!(recovery::cancel::cancel))
+        .routes(routes!(jobs::read))
         .routes(routes!(scopes::list))
         .routes(routes!(config::read, config::put))
         .routes(routes!(setups::create))

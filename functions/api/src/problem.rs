@@ -38,6 +38,7 @@ pub enum Code {
     DocumentTooLarge,
     DestinationDeleted,
     DeliveryEnded,
+    RecoveryUnderWay,
     PreconditionFailed,
     LinkUsed,
     LinkExpired,
@@ -66,7 +67,8 @@ impl Code {
             | Code::TooManySecrets
             | Code::DocumentTooLarge
             | Code::DestinationDeleted
-            | Code::DeliveryEnded => StatusCode::CONFLICT,
+            | Code::DeliveryEnded
+            | Code::RecoveryUnderWay => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::LinkUsed | Code::LinkExpired | Code::EventForgotten => StatusCode::GONE,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -27,6 +27,7 @@ pub mod pattern;
 pub mod payload;
 pub mod plan;
 pub mod proof;
+pub mod recovery;
 pub mod retry;
 pub mod scope;
 pub mod secret;

@@ -17,7 +17,7 @@ mod waiting;
 pub use accounts::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount};
 pub use audit::{Audit, SealNote, SealNotes};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
-pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged};
+pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged, StartJob};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
 pub use outside::{

@@ -2,6 +2,7 @@
 //! twice does no harm: what is under way already is left as it is.
 
 pub mod cancel;
+pub mod recover;
 pub mod resend;
 
 use serde_json::value::RawValue;

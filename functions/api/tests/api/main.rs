@@ -6,6 +6,7 @@ mod answers;
 mod changes;
 mod config;
 mod deliveries;
+mod destination_recovery;
 mod event_types;
 mod events;
 mod ingest;

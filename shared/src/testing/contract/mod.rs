@@ -15,7 +15,7 @@ mod vault;
 
 pub use accounts::{accounts, api_keys, deletion_of_an_account};
 pub use destinations::destinations;
-pub use jobs::{jobs, purge};
+pub use jobs::{jobs, purge, started_jobs};
 pub use ledger::{deliveries, events};
 pub use ledger_lists::{listed_deliveries, listed_events};
 pub use scopes::seen_scopes;
@@ -40,6 +40,7 @@ mod tests {
         accounts(&MemoryStore::default(), &a, &b).await;
         deletion_of_an_account(&MemoryStore::default(), &a).await;
         jobs(&MemoryStore::default(), &a).await;
+        started_jobs(&MemoryStore::default(), &a).await;
         purge(&MemoryStore::default(), &a, &b).await;
         api_keys(&MemoryStore::default(), &a, &b).await;
         sessions(&MemoryStore::default(), &a, &b).await;
