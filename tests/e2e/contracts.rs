@@ -94,6 +94,12 @@ async fn the_table_keeps_the_contract_of_events() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_events_that_owe_more() {
+    let real = real();
+    contract::owing_more(&*real.store, &real.account).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_deliveries() {
     let real = real();
     contract::deliveries(&*real.store, &real.account, &real.other).await;

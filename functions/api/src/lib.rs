@@ -40,8 +40,8 @@ use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::domain::horizon::Horizon;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, Events, HostLookup,
-    HttpSender, ListDeliveries, ListEvents, SeenScopes, Sessions, StartJob, Subscriptions, Transitions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, HostLookup, HttpSender,
+    ListDeliveries, ListEvents, OweMore, SeenScopes, Sessions, StartJob, Subscriptions, Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -65,7 +65,7 @@ pub struct Deps {
     pub jobs: Arc<dyn StartJob>,
     pub destinations: Arc<dyn Destinations>,
     pub subscriptions: Arc<dyn Subscriptions>,
-    pub events: Arc<dyn Events>,
+    pub events: Arc<dyn OweMore>,
     pub event_list: Arc<dyn ListEvents>,
     pub event_queue: Arc<dyn EventQueue>,
     pub deliveries: Arc<dyn Deliveries>,
@@ -113,6 +113,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(matching::judge))
         .routes(routes!(ingest::create, events::list))
         .routes(routes!(events::read))
+        .routes(routes!(recovery::replay::replay))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::read))
         .routes(routes!(recovery::resend::resend))

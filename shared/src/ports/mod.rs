@@ -18,7 +18,7 @@ pub use accounts::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount};
 pub use audit::{Audit, SealNote, SealNotes};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
 pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged, StartJob};
-pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
+pub use ledger::{Deliveries, Events, OweMore, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
 pub use outside::{
     Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,

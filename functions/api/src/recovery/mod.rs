@@ -3,6 +3,7 @@
 
 pub mod cancel;
 pub mod recover;
+pub mod replay;
 pub mod resend;
 
 use serde_json::value::RawValue;

@@ -13,6 +13,7 @@ mod ingest;
 mod matching;
 mod operator;
 mod recovery;
+mod replay;
 mod scopes;
 mod sessions;
 mod setups;

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::domain::delivery::{DeliveryRecord, DeliveryState, Purpose};
+use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
 use shared::domain::destination::Destination;
 use shared::domain::envelope;
 use shared::domain::event::Event;
 use shared::domain::health::{DisabledReason, Drain, Health, HealthState};
 use shared::domain::timestamp::Timestamp;
-use shared::ports::{Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, SealedEvent};
+use shared::ports::{
+    Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, SealedEvent, UnmatchedReason,
+};
 use shared::testing::{account, destination, event_text, record};
 
 use crate::world::{As, World, check_problem, world};
@@ -27,8 +29,13 @@ pub async fn with_destination() -> World {
 
 /// Seals the event that owes the record's delivery.
 pub async fn seal(world: &World, record: &DeliveryRecord) {
+    seal_owing(world, record.delivery.event.as_str(), vec![record.delivery.clone()]).await;
+}
+
+/// Seals an event of `acme` that owes this.
+pub async fn seal_owing(world: &World, id: &str, owed: Vec<Delivery>) {
     let now = world.clock.now();
-    let event = Event::parse(&event_text(&record.delivery.account, record.delivery.event.as_str()), now);
+    let event = Event::parse(&event_text(&account("acme"), id), now);
     let event = event.map_err(|rejection| rejection.detail).expect("an event");
     let body = envelope::build(&event).expect("a body").get().to_owned();
     let sealed = SealedEvent {
@@ -40,8 +47,8 @@ pub async fn seal(world: &World, record: &DeliveryRecord) {
         sealed_at: now,
         digest: envelope::content_digest(&body),
         body,
-        owed: vec![record.delivery.clone()],
-        unmatched: None,
+        unmatched: owed.is_empty().then_some(UnmatchedReason::NoSubscription),
+        owed,
         expires_at: now.plus(Duration::from_secs(86_400)),
     };
     world.store.seal_event(&sealed).await.expect("sealed");

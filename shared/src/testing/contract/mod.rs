@@ -16,7 +16,7 @@ mod vault;
 pub use accounts::{accounts, api_keys, deletion_of_an_account};
 pub use destinations::destinations;
 pub use jobs::{jobs, purge, started_jobs};
-pub use ledger::{deliveries, events};
+pub use ledger::{deliveries, events, owing_more};
 pub use ledger_lists::{listed_deliveries, listed_events};
 pub use scopes::seen_scopes;
 pub use sessions::sessions;
@@ -48,6 +48,7 @@ mod tests {
         subscriptions(&MemoryStore::default(), &a, &b).await;
         transitions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
+        owing_more(&MemoryStore::default(), &a).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
         seen_scopes(&MemoryStore::default(), &a, &b).await;
         listed_events(&MemoryStore::default(), &a, &b).await;
