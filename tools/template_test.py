@@ -238,6 +238,18 @@ def only_api_and_deliver_may_decrypt(template):
     return problems
 
 
+@rule
+def deliveries_are_sent_by_those_who_owe_or_repeat_them_alone(template):
+    """fanout sends what an event owes, redrive what is due, api what somebody asks for; what deliver keeps is in the queue already."""
+    queue = next((queue for _, function, _, queue in mappings(template) if short_name(function) == "deliver"), None)
+    problems = []
+    for name, function in functions(template).items():
+        sends = allows(template, function, "sqs:SendMessage", queue)
+        if sends != (short_name(function) in ("fanout", "redrive", "api")):
+            problems.append(f"{name} {'may' if sends else 'may not'} send to {queue}")
+    return problems
+
+
 # ---- Rules: queue mappings -----------------------------------------------------------------------------------------------------
 
 @rule
@@ -625,6 +637,15 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_deliver_that_may_not_decrypt_is_reported(self):
         self.statement("DeliverRole", "OpenSigningSecrets")["Action"] = "kms:DescribeKey"
         self.assert_reports(only_api_and_deliver_may_decrypt, "deliver may not decrypt")
+
+    def test_an_api_that_may_not_send_deliveries_is_reported(self):
+        self.statement("ApiRole", "SendDeliveriesAgain")["Resource"] = {"Fn::GetAtt": ["EventsQueue", "Arn"]}
+        self.assert_reports(deliveries_are_sent_by_those_who_owe_or_repeat_them_alone, "ApiFunction may not send to DeliveriesQueue")
+
+    def test_an_authorizer_that_may_send_deliveries_is_reported(self):
+        self.statement("AuthorizerRole", "LookUpApiKeys").update(
+            {"Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["DeliveriesQueue", "Arn"]}})
+        self.assert_reports(deliveries_are_sent_by_those_who_owe_or_repeat_them_alone, "AuthorizerFunction may send to DeliveriesQueue")
 
     # queue mappings
 

@@ -122,10 +122,12 @@ config!(
         log_level: String = |r| r.text("LOG_LEVEL"),
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
+        deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         secrets_key: String = |r| r.text("SECRETS_KEY_ARN"),
         addresses: AddressPolicy = |r| r.addresses(),
         max_destinations: u32 = |r| r.parsed("MAX_DESTINATIONS"),
         max_subscriptions: u32 = |r| r.parsed("MAX_SUBSCRIPTIONS"),
+        horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         page_url: String = |r| r.text("PAGE_URL"),
     }
 );

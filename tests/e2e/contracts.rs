@@ -46,6 +46,12 @@ async fn the_table_keeps_the_contract_of_jobs() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_jobs_that_accounts_start() {
+    let real = real();
+    contract::started_jobs(&*real.store, &real.account).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_a_purge() {
     let real = real();
     contract::purge(&*real.store, &real.account, &real.other).await;
@@ -85,6 +91,12 @@ async fn the_table_keeps_the_contract_of_transitions() {
 async fn the_table_keeps_the_contract_of_events() {
     let real = real();
     contract::events(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_events_that_owe_more() {
+    let real = real();
+    contract::owing_more(&*real.store, &real.account).await;
 }
 
 #[tokio::test]

@@ -213,6 +213,7 @@ impl Redrive {
             deliveries: store.clone(),
             events: store.clone(),
             event_list: store.clone(),
+            delivery_list: shared.store.clone(),
             paces: store.clone(),
             audit: store.clone(),
             queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone() }),

@@ -90,7 +90,7 @@ struct World {
 pub fn play(seed: u64) -> Result<Report, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(async { World::new(seed).await.play().await })
+    tokio::task::LocalSet::new().block_on(&runtime, async { World::new(seed).await.play().await })
 }
 
 impl World {
@@ -311,7 +311,7 @@ impl World {
             && let Some(process) = self.redrives.pop()
         {
             self.next_redrive = now.plus(Duration::from_secs(60));
-            running.spawn(async move { (process.work().await, Vec::new(), Process::Redrive(process)) });
+            running.spawn_local(async move { (process.work().await, Vec::new(), Process::Redrive(process)) });
         }
     }
 

@@ -42,12 +42,18 @@ choices! {
     /// Why an event was rejected.
     RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused }
 
-    /// What became of a delivery: `parked` waits while its destination is failing or disabled, `exhausted` was given up after the last
-    /// attempt, the destination of a `cancelled` one was deleted.
+    /// What became of a delivery: `parked` waits until its destination is back, `exhausted` was given up after the last
+    /// attempt, a `cancelled` one by somebody or because its destination was deleted.
     DeliveryStatus { Delivered, Retrying, Parked, Exhausted, Cancelled }
 
     /// What became of a delivery that an event owes; `pending` until its first attempt has ended.
     OwedStatus { Pending, Delivered, Retrying, Parked, Exhausted, Cancelled }
+
+    /// Why a destination is disabled: it answered `410 Gone`, or it had been failing for five days.
+    DisabledReason { Gone, Failing }
+
+    /// Which deliveries are sent again, by where they stand.
+    RecoverStatus { Pending, Retrying, Parked, Exhausted, Cancelled }
 
     /// How an attempt ended: `delivered` (2xx), `refused` (any other answer), `timed_out`, `unreachable` (no connection, or no
     /// HTTP on it), `blocked_address` (an address that is never called).
@@ -75,6 +81,18 @@ pub enum JobKind {
         #[schema(value_type = crate::schemas::AccountId)]
         account: String,
     },
+    /// Sends again what a destination did not get.
+    Recover {
+        #[schema(value_type = crate::schemas::AccountId)]
+        account: String,
+        #[schema(value_type = crate::schemas::DestinationId)]
+        destination_id: String,
+        #[schema(value_type = crate::schemas::Timestamp)]
+        since: String,
+        #[schema(value_type = crate::schemas::Timestamp)]
+        until: String,
+        statuses: Vec<RecoverStatus>,
+    },
 }
 
 #[cfg(test)]
@@ -84,9 +102,11 @@ mod tests {
     use shared::domain::api_key::Role;
     use shared::domain::delivery::DeliveryState;
     use shared::domain::event;
+    use shared::domain::health;
     use shared::domain::job;
     use shared::domain::outcome::Outcome;
     use shared::domain::plan;
+    use shared::domain::recovery;
     use shared::domain::timestamp::Timestamp;
     use shared::domain::transition;
     use shared::ports::UnmatchedReason;
@@ -121,6 +141,9 @@ mod tests {
         ];
         let states = states.map(DeliveryState::as_str);
         check::<DeliveryStatus>(&states);
+        check::<DisabledReason>(&[health::DisabledReason::Gone, health::DisabledReason::Failing]);
+        use recovery::RecoverStatus::{Cancelled, Exhausted, Parked, Pending, Retrying};
+        check::<RecoverStatus>(&[Pending, Retrying, Parked, Exhausted, Cancelled]);
         check::<OwedStatus>(&[&["pending"], states.as_slice()].concat());
         check::<ConfigKind>(&[plan::Kind::Destination, plan::Kind::Subscription]);
         use plan::Action::{Create, Delete, Unchanged, Update};

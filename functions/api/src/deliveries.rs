@@ -123,7 +123,7 @@ impl From<&Attempt> for AttemptItem {
 /// A delivery with every attempt, in full.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeliveryWithAttempts)]
-struct DeliveryView {
+pub struct DeliveryView {
     #[serde(flatten)]
     fields: Fields,
     attempts: Vec<AttemptView>,
@@ -267,7 +267,12 @@ pub async fn read(
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DeliveryId>,
 ) -> Result<Response, Problem> {
+    Ok(Answer(DeliveryView::from(find(&deps, &account, &id).await?)).into_response())
+}
+
+/// The delivery, unless it is pending or may be forgotten.
+pub async fn find(deps: &Deps, account: &AccountId, id: &DeliveryId) -> Result<DeliveryRecord, Problem> {
     let now = deps.clock.now();
-    let found = deps.deliveries.find_delivery(&account, &id).await?.filter(|record| record.expires_at > now);
-    Ok(Answer(DeliveryView::from(found.ok_or_else(DeliveryId::not_found)?)).into_response())
+    let found = deps.deliveries.find_delivery(account, id).await?.filter(|record| record.expires_at > now);
+    found.ok_or_else(DeliveryId::not_found)
 }

@@ -1,6 +1,6 @@
 //! `api`: the HTTPS API by which operators register accounts and accounts configure destinations and subscriptions.
-//! Producers without AWS credentials publish events through it, what became of them is read here, and on request it sends a
-//! destination a test payload, which is no delivery. It matches nothing but in a dry run. `docs/api.md` is its document.
+//! Producers without AWS credentials publish events through it, what became of them is read here and sent again, and on request
+//! it sends a destination a test payload, which is no delivery. It matches nothing but in a dry run and for a replay. `docs/api.md` is its document.
 //!
 //! Who is calling comes from API Gateway alone (`caller`); no request can name another account's anything, and what
 //! belongs to another account answers exactly like what does not exist.
@@ -17,6 +17,7 @@ mod events;
 mod explain;
 mod filters;
 mod ingest;
+mod jobs;
 mod ledger;
 mod matching;
 mod named;
@@ -25,6 +26,7 @@ mod openapi;
 mod operator;
 mod pages;
 mod problem;
+mod recovery;
 mod responses;
 mod schemas;
 mod scopes;
@@ -38,9 +40,11 @@ use std::sync::Arc;
 
 use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
+use shared::domain::horizon::Horizon;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, Destinations, Entropy, EventQueue, Events, FindJob, HostLookup, HttpSender,
-    ListDeliveries, ListEvents, Reckoning, Rejections, SeenScopes, Sessions, Subscriptions, Transitions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, HostLookup, HttpSender,
+    ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob, Subscriptions,
+    Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -61,16 +65,17 @@ pub struct Deps {
     pub accounts: Arc<dyn Accounts>,
     pub keys: Arc<dyn ApiKeys>,
     pub sessions: Arc<dyn Sessions>,
-    pub jobs: Arc<dyn FindJob>,
+    pub jobs: Arc<dyn StartJob>,
     pub destinations: Arc<dyn Destinations>,
     pub subscriptions: Arc<dyn Subscriptions>,
-    pub events: Arc<dyn Events>,
+    pub events: Arc<dyn OweMore>,
     pub event_list: Arc<dyn ListEvents>,
     pub event_queue: Arc<dyn EventQueue>,
     pub rejections: Arc<dyn Rejections>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub reckoning: Arc<dyn Reckoning>,
+    pub delivery_queue: Arc<dyn DeliveryQueue>,
     pub scopes: Arc<dyn SeenScopes>,
     pub transitions: Arc<dyn Transitions>,
     pub vault: Arc<dyn Vault>,
@@ -81,6 +86,8 @@ pub struct Deps {
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
     pub limits: Limits,
+    /// After how long what was lost is looked for.
+    pub horizon: Horizon,
     /// Where the page is, without a slash at the end; links begin with it.
     pub page_url: String,
 }
@@ -104,6 +111,9 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(event_types::read))
         .routes(routes!(destinations::create, destinations::list))
         .routes(routes!(destinations::read, destinations::change, destinations::delete))
+        .routes(routes!(destinations::pausing::pause))
+        .routes(routes!(destinations::pausing::resume))
+        .routes(routes!(recovery::recover::recover))
         .routes(routes!(destinations::secrets::rotate))
         .routes(routes!(destinations::test_payload::send))
         .routes(routes!(subscriptions::create, subscriptions::list))
@@ -111,10 +121,14 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(matching::judge))
         .routes(routes!(ingest::create, events::list))
         .routes(routes!(events::read))
+        .routes(routes!(recovery::replay::replay))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::read))
         .routes(routes!(ledger::read))
         .routes(routes!(ledger::deliveries::list))
+        .routes(routes!(recovery::resend::resend))
+        .routes(routes!(recovery::cancel::cancel))
+        .routes(routes!(jobs::read))
         .routes(routes!(scopes::list))
         .routes(routes!(config::read, config::put))
         .routes(routes!(setups::create))

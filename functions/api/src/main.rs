@@ -5,7 +5,8 @@ use std::sync::Arc;
 use api::{Deps, Limits, router};
 use lambda_http::Error;
 use shared::adapters::{
-    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsEventQueue, SystemClock, SystemEntropy, SystemHosts,
+    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
+    SystemHosts,
 };
 use shared::config::{ApiConfig, FromEnvironment};
 use shared::telemetry;
@@ -31,6 +32,7 @@ async fn main() -> Result<(), Error> {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),
+        delivery_queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         scopes: store.clone(),
         transitions: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
@@ -40,6 +42,7 @@ async fn main() -> Result<(), Error> {
         entropy,
         addresses: config.addresses,
         limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },
+        horizon: config.horizon,
         page_url: config.page_url,
     };
     lambda_http::run(router(deps)).await

@@ -36,9 +36,13 @@ pub enum Code {
     DestinationInUse,
     TooManySecrets,
     DocumentTooLarge,
+    DestinationDeleted,
+    DeliveryEnded,
+    RecoveryUnderWay,
     PreconditionFailed,
     LinkUsed,
     LinkExpired,
+    EventForgotten,
     BodyTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
@@ -61,9 +65,12 @@ impl Code {
             | Code::DestinationInUse
             | Code::IdReused
             | Code::TooManySecrets
-            | Code::DocumentTooLarge => StatusCode::CONFLICT,
+            | Code::DocumentTooLarge
+            | Code::DestinationDeleted
+            | Code::DeliveryEnded
+            | Code::RecoveryUnderWay => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Code::LinkUsed | Code::LinkExpired => StatusCode::GONE,
+            Code::LinkUsed | Code::LinkExpired | Code::EventForgotten => StatusCode::GONE,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::ValidationFailed | Code::BlockedAddress => StatusCode::UNPROCESSABLE_ENTITY,

@@ -1,17 +1,15 @@
 //! Visits every event once after its horizon: a delivery that is owed and has no row is sent again, and counted. Which events
 //! there are comes from the notes that `fanout` makes before it seals.
 
-use std::time::Duration;
-
 use futures_util::{StreamExt, TryStreamExt, stream};
-use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
+use shared::domain::delivery::{Delivery, DeliveryState};
 use shared::domain::health::Admission;
 use shared::domain::horizon::Slot;
 use shared::domain::timestamp::Timestamp;
-use shared::ports::{EventPlace, PortResult, Recorded, SealNote, SealedEvent, Span};
+use shared::ports::{EventPlace, PortResult, SealNote, SealedEvent, Span};
 use tracing::warn;
 
-use crate::send::{ToSend, body_of, claim_and_send};
+use crate::send::{claim_and_send, give_row};
 use crate::{Deps, has_time};
 
 /// How many notes of a slot are listed at once.
@@ -101,25 +99,8 @@ async fn visit(deps: &Deps, event: SealedEvent) -> PortResult<()> {
         counted = "recovered_by_audit", "account.id" = %event.account, "event.id" = %event.id, deliveries = missing.len(),
         "deliveries were owed and had no row; they are sent again"
     );
-    claim_and_send(deps, missing, |delivery| recover(deps, delivery)).await.map(drop)
-}
-
-/// Gives the delivery a row, from which it is sent again should this message be lost as well.
-async fn recover(deps: &Deps, delivery: Delivery) -> PortResult<Option<ToSend>> {
-    let Some(body) = body_of(deps, &delivery).await? else { return Ok(None) };
     let now = deps.clock.now();
-    let record = DeliveryRecord {
-        delivery: delivery.clone(),
-        state: DeliveryState::Retrying { due_at: now },
-        attempts: Vec::new(),
-        look_at: Some(deps.horizon.look_again(now, now)),
-        in_line: false,
-        recovered_by_audit: true,
-        expires_at: now.plus(deps.retention),
-    };
-    let recorded = deps.deliveries.record_delivery(&record).await? == Recorded::Recorded;
-    let send = || ToSend { delivery, purpose: Purpose::Again, body, delay: Duration::ZERO };
-    Ok(recorded.then(send))
+    claim_and_send(deps, missing, |delivery| give_row(deps, delivery, now, true)).await.map(drop)
 }
 
 /// What is set aside is sent by a drain; one that came too late for it begins another.

@@ -8,7 +8,7 @@ use shared::ports::{Held, PortError, PortResult};
 use shared::telemetry::ErrorChain;
 use tracing::{error, info, warn};
 
-use crate::{Deps, deletion, has_time};
+use crate::{Deps, deletion, has_time, recover};
 
 /// Most jobs looked at in one run.
 const AT_MOST: usize = 100;
@@ -57,6 +57,19 @@ impl Taken<'_> {
         self.deps.jobs.record_progress(&self.job, &lease).await
     }
 
+    /// Writes down that it has ended, and why where it failed.
+    pub(crate) async fn end(&mut self, how: Result<(), &str>) -> PortResult<Progress> {
+        let now = self.deps.clock.now();
+        match how {
+            Ok(()) => self.job.succeeded(now),
+            Err(why) => self.job.failed(why.to_owned(), now),
+        }
+        Ok(match self.deps.jobs.end_job(&self.job, &self.lease).await? {
+            Held::Held => Progress::Ended,
+            Held::Lost => Progress::Lost,
+        })
+    }
+
     /// Lets the next run take the job at once.
     async fn give_back(&self) -> PortResult<()> {
         let released = self.lease.released(self.deps.clock.now());
@@ -88,10 +101,11 @@ async fn work_on(deps: &Deps, id: &JobId, deadline: Timestamp) -> PortResult<()>
     let mut taken = Taken { deps, job, lease, deadline };
     let progress = match taken.job.kind.clone() {
         JobKind::DeleteAccount { account } => deletion::delete_account(&mut taken, &account).await,
+        JobKind::Recover(recovery) => recover::recover(&mut taken, &recovery).await,
     };
     match progress {
         Ok(Progress::Ended) => {
-            info!("job.id" = %id, done = taken.job.done, "a job has succeeded");
+            info!("job.id" = %id, done = taken.job.done, "a job has ended");
             Ok(())
         }
         Ok(Progress::OutOfTime) => taken.give_back().await,

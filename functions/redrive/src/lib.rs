@@ -8,6 +8,7 @@ mod audit;
 mod deletion;
 mod due;
 mod jobs;
+mod recover;
 mod send;
 mod tell;
 mod watch;
@@ -21,7 +22,7 @@ use shared::domain::horizon::Horizon;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
     AccountPurge, Accounts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, Events, Jobs,
-    ListEvents, Paces, PortResult, Waiting,
+    ListDeliveries, ListEvents, Paces, PortResult, Waiting,
 };
 use shared::telemetry::ErrorChain;
 use tracing::error;
@@ -33,6 +34,7 @@ pub struct Deps {
     pub waiting: Arc<dyn Waiting>,
     pub destinations: Arc<dyn DestinationHealth>,
     pub deliveries: Arc<dyn Deliveries>,
+    pub delivery_list: Arc<dyn ListDeliveries>,
     pub events: Arc<dyn Events>,
     pub event_list: Arc<dyn ListEvents>,
     pub audit: Arc<dyn Audit>,

@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
         waiting: store.clone(),
         destinations: store.clone(),
         deliveries: store.clone(),
+        delivery_list: store.clone(),
         events: store.clone(),
         event_list: store.clone(),
         paces: store.clone(),

@@ -1,10 +1,12 @@
-//! Sends deliveries that have a row through the queue again, with the body that their event was sealed with.
+//! Sends deliveries through the queue again, with the body that their event was sealed with. Each has a row first, from which it is
+//! sent once more should its message be lost.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::value::RawValue;
-use shared::domain::delivery::{Delivery, DeliveryRecord, OutgoingDelivery, Purpose};
+use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
 use shared::domain::id::{AccountId, DeliveryId};
-use shared::ports::{PortError, PortResult};
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{PortError, PortResult, Recorded};
 use std::time::Duration;
 
 use crate::Deps;
@@ -35,6 +37,58 @@ pub(crate) async fn body_of(deps: &Deps, delivery: &Delivery) -> PortResult<Opti
     let Some(event) = deps.events.find_event(&delivery.account, &delivery.event).await? else { return Ok(None) };
     let body = RawValue::from_string(event.body);
     body.map(Some).map_err(|error| PortError::permanent("reading a body", error))
+}
+
+/// Lets a delivery wait again for an attempt at `due_at`. Without a body there is nothing to send: it is exhausted.
+pub(crate) async fn reopen(deps: &Deps, record: DeliveryRecord, due_at: Timestamp) -> PortResult<Option<ToSend>> {
+    let now = deps.clock.now();
+    let Some(body) = body_of(deps, &record.delivery).await? else {
+        if !record.state.is_final() && is_forgotten(deps, &record.delivery) {
+            deps.deliveries.replace_delivery(&record, &record.ended(DeliveryState::Exhausted, Some(now))).await?;
+        }
+        return Ok(None);
+    };
+    // It comes at a pace of ours: at a destination with a rate limit it goes before what comes anew.
+    let reopened = record.queued(due_at, deps.horizon.look_again(due_at, now));
+    let claimed = deps.deliveries.replace_delivery(&record, &reopened).await?;
+    let send = || ToSend { delivery: record.delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
+    Ok(claimed.then(send))
+}
+
+/// The first row of a delivery that is owed and has none.
+pub(crate) fn first_row(
+    deps: &Deps,
+    delivery: Delivery,
+    state: DeliveryState,
+    look_at: Option<Timestamp>,
+) -> DeliveryRecord {
+    let expires_at = deps.clock.now().plus(deps.retention);
+    DeliveryRecord {
+        delivery,
+        state,
+        attempts: Vec::new(),
+        look_at,
+        in_line: false,
+        recovered_by_audit: false,
+        expires_at,
+    }
+}
+
+/// Gives a delivery that is owed and has no row its first one, from which it is attempted at `due_at`.
+pub(crate) async fn give_row(
+    deps: &Deps,
+    delivery: Delivery,
+    due_at: Timestamp,
+    recovered_by_audit: bool,
+) -> PortResult<Option<ToSend>> {
+    let Some(body) = body_of(deps, &delivery).await? else { return Ok(None) };
+    let now = deps.clock.now();
+    let look_at = deps.horizon.look_again(due_at, now);
+    let row = first_row(deps, delivery.clone(), DeliveryState::Retrying { due_at }, Some(look_at));
+    let row = DeliveryRecord { recovered_by_audit, ..row };
+    let recorded = deps.deliveries.record_delivery(&row).await? == Recorded::Recorded;
+    let send = || ToSend { delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
+    Ok(recorded.then(send))
 }
 
 /// Claims each of `items` with `claim`, several at once, and then sends those that were claimed. What is claimed and not sent,

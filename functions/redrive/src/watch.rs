@@ -14,7 +14,7 @@ use shared::ports::PortResult;
 use shared::telemetry::ErrorChain;
 use tracing::warn;
 
-use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten, send};
+use crate::send::{ToSend, body_of, claim_and_send, find, reopen, send};
 use crate::{Deps, has_time, tell};
 
 /// Most destinations looked at in one run.
@@ -163,15 +163,5 @@ async fn unpark(
     if record.state != DeliveryState::Parked {
         return Ok(None);
     }
-    let now = deps.clock.now();
-    let Some(body) = body_of(deps, &record.delivery).await? else {
-        if is_forgotten(deps, &record.delivery) {
-            deps.deliveries.replace_delivery(&record, &record.ended(DeliveryState::Exhausted, Some(now))).await?;
-        }
-        return Ok(None);
-    };
-    let reopened = record.queued(due_at, deps.horizon.look_again(due_at, now));
-    let claimed = deps.deliveries.replace_delivery(&record, &reopened).await?;
-    let send = || ToSend { delivery: record.delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
-    Ok(claimed.then(send))
+    reopen(deps, record, due_at).await
 }

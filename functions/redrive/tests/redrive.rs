@@ -47,6 +47,7 @@ fn deps(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, purge: Arc<dyn Account
         waiting: store.clone(),
         destinations: store.clone(),
         deliveries: store.clone(),
+        delivery_list: store.clone(),
         events: store.clone(),
         event_list: store.clone(),
         paces: store.clone(),

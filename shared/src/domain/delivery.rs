@@ -186,6 +186,12 @@ impl DeliveryRecord {
         self.attempts.iter().filter(|attempt| !attempt.probe).count()
     }
 
+    /// Whether a message of it is on its way: it was sent, and is looked at only when that must have been lost.
+    pub fn is_under_way(&self, now: Timestamp) -> bool {
+        let DeliveryState::Retrying { due_at } = self.state else { return false };
+        self.look_at.is_some_and(|look_at| look_at > due_at && look_at > now)
+    }
+
     /// Looked at again at `look_at`; it was sent meanwhile.
     pub fn leased(&self, look_at: Timestamp) -> Self {
         Self { look_at: Some(look_at), ..self.clone() }

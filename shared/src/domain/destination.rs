@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::custom_headers::CustomHeaders;
-use super::health::{Admission, DRAIN_EVERY, DRAIN_PER_SECOND, Health};
+use super::health::{Admission, DRAIN_EVERY, DRAIN_PER_SECOND, Health, HealthState};
 use super::id::{AccountId, DestinationId};
 pub use super::label::{Description, Label};
 use super::retry::RetryChoice;
@@ -176,6 +176,27 @@ impl Destination {
         Self { settings, updated_at: now, version: self.version + 1, health, ..self.clone() }
     }
 
+    /// As its owner pauses it; none where it is paused.
+    pub fn paused(&self, now: Timestamp) -> Option<Self> {
+        let settings = || DestinationSettings { enabled: false, ..self.settings.clone() };
+        self.settings.enabled.then(|| self.changed(settings(), now))
+    }
+
+    /// As its owner resumes it, whatever kept it from getting what it is owed; none where that is on its way. Where it was not
+    /// paused, only its health changes, and its version stays.
+    pub fn resumed(&self, now: Timestamp) -> Option<Self> {
+        if !self.settings.enabled {
+            return Some(self.changed(DestinationSettings { enabled: true, ..self.settings.clone() }, now));
+        }
+        let on_its_way = match self.health.state {
+            HealthState::Healthy => self.health.drain.is_some(),
+            HealthState::Failing { next_probe_at, .. } => next_probe_at <= now,
+            HealthState::Disabled { .. } => false,
+            HealthState::Closed => true,
+        };
+        (!on_its_way).then(|| self.with_health(self.health.resumed(now)))
+    }
+
     /// What may be sent to it now.
     pub fn admission(&self) -> Admission {
         match self.health.admission() {
@@ -261,6 +282,35 @@ mod tests {
         assert_eq!((enabled.admission(), enabled.look_at()), (Admission::Everything, Some(now)));
         let again = enabled.changed(destination().settings, now);
         assert_eq!(again.health, enabled.health);
+    }
+
+    /// What a destination of this health is when it is resumed, and that resuming it again changes nothing.
+    #[track_caller]
+    fn check_resumed(health: Health, admission: Admission, look_at: Option<u64>) {
+        let (disabled, now) = (destination().with_health(health), Timestamp::from_unix_ms(7));
+        let resumed = disabled.resumed(now).expect("a change");
+        assert_eq!((resumed.version, resumed.admission()), (1, admission));
+        assert_eq!(resumed.look_at(), look_at.map(Timestamp::from_unix_ms));
+        assert_eq!(resumed.resumed(now), None);
+    }
+
+    #[test]
+    fn resuming_helps_whatever_kept_it_from_its_deliveries_and_helps_once() {
+        let at = Timestamp::from_unix_ms;
+        let with = |state| Health { state, ..Health::default() };
+        let (since, reason) = (at(1), crate::domain::health::DisabledReason::Gone);
+        check_resumed(with(HealthState::Disabled { since, reason }), Admission::Everything, Some(7));
+        check_resumed(
+            with(HealthState::Failing { since, probes: 3, next_probe_at: at(99), half_open: false }),
+            Admission::Probes,
+            Some(7),
+        );
+        check_resumed(Health::default(), Admission::Everything, Some(7));
+        assert_eq!(destination().with_health(with(HealthState::Closed)).resumed(at(7)), None);
+        let paused = destination().paused(at(7)).expect("a change");
+        assert_eq!((paused.version, paused.admission(), paused.paused(at(8))), (2, Admission::Nothing, None));
+        let resumed = paused.resumed(at(8)).expect("a change");
+        assert_eq!((resumed.version, resumed.admission(), resumed.resumed(at(9))), (3, Admission::Everything, None));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::{AccountId, JobId};
+use super::recovery::{Recovered, Recovery};
 use super::timestamp::Timestamp;
 
 /// How long a lease lasts: longer than an invocation of `redrive`, so that no one outlives the lease it took.
@@ -25,6 +26,18 @@ pub const SETTLE: Duration = Duration::from_secs(100);
 pub enum JobKind {
     /// Deletes an account with everything that belongs to it.
     DeleteAccount { account: AccountId },
+    /// Sends again what a destination did not get.
+    Recover(Recovery),
+}
+
+impl JobKind {
+    /// Whose job it is.
+    pub fn account(&self) -> &AccountId {
+        match self {
+            JobKind::DeleteAccount { account } => account,
+            JobKind::Recover(recovery) => &recovery.account,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +56,8 @@ pub struct Job {
     pub status: JobStatus,
     /// How many things it has dealt with.
     pub done: u64,
+    /// Of a recovery: how far it is.
+    pub recovered: Option<Recovered>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Nobody works on it before.
@@ -58,6 +73,21 @@ impl Job {
             kind: JobKind::DeleteAccount { account },
             status: JobStatus::Queued,
             done: 0,
+            recovered: None,
+            created_at: now,
+            updated_at: now,
+            starts_at: now,
+            error: None,
+        }
+    }
+
+    pub fn recover(recovery: Recovery, now: Timestamp) -> Self {
+        Self {
+            id: recovery.job_id(),
+            kind: JobKind::Recover(recovery),
+            status: JobStatus::Queued,
+            done: 0,
+            recovered: Some(Recovered::default()),
             created_at: now,
             updated_at: now,
             starts_at: now,

@@ -28,6 +28,7 @@ pub mod pattern;
 pub mod payload;
 pub mod plan;
 pub mod proof;
+pub mod recovery;
 pub mod rejected_event;
 pub mod retry;
 pub mod scope;

@@ -21,6 +21,12 @@ pub trait FindJob: Send + Sync {
 }
 
 #[async_trait]
+pub trait StartJob: FindJob {
+    /// Stores the job, pending, unless one of its id is there that has not ended; answers the one that is there then.
+    async fn start_job(&self, job: &Job) -> PortResult<Job>;
+}
+
+#[async_trait]
 pub trait Jobs: FindJob {
     /// The pending jobs whose time has come, those first that could start first, at most `limit`.
     async fn pending_jobs(&self, now: Timestamp, limit: usize) -> PortResult<Vec<JobId>>;

@@ -9,7 +9,7 @@ use crate::domain::id::{AccountId, DeliveryId, EventId};
 use crate::domain::scope::Scope;
 use crate::domain::timestamp::Timestamp;
 
-/// An event that was accepted, with what it owes. It never changes.
+/// An event that was accepted, with what it owes. It never changes, but that a replay may add to what it owes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedEvent {
     pub account: AccountId,
@@ -65,6 +65,13 @@ pub trait Events: Send + Sync {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>>;
     /// Seals the event unless one of its id is sealed already.
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed>;
+}
+
+#[async_trait]
+pub trait OweMore: Events {
+    /// Adds `more` to what the event owes, where it still owes what `known` does; answers whether it did. After that it is not
+    /// unmatched any more. Where there are very many, a part of them may be added when this fails.
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

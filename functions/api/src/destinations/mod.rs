@@ -1,5 +1,7 @@
 //! Destinations: where requests go. A secret is shown by the answer that creates it and never again.
 
+mod health;
+pub mod pausing;
 pub mod secrets;
 pub mod test_answer;
 pub mod test_payload;
@@ -13,7 +15,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::domain::destination::{Destination, DestinationSecret, DestinationSettings, DestinationUrl, UrlError};
-use shared::domain::health::{Health, HealthState};
+use shared::domain::health::Health;
 use shared::domain::id::{AccountId, DestinationId};
 use shared::domain::secret::SigningSecret;
 use shared::domain::timestamp::Timestamp;
@@ -21,6 +23,7 @@ use shared::ports::{CreatedDestination, DeletedDestination, EntropyExt, UpdatedD
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
+use self::health::HealthFields;
 use crate::Deps;
 use crate::body::{Json, MergePatch, read as read_json};
 use crate::caller::{Configurer, Reader};
@@ -33,29 +36,6 @@ use crate::{schemas, settings, subscriptions};
 /// How often a change is made anew because somebody else changed the same thing meanwhile.
 const TRIES: u32 = 5;
 
-/// How a destination does: `failing` while nothing but probes is sent to it, `disabled` when it has been failing for five days or
-/// has answered `410 Gone`, `paused` while its owner wants nothing sent.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Health)]
-enum HealthView {
-    Healthy,
-    Failing,
-    Disabled,
-    Paused,
-}
-
-impl HealthView {
-    fn of(destination: &Destination) -> Self {
-        match destination.health.state {
-            HealthState::Disabled { .. } | HealthState::Closed => HealthView::Disabled,
-            _ if !destination.settings.enabled => HealthView::Paused,
-            HealthState::Failing { .. } => HealthView::Failing,
-            HealthState::Healthy => HealthView::Healthy,
-        }
-    }
-}
-
 /// Where requests go, and how.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Destination)]
@@ -65,7 +45,8 @@ pub struct DestinationView {
     #[serde(flatten)]
     #[schema(value_type = settings::Destination)]
     settings: DestinationSettings,
-    health: HealthView,
+    #[serde(flatten)]
+    health: HealthFields,
     /// The valid ones, newest first.
     #[schema(min_items = 1, max_items = 3)]
     secrets: Vec<SecretView>,
@@ -101,7 +82,7 @@ pub fn view(destination: Destination, now: Timestamp) -> DestinationView {
     };
     DestinationView {
         secrets: destination.live_secrets(now).map(secret).collect(),
-        health: HealthView::of(&destination),
+        health: HealthFields::of(&destination),
         id: destination.id,
         settings: destination.settings,
         secret: None,

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared::domain::account::Account;
 use shared::domain::id::{AccountId, JobId};
-use shared::domain::job::{Job, JobKind, JobStatus};
+use shared::domain::job::Job;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{CreatedAccount, EntropyExt};
 use utoipa::ToSchema;
@@ -17,10 +17,11 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::body::Json;
 use crate::caller::Operator;
+use crate::jobs::JobView;
 use crate::named::{Kind, Named};
 use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
-use crate::{choices, schemas};
+use crate::schemas;
 
 /// An account to register.
 #[derive(Deserialize, ToSchema)]
@@ -55,55 +56,6 @@ struct AccountView {
 fn view(account: Account) -> AccountView {
     let status = if account.deletion.is_some() { AccountStatus::Deleting } else { AccountStatus::Active };
     AccountView { id: account.id, status, deletion_job: account.deletion, created_at: account.created_at }
-}
-
-/// Work that takes longer than a request.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Job)]
-struct JobView {
-    #[schema(value_type = schemas::JobId)]
-    id: JobId,
-    #[serde(flatten)]
-    #[schema(value_type = choices::JobKind)]
-    kind: JobKind,
-    #[schema(value_type = choices::JobStatus)]
-    status: JobStatus,
-    progress: Progress,
-    #[schema(value_type = schemas::Timestamp)]
-    created_at: Timestamp,
-    #[schema(value_type = schemas::Timestamp)]
-    updated_at: Timestamp,
-    /// Why it failed; only there when it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    error: Option<String>,
-}
-
-/// How far a job is.
-#[derive(Serialize, ToSchema)]
-#[schema(as = JobProgress)]
-struct Progress {
-    /// Rows deleted so far.
-    deleted: u64,
-}
-
-fn job_view(job: Job) -> JobView {
-    let progress = match job.kind {
-        JobKind::DeleteAccount { .. } => Progress { deleted: job.done },
-    };
-    JobView {
-        id: job.id,
-        kind: job.kind,
-        status: job.status,
-        progress,
-        created_at: job.created_at,
-        updated_at: job.updated_at,
-        error: job.error,
-    }
-}
-
-impl Kind for JobId {
-    const KIND: &'static str = "job";
 }
 
 /// Register an account
@@ -193,7 +145,7 @@ pub async fn delete(
     State(deps): State<Arc<Deps>>,
     Named(account): Named<AccountId>,
 ) -> Result<Response, Problem> {
-    let accepted = |job| Ok((StatusCode::ACCEPTED, Answer(job_view(job))).into_response());
+    let accepted = |job| Ok((StatusCode::ACCEPTED, Answer(JobView::from(job))).into_response());
     let found = deps.accounts.read_account(&account).await?.ok_or_else(AccountId::not_found)?;
     let before = match &found.deletion {
         Some(id) => deps.jobs.find_job(id).await?,
@@ -228,5 +180,5 @@ pub async fn read_job(
     Named(id): Named<JobId>,
 ) -> Result<Response, Problem> {
     let job = deps.jobs.find_job(&id).await?.ok_or_else(JobId::not_found)?;
-    Ok(Answer(job_view(job)).into_response())
+    Ok(Answer(JobView::from(job)).into_response())
 }

@@ -6,6 +6,7 @@ mod answers;
 mod changes;
 mod config;
 mod deliveries;
+mod destination_recovery;
 mod event_types;
 mod events;
 mod ingest;
@@ -13,7 +14,9 @@ mod ledger;
 
 mod matching;
 mod operator;
+mod recovery;
 mod rejected_events;
+mod replay;
 mod scopes;
 mod sessions;
 mod setups;

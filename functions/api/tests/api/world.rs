@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::domain::address::AddressPolicy;
 use shared::domain::destination::{Destination, DestinationSettings};
+use shared::domain::horizon::Horizon;
 use shared::domain::id::{AccountId, DestinationId};
 use shared::ports::{Accounts, Clock, Destinations, EntropyExt};
 use shared::testing::{
@@ -51,6 +52,7 @@ pub async fn world() -> World {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),
+        delivery_queue: queue.clone(),
         scopes: store.clone(),
         transitions: store.clone(),
         vault: Arc::new(PlainVault),
@@ -60,6 +62,7 @@ pub async fn world() -> World {
         entropy: entropy.clone(),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
         limits: Limits { destinations: 5, subscriptions: 5 },
+        horizon: Horizon::default(),
         page_url: "https://page.example".into(),
     };
     World { router: router(deps), store, clock, queue, sender, entropy, named: AtomicU32::new(0) }

@@ -6,12 +6,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteIte
 use serde::{Deserialize, Serialize};
 
 use super::super::aws::{build_error, port_error};
-use super::rows::{from_item, to_item};
+use super::rows::{from_item, to_attribute, to_item};
 use super::{DynamoStore, as_item, keys};
 use crate::domain::id::JobId;
 use crate::domain::job::{Job, JobKind, JobStatus, Lease};
+use crate::domain::recovery::Recovered;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{FindJob, Held, Jobs, PortResult};
+use crate::ports::{FindJob, Held, Jobs, PortError, PortResult, StartJob};
 
 #[derive(Serialize, Deserialize)]
 struct JobRow {
@@ -20,6 +21,8 @@ struct JobRow {
     kind: JobKind,
     status: JobStatus,
     done: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recovered: Option<Recovered>,
     created_at: Timestamp,
     updated_at: Timestamp,
     starts_at: Timestamp,
@@ -42,6 +45,7 @@ impl From<&Job> for JobRow {
             kind: job.kind.clone(),
             status: job.status,
             done: job.done,
+            recovered: job.recovered.clone(),
             created_at: job.created_at,
             updated_at: job.updated_at,
             starts_at: job.starts_at,
@@ -58,6 +62,7 @@ impl From<JobRow> for Job {
             kind: row.kind,
             status: row.status,
             done: row.done,
+            recovered: row.recovered,
             created_at: row.created_at,
             updated_at: row.updated_at,
             starts_at: row.starts_at,
@@ -81,6 +86,25 @@ fn milliseconds(moment: Timestamp) -> AttributeValue {
 impl FindJob for DynamoStore {
     async fn find_job(&self, id: &JobId) -> PortResult<Option<Job>> {
         Ok(self.get::<JobRow>(keys::job(id)).await?.map(Job::from))
+    }
+}
+
+#[async_trait]
+impl StartJob for DynamoStore {
+    async fn start_job(&self, job: &Job) -> PortResult<Job> {
+        let [_, pending] = self.new_job_parts(job)?;
+        let put =
+            Put::builder().table_name(&self.table).set_item(Some(to_item(keys::job(&job.id), &JobRow::from(job))?));
+        let put = put.condition_expression("attribute_not_exists(pk) OR #status IN (:succeeded, :failed)");
+        let put = put.expression_attribute_names("#status", "status");
+        let put = put.expression_attribute_values(":succeeded", AttributeValue::S("succeeded".into()));
+        let put = put.expression_attribute_values(":failed", AttributeValue::S("failed".into()));
+        let put = TransactWriteItem::builder().put(put.build().map_err(build_error)?).build();
+        if self.transact(vec![put, pending]).await?.is_empty() {
+            return Ok(job.clone());
+        }
+        let there = self.find_job(&job.id).await?;
+        there.ok_or_else(|| PortError::transient("starting a job", "the one before has just been forgotten"))
     }
 }
 
@@ -116,7 +140,15 @@ impl Jobs for DynamoStore {
 
     async fn record_progress(&self, job: &Job, lease: &Lease) -> PortResult<Held> {
         let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::job(&job.id))));
-        let call = call.update_expression("SET done = :done, updated_at = :at, lease_until = :until");
+        let recovered = job.recovered.as_ref().map(|recovered| (", recovered = :recovered", recovered));
+        let call = call.update_expression(format!(
+            "SET done = :done, updated_at = :at, lease_until = :until{}",
+            recovered.map_or("", |(set, _)| set)
+        ));
+        let call = match recovered {
+            None => call,
+            Some((_, recovered)) => call.expression_attribute_values(":recovered", to_attribute(recovered)?),
+        };
         let call = call.condition_expression(HELD).expression_attribute_values(":holder", holder(lease));
         let call = call.expression_attribute_values(":done", AttributeValue::N(job.done.to_string()));
         let call = call.expression_attribute_values(":at", AttributeValue::S(job.updated_at.to_string()));

@@ -1,15 +1,16 @@
 //! Sealed events and deliveries.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 
+use super::super::aws::build_error;
 use super::keys;
 use super::ledger_rows::{DeliveryRow, EventRow, OwedRows};
 use super::rows::{from_item, to_item};
-use super::{DynamoStore, Written, written};
-use crate::domain::delivery::{DeliveryRecord, DeliveryState};
+use super::{DynamoStore, Written, as_item, written};
+use crate::domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
 use crate::domain::id::{AccountId, DeliveryId, EventId};
-use crate::ports::{Deliveries, Events, PortError, PortResult, Recorded, Sealed, SealedEvent};
+use crate::ports::{Deliveries, Events, OweMore, PortError, PortResult, Recorded, Sealed, SealedEvent};
 
 #[async_trait]
 impl Events for DynamoStore {
@@ -40,6 +41,51 @@ impl Events for DynamoStore {
             Written::Refused(Some(before)) => Ok(Sealed::Before { digest: from_item::<EventRow>(*before)?.digest()? }),
             Written::Refused(None) => Err(PortError::transient("sealing an event", "the row before was not returned")),
         }
+    }
+}
+
+#[async_trait]
+impl OweMore for DynamoStore {
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool> {
+        let Some(row) = self.get::<EventRow>(keys::event(&known.account, &known.id)).await? else { return Ok(false) };
+        let (mut rows, mut count) = (row.owed_rows, row.owed_count);
+        if count != known.owed.len() {
+            return Ok(false);
+        }
+        // A further row each, together with the event's own, which counts it.
+        for further in OwedRows::of(more, row.expires_at).filter(|further| !further.owed.is_empty()) {
+            let added = count + further.owed.len();
+            let parts = vec![
+                self.overwrite_part(to_item(keys::owed(&known.account, &known.id, rows), &further)?)?,
+                self.owe_more_part(known, (rows, count), added)?,
+            ];
+            if !self.transact(parts).await?.is_empty() {
+                return Ok(false);
+            }
+            (rows, count) = (rows + 1, added);
+        }
+        Ok(true)
+    }
+}
+
+impl DynamoStore {
+    /// Counts one more row of what the event owes, and `added` deliveries over all, where it has as many of both as before.
+    fn owe_more_part(
+        &self,
+        event: &SealedEvent,
+        (rows, count): (usize, usize),
+        added: usize,
+    ) -> PortResult<TransactWriteItem> {
+        let number = |n: usize| AttributeValue::N(n.to_string());
+        let key = as_item(keys::event(&event.account, &event.id));
+        let update = Update::builder().table_name(&self.table).set_key(Some(key));
+        let update = update.update_expression("SET owed_rows = :more, owed_count = :added REMOVE unmatched");
+        let update = update.condition_expression("owed_rows = :rows AND owed_count = :count");
+        let update = update.expression_attribute_values(":more", number(rows + 1));
+        let update = update.expression_attribute_values(":added", number(added));
+        let update = update.expression_attribute_values(":rows", number(rows));
+        let update = update.expression_attribute_values(":count", number(count));
+        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) struct EventRow {
     pub(super) expires_at: u64,
     /// How many deliveries it owes, over all rows: for the index, which has no lists.
     #[serde(default)]
-    owed_count: usize,
+    pub(super) owed_count: usize,
     /// Its place in the index of events.
     #[serde(default)]
     gsi1pk: String,
@@ -67,22 +67,33 @@ pub(super) struct EventRow {
 /// Bytes of a row that may be filled; the service's limit is 400 KiB.
 const ROW_BYTES: usize = 380 * 1024;
 
+impl OwedRows {
+    /// What is owed as rows that are not too large, each but the last one full.
+    pub(super) fn of(owed: &[Delivery], expires_at: u64) -> impl Iterator<Item = Self> {
+        lists(owed, 0).into_iter().map(move |owed| Self { owed, expires_at })
+    }
+}
+
+/// What is owed as lists for a row each, of which the first one's has `bytes` already.
+fn lists(owed: &[Delivery], mut bytes: usize) -> Vec<Vec<OwedRow>> {
+    let mut lists: Vec<Vec<OwedRow>> = vec![Vec::new()];
+    for one in owed.iter().map(|d| OwedRow { id: d.id.clone(), path: d.path.clone() }) {
+        bytes += one.bytes();
+        if bytes > ROW_BYTES {
+            bytes = one.bytes();
+            lists.push(Vec::new());
+        }
+        if let Some(list) = lists.last_mut() {
+            list.push(one);
+        }
+    }
+    lists
+}
+
 impl EventRow {
     /// The event's own row, and the lists for further rows when it owes more than fits there.
     pub(super) fn split(event: &SealedEvent) -> (Self, Vec<Vec<OwedRow>>) {
-        let owed = event.owed.iter().map(|d| OwedRow { id: d.id.clone(), path: d.path.clone() });
-        let mut lists: Vec<Vec<OwedRow>> = vec![Vec::new()];
-        let mut bytes = event.body.len() + 2_048;
-        for one in owed {
-            bytes += one.bytes();
-            if bytes > ROW_BYTES {
-                bytes = one.bytes();
-                lists.push(Vec::new());
-            }
-            if let Some(list) = lists.last_mut() {
-                list.push(one);
-            }
-        }
+        let mut lists = lists(&event.owed, event.body.len() + 2_048);
         let further = lists.split_off(1);
         let row = Self {
             account: event.account.clone(),

@@ -16,6 +16,11 @@ pub(super) fn to_item(key: Key, row: &impl Serialize) -> PortResult<Item> {
     Ok(item)
 }
 
+/// One field of a row.
+pub(super) fn to_attribute(field: &impl Serialize) -> PortResult<AttributeValue> {
+    serde_dynamo::to_attribute_value(field).map_err(|e| PortError::permanent("writing a row", e))
+}
+
 /// A row's fields read from an item; what lies in the table was written by us, so any mistake is permanent.
 pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> PortResult<T> {
     serde_dynamo::from_item(item).map_err(|e| PortError::permanent("reading a row", e))

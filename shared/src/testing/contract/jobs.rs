@@ -7,11 +7,12 @@ use super::ledger::sealed;
 use super::now;
 use crate::domain::api_key::{ApiKey, Role};
 use crate::domain::delivery::DeliveryState;
-use crate::domain::id::{AccountId, KeyId};
+use crate::domain::id::{AccountId, DestinationId, KeyId};
 use crate::domain::job::{Job, JobStatus, LEASE, Lease};
+use crate::domain::recovery::{RecoverStatus, Recovered, RecoveredTo, Recovery};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    AccountPurge, CreatedAccount, Deliveries, Destinations, Events, Held, Jobs, SealedEvent, Subscriptions,
+    AccountPurge, CreatedAccount, Deliveries, Destinations, Events, Held, Jobs, SealedEvent, StartJob, Subscriptions,
 };
 use crate::testing::{destination, record, subscription};
 
@@ -154,4 +155,50 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::Created);
     assert_eq!(store.end_deletion(account, &job, &lease).await.expect("an answer"), Held::Lost);
     assert!(store.find_account(account).await.expect("an answer").is_some());
+}
+
+/// What a store of jobs that accounts start is.
+pub trait StartedJobs: StartJob + Jobs {}
+
+impl<S: StartJob + Jobs> StartedJobs for S {}
+
+pub async fn started_jobs(store: &dyn StartedJobs, account: &AccountId) {
+    let recovery = Recovery {
+        account: account.clone(),
+        destination_id: DestinationId::from_entropy([1; 10]),
+        since: after(0),
+        until: after(1),
+        statuses: RecoverStatus::USUAL.to_vec(),
+    };
+    let first = Job::recover(recovery.clone(), now());
+    assert_eq!(store.start_job(&first).await.expect("an answer"), first);
+    assert_eq!(store.find_job(&first.id).await.expect("an answer"), Some(first.clone()));
+    let second = Job::recover(Recovery { until: after(2), ..recovery }, after(5_000));
+    assert_eq!(store.start_job(&second).await.expect("an answer"), first, "one at a time");
+
+    let lease = Lease::taken([1; 16], now());
+    let mut job = store.take_job(&first.id, &lease, now()).await.expect("an answer").expect("the job");
+    for to in [
+        RecoveredTo::Delivery { id: format!("dlv_{}", "1".repeat(50)).parse().expect("an id") },
+        RecoveredTo::EveryDelivery,
+        RecoveredTo::Event { occurred_at: after(1), id: "evt-1".parse().expect("an id") },
+        RecoveredTo::End,
+    ] {
+        job.recovered = Some(Recovered { resent: 3, set_aside: 4, to });
+        job.progressed(7, after(10));
+        assert_eq!(store.record_progress(&job, &lease).await.expect("an answer"), Held::Held);
+        assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
+        assert_eq!(store.start_job(&second).await.expect("an answer"), job, "one at a time");
+    }
+    job.succeeded(after(20));
+    assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
+
+    // What has ended is followed by another one, which knows nothing of it.
+    assert_eq!(store.start_job(&second).await.expect("an answer"), second);
+    assert_eq!(store.find_job(&second.id).await.expect("an answer"), Some(second.clone()));
+    assert_eq!(store.record_progress(&job, &lease).await.expect("an answer"), Held::Lost);
+    let mut job = store.take_job(&second.id, &lease, after(5_000)).await.expect("an answer").expect("the job");
+    job.failed("no".into(), after(6_000));
+    assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
+    assert!(!store.pending_jobs(after(u64::from(u32::MAX)), 1_000).await.expect("a list").contains(&job.id));
 }

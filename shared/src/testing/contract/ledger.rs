@@ -7,7 +7,7 @@ use crate::domain::envelope;
 use crate::domain::event::Event;
 use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
+use crate::ports::{Deliveries, Events, ListEvents, OweMore, Recorded, Sealed, SealedEvent, Span, UnmatchedReason};
 
 pub(super) fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize) -> SealedEvent {
     let event = Event::parse(&event_text(account, id), now()).map_err(|r| r.detail).expect("an event");
@@ -47,6 +47,38 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
         let before = Sealed::Before { digest: event.digest };
         assert_eq!(store.seal_event(&another).await.expect("an answer"), before);
         assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&event));
+    }
+}
+
+/// What a store is whose events come to owe more.
+pub trait OwingStore: OweMore + ListEvents {}
+
+impl<S: OweMore + ListEvents> OwingStore for S {}
+
+pub async fn owing_more(store: &dyn OwingStore, account: &AccountId) {
+    // What is added to the last one fills several rows, as what it owes does already.
+    for (id, owed, padding, more) in [("none", 0, 0, 2), ("one", 1, 0, 1), ("many", 3_000, 250_000, 3_000)] {
+        let event = sealed(account, id, owed, padding);
+        let added = sealed(account, id, owed + more, padding).owed.split_off(owed);
+        assert!(!store.add_owed(&event, &added).await.expect("an answer"), "{id} is not sealed yet");
+        assert_eq!(store.seal_event(&event).await.expect("an answer"), Sealed::Sealed);
+        assert!(store.add_owed(&event, &[]).await.expect("an answer"));
+        assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&event));
+
+        assert!(store.add_owed(&event, &added).await.expect("an answer"));
+        let expected =
+            SealedEvent { owed: [event.owed.clone(), added.clone()].concat(), unmatched: None, ..event.clone() };
+        let found = store.find_event(account, &event.id).await.expect("an answer").expect("the event");
+        assert_eq!(found.owed.len(), owed + more);
+        assert!(found == expected, "{id} owes something else");
+        assert!(!store.add_owed(&event, &added).await.expect("an answer"), "{id} owes more by now");
+        assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&expected));
+
+        let until = event.occurred_at.plus(std::time::Duration::from_millis(1));
+        let listed =
+            store.list_events(account, Span { since: event.occurred_at, until }, None, 10).await.expect("a list");
+        let listed = listed.into_iter().find(|listed| listed.place.id == event.id).expect("the event");
+        assert_eq!((listed.owed_count, listed.unmatched), (owed + more, None));
     }
 }
 

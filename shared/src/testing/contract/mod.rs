@@ -18,8 +18,8 @@ mod waiting;
 
 pub use accounts::{accounts, api_keys, deletion_of_an_account};
 pub use destinations::destinations;
-pub use jobs::{jobs, purge};
-pub use ledger::{deliveries, events};
+pub use jobs::{jobs, purge, started_jobs};
+pub use ledger::{deliveries, events, owing_more};
 pub use ledger_lists::{listed_deliveries, listed_events};
 pub use reckoning::{owed_in_bulk, standings};
 pub use rejections::rejections;
@@ -46,6 +46,7 @@ mod tests {
         accounts(&MemoryStore::default(), &a, &b).await;
         deletion_of_an_account(&MemoryStore::default(), &a).await;
         jobs(&MemoryStore::default(), &a).await;
+        started_jobs(&MemoryStore::default(), &a).await;
         purge(&MemoryStore::default(), &a, &b).await;
         api_keys(&MemoryStore::default(), &a, &b).await;
         sessions(&MemoryStore::default(), &a, &b).await;
@@ -53,6 +54,7 @@ mod tests {
         subscriptions(&MemoryStore::default(), &a, &b).await;
         transitions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
+        owing_more(&MemoryStore::default(), &a).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
         rejections(&MemoryStore::default(), &a).await;
         seen_scopes(&MemoryStore::default(), &a, &b).await;

@@ -6,12 +6,24 @@ use super::{MemoryStore, Rows};
 use crate::domain::id::{AccountId, JobId};
 use crate::domain::job::{Job, JobStatus, Lease};
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{AccountPurge, FindJob, Held, Jobs, PortResult, Purged};
+use crate::ports::{AccountPurge, FindJob, Held, Jobs, PortResult, Purged, StartJob};
 
 #[async_trait]
 impl FindJob for MemoryStore {
     async fn find_job(&self, id: &JobId) -> PortResult<Option<Job>> {
         Ok(self.call("find_job")?.jobs.get(id).map(|(job, _)| job.clone()))
+    }
+}
+
+#[async_trait]
+impl StartJob for MemoryStore {
+    async fn start_job(&self, job: &Job) -> PortResult<Job> {
+        let mut rows = self.call("start_job")?;
+        if let Some((there, _)) = rows.jobs.get(&job.id).filter(|(there, _)| !there.has_ended()) {
+            return Ok(there.clone());
+        }
+        rows.jobs.insert(job.id.clone(), (job.clone(), None));
+        Ok(job.clone())
     }
 }
 

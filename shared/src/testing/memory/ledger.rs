@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
-use crate::domain::delivery::DeliveryRecord;
+use crate::domain::delivery::{Delivery, DeliveryRecord};
 use crate::domain::id::{AccountId, DeliveryId, EventId};
-use crate::ports::{Deliveries, Events, PortResult, Recorded, Sealed, SealedEvent};
+use crate::ports::{Deliveries, Events, OweMore, PortResult, Recorded, Sealed, SealedEvent};
 
 #[async_trait]
 impl Events for MemoryStore {
@@ -21,6 +21,20 @@ impl Events for MemoryStore {
         }
         rows.events.insert(key, event.clone());
         Ok(Sealed::Sealed)
+    }
+}
+
+#[async_trait]
+impl OweMore for MemoryStore {
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool> {
+        let mut rows = self.call("add_owed")?;
+        let stored = rows.events.get_mut(&(known.account.clone(), known.id.clone()));
+        let Some(stored) = stored.filter(|stored| stored.owed.len() == known.owed.len()) else { return Ok(false) };
+        if !more.is_empty() {
+            stored.owed.extend_from_slice(more);
+            stored.unmatched = None;
+        }
+        Ok(true)
     }
 }
 

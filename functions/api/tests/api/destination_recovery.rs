@@ -1,0 +1,113 @@
+//! Beginning the recovery of a destination, and watching its job.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::domain::job::{Job, Lease};
+use shared::ports::{Accounts, Clock, Jobs};
+use shared::testing::account;
+
+use crate::recovery::{target, with_destination};
+use crate::world::{As, World, check_problem};
+
+fn path() -> String {
+    format!("/v1/destinations/{}/recover", target(1).id)
+}
+
+async fn recover(world: &World, body: Value) -> (u16, Value) {
+    world.post("acme", &path(), body).await
+}
+
+/// Does the job, as `redrive` would.
+async fn end(world: &World) -> Job {
+    let now = world.clock.now();
+    let id = world.store.pending_jobs(now, 9).await.expect("a list").remove(0);
+    let lease = Lease::taken([1; 16], now);
+    let mut job = world.store.take_job(&id, &lease, now).await.expect("an answer").expect("the job");
+    job.progressed(5, now);
+    job.recovered.as_mut().expect("a recovery").resent = 3;
+    job.succeeded(now);
+    world.store.end_job(&job, &lease).await.expect("ended");
+    job
+}
+
+#[tokio::test]
+async fn a_recovery_is_a_job_that_tells_how_far_it_is_and_asking_again_shows_the_same_one() {
+    let world = with_destination().await;
+    let since = json!({"since": "2026-11-20T00:00:00Z"});
+    let (status, job) = recover(&world, since.clone()).await;
+    assert_eq!(status, 202, "{job}");
+    let id = job["id"].as_str().expect("an id").to_owned();
+    let expected = json!({
+        "id": id, "kind": "recover", "account": "acme", "destination_id": target(1).id,
+        "since": "2026-11-20T00:00:00.000Z", "until": "2026-11-23T09:30:00.000Z",
+        "statuses": ["pending", "retrying", "parked", "exhausted"], "status": "queued",
+        "progress": {"looked_at": 0, "resent": 0, "set_aside": 0},
+        "created_at": "2026-11-23T09:30:00.000Z", "updated_at": "2026-11-23T09:30:00.000Z"
+    });
+    assert_eq!(job, expected);
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(recover(&world, since.clone()).await, (202, expected.clone()));
+    for other in [
+        json!({"since": "2026-11-21T00:00:00Z"}),
+        json!({"since": "2026-11-20T00:00:00Z", "until": "2026-11-21T00:00:00Z"}),
+        json!({"since": "2026-11-20T00:00:00Z", "statuses": ["exhausted"]}),
+    ] {
+        check_problem(recover(&world, other).await, 409, "recovery_under_way", None);
+    }
+
+    end(&world).await;
+    let own = format!("/v1/jobs/{id}");
+    let (status, ended) = world.call(As::Role("acme", "viewer"), "GET", &own, None).await;
+    assert_eq!((status, &ended["status"]), (200, &json!("succeeded")));
+    assert_eq!(ended["progress"], json!({"looked_at": 5, "resent": 3, "set_aside": 0}));
+    assert_eq!(world.call(As::Operator, "GET", &format!("/admin{own}"), None).await, (200, ended));
+    let (status, next) = recover(&world, since).await;
+    assert_eq!((status, &next["status"], &next["until"]), (202, &json!("queued"), &json!("2026-11-23T09:31:00.000Z")));
+    assert_eq!(next["progress"]["looked_at"], 0);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_recovery_is_pointed_at() {
+    let world = with_destination().await;
+    for (body, pointer) in [
+        (json!({}), ""),
+        (json!({"since": "yesterday"}), "/since"),
+        (json!({"since": "2026-11-23T09:30:00Z"}), "/since"),
+        (json!({"since": "2026-11-20T00:00:00Z", "until": "2026-11-20T00:00:00Z"}), "/since"),
+        (json!({"since": "2026-11-20T00:00:00Z", "statuses": []}), "/statuses"),
+        (json!({"since": "2026-11-20T00:00:00Z", "statuses": ["parked", "parked"]}), "/statuses"),
+        (json!({"since": "2026-11-20T00:00:00Z", "statuses": ["delivered"]}), "/statuses/0"),
+        (json!({"since": "2026-11-20T00:00:00Z", "limit": 5}), "/limit"),
+    ] {
+        check_problem(recover(&world, body).await, 422, "validation_failed", Some(pointer));
+    }
+    let since = json!({"since": "2026-11-20T00:00:00Z"});
+    let gone = world.post("acme", &format!("/v1/destinations/{}/recover", target(9).id), since).await;
+    check_problem(gone, 404, "not_found", None);
+    assert!(world.store.pending_jobs(world.clock.now(), 9).await.expect("a list").is_empty());
+}
+
+#[tokio::test]
+async fn an_account_sees_its_own_jobs_and_none_of_the_operators() {
+    let world = with_destination().await;
+    let since = json!({"since": "2026-11-20T00:00:00Z"}).to_string();
+    for role in ["viewer", "publisher"] {
+        let refused = world.call(As::Role("acme", role), "POST", &path(), Some(&since)).await;
+        check_problem(refused, 403, "forbidden", None);
+    }
+    check_problem(world.call(As::Account("rival"), "POST", &path(), Some(&since)).await, 404, "not_found", None);
+    let (_, job) = world.call(As::Role("acme", "editor"), "POST", &path(), Some(&since)).await;
+    let own = format!("/v1/jobs/{}", job["id"].as_str().expect("an id"));
+    assert_eq!(world.call(As::Account("acme"), "GET", &own, None).await.0, 200);
+    let foreign = world.call(As::Account("rival"), "GET", &own, None).await;
+    assert_eq!(foreign, world.call(As::Account("rival"), "GET", "/v1/jobs/x", None).await);
+    check_problem(foreign, 404, "not_found", None);
+
+    let deletion =
+        Job::delete_account("job_0000000000000000".parse().expect("an id"), account("acme"), world.clock.now());
+    assert!(world.store.start_deletion(&account("acme"), &deletion, None).await.expect("an answer"));
+    let path = format!("/v1/jobs/{}", deletion.id);
+    check_problem(world.call(As::Account("acme"), "GET", &path, None).await, 404, "not_found", None);
+    assert_eq!(world.call(As::Operator, "GET", &format!("/admin{path}"), None).await.0, 200);
+}
