@@ -76,6 +76,15 @@ def make_destination(caller):
     return make("/v1/destinations", settings, headers={"Authorization": caller})["id"]
 
 
+def yesterday():
+    return (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).isoformat()
+
+
+def make_job(caller):
+    path = f"/v1/destinations/{make_destination(caller)}/recover"
+    return make(path, {"since": yesterday()}, headers={"Authorization": caller})["id"]
+
+
 @schemathesis.hook
 def after_call(context, case, response):
     if operation_of(case) == "create_account" and response.status_code == 201:
@@ -110,6 +119,8 @@ def before_call(context, case, kwargs):
     if isinstance(case.body, dict):
         case.body = mended(None, case.body)
         mend_body(operation, case)
+    if operation == "read_own_job":
+        case.path_parameters = {"id": make_job(case.headers.get("Authorization"))}
     if operation == "delete_key":
         account = make_account()
         key = make(f"/admin/v1/accounts/{account}/keys", {"name": "tester", "role": "viewer"}, auth=Signature())
@@ -144,6 +155,10 @@ def mend_body(operation, case):
     elif operation == "rotate_secret" and body.get("secret") is not None:
         # The current one would be refused.
         body["secret"] = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+    elif operation == "recover_destination":
+        # A span is one whose end comes after its beginning.
+        body["since"] = yesterday()
+        body.pop("until", None)
     elif operation == "match_subscriptions":
         mend_question(body)
     elif operation == "put_config":

@@ -34,7 +34,7 @@ pub struct Wanted {
     until: Option<Timestamp>,
     /// Which deliveries, by where they stand; each once. All but the cancelled ones if left out.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<choices::RecoverStatus>>, min_items = 1, max_items = 5)]
+    #[schema(value_type = Option<BTreeSet<choices::RecoverStatus>>, min_items = 1, max_items = 5)]
     statuses: Option<Vec<RecoverStatus>>,
 }
 
