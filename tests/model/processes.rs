@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Context, LambdaEvent};
 use shared::cache::Cached;
-use shared::domain::delivery::{DeliveryMessage, OutgoingDelivery};
+use shared::domain::delivery::{DeliveryMessage, OutgoingDelivery, Purpose};
 use shared::domain::event::Rejection;
 use shared::domain::horizon::Horizon;
 use shared::domain::id::DeliveryId;
@@ -182,15 +182,18 @@ impl Deliver {
             let read: DeliveryMessage = serde_json::from_str(&message.body).expect("a message");
             let (purpose, receives, sent_at) = (read.purpose, message.receives, message.sent_at);
             let pushed_twice = self.pushed_twice.contains(read.delivery.event.as_str());
-            (read.delivery.id, InHand { purpose, receives, pushed_twice, sent_at, received_at })
+            (
+                read.delivery.id,
+                InHand { purpose, with_probe: purpose == Purpose::Probe, receives, pushed_twice, sent_at, received_at },
+            )
         });
         // Of two messages of one delivery, the one that may know less counts.
         let mut known = HashMap::new();
         for (id, hand) in in_hand {
             let keep = |before: &InHand| before.receives == 1 && before.sent_at <= hand.sent_at;
-            if known.get(&id).is_none_or(|before| !keep(before)) {
-                known.insert(id, hand);
-            }
+            let with_probe = hand.with_probe || known.get(&id).is_some_and(|before: &InHand| before.with_probe);
+            let stays = known.get(&id).copied().filter(keep).unwrap_or(hand);
+            known.insert(id, InHand { with_probe, ..stays });
         }
         *self.batch.lock().unwrap_or_else(PoisonError::into_inner) = known;
         invoke(&self.chaos, deliver::handle(self.deps.clone(), event(&self.clock, batch))).await

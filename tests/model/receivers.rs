@@ -37,6 +37,8 @@ pub const MOODS: [Mood; 7] =
 #[derive(Debug, Clone, Copy)]
 pub struct InHand {
     pub purpose: Purpose,
+    /// A probe with this delivery is among what was received.
+    pub with_probe: bool,
     pub receives: u32,
     /// Its event was pushed twice by its producer.
     pub pushed_twice: bool,
@@ -145,7 +147,7 @@ impl Receivers {
             state.broken.push(format!("{id} was attempted at {now} though it was delivered at {at}: {in_hand:?}"));
         }
         if let Some((since, admission)) = state.shut.get(&id.destination()).copied() {
-            let allowed = in_hand.purpose == Purpose::Probe && admission == Admission::Probes;
+            let allowed = in_hand.with_probe && admission == Admission::Probes;
             if !allowed && now.since(since) > state.slack {
                 state.broken.push(format!("{id} was attempted at {now}; {admission:?} since {since}: {in_hand:?}"));
             }
