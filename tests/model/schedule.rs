@@ -82,6 +82,7 @@ struct World {
     delivers: Vec<Deliver>,
     redrives: Vec<Redrive>,
     next_redrive: Timestamp,
+    next_operator: Timestamp,
     crashes: usize,
     pushed: BTreeSet<String>,
 }
@@ -138,6 +139,7 @@ impl World {
             delivers: Vec::new(),
             redrives: Vec::new(),
             next_redrive: clock.real(),
+            next_operator: clock.real(),
             crashes: 0,
             pushed: BTreeSet::new(),
             shared: Arc::new(shared),
@@ -194,8 +196,10 @@ impl World {
         let end = self.shared.clock.real().plus(LONGEST);
         let mut running: JoinSet<Worked> = JoinSet::new();
         loop {
-            if self.calm.load(Ordering::SeqCst) && self.shared.dice.once_in(100) {
-                // An operator redrives what was dead-lettered before its cause was mended.
+            let now = self.shared.clock.real();
+            if self.calm.load(Ordering::SeqCst) && now >= self.next_operator {
+                // Each hour an operator redrives what was dead-lettered before its cause was mended.
+                self.next_operator = now.plus(Duration::from_secs(3_600));
                 self.events.redrive_dead_letters();
                 self.shared.deliveries.redrive_dead_letters();
             }

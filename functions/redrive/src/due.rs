@@ -50,7 +50,8 @@ async fn claim(deps: &Deps, due: Due) -> PortResult<Option<ToSend>> {
             error!("delivery.id" = %record.delivery.id, "the event of a delivery has been forgotten before its schedule ended");
             record.ended(DeliveryState::Exhausted, Some(now))
         } else {
-            record.leased(deps.horizon.look_again(due_at, now))
+            // It comes when the event is sealed, however long that takes.
+            record.leased(now.plus(deps.horizon.lease()))
         };
         deps.deliveries.replace_delivery(&record, &after).await?;
         return Ok(None);
