@@ -81,6 +81,8 @@ pub enum Ended {
 
 async fn invoke(chaos: &Chaos, work: impl Future<Output = Result<SqsBatchResponse, lambda_runtime::Error>>) -> Ended {
     tokio::select! {
+        // In this order, so that a seed always plays the same.
+        biased;
         answer = work => match answer {
             Ok(answer) => {
                 let failures = answer.batch_item_failures.into_iter();

@@ -230,6 +230,7 @@ impl World {
                 }
             };
             tokio::select! {
+                biased;
                 Some(ended) = running.join_next() => self.ended(ended.map_err(|error| error.to_string())?),
                 () = sleep => {}
             }
