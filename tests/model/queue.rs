@@ -117,6 +117,10 @@ impl SimQueue {
         self.lock().messages.values().map(|message| message.visible_at).min()
     }
 
+    pub fn loses(&self) -> bool {
+        self.losing > 0
+    }
+
     pub fn lost(&self) -> usize {
         self.lock().lost
     }
