@@ -8,6 +8,7 @@
 mod attempt;
 mod gates;
 mod health;
+mod record;
 mod turns;
 
 use std::sync::Arc;
@@ -26,13 +27,14 @@ use shared::domain::retry::{Jitter, NextStep, RetryPolicy};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
     Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EntropyExt, FindAccount, HttpSender, Paces,
-    PortError, PortResult, Recorded, Vault,
+    PortError, PortResult, Vault,
 };
 use shared::telemetry::ErrorChain;
-use tracing::{Span, info, warn};
+use tracing::{Span, warn};
 
 use self::gates::Gates;
 pub use self::health::Rows;
+use self::record::{ended_as, gone, ignored, keep, park, retry, unknown, wait_in_line};
 pub use self::turns::Turns;
 use self::turns::When;
 
@@ -195,86 +197,6 @@ async fn not_now(
     }
 }
 
-/// A destination that does not exist: it was deleted, or its whole account is.
-async fn gone(
-    deps: &Deps,
-    record: &Received,
-    delivery: &Delivery,
-    before: Option<DeliveryRecord>,
-) -> Result<Verdict, DeliverError> {
-    if deps.accounts.find_account(&delivery.account).await?.is_none() {
-        return Ok(ignored());
-    }
-    let known = before.unwrap_or_else(|| unknown(deps, delivery));
-    set_aside(deps, record, &known, DeliveryState::Cancelled).await
-}
-
-/// A row written now would outlive the account, whose rows are being deleted.
-fn ignored() -> Verdict {
-    info!(counted = "ignored", "a delivery of an account that is gone or being deleted was acknowledged");
-    Verdict::Acknowledge
-}
-
-/// Records when its turn comes, which takes no attempt.
-async fn wait_in_line(
-    deps: &Deps,
-    record: &Received,
-    delivery: &Delivery,
-    before: Option<DeliveryRecord>,
-    due_at: Timestamp,
-) -> Result<Verdict, DeliverError> {
-    let now = deps.clock.now();
-    let (look_at, in_queue) = place(deps, record, due_at, now);
-    let written = match before {
-        // Delivered before, and asked for once more: the row says nothing of waiting.
-        Some(before) if before.state.is_final() => return keep(deps, record, due_at.since(now)).await,
-        Some(before) => deps.deliveries.replace_delivery(&before, &before.queued(due_at, look_at)).await?,
-        None => {
-            let queued = unknown(deps, delivery).queued(due_at, look_at);
-            deps.deliveries.record_delivery(&queued).await? == Recorded::Recorded
-        }
-    };
-    match (written, in_queue) {
-        (true, true) => keep(deps, record, due_at.since(now)).await,
-        (true, false) => Ok(Verdict::Acknowledge),
-        (false, _) => keep(deps, record, Duration::ZERO).await,
-    }
-}
-
-/// When somebody looks at what is due then, and whether it waits in the queue for that.
-fn place(deps: &Deps, record: &Received, due_at: Timestamp, now: Timestamp) -> (Timestamp, bool) {
-    let in_queue = due_at.since(now) <= IN_QUEUE && record.receives < RECEIVES;
-    (if in_queue { deps.horizon.look_again(due_at, now) } else { due_at }, in_queue)
-}
-
-/// Sets aside what its destination gets when it is back.
-async fn park(
-    deps: &Deps,
-    record: &Received,
-    delivery: &Delivery,
-    before: Option<DeliveryRecord>,
-) -> Result<Verdict, DeliverError> {
-    let state = before.as_ref().map(|before| before.state);
-    if let Some(DeliveryState::Parked | DeliveryState::Delivered) = state {
-        return Ok(Verdict::Acknowledge);
-    }
-    let known = before.unwrap_or_else(|| unknown(deps, delivery));
-    set_aside(deps, record, &known, DeliveryState::Parked).await
-}
-
-/// What is known of a delivery that has no row.
-fn unknown(deps: &Deps, delivery: &Delivery) -> DeliveryRecord {
-    DeliveryRecord {
-        delivery: delivery.clone(),
-        state: DeliveryState::Parked,
-        attempts: Vec::new(),
-        look_at: None,
-        in_line: false,
-        recovered_by_audit: false,
-        expires_at: deps.clock.now().plus(deps.retention),
-    }
-}
-
 /// Makes the attempt, records it, and decides what becomes of the message.
 async fn deliver(
     deps: &Deps,
@@ -318,45 +240,6 @@ async fn deliver(
     }
 }
 
-/// Records when the next attempt is due, and leaves it to the queue or to `redrive`.
-async fn retry(
-    deps: &Deps,
-    record: &Received,
-    known: &DeliveryRecord,
-    ended: Timestamp,
-    wait: Duration,
-) -> Result<Verdict, DeliverError> {
-    let due_at = ended.plus(wait);
-    let (look_at, in_queue) = place(deps, record, due_at, ended);
-    match deps.deliveries.record_delivery(&known.reopened(due_at, look_at)).await? {
-        Recorded::Recorded if in_queue => keep(deps, record, wait).await,
-        Recorded::Recorded => Ok(Verdict::Acknowledge),
-        Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
-    }
-}
-
-/// Records what nothing more is to be attempted of now.
-async fn ended_as(deps: &Deps, record: &Received, known: DeliveryRecord) -> Result<Verdict, DeliverError> {
-    match deps.deliveries.record_delivery(&known).await? {
-        Recorded::Recorded => Ok(Verdict::Acknowledge),
-        // Only a delivered row stands against `delivered`.
-        Recorded::Superseded if known.state == DeliveryState::Delivered => Ok(Verdict::Acknowledge),
-        // Another message of this delivery was quicker. Its row decides, when this one is received again.
-        Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
-    }
-}
-
-/// Records that no attempt is made now.
-async fn set_aside(
-    deps: &Deps,
-    record: &Received,
-    known: &DeliveryRecord,
-    state: DeliveryState,
-) -> Result<Verdict, DeliverError> {
-    let expires_at = deps.clock.now().plus(deps.retention);
-    ended_as(deps, record, DeliveryRecord { expires_at, ..known.ended(state, None) }).await
-}
-
 async fn tell_success(deps: &Deps, destination: &Destination, delivery: &Delivery) -> PortResult<()> {
     deps.rows.succeeded(&destination.id);
     let (now, operational) = (deps.clock.now(), delivery.event_type.is_operational());
@@ -387,10 +270,4 @@ async fn tell_failure(
             destination.clone()
         }
     }
-}
-
-/// Leaves the message in the queue, to be received again after `wait`.
-async fn keep(deps: &Deps, record: &Received, wait: Duration) -> Result<Verdict, DeliverError> {
-    deps.queue.postpone(&record.receipt, wait).await?;
-    Ok(Verdict::Keep)
 }

@@ -1,0 +1,136 @@
+//! What is written of a delivery and what becomes of its message, where no attempt is made and after one that was.
+
+use std::time::Duration;
+
+use shared::batch::Verdict;
+use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use shared::domain::timestamp::Timestamp;
+use shared::ports::Recorded;
+use tracing::info;
+
+use crate::{DeliverError, Deps, IN_QUEUE, RECEIVES, Received};
+
+/// A destination that does not exist: it was deleted, or its whole account is.
+pub(crate) async fn gone(
+    deps: &Deps,
+    record: &Received,
+    delivery: &Delivery,
+    before: Option<DeliveryRecord>,
+) -> Result<Verdict, DeliverError> {
+    if deps.accounts.find_account(&delivery.account).await?.is_none() {
+        return Ok(ignored());
+    }
+    let known = before.unwrap_or_else(|| unknown(deps, delivery));
+    set_aside(deps, record, &known, DeliveryState::Cancelled).await
+}
+
+/// A row written now would outlive the account, whose rows are being deleted.
+pub(crate) fn ignored() -> Verdict {
+    info!(counted = "ignored", "a delivery of an account that is gone or being deleted was acknowledged");
+    Verdict::Acknowledge
+}
+
+/// Records when its turn comes, which takes no attempt.
+pub(crate) async fn wait_in_line(
+    deps: &Deps,
+    record: &Received,
+    delivery: &Delivery,
+    before: Option<DeliveryRecord>,
+    due_at: Timestamp,
+) -> Result<Verdict, DeliverError> {
+    let now = deps.clock.now();
+    let (look_at, in_queue) = place(deps, record, due_at, now);
+    let written = match before {
+        // Delivered before, and asked for once more: the row says nothing of waiting.
+        Some(before) if before.state.is_final() => return keep(deps, record, due_at.since(now)).await,
+        Some(before) => deps.deliveries.replace_delivery(&before, &before.queued(due_at, look_at)).await?,
+        None => {
+            let queued = unknown(deps, delivery).queued(due_at, look_at);
+            deps.deliveries.record_delivery(&queued).await? == Recorded::Recorded
+        }
+    };
+    match (written, in_queue) {
+        (true, true) => keep(deps, record, due_at.since(now)).await,
+        (true, false) => Ok(Verdict::Acknowledge),
+        (false, _) => keep(deps, record, Duration::ZERO).await,
+    }
+}
+
+/// When somebody looks at what is due then, and whether it waits in the queue for that.
+pub(crate) fn place(deps: &Deps, record: &Received, due_at: Timestamp, now: Timestamp) -> (Timestamp, bool) {
+    let in_queue = due_at.since(now) <= IN_QUEUE && record.receives < RECEIVES;
+    (if in_queue { deps.horizon.look_again(due_at, now) } else { due_at }, in_queue)
+}
+
+/// Sets aside what its destination gets when it is back.
+pub(crate) async fn park(
+    deps: &Deps,
+    record: &Received,
+    delivery: &Delivery,
+    before: Option<DeliveryRecord>,
+) -> Result<Verdict, DeliverError> {
+    let state = before.as_ref().map(|before| before.state);
+    if let Some(DeliveryState::Parked | DeliveryState::Delivered) = state {
+        return Ok(Verdict::Acknowledge);
+    }
+    let known = before.unwrap_or_else(|| unknown(deps, delivery));
+    set_aside(deps, record, &known, DeliveryState::Parked).await
+}
+
+/// What is known of a delivery that has no row.
+pub(crate) fn unknown(deps: &Deps, delivery: &Delivery) -> DeliveryRecord {
+    DeliveryRecord {
+        delivery: delivery.clone(),
+        state: DeliveryState::Parked,
+        attempts: Vec::new(),
+        look_at: None,
+        in_line: false,
+        recovered_by_audit: false,
+        expires_at: deps.clock.now().plus(deps.retention),
+    }
+}
+
+/// Records when the next attempt is due, and leaves it to the queue or to `redrive`.
+pub(crate) async fn retry(
+    deps: &Deps,
+    record: &Received,
+    known: &DeliveryRecord,
+    ended: Timestamp,
+    wait: Duration,
+) -> Result<Verdict, DeliverError> {
+    let due_at = ended.plus(wait);
+    let (look_at, in_queue) = place(deps, record, due_at, ended);
+    match deps.deliveries.record_delivery(&known.reopened(due_at, look_at)).await? {
+        Recorded::Recorded if in_queue => keep(deps, record, wait).await,
+        Recorded::Recorded => Ok(Verdict::Acknowledge),
+        Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
+    }
+}
+
+/// Records what nothing more is to be attempted of now.
+pub(crate) async fn ended_as(deps: &Deps, record: &Received, known: DeliveryRecord) -> Result<Verdict, DeliverError> {
+    match deps.deliveries.record_delivery(&known).await? {
+        Recorded::Recorded => Ok(Verdict::Acknowledge),
+        // Only a delivered row stands against `delivered`.
+        Recorded::Superseded if known.state == DeliveryState::Delivered => Ok(Verdict::Acknowledge),
+        // Another message of this delivery was quicker. Its row decides, when this one is received again.
+        Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
+    }
+}
+
+/// Records that no attempt is made now.
+pub(crate) async fn set_aside(
+    deps: &Deps,
+    record: &Received,
+    known: &DeliveryRecord,
+    state: DeliveryState,
+) -> Result<Verdict, DeliverError> {
+    let expires_at = deps.clock.now().plus(deps.retention);
+    ended_as(deps, record, DeliveryRecord { expires_at, ..known.ended(state, None) }).await
+}
+
+/// Leaves the message in the queue, to be received again after `wait`.
+pub(crate) async fn keep(deps: &Deps, record: &Received, wait: Duration) -> Result<Verdict, DeliverError> {
+    deps.queue.postpone(&record.receipt, wait).await?;
+    Ok(Verdict::Keep)
+}
