@@ -156,6 +156,7 @@ enum MissCode {
     Scope,
     Condition,
     Transition,
+    Destination,
 }
 
 /// An event that was accepted, and how its run is to be judged.
@@ -315,6 +316,10 @@ fn reason(miss: Miss, subscription: &Subscription, candidate: Candidate<'_>) -> 
             let was = was.map_or("no change in the runs of its place", Transition::as_str);
             let detail = format!("it waits for {}; the event is {was}", wanted.as_str());
             (MissCode::Transition, "/transition".to_owned(), detail)
+        }
+        Miss::Destination => {
+            let detail = "the event is about this destination, which is not told of itself".to_owned();
+            (MissCode::Destination, "/destination_id".to_owned(), detail)
         }
     };
     Reason { code, pointer, detail }

@@ -1,5 +1,5 @@
 //! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were, visits
-//! events after their horizon, and works on pending jobs. It answers no request and receives no event.
+//! events after their horizon, and works on pending jobs. It tells of what it finds. It answers no request and receives no event.
 //!
 //! The schedule's event says nothing: what there is to do is in the table. Two invocations at once do not disturb each other:
 //! whatever one does is claimed first, by a row's change or a lease. What one leaves undone, the next one finds.
@@ -20,11 +20,13 @@ use serde_json::Value;
 use shared::domain::horizon::Horizon;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
-    AccountPurge, Accounts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, Events, Jobs,
-    ListEvents, PortResult, Waiting,
+    AccountPurge, Accounts, Alerts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EventQueue,
+    Events, Jobs, ListEvents, PortResult, Waiting,
 };
 use shared::telemetry::ErrorChain;
 use tracing::error;
+
+pub use self::tell::Alerted;
 
 /// Left for the step under way when the time is up: every call to AWS gives up after 10 s.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -37,6 +39,9 @@ pub struct Deps {
     pub event_list: Arc<dyn ListEvents>,
     pub audit: Arc<dyn Audit>,
     pub queue: Arc<dyn DeliveryQueue>,
+    pub event_queue: Arc<dyn EventQueue>,
+    pub alerts: Arc<dyn Alerts>,
+    pub alerted: Alerted,
     pub jobs: Arc<dyn Jobs>,
     pub accounts: Arc<dyn Accounts>,
     pub purge: Arc<dyn AccountPurge>,

@@ -96,6 +96,9 @@ pub struct HealthChange {
     pub at: Timestamp,
     /// Since when it had been failing.
     pub failing_since: Timestamp,
+    /// How many attempts in a row had failed, where it began to fail.
+    #[serde(default)]
+    pub failures: u32,
     /// Whether a delivery of an operational event brought it about; such a change is told to people only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_operational: bool,
@@ -165,7 +168,7 @@ impl Health {
     }
 
     fn tell(&mut self, to: ChangedTo, at: Timestamp, failing_since: Timestamp, by_operational: bool) {
-        self.untold.push(HealthChange { to, at, failing_since, by_operational });
+        self.untold.push(HealthChange { to, at, failing_since, failures: self.failures, by_operational });
     }
 
     fn disabled(&self, failure: Failure, since: Timestamp, reason: DisabledReason) -> Self {
@@ -319,7 +322,8 @@ mod tests {
         let health = opened();
         let state = HealthState::Failing { since: at(1), probes: 0, next_probe_at: at(61) };
         assert_eq!((health.state, health.look_at(true)), (state, Some(at(1))));
-        let told = HealthChange { to: ChangedTo::Failing, at: at(1), failing_since: at(1), by_operational: false };
+        let (to, failures) = (ChangedTo::Failing, FAILURES);
+        let told = HealthChange { to, at: at(1), failing_since: at(1), failures, by_operational: false };
         assert_eq!(health.untold, [told]);
         assert_eq!(health.failed(failure(2)), None);
         assert_eq!(health.told(1).look_at(true), Some(at(61)));

@@ -21,7 +21,7 @@ pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged};
 pub use ledger::{Deliveries, Events, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
 pub use outside::{
-    Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
+    Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, RejectedEvents, Vault,
 };
 pub use scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
