@@ -370,6 +370,53 @@ def each_dead_letter_queue_has_an_alarm(template):
     return [f"{name} has no alarm at its first message" for name in sorted(dead_letters - watched)]
 
 
+# ---- Rules: alerts -------------------------------------------------------------------------------------------------------------
+
+def topics(template):
+    return of_type(template, "AWS::SNS::Topic")
+
+
+@rule
+def every_alarm_tells_people(template):
+    """An alarm without a target changes its colour, and nobody looks."""
+    return [f"{name} tells nobody" for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
+            if alarm.get("ActionsEnabled", True) is not True
+            or not {target(action) for action in alarm.get("AlarmActions", [])} & set(topics(template))]
+
+
+@rule
+def alarms_reach_the_topic(template):
+    """What CloudWatch may not publish, or not encrypt, is dropped without an error anywhere."""
+    problems, admitted = [], set()
+    for policy in of_type(template, "AWS::SNS::TopicPolicy").values():
+        for statement in listed(policy["PolicyDocument"]["Statement"]):
+            ours = statement.get("Condition") == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+            if statement.get("Principal") != {"Service": "cloudwatch.amazonaws.com"} or not ours:
+                problems.append(f"{statement.get('Sid', 'a statement')} admits others than the alarms of this AWS account")
+            elif (statement["Effect"], statement["Action"]) == ("Allow", "sns:Publish"):
+                admitted |= {target(topic) for topic in policy["Topics"]} & {target(each) for each in listed(statement["Resource"])}
+    for name, topic in topics(template).items():
+        if name not in admitted:
+            problems.append(f"CloudWatch may not publish to {name}")
+        key = topic.get("KmsMasterKeyId")
+        if key is not None and target(key) not in of_type(template, "AWS::KMS::Key"):
+            problems.append(f"{name} is encrypted with a key that CloudWatch may not use")
+    return problems
+
+
+@rule
+def redrive_may_tell_people_and_other_systems(template):
+    problems = []
+    for name, function in functions(template).items():
+        variables = function.get("Environment", {}).get("Variables", {})
+        if "ALERTS_TOPIC_ARN" not in variables:
+            continue
+        for variable, action, among in (("ALERTS_TOPIC_ARN", "sns:Publish", topics(template)), ("EVENTS_QUEUE_URL", "sqs:SendMessage", queues(template))):
+            if target(variables.get(variable)) not in among or not allows(template, function, action, target(variables[variable])):
+                problems.append(f"{name} lacks {action} on what {variable} names")
+    return problems
+
+
 # ---- Rules: data ---------------------------------------------------------------------------------------------------------------
 
 @rule
@@ -516,7 +563,8 @@ class TheTemplate(unittest.TestCase):
         self.assertLessEqual({"fanout", "deliver", "api", "authorizer", "redrive"}, {short_name(each) for each in functions(template).values()})
         self.assertLessEqual({"EventsQueue", "DeliveriesQueue"}, {queue for *_, queue in mappings(template)})
         self.assertEqual(["RedriveFunction"], [name for name, *_ in schedules(template)])
-        for kind in ("DynamoDB::Table", "KMS::Key", "ApiGatewayV2::Route", "ApiGatewayV2::Authorizer", "ApiGatewayV2::Integration"):
+        self.assertIn("ALERTS_TOPIC_ARN", functions(template)["RedriveFunction"]["Environment"]["Variables"])
+        for kind in ("SNS::Topic", "SNS::TopicPolicy", "CloudWatch::Alarm", "DynamoDB::Table", "KMS::Key", "ApiGatewayV2::Route", "ApiGatewayV2::Authorizer", "ApiGatewayV2::Integration"):
             self.assertTrue(of_type(template, f"AWS::{kind}"), kind)
 
     def test_every_rule_has_a_test_that_breaks_it(self):
@@ -747,6 +795,36 @@ class ABrokenTemplate(unittest.TestCase):
     def test_an_alarm_that_needs_several_messages_is_reported(self):
         self.properties("EventsDeadLetterAlarm")["Threshold"] = 5
         self.assert_reports(each_dead_letter_queue_has_an_alarm, "EventsDeadLetterQueue has no alarm")
+
+    # alerts
+
+    def test_an_alarm_that_tells_nobody_is_reported(self):
+        del self.properties("RedriveErrorsAlarm")["AlarmActions"]
+        self.assert_reports(every_alarm_tells_people, "RedriveErrorsAlarm tells nobody")
+
+    def test_an_alarm_that_is_turned_off_is_reported(self):
+        self.properties("EventsDeadLetterAlarm")["ActionsEnabled"] = False
+        self.assert_reports(every_alarm_tells_people, "EventsDeadLetterAlarm tells nobody")
+
+    def test_a_topic_that_cloudwatch_may_not_publish_to_is_reported(self):
+        del self.resources["AlertsTopicPolicy"]
+        self.assert_reports(alarms_reach_the_topic, "CloudWatch may not publish to AlertsTopic")
+
+    def test_a_topic_under_a_key_that_cloudwatch_may_not_use_is_reported(self):
+        self.properties("AlertsTopic")["KmsMasterKeyId"] = "alias/aws/sns"
+        self.assert_reports(alarms_reach_the_topic, "AlertsTopic is encrypted with a key")
+
+    def test_a_topic_for_everybody_is_reported(self):
+        del self.properties("AlertsTopicPolicy")["PolicyDocument"]["Statement"][0]["Condition"]
+        self.assert_reports(alarms_reach_the_topic, "AlarmsOfThisAccount admits others")
+
+    def test_a_redrive_that_may_not_alert_is_reported(self):
+        self.statement("RedriveRole", "AlertPeople")["Resource"] = {"Ref": "EventsQueue"}
+        self.assert_reports(redrive_may_tell_people_and_other_systems, "RedriveFunction lacks sns:Publish")
+
+    def test_a_redrive_that_may_not_send_events_is_reported(self):
+        self.statement("RedriveRole", "SendDeliveriesAndOperationalEvents")["Resource"].pop()
+        self.assert_reports(redrive_may_tell_people_and_other_systems, "RedriveFunction lacks sqs:SendMessage")
 
     # data
 

@@ -143,6 +143,8 @@ config!(
     RedriveConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
         table: String = |r| r.text("TABLE_NAME"),
+        events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
+        alerts_topic: String = |r| r.text("ALERTS_TOPIC_ARN"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),

@@ -28,7 +28,6 @@ const DELIVERS: usize = 20;
 
 struct Outage {
     shared: Arc<Shared>,
-    events: Arc<SimQueue>,
     fanout: Fanout,
     delivers: Vec<Deliver>,
     redrive: Redrive,
@@ -50,6 +49,7 @@ async fn outage() -> Outage {
     let receivers = Arc::new(Receivers::unwatched(clock.clone()));
     receivers.set_mood(&destination.id, Mood::Down);
     let shared = Arc::new(Shared {
+        events: Arc::new(SimQueue::new(clock.clone(), 0)),
         deliveries: Arc::new(SimQueue::new(clock.clone(), 0)),
         receivers,
         store,
@@ -63,7 +63,6 @@ async fn outage() -> Outage {
         Chaos { dice: dice.clone(), calm, failing: 0, crashing: 0, crashed: Default::default() }
     };
     Outage {
-        events: Arc::new(SimQueue::new(clock, 0)),
         fanout: Fanout::start(&shared, chaos()),
         delivers: (0..DELIVERS).map(|_| Deliver::start(&shared, chaos())).collect(),
         redrive: Redrive::start(&shared, chaos()),
@@ -76,7 +75,7 @@ async fn outage() -> Outage {
 impl Outage {
     fn push(&self, events: std::ops::Range<u32>) {
         for n in events {
-            self.events.send(event_text(&account("acme"), &format!("evt-{n}")), Duration::ZERO, None);
+            self.shared.events.send(event_text(&account("acme"), &format!("evt-{n}")), Duration::ZERO, None);
         }
     }
 
@@ -90,10 +89,10 @@ impl Outage {
             crashed: Default::default(),
         };
         loop {
-            let batch = self.events.receive(&chance);
+            let batch = self.shared.events.receive(&chance);
             let worked = !batch.is_empty();
             if worked {
-                settle(&self.events, &self.fanout.work(&batch).await, &batch);
+                settle(&self.shared.events, &self.fanout.work(&batch).await, &batch);
             }
             let mut running = JoinSet::new();
             while let Some(process) = self.delivers.pop() {

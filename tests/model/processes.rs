@@ -14,8 +14,8 @@ use shared::domain::event::Rejection;
 use shared::domain::horizon::Horizon;
 use shared::domain::id::DeliveryId;
 use shared::domain::retry::RetryPolicy;
-use shared::ports::{Clock, DeliveryQueue, PortResult, RejectedEvents};
-use shared::testing::{MemoryStore, PlainVault};
+use shared::ports::{Clock, DeliveryQueue, EventQueue, PortResult, RejectedEvents};
+use shared::testing::{MemoryAlerts, MemoryStore, PlainVault};
 
 use crate::chaos::{Chaos, Dice, SimClock};
 use crate::ports::Shaken;
@@ -30,6 +30,7 @@ pub struct Shared {
     pub store: Arc<MemoryStore>,
     pub clock: Arc<SimClock>,
     pub dice: Arc<Dice>,
+    pub events: Arc<SimQueue>,
     pub deliveries: Arc<SimQueue>,
     pub receivers: Arc<Receivers>,
     pub horizon: Horizon,
@@ -37,7 +38,7 @@ pub struct Shared {
     pub pushed_twice: Arc<BTreeSet<String>>,
 }
 
-/// One process's way to the queue of deliveries.
+/// One process's way to a queue.
 struct Queue {
     chaos: Arc<Chaos>,
     queue: Arc<SimQueue>,
@@ -60,6 +61,17 @@ impl DeliveryQueue for Queue {
 
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
         self.chaos.around(async { self.queue.postpone(receipt, wait) }).await
+    }
+}
+
+#[async_trait]
+impl EventQueue for Queue {
+    async fn send_event(&self, text: &str) -> PortResult<()> {
+        let send = async {
+            self.queue.send(text.to_owned(), Duration::ZERO, Some(&self.chaos));
+            Ok(())
+        };
+        self.chaos.around(send).await
     }
 }
 
@@ -183,7 +195,9 @@ impl Deliver {
         let in_hand = batch.iter().map(|message| {
             let read: DeliveryMessage = serde_json::from_str(&message.body).expect("a message");
             let (purpose, receives, sent_at) = (read.purpose, message.receives, message.sent_at);
-            let pushed_twice = self.pushed_twice.contains(read.delivery.event.as_str());
+            // What this system tells of itself is told again after a crash.
+            let pushed_twice =
+                self.pushed_twice.contains(read.delivery.event.as_str()) || read.delivery.event_type.is_operational();
             (
                 read.delivery.id,
                 InHand { purpose, with_probe: purpose == Purpose::Probe, receives, pushed_twice, sent_at, received_at },
@@ -222,6 +236,9 @@ impl Redrive {
             paces: store.clone(),
             audit: store.clone(),
             queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone() }),
+            event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone() }),
+            alerts: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(MemoryAlerts::default()) }),
+            alerted: redrive::Alerted::default(),
             jobs: store,
             accounts: shared.store.clone(),
             purge: shared.store.clone(),

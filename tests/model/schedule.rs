@@ -38,6 +38,8 @@ pub struct Report {
     pub lost: usize,
     pub recovered: usize,
     pub crashes: usize,
+    /// Events that this system told of itself.
+    pub told: usize,
 }
 
 impl Report {
@@ -49,6 +51,7 @@ impl Report {
         self.lost += other.lost;
         self.recovered += other.recovered;
         self.crashes += other.crashes;
+        self.told += other.told;
     }
 }
 
@@ -73,7 +76,6 @@ type Worked = (Ended, Vec<Message>, Process);
 
 struct World {
     shared: Arc<Shared>,
-    events: Arc<SimQueue>,
     calm: Arc<AtomicBool>,
     failing: u64,
     crashing: u64,
@@ -112,6 +114,11 @@ impl World {
             store.create_destination(&one, 10).await.expect("created");
             let all = subscription(&one, n, &["*"], "*", None);
             store.create_subscription(&all, 10).await.expect("created");
+            // Each is told of the others.
+            let operational =
+                ["destination.failing", "destination.recovered", "destination.disabled", "delivery.exhausted"];
+            let of_others = subscription(&one, 100 + n, &operational, "*", None);
+            store.create_subscription(&of_others, 10).await.expect("created");
             destinations.push(one);
         }
         let horizon = Horizon::default();
@@ -121,6 +128,7 @@ impl World {
         // What a container keeps of a destination, and the pauses of a schedule around it.
         let slack = Duration::from_secs(8);
         let shared = Shared {
+            events: Arc::new(SimQueue::new(clock.clone(), 0)),
             deliveries: Arc::new(SimQueue::new(clock.clone(), losing)),
             receivers: Arc::new(Receivers::new(clock.clone(), slack)),
             store,
@@ -130,7 +138,6 @@ impl World {
             pushed_twice: Arc::new((0..MOST_EVENTS).filter(|_| dice.once_in(8)).map(|n| format!("evt-{n}")).collect()),
         };
         Self {
-            events: Arc::new(SimQueue::new(clock.clone(), 0)),
             calm: Arc::default(),
             failing: dice.pick(&[0, 20, 100, 400]),
             crashing: dice.pick(&[0, 40, 200, 800]),
@@ -200,7 +207,7 @@ impl World {
             if self.calm.load(Ordering::SeqCst) && now >= self.next_operator {
                 // Each hour an operator redrives what was dead-lettered before its cause was mended.
                 self.next_operator = now.plus(Duration::from_secs(3_600));
-                self.events.redrive_dead_letters();
+                self.shared.events.redrive_dead_letters();
                 self.shared.deliveries.redrive_dead_letters();
             }
             while happenings.last().is_some_and(|(at, _)| *at <= self.shared.clock.real()) {
@@ -213,10 +220,11 @@ impl World {
             if now > end {
                 return Err(self.unfinished(now));
             }
-            let visible = [&self.events, &self.shared.deliveries].into_iter().filter_map(|queue| queue.next_visible());
+            let visible =
+                [&self.shared.events, &self.shared.deliveries].into_iter().filter_map(|queue| queue.next_visible());
             let next = visible.chain(happenings.last().map(|(at, _)| *at)).chain(self.redrive_at()).min();
             if next.is_none() && running.is_empty() {
-                if self.events.redrive_dead_letters() + self.shared.deliveries.redrive_dead_letters() == 0 {
+                if self.shared.events.redrive_dead_letters() + self.shared.deliveries.redrive_dead_letters() == 0 {
                     return self.account();
                 }
                 continue;
@@ -245,7 +253,7 @@ impl World {
         let watched = store.destinations().into_iter().filter(|one| one.look_at().is_some());
         let watched: Vec<_> = watched.map(|destination| (destination.id, destination.health)).collect();
         let (notes, queues) =
-            (store.seal_notes_left(), (self.events.next_visible(), self.shared.deliveries.next_visible()));
+            (store.seal_notes_left(), (self.shared.events.next_visible(), self.shared.deliveries.next_visible()));
         format!("there is still something to do at {now}: {rows:?}, {watched:?}, {notes:?}, {queues:?}")
     }
 
@@ -254,7 +262,7 @@ impl World {
         match happening {
             Happening::Push(id, text) => {
                 self.pushed.insert(id);
-                self.events.send(text, Duration::ZERO, None);
+                self.shared.events.send(text, Duration::ZERO, None);
             }
             Happening::Mood(n, mood) => shared.receivers.set_mood(&self.destinations[n].id, mood),
             Happening::Enable(n, enabled) => self.enable(n, enabled).await,
@@ -297,7 +305,7 @@ impl World {
     fn start(&mut self, running: &mut JoinSet<Worked>) {
         let (chaos, now) = (self.chaos(), self.shared.clock.real());
         while let Some(process) = self.fanouts.pop() {
-            let batch = self.events.receive(&chaos);
+            let batch = self.shared.events.receive(&chaos);
             if batch.is_empty() {
                 self.fanouts.push(process);
                 break;
@@ -323,7 +331,7 @@ impl World {
     /// What a process answered is done with its messages; one that ended with its work is followed by another, which knows nothing.
     fn ended(&mut self, (ended, batch, process): Worked) {
         let (queue, lost) = match (&process, &ended) {
-            (Process::Fanout(_), _) => (&self.events, matches!(ended, Ended::Lost)),
+            (Process::Fanout(_), _) => (&self.shared.events, matches!(ended, Ended::Lost)),
             (_, _) => (&self.shared.deliveries, matches!(ended, Ended::Lost)),
         };
         if let Ended::Answered(again) = ended {
@@ -349,17 +357,20 @@ impl World {
             Report { attempts: receivers.attempts(), lost: self.shared.deliveries.lost(), ..Report::default() };
         report.crashes = self.crashes;
         let pushed: BTreeSet<&str> = self.pushed.iter().map(String::as_str).collect();
-        let sealed: BTreeSet<&str> = events.iter().map(|event| event.id.as_str()).collect();
+        // The others are what this system tells of itself.
+        let of_producers = || events.iter().filter(|event| !event.event_type.is_operational());
+        let sealed: BTreeSet<&str> = of_producers().map(|event| event.id.as_str()).collect();
         if pushed != sealed {
             wrong.push(format!("{pushed:?} were pushed, and {sealed:?} sealed"));
         }
         let mut owed = BTreeSet::new();
+        for event in of_producers().filter(|event| event.owed.len() != self.destinations.len()) {
+            wrong.push(format!("{} owes {} of {}", event.id, event.owed.len(), self.destinations.len()));
+        }
         for event in &events {
-            if event.owed.len() != self.destinations.len() {
-                wrong.push(format!("{} owes {} of {}", event.id, event.owed.len(), self.destinations.len()));
-            }
             owed.extend(event.owed.iter().map(|delivery| delivery.id.clone()));
         }
+        report.told = events.len() - sealed.len();
         report.owed = owed.len();
         for row in &rows {
             let id = &row.delivery.id;

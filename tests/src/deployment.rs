@@ -29,6 +29,7 @@ pub struct Deployment {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Outputs {
+    pub alerts_topic_arn: String,
     pub api_id: String,
     pub api_url: String,
     pub events_queue_url: String,
@@ -102,6 +103,10 @@ impl Deployment {
 
     pub fn deliveries_dead_letter_queue(&self) -> Queue {
         Queue::new(self.sqs(), &self.outputs.deliveries_dead_letter_queue_url)
+    }
+
+    pub fn sns(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.sdk_config())
     }
 
     pub fn sqs(&self) -> aws_sdk_sqs::Client {

@@ -35,6 +35,8 @@ struct EventTypeSummary {
     /// The form of scope that its events have.
     #[schema(example = "connection/<id>/endpoint/<id>")]
     scope_form: &'static str,
+    /// Whether it tells of this system itself: only this system makes such events, and `*` in a subscription does not mean them.
+    operational: bool,
     /// The values of `status` in its `data`; the first is the most usual.
     #[schema(example = json!(["succeeded", "failed", "partial"]))]
     statuses: Vec<&'static str>,
@@ -60,6 +62,7 @@ fn summary(event_type: EventType) -> EventTypeSummary {
         title: event_type.title(),
         description: event_type.description(),
         scope_form: event_type.scope_form(),
+        operational: event_type.is_operational(),
         statuses: event_type.statuses().collect(),
     }
 }

@@ -55,6 +55,7 @@ enum MissCode {
     Scope,
     Condition,
     Transition,
+    Destination,
 }
 
 impl SubscriptionMatch {
@@ -84,6 +85,10 @@ fn reason(miss: Miss, subscription: &Subscription, candidate: Candidate<'_>) -> 
             let was = was.map_or("no change in the runs of its place", Transition::as_str);
             let detail = format!("it waits for {}; the event is {was}", wanted.as_str());
             (MissCode::Transition, "/transition".to_owned(), detail)
+        }
+        Miss::Destination => {
+            let detail = "the event is about this destination, which is not told of itself".to_owned();
+            (MissCode::Destination, "/destination_id".to_owned(), detail)
         }
     };
     Reason { code, pointer, detail }
@@ -131,7 +136,7 @@ fn distance(subscription: &Subscription, candidate: Candidate<'_>) -> (u8, bool)
     enabled.settings.enabled = true;
     let distance = match enabled.check(candidate) {
         Ok(()) => 0,
-        Err(Miss::Transition { .. }) => 1,
+        Err(Miss::Transition { .. } | Miss::Destination) => 1,
         Err(Miss::Condition(_)) => 2,
         Err(Miss::Scope) => 3,
         Err(Miss::EventType | Miss::Disabled) => 4,

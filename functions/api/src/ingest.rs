@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::domain::envelope;
 use shared::domain::event::{Event, Rejection, RejectionCode};
+use shared::domain::event_type::EventType;
 use shared::domain::id::{AccountId, EventId};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{EntropyExt, PortError};
@@ -62,7 +63,8 @@ pub struct NewEvent {
     #[schema(value_type = Option<schemas::EventId>)]
     id: Option<EventId>,
     #[serde(default, rename = "type")]
-    #[schema(required, value_type = schemas::EventType)]
+    /// One that tells of data; those with `operational` are made by this system alone.
+    #[schema(required, value_type = schemas::PublishedEventType)]
     event_type: Option<Box<RawValue>>,
     /// Comes from the key; another one is refused. Leave it out.
     #[serde(default)]
@@ -150,6 +152,10 @@ pub async fn create(
         (Some(id), _) | (None, Some(id)) => id,
         (None, None) => EventId::from_entropy(deps.entropy.bytes()?),
     };
+    if let Some(event_type) = operational(&new) {
+        let detail = format!("{event_type} events are made by this system itself and cannot be published");
+        return Err(Problem::at(Code::ValidationFailed, "/type", detail));
+    }
     let (text, event) = complete(&id, &account, &new, deps.clock.now())?;
     let status = publish(&deps, &event, &text).await?;
     Ok((StatusCode::ACCEPTED, Answer(Accepted { id: &id, status })).into_response())
@@ -166,6 +172,12 @@ pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static 
         Some(before) if before.digest == envelope::content_digest(body.get()) => Ok("duplicate"),
         Some(_) => Err(refused(&Rejection::id_reused(&event.id))),
     }
+}
+
+/// The type, where it is one that tells of this system itself.
+fn operational(new: &NewEvent) -> Option<EventType> {
+    let event_type: EventType = serde_json::from_str(new.event_type.as_ref()?.get()).ok()?;
+    event_type.is_operational().then_some(event_type)
 }
 
 /// The event with what was left out, as a text for the queue and as `fanout` will read it.

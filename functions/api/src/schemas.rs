@@ -34,7 +34,12 @@ macro_rules! words {
 
         /// All words, by name.
         pub fn words() -> Vec<(String, RefOr<Schema>)> {
-            let types = [("Moment".to_owned(), Moment::schema()), ("EventType".to_owned(), EventType::schema()), ("EventTypeFilter".to_owned(), EventTypeFilter::schema())];
+            let types = [
+                ("Moment".to_owned(), Moment::schema()),
+                ("EventType".to_owned(), EventType::schema()),
+                ("EventTypeFilter".to_owned(), EventTypeFilter::schema()),
+                ("PublishedEventType".to_owned(), PublishedEventType::schema()),
+            ];
             types.into_iter().chain([$((stringify!($name).to_owned(), $name::schema())),*]).collect()
         }
     };
@@ -74,8 +79,11 @@ words! {
 /// The name of an event type of the catalogue.
 pub enum EventType {}
 
-/// The name of an event type, or `*` for all of them, also those added later.
+/// The name of an event type, or `*` for all that tell of data, also those added later.
 pub enum EventTypeFilter {}
+
+/// The name of an event type that producers publish: one that tells of data.
+pub enum PublishedEventType {}
 
 fn names_of_types() -> impl Iterator<Item = &'static str> {
     event_type::EventType::all().map(event_type::EventType::as_str)
@@ -93,11 +101,22 @@ impl ToSchema for EventType {}
 impl PartialSchema for EventTypeFilter {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names_of_types().chain(["*"])));
-        text.description(Some("The name of an event type, or `*` for all of them, also those added later.")).into()
+        text.description(Some("The name of an event type, or `*` for all that tell of data, also those added later. Operational types are named one by one.")).into()
     }
 }
 
 impl ToSchema for EventTypeFilter {}
+
+impl PartialSchema for PublishedEventType {
+    fn schema() -> RefOr<Schema> {
+        let data = event_type::EventType::all().filter(|event_type| !event_type.is_operational());
+        let names = data.map(event_type::EventType::as_str);
+        let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        text.description(Some("The name of an event type that tells of data.")).into()
+    }
+}
+
+impl ToSchema for PublishedEventType {}
 
 /// Which page of a list is asked for: `params(schemas::PageParameters)`.
 #[derive(IntoParams)]

@@ -103,10 +103,16 @@ fn body(event_type: EventType) -> Result<Value, serde_json::Error> {
 fn scope(event_type: EventType) -> Value {
     let form = event_type.scope_form();
     let named = ["connection", "endpoint", "insight"].into_iter().filter(|part| form.contains(part));
+    let empty = named.clone().next().is_none();
+    let description = if empty {
+        "Empty: it is about the whole account.".to_owned()
+    } else {
+        format!("Where it happened: the ids in `{form}`.")
+    };
     let properties = named.clone().map(|part| (part.to_owned(), json!({ "type": "string" }))).collect::<Map<_, _>>();
     json!({
         "type": "object",
-        "description": format!("Where it happened: the ids in `{form}`."),
+        "description": description,
         "required": named.collect::<Vec<_>>(),
         "properties": properties,
     })

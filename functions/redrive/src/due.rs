@@ -15,6 +15,8 @@ use crate::{Deps, has_time, tell};
 const AHEAD: Duration = Duration::from_secs(60);
 /// How many are listed at once.
 const PAGE: usize = 500;
+/// After how long that is told which could not be told now: after what this run still looks at.
+const TELL_AGAIN: Duration = AHEAD.saturating_mul(2);
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
 
@@ -62,11 +64,10 @@ async fn claim(deps: &Deps, due: Due) -> PortResult<Option<ToSend>> {
     Ok(claimed.then(send))
 }
 
-/// One that has ended is looked at once, to tell of it.
+/// One that has ended is looked at once, to tell of it; again where that did not work, behind what is due by then.
 async fn look_no_further(deps: &Deps, record: DeliveryRecord) -> PortResult<Option<ToSend>> {
-    if record.state == DeliveryState::Exhausted {
-        tell::exhausted(deps, &record).await?;
-    }
-    deps.deliveries.replace_delivery(&record, &DeliveryRecord { look_at: None, ..record.clone() }).await?;
+    let told = record.state != DeliveryState::Exhausted || tell::exhausted(deps, &record).await;
+    let look_at = (!told).then(|| deps.clock.now().plus(TELL_AGAIN));
+    deps.deliveries.replace_delivery(&record, &DeliveryRecord { look_at, ..record.clone() }).await?;
     Ok(None)
 }

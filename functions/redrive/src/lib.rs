@@ -1,5 +1,5 @@
 //! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were, visits
-//! events after their horizon, and works on pending jobs. It answers no request and receives no event.
+//! events after their horizon, and works on pending jobs. It tells of what it finds. It answers no request and receives no event.
 //!
 //! The schedule's event says nothing: what there is to do is in the table. Two invocations at once do not disturb each other:
 //! whatever one does is claimed first, by a row's change or a lease. What one leaves undone, the next one finds.
@@ -21,11 +21,13 @@ use serde_json::Value;
 use shared::domain::horizon::Horizon;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
-    AccountPurge, Accounts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, Events, Jobs,
-    ListDeliveries, ListEvents, Paces, PortResult, Waiting,
+    AccountPurge, Accounts, Alerts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EventQueue,
+    Events, Jobs, ListDeliveries, ListEvents, Paces, PortResult, Waiting,
 };
 use shared::telemetry::ErrorChain;
 use tracing::error;
+
+pub use self::tell::Alerted;
 
 /// Left for the step under way when the time is up: every call to AWS gives up after 10 s.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -40,6 +42,9 @@ pub struct Deps {
     pub audit: Arc<dyn Audit>,
     pub paces: Arc<dyn Paces>,
     pub queue: Arc<dyn DeliveryQueue>,
+    pub event_queue: Arc<dyn EventQueue>,
+    pub alerts: Arc<dyn Alerts>,
+    pub alerted: Alerted,
     pub jobs: Arc<dyn Jobs>,
     pub accounts: Arc<dyn Accounts>,
     pub purge: Arc<dyn AccountPurge>,

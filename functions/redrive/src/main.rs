@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use lambda_runtime::{Error, service_fn};
-use redrive::{Deps, handle};
-use shared::adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SystemClock, SystemEntropy};
+use redrive::{Alerted, Deps, handle};
+use shared::adapters::{
+    AwsClients, DynamoStore, SnsAlerts, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
+};
 use shared::config::{FromEnvironment, RedriveConfig};
 use shared::telemetry;
 
@@ -24,6 +26,9 @@ async fn main() -> Result<(), Error> {
         paces: store.clone(),
         audit: store.clone(),
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
+        event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
+        alerts: Arc::new(SnsAlerts::new(&aws, config.alerts_topic)),
+        alerted: Alerted::default(),
         jobs: store.clone(),
         accounts: store.clone(),
         purge: store,

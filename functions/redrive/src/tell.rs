@@ -1,19 +1,109 @@
-//! Tells of what happened to deliveries and destinations.
+//! Tells of what happened to destinations and deliveries: other destinations by an event, people by an alert. What is said is
+//! [`shared::domain::operational`]'s.
+//!
+//! The two do not wait for each other, and nothing waits for them: what did not work is logged, and told again with the next look.
+//! So either may be told twice; the event is the same one then, which `fanout` knows.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use shared::domain::delivery::DeliveryRecord;
 use shared::domain::destination::Destination;
 use shared::domain::health::HealthChange;
+use shared::domain::id::DestinationId;
+use shared::domain::operational::{self, Alert, OperationalEvent};
+use shared::domain::timestamp::Timestamp;
 use shared::ports::PortResult;
-use tracing::warn;
+use shared::telemetry::ErrorChain;
+use tracing::{error, warn};
 
 use crate::Deps;
 
-pub(crate) async fn changed(_deps: &Deps, destination: &Destination, change: &HealthChange) -> PortResult<()> {
-    warn!("account.id" = %destination.account, "destination.id" = %destination.id, change = ?change.to, "a destination's health has changed");
-    Ok(())
+/// For how long it is tried to tell of a change of health, so that the row of a destination that keeps changing stays small.
+const TRY_FOR: Duration = Duration::from_secs(3_600);
+/// How long people hear nothing of further deliveries to a destination that were given up. Each of them is an event all the same.
+const QUIET: Duration = Duration::from_secs(3_600);
+/// How many destinations are remembered before all are forgotten.
+const MOST: usize = 10_000;
+
+/// The destinations about whose deliveries people were alerted lately by this container.
+#[derive(Debug, Default)]
+pub struct Alerted {
+    at: Mutex<HashMap<DestinationId, Timestamp>>,
 }
 
-pub(crate) async fn exhausted(_deps: &Deps, record: &DeliveryRecord) -> PortResult<()> {
-    warn!("account.id" = %record.delivery.account, "delivery.id" = %record.delivery.id, "a delivery was given up");
-    Ok(())
+impl Alerted {
+    /// Whether people are to be alerted now. They count as alerted from here on, so that it is done once.
+    fn begin(&self, destination: &DestinationId, now: Timestamp) -> bool {
+        let mut at = self.lock();
+        if at.get(destination).is_some_and(|alerted| now.since(*alerted) < QUIET) {
+            return false;
+        }
+        if at.len() >= MOST {
+            at.clear();
+        }
+        at.insert(destination.clone(), now);
+        true
+    }
+
+    fn undo(&self, destination: &DestinationId) {
+        self.lock().remove(destination);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<DestinationId, Timestamp>> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells of a change of a destination's health; answers whether that is over.
+pub(crate) async fn changed(deps: &Deps, destination: &Destination, change: &HealthChange) -> bool {
+    warn!(
+        "account.id" = %destination.account, "destination.id" = %destination.id, change = ?change.to,
+        "a destination's health has changed"
+    );
+    let notice = operational::changed(destination, change);
+    let sent = send(deps, notice.event.as_ref()).await;
+    let alerted = alert(deps, &notice.alert).await;
+    if sent && alerted {
+        return true;
+    }
+    let late = deps.clock.now().since(change.at) >= TRY_FOR;
+    if late {
+        error!("destination.id" = %destination.id, change = ?change.to, "a change of health could not be told for an hour, and is not");
+    }
+    late
+}
+
+/// Tells that a delivery was given up; answers whether that worked.
+pub(crate) async fn exhausted(deps: &Deps, record: &DeliveryRecord) -> bool {
+    let delivery = &record.delivery;
+    warn!("account.id" = %delivery.account, "delivery.id" = %delivery.id, "a delivery was given up");
+    let destination = deps.destinations.find_destination(&delivery.account, &delivery.destination).await;
+    let Some(destination) = worked("looking a destination up", destination) else { return false };
+    let notice = operational::exhausted(record, destination.as_ref());
+    let sent = send(deps, notice.event.as_ref()).await;
+    if !deps.alerted.begin(&delivery.destination, deps.clock.now()) {
+        return sent;
+    }
+    let alerted = alert(deps, &notice.alert).await;
+    if !alerted {
+        deps.alerted.undo(&delivery.destination);
+    }
+    sent && alerted
+}
+
+async fn send(deps: &Deps, event: Option<&OperationalEvent>) -> bool {
+    let Some(event) = event else { return true };
+    worked("an operational event", deps.event_queue.send_event(&event.text()).await).is_some()
+}
+
+async fn alert(deps: &Deps, alert: &Alert) -> bool {
+    worked("an alert", deps.alerts.publish(alert).await).is_some()
+}
+
+fn worked<T>(what: &str, result: PortResult<T>) -> Option<T> {
+    result
+        .map_err(|error| error!(what, error = %ErrorChain(&error), "something could not be told; it is tried again"))
+        .ok()
 }

@@ -69,16 +69,24 @@ async fn change(deps: &Deps, known: &Destination, health: Option<Health>) -> Por
     Ok(changed.then(|| known.with_health(health)))
 }
 
-/// Tells what nobody has been told of yet. It is told before that is written down: twice rather than never.
+/// Tells what nobody has been told of yet. It is told before that is written down: twice rather than never. What cannot be told
+/// is told by the next run, and keeps nothing else from being done.
 async fn told(deps: &Deps, destination: Destination) -> PortResult<Option<Destination>> {
     let untold = destination.health.untold.clone();
     if untold.is_empty() {
         return Ok(Some(destination));
     }
+    let mut count = 0;
     for happened in &untold {
-        tell::changed(deps, &destination, happened).await?;
+        if !tell::changed(deps, &destination, happened).await {
+            break;
+        }
+        count += 1;
     }
-    change(deps, &destination, Some(destination.health.told(untold.len()))).await
+    if count == 0 {
+        return Ok(Some(destination));
+    }
+    change(deps, &destination, Some(destination.health.told(count))).await
 }
 
 /// Sends one of the deliveries that were set aside, to find out whether the destination is back; without any, the next one that is

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Deps, handle};
+use redrive::{Alerted, Deps, handle};
 use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
 use shared::domain::destination::Destination;
 use shared::domain::envelope;
@@ -22,7 +22,9 @@ use shared::ports::{
     Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, FindJob, SealedEvent,
     StartJob,
 };
-use shared::testing::{MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, event_text, record};
+use shared::testing::{
+    MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, event_text, record,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -52,6 +54,9 @@ async fn world() -> World {
         event_list: store.clone(),
         audit: store.clone(),
         queue: queue.clone(),
+        event_queue: queue.clone(),
+        alerts: Arc::new(MemoryAlerts::default()),
+        alerted: Alerted::default(),
         jobs: store.clone(),
         accounts: store.clone(),
         purge: store.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Deps, handle};
+use redrive::{Alerted, Deps, handle};
 use shared::domain::health::Admission;
 use shared::domain::horizon::Horizon;
 use shared::domain::id::{AccountId, JobId};
@@ -15,7 +15,9 @@ use shared::domain::job::{Job, JobStatus, LEASE, Lease, SETTLE};
 use shared::ports::{
     AccountPurge, Accounts, Clock, Destinations, FindJob, Held, Jobs, PortError, PortResult, Purged, Subscriptions,
 };
-use shared::testing::{MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, subscription};
+use shared::testing::{
+    MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, subscription,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -53,6 +55,9 @@ fn deps(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, purge: Arc<dyn Account
         paces: store.clone(),
         audit: store.clone(),
         queue: Arc::new(MemoryQueue::default()),
+        event_queue: Arc::new(MemoryQueue::default()),
+        alerts: Arc::new(MemoryAlerts::default()),
+        alerted: Alerted::default(),
         jobs: store.clone(),
         accounts: store.clone(),
         purge,

@@ -38,6 +38,10 @@ impl AwsClients {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
+    pub(super) fn sns(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.config)
+    }
+
     pub(super) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
     }

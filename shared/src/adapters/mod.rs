@@ -10,6 +10,8 @@ mod http;
 #[cfg(feature = "aws")]
 mod kms;
 #[cfg(feature = "aws")]
+mod sns;
+#[cfg(feature = "aws")]
 mod sqs;
 mod system;
 
@@ -21,6 +23,8 @@ pub use dynamodb::DynamoStore;
 pub use http::ReqwestSender;
 #[cfg(feature = "aws")]
 pub use kms::KmsVault;
+#[cfg(feature = "aws")]
+pub use sns::SnsAlerts;
 #[cfg(feature = "aws")]
 pub use sqs::{SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
 pub use system::{SystemClock, SystemEntropy, SystemHosts};

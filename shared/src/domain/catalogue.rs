@@ -46,6 +46,8 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
+    /// The whole account: `*`.
+    Account,
     Connection,
     Endpoint,
     Insight,
@@ -64,6 +66,7 @@ pub struct Sample {
 impl Place {
     pub fn form(self) -> &'static str {
         match self {
+            Place::Account => "*",
             Place::Connection => "connection/<id>",
             Place::Endpoint => "connection/<id>/endpoint/<id>",
             Place::Insight => "connection/<id>/insight/<id>",
@@ -72,6 +75,7 @@ impl Place {
 
     pub fn is_of(self, scope: &Scope) -> bool {
         match self {
+            Place::Account => *scope == Scope::Everything,
             Place::Connection => matches!(scope, Scope::Connection(_)),
             Place::Endpoint => matches!(scope, Scope::Endpoint { .. }),
             Place::Insight => matches!(scope, Scope::Insight { .. }),
@@ -91,7 +95,7 @@ fn read(text: &'static str) -> Result<Entry, serde_json::Error> {
 /// The part of a sample that says where it happened.
 #[derive(Deserialize)]
 struct Whereabouts {
-    connection: Named,
+    connection: Option<Named>,
     endpoint: Option<Named>,
     insight: Option<Named>,
 }
@@ -109,7 +113,11 @@ fn scope_of(data: &RawValue) -> Result<Scope, String> {
         (None, None) => String::new(),
         (Some(_), Some(_)) => return Err("is about an endpoint and about an insight".to_owned()),
     };
-    format!("connection/{}{below}", found.connection.id).parse().map_err(|error| format!("scope: {error}"))
+    match found.connection {
+        Some(connection) => format!("connection/{}{below}", connection.id).parse().map_err(|e| format!("scope: {e}")),
+        None if below.is_empty() => Ok(Scope::Everything),
+        None => Err("has no connection".to_owned()),
+    }
 }
 
 fn in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Sample>, D::Error> {
@@ -216,7 +224,9 @@ mod tests {
                 );
                 let filled = |sample: &&Sample| parsed(&sample.data).pointer(&pointer).is_some_and(|v| !v.is_null());
                 let nullable = property["type"].as_array().is_some_and(|types| types.contains(&json!("null")));
-                let within_nullable = pointer.starts_with("/error/");
+                let above = pointer.rsplit_once('/').map_or("", |(above, _)| above).replace('/', "/properties/");
+                let above = schema.pointer(&above).and_then(|s| s["type"].as_array());
+                let within_nullable = above.is_some_and(|types| types.contains(&json!("null")));
                 let count = entry.samples.iter().filter(filled).count();
                 let wanted = if nullable || within_nullable { 1 } else { entry.samples.len() };
                 assert!(count >= wanted, "{} {pointer}: filled in by {count} samples", entry.name);
@@ -232,7 +242,8 @@ mod tests {
             for sample in &entry.samples {
                 let data = parsed(&sample.data);
                 assert_eq!(data["status"], sample.status, "{}", entry.name);
-                assert_eq!(data["error"].is_null(), sample.status == "succeeded", "{} {}", entry.name, sample.status);
+                let says_why = !data["error"].is_null() || data["reason"].is_string();
+                assert_eq!(says_why, sample.status != "succeeded", "{} {}", entry.name, sample.status);
             }
         }
     }
@@ -258,7 +269,15 @@ mod tests {
         check(r#""failed":{"#, r#""succeeded":{"#, "there are two samples succeeded");
         check(r#""connection":{"id":"xero""#, r#""connection":{"id":"a b""#, "the sample succeeded: scope: the name");
         check(r#""endpoint":{"id":"invoices""#, r#""insight":{"id":"x"},"endpoint":{"id":"i""#, "about an insight");
+        check(r#""connection":{"id":"xero""#, r#""place":{"id":"xero""#, "the sample succeeded: has no connection");
         check(r#""samples":{"#, r#""samples":{},"other":{"#, "unknown field `other`");
+    }
+
+    #[test]
+    fn what_is_operational_is_about_the_whole_account() {
+        for entry in entries() {
+            assert_eq!(entry.operational, entry.scope == Place::Account, "{}", entry.name);
+        }
     }
 
     #[test]

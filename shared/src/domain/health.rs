@@ -102,6 +102,9 @@ pub struct HealthChange {
     pub at: Timestamp,
     /// Since when it had been failing.
     pub failing_since: Timestamp,
+    /// How many attempts in a row had failed, where it began to fail.
+    #[serde(default)]
+    pub failures: u32,
     /// Whether a delivery of an operational event brought it about; such a change is told to people only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_operational: bool,
@@ -176,7 +179,7 @@ impl Health {
     }
 
     fn tell(&mut self, to: ChangedTo, at: Timestamp, failing_since: Timestamp, by_operational: bool) {
-        self.untold.push(HealthChange { to, at, failing_since, by_operational });
+        self.untold.push(HealthChange { to, at, failing_since, failures: self.failures, by_operational });
     }
 
     fn disabled(&self, failure: Failure, since: Timestamp, reason: DisabledReason) -> Self {

@@ -168,6 +168,11 @@ impl EventId {
         let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
         Self(format!("evt_sample_{event_type}_{status}_{unix_ms}").chars().map(safe).collect())
     }
+
+    /// The id of an event about this system itself: `evt_destination-failing_` and the digest of what it says.
+    pub(super) fn of_operational(event_type: &str, digest: &[u8; 15]) -> Self {
+        Self(format!("evt_{}_{}", event_type.replace('.', "-"), base32(digest)))
+    }
 }
 
 impl DeliveryId {

@@ -22,6 +22,7 @@ pub mod horizon;
 pub mod id;
 pub mod job;
 pub mod label;
+pub mod operational;
 pub mod outcome;
 pub mod pace;
 pub mod pattern;

@@ -13,6 +13,7 @@ use super::event::Event;
 use super::event_type::{EventType, EventTypeFilter};
 use super::id::{AccountId, DestinationId, SubscriptionId};
 use super::label::Label;
+use super::operational;
 use super::pattern::{Mismatch, Pattern};
 use super::scope::Scope;
 use super::timestamp::Timestamp;
@@ -114,8 +115,10 @@ impl Bucket {
     /// The buckets that hold every subscription an event of this type at this place can match.
     pub fn of_event(event_type: EventType, place: &Scope) -> Vec<Bucket> {
         let filters = [EventTypeFilter::Only(event_type), EventTypeFilter::Any];
+        let filters = filters.into_iter().filter(|filter| filter.accepts(event_type));
         let scopes = place.and_wider();
-        scopes.iter().flat_map(|scope| filters.map(|event_type| Bucket { event_type, scope: scope.clone() })).collect()
+        let bucket = |scope: &Scope, event_type| Bucket { event_type, scope: scope.clone() };
+        scopes.iter().flat_map(|scope| filters.clone().map(|filter| bucket(scope, filter))).collect()
     }
 }
 
@@ -135,7 +138,12 @@ pub enum Miss {
     EventType,
     Scope,
     Condition(Mismatch),
-    Transition { wanted: Transition, was: Option<Transition> },
+    Transition {
+        wanted: Transition,
+        was: Option<Transition>,
+    },
+    /// The event tells of the very destination it would go to.
+    Destination,
 }
 
 impl Subscription {
@@ -173,6 +181,9 @@ impl Subscription {
         }
         match settings.transition {
             Some(wanted) if event.transition != Some(wanted) => Err(Miss::Transition { wanted, was: event.transition }),
+            _ if operational::is_about(event.event_type, event.data, &settings.destination_id) => {
+                Err(Miss::Destination)
+            }
             _ => Ok(()),
         }
     }
@@ -305,6 +316,29 @@ mod tests {
     }
 
     #[test]
+    fn an_event_about_a_destination_never_goes_to_that_destination() {
+        let to = |n, event_type: &str| subscription(n, &[event_type], "*", None);
+        for event_type in EventType::all().filter(|t| t.is_operational()) {
+            let name = event_type.as_str();
+            let all = [to(10, name), to(11, name), to(20, name), to(30, "*")];
+            let about = |n: u8| json!({"destination": {"id": DestinationId::from_entropy([n; 10])}});
+            let told = |data: &Value| {
+                let told = deliveries(&event(name, "*"), data, None, &all).into_iter().map(|d| d.destination);
+                told.collect::<Vec<_>>()
+            };
+            assert_eq!(told(&about(1)), [DestinationId::from_entropy([2; 10])], "{name}");
+            assert_eq!(told(&about(2)), [DestinationId::from_entropy([1; 10])], "{name}");
+            assert_eq!(told(&about(3)).len(), 2, "{name}");
+        }
+        // What producers write into their data is theirs.
+        let (event, data) = (
+            event("sync_run.completed", "connection/a/endpoint/b"),
+            json!({"destination": {"id": to(10, "*").settings.destination_id}}),
+        );
+        assert_eq!(deliveries(&event, &data, None, &[to(10, "*")]).len(), 1);
+    }
+
+    #[test]
     fn event_types_are_listed_once_and_at_least_one() {
         assert_eq!(types(&["*", "sync_run.completed", "*"]).0.len(), 2);
         assert_eq!(EventTypes::try_from(vec![]), Err(EventTypesError));
@@ -324,11 +358,13 @@ mod tests {
             ("[ab]", "[ab]").prop_map(|(c, e)| ("sync_run.completed".into(), format!("connection/{c}/endpoint/{e}"))),
             ("[ab]", "[ab]")
                 .prop_map(|(c, i)| ("insight_population.completed".into(), format!("connection/{c}/insight/{i}"))),
+            Just(("destination.failing".into(), "*".into())),
         ]
     }
 
     fn any_subscription() -> impl Strategy<Value = Subscription> {
-        let types = prop_oneof![Just("*"), Just("sync_run.completed"), Just("insight_population.completed")];
+        let types = ["*", "sync_run.completed", "insight_population.completed", "destination.failing"];
+        let types = proptest::sample::select(types.to_vec());
         let scope = prop_oneof![
             Just("*".to_owned()),
             "[ab]".prop_map(|c| format!("connection/{c}")),

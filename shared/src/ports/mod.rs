@@ -23,7 +23,7 @@ pub use destinations::{CreatedDestination, DeletedDestination, Destinations, Fin
 pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged, StartJob};
 pub use ledger::{Deliveries, Events, OweMore, Recorded, Sealed, SealedEvent, UnmatchedReason};
 pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
-pub use outside::{Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Vault};
+pub use outside::{Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Vault};
 pub use paces::Paces;
 pub use reckoning::{DeliveryStanding, Reckoning};
 pub use rejected_events::{RejectedEvents, Rejections};

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::PortResult;
 use crate::domain::delivery::OutgoingDelivery;
 use crate::domain::id::{AccountId, DestinationId};
+use crate::domain::operational::Alert;
 use crate::domain::outcome::{Exchange, Outcome};
 use crate::domain::secret::{SealedSecret, SigningSecret};
 use crate::domain::signature::SignedRequest;
@@ -27,6 +28,12 @@ pub trait DeliveryQueue: Send + Sync {
 pub trait EventQueue: Send + Sync {
     /// Sends the text of an event, as producers do.
     async fn send_event(&self, text: &str) -> PortResult<()>;
+}
+
+/// Where people are told what they may have to do something about.
+#[async_trait]
+pub trait Alerts: Send + Sync {
+    async fn publish(&self, alert: &Alert) -> PortResult<()>;
 }
 
 /// The receivers.

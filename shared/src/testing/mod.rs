@@ -8,5 +8,5 @@ mod outside;
 mod samples;
 
 pub use memory::MemoryStore;
-pub use outside::{FixedHosts, MemoryQueue, PlainVault, ScriptedSender, Step, TestClock, TestEntropy};
+pub use outside::{FixedHosts, MemoryAlerts, MemoryQueue, PlainVault, ScriptedSender, Step, TestClock, TestEntropy};
 pub use samples::{account, destination, event_text, record, subscription};

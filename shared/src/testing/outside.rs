@@ -13,12 +13,14 @@ use async_trait::async_trait;
 use crate::domain::delivery::{DeliveryMessage, OutgoingDelivery};
 use crate::domain::event::Rejection;
 use crate::domain::id::{AccountId, DestinationId};
+use crate::domain::operational::Alert;
 use crate::domain::outcome::{Answer, Exchange, Outcome};
 use crate::domain::secret::{SealedSecret, SigningSecret};
 use crate::domain::signature::SignedRequest;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, HttpSender, PortError, PortResult, RejectedEvents, Vault,
+    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, HttpSender, PortError, PortResult, RejectedEvents,
+    Vault,
 };
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -105,6 +107,35 @@ impl RejectedEvents for MemoryQueue {
             return Err(PortError::transient("rejecting an event", "a failure was asked for"));
         }
         lock(&self.rejected).push((body.to_owned(), rejection.clone()));
+        Ok(())
+    }
+}
+
+/// The topic, as far as a function sees it: what it published.
+#[derive(Default)]
+pub struct MemoryAlerts {
+    published: Mutex<Vec<Alert>>,
+    failing: AtomicU64,
+}
+
+impl MemoryAlerts {
+    /// The next so many alerts are not taken.
+    pub fn fail(&self, times: u64) {
+        self.failing.store(times, Ordering::SeqCst);
+    }
+
+    pub fn take(&self) -> Vec<Alert> {
+        std::mem::take(&mut lock(&self.published))
+    }
+}
+
+#[async_trait]
+impl Alerts for MemoryAlerts {
+    async fn publish(&self, alert: &Alert) -> PortResult<()> {
+        if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(PortError::transient("publishing an alert", "a failure was asked for"));
+        }
+        lock(&self.published).push(alert.clone());
         Ok(())
     }
 }

@@ -24,6 +24,10 @@ async fn the_list_tells_every_type_of_the_catalogue_on_one_page() {
     assert_eq!(sync_run["statuses"], json!(["succeeded", "failed", "partial"]));
     assert!(sync_run["description"].as_str().is_some_and(|text| text.contains("ended")));
     assert_eq!(sync_run.get("schema"), None);
+    let operational = list["data"].as_array().expect("a list").iter().filter(|t| t["operational"] == true);
+    let operational: Vec<_> = operational.map(|t| (t["type"].clone(), t["scope_form"].clone())).collect();
+    let expected = ["delivery.exhausted", "destination.disabled", "destination.failing", "destination.recovered"];
+    assert_eq!(operational, expected.map(|name| (json!(name), json!("*"))));
 }
 
 #[tokio::test]

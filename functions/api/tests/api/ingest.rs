@@ -144,6 +144,8 @@ async fn what_is_wrong_with_an_event_is_pointed_at() {
         (Some("a"), with("id", json!("b")), "/id", "is not the same as the header Idempotency-Key"),
         (None, with("type", json!("sync_run.started")), "/type", "unknown event type"),
         (None, with("type", json!(7)), "/type", "invalid type"),
+        (None, with("type", json!("destination.failing")), "/type", "are made by this system itself"),
+        (None, with("type", json!("delivery.exhausted")), "/type", "are made by this system itself"),
         (None, without("type"), "", "missing field `type`"),
         (None, without("scope"), "", "missing field `scope`"),
         (None, without("data"), "", "missing field `data`"),

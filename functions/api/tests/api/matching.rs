@@ -91,6 +91,25 @@ async fn each_subscription_matches_or_says_why_not() {
 }
 
 #[tokio::test]
+async fn what_is_about_a_destination_is_not_told_to_it() {
+    let world = world().await;
+    let (mine, other) = (world.destination("acme").await, world.destination("acme").await);
+    let disabled = json!({"event_types": ["destination.disabled"]});
+    subscribe(&world, "acme", "mine", &mine, disabled.clone()).await;
+    let told = subscribe(&world, "acme", "other", &other, disabled).await;
+    subscribe(&world, "acme", "all", &other, json!({"event_types": ["*"]})).await;
+    let event_type: EventType = "destination.disabled".parse().expect("a type");
+    let mut data: Value = serde_json::from_str(event_type.sample(None).expect("a sample").data.get()).expect("JSON");
+    data["destination"]["id"] = mine["id"].clone();
+    let answer = asked(&world, json!({"event": {"type": event_type, "scope": "*", "data": data}})).await;
+    let expected =
+        json!({"mine": ["destination", "/destination_id"], "other": null, "all": ["event_type", "/event_types"]});
+    assert_eq!(reasons(&answer), expected);
+    assert_eq!(answer["deliveries"].as_array().expect("a list").len(), 1);
+    assert_eq!(answer["deliveries"][0]["subscription_ids"], json!([told]));
+}
+
+#[tokio::test]
 async fn the_deliveries_are_those_of_the_matching_subscriptions_and_a_disabled_destination_parks_its() {
     let world = world().await;
     let (first, second) = (world.destination("acme").await, world.destination("acme").await);

@@ -13,8 +13,10 @@ use fanout::{Deps, ScopeNotes, Seals, handle};
 use lambda_runtime::LambdaEvent;
 use shared::cache::Cached;
 use shared::domain::event::RejectionCode;
+use shared::domain::health::{ChangedTo, HealthChange};
 use shared::domain::horizon::Horizon;
 use shared::domain::id::AccountId;
+use shared::domain::operational;
 use shared::ports::{Accounts, Clock, Destinations, SeenScopes, Subscriptions};
 use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
 
@@ -103,6 +105,26 @@ async fn every_event_is_sent_to_those_who_listen_and_sealed_with_what_it_owes() 
     }
     let paths: Vec<_> = sent.iter().filter_map(|m| m.delivery.path.as_ref()).map(|path| path.as_str()).collect();
     assert_eq!(paths, ["/sync"]);
+}
+
+#[tokio::test]
+async fn an_event_about_a_destination_goes_to_who_asked_for_it_by_name_and_never_to_that_destination() {
+    let world = world().await;
+    let about = destination(&world.acme, 1, "https://a.example/");
+    for (n, to) in [(8, &about), (9, &destination(&world.acme, 2, "https://b.example/"))] {
+        let one = subscription(to, n, &["destination.disabled"], "*", None);
+        world.store.create_subscription(&one, 10).await.expect("created");
+    }
+    let (to, at) = (ChangedTo::Gone, world.clock.now());
+    let change = HealthChange { to, at, failing_since: at, failures: 0, by_operational: false };
+    let event = operational::changed(&about, &change).event.expect("an event");
+    assert!(world.handle(batch(&[event.text(), event.text()])).await.is_empty());
+    assert_eq!(world.sealed(), [(event.id().to_string(), 1)]);
+    let sent: Vec<_> = world.queue.take_sent().into_iter().map(|message| message.delivery.destination).collect();
+    assert!(!sent.is_empty() && !sent.contains(&about.id), "{sent:?}");
+    // Again, as after an alert that failed: the same event.
+    assert!(world.handle(batch(&[event.text()])).await.is_empty());
+    assert!(world.queue.take_sent().is_empty() && world.queue.take_rejected().is_empty());
 }
 
 #[tokio::test]

@@ -43,7 +43,8 @@ fn a_container_that_saw_five_in_a_row_opens_it_at_once_and_says_so_once() {
     let health = opened();
     let state = HealthState::Failing { since: at(1), probes: 0, next_probe_at: at(61), half_open: false };
     assert_eq!((health.state, health.look_at(true)), (state, Some(at(1))));
-    let told = HealthChange { to: ChangedTo::Failing, at: at(1), failing_since: at(1), by_operational: false };
+    let (to, failures) = (ChangedTo::Failing, FAILURES);
+    let told = HealthChange { to, at: at(1), failing_since: at(1), failures, by_operational: false };
     assert_eq!(health.untold, [told]);
     assert_eq!(health.failed(failure(2)), None);
     assert_eq!(health.told(1).look_at(true), Some(at(61)));

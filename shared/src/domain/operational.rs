@@ -1,0 +1,141 @@
+//! What this system tells of itself: how a destination does, and deliveries that were given up. It is told to systems, as an event
+//! of the catalogue's operational types that other destinations can subscribe to, and to people, as an [`Alert`].
+//!
+//! Texts only: `redrive` sends them. What happened once makes the same event every time, byte for byte, so that one sent twice is
+//! delivered once. Nothing in it is secret: of a URL only the host.
+
+mod alert;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+pub use self::alert::Alert;
+use super::delivery::DeliveryRecord;
+use super::destination::Destination;
+use super::event_type::EventType;
+use super::health::{ChangedTo, HealthChange};
+use super::id::{AccountId, DestinationId, EventId};
+use super::scope::Scope;
+use super::timestamp::Timestamp;
+
+/// An event that this system makes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationalEvent {
+    pub event_type: &'static str,
+    pub account: AccountId,
+    pub occurred_at: Timestamp,
+    pub data: Value,
+}
+
+/// How something is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// None where an operational event brought it about: those beget no others.
+    pub event: Option<OperationalEvent>,
+    pub alert: Alert,
+}
+
+impl OperationalEvent {
+    /// Derived from all that the event says, so that no two different ones share it.
+    pub fn id(&self) -> EventId {
+        let (occurred_at, data) = (self.occurred_at.unix_ms().to_string(), self.data.to_string());
+        let mut digest = Sha256::new();
+        // None of the parts can hold a zero byte, so no two lists of parts look the same.
+        for part in [self.account.as_str(), self.event_type, &occurred_at, &data] {
+            digest.update(part.as_bytes());
+            digest.update([0]);
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let mut short = [0; 15];
+        short.copy_from_slice(&digest[..15]);
+        EventId::of_operational(self.event_type, &short)
+    }
+
+    /// The text, as a producer would push it.
+    pub fn text(&self) -> String {
+        let Self { event_type, account, occurred_at, data } = self;
+        let (id, scope) = (self.id(), Scope::Everything);
+        json!({
+            "id": id, "type": event_type, "account": account, "scope": scope, "occurred_at": occurred_at, "data": data
+        })
+        .to_string()
+        // The two characters that JSON may have in clear and the queue refuses.
+        .replace('\u{FFFE}', "\\ufffe")
+        .replace('\u{FFFF}', "\\uffff")
+    }
+}
+
+/// Whether an event with this `data` tells of `destination`.
+pub fn is_about(event_type: EventType, data: &Value, destination: &DestinationId) -> bool {
+    event_type.is_operational() && data["destination"]["id"] == destination.as_str()
+}
+
+/// How a change of a destination's health is told.
+pub fn changed(destination: &Destination, change: &HealthChange) -> Notice {
+    let (event_type, status, reason) = match change.to {
+        ChangedTo::Failing => {
+            ("destination.failing", "failing", format!("{} attempts in a row failed", change.failures))
+        }
+        ChangedTo::Recovered => ("destination.recovered", "recovered", "an attempt was delivered again".to_owned()),
+        ChangedTo::Gone => ("destination.disabled", "gone", "it answered 410 Gone".to_owned()),
+        ChangedTo::GivenUp => ("destination.disabled", "failing", "it has been failing for 5 days".to_owned()),
+    };
+    let mut data = json!({
+        "destination": { "id": destination.id, "name": destination.settings.name, "host": host(destination) },
+        "status": status, "failing_since": change.failing_since, "reason": reason
+    });
+    if change.to == ChangedTo::Failing {
+        data["failures"] = json!(change.failures);
+    } else {
+        data["failing_for_ms"] = json!(whole_ms(change));
+    }
+    let account = destination.account.clone();
+    let event = OperationalEvent { event_type, account, occurred_at: change.at, data };
+    Notice { alert: alert::changed(event_type, destination, change), event: (!change.by_operational).then_some(event) }
+}
+
+fn whole_ms(change: &HealthChange) -> u64 {
+    change.at.unix_ms().saturating_sub(change.failing_since.unix_ms())
+}
+
+/// The host of its URL: neither path nor query, in which there may be a secret.
+fn host(destination: &Destination) -> Option<&str> {
+    destination.settings.url.as_url().host_str()
+}
+
+/// How it is told that a delivery was given up. `destination` is none where it was deleted.
+pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> Notice {
+    let delivery = &record.delivery;
+    let last = record.attempts.last().map(|attempt| {
+        json!({ "at": attempt.at, "outcome": attempt.outcome.as_str(), "status_code": attempt.outcome.status() })
+    });
+    let data = json!({
+        "delivery": { "id": delivery.id, "path": delivery.path },
+        "event": { "id": delivery.event, "type": delivery.event_type, "scope": delivery.scope },
+        "destination": {
+            "id": delivery.destination, "name": destination.map(|d| &d.settings.name), "host": destination.and_then(host)
+        },
+        "status": "exhausted", "attempts": record.attempts.len(), "last_attempt": last,
+        "reason": "the last attempt of its schedule failed"
+    });
+    let event_type = "delivery.exhausted";
+    let account = delivery.account.clone();
+    let event = OperationalEvent { event_type, account, occurred_at: exhausted_at(record), data };
+    let alert = alert::exhausted(event_type, record, destination);
+    Notice { alert, event: (!delivery.event_type.is_operational()).then_some(event) }
+}
+
+/// When it was given up: as its last attempt ended. One that was given up later, because what was to be sent had been forgotten,
+/// is looked at from then on.
+fn exhausted_at(record: &DeliveryRecord) -> Timestamp {
+    const SOON: std::time::Duration = std::time::Duration::from_secs(86_400);
+    let ended = record.attempts.last().map(|attempt| attempt.at.plus(attempt.took));
+    match (ended, record.look_at) {
+        (Some(ended), Some(look_at)) if look_at.since(ended) > SOON => look_at,
+        (Some(ended), _) => ended,
+        (None, look_at) => look_at.unwrap_or_else(|| record.delivery.id.occurred_at()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! A destination that is gone: other destinations and people are told, and the destination itself is not.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+use shared::domain::event_type::EventType;
+use shared::domain::payload;
+use tests::api_client::NewSubscription;
+use tests::eventually::eventually;
+use tests::producer::fresh_sample;
+use tests::queue::Queue;
+use tests::receiver::{Answer, Received, Receiver};
+use tests::unique::unique;
+use tests::{Deployment, Result};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A queue that gets the alerts about one account, as an operator's own would.
+async fn alerts_of(deployment: &Deployment, account: &str) -> Result<Queue> {
+    let sqs = deployment.sqs();
+    let queue = sqs.create_queue().queue_name(unique("alerts")).send().await.expect("a queue");
+    let url = queue.queue_url().expect("its URL");
+    let asked = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn).send().await;
+    let attributes = asked.expect("an answer").attributes.expect("attributes");
+    let arn = &attributes[&QueueAttributeName::QueueArn];
+    let topic = &deployment.outputs.alerts_topic_arn;
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}}
+    }]});
+    let policed = sqs.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, policy.to_string());
+    policed.send().await.expect("a policy");
+    let subscribed = deployment.sns().subscribe().topic_arn(topic).protocol("sqs").endpoint(arn);
+    let filter = json!({"account_id": [account]}).to_string();
+    subscribed.attributes("FilterPolicy", filter).send().await.expect("a subscription");
+    Ok(Queue::new(sqs, url))
+}
+
+fn of_type<'r>(requests: &'r [Received], event_type: &str) -> Vec<&'r Received> {
+    requests.iter().filter(|request| request.header("webhook-event-type") == event_type).collect()
+}
+
+#[tokio::test]
+async fn a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_to_itself() -> Result<()> {
+    let (deployment, receiver) = (Deployment::from_env()?, Receiver::start().await?);
+    let customer = deployment.operator()?.register(&unique("operational")).await?;
+    let alerts = alerts_of(&deployment, customer.account()).await?;
+    let mut ids = Vec::new();
+    for path in ["/gone", "/watching"] {
+        let created = customer.create_destination(path, &receiver.url(path)).await?;
+        receiver.expect_secret(path, &created.secret);
+        let disabled = NewSubscription::to_everything(&created.id).event_types(&["destination.disabled"]);
+        customer.subscribe(&disabled).await?;
+        ids.push(created.id);
+    }
+    customer.subscribe(&NewSubscription::to_everything(&ids[0])).await?;
+    receiver.answer("/gone", [Answer::status(410)]);
+    deployment.producer().push(&fresh_sample("demo-sync-run-succeeded", customer.account())?).await?;
+    receiver.await_count("/gone", 1, SOON).await?;
+
+    // The schedule may be quicker than this, or run beside it: the event is one all the same.
+    let told = eventually("the event", SOON, async || {
+        deployment.run_redrive().await?;
+        let requests = receiver.requests_below("/watching");
+        Ok((!requests.is_empty()).then_some(requests))
+    });
+    let told = told.await?;
+    assert_eq!(told[0].verified, Ok(()));
+    let body = told[0].json();
+    assert_eq!((&body["type"], &body["scope"]), (&json!("destination.disabled"), &json!({})));
+    let data = &body["data"];
+    let event_type: EventType = "destination.disabled".parse().expect("a type");
+    assert_eq!(payload::check(event_type, &data.to_string()), Ok(()));
+    assert_eq!((&data["status"], &data["destination"]["id"]), (&json!("gone"), &json!(ids[0])));
+    assert_eq!((&data["destination"]["name"], &data["destination"]["host"]), (&json!("/gone"), &json!("127.0.0.1")));
+
+    let alert = alerts.await_message("the alert", SOON, |_| true).await?;
+    let alert: Value = serde_json::from_str(alert.body().expect("a body")).expect("JSON");
+    let subject = alert["Subject"].as_str().expect("a subject");
+    assert!(subject.starts_with(&format!("SyncHub: destination disabled: {}", ids[0])), "{subject}");
+    let text = alert["Message"].as_str().expect("a message");
+    assert!(text.contains("it answered 410 Gone") && text.contains("To do: "), "{text}");
+    assert_eq!(alert["MessageAttributes"]["event_type"]["Value"], "destination.disabled");
+
+    // The event itself says who is owed it.
+    let event = format!("/v1/events/{}", body["id"].as_str().expect("an id"));
+    let event = customer.get(&event).await?.expect_status(200)?;
+    let owed: Vec<_> = event["owed"].as_array().expect("a list").iter().map(|owed| &owed["destination_id"]).collect();
+    assert_eq!(owed, [&json!(ids[1])]);
+    deployment.run_redrive().await?;
+    assert!(of_type(&receiver.requests_below("/gone"), "destination.disabled").is_empty());
+    assert_eq!(of_type(&receiver.requests_below("/watching"), "destination.disabled").len(), 1);
+    Ok(())
+}
