@@ -34,6 +34,12 @@ async fn the_table_keeps_the_contract_of_accounts() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_awaited_runs() {
+    let real = real();
+    contract::awaited_runs(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_an_accounts_deletion() {
     let real = real();
     contract::deletion_of_an_account(&*real.store, &real.account).await;

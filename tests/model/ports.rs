@@ -10,6 +10,7 @@ use shared::domain::health::Health;
 use shared::domain::horizon::Slot;
 use shared::domain::id::{AccountId, DeliveryId, DestinationId, EventId, JobId};
 use shared::domain::job::{Job, Lease};
+use shared::domain::missed_run::AwaitedRun;
 use shared::domain::operational::Alert;
 use shared::domain::pace::Pace;
 use shared::domain::scope::Scope;
@@ -45,6 +46,9 @@ macro_rules! shaken {
 shaken! {
     Alerts {
         fn publish(alert: &Alert) -> ();
+    }
+    AwaitRuns {
+        fn await_run(run: &AwaitedRun) -> ();
     }
     FindAccount {
         fn find_account(account: &AccountId) -> Option<Timestamp>;

@@ -37,6 +37,9 @@ struct EventTypeSummary {
     scope_form: &'static str,
     /// Whether it tells of this system itself: only this system makes such events, and `*` in a subscription does not mean them.
     operational: bool,
+    /// The type of events whose absence it tells of, or `null`. Only this system makes such events as well, and `*` does not mean them.
+    #[schema(required, value_type = Option<schemas::EventType>)]
+    absence_of: Option<EventType>,
     /// The values of `status` in its `data`; the first is the most usual.
     #[schema(example = json!(["succeeded", "failed", "partial"]))]
     statuses: Vec<&'static str>,
@@ -63,6 +66,7 @@ fn summary(event_type: EventType) -> EventTypeSummary {
         description: event_type.description(),
         scope_form: event_type.scope_form(),
         operational: event_type.is_operational(),
+        absence_of: event_type.absence_of(),
         statuses: event_type.statuses().collect(),
     }
 }

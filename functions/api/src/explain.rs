@@ -55,6 +55,7 @@ enum MissCode {
     Scope,
     Condition,
     Transition,
+    Grace,
     Destination,
 }
 
@@ -85,6 +86,11 @@ fn reason(miss: Miss, subscription: &Subscription, candidate: Candidate<'_>) -> 
             let was = was.map_or("no change in the runs of its place", Transition::as_str);
             let detail = format!("it waits for {}; the event is {was}", wanted.as_str());
             (MissCode::Transition, "/transition".to_owned(), detail)
+        }
+        Miss::Grace { wanted } => {
+            let (wanted, was) = (u64::from(wanted), &candidate.data["grace_seconds"]);
+            let detail = format!("it waits for {wanted} seconds; the event tells of a run missed by {was} seconds");
+            (MissCode::Grace, "/grace_seconds".to_owned(), detail)
         }
         Miss::Destination => {
             let detail = "the event is about this destination, which is not told of itself".to_owned();
@@ -136,7 +142,7 @@ fn distance(subscription: &Subscription, candidate: Candidate<'_>) -> (u8, bool)
     enabled.settings.enabled = true;
     let distance = match enabled.check(candidate) {
         Ok(()) => 0,
-        Err(Miss::Transition { .. } | Miss::Destination) => 1,
+        Err(Miss::Transition { .. } | Miss::Grace { .. } | Miss::Destination) => 1,
         Err(Miss::Condition(_)) => 2,
         Err(Miss::Scope) => 3,
         Err(Miss::EventType | Miss::Disabled) => 4,

@@ -152,7 +152,7 @@ pub async fn create(
         (Some(id), _) | (None, Some(id)) => id,
         (None, None) => EventId::from_entropy(deps.entropy.bytes()?),
     };
-    if let Some(event_type) = operational(&new) {
+    if let Some(event_type) = own(&new) {
         let detail = format!("{event_type} events are made by this system itself and cannot be published");
         return Err(Problem::at(Code::ValidationFailed, "/type", detail));
     }
@@ -174,10 +174,10 @@ pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static 
     }
 }
 
-/// The type, where it is one that tells of this system itself.
-fn operational(new: &NewEvent) -> Option<EventType> {
+/// The type, where only this system makes such events.
+fn own(new: &NewEvent) -> Option<EventType> {
     let event_type: EventType = serde_json::from_str(new.event_type.as_ref()?.get()).ok()?;
-    event_type.is_operational().then_some(event_type)
+    event_type.is_own().then_some(event_type)
 }
 
 /// The event with what was left out, as a text for the queue and as `fanout` will read it.

@@ -101,7 +101,7 @@ impl ToSchema for EventType {}
 impl PartialSchema for EventTypeFilter {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names_of_types().chain(["*"])));
-        text.description(Some("The name of an event type, or `*` for all that tell of data, also those added later. Operational types are named one by one.")).into()
+        text.description(Some("The name of an event type, or `*` for all that producers publish, also those added later. `sync_run.missed` and the operational types are named one by one.")).into()
     }
 }
 
@@ -109,10 +109,10 @@ impl ToSchema for EventTypeFilter {}
 
 impl PartialSchema for PublishedEventType {
     fn schema() -> RefOr<Schema> {
-        let data = event_type::EventType::all().filter(|event_type| !event_type.is_operational());
+        let data = event_type::EventType::all().filter(|event_type| !event_type.is_own());
         let names = data.map(event_type::EventType::as_str);
         let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
-        text.description(Some("The name of an event type that tells of data.")).into()
+        text.description(Some("The name of an event type that producers publish.")).into()
     }
 }
 

@@ -65,6 +65,9 @@ pub struct Subscription {
     transition: Option<choices::Transition>,
     #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: (),
+    /// For `sync_run.missed`: how long after the announced `next_run_at` a run may come, in whole seconds; 900 if left out.
+    #[schema(minimum = 60, maximum = 86_400)]
+    grace_seconds: u32,
     /// While this is `false` no event matches; `true` if left out.
     enabled: bool,
 }

@@ -17,13 +17,14 @@ use shared::batch::{self, Verdict};
 use shared::domain::delivery::{Delivery, OutgoingDelivery, Purpose};
 use shared::domain::envelope;
 use shared::domain::event::{Event, Rejection};
+use shared::domain::missed_run::AwaitedRun;
 use shared::domain::rejected_event::RejectedEvent;
-use shared::domain::subscription::{Bucket, deliveries};
+use shared::domain::subscription::{Bucket, Subscription, deliveries};
 use shared::domain::timestamp::Timestamp;
 use shared::domain::transition::{Run, Transition};
 use shared::ports::{
-    Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents, Rejections,
-    Sealed, SealedEvent, Transitions, UnmatchedReason,
+    AwaitRuns, Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents,
+    Rejections, Sealed, SealedEvent, Transitions, UnmatchedReason,
 };
 use tracing::{info, warn};
 
@@ -41,6 +42,7 @@ pub struct Deps {
     pub accounts: Arc<dyn FindAccount>,
     pub subscriptions: Arc<dyn FindSubscriptions>,
     pub transitions: Arc<dyn Transitions>,
+    pub awaited_runs: Arc<dyn AwaitRuns>,
     pub events: Arc<dyn Events>,
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
@@ -150,6 +152,7 @@ struct Owed {
 async fn owed(deps: &Deps, event: &Event) -> PortResult<Owed> {
     let buckets = Bucket::of_event(event.event_type, &event.scope);
     let mut listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
+    await_next_run(deps, event, &listening).await?;
     listening.retain(|subscription| subscription.listens(event.event_type, &event.scope));
     if listening.is_empty() {
         return Ok(Owed { deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) });
@@ -161,6 +164,20 @@ async fn owed(deps: &Deps, event: &Event) -> PortResult<Owed> {
     let deliveries = deliveries(event, &data, transition, &listening);
     let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
     Ok(Owed { deliveries, unmatched })
+}
+
+/// Where somebody wants to be told that the next run does not come, it is noted until when it is waited for. That is done before
+/// the event is sealed, and once: after a crash, the same run changes nothing.
+async fn await_next_run(deps: &Deps, event: &Event, filed: &[Subscription]) -> PortResult<()> {
+    let Some(absence) = event.event_type.absence() else { return Ok(()) };
+    let watching = filed.iter().filter(|subscription| subscription.listens(absence, &event.scope));
+    let Some(shortest) = watching.map(|subscription| subscription.settings.grace).min() else { return Ok(()) };
+    let data: Value = serde_json::from_str(event.data.get())
+        .map_err(|error| PortError::permanent("reading an event's data", error))?;
+    match AwaitedRun::after(event, &data, shortest, deps.clock.now()) {
+        Some(awaited) => deps.awaited_runs.await_run(&awaited).await,
+        None => Ok(()),
+    }
 }
 
 /// Which change in the runs of its place the event is. It is judged and remembered before anything is sent, so that after

@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
         accounts: cached.clone(),
         subscriptions: cached,
         transitions: store.clone(),
+        awaited_runs: store.clone(),
         events: store.clone(),
         rejections: store.clone(),
         scopes: ScopeNotes::new(store.clone()),

@@ -1,5 +1,5 @@
-//! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were, visits
-//! events after their horizon, and works on pending jobs. It tells of what it finds. It answers no request and receives no event.
+//! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were, tells
+//! of runs that did not come, visits events after their horizon, and works on pending jobs. It tells of what it finds. It answers no request and receives no event.
 //!
 //! The schedule's event says nothing: what there is to do is in the table. Two invocations at once do not disturb each other:
 //! whatever one does is claimed first, by a row's change or a lease. What one leaves undone, the next one finds.
@@ -8,6 +8,7 @@ mod audit;
 mod deletion;
 mod due;
 mod jobs;
+mod missed;
 mod recover;
 mod send;
 mod tell;
@@ -21,8 +22,8 @@ use serde_json::Value;
 use shared::domain::horizon::Horizon;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
-    AccountPurge, Accounts, Alerts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EventQueue,
-    Events, Jobs, ListDeliveries, ListEvents, Paces, PortResult, Waiting,
+    AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy,
+    EventQueue, Events, FindSubscriptions, Jobs, ListDeliveries, ListEvents, Paces, PortResult, Waiting,
 };
 use shared::telemetry::ErrorChain;
 use tracing::error;
@@ -41,6 +42,8 @@ pub struct Deps {
     pub event_list: Arc<dyn ListEvents>,
     pub audit: Arc<dyn Audit>,
     pub paces: Arc<dyn Paces>,
+    pub awaited_runs: Arc<dyn AwaitedRuns>,
+    pub subscriptions: Arc<dyn FindSubscriptions>,
     pub queue: Arc<dyn DeliveryQueue>,
     pub event_queue: Arc<dyn EventQueue>,
     pub alerts: Arc<dyn Alerts>,
@@ -68,6 +71,7 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Er
     };
     done("due", due::run(&deps, deadline).await);
     done("watch", watch::run(&deps, deadline).await);
+    done("missed runs", missed::run(&deps, deadline).await);
     done("audit", audit::run(&deps, deadline).await);
     done("jobs", jobs::run(&deps, deadline).await);
     failure.map_or(Ok(()), |error| Err(error.into()))

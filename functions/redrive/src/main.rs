@@ -24,6 +24,8 @@ async fn main() -> Result<(), Error> {
         events: store.clone(),
         event_list: store.clone(),
         paces: store.clone(),
+        awaited_runs: store.clone(),
+        subscriptions: store.clone(),
         audit: store.clone(),
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),

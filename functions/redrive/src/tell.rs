@@ -12,7 +12,8 @@ use shared::domain::delivery::DeliveryRecord;
 use shared::domain::destination::Destination;
 use shared::domain::health::HealthChange;
 use shared::domain::id::DestinationId;
-use shared::domain::operational::{self, Alert, OperationalEvent};
+use shared::domain::operational::{self, Alert};
+use shared::domain::own_event::OwnEvent;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::PortResult;
 use shared::telemetry::ErrorChain;
@@ -93,7 +94,7 @@ pub(crate) async fn exhausted(deps: &Deps, record: &DeliveryRecord) -> bool {
     sent && alerted
 }
 
-async fn send(deps: &Deps, event: Option<&OperationalEvent>) -> bool {
+async fn send(deps: &Deps, event: Option<&OwnEvent>) -> bool {
     let Some(event) = event else { return true };
     worked("an operational event", deps.event_queue.send_event(&event.text()).await).is_some()
 }

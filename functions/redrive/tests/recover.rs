@@ -47,6 +47,8 @@ async fn world() -> World {
     let deps = Arc::new(Deps {
         waiting: store.clone(),
         paces: store.clone(),
+        awaited_runs: store.clone(),
+        subscriptions: store.clone(),
         destinations: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),

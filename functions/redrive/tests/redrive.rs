@@ -53,6 +53,8 @@ fn deps(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, purge: Arc<dyn Account
         events: store.clone(),
         event_list: store.clone(),
         paces: store.clone(),
+        awaited_runs: store.clone(),
+        subscriptions: store.clone(),
         audit: store.clone(),
         queue: Arc::new(MemoryQueue::default()),
         event_queue: Arc::new(MemoryQueue::default()),
@@ -107,12 +109,18 @@ impl World {
 }
 
 #[tokio::test]
-async fn with_nothing_to_do_a_run_costs_eleven_small_reads() {
+async fn with_nothing_to_do_a_run_costs_nineteen_small_reads() {
     let world = world().await;
     world.run().await.expect("a run");
     world.store.take_calls();
     world.run().await.expect("a run");
-    let nothing = [vec!["due_deliveries"; 8], vec!["watched_destinations", "last_audited", "pending_jobs"]].concat();
+    let nothing = [
+        vec!["due_deliveries"; 8],
+        vec!["watched_destinations"],
+        vec!["overdue_runs"; 8],
+        vec!["last_audited", "pending_jobs"],
+    ]
+    .concat();
     assert_eq!(world.store.take_calls(), nothing);
 }
 

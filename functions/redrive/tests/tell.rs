@@ -41,6 +41,8 @@ async fn world() -> World {
         event_list: store.clone(),
         delivery_list: store.clone(),
         paces: store.clone(),
+        awaited_runs: store.clone(),
+        subscriptions: store.clone(),
         audit: store.clone(),
         queue: queue.clone(),
         event_queue: queue.clone(),

@@ -35,6 +35,10 @@ pub struct Entry {
     /// Whether it tells of this system itself and not of data: only this system makes such events, and `*` does not mean them.
     #[serde(default)]
     pub operational: bool,
+    /// The type of events whose absence it tells of. Only this system makes such events, and `*` does not mean them: what is
+    /// waited for costs a write each time, so it is asked for by name.
+    #[serde(default)]
+    pub absence_of: Option<String>,
     /// The JSON Schema (2020-12) of an event's `data`.
     pub schema: Box<RawValue>,
     /// In the order of the file; the first is the one to take when none is asked for.

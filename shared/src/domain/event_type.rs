@@ -63,6 +63,21 @@ impl EventType {
         self.entry().operational
     }
 
+    /// The type of events whose absence it tells of.
+    pub fn absence_of(self) -> Option<EventType> {
+        self.entry().absence_of.as_deref()?.parse().ok()
+    }
+
+    /// The type that tells of the absence of this one.
+    pub fn absence(self) -> Option<EventType> {
+        Self::all().find(|event_type| event_type.absence_of() == Some(self))
+    }
+
+    /// Whether only this system makes such events: producers do not publish them, and `*` does not mean them.
+    pub fn is_own(self) -> bool {
+        self.is_operational() || self.absence_of().is_some()
+    }
+
     /// The JSON Schema (2020-12) of an event's `data`.
     pub fn schema(self) -> &'static RawValue {
         &self.entry().schema
@@ -127,7 +142,7 @@ impl fmt::Display for EventType {
     }
 }
 
-/// One entry of a subscription's `event_types`: a type, or `*` for all that tell of data, also those added later.
+/// One entry of a subscription's `event_types`: a type, or `*` for all that producers publish, also those added later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EventTypeFilter {
@@ -138,7 +153,7 @@ pub enum EventTypeFilter {
 impl EventTypeFilter {
     pub fn accepts(self, event_type: EventType) -> bool {
         match self {
-            EventTypeFilter::Any => !event_type.is_operational(),
+            EventTypeFilter::Any => !event_type.is_own(),
             EventTypeFilter::Only(only) => only == event_type,
         }
     }
@@ -185,9 +200,19 @@ mod tests {
     }
 
     #[test]
-    fn a_star_accepts_every_type_of_data_and_a_name_only_its_own() {
+    fn the_absence_of_a_run_has_a_type_of_its_own() {
+        let [completed, missed] = ["sync_run.completed", "sync_run.missed"].map(|name| name.parse().expect("a type"));
+        assert_eq!((EventType::absence(completed), EventType::absence_of(missed)), (Some(missed), Some(completed)));
+        assert_eq!((EventType::absence(missed), EventType::absence_of(completed)), (None, None));
         for event_type in EventType::all() {
-            assert_eq!(EventTypeFilter::Any.accepts(event_type), !event_type.is_operational(), "{event_type}");
+            assert_eq!(event_type.absence_of().is_some(), event_type.entry().absence_of.is_some(), "{event_type}");
+        }
+    }
+
+    #[test]
+    fn a_star_accepts_every_type_that_producers_publish_and_a_name_only_its_own() {
+        for event_type in EventType::all() {
+            assert_eq!(EventTypeFilter::Any.accepts(event_type), !event_type.is_own(), "{event_type}");
             for other in EventType::all() {
                 assert_eq!(EventTypeFilter::Only(other).accepts(event_type), other == event_type);
             }

@@ -169,8 +169,8 @@ impl EventId {
         Self(format!("evt_sample_{event_type}_{status}_{unix_ms}").chars().map(safe).collect())
     }
 
-    /// The id of an event about this system itself: `evt_destination-failing_` and the digest of what it says.
-    pub(super) fn of_operational(event_type: &str, digest: &[u8; 15]) -> Self {
+    /// The id of an event that this system makes itself: `evt_destination-failing_` and the digest of what it says.
+    pub(super) fn of_own(event_type: &str, digest: &[u8; 15]) -> Self {
         Self(format!("evt_{}_{}", event_type.replace('.', "-"), base32(digest)))
     }
 }

@@ -7,62 +7,23 @@
 mod alert;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 pub use self::alert::Alert;
 use super::delivery::DeliveryRecord;
 use super::destination::Destination;
 use super::event_type::EventType;
 use super::health::{ChangedTo, HealthChange};
-use super::id::{AccountId, DestinationId, EventId};
+use super::id::DestinationId;
+use super::own_event::OwnEvent;
 use super::scope::Scope;
 use super::timestamp::Timestamp;
-
-/// An event that this system makes itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OperationalEvent {
-    pub event_type: &'static str,
-    pub account: AccountId,
-    pub occurred_at: Timestamp,
-    pub data: Value,
-}
 
 /// How something is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// None where an operational event brought it about: those beget no others.
-    pub event: Option<OperationalEvent>,
+    pub event: Option<OwnEvent>,
     pub alert: Alert,
-}
-
-impl OperationalEvent {
-    /// Derived from all that the event says, so that no two different ones share it.
-    pub fn id(&self) -> EventId {
-        let (occurred_at, data) = (self.occurred_at.unix_ms().to_string(), self.data.to_string());
-        let mut digest = Sha256::new();
-        // None of the parts can hold a zero byte, so no two lists of parts look the same.
-        for part in [self.account.as_str(), self.event_type, &occurred_at, &data] {
-            digest.update(part.as_bytes());
-            digest.update([0]);
-        }
-        let digest: [u8; 32] = digest.finalize().into();
-        let mut short = [0; 15];
-        short.copy_from_slice(&digest[..15]);
-        EventId::of_operational(self.event_type, &short)
-    }
-
-    /// The text, as a producer would push it.
-    pub fn text(&self) -> String {
-        let Self { event_type, account, occurred_at, data } = self;
-        let (id, scope) = (self.id(), Scope::Everything);
-        json!({
-            "id": id, "type": event_type, "account": account, "scope": scope, "occurred_at": occurred_at, "data": data
-        })
-        .to_string()
-        // The two characters that JSON may have in clear and the queue refuses.
-        .replace('\u{FFFE}', "\\ufffe")
-        .replace('\u{FFFF}', "\\uffff")
-    }
 }
 
 /// Whether an event with this `data` tells of `destination`.
@@ -90,7 +51,7 @@ pub fn changed(destination: &Destination, change: &HealthChange) -> Notice {
         data["failing_for_ms"] = json!(whole_ms(change));
     }
     let account = destination.account.clone();
-    let event = OperationalEvent { event_type, account, occurred_at: change.at, data };
+    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: change.at, data };
     Notice { alert: alert::changed(event_type, destination, change), event: (!change.by_operational).then_some(event) }
 }
 
@@ -120,7 +81,7 @@ pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> 
     });
     let event_type = "delivery.exhausted";
     let account = delivery.account.clone();
-    let event = OperationalEvent { event_type, account, occurred_at: exhausted_at(record), data };
+    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: exhausted_at(record), data };
     let alert = alert::exhausted(event_type, record, destination);
     Notice { alert, event: (!delivery.event_type.is_operational()).then_some(event) }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::destination::DestinationSettings;
 use super::id::DestinationId;
 use super::label::Label;
+use super::missed_run::Grace;
 use super::pattern::Pattern;
 use super::scope::Scope;
 use super::subscription::{EventTypes, SubscriptionSettings};
@@ -38,6 +39,8 @@ pub struct NamedSubscription {
     pub transition: Option<Transition>,
     #[serde(default)]
     pub path: Option<DeliveryPath>,
+    #[serde(default, rename = "grace_seconds")]
+    pub grace: Grace,
     #[serde(default = "enabled")]
     pub enabled: bool,
 }
@@ -48,13 +51,14 @@ fn enabled() -> bool {
 
 impl NamedSubscription {
     pub fn new(settings: SubscriptionSettings, destination: Label) -> Self {
-        let SubscriptionSettings { name, event_types, scope, condition, transition, path, enabled, .. } = settings;
-        Self { name, destination, event_types, scope, condition, transition, path, enabled }
+        let SubscriptionSettings { name, event_types, scope, condition, transition, path, grace, enabled, .. } =
+            settings;
+        Self { name, destination, event_types, scope, condition, transition, path, grace, enabled }
     }
 
     pub fn settings(self, destination_id: DestinationId) -> SubscriptionSettings {
-        let Self { name, event_types, scope, condition, transition, path, enabled, .. } = self;
-        SubscriptionSettings { name, destination_id, event_types, scope, condition, transition, path, enabled }
+        let Self { name, event_types, scope, condition, transition, path, grace, enabled, .. } = self;
+        SubscriptionSettings { name, destination_id, event_types, scope, condition, transition, path, grace, enabled }
     }
 }
 

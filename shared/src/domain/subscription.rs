@@ -13,6 +13,7 @@ use super::event::Event;
 use super::event_type::{EventType, EventTypeFilter};
 use super::id::{AccountId, DestinationId, SubscriptionId};
 use super::label::Label;
+use super::missed_run::{self, Grace};
 use super::operational;
 use super::pattern::{Mismatch, Pattern};
 use super::scope::Scope;
@@ -49,6 +50,9 @@ pub struct SubscriptionSettings {
     /// Appended to the destination's URL.
     #[serde(default)]
     pub path: Option<DeliveryPath>,
+    /// How long after its announced time a run may come, where missed runs are wanted.
+    #[serde(default, rename = "grace_seconds")]
+    pub grace: Grace,
     /// While this is false no event matches.
     #[serde(default = "enabled")]
     pub enabled: bool,
@@ -142,16 +146,30 @@ pub enum Miss {
         wanted: Transition,
         was: Option<Transition>,
     },
+    /// It is told again to those who waited for so long.
+    Grace {
+        wanted: Grace,
+    },
     /// The event tells of the very destination it would go to.
     Destination,
 }
 
 impl Subscription {
-    /// The buckets this subscription is filed under.
+    /// The buckets this subscription is filed under, each once. One that wants to be told of what does not come is filed under what it
+    /// waits for as well: whoever sees such an event come finds it there.
     pub fn buckets(&self) -> Vec<Bucket> {
         let settings = &self.settings;
-        let bucket = |event_type: &EventTypeFilter| Bucket { event_type: *event_type, scope: settings.scope.clone() };
-        settings.event_types.0.iter().map(bucket).collect()
+        let mut filters = settings.event_types.0.clone();
+        for filter in &settings.event_types.0 {
+            if let EventTypeFilter::Only(event_type) = filter
+                && let Some(awaited) = event_type.absence_of().map(EventTypeFilter::Only)
+                && !filters.contains(&awaited)
+            {
+                filters.push(awaited);
+            }
+        }
+        let bucket = |event_type| Bucket { event_type, scope: settings.scope.clone() };
+        filters.into_iter().map(bucket).collect()
     }
 
     /// This subscription with other settings.
@@ -181,6 +199,9 @@ impl Subscription {
         }
         match settings.transition {
             Some(wanted) if event.transition != Some(wanted) => Err(Miss::Transition { wanted, was: event.transition }),
+            _ if missed_run::is_of_other_grace(event.event_type, event.data, settings.grace) => {
+                Err(Miss::Grace { wanted: settings.grace })
+            }
             _ if operational::is_about(event.event_type, event.data, &settings.destination_id) => {
                 Err(Miss::Destination)
             }
@@ -230,6 +251,7 @@ mod tests {
                 condition: None,
                 transition: None,
                 path: path.map(|p| p.to_owned().try_into().expect("a path")),
+                grace: Grace::default(),
                 enabled: true,
             },
             created_at: Timestamp::from_unix_ms(0),
@@ -339,6 +361,18 @@ mod tests {
     }
 
     #[test]
+    fn a_missed_run_goes_to_those_who_waited_as_long_as_it_tells() {
+        let waits = |n, seconds: u64| {
+            let mut one = subscription(n, &["sync_run.missed"], "*", None);
+            one.settings.grace = seconds.try_into().expect("a grace");
+            one
+        };
+        let event = event("sync_run.missed", "connection/a/endpoint/b");
+        let told = deliveries(&event, &json!({"grace_seconds": 900}), None, &[waits(10, 900), waits(20, 60)]);
+        assert_eq!(told.into_iter().map(|d| d.destination).collect::<Vec<_>>(), [DestinationId::from_entropy([1; 10])]);
+    }
+
+    #[test]
     fn event_types_are_listed_once_and_at_least_one() {
         assert_eq!(types(&["*", "sync_run.completed", "*"]).0.len(), 2);
         assert_eq!(EventTypes::try_from(vec![]), Err(EventTypesError));
@@ -358,12 +392,14 @@ mod tests {
             ("[ab]", "[ab]").prop_map(|(c, e)| ("sync_run.completed".into(), format!("connection/{c}/endpoint/{e}"))),
             ("[ab]", "[ab]")
                 .prop_map(|(c, i)| ("insight_population.completed".into(), format!("connection/{c}/insight/{i}"))),
+            ("[ab]", "[ab]").prop_map(|(c, e)| ("sync_run.missed".into(), format!("connection/{c}/endpoint/{e}"))),
             Just(("destination.failing".into(), "*".into())),
         ]
     }
 
     fn any_subscription() -> impl Strategy<Value = Subscription> {
-        let types = ["*", "sync_run.completed", "insight_population.completed", "destination.failing"];
+        let types =
+            ["*", "sync_run.completed", "sync_run.missed", "insight_population.completed", "destination.failing"];
         let types = proptest::sample::select(types.to_vec());
         let scope = prop_oneof![
             Just("*".to_owned()),
@@ -381,7 +417,9 @@ mod tests {
             let event = event(&event_type, &scope);
             let looked_at = Bucket::of_event(event.event_type, &event.scope);
             let filed = subscription.buckets().iter().any(|bucket| looked_at.contains(bucket));
-            prop_assert_eq!(subscription.listens(event.event_type, &event.scope), filed);
+            // It hears of them, or of their absence.
+            let absence = event.event_type.absence().is_some_and(|absence| subscription.listens(absence, &event.scope));
+            prop_assert_eq!(subscription.listens(event.event_type, &event.scope) || absence, filed);
         }
     }
 }

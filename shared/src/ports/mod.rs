@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audit;
+mod awaited_runs;
 mod destinations;
 mod jobs;
 mod ledger;
@@ -19,6 +20,7 @@ mod waiting;
 
 pub use accounts::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount};
 pub use audit::{Audit, SealNote, SealNotes};
+pub use awaited_runs::{AwaitRuns, AwaitedPlace, AwaitedRuns};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
 pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged, StartJob};
 pub use ledger::{Deliveries, Events, OweMore, Recorded, Sealed, SealedEvent, UnmatchedReason};

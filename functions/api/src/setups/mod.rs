@@ -15,6 +15,7 @@ use shared::domain::destination::{DeliveryPath, Destination, DestinationSettings
 use shared::domain::event::Event;
 use shared::domain::event_type::{EventType, EventTypeFilter, UnknownStatus};
 use shared::domain::id::{AccountId, DestinationId};
+use shared::domain::missed_run::Grace;
 use shared::domain::pattern::Pattern;
 use shared::domain::scope::Scope;
 use shared::domain::secret::SigningSecret;
@@ -140,8 +141,18 @@ pub async fn create(
         None => default_name(&destination, &event_types, &scope)?,
     };
     let destination_id = destination.id.clone();
-    let settings =
-        SubscriptionSettings { name, destination_id, event_types, scope, condition, transition, path, enabled: true };
+    let grace = Grace::default();
+    let settings = SubscriptionSettings {
+        name,
+        destination_id,
+        event_types,
+        scope,
+        condition,
+        transition,
+        path,
+        grace,
+        enabled: true,
+    };
     let subscription = match subscriptions::add(&deps, account, settings).await {
         Ok(subscription) => subscription,
         Err(problem) => return Err(undo(&deps, &destination, secret.is_some(), problem).await),

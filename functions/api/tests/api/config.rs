@@ -88,7 +88,7 @@ async fn a_document_is_put_and_read_back_with_every_default() {
     assert_eq!(
         document["subscriptions"][0],
         json!({"name": "All: yes", "destination": "Archive", "event_types": ["*"], "scope": "*", "condition": null,
-            "transition": null, "path": "/all", "enabled": true})
+            "transition": null, "path": "/all", "grace_seconds": 900, "enabled": true})
     );
     assert_eq!(document["destinations"][1]["retry_policy"], json!([10, 60, 3600]));
     assert_eq!(document["subscriptions"][1]["condition"], wanted()["subscriptions"][0]["condition"]);

@@ -17,7 +17,8 @@ use shared::domain::health::{ChangedTo, HealthChange};
 use shared::domain::horizon::Horizon;
 use shared::domain::id::AccountId;
 use shared::domain::operational;
-use shared::ports::{Accounts, Clock, Destinations, SeenScopes, Subscriptions};
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{Accounts, AwaitedPlace, AwaitedRuns, Clock, Destinations, SeenScopes, Subscriptions};
 use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
 
 struct World {
@@ -47,6 +48,7 @@ async fn world() -> World {
         accounts: cached.clone(),
         subscriptions: cached,
         transitions: store.clone(),
+        awaited_runs: store.clone(),
         events: store.clone(),
         deliveries: queue.clone(),
         rejected: queue.clone(),
@@ -125,6 +127,35 @@ async fn an_event_about_a_destination_goes_to_who_asked_for_it_by_name_and_never
     // Again, as after an alert that failed: the same event.
     assert!(world.handle(batch(&[event.text()])).await.is_empty());
     assert!(world.queue.take_sent().is_empty() && world.queue.take_rejected().is_empty());
+}
+
+#[tokio::test]
+async fn the_next_run_is_awaited_where_somebody_asked_and_nowhere_else() {
+    let world = world().await;
+    let text = |id: &str| event_text(&world.acme, id);
+    world.handle(batch(&[text("evt-before")])).await;
+    let awaited = || world.store.take_calls().into_iter().filter(|call| *call == "await_run").count();
+    assert_eq!(awaited(), 0);
+    let target = destination(&world.acme, 1, "https://a.example/");
+    let watching = subscription(&target, 8, &["sync_run.missed"], "connection/xero", None);
+    world.store.create_subscription(&watching, 10).await.expect("created");
+    world.clock.advance(Duration::from_secs(10));
+    let owed = |id: &str| world.sealed().into_iter().find(|(sealed, _)| sealed == id).expect("sealed").1;
+    world.handle(batch(&[text("evt-after")])).await;
+    assert_eq!((awaited(), owed("evt-after")), (1, owed("evt-before")), "it is owed no run that came");
+    let at = AwaitedPlace {
+        account: world.acme.clone(),
+        event_type: "sync_run.completed".parse().expect("a type"),
+        place: "connection/xero/endpoint/invoices".parse().expect("a scope"),
+    };
+    let run = world.store.find_awaited_run(&at).await.expect("an answer").expect("a run");
+    let announced: Timestamp = serde_json::from_str(r#""2026-11-23T10:28:00Z""#).expect("a time");
+    assert_eq!(run.look_at, Some(announced.plus(Duration::from_secs(900))));
+
+    // It is awaited before the event is sealed: a failure loses it not.
+    world.store.fail("await_run", 1);
+    assert_eq!(world.handle(batch(&[text("evt-failing")])).await, ["message-1"]);
+    assert!(world.sealed().iter().all(|(id, _)| id != "evt-failing"));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 //! | subscription | `A#<account>` | `SUB#<id>` |
 //! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
 //! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
+//! | the run that is waited for at a place | `A#<account>` | `AWAITED#<type>#<scope>` |
 //! | turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
 //! | place seen in events | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
@@ -35,6 +36,7 @@
 //! | a delivery to be looked at | `DUE#<shard>` | `<when, in ms, 15 digits>` |
 //! | a delivery that is parked | `PARKED#<account>#<destination>` | its id (sorted by when the event occurred) |
 //! | a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
+//! | a run that was not to come later | `AWAITED#<shard>` | `<when it is looked at, in ms, 15 digits>` |
 //!
 //! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
 
@@ -48,7 +50,7 @@ use crate::domain::label::Label;
 use crate::domain::scope::Scope;
 use crate::domain::subscription::Bucket;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{EventPlace, SHARDS, SealNote};
+use crate::ports::{AwaitedPlace, EventPlace, SHARDS, SealNote};
 
 /// A primary key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +120,23 @@ pub(super) fn subscription_name(account: &AccountId, name: &Label) -> Key {
 
 pub(super) fn runs(account: &AccountId, event_type: EventType, place: &Scope) -> Key {
     key(account_pk(account), format!("RUNS#{event_type}#{place}"))
+}
+
+pub(super) const AWAITED: &str = "AWAITED#";
+
+pub(super) fn awaited_run(at: &AwaitedPlace) -> Key {
+    key(account_pk(&at.account), format!("{AWAITED}{}#{}", at.event_type, at.place))
+}
+
+pub(super) fn awaited_pk(shard: u8) -> String {
+    format!("{AWAITED}{shard}")
+}
+
+/// Where the run is kept whose row has this key.
+pub(super) fn awaited_place(pk: &str, sk: &str) -> Option<AwaitedPlace> {
+    let (event_type, place) = sk.strip_prefix(AWAITED)?.split_once('#')?;
+    let account = pk.strip_prefix("A#")?.parse().ok()?;
+    Some(AwaitedPlace { account, event_type: event_type.parse().ok()?, place: place.parse().ok()? })
 }
 
 pub(super) fn seen_scope(account: &AccountId, scope: &Scope) -> Key {

@@ -4,6 +4,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod awaited_runs;
 mod data_keys;
 mod destinations;
 mod jobs;

@@ -12,19 +12,19 @@ use crate::domain::timestamp::Timestamp;
 use crate::ports::{Due, PortError, PortResult, Waiting};
 
 #[derive(Deserialize)]
-struct Entry {
-    pk: String,
-    sk: String,
-    gsi2sk: String,
+pub(super) struct Entry {
+    pub(super) pk: String,
+    pub(super) sk: String,
+    pub(super) gsi2sk: String,
 }
 
-fn unreadable() -> PortError {
+pub(super) fn unreadable() -> PortError {
     PortError::permanent("reading an index", "an entry is not of what waits")
 }
 
 impl DynamoStore {
     /// Entries of a partition of the index, in order, up to the sort key `until` where there is one, at most `limit`.
-    async fn waiting(&self, pk: String, until: Option<String>, limit: usize) -> PortResult<Vec<Entry>> {
+    pub(super) async fn waiting(&self, pk: String, until: Option<String>, limit: usize) -> PortResult<Vec<Entry>> {
         let (mut found, mut start) = (Vec::new(), None);
         loop {
             let left = i32::try_from(limit - found.len()).ok();

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a contract suite is a test")]
 
 mod accounts;
+mod awaited_runs;
 mod destinations;
 mod jobs;
 mod ledger;
@@ -17,6 +18,7 @@ mod vault;
 mod waiting;
 
 pub use accounts::{accounts, api_keys, deletion_of_an_account};
+pub use awaited_runs::awaited_runs;
 pub use destinations::destinations;
 pub use jobs::{jobs, purge, started_jobs};
 pub use ledger::{deliveries, events, owing_more};
@@ -57,6 +59,7 @@ mod tests {
         owing_more(&MemoryStore::default(), &a).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
         rejections(&MemoryStore::default(), &a).await;
+        awaited_runs(&MemoryStore::default(), &a, &b).await;
         seen_scopes(&MemoryStore::default(), &a, &b).await;
         waiting(&MemoryStore::default(), &a, &b).await;
         health(&MemoryStore::default(), &a).await;

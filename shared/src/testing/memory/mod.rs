@@ -1,6 +1,7 @@
 //! The table in memory: the same answers as the DynamoDB adapter, with calls counted and failures on demand.
 
 mod accounts;
+mod awaited_runs;
 mod destinations;
 mod jobs;
 mod ledger;
@@ -25,6 +26,7 @@ use crate::domain::id::{
     AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId,
 };
 use crate::domain::job::{Job, Lease};
+use crate::domain::missed_run::AwaitedRun;
 use crate::domain::pace::Pace;
 use crate::domain::rejected_event::RejectedEvent;
 use crate::domain::scope::Scope;
@@ -32,7 +34,7 @@ use crate::domain::seen_scope::SeenScope;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{EventPlace, PortError, PortResult, Remembered, SealNote, SealedEvent};
+use crate::ports::{AwaitedPlace, EventPlace, PortError, PortResult, Remembered, SealNote, SealedEvent};
 
 #[derive(Default)]
 struct Rows {
@@ -46,6 +48,7 @@ struct Rows {
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, as the table sorts them.
     scopes: BTreeMap<(AccountId, String), SeenScope>,
+    awaited: BTreeMap<AwaitedPlace, AwaitedRun>,
     paces: BTreeMap<(AccountId, DestinationId), Pace>,
     seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
     last_audited: Option<Slot>,

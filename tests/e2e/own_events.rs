@@ -1,4 +1,5 @@
-//! A destination that is gone: other destinations and people are told, and the destination itself is not.
+//! What this system tells by events of its own: a destination that is gone, of which others and people are told and it itself is not, and
+//! a run that does not come.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -93,5 +94,56 @@ async fn a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_t
     deployment.run_redrive().await?;
     assert!(of_type(&receiver.requests_below("/gone"), "destination.disabled").is_empty());
     assert_eq!(of_type(&receiver.requests_below("/watching"), "destination.disabled").len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_come_is_told_to_who_asked_and_one_that_comes_late_is_not() -> Result<()> {
+    let (deployment, receiver) = (Deployment::from_env()?, Receiver::start().await?);
+    let customer = deployment.operator()?.register(&unique("missed")).await?;
+    for (path, types) in [("/missed", "sync_run.missed"), ("/all", "*")] {
+        let created = customer.create_destination(path, &receiver.url(path)).await?;
+        receiver.expect_secret(path, &created.secret);
+        customer.subscribe(&NewSubscription::to_everything(&created.id).event_types(&[types])).await?;
+    }
+    // Two tables whose next runs were announced for long ago; of one of them a later run has come, which announces nothing.
+    let mut runs = vec![fresh_sample("demo-sync-run-succeeded", customer.account())?];
+    for late in ["late", "came"] {
+        let mut run = fresh_sample("demo-sync-run-succeeded", customer.account())?;
+        run["scope"] = json!("connection/xero/endpoint/contacts");
+        run["data"]["endpoint"]["id"] = json!("contacts");
+        run["data"]["run_id"] = json!(late);
+        runs.push(run);
+    }
+    let times = [
+        ("2026-01-01T09:00:00Z", json!("2026-01-01T10:00:00Z")),
+        ("2026-01-01T09:00:00Z", json!("2026-01-01T10:00:00Z")),
+        ("2026-01-01T11:00:00Z", Value::Null),
+    ];
+    for (run, (completed_at, next_run_at)) in runs.iter_mut().zip(times) {
+        run["data"]["completed_at"] = json!(completed_at);
+        run["data"]["next_run_at"] = next_run_at;
+    }
+    deployment.producer().push_all(&runs).await?;
+    receiver.await_count("/all", runs.len(), SOON).await?;
+
+    let told = eventually("the event", 3 * SOON, async || {
+        deployment.run_redrive().await?;
+        let requests = receiver.requests_below("/missed");
+        Ok((!requests.is_empty()).then_some(requests))
+    });
+    let told = told.await?;
+    assert_eq!(told[0].verified, Ok(()));
+    let body = told[0].json();
+    assert_eq!(
+        (&body["type"], &body["scope"]),
+        (&json!("sync_run.missed"), &json!({"connection": "xero", "endpoint": "invoices"}))
+    );
+    let event_type: EventType = "sync_run.missed".parse().expect("a type");
+    assert_eq!(payload::check(event_type, &body["data"].to_string()), Ok(()));
+    assert_eq!(body["data"]["expected_at"], "2026-01-01T10:00:00Z");
+    deployment.run_redrive().await?;
+    assert_eq!(receiver.requests_below("/missed").len(), 1);
+    assert_eq!(of_type(&receiver.requests_below("/all"), "sync_run.missed").len(), 0);
     Ok(())
 }

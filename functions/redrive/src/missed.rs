@@ -1,0 +1,54 @@
+//! Tells of runs that were announced and did not come, to those who waited long enough. When that is, the domain says.
+//!
+//! It is told before that is written down: after a crash it is told again, as the same event, which `fanout` knows.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use shared::domain::subscription::Bucket;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{AwaitedPlace, PortResult, SHARDS};
+
+use crate::{Deps, has_time};
+
+/// How many are listed at once.
+const PAGE: usize = 500;
+/// How many are looked at together.
+const AT_ONCE: usize = 20;
+
+pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
+    for shard in 0..SHARDS {
+        loop {
+            let overdue = deps.awaited_runs.overdue_runs(shard, deps.clock.now(), PAGE).await?;
+            let (last, mut looked_at) = (overdue.len() < PAGE, 0);
+            for together in overdue.chunks(AT_ONCE) {
+                if !has_time(deps, deadline) {
+                    return Ok(());
+                }
+                let looks = stream::iter(together.to_vec()).map(|(look_at, at)| look(deps, look_at, at));
+                let done: Vec<bool> = looks.buffer_unordered(AT_ONCE).try_collect().await?;
+                looked_at += done.into_iter().filter(|done| *done).count();
+            }
+            // The list may still hold what was just looked at.
+            if last || looked_at == 0 {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether there was something to look at, and nobody else did.
+async fn look(deps: &Deps, look_at: Timestamp, at: AwaitedPlace) -> PortResult<bool> {
+    let Some(awaited) = deps.awaited_runs.find_awaited_run(&at).await? else { return Ok(false) };
+    let Some(absence) = at.event_type.absence().filter(|_| awaited.look_at == Some(look_at)) else { return Ok(false) };
+    let buckets = Bucket::of_event(absence, &at.place);
+    let filed = deps.subscriptions.find_subscriptions(&at.account, &buckets).await?;
+    let watching = filed.iter().filter(|subscription| subscription.listens(absence, &at.place));
+    let graces: BTreeSet<_> = watching.map(|subscription| subscription.settings.grace).collect();
+    let (events, after) = awaited.missed(&graces, deps.clock.now());
+    for event in events {
+        deps.event_queue.send_event(&event.text()).await?;
+    }
+    deps.awaited_runs.update_awaited_run(&awaited, &after).await
+}
