@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -42,6 +43,11 @@ async fn alerts_of(deployment: &Deployment, account: &str) -> Result<Queue> {
 
 fn of_type<'r>(requests: &'r [Received], event_type: &str) -> Vec<&'r Received> {
     requests.iter().filter(|request| request.header("webhook-event-type") == event_type).collect()
+}
+
+/// The deliveries: two runs of `redrive` at once may tell the same, and it may arrive twice, as the same delivery.
+fn ids_of(requests: &[Received], event_type: &str) -> BTreeSet<String> {
+    of_type(requests, event_type).into_iter().map(|request| request.delivery_id().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -93,7 +99,7 @@ async fn a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_t
     assert_eq!(owed, [&json!(ids[1])]);
     deployment.run_redrive().await?;
     assert!(of_type(&receiver.requests_below("/gone"), "destination.disabled").is_empty());
-    assert_eq!(of_type(&receiver.requests_below("/watching"), "destination.disabled").len(), 1);
+    assert_eq!(ids_of(&receiver.requests_below("/watching"), "destination.disabled").len(), 1);
     Ok(())
 }
 
@@ -141,9 +147,9 @@ async fn a_run_that_does_not_come_is_told_to_who_asked_and_one_that_comes_late_i
     );
     let event_type: EventType = "sync_run.missed".parse().expect("a type");
     assert_eq!(payload::check(event_type, &body["data"].to_string()), Ok(()));
-    assert_eq!(body["data"]["expected_at"], "2026-01-01T10:00:00Z");
+    assert_eq!(body["data"]["expected_at"], "2026-01-01T10:00:00.000Z");
     deployment.run_redrive().await?;
-    assert_eq!(receiver.requests_below("/missed").len(), 1);
+    assert_eq!(ids_of(&receiver.requests_below("/missed"), "sync_run.missed").len(), 1);
     assert_eq!(of_type(&receiver.requests_below("/all"), "sync_run.missed").len(), 0);
     Ok(())
 }
