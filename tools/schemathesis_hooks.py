@@ -188,14 +188,18 @@ def mended(field, value):
         # 20 of the longest waits that the sum of all allows.
         return [min(int(wait), 56_160) for wait in value]
     if isinstance(value, dict):
-        return {field: mended(field, below) for field, below in value.items()}
+        mended_one = {field: mended(field, below) for field, below in value.items()}
+        if mended_one.get("status") and not str(mended_one.get("event_type", ".completed")).endswith(".completed"):
+            # Types of this system's own have other statuses, and the most usual one if none is named.
+            mended_one["status"] = None
+        return mended_one
     if isinstance(value, list):
         return [mended(None, below) for below in value]
     if field == "url":
         # Texts that a URL's form allows are mostly private addresses or no hosts.
         return NOBODY
     if field == "status" and value is not None:
-        # Which there are depends on the event type; this one each has.
+        # Which there are depends on the event type; this one each has that producers publish.
         return "failed"
     if isinstance(value, float) and value.is_integer():
         # JSON Schema holds 15.0 for an integer; a whole number is to be written without a fraction.

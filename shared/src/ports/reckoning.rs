@@ -12,6 +12,8 @@ use crate::domain::id::{AccountId, DeliveryId, EventId};
 pub struct DeliveryStanding {
     pub id: DeliveryId,
     pub state: DeliveryState,
+    /// It was owed without a record when the audit came by, which sent it again.
+    pub recovered_by_audit: bool,
 }
 
 #[async_trait]

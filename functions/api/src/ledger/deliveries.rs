@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::domain::id::{AccountId, DeliveryId, DestinationId, EventId};
-use shared::ports::{EventPlace, PortResult};
+use shared::ports::{DeliveryStanding, EventPlace, PortResult};
 use utoipa::{IntoParams, ToSchema};
 
 use super::part::{self, Entry, Part};
@@ -38,6 +38,8 @@ pub struct LedgerFilters {
     to: Option<schemas::Moment>,
     #[param(value_type = Option<choices::OwedStatus>)]
     status: Option<String>,
+    /// Those that the audit sent again, or those that it did not.
+    recovered_by_audit: Option<bool>,
 }
 
 /// One delivery that the ledger counts.
@@ -52,6 +54,8 @@ struct Item {
     destination_id: DestinationId,
     #[schema(value_type = choices::OwedStatus)]
     status: &'static str,
+    /// Whether the audit found it without a record, and sent it again.
+    recovered_by_audit: bool,
 }
 
 /// An event that was looked at, and one of the deliveries that it owes if there are any.
@@ -78,6 +82,7 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let asked = window::take(&mut filters, deps.clock.now())?;
     let wanted = filters.take_word("status", &STATUSES)?;
+    let recovered: Option<bool> = filters.take("recovered_by_audit")?;
     filters.finish()?;
     let place = page.after::<Place>()?;
     let span = place.as_ref().map_or(asked, |place| place.span);
@@ -91,10 +96,10 @@ pub async fn list(
         for some in looked.chunks(DELIVERIES) {
             let ids: Vec<DeliveryId> = some.iter().filter_map(|(_, id)| id.clone()).collect();
             let standings = part::standings(&deps, &account, &ids).await?;
-            let status = |id| standings.get(id).map_or("pending", |standing| standing.state.as_str());
             for (event, id) in some {
-                let item = id.as_ref().map(|id| item(event, id, status(id)));
+                let item = id.as_ref().map(|id| item(event, id, standings.get(id)));
                 let item = item.filter(|item| wanted.is_none_or(|wanted| wanted == item.status));
+                let item = item.filter(|item| recovered.is_none_or(|recovered| recovered == item.recovered_by_audit));
                 let place = Place { span, event: event.clone(), delivery: id.clone() };
                 if !sieve.offer(place, item) {
                     break 'pages;
@@ -111,8 +116,14 @@ pub async fn list(
     Ok(Answer(sieve.page()).into_response())
 }
 
-fn item(event: &EventPlace, id: &DeliveryId, status: &'static str) -> Item {
-    Item { id: id.clone(), event_id: event.id.clone(), destination_id: id.destination(), status }
+fn item(event: &EventPlace, id: &DeliveryId, row: Option<&DeliveryStanding>) -> Item {
+    Item {
+        id: id.clone(),
+        event_id: event.id.clone(),
+        destination_id: id.destination(),
+        status: row.map_or("pending", |row| row.state.as_str()),
+        recovered_by_audit: row.is_some_and(|row| row.recovered_by_audit),
+    }
 }
 
 /// What the event owes on which the page before ended, and that page did not have.

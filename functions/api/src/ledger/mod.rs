@@ -76,9 +76,8 @@ struct DeliveryNumber {
 }
 
 impl DeliveryNumber {
-    fn new(tally: Tally<DeliveryId>, span: Span, status: Option<&str>) -> Self {
-        let status = status.map(|status| format!("&status={status}")).unwrap_or_default();
-        let list = format!("/v1/ledger/deliveries?from={}&to={}{status}", span.since, span.until);
+    fn new(tally: Tally<DeliveryId>, span: Span, filter: &str) -> Self {
+        let list = format!("/v1/ledger/deliveries?from={}&to={}{filter}", span.since, span.until);
         Self { count: tally.count, truncated: tally.truncated(), ids: tally.ids, list }
     }
 }
@@ -115,6 +114,8 @@ struct LedgerView {
     cancelled: DeliveryNumber,
     /// Those that have no row yet.
     pending: DeliveryNumber,
+    /// Those of all of them that the audit found without a record, and sent again; whatever became of them then.
+    recovered_by_audit: DeliveryNumber,
     /// Whether accepted = unmatched + matched, and owed = delivered + retrying + parked + exhausted + cancelled + pending.
     closes: bool,
     /// The first 100 events, at most, of which index and row tell different things; none where the ledger closes.
@@ -164,20 +165,21 @@ pub async fn read(
 fn view(reckoned: Reckoned, span: Span, next_cursor: Option<String>) -> LedgerView {
     let closes = reckoned.closes();
     let events = |tally, status| EventNumber::new(tally, span, status);
-    let deliveries = |tally, status| DeliveryNumber::new(tally, span, status);
+    let deliveries = |tally, filter| DeliveryNumber::new(tally, span, filter);
     LedgerView {
         from: span.since,
         to: span.until,
         accepted: events(reckoned.accepted, None),
         unmatched: events(reckoned.unmatched, Some("unmatched")),
         matched: events(reckoned.matched, Some("matched")),
-        owed: deliveries(reckoned.owed, None),
-        delivered: deliveries(reckoned.delivered, Some("delivered")),
-        retrying: deliveries(reckoned.retrying, Some("retrying")),
-        parked: deliveries(reckoned.parked, Some("parked")),
-        exhausted: deliveries(reckoned.exhausted, Some("exhausted")),
-        cancelled: deliveries(reckoned.cancelled, Some("cancelled")),
-        pending: deliveries(reckoned.pending, Some("pending")),
+        owed: deliveries(reckoned.owed, ""),
+        delivered: deliveries(reckoned.delivered, "&status=delivered"),
+        retrying: deliveries(reckoned.retrying, "&status=retrying"),
+        parked: deliveries(reckoned.parked, "&status=parked"),
+        exhausted: deliveries(reckoned.exhausted, "&status=exhausted"),
+        cancelled: deliveries(reckoned.cancelled, "&status=cancelled"),
+        pending: deliveries(reckoned.pending, "&status=pending"),
+        recovered_by_audit: deliveries(reckoned.recovered_by_audit, "&recovered_by_audit=true"),
         closes,
         disagreeing: reckoned.disagreeing.ids,
         has_more: next_cursor.is_some(),

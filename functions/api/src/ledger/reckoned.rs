@@ -53,6 +53,8 @@ pub struct Reckoned {
     pub exhausted: Tally<DeliveryId>,
     pub cancelled: Tally<DeliveryId>,
     pub pending: Tally<DeliveryId>,
+    /// Of those owed, whatever became of them since.
+    pub recovered_by_audit: Tally<DeliveryId>,
     /// Events of which the index tells something else than their rows.
     pub disagreeing: Tally<EventId>,
 }
@@ -96,6 +98,9 @@ impl Reckoned {
             Some(DeliveryState::Cancelled) => &mut self.cancelled,
         };
         tally.add(id);
+        if row.is_some_and(|row| row.recovered_by_audit) {
+            self.recovered_by_audit.add(id);
+        }
     }
 
     pub fn closes(&self) -> bool {

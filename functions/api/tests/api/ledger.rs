@@ -241,6 +241,31 @@ async fn another_accounts_are_never_counted() {
 }
 
 #[tokio::test]
+async fn what_the_audit_sent_again_is_counted_whatever_became_of_it() {
+    let world = world().await;
+    let sealed = seal(&world, "acme", "evt-1", 0, 4).await;
+    let target = destination(&account("acme"), 1, "https://example.com/");
+    for (delivery, state) in sealed.owed.iter().zip([DeliveryState::Delivered, DeliveryState::Parked]) {
+        let row = record(&target, "evt-1", 1, state);
+        let row = DeliveryRecord { delivery: delivery.clone(), recovered_by_audit: true, ..row };
+        world.store.record_delivery(&row).await.expect("recorded");
+    }
+    settle(&world, &sealed.owed[2], "delivered").await;
+    let ledger = page(&world, "/v1/ledger").await;
+    let recovered: BTreeSet<_> = sealed.owed[..2].iter().map(|delivery| delivery.id.to_string()).collect();
+    assert_eq!((&ledger["closes"], &ledger["recovered_by_audit"]["count"]), (&json!(true), &json!(2)));
+    let list = ledger["recovered_by_audit"]["list"].as_str().expect("a path");
+    for (path, expected) in
+        [(list.to_owned(), 2), (list.replace("=true", "=false"), 2), (format!("{list}&status=parked"), 1)]
+    {
+        let listed = page(&world, &path).await["data"].as_array().expect("a list").clone();
+        assert_eq!(listed.len(), expected, "{path}");
+        let is_recovered = |item: &Value| recovered.contains(item["id"].as_str().expect("an id"));
+        assert!(listed.iter().all(|item| item["recovered_by_audit"] == is_recovered(item)), "{listed:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_owed_to_a_deleted_destination_is_counted_and_listed() {
     let world = world().await;
     let created = world.destination("acme").await;
@@ -256,7 +281,8 @@ async fn what_is_owed_to_a_deleted_destination_is_counted_and_listed() {
     for state in ["delivered", "cancelled", "pending"] {
         let listed = page(&world, after[state]["list"].as_str().expect("a path")).await;
         let expected = json!([{
-            "id": after[state]["ids"][0], "event_id": listed["data"][0]["event_id"], "destination_id": id, "status": state
+            "id": after[state]["ids"][0], "event_id": listed["data"][0]["event_id"], "destination_id": id, "status": state,
+            "recovered_by_audit": false
         }]);
         assert_eq!(listed["data"], expected);
     }
@@ -352,7 +378,7 @@ async fn a_wrong_parameter_of_the_ledger_is_refused_with_its_name() {
             check_problem(problem, 400, "invalid_parameter", None);
         }
     }
-    for query in ["status=lost", "status=", "limit=101"] {
+    for query in ["status=lost", "status=", "recovered_by_audit=yes", "limit=101"] {
         check_problem(get(&world, &format!("/v1/ledger/deliveries?{query}")).await, 400, "invalid_parameter", None);
     }
     let (_, problem) = get(&world, "/v1/ledger?from=2026-10-01T00:00:00Z").await;

@@ -33,7 +33,8 @@ struct Fields {
 
 /// The event was in the index, so its row must be seen.
 const OWED: Fields = Fields { expression: "pk, owed, owed_rows", state: None, consistent: true };
-const STANDING: Fields = Fields { expression: "id, #state, due_at", state: Some("state"), consistent: false };
+const STANDING: Fields =
+    Fields { expression: "id, #state, due_at, recovered_by_audit", state: Some("state"), consistent: false };
 
 /// What a row of an event says it owes: the event's own row, or a further one, which knows of no others.
 #[derive(Deserialize)]
@@ -52,6 +53,8 @@ struct OwedId {
 #[derive(Deserialize)]
 struct StandingRow {
     id: DeliveryId,
+    #[serde(default)]
+    recovered_by_audit: bool,
     #[serde(flatten)]
     state: DeliveryState,
 }
@@ -115,6 +118,11 @@ impl Reckoning for DynamoStore {
     async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>> {
         let rows = ids.iter().map(|id| keys::delivery(account, id)).collect();
         let rows: Vec<StandingRow> = self.get_all(rows, STANDING).await?;
-        Ok(rows.into_iter().map(|row| DeliveryStanding { id: row.id, state: row.state }).collect())
+        let standing = |row: StandingRow| DeliveryStanding {
+            id: row.id,
+            state: row.state,
+            recovered_by_audit: row.recovered_by_audit,
+        };
+        Ok(rows.into_iter().map(standing).collect())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::samples::{destination, record};
 use super::ledger::sealed;
-use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::{DeliveryRecord, DeliveryState};
 use crate::domain::id::{AccountId, DeliveryId, EventId};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Deliveries, DeliveryStanding, Events, Reckoning};
@@ -36,12 +36,13 @@ pub async fn standings(store: &(impl Deliveries + Reckoning), account: &AccountI
     let (mut asked, mut expected) = (Vec::new(), Vec::new());
     for n in 0..230 {
         let state = states[n % states.len()];
-        let record = record(&target, &format!("evt-{n}"), 1, state);
+        let recovered_by_audit = n % 3 == 0;
+        let record = DeliveryRecord { recovered_by_audit, ..record(&target, &format!("evt-{n}"), 1, state) };
         asked.push(record.delivery.id.clone());
         // Every other one has no row.
         if n % 2 == 0 {
             store.record_delivery(&record).await.expect("recorded");
-            expected.push(DeliveryStanding { id: record.delivery.id, state });
+            expected.push(DeliveryStanding { id: record.delivery.id, state, recovered_by_audit });
         }
     }
     expected.sort_by(|one, other| one.id.cmp(&other.id));

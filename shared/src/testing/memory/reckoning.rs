@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use crate::domain::delivery::DeliveryRecord;
 use crate::domain::id::{AccountId, DeliveryId, EventId};
 use crate::ports::{DeliveryStanding, PortResult, Reckoning};
 
@@ -17,6 +18,11 @@ impl Reckoning for MemoryStore {
     async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>> {
         let rows = self.call("find_standings")?;
         let known = ids.iter().filter_map(|id| rows.deliveries.get(&(account.clone(), id.clone())));
-        Ok(known.map(|row| DeliveryStanding { id: row.delivery.id.clone(), state: row.state }).collect())
+        let standing = |row: &DeliveryRecord| DeliveryStanding {
+            id: row.delivery.id.clone(),
+            state: row.state,
+            recovered_by_audit: row.recovered_by_audit,
+        };
+        Ok(known.map(standing).collect())
     }
 }
