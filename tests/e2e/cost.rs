@@ -1,0 +1,203 @@
+//! What AWS is called for while nothing goes wrong, counted at the SDK's clients: `fanout` and `deliver` with their real adapters, on
+//! the deployed table, queue and key.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use shared::adapters::{
+    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
+};
+use shared::cache::Cached;
+use shared::domain::address::AddressPolicy;
+use shared::domain::delivery::{Delivery, OutgoingDelivery, Purpose};
+use shared::domain::envelope;
+use shared::domain::event::Event;
+use shared::domain::horizon::Horizon;
+use shared::domain::retry::RetryPolicy;
+use shared::ports::Clock;
+use tests::api_client::NewSubscription;
+use tests::producer::fresh_sample;
+use tests::receiver::Receiver;
+use tests::unique::unique;
+use tests::{Deployment, Result};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const RETENTION: Duration = Duration::from_secs(86_400);
+
+/// The operations that were called, of all clients of one configuration, in order.
+#[derive(Debug, Clone, Default)]
+struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, request: &HttpRequest) {
+        let target = request.headers().get("x-amz-target").unwrap_or("no operation");
+        let operation = target.rsplit('.').next().unwrap_or(target).to_owned();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(operation);
+    }
+}
+
+/// An HTTP client of the SDK that notes what passes.
+#[derive(Debug)]
+struct Counted<Inner> {
+    calls: Calls,
+    inner: Inner,
+}
+
+impl HttpClient for Counted<SharedHttpClient> {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Counted { calls: self.calls.clone(), inner })
+    }
+}
+
+impl HttpConnector for Counted<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.calls.add(&request);
+        self.inner.call(request)
+    }
+}
+
+struct World {
+    deployment: Deployment,
+    aws: AwsClients,
+    store: Arc<DynamoStore>,
+    calls: Calls,
+}
+
+fn world() -> Result<World> {
+    let deployment = Deployment::from_env()?;
+    let (config, calls) = (deployment.sdk_config(), Calls::default());
+    let inner = config.http_client().expect("an HTTP client");
+    let counted = SharedHttpClient::new(Counted { calls: calls.clone(), inner });
+    let aws = AwsClients::from_config(config.into_builder().http_client(counted).build());
+    let store = Arc::new(DynamoStore::new(&aws, deployment.outputs.table_name.clone()));
+    Ok(World { deployment, aws, store, calls })
+}
+
+impl World {
+    fn queue(&self) -> Arc<SqsDeliveryQueue> {
+        Arc::new(SqsDeliveryQueue::new(&self.aws, self.deployment.outputs.deliveries_queue_url.clone()))
+    }
+
+    fn fanout(&self) -> Arc<fanout::Deps> {
+        let (store, clock) = (self.store.clone(), Arc::new(SystemClock));
+        let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
+        let rejected = self.deployment.outputs.events_dead_letter_queue_url.clone();
+        Arc::new(fanout::Deps {
+            accounts: cached.clone(),
+            subscriptions: cached,
+            transitions: store.clone(),
+            awaited_runs: store.clone(),
+            events: store.clone(),
+            rejections: store.clone(),
+            scopes: fanout::ScopeNotes::new(store.clone()),
+            seals: fanout::Seals::new(store, Horizon::default()),
+            deliveries: self.queue(),
+            rejected: Arc::new(SqsRejectedEvents::new(&self.aws, rejected)),
+            clock,
+            retention: RETENTION,
+        })
+    }
+
+    fn deliver(&self) -> Arc<deliver::Deps> {
+        let (store, clock, entropy) = (self.store.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let key = self.deployment.outputs.secrets_key_arn.clone();
+        let policy = AddressPolicy::new("127.0.0.0/8", true, Vec::new()).expect("a policy");
+        Arc::new(deliver::Deps {
+            accounts: store.clone(),
+            destinations: Arc::new(Cached::new(store.clone(), clock.clone())),
+            vault: Arc::new(KmsVault::new(&self.aws, key, store.clone(), entropy.clone())),
+            deliveries: store.clone(),
+            paces: store,
+            turns: deliver::Turns::default(),
+            queue: self.queue(),
+            sender: Arc::new(ReqwestSender::new(policy, clock.clone()).expect("a sender")),
+            clock,
+            entropy,
+            rows: deliver::Rows::default(),
+            retries: RetryPolicy::default(),
+            horizon: Horizon::default(),
+            retention: RETENTION,
+        })
+    }
+}
+
+/// A batch as Lambda receives it, for the first time.
+fn batch(body: String) -> LambdaEvent<SqsEvent> {
+    let mut message = SqsMessage::default();
+    message.message_id = Some("message-1".to_owned());
+    message.receipt_handle = Some("receipt-1".to_owned());
+    let received =
+        [("ApproximateReceiveCount", "1".to_owned()), ("SentTimestamp", SystemClock.now().unix_ms().to_string())];
+    message.attributes = received.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    message.body = Some(body);
+    let (mut event, mut context) = (SqsEvent::default(), Context::default());
+    event.records = vec![message];
+    context.deadline = SystemClock.now().plus(MINUTE).unix_ms();
+    LambdaEvent::new(event, context)
+}
+
+fn parsed(sample: &Value) -> Event {
+    Event::parse(&sample.to_string(), SystemClock.now()).map_err(|rejection| rejection.detail).expect("an event")
+}
+
+#[tokio::test]
+async fn a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_seconds() -> Result<()> {
+    let (world, receiver) = (world()?, Receiver::start().await?);
+    let customer = world.deployment.operator()?.register(&unique("cost")).await?;
+    let created = customer.create_destination("one", &receiver.url("/one")).await?;
+    receiver.expect_secret("/one", &created.secret);
+    let deps = world.deliver();
+    let mut counted = Vec::new();
+    for _ in 0..3 {
+        let event = parsed(&fresh_sample("demo-sync-run-succeeded", customer.account())?);
+        let body = envelope::build(&event).expect("a body");
+        let delivery = Delivery::of_event(&event, created.id.parse().expect("an id"), None);
+        let message =
+            OutgoingDelivery { delivery: &delivery, purpose: Purpose::New, body: &body, delay: Duration::ZERO };
+        let message = serde_json::to_string(&message).expect("a message");
+        let answer = deliver::handle(Arc::clone(&deps), batch(message)).await.expect("an answer");
+        assert!(answer.batch_item_failures.is_empty());
+        counted.push(world.calls.take());
+    }
+    assert_eq!(receiver.requests().len(), 3);
+    // A new container reads the destination and its data key, once; from then on there is the delivery's row, and nothing else.
+    assert_eq!(counted, [vec!["GetItem", "GetItem", "Decrypt", "PutItem"], vec!["PutItem"], vec!["PutItem"]]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveries_and_one_write() -> Result<()> {
+    let (world, receiver) = (world()?, Receiver::start().await?);
+    let customer = world.deployment.operator()?.register(&unique("cost")).await?;
+    for path in ["/one", "/two", "/three"] {
+        let created = customer.create_destination(path, &receiver.url(path)).await?;
+        receiver.expect_secret(path, &created.secret);
+        customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
+    }
+    let deps = world.fanout();
+    let mut counted = Vec::new();
+    for _ in 0..3 {
+        let event = fresh_sample("demo-sync-run-succeeded", customer.account())?;
+        let answer = fanout::handle(Arc::clone(&deps), batch(event.to_string())).await.expect("an answer");
+        assert!(answer.batch_item_failures.is_empty());
+        counted.push(world.calls.take());
+    }
+    assert_eq!(counted[1..], [["GetItem", "SendMessageBatch", "PutItem"], ["GetItem", "SendMessageBatch", "PutItem"]]);
+    receiver.await_requests("all deliveries", MINUTE, |requests| requests.len() >= 9).await?;
+    Ok(())
+}
