@@ -50,8 +50,10 @@ invoke: bootstrap ## Run every sample with `sam local invoke` against a running 
 soak: ## Play random schedules of everything that can go wrong: DURATION=<seconds>, or SEED=<seed> to play one again
 	@cargo run --quiet --workspace --example soak -- $(if $(SEED),seed $(SEED),$(or $(DURATION),60))
 
-bench: build ## Measure the size and the cold start of every function
+bench: build ## Measure size and cold start of every function, what a hanging destination costs the others, and a rate limit
 	@$(TOOLS)/python tools/cold_start.py
+	@cargo build --workspace --all-features --bin local --example bench
+	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench
 
 bootstrap: ## Install the tools below .venv/, if they are not there already
 	@tools/bootstrap.sh
