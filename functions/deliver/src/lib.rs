@@ -154,7 +154,6 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
         let from_line = message.purpose == Purpose::Probe || before.as_ref().is_some_and(|before| before.in_line);
         match turns::turn(deps, &destination, limit, from_line).await? {
             When::After(wait) => tokio::time::sleep(wait).await,
-            When::AskAfter(wait) => return keep(deps, &record, wait).await,
             When::At(due_at) => return wait_in_line(deps, &record, delivery, before, due_at).await,
         }
     }

@@ -12,7 +12,8 @@ use tokio::sync::Mutex;
 
 use crate::Deps;
 
-/// How often a turn is asked for anew because another container was quicker. Where many ask at once, somebody always loses so often.
+/// How often a turn is asked for anew because another container was quicker. Where many ask at once, somebody always
+/// loses so often, and stands in line for a moment.
 const TRIES: u32 = 20;
 /// How many destinations are remembered before all are forgotten.
 const MOST: usize = 10_000;
@@ -28,10 +29,8 @@ pub struct Turns {
 pub(crate) enum When {
     /// After so long, which is waited for here.
     After(Duration),
-    /// Its turn comes later.
+    /// Its turn comes later, or is to be asked for then.
     At(Timestamp),
-    /// So many ask at once that it is better to ask later.
-    AskAfter(Duration),
 }
 
 /// The next turn at the destination.
@@ -71,5 +70,5 @@ pub(crate) async fn turn(
         }
     }
     let [chance]: [u8; 1] = deps.entropy.bytes()?;
-    Ok(When::AskAfter(Duration::from_secs(u64::from(chance % 3) + 1)))
+    Ok(When::At(now.plus(Duration::from_secs(u64::from(chance % 3) + 1))))
 }

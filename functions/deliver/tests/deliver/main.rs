@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
 mod health;
+mod limits;
 mod waits;
 
 use std::sync::Arc;
