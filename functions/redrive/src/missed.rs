@@ -4,10 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use shared::domain::subscription::Bucket;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{AwaitedPlace, PortResult, SHARDS};
+use shared::telemetry::ErrorChain;
+use tracing::warn;
 
 use crate::{Deps, has_time};
 
@@ -16,18 +18,27 @@ const PAGE: usize = 500;
 /// How many are looked at together.
 const AT_ONCE: usize = 20;
 
+/// A place that cannot be looked at keeps no other from it; the next run looks again.
 pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
+    let mut failure = None;
     for shard in 0..SHARDS {
         loop {
             let overdue = deps.awaited_runs.overdue_runs(shard, deps.clock.now(), PAGE).await?;
             let (last, mut looked_at) = (overdue.len() < PAGE, 0);
             for together in overdue.chunks(AT_ONCE) {
                 if !has_time(deps, deadline) {
-                    return Ok(());
+                    return failure.map_or(Ok(()), Err);
                 }
                 let looks = stream::iter(together.to_vec()).map(|(look_at, at)| look(deps, look_at, at));
-                let done: Vec<bool> = looks.buffer_unordered(AT_ONCE).try_collect().await?;
-                looked_at += done.into_iter().filter(|done| *done).count();
+                for looked in looks.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
+                    match looked {
+                        Ok(done) => looked_at += usize::from(done),
+                        Err(error) => {
+                            warn!(error = %ErrorChain(&error), "an awaited run could not be looked at");
+                            failure = Some(error);
+                        }
+                    }
+                }
             }
             // The list may still hold what was just looked at.
             if last || looked_at == 0 {
@@ -35,7 +46,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
             }
         }
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }
 
 /// Whether there was something to look at, and nobody else did.

@@ -2,20 +2,21 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+mod over_memory;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Alerted, Deps, handle};
+use redrive::{Deps, handle};
 use serde_json::Value;
 use shared::domain::event::Event;
-use shared::domain::horizon::Horizon;
 use shared::domain::missed_run::AwaitedRun;
 use shared::domain::subscription::Subscription;
 use shared::ports::{Accounts, AwaitRuns, Clock, Destinations, Subscriptions};
-use shared::testing::{
-    MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, event_text, subscription,
-};
+use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
+
+use self::over_memory::deps;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// From the test clock's start to the announced run.
@@ -32,29 +33,7 @@ async fn world() -> World {
     let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
     let clock = Arc::new(TestClock::new());
     store.create_account(&account("acme"), clock.now()).await.expect("created");
-    let deps = Arc::new(Deps {
-        waiting: store.clone(),
-        destinations: store.clone(),
-        deliveries: store.clone(),
-        delivery_list: store.clone(),
-        events: store.clone(),
-        event_list: store.clone(),
-        paces: store.clone(),
-        awaited_runs: store.clone(),
-        subscriptions: store.clone(),
-        audit: store.clone(),
-        queue: queue.clone(),
-        event_queue: queue.clone(),
-        alerts: Arc::new(MemoryAlerts::default()),
-        alerted: Alerted::default(),
-        jobs: store.clone(),
-        accounts: store.clone(),
-        purge: store.clone(),
-        clock: clock.clone(),
-        entropy: Arc::new(TestEntropy::default()),
-        horizon: Horizon::default(),
-        retention: Duration::from_secs(30 * 86_400),
-    });
+    let deps = Arc::new(deps(&store, &queue, &Arc::default(), &clock));
     World { store, queue, clock, deps }
 }
 
@@ -75,7 +54,12 @@ impl World {
     }
 
     async fn completed_with(&self, change: impl FnOnce(&mut Value)) {
+        self.completed_at("connection/xero/endpoint/invoices", change).await;
+    }
+
+    async fn completed_at(&self, place: &str, change: impl FnOnce(&mut Value)) {
         let mut text: Value = serde_json::from_str(&event_text(&account("acme"), "evt-1")).expect("JSON");
+        text["scope"] = place.into();
         change(&mut text["data"]);
         let event = Event::parse(&text.to_string(), self.clock.now()).map_err(|r| r.detail).expect("an event");
         let shortest = 60.try_into().expect("a grace");
@@ -148,6 +132,20 @@ async fn nobody_is_told_who_does_not_listen_any_more() {
     assert_eq!(world.told().await, [0; 0]);
     world.watch(2, 60).await;
     assert_eq!(world.told().await, [0; 0], "the watch begins with the next run");
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_looked_at_keeps_no_other_from_being_told() {
+    let world = world().await;
+    world.watch(1, 60).await;
+    for table in 0..20 {
+        world.completed_at(&format!("connection/xero/endpoint/table-{table}"), |_| ()).await;
+    }
+    world.clock.advance(ANNOUNCED + MINUTE);
+    world.store.fail("find_awaited_run", 3);
+    world.run().await.expect_err("a failure");
+    assert_eq!(world.queue.take_events().len(), 17);
+    assert_eq!(world.told().await, [60; 3]);
 }
 
 #[tokio::test]

@@ -2,18 +2,19 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+mod over_memory;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Alerted, Deps, handle};
+use redrive::{Deps, handle};
 use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
 use shared::domain::destination::Destination;
 use shared::domain::envelope;
 use shared::domain::event::Event;
 use shared::domain::health::{DisabledReason, Drain, Health, HealthState};
-use shared::domain::horizon::Horizon;
 use shared::domain::id::{DeliveryId, JobId};
 use shared::domain::job::{Job, JobStatus, LEASE};
 use shared::domain::recovery::{RecoverStatus, Recovery};
@@ -22,9 +23,9 @@ use shared::ports::{
     Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, FindJob, SealedEvent,
     StartJob,
 };
-use shared::testing::{
-    MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, event_text, record,
-};
+use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+
+use self::over_memory::deps;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -44,29 +45,7 @@ async fn world() -> World {
     let mut target = destination(&account("acme"), 1, "https://a.example/");
     target.settings.rate_limit = 1.try_into().ok();
     store.create_destination(&target, 10).await.expect("created");
-    let deps = Arc::new(Deps {
-        waiting: store.clone(),
-        paces: store.clone(),
-        awaited_runs: store.clone(),
-        subscriptions: store.clone(),
-        destinations: store.clone(),
-        deliveries: store.clone(),
-        delivery_list: store.clone(),
-        events: store.clone(),
-        event_list: store.clone(),
-        audit: store.clone(),
-        queue: queue.clone(),
-        event_queue: queue.clone(),
-        alerts: Arc::new(MemoryAlerts::default()),
-        alerted: Alerted::default(),
-        jobs: store.clone(),
-        accounts: store.clone(),
-        purge: store.clone(),
-        clock: clock.clone(),
-        entropy: Arc::new(TestEntropy::default()),
-        horizon: Horizon::default(),
-        retention: Duration::from_secs(30 * 86_400),
-    });
+    let deps = Arc::new(deps(&store, &queue, &Arc::default(), &clock));
     let world = World { store, clock, queue, deps, target };
     // The first run begins the audit.
     world.run().await.expect("a run");

@@ -2,22 +2,23 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+mod over_memory;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Alerted, Deps, handle};
+use redrive::{Deps, handle};
 use shared::domain::health::Admission;
-use shared::domain::horizon::Horizon;
 use shared::domain::id::{AccountId, JobId};
 use shared::domain::job::{Job, JobStatus, LEASE, Lease, SETTLE};
 use shared::ports::{
     AccountPurge, Accounts, Clock, Destinations, FindJob, Held, Jobs, PortError, PortResult, Purged, Subscriptions,
 };
-use shared::testing::{
-    MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, subscription,
-};
+use shared::testing::{MemoryStore, TestClock, account, destination, subscription};
+
+use self::over_memory::deps;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -40,34 +41,13 @@ async fn world() -> World {
     let subscribed = subscription(&destination(&account("acme"), 0, "https://a.example/"), 1, &["*"], "*", None);
     store.create_subscription(&subscribed, 10).await.expect("created");
     let purge = store.clone();
-    let deps = deps(&store, &clock, purge);
+    let deps = deps_with(&store, &clock, purge);
     World { store, clock, deps }
 }
 
-fn deps(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, purge: Arc<dyn AccountPurge>) -> Arc<Deps> {
-    Arc::new(Deps {
-        waiting: store.clone(),
-        destinations: store.clone(),
-        deliveries: store.clone(),
-        delivery_list: store.clone(),
-        events: store.clone(),
-        event_list: store.clone(),
-        paces: store.clone(),
-        awaited_runs: store.clone(),
-        subscriptions: store.clone(),
-        audit: store.clone(),
-        queue: Arc::new(MemoryQueue::default()),
-        event_queue: Arc::new(MemoryQueue::default()),
-        alerts: Arc::new(MemoryAlerts::default()),
-        alerted: Alerted::default(),
-        jobs: store.clone(),
-        accounts: store.clone(),
-        purge,
-        clock: clock.clone(),
-        entropy: Arc::new(TestEntropy::default()),
-        horizon: Horizon::default(),
-        retention: Duration::from_secs(30 * 86_400),
-    })
+/// With another purge.
+fn deps_with(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, purge: Arc<dyn AccountPurge>) -> Arc<Deps> {
+    Arc::new(Deps { purge, ..deps(store, &Arc::default(), &Arc::default(), clock) })
 }
 
 impl World {
@@ -175,7 +155,7 @@ impl Slow {
     }
 
     fn within(self, world: World) -> World {
-        World { deps: deps(&world.store, &world.clock, Arc::new(self)), ..world }
+        World { deps: deps_with(&world.store, &world.clock, Arc::new(self)), ..world }
     }
 }
 

@@ -2,18 +2,21 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+mod over_memory;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Alerted, Deps, handle};
+use redrive::{Deps, handle};
 use shared::domain::delivery::{DeliveryRecord, DeliveryState};
 use shared::domain::destination::Destination;
 use shared::domain::event::Event;
 use shared::domain::health::{Failure, Health};
-use shared::domain::horizon::Horizon;
 use shared::ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations};
-use shared::testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, record};
+use shared::testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, account, destination, record};
+
+use self::over_memory::deps;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -33,29 +36,7 @@ async fn world() -> World {
     for n in [1, 2] {
         store.create_destination(&receiver(n), 10).await.expect("created");
     }
-    let deps = Arc::new(Deps {
-        waiting: store.clone(),
-        destinations: store.clone(),
-        deliveries: store.clone(),
-        events: store.clone(),
-        event_list: store.clone(),
-        delivery_list: store.clone(),
-        paces: store.clone(),
-        awaited_runs: store.clone(),
-        subscriptions: store.clone(),
-        audit: store.clone(),
-        queue: queue.clone(),
-        event_queue: queue.clone(),
-        alerts: alerts.clone(),
-        alerted: Alerted::default(),
-        jobs: store.clone(),
-        accounts: store.clone(),
-        purge: store.clone(),
-        clock: clock.clone(),
-        entropy: Arc::new(TestEntropy::default()),
-        horizon: Horizon::default(),
-        retention: Duration::from_secs(30 * 86_400),
-    });
+    let deps = Arc::new(deps(&store, &queue, &alerts, &clock));
     World { store, queue, alerts, clock, deps }
 }
 

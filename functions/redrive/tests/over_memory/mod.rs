@@ -1,0 +1,40 @@
+//! `redrive` over ports in memory, as every test of it starts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redrive::{Alerted, Deps};
+use shared::domain::horizon::Horizon;
+use shared::testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy};
+
+/// Both queues are the same one: what is in it tells them apart.
+pub fn deps(
+    store: &Arc<MemoryStore>,
+    queue: &Arc<MemoryQueue>,
+    alerts: &Arc<MemoryAlerts>,
+    clock: &Arc<TestClock>,
+) -> Deps {
+    Deps {
+        waiting: store.clone(),
+        destinations: store.clone(),
+        deliveries: store.clone(),
+        delivery_list: store.clone(),
+        events: store.clone(),
+        event_list: store.clone(),
+        paces: store.clone(),
+        awaited_runs: store.clone(),
+        subscriptions: store.clone(),
+        audit: store.clone(),
+        queue: queue.clone(),
+        event_queue: queue.clone(),
+        alerts: alerts.clone(),
+        alerted: Alerted::default(),
+        jobs: store.clone(),
+        accounts: store.clone(),
+        purge: store.clone(),
+        clock: clock.clone(),
+        entropy: Arc::new(TestEntropy::default()),
+        horizon: Horizon::default(),
+        retention: Duration::from_secs(30 * 86_400),
+    }
+}
