@@ -63,7 +63,7 @@ pub struct NewEvent {
     #[schema(value_type = Option<schemas::EventId>)]
     id: Option<EventId>,
     #[serde(default, rename = "type")]
-    /// One that tells of data; those with `operational` are made by this system alone.
+    /// One that producers publish; those with `operational` or `absence_of` are made by this system alone.
     #[schema(required, value_type = schemas::PublishedEventType)]
     event_type: Option<Box<RawValue>>,
     /// Comes from the key; another one is refused. Leave it out.

@@ -79,10 +79,10 @@ words! {
 /// The name of an event type of the catalogue.
 pub enum EventType {}
 
-/// The name of an event type, or `*` for all that tell of data, also those added later.
+/// The name of an event type, or `*` for all that producers publish, also those added later.
 pub enum EventTypeFilter {}
 
-/// The name of an event type that producers publish: one that tells of data.
+/// The name of an event type that producers publish.
 pub enum PublishedEventType {}
 
 fn names_of_types() -> impl Iterator<Item = &'static str> {
