@@ -1,5 +1,6 @@
-//! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were, tells
-//! of runs that did not come, visits events after their horizon, and works on pending jobs. It tells of what it finds. It answers no request and receives no event.
+//! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were and tells
+//! of them, tells of runs that did not come, visits events after their horizon, and works on pending jobs. It answers no request
+//! and receives no event.
 //!
 //! The schedule's event says nothing: what there is to do is in the table. Two invocations at once do not disturb each other:
 //! whatever one does is claimed first, by a row's change or a lease. What one leaves undone, the next one finds.
