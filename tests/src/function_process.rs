@@ -30,10 +30,13 @@ impl Deployment {
         Ok(found)
     }
 
-    /// Kills every process of a function at once, and returns how many there were.
-    pub fn kill_function(&self, function: &str) -> Result<usize> {
+    /// Kills one process of a function, the `pick`th if there are as many; returns whether there was one.
+    pub fn kill_one_process(&self, function: &str, pick: u64) -> Result<bool> {
         let processes = self.function_processes(function)?;
-        // One that ended by itself meanwhile needs no killing.
-        Ok(processes.into_iter().filter(|process| kill_process(*process, Signal::KILL).is_ok()).count())
+        let Some(last) = u64::try_from(processes.len()).ok().and_then(|count| count.checked_sub(1)) else {
+            return Ok(false);
+        };
+        let pick = usize::try_from(pick % (last + 1)).or_failure(|| "too many processes")?;
+        Ok(kill_process(processes[pick], Signal::KILL).is_ok())
     }
 }

@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::deployment::Deployment;
 use crate::failure::{OrFailure, Result};
 
-type Item = HashMap<String, AttributeValue>;
+/// A row as it lies in the table.
+pub type Item = HashMap<String, AttributeValue>;
 
 /// What the table holds of one account.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

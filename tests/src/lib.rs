@@ -11,6 +11,7 @@
 #![expect(clippy::print_stderr, reason = "a run takes a while and tells how far it is")]
 
 pub mod api_client;
+pub mod chance;
 pub mod checkout;
 pub mod demo;
 pub mod deploy;
@@ -18,7 +19,9 @@ pub mod deployment;
 pub mod differences;
 pub mod eventually;
 pub mod failure;
+pub mod faulty_table;
 pub mod function_call;
+pub mod function_environment;
 pub mod function_process;
 pub mod iam;
 pub mod ledger;

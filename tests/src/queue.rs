@@ -1,6 +1,6 @@
 //! A queue of the deployment, looked at from outside: what is in it, and whether it has been worked off.
 //!
-//! It deliberately deletes no message: what tests find in a dead-letter queue stays there for the others to find.
+//! What tests find in a dead-letter queue stays there for the others to find; only [`Queue::steal`] takes a message away.
 
 use std::time::Duration;
 
@@ -54,6 +54,24 @@ impl Queue {
             Ok(self.look().await?.into_iter().find(|message| wanted(message)))
         })
         .await
+    }
+
+    /// Takes a message away, as if it had never been sent; returns whether there was one.
+    pub async fn steal(&self) -> Result<bool> {
+        // Long enough to delete it before anybody else receives it, whatever the queue's own timeout is.
+        let request = self.sqs.receive_message().queue_url(&self.url).max_number_of_messages(1).visibility_timeout(60);
+        let answer =
+            request.wait_time_seconds(1).send().await.or_failure(|| format!("cannot receive from {}", self.url))?;
+        let Some(message) = answer.messages.unwrap_or_default().pop() else { return Ok(false) };
+        let delete = self.sqs.delete_message().queue_url(&self.url).set_receipt_handle(message.receipt_handle);
+        match delete.send().await {
+            Ok(_) => Ok(true),
+            // It was received by somebody else meanwhile, and is theirs.
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_receipt_handle_is_invalid()) => {
+                Ok(false)
+            }
+            Err(error) => Err(error).or_failure(|| format!("cannot delete from {}", self.url)),
+        }
     }
 
     async fn look(&self) -> Result<Vec<Message>> {

@@ -7,7 +7,7 @@
 mod answer;
 mod guard;
 mod received;
-mod severable;
+pub(crate) mod severable;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -16,24 +16,24 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A handle on the connection that a request came by.
 #[derive(Debug, Clone)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     severed: Arc<AtomicBool>,
     down: Down,
 }
 
 /// Cuts all connections of a receiver that went away, those that are kept alive as well.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Down(Arc<AtomicBool>);
+pub(crate) struct Down(Arc<AtomicBool>);
 
 impl Down {
-    pub(super) fn set(&self) {
+    pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 impl Connection {
     /// Nothing more is read or written: the server closes the connection when it tries.
-    pub(super) fn sever(&self) {
+    pub(crate) fn sever(&self) {
         self.severed.store(true, Ordering::Relaxed);
     }
 
@@ -51,13 +51,13 @@ impl Connected<IncomingStream<'_, SeverableListener>> for Connection {
     }
 }
 
-pub(super) struct SeverableListener {
+pub(crate) struct SeverableListener {
     listener: TcpListener,
     down: Down,
 }
 
 impl SeverableListener {
-    pub(super) fn new(listener: TcpListener, down: Down) -> Self {
+    pub(crate) fn new(listener: TcpListener, down: Down) -> Self {
         Self { listener, down }
     }
 }
@@ -77,7 +77,7 @@ impl Listener for SeverableListener {
     }
 }
 
-pub(super) struct SeverableStream {
+pub(crate) struct SeverableStream {
     stream: TcpStream,
     connection: Connection,
 }

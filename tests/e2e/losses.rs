@@ -1,0 +1,299 @@
+//! Nothing is lost, on the deployed stack and with everything going wrong at once: processes are killed, messages stolen, the
+//! table throttled, failing and cut off, and one of three receivers comes and goes. Then the faults end, and every id is there.
+//!
+//! Alone in its binary, so that it disturbs no other test. What it does follows from a seed, which it prints; what comes of it
+//! depends on timing as well, so a seed narrows a failure down and does not replay it.
+
+#![expect(clippy::print_stderr, reason = "it takes minutes, and says what it did to the system")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::api_client::{Customer, NewSubscription};
+use tests::chance::Chance;
+use tests::eventually::eventually;
+use tests::faulty_table::FaultyTable;
+use tests::producer::numbered_samples;
+use tests::receiver::{Answer, Received, Receiver};
+use tests::unique::unique;
+use tests::{Deployment, Failure, Result};
+use tokio::time::{Instant, sleep};
+
+const EVENTS: usize = 2_000;
+const PATHS: [&str; 3] = ["/one", "/two", "/flapping"];
+const OWED: usize = EVENTS * PATHS.len();
+/// One in a hundred.
+const STOLEN: usize = OWED / 100;
+/// The faults last as long as this.
+const FAULTS: Duration = Duration::from_secs(60);
+/// Until everything was stolen that is to be, and at most this much longer.
+const STEALING_ENDS_AFTER: Duration = Duration::from_secs(45);
+const FLAP: Duration = Duration::from_secs(3);
+/// From the last fault to the last delivery: a drain, and the audit with its resends.
+const LIMIT: Duration = Duration::from_secs(600);
+const STATES: [&str; 6] = ["delivered", "retrying", "parked", "exhausted", "cancelled", "pending"];
+/// Only DynamoDB's clients look at it.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+
+struct World {
+    deployment: Deployment,
+    customer: Customer,
+    receiver: Receiver,
+    table: FaultyTable,
+    /// Destinations' ids and their paths.
+    destinations: BTreeMap<String, &'static str>,
+}
+
+/// How many processes of each function were killed.
+type Killed = BTreeMap<&'static str, usize>;
+
+#[tokio::test]
+async fn nothing_is_lost_when_processes_messages_and_the_table_fail_and_a_receiver_flaps() -> Result<()> {
+    let seed = Chance::new_seed();
+    eprintln!("seed {seed}");
+    let mut chance = Chance::from_seed(seed);
+    let world = world(&mut chance).await?;
+    // Everything is set back however this ends: the tests that come after run on the same deployment.
+    let result = match world.set_up_faults().await {
+        Ok(()) => world.run(&mut chance).await,
+        Err(failure) => Err(failure),
+    };
+    world.set_back().await?;
+    result
+}
+
+async fn world(chance: &mut Chance) -> Result<World> {
+    let deployment = Deployment::from_env()?;
+    let customer = deployment.operator()?.register(&unique("losses")).await?;
+    let receiver = Receiver::start().await?;
+    let table = FaultyTable::start(deployment.port, chance.split()).await?;
+    let mut destinations = BTreeMap::new();
+    for path in PATHS {
+        // More attempts than the faults last: what is given up would be visible, but not delivered.
+        let settings =
+            json!({"name": path, "url": receiver.url(path), "retry_policy": [4, 8, 16, 30, 60, 60, 60, 60, 60, 60]});
+        let created = customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
+        let text = |field: &str| created[field].as_str().unwrap_or_default().to_owned();
+        receiver.expect_secret(path, &text("secret"));
+        customer.subscribe(&NewSubscription::to_everything(&text("id"))).await?;
+        destinations.insert(text("id"), path);
+    }
+    Ok(World { deployment, customer, receiver, table, destinations })
+}
+
+impl World {
+    fn functions(&self) -> [(&'static str, &str); 3] {
+        let outputs = &self.deployment.outputs;
+        [
+            ("fanout", &outputs.fanout_function_name),
+            ("deliver", &outputs.deliver_function_name),
+            ("redrive", &outputs.redrive_function_name),
+        ]
+    }
+
+    async fn set_up_faults(&self) -> Result<()> {
+        for (_, function) in self.functions() {
+            self.deployment.set_function_variable(function, ENDPOINT, Some(&self.table.url())).await?;
+        }
+        // What a killed process held comes back after this, and not after the six minutes that suit AWS.
+        self.set_visibility_timeouts(5).await
+    }
+
+    async fn set_back(&self) -> Result<()> {
+        for (_, function) in self.functions() {
+            self.deployment.set_function_variable(function, ENDPOINT, None).await?;
+        }
+        self.set_visibility_timeouts(360).await
+    }
+
+    async fn set_visibility_timeouts(&self, seconds: u32) -> Result<()> {
+        self.deployment.events_queue().set_visibility_timeout(seconds).await?;
+        self.deployment.deliveries_queue().set_visibility_timeout(seconds).await
+    }
+
+    async fn run(&self, chance: &mut Chance) -> Result<()> {
+        let events = numbered_samples("demo-sync-run-succeeded", self.customer.account(), EVENTS)?;
+        let started = Instant::now();
+        let end = started + FAULTS;
+        let producer = self.deployment.producer();
+        let ((), killed, stolen, flaps) = tokio::try_join!(
+            producer.push_all(&events),
+            self.kill_at_random(chance.split(), end),
+            self.steal(chance.split(), end),
+            self.flap(end),
+        )?;
+        self.table.mend();
+        self.mend_receiver().await?;
+        let faults = self.table.faults();
+        let count = |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::Relaxed);
+        let (throttled, failed, cut) = (count(&faults.throttled), count(&faults.failed), count(&faults.cut));
+        eprintln!(
+            "the faults end after {} s: killed {killed:?}, {stolen} messages stolen, {flaps} flaps; of the table's requests \
+             {throttled} throttled, {failed} failed, {cut} cut, {} passed",
+            started.elapsed().as_secs(),
+            count(&faults.passed),
+        );
+        assert!(killed.len() == 3 && killed.values().sum::<usize>() >= 20, "too few processes were killed: {killed:?}");
+        assert_eq!(stolen, STOLEN);
+        assert!(throttled >= 100 && failed > 0 && cut > 0, "the table was too good");
+
+        self.await_closed_ledger().await?;
+        let recovered = self.assert_table().await?;
+        let requests = self.receiver.requests();
+        self.assert_receivers_logs(&requests).await?;
+        let refused = requests.iter().filter(|request| request.answered == Some(503)).count();
+        assert!(refused >= 100, "the receiver hardly flapped: {refused} refused");
+        assert!(recovered > 0, "the audit recovered nothing although {stolen} messages were stolen");
+        eprintln!(
+            "all {OWED} deliveries arrived after {} s: {} requests, {refused} refused, {} repeated although delivered; \
+             {recovered} recovered by the audit",
+            started.elapsed().as_secs(),
+            requests.len(),
+            requests.len() - refused - OWED,
+        );
+        Ok(())
+    }
+
+    /// Kills one process after another; those of `redrive`, which otherwise sleep most of the time, in the middle of a run.
+    async fn kill_at_random(&self, mut chance: Chance, end: Instant) -> Result<Killed> {
+        let mut killed = Killed::new();
+        while Instant::now() < end {
+            sleep(Duration::from_millis(300 + chance.below(1_500))).await;
+            let functions = self.functions();
+            let (name, function) = functions[usize::from(chance.per_mille(600)) + usize::from(chance.per_mille(400))];
+            if name == "redrive" {
+                let deployment = self.deployment.clone();
+                // It is expected to fail: it is killed.
+                tokio::spawn(async move { deployment.run_redrive().await });
+                sleep(Duration::from_millis(chance.below(600))).await;
+            }
+            if self.deployment.kill_one_process(function, chance.below(1_000))? {
+                *killed.entry(name).or_default() += 1;
+            }
+        }
+        Ok(killed)
+    }
+
+    /// Takes messages from the queue of deliveries, one at a time, so that they are spread over the work.
+    async fn steal(&self, mut chance: Chance, end: Instant) -> Result<usize> {
+        let queue = self.deployment.deliveries_queue();
+        let mut stolen = 0;
+        // The queue is empty most of the time, so some of them are those of later attempts, as late as they come.
+        while stolen < STOLEN && Instant::now() < end + STEALING_ENDS_AFTER {
+            sleep(Duration::from_millis(chance.below(200))).await;
+            stolen += usize::from(queue.steal().await?);
+        }
+        Ok(stolen)
+    }
+
+    /// Refuses every other request for a while, takes all of them for a while, and so on; in between it is gone for so long that
+    /// what it is owed is set aside.
+    async fn flap(&self, end: Instant) -> Result<usize> {
+        let gone = end - FAULTS / 2..end - FAULTS / 4;
+        let mut flaps = 0;
+        while Instant::now() < end {
+            let pair = if gone.contains(&Instant::now()) { [503, 503] } else { [503, 200] };
+            self.receiver.answer("/flapping", (0..OWED).map(|n| Answer::status(pair[n % 2])));
+            sleep(FLAP).await;
+            self.receiver.answer("/flapping", [Answer::status(pair[1])]);
+            sleep(FLAP).await;
+            flaps += 1;
+        }
+        Ok(flaps)
+    }
+
+    /// Its owner mended it, and does not wait for the next probe.
+    async fn mend_receiver(&self) -> Result<()> {
+        self.receiver.answer("/flapping", [Answer::status(200)]);
+        for id in self.destinations.keys() {
+            self.customer.post(&format!("/v1/destinations/{id}/resume"), &json!({})).await?.expect_status(200)?;
+        }
+        Ok(())
+    }
+
+    async fn await_closed_ledger(&self) -> Result<()> {
+        let mut told = Instant::now();
+        let mut last = Value::Null;
+        let closed = eventually("the ledger to close with everything delivered", LIMIT, async || {
+            sleep(Duration::from_secs(2)).await;
+            let ledger = self.read_ledger().await?;
+            let count = |name: &str| ledger[name].as_u64().unwrap_or_default();
+            if told.elapsed() > Duration::from_secs(20) {
+                eprintln!("{ledger}");
+                told = Instant::now();
+            }
+            let everything = u64::try_from(OWED).unwrap_or_default();
+            let closes = ledger["closes"] == true
+                && count("accepted") == count("unmatched") + count("matched")
+                && count("owed") == STATES.iter().map(|state| count(state)).sum::<u64>();
+            last = ledger.clone();
+            Ok((closes && count("owed") == everything && count("delivered") == everything).then_some(()))
+        });
+        closed.await.map_err(|failure| Failure::new(format!("{failure}; it is {last}")))
+    }
+
+    /// The numbers of the API's ledger, added up over its pages.
+    async fn read_ledger(&self) -> Result<Value> {
+        let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+        let (mut closes, mut path) = (true, "/v1/ledger".to_owned());
+        loop {
+            let page = self.customer.get(&path).await?.expect_status(200)?;
+            for name in ["accepted", "unmatched", "matched", "owed"].into_iter().chain(STATES) {
+                *sums.entry(name).or_default() += page[name]["count"].as_u64().unwrap_or_default();
+            }
+            closes &= page["closes"] == true;
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/v1/ledger?cursor={cursor}");
+        }
+        let mut ledger = json!(sums);
+        ledger["closes"] = json!(closes);
+        Ok(ledger)
+    }
+
+    /// The table says the same as the API, and how much of it the audit recovered.
+    async fn assert_table(&self) -> Result<usize> {
+        let ledger = self.deployment.ledger(self.customer.account()).await?;
+        let states: BTreeMap<_, _> = ledger.deliveries.iter().map(|(state, all)| (state.as_str(), all.len())).collect();
+        assert_eq!((ledger.owed, states), (OWED, BTreeMap::from([("delivered", OWED)])));
+        let prefix = format!("D#{}#", self.customer.account());
+        let rows = self.deployment.rows().await?;
+        let is_delivery = |row: &tests::ledger::Item| {
+            row.get("pk").and_then(|pk| pk.as_s().ok()).is_some_and(|pk| pk.starts_with(&prefix))
+        };
+        let recovered = |row: &&tests::ledger::Item| {
+            row.get("recovered_by_audit").and_then(|value| value.as_bool().ok()).is_some_and(|value| *value)
+        };
+        Ok(rows.iter().filter(|row| is_delivery(row)).filter(recovered).count())
+    }
+
+    /// Every receiver was sent, and accepted, every event under the one id that the ledger owes it.
+    async fn assert_receivers_logs(&self, requests: &[Received]) -> Result<()> {
+        let mut owed: BTreeSet<(&str, String, String)> = BTreeSet::new();
+        for delivery in self.customer.list("/v1/ledger/deliveries?limit=100").await? {
+            let text = |field: &str| delivery[field].as_str().unwrap_or_default().to_owned();
+            assert_eq!(delivery["status"], "delivered");
+            owed.insert((self.destinations[&text("destination_id")], text("event_id"), text("id")));
+        }
+        let mut arrived = BTreeSet::new();
+        for request in requests {
+            assert_eq!(request.verified, Ok(()), "{}", request.summary());
+            if request.answered == Some(200) {
+                let path = PATHS.into_iter().find(|path| *path == request.path).unwrap_or("elsewhere");
+                arrived.insert((path, request.event_id(), request.delivery_id().to_owned()));
+            }
+        }
+        let missing: Vec<_> = owed.difference(&arrived).take(10).collect();
+        assert!(missing.is_empty(), "owed and never arrived: {missing:?}");
+        let unknown: Vec<_> = arrived.difference(&owed).take(10).collect();
+        assert!(unknown.is_empty(), "arrived and never owed: {unknown:?}");
+        // And what is owed is what was pushed.
+        let pushed = |path| (0..EVENTS).map(move |n| (path, format!("evt-{n}")));
+        let pushed: BTreeSet<_> = PATHS.into_iter().flat_map(pushed).collect();
+        let accepted: BTreeSet<_> = arrived.iter().map(|(path, event, _)| (*path, event.clone())).collect();
+        assert_eq!((accepted.len(), arrived.len()), (OWED, OWED), "every event has one id at every receiver");
+        assert!(accepted == pushed, "what arrived is what was pushed");
+        Ok(())
+    }
+}

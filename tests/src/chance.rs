@@ -1,0 +1,62 @@
+//! Chance for tests that break things at random: all of it follows from one seed, which the test prints.
+//!
+//! It is the generator SplitMix64, and deliberately nothing that secrets could be made of.
+
+use time::OffsetDateTime;
+
+/// Random numbers that follow from a seed.
+#[derive(Debug, Clone)]
+pub struct Chance {
+    state: u64,
+}
+
+impl Chance {
+    pub fn from_seed(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    /// A seed that no other run has: this moment.
+    pub fn new_seed() -> u64 {
+        let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
+        u64::try_from(now).unwrap_or_default()
+    }
+
+    /// Chance of its own for a part that runs beside others.
+    #[must_use]
+    pub fn split(&mut self) -> Self {
+        Self::from_seed(self.next())
+    }
+
+    /// A number from 0 to `end`, which is not among them.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+
+    /// True so many times in a thousand.
+    pub fn per_mille(&mut self, times: u64) -> bool {
+        self.below(1_000) < times
+    }
+
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_is_the_same_chance() {
+        let draw = |seed| {
+            let mut chance = Chance::from_seed(seed);
+            (0..100).map(|_| chance.below(10)).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+        assert!(draw(7).iter().all(|number| *number < 10));
+    }
+}

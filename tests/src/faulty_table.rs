@@ -1,0 +1,229 @@
+//! A proxy between the functions and DynamoDB that throttles, fails and cuts connections now and then, as long as it is told to.
+//!
+//! Faults have the form that DynamoDB gives them, so that the SDK's own retries are part of what is tested; they come in bursts
+//! as well, which those retries do not outlast. A cut connection loses the answer to what was done. It deliberately does nothing
+//! to what it lets through, the signature included. It runs within the test, which needs to switch and to count.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, State};
+use axum::response::Response;
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+use crate::deployment::endpoint;
+use crate::failure::{OrFailure, Result};
+use crate::receiver::severable::{Connection, Down, SeverableListener};
+
+/// Of a thousand requests: throttled at any time, throttled in a burst, failed, cut.
+const THROTTLED: u64 = 40;
+const THROTTLED_IN_A_BURST: u64 = 850;
+const FAILED: u64 = 5;
+const CUT: u64 = 5;
+/// A burst is the first second of so many.
+const BETWEEN_BURSTS: u64 = 8;
+
+/// A running proxy. Dropping it closes its port.
+#[derive(Debug)]
+pub struct FaultyTable {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+    down: Down,
+}
+
+/// How many requests there were, and what was done to them.
+#[derive(Debug, Default)]
+pub struct Faults {
+    pub passed: AtomicUsize,
+    pub throttled: AtomicUsize,
+    pub failed: AtomicUsize,
+    pub cut: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Where DynamoDB is.
+    target: String,
+    client: reqwest::Client,
+    started: Instant,
+    faulty: AtomicBool,
+    chance: Mutex<Chance>,
+    faults: Faults,
+}
+
+enum Fate {
+    Passes,
+    Throttled,
+    Fails,
+    IsCut,
+}
+
+impl FaultyTable {
+    /// Starts a proxy before the local AWS at `port`, with faults.
+    pub async fn start(port: u16, chance: Chance) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.or_failure(|| "no port for a proxy")?;
+        let address = listener.local_addr().or_failure(|| "the proxy has no address")?;
+        // Fails when a provider is there already, which is as good. Nothing here speaks TLS, but the client insists.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build().or_failure(|| "cannot build an HTTP client")?;
+        let shared = Arc::new(Shared {
+            target: endpoint(port),
+            client,
+            started: Instant::now(),
+            faulty: AtomicBool::new(true),
+            chance: Mutex::new(chance),
+            faults: Faults::default(),
+        });
+        let service = Router::new()
+            .fallback(handle)
+            .with_state(Arc::clone(&shared))
+            .into_make_service_with_connect_info::<Connection>();
+        let down = Down::default();
+        let listener = SeverableListener::new(listener, down.clone());
+        let server = tokio::spawn(async move {
+            // It serves until it is aborted.
+            let _ = axum::serve(listener, service).await;
+        });
+        Ok(Self { address, shared, server, down })
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From here on everything passes.
+    pub fn mend(&self) {
+        self.shared.faulty.store(false, Ordering::Relaxed);
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+}
+
+impl Drop for FaultyTable {
+    fn drop(&mut self) {
+        self.down.set();
+        self.server.abort();
+    }
+}
+
+impl Shared {
+    fn fate(&self) -> Fate {
+        if !self.faulty.load(Ordering::Relaxed) {
+            return Fate::Passes;
+        }
+        let burst = self.started.elapsed().as_secs().is_multiple_of(BETWEEN_BURSTS);
+        let throttled = if burst { THROTTLED_IN_A_BURST } else { THROTTLED };
+        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        if chance.per_mille(throttled) {
+            Fate::Throttled
+        } else if chance.per_mille(FAILED) {
+            Fate::Fails
+        } else if chance.per_mille(CUT) {
+            Fate::IsCut
+        } else {
+            Fate::Passes
+        }
+    }
+
+    async fn pass(&self, method: Method, uri: &Uri, mut headers: HeaderMap, body: Bytes) -> Result<Response> {
+        headers.remove(header::CONNECTION);
+        headers.remove(header::CONTENT_LENGTH);
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let request = self.client.request(method, format!("{}{path}", self.target)).headers(headers).body(body);
+        let answer = request.send().await.or_failure(|| "the table did not answer")?;
+        let (status, mut headers) = (answer.status(), answer.headers().clone());
+        for name in [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+            headers.remove(name);
+        }
+        let mut response = Response::new(Body::from(answer.bytes().await.or_failure(|| "half an answer")?));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+}
+
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let count = |counter: &AtomicUsize| counter.fetch_add(1, Ordering::Relaxed);
+    let fate = shared.fate();
+    match fate {
+        Fate::Throttled => {
+            let name = if count(&shared.faults.throttled).is_multiple_of(2) {
+                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
+            } else {
+                "com.amazon.coral.availability#ThrottlingException"
+            };
+            return refuse(StatusCode::BAD_REQUEST, name);
+        }
+        Fate::Fails => {
+            count(&shared.faults.failed);
+            return refuse(StatusCode::INTERNAL_SERVER_ERROR, "com.amazonaws.dynamodb.v20120810#InternalServerError");
+        }
+        Fate::Passes => count(&shared.faults.passed),
+        Fate::IsCut => count(&shared.faults.cut),
+    };
+    let answer = shared.pass(method, &uri, headers, body).await;
+    if answer.is_err() || matches!(fate, Fate::IsCut) {
+        connection.sever();
+    }
+    answer.unwrap_or_default()
+}
+
+/// A refusal in DynamoDB's words.
+fn refuse(status: StatusCode, name: &str) -> Response {
+    let body = serde_json::json!({"__type": name, "message": "injected by a test"}).to_string();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-amz-json-1.0"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::receiver::{Answer, Receiver};
+
+    #[tokio::test]
+    async fn faults_of_every_kind_come_until_it_is_mended_and_a_cut_loses_the_answer_only() {
+        let table = Receiver::start().await.expect("something to stand for the table");
+        table.answer("/", [Answer::status(200).body("an answer")]);
+        let proxy = FaultyTable::start(table.port(), Chance::from_seed(1)).await.expect("a proxy");
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let call = async || Some(client.post(proxy.url()).body("{}").send().await.ok()?.status().as_u16());
+        let (mut answers, mut tries) = (std::collections::BTreeSet::new(), 0);
+        while answers.len() < 4 {
+            answers.insert(call().await);
+            tries += 1;
+            assert!(tries < 100_000, "only {answers:?}");
+        }
+        assert_eq!(answers, [None, Some(200), Some(400), Some(500)].into());
+
+        proxy.mend();
+        for _ in 0..1_000 {
+            assert_eq!(call().await, Some(200));
+        }
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        let faults = proxy.faults();
+        assert_eq!(count(&faults.passed) + count(&faults.cut), table.requests().len());
+        assert_eq!(
+            count(&faults.passed) + count(&faults.cut) + count(&faults.throttled) + count(&faults.failed),
+            tries + 1_000
+        );
+    }
+}
