@@ -217,6 +217,8 @@ impl World {
         let mut told = Instant::now();
         let mut last = Value::Null;
         let closed = eventually("the ledger to close with everything delivered", LIMIT, async || {
+            // Not only each minute, which would make it a test of patience.
+            self.deployment.run_redrive().await?;
             sleep(Duration::from_secs(2)).await;
             let ledger = self.read_ledger().await?;
             let count = |name: &str| ledger[name].as_u64().unwrap_or_default();
