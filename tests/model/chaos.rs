@@ -7,28 +7,24 @@ use std::time::Duration;
 
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{Clock, Entropy, PortError, PortResult};
+use tests::chance::Chance;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// When every schedule begins: 2026-11-23T09:30:00Z, the time of the samples.
 const BEGIN_MS: u64 = 1_795_426_200_000;
 
-/// SplitMix64: small, and the same everywhere.
+/// Chance that everything in a schedule shares.
 #[derive(Debug)]
-pub struct Dice(Mutex<u64>);
+pub struct Dice(Mutex<Chance>);
 
 impl Dice {
     pub fn new(seed: u64) -> Self {
-        Self(Mutex::new(seed))
+        Self(Mutex::new(Chance::from_seed(seed)))
     }
 
     pub fn draw(&self) -> u64 {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).draw()
     }
 
     /// One of `0..end`.

@@ -24,12 +24,12 @@ impl Chance {
     /// Chance of its own for a part that runs beside others.
     #[must_use]
     pub fn split(&mut self) -> Self {
-        Self::from_seed(self.next())
+        Self::from_seed(self.draw())
     }
 
     /// A number from 0 to `end`, which is not among them.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
+        self.draw() % end.max(1)
     }
 
     /// True so many times in a thousand.
@@ -37,7 +37,8 @@ impl Chance {
         self.below(1_000) < times
     }
 
-    fn next(&mut self) -> u64 {
+    /// Any number.
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::chance::Chance;
 use crate::deployment::endpoint;
 use crate::failure::{OrFailure, Result};
-use crate::receiver::severable::{Connection, Down, SeverableListener};
+use crate::receiver::severable::{self, Connection, Down};
 
 /// Of a thousand requests: throttled at any time, throttled in a burst, failed, cut.
 const THROTTLED: u64 = 40;
@@ -82,16 +82,7 @@ impl FaultyTable {
             chance: Mutex::new(chance),
             faults: Faults::default(),
         });
-        let service = Router::new()
-            .fallback(handle)
-            .with_state(Arc::clone(&shared))
-            .into_make_service_with_connect_info::<Connection>();
-        let down = Down::default();
-        let listener = SeverableListener::new(listener, down.clone());
-        let server = tokio::spawn(async move {
-            // It serves until it is aborted.
-            let _ = axum::serve(listener, service).await;
-        });
+        let (server, down) = severable::serve(listener, Router::new().fallback(handle).with_state(Arc::clone(&shared)));
         Ok(Self { address, shared, server, down })
     }
 

@@ -28,7 +28,7 @@ pub use self::answer::Answer;
 pub use self::guard::Guard;
 pub use self::received::Received;
 use self::received::verify;
-use self::severable::{Connection, Down, SeverableListener};
+use self::severable::{Connection, Down};
 use crate::failure::{Failure, OrFailure, Result};
 
 /// A running receiver. Dropping it closes its port and cuts its connections.
@@ -68,16 +68,8 @@ impl Receiver {
             TcpListener::bind(("127.0.0.1", port)).await.or_failure(|| format!("cannot listen at port {port}"))?;
         let address = listener.local_addr().or_failure(|| "the receiver has no address")?;
         let shared = Arc::new(Shared::default());
-        let service = Router::new()
-            .fallback(receive)
-            .with_state(Arc::clone(&shared))
-            .into_make_service_with_connect_info::<Connection>();
-        let down = Down::default();
-        let listener = SeverableListener::new(listener, down.clone());
-        let server = tokio::spawn(async move {
-            // It serves until it is aborted.
-            let _ = axum::serve(listener, service).await;
-        });
+        let (server, down) =
+            severable::serve(listener, Router::new().fallback(receive).with_state(Arc::clone(&shared)));
         Ok(Self { address, shared, server, down })
     }
 

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// A handle on the connection that a request came by.
 #[derive(Debug, Clone)]
@@ -51,15 +53,21 @@ impl Connected<IncomingStream<'_, SeverableListener>> for Connection {
     }
 }
 
-pub(crate) struct SeverableListener {
-    listener: TcpListener,
-    down: Down,
+/// Serves until the task is aborted; a handler finds the [`Connection`] of its request as connection information.
+pub(crate) fn serve(listener: TcpListener, router: Router) -> (JoinHandle<()>, Down) {
+    let down = Down::default();
+    let listener = SeverableListener { listener, down: down.clone() };
+    let service = router.into_make_service_with_connect_info::<Connection>();
+    let server = tokio::spawn(async move {
+        // It ends only with the task.
+        let _ = axum::serve(listener, service).await;
+    });
+    (server, down)
 }
 
-impl SeverableListener {
-    pub(crate) fn new(listener: TcpListener, down: Down) -> Self {
-        Self { listener, down }
-    }
+struct SeverableListener {
+    listener: TcpListener,
+    down: Down,
 }
 
 impl Listener for SeverableListener {
