@@ -34,6 +34,7 @@ pub mod batch;
 pub mod cache;
 pub mod config;
 pub mod domain;
+pub mod page_session;
 pub mod ports;
 pub mod telemetry;
 #[cfg(feature = "testing")]

@@ -9,7 +9,8 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
 use shared::domain::api_key::{ApiKey, PresentedKey};
 use shared::domain::day::Day;
-use shared::domain::session::{PresentedSession, Session};
+use shared::domain::session::PresentedSession;
+use shared::page_session;
 use shared::ports::{ApiKeys, Clock, FindAccount, PortResult, Sessions};
 use shared::telemetry::ErrorChain;
 
@@ -87,16 +88,13 @@ async fn by_key(deps: &Deps, presented: &PresentedKey) -> PortResult<Option<Call
     Ok(Some(Caller { account, role, key_id: Some(key.id.to_string()), session_id: None }))
 }
 
-/// Whose page session was presented, if it has not ended and is one of an account that is not being deleted.
+/// Whose page session was presented.
 async fn by_session(deps: &Deps, presented: &PresentedSession) -> PortResult<Option<Caller>> {
-    let session = deps.sessions.find_session(&presented.account, &presented.session);
-    let (session, account) = tokio::join!(session, deps.accounts.find_account(&presented.account));
-    let (session, account, now) = (session?, account?, deps.clock.now());
-    let accepted = session.filter(|session| account.is_some() && session.accepts(presented, now));
-    let Some(session) = accepted else { return Ok(None) };
-    note_session_use(deps, &session).await;
-    let (account, role) = (session.account.to_string(), session.role.as_str());
-    Ok(Some(Caller { account, role, key_id: None, session_id: Some(session.id.to_string()) }))
+    let session = page_session::admit(&*deps.accounts, &*deps.sessions, &*deps.clock, presented).await?;
+    Ok(session.map(|session| {
+        let (account, role) = (session.account.to_string(), session.role.as_str());
+        Caller { account, role, key_id: None, session_id: Some(session.id.to_string()) }
+    }))
 }
 
 /// Once a day for each key. The caller is who it is, whether or not that can be written down.
@@ -106,15 +104,5 @@ async fn note_key_use(deps: &Deps, key: &ApiKey) {
         && let Err(error) = deps.keys.note_key_use(&key.account, &key.id, today).await
     {
         tracing::warn!(error = %ErrorChain(&error), "the day of a key's use could not be noted");
-    }
-}
-
-/// Once a minute for each session, likewise: at worst, the session ends earlier.
-async fn note_session_use(deps: &Deps, session: &Session) {
-    let now = deps.clock.now();
-    if session.is_to_be_noted(now)
-        && let Err(error) = deps.sessions.note_session_use(&session.account, &session.id, now).await
-    {
-        tracing::warn!(error = %ErrorChain(&error), "the use of a session could not be noted");
     }
 }
