@@ -60,6 +60,20 @@ impl Reader<'_> {
         })
     }
 
+    /// Origins, separated by spaces; none if the variable is not set.
+    fn origins(&mut self, name: &str) -> String {
+        let text = (self.lookup)(name).unwrap_or_default();
+        for origin in text.split(' ').filter(|_| !text.is_empty()) {
+            let is_origin = url::Url::parse(origin).is_ok_and(|url| {
+                matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == origin
+            });
+            if !is_origin {
+                self.mistakes.push(format!("{name}: must be origins such as https://app.example, not {origin:?}"));
+            }
+        }
+        text
+    }
+
     fn finish<T>(self, config: T) -> Result<T, ConfigError> {
         if self.mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes: self.mistakes }) }
     }
@@ -131,6 +145,27 @@ config!(
         page_url: String = |r| r.text("PAGE_URL"),
     }
 );
+/// `portal`: what `api` needs, and who may show the page in a frame.
+#[derive(Debug)]
+pub struct PortalConfig {
+    pub api: ApiConfig,
+    pub frame_ancestors: String,
+}
+
+impl FromEnvironment for PortalConfig {
+    fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { lookup, mistakes: Vec::new() };
+        let frame_ancestors = reader.origins("FRAME_ANCESTORS");
+        match (ApiConfig::read(lookup), reader.finish(frame_ancestors)) {
+            (Ok(api), Ok(frame_ancestors)) => Ok(Self { api, frame_ancestors }),
+            (api, ancestors) => {
+                let mistakes = [api.err(), ancestors.err()].into_iter().flatten().flat_map(|error| error.mistakes);
+                Err(ConfigError { mistakes: mistakes.collect() })
+            }
+        }
+    }
+}
+
 config!(
     /// `authorizer`
     AuthorizerConfig {
@@ -184,6 +219,40 @@ mod tests {
             assert_eq!(mistakes.iter().filter(|m| m.starts_with(name)).count(), 1, "{name} in {mistakes:?}");
         }
         assert_eq!(mistakes.len(), 7, "{mistakes:?}");
+    }
+
+    #[test]
+    fn what_api_needs_and_who_may_frame_the_page_is_read_together() {
+        let mut variables = vec![
+            ("LOG_LEVEL", "INFO"),
+            ("TABLE_NAME", "t"),
+            ("EVENTS_QUEUE_URL", "q"),
+            ("DELIVERIES_QUEUE_URL", "q"),
+            ("SECRETS_KEY_ARN", "k"),
+            ("OWN_HOST", "api.example"),
+            ("ALLOW_HTTP", "false"),
+            ("MAX_DESTINATIONS", "1"),
+            ("MAX_SUBSCRIPTIONS", "1"),
+            ("HORIZON_SECONDS", "3600"),
+            ("PAGE_URL", "https://api.example"),
+        ];
+        assert_eq!(read::<PortalConfig>(&variables).expect("right").frame_ancestors, "");
+        variables.push(("FRAME_ANCESTORS", "https://app.example http://localhost:3000"));
+        let config: PortalConfig = read(&variables).expect("right");
+        assert_eq!(config.frame_ancestors, "https://app.example http://localhost:3000");
+        for wrong in [
+            "*",
+            "https://app.example/",
+            "app.example",
+            "https://a.example; script-src *",
+            "https://a.example  https://b.example",
+        ] {
+            variables.retain(|(name, _)| !matches!(*name, "FRAME_ANCESTORS" | "TABLE_NAME"));
+            variables.push(("FRAME_ANCESTORS", wrong));
+            let mistakes = read::<PortalConfig>(&variables).expect_err("mistakes").mistakes;
+            assert!(mistakes.iter().any(|m| m.starts_with("TABLE_NAME")), "{mistakes:?}");
+            assert!(mistakes.iter().any(|m| m.starts_with("FRAME_ANCESTORS")), "{wrong}: {mistakes:?}");
+        }
     }
 
     #[test]
