@@ -299,7 +299,7 @@ async fn no_page_grows_over_50_kb_with_what_is_as_long_as_it_may_be() {
         event.owed = events.iter().map(|event| event.owed[0].clone()).collect();
     });
     all.await;
-    for path in ["/deliveries", "/events", &one, &event, "/events/evt-all"] {
+    for path in ["/deliveries", "/events", "/ledger", "/ledger/deliveries", &one, &event, "/events/evt-all"] {
         let page = world.get(&cookie, path).await;
         assert_eq!(page.status, 200, "{path}");
         assert!(page.text.len() < 50 * 1024, "{path}: {} bytes", page.text.len());

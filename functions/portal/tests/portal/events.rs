@@ -88,6 +88,8 @@ async fn markup_in_a_body_is_text_and_more_is_owed_than_is_shown() {
         .hides("<script>alert")
         .shows("&#34;n&#34;: 1.10");
     page.shows("The first 25 of 30.");
+    let all = world.get(&cookie, &link(&page, "All that was owed")).await;
+    all.shows("href=\"/events/evt-1\"").shows("<span>Older</span>");
 }
 
 #[tokio::test]

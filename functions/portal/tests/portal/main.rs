@@ -5,6 +5,7 @@
 mod deliveries;
 mod entry;
 mod events;
+mod ledger;
 mod log;
 mod wizard;
 mod world;
