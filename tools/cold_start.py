@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "ALLOWED_CIDRS": "",
     "OWN_HOST": "api.example",
     "PAGE_URL": "https://api.example",
+    "FRAME_ANCESTORS": "",
     "RETRY_WAITS": "5,300",
     "HORIZON_SECONDS": "3600",
     "RETENTION_DAYS": "30",

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SAM = ROOT / ".venv/sam/bin/sam"
 # In this order the samples tell a story: the account that the events belong to is registered first.
-FUNCTIONS = ("api", "authorizer", "fanout", "deliver", "redrive")
+FUNCTIONS = ("api", "portal", "authorizer", "fanout", "deliver", "redrive")
 
 
 def fail(message: str) -> None:

@@ -164,6 +164,13 @@ def no_function_outlasts_the_api_in_front_of_it(template):
     return problems
 
 
+@rule
+def the_portal_knows_what_the_api_knows(template):
+    """It has the API inside, which would not start without a variable, and with another value contradict the API outside."""
+    by_name = {short_name(function): function["Environment"]["Variables"] for function in functions(template).values() if "Environment" in function}
+    return [f"portal has another {name} than api" for name, value in by_name["api"].items() if by_name["portal"].get(name) != value]
+
+
 def each_function_has_a_sample_event(template, folder):
     """Not in RULES: it reads a folder as well."""
     problems = []
@@ -221,18 +228,22 @@ def deliver_may_change_the_visibility_of_deliveries(template):
             if short_name(function) == "deliver" and not allows(template, function, "sqs:ChangeMessageVisibility", queue)]
 
 
+# Who makes signing secrets and signs tests, or signs deliveries.
+DECRYPTING = ("api", "portal", "deliver")
+
+
 @rule
-def only_api_and_deliver_may_decrypt(template):
+def only_those_who_sign_may_decrypt(template):
     """Whoever may decrypt can read every customer's signing secret."""
     problems = []
     readers = {target(function.get("Role")): short_name(function) for function in functions(template).values()}
     for name, role in roles(template).items():
         decrypts = any(action in ("kms:Decrypt", "kms:*", "*") for statement in statements(role)
                        for action in listed(statement.get("Action", [])))
-        if decrypts and readers.get(name) not in ("api", "deliver"):
+        if decrypts and readers.get(name) not in DECRYPTING:
             problems.append(f"{name} may decrypt secrets, but belongs to {readers.get(name, 'no function')}")
     for function in functions(template).values():
-        if short_name(function) in ("api", "deliver"):
+        if short_name(function) in DECRYPTING:
             if not any(allows(template, function, "kms:Decrypt", key) for key in of_type(template, "AWS::KMS::Key")):
                 problems.append(f"{short_name(function)} may not decrypt with a key of this template")
     return problems
@@ -240,14 +251,34 @@ def only_api_and_deliver_may_decrypt(template):
 
 @rule
 def deliveries_are_sent_by_those_who_owe_or_repeat_them_alone(template):
-    """fanout sends what an event owes, redrive what is due, api what somebody asks for; what deliver keeps is in the queue already."""
+    """fanout sends what an event owes, redrive what is due, api and portal what somebody asks for; what deliver keeps is in the queue already."""
     queue = next((queue for _, function, _, queue in mappings(template) if short_name(function) == "deliver"), None)
     problems = []
     for name, function in functions(template).items():
         sends = allows(template, function, "sqs:SendMessage", queue)
-        if sends != (short_name(function) in ("fanout", "redrive", "api")):
+        if sends != (short_name(function) in ("fanout", "redrive", "api", "portal")):
             problems.append(f"{name} {'may' if sends else 'may not'} send to {queue}")
     return problems
+
+
+def allowed_pairs(template, function):
+    """Every (action, resource) that a function's role allows, but for its own logs."""
+    role = roles(template).get(target(function.get("Role")), {})
+    return {(action, target(resource) or text(resource)) for statement in statements(role) if statement["Effect"] == "Allow"
+            for action in listed(statement["Action"]) for resource in listed(statement["Resource"]) if not action.startswith("logs:")}
+
+
+# What the API may and the page may not: the first is asked for where accounts get keys and links, the second publishes events.
+OPERATORS_AND_PRODUCERS = {("dynamodb:ConditionCheckItem", "Table"), ("sqs:SendMessage", "EventsQueue")}
+
+
+@rule
+def the_portal_may_do_what_the_api_does_for_customers(template):
+    """It asks the API within itself; what it did not need would only be there for whoever breaks into a page that is open to all."""
+    by_name = {short_name(function): allowed_pairs(template, function) for function in functions(template).values()}
+    page, api = by_name["portal"], by_name["api"] - OPERATORS_AND_PRODUCERS
+    return [f"portal may {action} on {resource}, which it has no need for" for action, resource in sorted(page - api)] \
+        + [f"portal lacks {action} on {resource}: a page would fail" for action, resource in sorted(api - page)]
 
 
 # ---- Rules: queue mappings -----------------------------------------------------------------------------------------------------
@@ -451,20 +482,20 @@ def indexes_are_narrow_and_read_by_those_who_need_them_alone(template):
             for function in functions(template).values():
                 role = roles(template).get(target(function.get("Role")), {})
                 reads = any(arn in [text(each) for each in listed(statement["Resource"])] for statement in statements(role))
-                readers = {"events-by-account": ("api", "redrive"), "waiting": ("redrive",)}[index["IndexName"]]
+                readers = {"events-by-account": ("api", "portal", "redrive"), "waiting": ("redrive",)}[index["IndexName"]]
                 if reads != (short_name(function) in readers):
                     problems.append(f"{short_name(function)} {'may' if reads else 'may not'} read {index['IndexName']}")
     return problems
 
 
 @rule
-def api_alone_reads_rows_in_batches(template):
+def api_and_portal_alone_read_rows_in_batches(template):
     """The ledger is reckoned from thousands of rows; on the way of an event or a delivery nobody reads more than a few."""
     problems = []
     for function in functions(template).values():
         role = roles(template).get(target(function.get("Role")), {})
         reads = any("dynamodb:BatchGetItem" in listed(statement["Action"]) for statement in statements(role))
-        if reads != (short_name(function) == "api"):
+        if reads != (short_name(function) in ("api", "portal")):
             problems.append(f"{short_name(function)} {'may' if reads else 'may not'} read rows in batches")
     return problems
 
@@ -484,9 +515,15 @@ def secrets_keys_outlive_their_table(template):
 
 # ---- Rules: HTTP API -----------------------------------------------------------------------------------------------------------
 
-# The only routes without an authorizer: the description of the API, which is the same for everybody, and the one that takes a
-# link, which is used up by it.
-OPEN_ROUTES = {"GET /v1/openapi.json", "POST /v1/sessions"}
+# The only routes without an authorizer, and where they lead: the description of the API, which is the same for everybody; the one
+# that takes a link, which is used up by it; and the page, which asks for its own cookie.
+OPEN_ROUTES = {"GET /v1/openapi.json": "api", "POST /v1/sessions": "api", "$default": "portal"}
+
+
+def served_by(template, route):
+    """The logical id of the function that a route leads to."""
+    integration = text(route.get("Target")).removeprefix("integrations/${").removesuffix("}")
+    return target(of_type(template, "AWS::ApiGatewayV2::Integration").get(integration, {}).get("IntegrationUri"))
 
 
 @rule
@@ -495,7 +532,8 @@ def routes_are_closed(template):
     authorizers = of_type(template, "AWS::ApiGatewayV2::Authorizer")
     for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items():
         path, kind = route["RouteKey"].rsplit(" ", 1)[-1], route.get("AuthorizationType", "NONE")
-        if route["RouteKey"] in OPEN_ROUTES and kind == "NONE":
+        server = short_name(functions(template).get(served_by(template, route), {}))
+        if kind == "NONE" and OPEN_ROUTES.get(route["RouteKey"]) == server:
             continue
         if path.startswith("/admin/"):
             if kind != "AWS_IAM":
@@ -528,9 +566,9 @@ def api_gateway_may_invoke_what_it_calls(template):
                if permission.get("Action") == "lambda:InvokeFunction" and permission.get("Principal") == "apigateway.amazonaws.com"}
     wanted = set()
     for route in of_type(template, "AWS::ApiGatewayV2::Route").values():
-        integration = of_type(template, "AWS::ApiGatewayV2::Integration").get(
-            text(route.get("Target")).removeprefix("integrations/${").removesuffix("}"), {})
-        wanted.add((target(integration.get("IntegrationUri")), f"${{{target(route['ApiId'])}}}/*/*{route['RouteKey'].rsplit(' ', 1)[-1]}"))
+        # Stage, method and path; $default stands for the latter two.
+        place = "/*/$default" if route["RouteKey"] == "$default" else f"/*/*{route['RouteKey'].rsplit(' ', 1)[-1]}"
+        wanted.add((served_by(template, route), f"${{{target(route['ApiId'])}}}{place}"))
     for name, authorizer in of_type(template, "AWS::ApiGatewayV2::Authorizer").items():
         wanted |= {(function, f"${{{target(authorizer['ApiId'])}}}/authorizers/${{{name}}}") for function in functions(template)
                    if f"${{{function}.Arn}}" in text(authorizer.get("AuthorizerUri"))}
@@ -560,7 +598,7 @@ class TheTemplate(unittest.TestCase):
     def test_the_template_has_what_the_rules_look_at(self):
         """A rule that finds nothing to look at would pass in silence."""
         template = read_template()
-        self.assertLessEqual({"fanout", "deliver", "api", "authorizer", "redrive"}, {short_name(each) for each in functions(template).values()})
+        self.assertLessEqual({"fanout", "deliver", "api", "portal", "authorizer", "redrive"}, {short_name(each) for each in functions(template).values()})
         self.assertLessEqual({"EventsQueue", "DeliveriesQueue"}, {queue for *_, queue in mappings(template)})
         self.assertEqual(["RedriveFunction"], [name for name, *_ in schedules(template)])
         self.assertIn("ALERTS_TOPIC_ARN", functions(template)["RedriveFunction"]["Environment"]["Variables"])
@@ -631,9 +669,17 @@ class ABrokenTemplate(unittest.TestCase):
         self.properties("AuthorizerFunction")["Timeout"] = 10
         self.assert_reports(no_function_outlasts_the_api_in_front_of_it, "AuthorizerFunction may run for 10 s")
 
+    def test_a_page_that_runs_as_long_as_the_gateway_waits_is_reported(self):
+        self.properties("PortalFunction")["Timeout"] = 30
+        self.assert_reports(no_function_outlasts_the_api_in_front_of_it, "PortalFunction may run for 30 s")
+
+    def test_a_portal_with_another_limit_than_the_api_is_reported(self):
+        self.properties("PortalFunction")["Environment"]["Variables"]["MAX_DESTINATIONS"] = 10
+        self.assert_reports(the_portal_knows_what_the_api_knows, "portal has another MAX_DESTINATIONS than api")
+
     def test_a_function_without_a_sample_event_is_reported(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("fanout-one", "deliver-one", "api-one", "authorizer-one", "redrive-one"):
+            for name in ("fanout-one", "deliver-one", "api-one", "portal-one", "authorizer-one", "redrive-one"):
                 (pathlib.Path(folder) / f"{name}.json").write_text("{}", encoding="utf-8")
             self.assertEqual(each_function_has_a_sample_event(self.template, folder), [])
             (pathlib.Path(folder) / "api-one.json").unlink()
@@ -680,11 +726,11 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_an_authorizer_that_may_decrypt_is_reported(self):
         self.statement("AuthorizerRole", "LookUpApiKeys")["Action"] = ["dynamodb:GetItem", "kms:Decrypt"]
-        self.assert_reports(only_api_and_deliver_may_decrypt, "AuthorizerRole may decrypt")
+        self.assert_reports(only_those_who_sign_may_decrypt, "AuthorizerRole may decrypt")
 
     def test_a_deliver_that_may_not_decrypt_is_reported(self):
         self.statement("DeliverRole", "OpenSigningSecrets")["Action"] = "kms:DescribeKey"
-        self.assert_reports(only_api_and_deliver_may_decrypt, "deliver may not decrypt")
+        self.assert_reports(only_those_who_sign_may_decrypt, "deliver may not decrypt")
 
     def test_an_api_that_may_not_send_deliveries_is_reported(self):
         self.statement("ApiRole", "SendDeliveriesAgain")["Resource"] = {"Fn::GetAtt": ["EventsQueue", "Arn"]}
@@ -694,6 +740,14 @@ class ABrokenTemplate(unittest.TestCase):
         self.statement("AuthorizerRole", "LookUpApiKeys").update(
             {"Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["DeliveriesQueue", "Arn"]}})
         self.assert_reports(deliveries_are_sent_by_those_who_owe_or_repeat_them_alone, "AuthorizerFunction may send to DeliveriesQueue")
+
+    def test_a_portal_that_may_publish_events_is_reported(self):
+        self.statement("PortalRole", "SendDeliveriesAgain")["Resource"] = [{"Fn::GetAtt": [queue, "Arn"]} for queue in ("DeliveriesQueue", "EventsQueue")]
+        self.assert_reports(the_portal_may_do_what_the_api_does_for_customers, "portal may sqs:SendMessage on EventsQueue")
+
+    def test_a_portal_that_may_not_delete_is_reported(self):
+        self.statement("PortalRole", "ReadAndWriteTheTable")["Action"].remove("dynamodb:DeleteItem")
+        self.assert_reports(the_portal_may_do_what_the_api_does_for_customers, "portal lacks dynamodb:DeleteItem on Table")
 
     # queue mappings
 
@@ -874,11 +928,11 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_an_api_that_may_not_read_rows_in_batches_is_reported(self):
         self.statement("ApiRole", "ReadAndWriteTheTable")["Action"].remove("dynamodb:BatchGetItem")
-        self.assert_reports(api_alone_reads_rows_in_batches, "api may not read rows in batches")
+        self.assert_reports(api_and_portal_alone_read_rows_in_batches, "api may not read rows in batches")
 
     def test_another_function_that_may_read_rows_in_batches_is_reported(self):
         self.statement("DeliverRole", "ReadDestinationsAndRecordOutcomes")["Action"].append("dynamodb:BatchGetItem")
-        self.assert_reports(api_alone_reads_rows_in_batches, "deliver may read rows in batches")
+        self.assert_reports(api_and_portal_alone_read_rows_in_batches, "deliver may read rows in batches")
 
     def test_a_key_that_is_not_rotated_is_reported(self):
         del self.properties("SecretsKey")["EnableKeyRotation"]
@@ -911,8 +965,16 @@ class ABrokenTemplate(unittest.TestCase):
         self.assert_reports(routes_are_closed, "AdminRoute lets CUSTOM in")
 
     def test_a_route_that_no_rule_covers_is_reported(self):
-        self.properties("AdminRoute")["RouteKey"] = "$default"
-        self.assert_reports(routes_are_closed, "AdminRoute serves $default")
+        self.properties("PageRoute")["RouteKey"] = "ANY /{proxy+}"
+        self.assert_reports(routes_are_closed, "PageRoute serves /{proxy+}")
+
+    def test_a_page_route_with_an_authorizer_is_reported(self):
+        self.properties("PageRoute")["AuthorizationType"] = "AWS_IAM"
+        self.assert_reports(routes_are_closed, "PageRoute serves $default")
+
+    def test_an_open_route_to_another_function_is_reported(self):
+        self.properties("PageRoute")["Target"] = {"Fn::Sub": "integrations/${HttpIntegration}"}
+        self.assert_reports(routes_are_closed, "PageRoute serves $default")
 
     def test_an_authorizer_cached_by_something_else_is_reported(self):
         self.properties("HttpAuthorizer")["IdentitySource"] = ["$context.routeKey"]
@@ -929,6 +991,10 @@ class ABrokenTemplate(unittest.TestCase):
     def test_an_authorizer_that_may_not_be_invoked_is_reported(self):
         self.properties("AuthorizerPermission")["FunctionName"] = {"Ref": "ApiFunction"}
         self.assert_reports(api_gateway_may_invoke_what_it_calls, "may not invoke AuthorizerFunction")
+
+    def test_a_page_that_may_not_be_invoked_is_reported(self):
+        self.properties("PageRoutePermission")["SourceArn"]["Fn::Sub"] += "/*"
+        self.assert_reports(api_gateway_may_invoke_what_it_calls, "may not invoke PortalFunction for ${HttpApi}/*/$default")
 
     def test_a_permission_that_is_too_wide_is_reported(self):
         self.properties("AdminRoutePermission")["SourceArn"] = {"Fn::Sub": "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:*"}

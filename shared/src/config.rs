@@ -60,23 +60,27 @@ impl Reader<'_> {
         })
     }
 
-    /// Origins, separated by spaces; none if the variable is not set.
+    /// Origins separated by spaces, or nothing: as they go into a header, so each must be one and nothing else.
     fn origins(&mut self, name: &str) -> String {
-        let text = (self.lookup)(name).unwrap_or_default();
-        for origin in text.split(' ').filter(|_| !text.is_empty()) {
-            let is_origin = url::Url::parse(origin).is_ok_and(|url| {
-                matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == origin
-            });
-            if !is_origin {
-                self.mistakes.push(format!("{name}: must be origins such as https://app.example, not {origin:?}"));
-            }
+        let origins = (self.lookup)(name).unwrap_or_default();
+        for wrong in origins.split(' ').filter(|origin| !origins.is_empty() && !is_origin(origin)) {
+            self.mistakes.push(format!("{name}: {wrong:?} is not an origin, such as https://app.example.com"));
         }
-        text
+        origins
     }
 
     fn finish<T>(self, config: T) -> Result<T, ConfigError> {
         if self.mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes: self.mistakes }) }
     }
+}
+
+/// `http` or `https`, a host, and a port or none. A browser compares hosts as text, so nothing is normalized here.
+fn is_origin(text: &str) -> bool {
+    let Some(authority) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return false };
+    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let is_host = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    is_host && port.is_none_or(is_port)
 }
 
 /// A function's configuration, read from its environment.
@@ -96,10 +100,16 @@ macro_rules! config {
         #[derive(Debug)]
         pub struct $name { $(pub $field: $type),* }
 
+        impl $name {
+            fn read_with(reader: &mut Reader<'_>) -> Self {
+                $name { $($field: { let $reader = &mut *reader; $read }),* }
+            }
+        }
+
         impl FromEnvironment for $name {
             fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
                 let mut reader = Reader { lookup, mistakes: Vec::new() };
-                let config = $name { $($field: { let $reader = &mut reader; $read }),* };
+                let config = Self::read_with(&mut reader);
                 reader.finish(config)
             }
         }
@@ -145,27 +155,13 @@ config!(
         page_url: String = |r| r.text("PAGE_URL"),
     }
 );
-/// `portal`: what `api` needs, and who may show the page in a frame.
-#[derive(Debug)]
-pub struct PortalConfig {
-    pub api: ApiConfig,
-    pub frame_ancestors: String,
-}
-
-impl FromEnvironment for PortalConfig {
-    fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut reader = Reader { lookup, mistakes: Vec::new() };
-        let frame_ancestors = reader.origins("FRAME_ANCESTORS");
-        match (ApiConfig::read(lookup), reader.finish(frame_ancestors)) {
-            (Ok(api), Ok(frame_ancestors)) => Ok(Self { api, frame_ancestors }),
-            (api, ancestors) => {
-                let mistakes = [api.err(), ancestors.err()].into_iter().flatten().flat_map(|error| error.mistakes);
-                Err(ConfigError { mistakes: mistakes.collect() })
-            }
-        }
+config!(
+    /// `portal`, which has the API inside
+    PortalConfig {
+        api: ApiConfig = |r| ApiConfig::read_with(r),
+        frame_ancestors: String = |r| r.origins("FRAME_ANCESTORS"),
     }
-}
-
+);
 config!(
     /// `authorizer`
     AuthorizerConfig {
@@ -221,38 +217,54 @@ mod tests {
         assert_eq!(mistakes.len(), 7, "{mistakes:?}");
     }
 
+    const API: [(&str, &str); 11] = [
+        ("LOG_LEVEL", "INFO"),
+        ("TABLE_NAME", "t"),
+        ("EVENTS_QUEUE_URL", "e"),
+        ("DELIVERIES_QUEUE_URL", "d"),
+        ("SECRETS_KEY_ARN", "k"),
+        ("OWN_HOST", "api.example"),
+        ("ALLOW_HTTP", "false"),
+        ("MAX_DESTINATIONS", "10"),
+        ("MAX_SUBSCRIPTIONS", "20"),
+        ("HORIZON_SECONDS", "3600"),
+        ("PAGE_URL", "https://api.example"),
+    ];
+
+    fn framed_by(origins: &str) -> Result<PortalConfig, ConfigError> {
+        read(&[API.as_slice(), &[("FRAME_ANCESTORS", origins)]].concat())
+    }
+
     #[test]
-    fn what_api_needs_and_who_may_frame_the_page_is_read_together() {
-        let mut variables = vec![
-            ("LOG_LEVEL", "INFO"),
-            ("TABLE_NAME", "t"),
-            ("EVENTS_QUEUE_URL", "q"),
-            ("DELIVERIES_QUEUE_URL", "q"),
-            ("SECRETS_KEY_ARN", "k"),
-            ("OWN_HOST", "api.example"),
-            ("ALLOW_HTTP", "false"),
-            ("MAX_DESTINATIONS", "1"),
-            ("MAX_SUBSCRIPTIONS", "1"),
-            ("HORIZON_SECONDS", "3600"),
-            ("PAGE_URL", "https://api.example"),
-        ];
-        assert_eq!(read::<PortalConfig>(&variables).expect("right").frame_ancestors, "");
-        variables.push(("FRAME_ANCESTORS", "https://app.example http://localhost:3000"));
-        let config: PortalConfig = read(&variables).expect("right");
-        assert_eq!(config.frame_ancestors, "https://app.example http://localhost:3000");
-        for wrong in [
-            "*",
-            "https://app.example/",
-            "app.example",
-            "https://a.example; script-src *",
-            "https://a.example  https://b.example",
-        ] {
-            variables.retain(|(name, _)| !matches!(*name, "FRAME_ANCESTORS" | "TABLE_NAME"));
-            variables.push(("FRAME_ANCESTORS", wrong));
-            let mistakes = read::<PortalConfig>(&variables).expect_err("mistakes").mistakes;
-            assert!(mistakes.iter().any(|m| m.starts_with("TABLE_NAME")), "{mistakes:?}");
-            assert!(mistakes.iter().any(|m| m.starts_with("FRAME_ANCESTORS")), "{wrong}: {mistakes:?}");
+    fn the_page_may_be_framed_by_origins_and_by_nothing_else() {
+        for right in ["", "https://app.example.com", "http://localhost:8080 https://app.example.com:443"] {
+            assert_eq!(framed_by(right).expect("right").frame_ancestors, right);
         }
+        for (wrong, number) in [
+            ("*", 1),
+            ("app.example.com", 1),
+            ("https://", 1),
+            ("https://app.example.com/", 1),
+            ("https://app.example.com; script-src *", 3),
+            ("https://app.example.com\nx:y", 1),
+            ("https://app.example.com:+443", 1),
+            ("https://app.example.com:70000", 1),
+            ("https://app.example.com  https://b.example", 1),
+            (" ", 2),
+        ] {
+            let mistakes = framed_by(wrong).expect_err(wrong).mistakes;
+            assert!(mistakes.iter().all(|mistake| mistake.starts_with("FRAME_ANCESTORS")), "{mistakes:?}");
+            assert_eq!(mistakes.len(), number, "{wrong:?}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn the_page_reports_what_is_wrong_for_the_api_inside_as_well() {
+        assert_eq!(read::<PortalConfig>(&API).expect("right").frame_ancestors, "");
+        let mistakes =
+            read::<PortalConfig>(&[&API[1..], &[("FRAME_ANCESTORS", "*")]].concat()).expect_err("two").mistakes;
+        assert_eq!(mistakes[0], "LOG_LEVEL is not set");
+        assert_eq!(mistakes.len(), 2, "{mistakes:?}");
     }
 
     #[test]

@@ -59,6 +59,13 @@ impl Operator {
         Ok(Customer { http: self.http.clone(), url: self.url.clone(), account: account.to_owned(), key: Some(key) })
     }
 
+    /// A link to the page of an account. `session` is what the API takes: `json!({"scope": "connection/xero", "role": "viewer"})`.
+    pub async fn offer_session(&self, account: &str, session: &Value) -> Result<String> {
+        let path = format!("/admin/v1/accounts/{account}/sessions");
+        let body = self.call(Method::POST, &path, Some(session)).await?.expect_status(201)?;
+        text(&body, "url")
+    }
+
     /// A caller without any key, for tests of what is refused.
     pub fn stranger(&self) -> Customer {
         Customer { http: self.http.clone(), url: self.url.clone(), account: String::new(), key: None }

@@ -32,6 +32,7 @@ pub struct Outputs {
     pub alerts_topic_arn: String,
     pub api_id: String,
     pub api_url: String,
+    pub portal_url: String,
     pub events_queue_url: String,
     pub events_dead_letter_queue_url: String,
     pub deliveries_queue_url: String,
@@ -41,6 +42,7 @@ pub struct Outputs {
     pub fanout_function_name: String,
     pub deliver_function_name: String,
     pub api_function_name: String,
+    pub portal_function_name: String,
     pub authorizer_function_name: String,
     pub redrive_function_name: String,
 }

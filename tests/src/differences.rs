@@ -21,6 +21,7 @@ pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result
         &outputs.fanout_function_name,
         &outputs.deliver_function_name,
         &outputs.api_function_name,
+        &outputs.portal_function_name,
         &outputs.authorizer_function_name,
         &outputs.redrive_function_name,
     ];

@@ -162,7 +162,8 @@ fn sweep() -> Result<()> {
     Ok(())
 }
 
-fn free_port() -> Result<u16> {
+/// A port of the loopback interface that nobody listens on just now.
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).or_failure(|| "no free port")?;
     Ok(listener.local_addr().or_failure(|| "no free port")?.port())
 }

@@ -1,4 +1,4 @@
-//! What to type to go on by hand: look at the demo's account, push another event, see that a stranger is refused.
+//! How to go on by hand: look at the demo's account, on its page too, push another event, see that a stranger is refused.
 //!
 //! The commands deliberately need little but a shell and curl, and work from any directory.
 
@@ -8,8 +8,8 @@ use crate::deployment::{Deployment, endpoint};
 use crate::receiver::Receiver;
 use crate::signed_http::REGION;
 
-/// Addresses, and commands to paste into another terminal.
-pub fn by_hand(deployment: &Deployment, receiver: &Receiver, customer: &Customer) -> String {
+/// Addresses, and commands to paste into another terminal. `link` opens the customer's page.
+pub fn by_hand(deployment: &Deployment, receiver: &Receiver, customer: &Customer, link: &str) -> String {
     let api = deployment.api_url();
     let host = api.trim_start_matches("http://");
     let (account, key) = (customer.account(), customer.key());
@@ -20,6 +20,8 @@ pub fn by_hand(deployment: &Deployment, receiver: &Receiver, customer: &Customer
     let (local_aws, receiver) = (endpoint(deployment.port), receiver.url("/"));
     format!(
         "\
+page          {link}
+              opens once, within an hour, in Chromium or Firefox; another link: see below
 receiver      {receiver}
 events        {queue}
 dead letters  {dead_letters}
@@ -41,6 +43,10 @@ call $api/admin/v1/accounts
 # The operator's requests are signed with AWS credentials
 call --aws-sigv4 aws:amz:{REGION}:execute-api --user test:test $api/admin/v1/accounts \\
   -H 'content-type: application/json' -d '{{\"id\": \"another\"}}'
+
+# Another link to the page, for whoever opens it first
+call --aws-sigv4 aws:amz:{REGION}:execute-api --user test:test $api/admin/v1/accounts/$account/sessions \\
+  -H 'content-type: application/json' -d '{{\"role\": \"admin\", \"scope\": \"connection/xero\", \"expires_in\": 3600}}'
 
 # Push another event
 cargo run --quiet --manifest-path {manifest} -p tests --bin local -- event demo-sync-run-failed $account |

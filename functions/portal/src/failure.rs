@@ -1,0 +1,78 @@
+//! Why there is no page to show, and the page that says so.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use shared::ports::PortError;
+use shared::telemetry::ErrorChain;
+use tracing::error;
+
+use crate::inner::Problem;
+use crate::render;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nobody is signed in, or not any more.
+    #[error("there is no session")]
+    NoSession,
+    /// The session's role does not allow it.
+    #[error("the role of the session does not allow this")]
+    NotAllowed,
+    #[error("{}", .0.detail)]
+    Problem(Problem),
+    #[error("no path of the API")]
+    NoSuchPath(#[source] http::Error),
+    #[error("the API's answer was cut off")]
+    Cut(#[source] axum::Error),
+    #[error("the API's answer is not what the page knows")]
+    Unreadable(#[source] serde_json::Error),
+    #[error("a page could not be rendered")]
+    Unrendered(#[from] askama::Error),
+    #[error("the session could not be looked up")]
+    Port(#[from] PortError),
+}
+
+impl Failure {
+    /// The problem that the API answered with, where that is what failed.
+    pub fn problem(self) -> Result<Problem, Failure> {
+        match self {
+            Failure::Problem(problem) => Ok(problem),
+            other => Err(other),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, title, detail) = match &self {
+            Failure::NoSession => (
+                StatusCode::UNAUTHORIZED,
+                "Your session has ended",
+                "Sessions end after 15 minutes without use, and after 8 hours. Go back to where you came from and choose \
+                 “Configure webhooks” again: you get a new link."
+                    .to_owned(),
+            ),
+            Failure::NotAllowed => (
+                StatusCode::FORBIDDEN,
+                "You may not do this",
+                "The link you came by lets you look, and not change this. Ask for one that does where you got it.".to_owned(),
+            ),
+            Failure::Problem(problem) => (
+                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                match problem.status {
+                    403 => "You may not do this",
+                    404 => "There is nothing here",
+                    409 | 412 => "This could not be done",
+                    400 | 422 => "This cannot be read",
+                    _ => "Something went wrong",
+                },
+                problem.detail.clone(),
+            ),
+            other => {
+                error!(error = %ErrorChain(other), "a page could not be made");
+                let detail = "It failed on our side. Try again in a minute; nothing was lost.".to_owned();
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", detail)
+            }
+        };
+        render::message(status, title, &detail, None)
+    }
+}

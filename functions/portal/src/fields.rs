@@ -1,0 +1,101 @@
+//! The fields of a query or a form, in their order. A field may be there several times, as with check boxes.
+
+use std::convert::Infallible;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::StatusCode;
+use http::request::Parts;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::form_urlencoded;
+
+use crate::render;
+
+/// The largest form, in bytes: above what the API takes in any of its fields.
+const MAX_FORM: usize = 64 * 1024;
+
+#[derive(Debug, Clone, Default)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn parse(text: &[u8]) -> Self {
+        Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    /// What was typed, without space around it; empty where the field is absent.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.trim())
+    }
+
+    /// As [`Fields::get`], where something was typed.
+    pub fn some(&self, name: &str) -> Option<&str> {
+        Some(self.get(name)).filter(|value| !value.is_empty())
+    }
+
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn has(&self, name: &str, value: &str) -> bool {
+        self.all(name).any(|found| found == value)
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(found, _)| found != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn is_there(&self, name: &str) -> bool {
+        self.0.iter().any(|(found, _)| found == name)
+    }
+
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Of these fields, those that were filled in, as a query: empty, or `?…`.
+    pub fn query(&self, names: &[&str]) -> String {
+        let filled = self.0.iter().filter(|(name, value)| names.contains(&name.as_str()) && !value.trim().is_empty());
+        let pairs = filled.map(|(name, value)| (name.as_str(), value.trim()));
+        query(pairs)
+    }
+}
+
+/// `?…`, or nothing for nothing.
+pub fn query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    if text.is_empty() { text } else { format!("?{text}") }
+}
+
+/// A part of a path that was typed by somebody, or came from a producer.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// The query.
+pub struct Query(pub Fields);
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(Fields::parse(parts.uri.query().unwrap_or_default().as_bytes())))
+    }
+}
+
+/// A form that was sent.
+pub struct Form(pub Fields);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = axum::response::Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        match to_bytes(request.into_body(), MAX_FORM).await {
+            Ok(bytes) => Ok(Self(Fields::parse(&bytes))),
+            Err(_) => {
+                let detail = "A form may have up to 64 KiB. Go back and shorten what you typed.";
+                Err(render::message(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", detail, None))
+            }
+        }
+    }
+}

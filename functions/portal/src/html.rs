@@ -1,0 +1,183 @@
+//! Small pieces of markup that every page uses: times, states, and text shown as it is. What comes from a producer or a receiver
+//! is escaped here, as the templates do with everything else.
+
+use std::fmt;
+
+use askama::filters::{Escaper, Html, HtmlSafe};
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use shared::domain::timestamp::Timestamp;
+
+/// Markup that is safe to write into a page as it is.
+pub struct Markup(String);
+
+impl fmt::Display for Markup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HtmlSafe for Markup {}
+
+fn escaped(text: &str) -> String {
+    let mut markup = String::with_capacity(text.len());
+    // Writing to a string does not fail.
+    let _ = Html.write_escaped_str(&mut markup, text);
+    markup
+}
+
+/// A moment in UTC, to the second. The script shows it in the viewer's zone, relative, with the exact one on hover.
+pub fn time(moment: &Timestamp) -> Markup {
+    let exact = moment.to_string();
+    let shown = exact.get(..19).unwrap_or(&exact).replacen('T', " ", 1);
+    Markup(format!(r#"<time datetime="{exact}">{shown} UTC</time>"#))
+}
+
+/// A state of a delivery, of a destination's health, or an outcome of an attempt, in colour and in words.
+pub fn badge(state: &str) -> Markup {
+    let (kind, words) = match state {
+        "delivered" | "healthy" | "succeeded" | "passed" | "matched" => ("ok", state),
+        "retrying" | "draining" | "running" | "partial" => ("warn", state),
+        "parked" => ("warn", "parked"),
+        "failing" | "exhausted" | "refused" | "unreachable" | "disabled" | "failed" => ("bad", state),
+        "timed_out" => ("bad", "timed out"),
+        "blocked_address" => ("bad", "blocked address"),
+        "broke" => ("bad", "broke"),
+        "recovered" => ("ok", "recovered"),
+        _ => ("idle", state),
+    };
+    Markup(format!(r#"<span class="badge badge-{kind}">{}</span>"#, escaped(words)))
+}
+
+/// How long something took, in the unit that reads best.
+pub fn took(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
+    }
+}
+
+/// A number in groups of three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// JSON with its lines broken and every token as it was sent; anything else as it is.
+pub fn pretty(text: &str) -> String {
+    if serde_json::from_str::<IgnoredAny>(text).is_err() {
+        return text.to_owned();
+    }
+    let (mut out, mut depth, mut in_string, mut escape) =
+        (String::with_capacity(text.len() * 2), 0_usize, false, false);
+    let mut characters = text.chars().filter(|c| !c.is_ascii_control()).peekable();
+    while let Some(c) = characters.next() {
+        if in_string {
+            out.push(c);
+            (escape, in_string) = (c == '\\' && !escape, c != '"' || escape);
+            continue;
+        }
+        match c {
+            ' ' => {}
+            '{' | '[' => {
+                while characters.next_if_eq(&' ').is_some() {}
+                out.push(c);
+                if let Some(end) = characters.next_if(|next| matches!(next, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    break_line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                break_line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                break_line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            _ => {
+                in_string = c == '"';
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+fn break_line(out: &mut String, depth: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n("  ", depth));
+}
+
+/// A value as JSON with its lines broken.
+pub fn pretty_value(value: &Value) -> String {
+    format!("{value:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_nobody_knows_is_shown_as_text() {
+        assert_eq!(badge("<b>").to_string(), r#"<span class="badge badge-idle">&#60;b&#62;</span>"#);
+    }
+
+    #[test]
+    fn a_moment_is_told_in_utc_and_exactly() {
+        let moment = Timestamp::parse("2026-11-23T09:29:00.412Z").expect("a time");
+        let expected = r#"<time datetime="2026-11-23T09:29:00.412Z">2026-11-23 09:29:00 UTC</time>"#;
+        assert_eq!(time(&moment).to_string(), expected);
+    }
+
+    #[track_caller]
+    fn check_took(milliseconds: u64, expected: &str) {
+        assert_eq!(took(milliseconds), expected);
+    }
+
+    #[test]
+    fn a_duration_is_told_in_the_unit_that_reads_best() {
+        check_took(0, "0 ms");
+        check_took(999, "999 ms");
+        check_took(1_040, "1.0 s");
+        check_took(59_999, "59.9 s");
+        check_took(185_000, "3 min 5 s");
+    }
+
+    #[test]
+    fn digits_stand_in_groups_of_three() {
+        let shown: Vec<_> = [0, 999, 1_000, 1_234_567].map(grouped).into();
+        assert_eq!(shown, ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
+    }
+
+    #[track_caller]
+    fn check_pretty(text: &str, expected: &str) {
+        assert_eq!(pretty(text), expected);
+    }
+
+    #[test]
+    fn json_is_broken_into_lines_and_nothing_else_is_changed() {
+        check_pretty(
+            r#"{"b":1.10,"a":[12345678901234567890123, true ]}"#,
+            "{\n  \"b\": 1.10,\n  \"a\": [\n    12345678901234567890123,\n    true\n  ]\n}",
+        );
+        check_pretty(
+            r#"{"a\"{,":"b: \\","e":{ },"l":[]}"#,
+            "{\n  \"a\\\"{,\": \"b: \\\\\",\n  \"e\": {},\n  \"l\": []\n}",
+        );
+        check_pretty("<p>no JSON</p>", "<p>no JSON</p>");
+        check_pretty("{} {}", "{} {}");
+    }
+}

@@ -1,0 +1,121 @@
+//! The API, asked within this process as one account. The router is the one that the function `api` serves, so it answers as it
+//! would answer a program; only who is calling comes from the session here, and not from API Gateway.
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext};
+use lambda_http::request::RequestContext;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use shared::domain::api_key::Role;
+use shared::domain::id::AccountId;
+use tower::ServiceExt;
+
+use crate::failure::Failure;
+
+/// The API as one caller sees it.
+pub struct Api {
+    router: Router,
+    context: ApiGatewayV2httpRequestContext,
+}
+
+/// What the API answered that is no problem.
+pub struct Answer {
+    pub etag: Option<String>,
+    body: Bytes,
+}
+
+/// A problem that the API answered with.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Problem {
+    pub status: u16,
+    pub code: String,
+    pub detail: String,
+    #[serde(default)]
+    pub errors: Vec<Fault>,
+}
+
+/// One thing to mend.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Fault {
+    pub pointer: Option<String>,
+    pub parameter: Option<String>,
+    pub detail: String,
+}
+
+impl Problem {
+    /// What is wrong with a field of the body, or of what lies below it.
+    pub fn at(&self, pointer: &str) -> Option<&str> {
+        let below =
+            |found: &str| found.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let fault = self.errors.iter().find(|fault| fault.pointer.as_deref().is_some_and(below))?;
+        Some(&fault.detail)
+    }
+}
+
+impl Answer {
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(Failure::Unreadable)
+    }
+}
+
+impl Api {
+    /// As this account, with this role; as nobody without one.
+    pub fn new(router: Router, context: Option<&RequestContext>, caller: Option<(&AccountId, Role)>) -> Self {
+        let mut context = match context {
+            Some(RequestContext::ApiGatewayV2(context)) => context.clone(),
+            _ => ApiGatewayV2httpRequestContext::default(),
+        };
+        context.authorizer = caller.map(|(account, role)| {
+            let mut authorizer = ApiGatewayRequestAuthorizer::default();
+            authorizer.fields.insert("account".to_owned(), json!(account.as_str()));
+            authorizer.fields.insert("role".to_owned(), json!(role.as_str()));
+            authorizer
+        });
+        Self { router, context }
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.call(Method::GET, path, None, None).await?.read()
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.call(Method::POST, path, None, Some(body)).await
+    }
+
+    /// Does what takes no body.
+    pub async fn act(&self, path: &str) -> Result<Answer, Failure> {
+        self.call(Method::POST, path, None, None).await
+    }
+
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let mut request =
+            Request::builder().method(method).uri(path).body(Body::from(text)).map_err(Failure::NoSuchPath)?;
+        if body.is_some() {
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(tag) = if_match.and_then(|tag| HeaderValue::from_str(tag).ok()) {
+            request.headers_mut().insert(header::IF_MATCH, tag);
+        }
+        request.extensions_mut().insert(RequestContext::ApiGatewayV2(self.context.clone()));
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(Failure::Cut)?.to_bytes();
+        let etag = parts.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        if parts.status < StatusCode::BAD_REQUEST {
+            Ok(Answer { etag, body })
+        } else {
+            Err(serde_json::from_slice(&body).map_or_else(Failure::Unreadable, Failure::Problem))
+        }
+    }
+}

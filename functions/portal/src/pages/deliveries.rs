@@ -1,0 +1,11 @@
+//! The section of deliveries.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::Portal;
+
+pub fn routes() -> Router<Arc<Portal>> {
+    Router::new()
+}

@@ -1,0 +1,26 @@
+//! The pages, a file for each section. Each takes what the API answers and hands it to a template.
+
+pub mod deliveries;
+pub mod destinations;
+pub mod entry;
+pub mod events;
+pub mod ledger;
+pub mod subscriptions;
+pub mod wizard;
+
+use axum::response::Response;
+use http::StatusCode;
+use shared::domain::api_key::Permission;
+
+use crate::render;
+use crate::visitor::Visitor;
+
+/// Where who comes without a path goes on.
+pub async fn home(visitor: Visitor) -> Response {
+    render::see(if visitor.may(Permission::Configure) { "/destinations" } else { "/deliveries" })
+}
+
+pub async fn no_such_page() -> Response {
+    let (title, detail) = ("There is nothing here", "The address leads nowhere.");
+    render::message(StatusCode::NOT_FOUND, title, detail, Some(("/", "To the start")))
+}

@@ -1,0 +1,213 @@
+//! The wizard: what happened where, only when, where to; then everything is created at once, and the receiver is tested. What was
+//! typed travels in the fields of its forms (`draft`): forward, back and reloading are plain requests.
+
+mod conditions;
+mod draft;
+mod places;
+mod snippets;
+mod test;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use http::StatusCode;
+use serde::Deserialize;
+use shared::domain::api_key::Permission;
+use shared::domain::event_type::EventType;
+
+use self::conditions::{Verdict, When, judge};
+use self::draft::{Draft, Errors, Step};
+use self::places::{Places, Tree};
+use self::snippets::{SNIPPETS, Snippet};
+use crate::Portal;
+use crate::failure::Failure;
+use crate::fields::{Fields, Form, Query};
+use crate::icons;
+use crate::model::{Destination, Listed};
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+
+pub fn routes() -> Router<Arc<Portal>> {
+    Router::new().route("/configure", get(show).post(create)).route("/configure/test", get(test::show).post(test::run))
+}
+
+/// How many destinations are offered at once.
+const DESTINATIONS: usize = 10;
+
+#[derive(Template)]
+#[template(path = "wizard/what.html")]
+struct What<'a> {
+    shell: Shell,
+    draft: &'a Draft,
+    errors: &'a Errors,
+    places: Places,
+    types: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "wizard/when.html")]
+struct WhenPage<'a> {
+    shell: Shell,
+    draft: &'a Draft,
+    errors: &'a Errors,
+    /// What the choice makes of the samples; nothing while it is no condition.
+    verdicts: Vec<Verdict>,
+}
+
+#[derive(Template)]
+#[template(path = "wizard/where.html")]
+struct Where<'a> {
+    shell: Shell,
+    draft: &'a Draft,
+    errors: &'a Errors,
+    destinations: Vec<Destination>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "wizard/secret.html")]
+struct SecretPage<'a> {
+    shell: Shell,
+    destination: &'a str,
+    secret: &'a str,
+    next: String,
+    snippets: &'static [Snippet],
+}
+
+/// Where a page of the wizard stands among its five steps.
+macro_rules! steps {
+    ($($page:ident: $step:literal),* $(,)?) => {
+        $(impl $page<'_> {
+            fn step(&self) -> usize {
+                $step
+            }
+        })*
+    };
+}
+
+steps!(What: 0, WhenPage: 1, Where: 2, SecretPage: 3);
+
+impl What<'_> {
+    fn offered(&self, operational: bool) -> impl Iterator<Item = EventType> {
+        EventType::all().filter(move |event_type| event_type.is_own() == operational)
+    }
+
+    fn is_chosen(&self, name: &str) -> bool {
+        self.types.iter().any(|chosen| chosen == name)
+    }
+}
+
+/// A step. One before it that is wrong is shown instead.
+async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
+    let wanted = Step::of(&fields);
+    let draft = Draft::new(fields);
+    for step in [Step::What, Step::When].into_iter().filter(|step| *step < wanted) {
+        let errors = draft.errors(step);
+        if !errors.are_none() {
+            return show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, step, &draft, &errors).await;
+        }
+    }
+    // A pattern is looked at when that is asked for, and not before it was typed.
+    let asked = draft.fields.get("check") == "1" && wanted == Step::When;
+    let errors = if asked { draft.errors(Step::When) } else { Errors::default() };
+    show_step(&visitor, StatusCode::OK, wanted, &draft, &errors).await
+}
+
+async fn show_step(
+    visitor: &Visitor,
+    status: StatusCode,
+    step: Step,
+    draft: &Draft,
+    errors: &Errors,
+) -> Result<Response, Failure> {
+    let shell = Shell::of(visitor, "Configure", "Configure webhooks");
+    match step {
+        Step::What => {
+            let tree: Tree = visitor.api.get("/v1/scopes").await?;
+            let places = Places::of(tree, draft.scope(), draft.fields.get("find"));
+            render::page_with(status, &What { shell, draft, errors, places, types: draft.types() })
+        }
+        Step::When => {
+            let verdicts = match draft.condition() {
+                Ok(condition) => judge(condition.as_ref(), &draft.accepted_types()),
+                Err(_) => Vec::new(),
+            };
+            render::page_with(status, &WhenPage { shell, draft, errors, verdicts })
+        }
+        Step::Where => {
+            let (destinations, next_cursor) = offered_destinations(visitor, &draft.fields).await?;
+            render::page_with(status, &Where { shell, draft, errors, destinations, next_cursor })
+        }
+    }
+}
+
+/// Some of the account's destinations, the chosen one among them, and where others begin.
+async fn offered_destinations(
+    visitor: &Visitor,
+    fields: &Fields,
+) -> Result<(Vec<Destination>, Option<String>), Failure> {
+    let limit = DESTINATIONS.to_string();
+    let mut pairs = vec![("limit", limit.as_str())];
+    pairs.extend(fields.some("cursor").map(|cursor| ("cursor", cursor)));
+    let path = format!("/v1/destinations{}", crate::fields::query(pairs));
+    let Listed { mut data, next_cursor } = visitor.api.get::<Listed<Destination>>(&path).await?;
+    let chosen = fields.some("to").filter(|to| to.starts_with("dst_"));
+    if let Some(id) = chosen.filter(|id| data.iter().all(|destination| destination.id != **id)) {
+        let path = format!("/v1/destinations/{}", crate::fields::segment(id));
+        match visitor.api.get(&path).await {
+            Ok(destination) => data.insert(0, destination),
+            // It was deleted meanwhile: choosing it is refused when everything is created.
+            Err(failure) => drop(failure.problem()?),
+        }
+    }
+    Ok((data, next_cursor))
+}
+
+/// What the API answers when everything was created.
+#[derive(Deserialize)]
+struct Setup {
+    steps: (SetUpDestination, serde::de::IgnoredAny, serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct SetUpDestination {
+    id: String,
+    name: String,
+    secret: Option<String>,
+}
+
+/// Creates everything that was chosen.
+async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
+    let draft = Draft::new(fields);
+    let refuse =
+        async |step, errors| show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, step, &draft, &errors).await;
+    for step in [Step::What, Step::When, Step::Where] {
+        let errors = draft.errors(step);
+        if !errors.are_none() {
+            return refuse(step, errors).await;
+        }
+    }
+    let Ok(setup) = draft.setup() else { return refuse(Step::When, draft.errors(Step::When)).await };
+    let answer = match visitor.api.post("/v1/setups", &setup).await {
+        Ok(answer) => answer,
+        Err(failure) => {
+            let (step, errors) = draft::refused(&failure.problem()?);
+            return refuse(step, errors).await;
+        }
+    };
+    let Setup { steps: (destination, _, _) } = answer.read()?;
+    let next = draft.test_path(&destination.id);
+    match destination.secret {
+        None => Ok(render::see(&next)),
+        Some(secret) => {
+            let shell = Shell::of(&visitor, "Configure", "Your signing secret");
+            let (destination, secret) = (destination.name.as_str(), secret.as_str());
+            render::page(&SecretPage { shell, destination, secret, next, snippets: SNIPPETS })
+        }
+    }
+}

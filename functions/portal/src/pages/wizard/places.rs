@@ -1,0 +1,154 @@
+//! The places to choose from: the tree of connections, tables and insights that events were seen at, as rows, and no more of them
+//! than a page can hold.
+
+use serde::Deserialize;
+use shared::domain::scope::Scope;
+
+/// How many places are shown at once.
+const SHOWN: usize = 60;
+
+/// The tree, as the API answers it.
+#[derive(Deserialize)]
+pub struct Tree {
+    data: Vec<Connection>,
+}
+
+#[derive(Deserialize)]
+struct Connection {
+    name: String,
+    service: String,
+    scope: String,
+    endpoints: Vec<Part>,
+    insights: Vec<Part>,
+}
+
+/// A table or an insight.
+#[derive(Deserialize)]
+struct Part {
+    name: String,
+    #[serde(default)]
+    table: Option<String>,
+    scope: String,
+}
+
+/// A place to choose.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Row {
+    pub scope: String,
+    pub name: String,
+    /// What kind of place it is, and how it is called in the database.
+    pub kind: String,
+    /// Whether it stands below a connection.
+    pub inner: bool,
+}
+
+/// What of the tree is shown.
+pub struct Places {
+    pub rows: Vec<Row>,
+    /// How many there are besides.
+    pub hidden: usize,
+    /// Whether there are so many that finding helps.
+    pub many: bool,
+}
+
+impl Places {
+    /// The rows with `find` in their name or scope; the connection of the chosen place comes first.
+    pub fn of(tree: Tree, chosen: &str, find: &str) -> Self {
+        let mut connections = tree.data;
+        let here = |connection: &Connection| {
+            chosen.strip_prefix(&connection.scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        connections.sort_by_key(|connection| !here(connection));
+        let all: Vec<Row> = connections.into_iter().flat_map(rows).collect();
+        let many = all.len() > SHOWN;
+        let find = find.to_lowercase();
+        let wanted = |row: &Row| {
+            row.scope == chosen || row.name.to_lowercase().contains(&find) || row.scope.to_lowercase().contains(&find)
+        };
+        let mut found: Vec<Row> = all.into_iter().filter(wanted).collect();
+        let hidden = found.len().saturating_sub(SHOWN);
+        found.truncate(SHOWN);
+        if !chosen.is_empty() && chosen != "*" && found.iter().all(|row| row.scope != chosen) {
+            found.insert(0, unseen(chosen));
+        }
+        Self { rows: found, hidden, many }
+    }
+}
+
+fn rows(connection: Connection) -> Vec<Row> {
+    let Connection { name, service, scope, endpoints, insights } = connection;
+    let first =
+        Row { scope, name, kind: format!("Connection to {service}: all of its tables and insights"), inner: false };
+    let endpoints = endpoints.into_iter().map(|part| {
+        let kind = part.table.map_or_else(|| "Table".to_owned(), |table| format!("Table {table}"));
+        Row { scope: part.scope, name: part.name, kind, inner: true }
+    });
+    let insights = insights.into_iter().map(|part| Row {
+        scope: part.scope,
+        name: part.name,
+        kind: "Insight".to_owned(),
+        inner: true,
+    });
+    std::iter::once(first).chain(endpoints).chain(insights).collect()
+}
+
+/// A place that no event was seen at yet.
+fn unseen(scope: &str) -> Row {
+    let kind = match scope.parse::<Scope>() {
+        Ok(Scope::Endpoint { .. }) => "Table; no run of it was seen yet",
+        Ok(Scope::Insight { .. }) => "Insight; no population of it was seen yet",
+        Ok(_) => "Connection; nothing of it was seen yet",
+        Err(_) => "Not a place",
+    };
+    Row { scope: scope.to_owned(), name: scope.to_owned(), kind: kind.to_owned(), inner: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn tree(tables: usize) -> Tree {
+        let table = |n: usize| json!({ "name": format!("Table {n}"), "table": format!("t_{n}"), "scope": format!("connection/xero/endpoint/t{n}") });
+        let data = json!({ "data": [
+            { "name": "HubSpot", "service": "hubspot", "scope": "connection/hubspot", "endpoints": [], "insights": [] },
+            { "name": "Xero", "service": "xero", "scope": "connection/xero", "endpoints": (0..tables).map(table).collect::<Vec<_>>(),
+              "insights": [{ "name": "Cash flow", "scope": "connection/xero/insight/cash-flow" }] },
+        ] });
+        serde_json::from_value(data).expect("a tree")
+    }
+
+    fn shown(places: &Places) -> Vec<&str> {
+        places.rows.iter().map(|row| row.scope.as_str()).collect()
+    }
+
+    #[test]
+    fn the_connection_of_the_chosen_place_comes_first() {
+        let places = Places::of(tree(1), "connection/xero/insight/cash-flow", "");
+        let expected = [
+            "connection/xero",
+            "connection/xero/endpoint/t0",
+            "connection/xero/insight/cash-flow",
+            "connection/hubspot",
+        ];
+        assert_eq!(shown(&places), expected);
+        assert!(!places.many);
+    }
+
+    #[test]
+    fn a_chosen_place_is_shown_whether_or_not_anything_was_seen_there() {
+        let places = Places::of(tree(1), "connection/stripe/endpoint/payouts", "");
+        assert_eq!(places.rows[0].kind, "Table; no run of it was seen yet");
+        let places = Places::of(tree(100), "connection/xero/endpoint/t99", "hubspot");
+        assert_eq!(shown(&places), ["connection/xero/endpoint/t99", "connection/hubspot"]);
+    }
+
+    #[test]
+    fn of_many_places_some_are_shown_and_the_others_are_found() {
+        let places = Places::of(tree(5_000), "", "");
+        assert_eq!((places.rows.len(), places.hidden, places.many), (60, 4_943, true));
+        let places = Places::of(tree(5_000), "", "TABLE 4999");
+        assert_eq!((shown(&places), places.hidden), (vec!["connection/xero/endpoint/t4999"], 0));
+    }
+}

@@ -1,0 +1,183 @@
+//! The last step, and what a destination's “Send test” leads to: send the full payload, see request and answer, prove the receiver.
+
+use askama::Template;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+use shared::domain::api_key::Permission;
+use shared::domain::event_type::EventType;
+
+use crate::failure::Failure;
+use crate::fields::{Fields, Form, Query, segment};
+use crate::html;
+use crate::icons;
+use crate::inner::Problem;
+use crate::model::Destination;
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+
+/// How much of an answer is shown, in characters.
+const SHOWN: usize = 4_000;
+
+#[derive(Template)]
+#[template(path = "wizard/test.html")]
+struct TestPage<'a> {
+    shell: Shell,
+    fields: &'a Fields,
+    destination: Destination,
+    event_type: Option<EventType>,
+    made: Option<Made>,
+    problem: Option<Problem>,
+}
+
+/// A test, as the API answers it.
+#[derive(Deserialize)]
+struct Made {
+    verdict: String,
+    detail: String,
+    request: Request,
+    response: Option<Answer>,
+    duration_ms: u64,
+    proven: Option<bool>,
+    conclusion: Option<String>,
+    checks: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    name: String,
+    passed: bool,
+    detail: String,
+    response: Option<Answer>,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    method: String,
+    url: String,
+    headers: Vec<Header>,
+    body: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status: u16,
+    headers: Vec<Header>,
+    body: Option<String>,
+    truncated: bool,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+impl Answer {
+    fn as_text(&self) -> String {
+        let headers = as_lines(&self.headers);
+        match self.body.as_deref() {
+            None => format!("{headers}\n(the body is not text)"),
+            Some(body) => {
+                let shown: String = body.chars().take(SHOWN).collect();
+                let more = if self.truncated || shown.len() < body.len() { "\n… and more" } else { "" };
+                format!("{headers}\n{shown}{more}")
+            }
+        }
+    }
+}
+
+impl Request {
+    fn as_text(&self) -> String {
+        format!("{} {}\n{}\n{}", self.method, self.url, as_lines(&self.headers), html::pretty(&self.body))
+    }
+}
+
+fn as_lines(headers: &[Header]) -> String {
+    headers.iter().map(|header| format!("{}: {}\n", header.name, header.value)).collect()
+}
+
+impl Check {
+    fn title(&self) -> &str {
+        match self.name.as_str() {
+            "wrong_signature" => "It refuses a request that somebody else signed",
+            "old_timestamp" => "It refuses a request that is six minutes old",
+            "altered_body" => "It refuses a request that was altered on its way",
+            other => other,
+        }
+    }
+}
+
+impl TestPage<'_> {
+    fn step(&self) -> usize {
+        4
+    }
+
+    fn is_wizard(&self) -> bool {
+        self.fields.get("wizard") == "1"
+    }
+
+    /// The type and the status of every sample there is, and whether it is the chosen one.
+    fn samples(&self) -> impl Iterator<Item = (EventType, &'static str, bool)> {
+        let status = self.fields.some("status");
+        EventType::all().flat_map(move |event_type| {
+            event_type.statuses().enumerate().map(move |(at, of)| {
+                let is_status = status.map_or(at == 0, |status| status == of);
+                (event_type, of, Some(event_type) == self.event_type && is_status)
+            })
+        })
+    }
+}
+
+/// The type whose sample is sent: the chosen one, or the first that producers publish.
+fn event_type(fields: &Fields) -> Option<EventType> {
+    let published = || EventType::all().filter(|event_type| !event_type.is_own()).last();
+    fields.get("type").parse().ok().or_else(published)
+}
+
+pub async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
+    shown(&visitor, &fields, None, None).await
+}
+
+/// Sends the test; it is no delivery, and sending it again by reloading does no harm.
+pub async fn run(visitor: Visitor, Form(fields): Form) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
+    let mut fields = fields;
+    if let Some((event_type, status)) = fields.get("sample").split_once(' ') {
+        let (event_type, status) = (event_type.to_owned(), status.to_owned());
+        fields.set("type", &event_type);
+        fields.set("status", &status);
+    }
+    let mut test = json!({ "event_type": fields.get("type"), "prove": fields.get("prove") == "1" });
+    for name in ["status", "path"] {
+        if let Some(value) = fields.some(name) {
+            test[name] = json!(value);
+        }
+    }
+    let path = format!("/v1/destinations/{}/test", segment(fields.get("destination")));
+    match visitor.api.post(&path, &test).await {
+        Ok(answer) => shown(&visitor, &fields, Some(answer.read()?), None).await,
+        Err(failure) => {
+            let problem = failure.problem()?;
+            if problem.status == 404 {
+                return Err(Failure::Problem(problem));
+            }
+            shown(&visitor, &fields, None, Some(problem)).await
+        }
+    }
+}
+
+async fn shown(
+    visitor: &Visitor,
+    fields: &Fields,
+    made: Option<Made>,
+    problem: Option<Problem>,
+) -> Result<Response, Failure> {
+    let path = format!("/v1/destinations/{}", segment(fields.get("destination")));
+    let destination = visitor.api.get(&path).await?;
+    let event_type = event_type(fields);
+    let section = if fields.get("wizard") == "1" { "Configure" } else { "Destinations" };
+    let shell = Shell::of(visitor, section, "Test");
+    render::page(&TestPage { shell, fields, destination, event_type, made, problem })
+}

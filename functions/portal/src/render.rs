@@ -1,0 +1,104 @@
+//! Pages from templates, and what all of them have around.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use shared::domain::api_key::Permission;
+
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::icons::{self, Icon};
+use crate::visitor::Visitor;
+
+/// The navigation: path, name and icon of each section.
+pub const SECTIONS: &[(&str, &str, Icon)] = &[
+    ("/destinations", "Destinations", icons::TARGET),
+    ("/subscriptions", "Subscriptions", icons::FILTER),
+    ("/deliveries", "Deliveries", icons::SEND),
+    ("/events", "Events", icons::ZAP),
+    ("/ledger", "Ledger", icons::SCALE),
+];
+
+/// What is around a page.
+pub struct Shell {
+    pub title: String,
+    /// The section that the page belongs to.
+    pub section: &'static str,
+    /// Whose page it is; there is no navigation where nobody is signed in.
+    pub account: Option<String>,
+    pub may_change: bool,
+    pub may_rotate: bool,
+    /// What was just done.
+    pub done: Option<&'static str>,
+}
+
+impl Shell {
+    pub fn of(visitor: &Visitor, section: &'static str, title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            section,
+            account: Some(visitor.account.to_string()),
+            may_change: visitor.may(Permission::Configure),
+            may_rotate: visitor.may(Permission::RotateSecrets),
+            done: None,
+        }
+    }
+
+    /// For who is not signed in, or whose page could not be made.
+    pub fn of_nobody(title: impl Into<String>) -> Self {
+        Self { title: title.into(), section: "", account: None, may_change: false, may_rotate: false, done: None }
+    }
+
+    /// Says what was done, when the page was come to because it was done.
+    pub fn after(mut self, query: &Fields) -> Self {
+        self.done = match query.get("done") {
+            "paused" => Some("Paused. What is owed is kept until you resume."),
+            "resumed" => Some("Resumed. What was set aside is on its way."),
+            "saved" => Some("Saved."),
+            "deleted" => Some("Deleted."),
+            "cancelled" => Some("Cancelled. It will not be sent."),
+            "sent" => Some("On its way again."),
+            "already_under_way" => Some("It is under way already; nothing was added."),
+            "set_aside" => Some("Set aside: its destination is paused or failing. It is sent when that is over."),
+            "not_sent" => Some("It was delivered before, and its destination takes nothing now; nothing was done."),
+            "recovering" => Some("Everything that was missed since then is being sent again."),
+            "replayed" => Some("Matched again. What today's subscriptions ask for is on its way."),
+            _ => None,
+        };
+        self
+    }
+}
+
+/// A message instead of a page.
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'a> {
+    shell: Shell,
+    detail: &'a str,
+    /// Where to go on: a path, and the words of the link.
+    next: Option<(&'a str, &'a str)>,
+}
+
+pub fn message(status: StatusCode, title: &str, detail: &str, next: Option<(&str, &str)>) -> Response {
+    match (Message { shell: Shell::of_nobody(title), detail, next }).render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, title.to_owned()).into_response(),
+    }
+}
+
+pub fn page(template: &impl Template) -> Result<Response, Failure> {
+    page_with(StatusCode::OK, template)
+}
+
+pub fn page_with(status: StatusCode, template: &impl Template) -> Result<Response, Failure> {
+    Ok((status, Html(template.render()?)).into_response())
+}
+
+/// Shows another page next, so that reloading it does nothing twice.
+pub fn see(path: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(path) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(header::LOCATION, path);
+    }
+    response
+}

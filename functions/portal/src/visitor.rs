@@ -1,0 +1,97 @@
+//! Who looks at the page: an account, with the role of the session that a cookie carries.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use lambda_http::request::RequestContext;
+use shared::domain::api_key::{Permission, Role};
+use shared::domain::id::{AccountId, SessionId};
+use shared::domain::scope::Scope;
+use shared::domain::session::{LONGEST, PresentedSession};
+use shared::page_session;
+
+use crate::Portal;
+use crate::failure::Failure;
+use crate::inner::Api;
+
+/// The cookie of a session. The prefix keeps other hosts of the domain from setting it.
+const COOKIE: &str = "__Host-synchub";
+
+pub struct Visitor {
+    pub api: Api,
+    pub account: AccountId,
+    pub session: SessionId,
+    pub role: Role,
+    /// Where the link began.
+    pub scope: Option<Scope>,
+}
+
+/// Whoever it is, as the API sees somebody without credentials.
+pub struct Stranger(pub Api);
+
+/// The lines that set and take away the cookie of a session.
+#[derive(Clone, Copy)]
+pub struct Cookies {
+    /// How other sites may come to the page. Within a frame of another site a browser sends no `Lax` cookie, so there it is one
+    /// that is kept apart for that site.
+    attributes: &'static str,
+}
+
+impl Cookies {
+    pub fn new(framed: bool) -> Self {
+        let attributes = if framed { "SameSite=None; Partitioned" } else { "SameSite=Lax" };
+        Self { attributes }
+    }
+
+    pub fn session(self, token: &str) -> String {
+        self.line(token, LONGEST.as_secs())
+    }
+
+    pub fn none(self) -> String {
+        self.line("", 0)
+    }
+
+    fn line(self, value: &str, seconds: u64) -> String {
+        format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; Secure; {}", self.attributes)
+    }
+}
+
+fn presented(headers: &HeaderMap) -> Option<PresentedSession> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    cookies.find(|(name, _)| *name == COOKIE)?.1.parse().ok()
+}
+
+impl Visitor {
+    pub fn may(&self, permission: Permission) -> bool {
+        self.role.may(permission)
+    }
+
+    /// Refuses to show what whoever looks could do nothing with. What is done is refused by the API in any case.
+    pub fn must(&self, permission: Permission) -> Result<(), Failure> {
+        if self.may(permission) { Ok(()) } else { Err(Failure::NotAllowed) }
+    }
+}
+
+impl FromRequestParts<Arc<Portal>> for Visitor {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
+        let presented = presented(&parts.headers).ok_or(Failure::NoSession)?;
+        let (accounts, sessions, clock) = (&*portal.accounts, &*portal.sessions, &*portal.clock);
+        let session = page_session::admit(accounts, sessions, clock, &presented).await?.ok_or(Failure::NoSession)?;
+        let context = parts.extensions.get::<RequestContext>();
+        let api = Api::new(portal.api.clone(), context, Some((&session.account, session.role)));
+        Ok(Self { api, account: session.account, session: session.id, role: session.role, scope: session.scope })
+    }
+}
+
+impl FromRequestParts<Arc<Portal>> for Stranger {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Self::Rejection> {
+        Ok(Self(Api::new(portal.api.clone(), parts.extensions.get::<RequestContext>(), None)))
+    }
+}

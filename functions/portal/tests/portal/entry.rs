@@ -1,0 +1,107 @@
+//! Coming in by a link, staying, and going out.
+
+use axum::body::Body;
+use http::Request;
+use shared::domain::api_key::Role;
+
+use crate::world::{world, world_in_frames_of};
+
+#[tokio::test]
+async fn a_link_opens_once_and_leads_to_the_wizard_for_its_scope() {
+    let world = world().await;
+    let link = world.link("acme", Role::Editor, Some("connection/xero/endpoint/invoices")).await;
+    let page = world.post("", "/open", &[("token", &link)]).await;
+    assert_eq!(page.status, 303);
+    assert_eq!(page.location(), "/configure?scope=connection%2Fxero%2Fendpoint%2Finvoices");
+    let cookie = page.headers["set-cookie"].to_str().expect("text");
+    assert!(cookie.starts_with("__Host-synchub=whs_acme."), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; Max-Age=28800; HttpOnly; Secure; SameSite=Lax"), "{cookie}");
+    let again = world.post("", "/open", &[("token", &link)]).await;
+    assert_eq!(again.status, 410);
+    again.shows("This link was opened before");
+    assert!(!again.headers.contains_key("set-cookie"));
+}
+
+#[tokio::test]
+async fn an_expired_link_and_one_that_is_none_say_so() {
+    let world = world().await;
+    let link = world.link("acme", Role::Editor, None).await;
+    world.clock.advance(std::time::Duration::from_secs(301));
+    let page = world.post("", "/open", &[("token", &link)]).await;
+    assert_eq!(page.status, 410);
+    page.shows("was not opened in time");
+    let page = world.post("", "/open", &[("token", "https://page.example/<b>")]).await;
+    assert_eq!(page.status, 422);
+    page.shows("not a link we know").hides("<b>");
+}
+
+#[tokio::test]
+async fn who_has_no_session_or_one_that_has_ended_is_told_so() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    assert_eq!(world.get(&cookie, "/").await.status, 303);
+    for cookie in ["", "__Host-synchub=whs_acme.x.y", "other=1"] {
+        let page = world.get(cookie, "/").await;
+        assert_eq!(page.status, 401);
+        page.shows("Your session has ended");
+    }
+    world.clock.advance(std::time::Duration::from_secs(15 * 60));
+    assert_eq!(world.get(&cookie, "/").await.status, 401);
+}
+
+#[tokio::test]
+async fn what_another_site_sends_is_refused() {
+    let world = world().await;
+    for origin in ["https://evil.example", "null", ""] {
+        let request = Request::post("/sign-out").header("host", "page.example").header("origin", origin);
+        let page = world.ask(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(page.status, 403, "{origin:?}");
+        page.shows("came from another site");
+    }
+    let request = Request::post("/sign-out").header("host", "page.example").body(Body::empty());
+    assert_eq!(world.ask(request.expect("a request")).await.status, 403);
+}
+
+#[tokio::test]
+async fn who_signs_out_is_out_wherever_the_cookie_is_kept() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let page = world.post(&cookie, "/sign-out", &[]).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.headers["set-cookie"], "__Host-synchub=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax");
+    assert_eq!(world.get(&cookie, "/").await.status, 401);
+    assert_eq!(world.post(&cookie, "/sign-out", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_page_may_be_framed_by_nobody_or_by_who_was_named() {
+    let page = world().await.get("", "/open").await;
+    let policy = page.headers["content-security-policy"].to_str().expect("text");
+    assert!(policy.starts_with("default-src 'none';") && policy.ends_with("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.headers["x-frame-options"], "DENY");
+    assert_eq!(page.headers["cache-control"], "no-store");
+
+    let framed = world_in_frames_of("https://app.example").await;
+    let page = framed.post("", "/sign-out", &[]).await;
+    let policy = page.headers["content-security-policy"].to_str().expect("text");
+    assert!(policy.ends_with("frame-ancestors https://app.example"), "{policy}");
+    assert!(!page.headers.contains_key("x-frame-options"));
+    let cookie = page.headers["set-cookie"].to_str().expect("text");
+    assert!(cookie.ends_with("Secure; SameSite=None; Partitioned"), "{cookie}");
+}
+
+#[tokio::test]
+async fn stylesheet_and_script_are_small_and_kept_for_ever() {
+    let world = world().await;
+    let page = world.get("", "/open").await;
+    let assets: Vec<&str> = page.text.split('"').filter(|text| text.starts_with("/assets/")).collect();
+    assert_eq!(assets.len(), 3, "{assets:?}");
+    for asset in assets {
+        let answer = world.get("", asset).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.headers["cache-control"], "public, max-age=31536000, immutable");
+        assert!(answer.text.len() < 30 * 1024, "{asset}: {} bytes", answer.text.len());
+    }
+    assert_eq!(world.get("", "/assets/page-0000000000000000.css").await.status, 404);
+}

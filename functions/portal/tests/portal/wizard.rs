@@ -1,0 +1,192 @@
+//! From “Configure webhooks” to a proven receiver.
+
+use serde_json::json;
+use shared::domain::api_key::Role;
+use shared::domain::outcome::Answer;
+use shared::testing::Step;
+
+use crate::world::{World, world};
+
+const CHOSEN: &[(&str, &str)] =
+    &[("scope", "connection/xero"), ("type", "sync_run.completed"), ("when", "failures"), ("pattern", "")];
+
+fn chosen(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+    CHOSEN.iter().chain(more).copied().collect()
+}
+
+const NEW: &[(&str, &str)] =
+    &[("to", "new"), ("url", "https://billing.example/hooks"), ("destination_name", "Billing")];
+
+async fn subscriptions(world: &World) -> Vec<serde_json::Value> {
+    let (_, list) = world.call("acme", "GET", "/v1/subscriptions", json!(null)).await;
+    list["data"].as_array().expect("a list").clone()
+}
+
+#[tokio::test]
+async fn everything_that_was_chosen_is_created_at_once_and_the_secret_is_shown() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let page = world.post(&cookie, "/configure", &chosen(NEW)).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    page.shows("whsec_").shows("The signing secret of Billing").shows("SYNCHUB_WEBHOOK_SECRET");
+    let created = subscriptions(&world).await;
+    assert_eq!(created.len(), 1);
+    assert_eq!(created[0]["scope"], "connection/xero");
+    assert_eq!(created[0]["event_types"], json!(["sync_run.completed"]));
+    assert_eq!(created[0]["condition"], json!({ "status": ["failed"] }));
+    let destination = created[0]["destination_id"].as_str().expect("an id");
+    page.shows(&format!("/configure/test?destination={destination}"));
+}
+
+#[tokio::test]
+async fn an_existing_destination_is_used_and_no_secret_is_shown() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let id = world.destination("acme", "ERP").await;
+    let fields = [chosen(&[("path", "/invoices")]), vec![]].concat();
+    let mut fields: Vec<(&str, &str)> = fields;
+    fields.push(("to", &id));
+    let page = world.post(&cookie, "/configure", &fields).await;
+    assert_eq!(page.status, 303, "{}", page.text);
+    let expected = format!("/configure/test?destination={id}&wizard=1&type=sync_run.completed&path=%2Finvoices");
+    assert_eq!(page.location(), expected);
+    assert_eq!(subscriptions(&world).await[0]["path"], "/invoices");
+    // The same again has the same name; what to do about that stands by the field.
+    let page = world.post(&cookie, "/configure", &fields).await;
+    assert_eq!(page.status, 422);
+    page.shows("another subscription of the account has this name").shows("aria-describedby=\"name-hint name-error\"");
+}
+
+#[tokio::test]
+async fn a_place_chooses_the_kinds_of_events_that_happen_there() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let checked = |name: &str| format!("value=\"{name}\" checked");
+    let page = world.get(&cookie, "/configure?scope=connection/xero/insight/cash-flow").await;
+    page.shows(&checked("insight_population.completed")).hides(&checked("sync_run.completed"));
+    page.shows(&checked("connection/xero/insight/cash-flow"));
+    let page = world.get(&cookie, "/configure?scope=connection/xero").await;
+    page.shows(&checked("insight_population.completed")).shows(&checked("sync_run.completed"));
+    page.hides(&checked("sync_run.missed")).hides(&checked("destination.failing"));
+}
+
+#[tokio::test]
+async fn a_step_that_is_left_wrong_is_shown_again_with_what_to_mend() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let page = world.get(&cookie, "/configure?step=when").await;
+    assert_eq!(page.status, 422);
+    page.shows("choose a place").shows("choose at least one kind of event");
+    let page = world.get(&cookie, "/configure?step=where&scope=other&place=xero&type=sync_run.completed").await;
+    assert_eq!(page.status, 422);
+    page.shows("id=\"place-error\"").shows("aria-invalid=\"true\"").shows("value=\"xero\"");
+    let broken = "/configure?step=where&scope=*&type=sync_run.completed&when=pattern&pattern=%7B%22status%22%3A1%7D";
+    let page = world.get(&cookie, broken).await;
+    assert_eq!(page.status, 422);
+    page.shows("Which of them?").shows("{&#34;status&#34;:1}");
+}
+
+#[tokio::test]
+async fn a_pattern_is_checked_against_the_samples_before_it_is_used() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let path = |pattern: &str| {
+        let pattern: String = url::form_urlencoded::byte_serialize(pattern.as_bytes()).collect();
+        format!("/configure?step=when&check=1&scope=*&type=sync_run.completed&when=pattern&pattern={pattern}")
+    };
+    let page = world.get(&cookie, &path(r#"{"status":["failed"]}"#)).await;
+    page.shows("sync_run.completed, succeeded")
+        .shows("Not sent: `status` is &#34;succeeded&#34;; wanted: &#34;failed&#34;");
+    let page = world.get(&cookie, &path(r#"{"status":"#)).await;
+    page.shows("this is not JSON");
+    let page = world.get(&cookie, &path(r#"{"status":[]}"#)).await;
+    page.shows("`/status`");
+    // Nothing is said of a pattern that was not typed yet.
+    let page = world.get(&cookie, "/configure?step=when&scope=*&type=sync_run.completed&when=pattern").await;
+    page.hides("this is not JSON").shows("Type a pattern");
+}
+
+#[tokio::test]
+async fn back_and_forward_keep_what_was_typed() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let query = "scope=connection/xero&type=sync_run.completed&when=broke&to=new&url=https://billing.example&destination_name=Billing%20%26%20Co";
+    let page = world.get(&cookie, &format!("/configure?step=where&{query}")).await;
+    page.shows("value=\"https://billing.example\"").shows("value=\"Billing &#38; Co\"");
+    page.shows("<input type=\"hidden\" name=\"when\" value=\"broke\">");
+    let page = world.get(&cookie, &format!("/configure?step=what&{query}")).await;
+    page.shows("<input type=\"hidden\" name=\"url\" value=\"https://billing.example\">");
+    page.shows("value=\"connection/xero\" checked").hides("type=\"hidden\" name=\"scope\"");
+}
+
+#[tokio::test]
+async fn what_the_api_refuses_stands_by_its_field_and_nothing_is_lost() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let blocked = [("to", "new"), ("url", "https://10.0.0.1/hooks"), ("destination_name", "Billing")];
+    let page = world.post(&cookie, "/configure", &chosen(&blocked)).await;
+    assert_eq!(page.status, 422);
+    page.shows("id=\"url-error\"")
+        .shows("never called")
+        .shows("value=\"https://10.0.0.1/hooks\"")
+        .shows("value=\"Billing\"");
+    world.destination("acme", "Billing").await;
+    let page = world.post(&cookie, "/configure", &chosen(NEW)).await;
+    page.shows("id=\"destination_name-error\"").shows("another destination of the account has this name");
+    let gone = [("to", "dst_0000000000000000")];
+    let page = world.post(&cookie, "/configure", &chosen(&gone)).await;
+    page.shows("id=\"to-error\"").shows("there is no such destination");
+    let wrong =
+        [("type", "nonsense"), ("scope", "*"), ("to", "new"), ("url", "https://a.example"), ("destination_name", "A")];
+    let page = world.post(&cookie, "/configure", &wrong).await;
+    page.shows("id=\"type-error\"").shows("nonsense");
+    assert!(subscriptions(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_viewer_is_shown_no_wizard_and_creates_nothing() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    for page in [
+        world.get(&cookie, "/configure").await,
+        world.post(&cookie, "/configure", &chosen(NEW)).await,
+        world.get(&cookie, "/configure/test").await,
+        world.post(&cookie, "/configure/test", &[]).await,
+    ] {
+        assert_eq!(page.status, 403);
+        page.shows("You may not do this");
+    }
+    assert!(subscriptions(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_test_shows_the_request_and_the_answer_and_what_the_receiver_does_not_refuse() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let id = world.destination("acme", "ERP").await;
+    // It answers 200 to everything, markup in the first answer.
+    let body = b"<script>alert(1)</script>".to_vec();
+    let answer = Answer::new(200, [("x-powered-by", "<b>".as_bytes())].into_iter(), body, false);
+    world.sender.script("https://example.com/hooks", [Step::AnswerInFull(answer)]);
+    let fields = [("destination", id.as_str()), ("sample", "sync_run.completed failed"), ("prove", "1")];
+    let page = world.post(&cookie, "/configure/test", &fields).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    page.shows("POST https://example.com/hooks").shows("webhook-signature: v1,").shows("rate_limited");
+    page.shows("not proven: see wrong_signature, old_timestamp, altered_body").hides("Your receiver is proven");
+    page.shows("value=\"sync_run.completed failed\" selected");
+    page.shows("x-powered-by: &#60;b&#62;").shows("&#60;script&#62;alert(1)").hides("<script>alert");
+    let page =
+        world.post(&cookie, "/configure/test", &[("destination", "dst_0000000000000000"), ("sample", "x y")]).await;
+    assert_eq!(page.status, 404);
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_account_is_not_there() {
+    let world = world().await;
+    let id = world.destination("acme", "ERP").await;
+    let cookie = world.visitor("rival", Role::Admin).await;
+    let page = world.get(&cookie, &format!("/configure/test?destination={id}")).await;
+    assert_eq!(page.status, 404);
+    page.hides("ERP");
+    world.get(&cookie, "/configure?step=where&scope=*&type=sync_run.completed").await.hides("ERP");
+}

@@ -1,0 +1,172 @@
+//! The page over in-memory ports, with two accounts, asked as a browser asks it: with a cookie, and forms of the page itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Deps, Limits};
+use axum::Router;
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use shared::domain::address::AddressPolicy;
+use shared::domain::api_key::Role;
+use shared::domain::horizon::Horizon;
+use shared::domain::id::SessionId;
+use shared::domain::scope::Scope;
+use shared::domain::session::Session;
+use shared::ports::{Accounts, Clock, EntropyExt, Sessions};
+use shared::testing::{
+    FixedHosts, MemoryQueue, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account,
+};
+use tower::ServiceExt;
+
+pub struct World {
+    pub router: Router,
+    api: Router,
+    pub store: Arc<MemoryStore>,
+    pub clock: Arc<TestClock>,
+    pub queue: Arc<MemoryQueue>,
+    pub sender: Arc<ScriptedSender>,
+    entropy: Arc<TestEntropy>,
+}
+
+/// What a browser would show.
+pub struct Page {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub text: String,
+}
+
+impl Page {
+    pub fn location(&self) -> &str {
+        self.headers.get("location").map_or("", |value| value.to_str().expect("text"))
+    }
+
+    #[track_caller]
+    pub fn shows(&self, text: &str) -> &Self {
+        assert!(self.text.contains(text), "{text:?} is not in\n{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    pub fn hides(&self, text: &str) -> &Self {
+        assert!(!self.text.contains(text), "{text:?} is in\n{}", self.text);
+        self
+    }
+}
+
+pub async fn world() -> World {
+    world_in_frames_of("").await
+}
+
+pub async fn world_in_frames_of(ancestors: &str) -> World {
+    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
+    for id in ["acme", "rival"] {
+        store.create_account(&account(id), clock.now()).await.expect("created");
+    }
+    let queue = Arc::new(MemoryQueue::default());
+    let sender = Arc::new(ScriptedSender::default());
+    let entropy = Arc::new(TestEntropy::default());
+    let deps = || Deps {
+        accounts: store.clone(),
+        keys: store.clone(),
+        sessions: store.clone(),
+        jobs: store.clone(),
+        destinations: store.clone(),
+        subscriptions: store.clone(),
+        events: store.clone(),
+        event_list: store.clone(),
+        event_queue: queue.clone(),
+        rejections: store.clone(),
+        deliveries: store.clone(),
+        delivery_list: store.clone(),
+        reckoning: store.clone(),
+        delivery_queue: queue.clone(),
+        scopes: store.clone(),
+        transitions: store.clone(),
+        vault: Arc::new(PlainVault),
+        hosts: Arc::new(FixedHosts(BTreeMap::new())),
+        sender: sender.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        addresses: AddressPolicy::new("", false, vec!["page.example".into()]).expect("a policy"),
+        limits: Limits { destinations: 50, subscriptions: 50 },
+        horizon: Horizon::default(),
+        page_url: "https://page.example".into(),
+    };
+    let (router, api) = (portal::router(deps(), ancestors), api::router(deps()));
+    World { router, api, store, clock, queue, sender, entropy }
+}
+
+impl World {
+    /// A link that was offered to somebody of the account.
+    pub async fn link(&self, account_id: &str, role: Role, scope: Option<&str>) -> String {
+        let id = SessionId::from_entropy(self.entropy.bytes().expect("entropy"));
+        let secret = self.entropy.bytes().expect("entropy");
+        let scope = scope.map(|scope| scope.parse::<Scope>().expect("a scope"));
+        let now = self.clock.now();
+        let (session, link) =
+            Session::offer(id, account(account_id), (role, scope), secret, now, Duration::from_secs(300));
+        self.store.create_session(&session).await.expect("created");
+        format!("https://page.example/open#{}", *link)
+    }
+
+    /// The cookie of somebody who opened a link.
+    pub async fn visitor(&self, account_id: &str, role: Role) -> String {
+        let link = self.link(account_id, role, None).await;
+        let page = self.post("", "/open", &[("token", &link)]).await;
+        assert_eq!(page.status, 303, "{}", page.text);
+        let cookie = page.headers["set-cookie"].to_str().expect("text");
+        cookie.split(';').next().expect("a cookie").to_owned()
+    }
+
+    pub async fn get(&self, cookie: &str, path: &str) -> Page {
+        self.ask(Request::get(path).header("cookie", cookie).body(Body::empty()).expect("a request")).await
+    }
+
+    /// Sends a form of the page.
+    pub async fn post(&self, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(path)
+            .header("cookie", cookie)
+            .header("host", "page.example")
+            .header("origin", "https://page.example")
+            .header("content-type", "application/x-www-form-urlencoded");
+        self.ask(request.body(Body::from(form)).expect("a request")).await
+    }
+
+    pub async fn ask(&self, request: Request<Body>) -> Page {
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.expect("a body").to_bytes().into()).expect("UTF-8");
+        Page { status: parts.status.as_u16(), headers: parts.headers, text }
+    }
+
+    /// What a program of the account, with a key that may do everything, is answered by the API.
+    pub async fn call(&self, account_id: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let sample = include_str!("../../../../events/api-create-destination.json");
+        let mut event: Value = serde_json::from_str(sample).expect("a sample");
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        event["rawPath"] = json!(path);
+        event["rawQueryString"] = json!(query);
+        event["requestContext"]["http"]["method"] = json!(method);
+        event["requestContext"]["http"]["path"] = json!(path);
+        event["requestContext"]["authorizer"]["lambda"]["account"] = json!(account_id);
+        event["body"] = if body.is_null() { Value::Null } else { json!(body.to_string()) };
+        let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
+        let response = self.api.clone().oneshot(request.map(Body::new)).await.expect("an answer");
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    /// A destination of this name, and its id.
+    pub async fn destination(&self, account_id: &str, name: &str) -> String {
+        let body = json!({ "name": name, "url": "https://example.com/hooks" });
+        let (status, created) = self.call(account_id, "POST", "/v1/destinations", body).await;
+        assert_eq!(status, StatusCode::CREATED, "{created}");
+        created["id"].as_str().expect("an id").to_owned()
+    }
+}

@@ -1,0 +1,274 @@
+//! The verification snippets that the portal shows, started as a reader would start them, with the libraries that their first
+//! lines install: each accepts what this system sends, refuses what a test of a destination forges, and answers anything else
+//! that does not verify with 401. It runs Python, Node and Rust; of the others it only checks what can be read off their text.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Request, StatusCode};
+use shared::adapters::{ReqwestSender, SystemClock};
+use shared::domain::address::AddressPolicy;
+use shared::domain::delivery::DeliveryState;
+use shared::domain::outcome::Outcome;
+use shared::domain::proof::{Judgement, Probe, Sample};
+use shared::domain::secret::SigningSecret;
+use shared::domain::signature::SignedRequest;
+use shared::ports::{Clock, HttpSender};
+use shared::testing::{account, destination, record};
+use tests::Failure;
+use tests::checkout;
+use tests::eventually::eventually;
+use tests::local_aws::free_port;
+use tests::signed_http::SignedHttp;
+use tests::supervised::Supervised;
+use tests::unique::unique;
+use tokio::net::TcpStream;
+
+const SECRET_VARIABLE: &str = "SYNCHUB_WEBHOOK_SECRET";
+const START: Duration = Duration::from_secs(60);
+
+fn ours() -> SigningSecret {
+    SigningSecret::from_entropy([7; 32])
+}
+
+fn stranger() -> SigningSecret {
+    SigningSecret::from_entropy([8; 32])
+}
+
+fn snippets() -> PathBuf {
+    checkout::root().join("docs/verify/snippets")
+}
+
+/// How a snippet is started.
+struct Program {
+    path: PathBuf,
+    arguments: Vec<PathBuf>,
+}
+
+impl Program {
+    fn python() -> Self {
+        Self { path: tool("receiver", "python"), arguments: vec![snippets().join("python.py")] }
+    }
+
+    /// Beside its libraries, where `npm install` puts them.
+    fn node() -> Self {
+        let copy = checkout::root().join(".venv/node/snippet.mjs");
+        fs::copy(snippets().join("node.mjs"), &copy).expect("copied; run `make bootstrap`");
+        Self { path: tool("node", "node"), arguments: vec![copy] }
+    }
+
+    /// Cargo builds examples next to the tests.
+    fn rust() -> Self {
+        let tests = std::env::current_exe().expect("a path");
+        let profile = tests.parent().and_then(Path::parent).expect("a profile's directory");
+        let path = profile.join("examples/snippet");
+        assert!(path.exists(), "{} is missing: run `cargo build --workspace --examples`", path.display());
+        Self { path, arguments: Vec::new() }
+    }
+
+    /// The process, given `secret` in its environment, and the file with what it says.
+    fn spawn(&self, secret: Option<&str>, port: u16) -> (Supervised, PathBuf) {
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.log", unique("snippet")));
+        let output = File::create(&log).expect("a file");
+        let errors = output.try_clone().expect("the same file");
+        let process = Supervised::start(&self.path, |command| {
+            command.args(&self.arguments).env("PORT", port.to_string()).env_remove(SECRET_VARIABLE);
+            command.envs(secret.map(|secret| (SECRET_VARIABLE, secret)));
+            command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        });
+        (process.expect("a process"), log)
+    }
+}
+
+fn tool(environment: &str, name: &str) -> PathBuf {
+    checkout::tool(environment, name).unwrap_or_else(|missing| panic!("{missing}"))
+}
+
+/// A snippet that listens, for as long as the value lives.
+struct Receiver {
+    _process: Supervised,
+    port: u16,
+}
+
+impl Receiver {
+    async fn start(program: &Program) -> Self {
+        let port = free_port().expect("a port");
+        let (mut process, log) = program.spawn(Some(ours().reveal().as_str()), port);
+        let listens = eventually("a snippet that listens", START, async || match process.ended()? {
+            Some(_) => Err(Failure::new(fs::read_to_string(&log).unwrap_or_default())),
+            None => Ok(TcpStream::connect(("127.0.0.1", port)).await.ok().map(drop)),
+        });
+        listens.await.unwrap_or_else(|failure| panic!("{}: {failure}", program.path.display()));
+        Self { _process: process, port }
+    }
+
+    /// A request as a delivery, signed with `secrets`; and a forged one.
+    fn requests(&self, body: &str, secrets: &[SigningSecret], probe: Probe) -> (SignedRequest, SignedRequest) {
+        let target = destination(&account("acme"), 1, &format!("http://127.0.0.1:{}/hooks", self.port));
+        let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
+        let sample = Sample { destination: &target.settings, secrets, body };
+        let now = SystemClock.now();
+        (sample.good(&delivery, now).request, sample.forged(probe, &delivery, stranger(), now).request)
+    }
+
+    fn good(&self, body: &str, secrets: &[SigningSecret]) -> SignedRequest {
+        self.requests(body, secrets, Probe::AlteredBody).0
+    }
+
+    /// Sends the good request with `change` made to what would go over the wire.
+    async fn status_of(&self, change: &Change) -> StatusCode {
+        let good = self.good(BODY, &[ours()]);
+        let mut request = Request::post(format!("http://localhost:{}/hooks", self.port));
+        for (name, value) in &good.headers {
+            request = request.header(&**name, value);
+        }
+        let mut request = request.body(good.body.into_bytes()).expect("a request");
+        match change {
+            Change::Without(name) => drop(request.headers_mut().remove(*name)),
+            Change::Header(name, value) => {
+                let value = HeaderValue::from_bytes(value).expect("a value");
+                request.headers_mut().insert(*name, value);
+            }
+            Change::Body(body) => *request.body_mut() = body.to_vec(),
+        }
+        let client = SignedHttp::new("localhost", self.port).expect("a client");
+        client.send(request).await.unwrap_or_else(|failure| panic!("{change:?}: {failure}")).status()
+    }
+}
+
+#[derive(Debug)]
+enum Change {
+    Without(&'static str),
+    Header(&'static str, &'static [u8]),
+    Body(&'static [u8]),
+}
+
+const BODY: &str = r#"{"id":"evt-1","type":"sync_run.completed","data":{"name":"Zoë","rows":1}}"#;
+
+const MALFORMED: &[Change] = &[
+    Change::Without("webhook-id"),
+    Change::Without("webhook-timestamp"),
+    Change::Without("webhook-signature"),
+    Change::Header("webhook-id", b""),
+    Change::Header("webhook-id", b"dlv_other"),
+    Change::Header("webhook-id", b"\xc3\xa9\xff"),
+    Change::Header("webhook-timestamp", b""),
+    Change::Header("webhook-timestamp", b"now"),
+    Change::Header("webhook-timestamp", b"-1"),
+    Change::Header("webhook-timestamp", b"NaN"),
+    Change::Header("webhook-timestamp", b"Infinity"),
+    Change::Header("webhook-timestamp", b"1e999"),
+    Change::Header("webhook-timestamp", b"9223372036854775807"),
+    Change::Header("webhook-timestamp", b"99999999999999999999999999"),
+    Change::Header("webhook-timestamp", b"\xff"),
+    Change::Header("webhook-signature", b""),
+    Change::Header("webhook-signature", b"v1"),
+    Change::Header("webhook-signature", b"v1,"),
+    Change::Header("webhook-signature", b"v1,a,b"),
+    Change::Header("webhook-signature", b"v1,not base64!"),
+    Change::Header("webhook-signature", b"v1,YQ=="),
+    Change::Header("webhook-signature", b"v2,YQ== , ,,"),
+    Change::Header("webhook-signature", b"v1,\xc3\xa9\xff"),
+    Change::Body(b""),
+    Change::Body(b"{"),
+    Change::Body(b"\xff\xfe"),
+];
+
+async fn check(program: &Program) {
+    let receiver = Receiver::start(program).await;
+    let policy = AddressPolicy::new("127.0.0.0/8", true, Vec::new()).expect("a policy");
+    let sender = ReqwestSender::new(policy, Arc::new(SystemClock)).expect("a sender");
+    let send = async |request: &SignedRequest| sender.send(request).await.expect("an outcome");
+
+    // What a delivery can be: anything but ASCII, as long as an event may be, signed by several secrets during a rotation.
+    let long = format!(r#"{{"type":"sync_run.completed","data":"{}"}}"#, "é".repeat(128 * 1024));
+    for (body, secrets) in [
+        (BODY, vec![ours()]),
+        (long.as_str(), vec![ours()]),
+        (BODY, vec![ours(), stranger()]),
+        (BODY, vec![stranger(), ours()]),
+    ] {
+        let outcome = send(&receiver.good(body, &secrets)).await;
+        assert_eq!(outcome, Outcome::Delivered { status: 204 }, "{} bytes, {} secrets", body.len(), secrets.len());
+    }
+    for probe in [Probe::WrongSignature, Probe::OldTimestamp, Probe::AlteredBody] {
+        let outcome = send(&receiver.requests(BODY, &[ours()], probe).1).await;
+        let judgement = Judgement::of(probe, &outcome);
+        assert!(judgement.passed, "{probe:?}: {}", judgement.detail);
+    }
+    for change in MALFORMED {
+        assert_eq!(receiver.status_of(change).await, StatusCode::UNAUTHORIZED, "{change:?}");
+    }
+    // None of that has stopped it.
+    assert!(send(&receiver.good(BODY, &[ours()])).await.is_delivered());
+
+    // Anybody could sign with an empty secret, which an unset variable often is.
+    for secret in [None, Some(""), Some("whsec_!")] {
+        let (mut process, log) = program.spawn(secret, free_port().expect("a port"));
+        let ended = tokio::time::timeout(START, process.wait()).await;
+        let status = ended.unwrap_or_else(|_| panic!("it runs with the secret {secret:?}")).expect("a status");
+        assert!(!status.success(), "{secret:?}: {}", fs::read_to_string(&log).unwrap_or_default());
+    }
+}
+
+#[tokio::test]
+async fn the_python_snippet_accepts_what_is_right_and_refuses_what_is_forged() {
+    check(&Program::python()).await;
+}
+
+#[tokio::test]
+async fn the_node_snippet_accepts_what_is_right_and_refuses_what_is_forged() {
+    check(&Program::node()).await;
+}
+
+#[tokio::test]
+async fn the_rust_snippet_accepts_what_is_right_and_refuses_what_is_forged() {
+    check(&Program::rust()).await;
+}
+
+#[test]
+fn every_snippet_can_be_shown_and_tells_of_installing_the_secret_and_repetition() {
+    let files: Vec<_> = fs::read_dir(snippets()).expect("snippets").map(|file| file.expect("a file").path()).collect();
+    assert_eq!(files.len(), 8);
+    for file in files {
+        let name = file.display();
+        let text = fs::read_to_string(&file).expect("text");
+        let mut lines = text.lines().filter(|line| *line != "<?php");
+        assert!((12..=30).contains(&text.lines().count()), "{name}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{name}");
+        let first = lines.next().expect("a line");
+        let is_pinned = first.contains(|c: char| c.is_ascii_digit()) && first.contains(['#', '/']);
+        assert!(is_pinned, "{name} does not begin with what installs its library: {first}");
+        assert!(text.contains(SECRET_VARIABLE) && !text.contains("whsec_"), "{name}");
+        assert!(text.contains("remember webhook-id"), "{name}");
+    }
+}
+
+/// What the first line of a snippet installs, a package and its version in each word that has `separator`.
+fn installed(snippet: &str, separator: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(snippets().join(snippet)).expect("a snippet");
+    let words = text.lines().next().expect("a line").split(' ');
+    words.filter_map(|word| word.split_once(separator)).map(|(name, v)| (name.into(), v.into())).collect()
+}
+
+#[test]
+fn what_runs_here_is_what_the_first_lines_install() {
+    let read = |path: &str| fs::read_to_string(checkout::root().join(path)).expect("a file");
+    let requirements = read("tools/requirements-receiver.txt");
+    for (name, version) in installed("python.py", "==") {
+        assert!(requirements.contains(&format!("\n{name}=={version}\n")), "{name} {version}");
+    }
+    let packages = read("tools/node/package.json");
+    for (name, version) in installed("node.mjs", "@") {
+        assert!(packages.contains(&format!("\"{name}\": \"{version}\"")), "{name} {version}");
+    }
+    let lock = read("Cargo.lock");
+    for (name, version) in installed("rust.rs", "@") {
+        assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}")), "{name} {version}");
+    }
+}
