@@ -3,6 +3,7 @@
 //!
 //! The rows are written by the adapters themselves, without anything being delivered.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use shared::domain::timestamp::Timestamp;
 use shared::ports::{Clock, Deliveries, Destinations, Events, SealedEvent};
 use tests::api_client::{Customer, NewSubscription};
 use tests::failure::OrFailure;
+use tests::signed_http::loopback_client;
 use tests::unique::unique;
 use tests::{Deployment, Result};
 
@@ -93,8 +95,9 @@ impl Visitor {
         let link = operator.offer_session(customer.account(), &json!({"role": "admin"})).await?;
         let (address, token) = link.split_once('#').or_failure(|| "a link without a token")?;
         let origin = address.trim_end_matches("/open").to_owned();
-        let http = tests::signed_http::loopback_client();
-        let http = http.redirect(reqwest::redirect::Policy::none()).build().or_failure(|| "cannot build a client")?;
+        let host = origin.trim_start_matches("http://").split(':').next().unwrap_or_default().to_owned();
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, deployment.port));
+        let http = loopback_client().resolve(&host, local).build().or_failure(|| "cannot build a client")?;
         let form = format!("token={token}");
         let opened = http.post(address).header("origin", &origin);
         let opened = opened.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
@@ -141,15 +144,19 @@ impl Visitor {
 
 /// Fills an account, and returns a destination, a delivery and an event of it.
 async fn fill(deployment: &Deployment, customer: &Customer, size: Size) -> Result<(String, String, String)> {
-    let store = DynamoStore::new(&AwsClients::from_config(deployment.sdk_config()), deployment.outputs.table_name.clone());
+    let store =
+        DynamoStore::new(&AwsClients::from_config(deployment.sdk_config()), deployment.outputs.table_name.clone());
     let store = Arc::new(store);
     let account: AccountId = customer.account().parse().or_failure(|| "the account has no id")?;
     let now = SystemClock.now();
     let ids: Vec<DestinationId> = (0..size.destinations).map(numbered).collect();
-    let created = stream::iter(ids.iter().enumerate()).map(Ok).try_for_each_concurrent(AT_ONCE, |(n, id)| {
-        let (store, destination) = (store.clone(), destination(account.clone(), id.clone(), n, now));
-        async move { store.create_destination(&destination?, u32::MAX).await.map(drop).or_failure(|| "cannot create it") }
-    });
+    let created =
+        stream::iter(ids.iter().enumerate()).map(Ok).try_for_each_concurrent(AT_ONCE, |(n, id)| {
+            let (store, destination) = (store.clone(), destination(account.clone(), id.clone(), n, now));
+            async move {
+                store.create_destination(&destination?, u32::MAX).await.map(drop).or_failure(|| "cannot create it")
+            }
+        });
     created.await?;
     let sealed = stream::iter(0..size.events).map(|n| {
         let (store, account, ids) = (store.clone(), account.clone(), &ids);

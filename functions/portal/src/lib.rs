@@ -6,6 +6,7 @@
 
 mod assets;
 mod failure;
+mod faults;
 mod fields;
 mod html;
 mod icons;
