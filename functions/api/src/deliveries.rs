@@ -13,20 +13,17 @@ use shared::domain::id::{AccountId, DeliveryId, DestinationId, EventId};
 use shared::domain::outcome::Outcome;
 use shared::domain::scope::Scope;
 use shared::domain::timestamp::Timestamp;
-use shared::ports::PortResult;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 use crate::caller::Reader;
+use crate::delivery_lists::{self, Wanted};
 use crate::filters::Filters;
 use crate::named::{Kind, Named};
-use crate::newest_first::NewestFirst;
 use crate::pages::{Page, PageRequest};
 use crate::problem::Problem;
 use crate::{choices, schemas};
 
-/// How many destinations are read at a time.
-const DESTINATIONS: usize = 100;
 /// What a delivery in the list can be.
 const STATUSES: [&str; 5] = ["delivered", "retrying", "parked", "exhausted", "cancelled"];
 
@@ -78,7 +75,7 @@ impl Fields {
 /// A delivery in the list, with its last attempt in short.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Delivery)]
-struct DeliveryItem {
+pub struct DeliveryItem {
     #[serde(flatten)]
     fields: Fields,
     /// `null` where it was cancelled before the first.
@@ -172,7 +169,7 @@ impl From<Attempt> for AttemptView {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
 pub struct DeliveryFilters {
-    /// Those to one destination, also to one that was deleted, which the list over all destinations leaves out.
+    /// Those to one destination, also to one that was deleted.
     #[param(value_type = Option<schemas::DestinationId>)]
     destination_id: Option<String>,
     #[param(value_type = Option<choices::DeliveryStatus>)]
@@ -213,42 +210,12 @@ pub async fn list(
     let scope = filters.take::<Scope>("scope")?;
     let span = filters.take_span()?;
     filters.finish()?;
-    let now = deps.clock.now();
-    let matches = |record: &DeliveryRecord| {
-        let within = |wanted: &Scope| match &record.delivery.scope {
-            Some(scope) => wanted.contains(scope),
-            None => *wanted == Scope::Everything,
-        };
-        record.expires_at > now
-            && status.is_none_or(|wanted| record.state.as_str() == wanted)
-            && event_type.is_none_or(|wanted| record.delivery.event_type == wanted)
-            && scope.as_ref().is_none_or(within)
+    let wanted = Wanted { status, event_type, scope, span, now: deps.clock.now() };
+    let page = match destination {
+        Some(destination) => delivery_lists::of_destination(&deps, &account, &destination, &wanted, &page).await?,
+        None => delivery_lists::of_account(&deps, &account, &wanted, &page).await?,
     };
-    let after = page.after()?;
-    let destinations = match destination {
-        Some(one) => vec![one],
-        None => all_destinations(&deps, &account).await?,
-    };
-    let mut deliveries = NewestFirst::begin(deps, account, destinations, span, after.as_ref(), page.to_read()).await?;
-    let mut sieve = page.sieve();
-    while let Some(record) = deliveries.next().await? {
-        if !sieve.offer(record.delivery.id.clone(), Some(record).filter(matches).map(DeliveryItem::from)) {
-            break;
-        }
-    }
-    Ok(Answer(sieve.page()).into_response())
-}
-
-async fn all_destinations(deps: &Deps, account: &AccountId) -> PortResult<Vec<DestinationId>> {
-    let mut all: Vec<DestinationId> = Vec::new();
-    loop {
-        let page = deps.destinations.list_destinations(account, all.last(), DESTINATIONS).await?;
-        let last = page.len() < DESTINATIONS;
-        all.extend(page.into_iter().map(|destination| destination.id));
-        if last {
-            return Ok(all);
-        }
-    }
+    Ok(Answer(page).into_response())
 }
 
 /// Read a delivery

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use lambda_http::request::RequestContext;
 use shared::domain::api_key::{Permission, Role};
-use shared::domain::id::AccountId;
+use shared::domain::id::{AccountId, SessionId};
 use shared::domain::scope::Scope;
 use shared::domain::session::{LONGEST, PresentedSession};
 use shared::page_session;
@@ -22,6 +22,7 @@ const COOKIE: &str = "__Host-synchub";
 pub struct Visitor {
     pub api: Api,
     pub account: AccountId,
+    pub session: SessionId,
     pub role: Role,
     /// Where the link began.
     pub scope: Option<Scope>,
@@ -83,7 +84,7 @@ impl FromRequestParts<Arc<Portal>> for Visitor {
         let session = page_session::admit(accounts, sessions, clock, &presented).await?.ok_or(Failure::NoSession)?;
         let context = parts.extensions.get::<RequestContext>();
         let api = Api::new(portal.api.clone(), context, Some((&session.account, session.role)));
-        Ok(Self { api, account: session.account, role: session.role, scope: session.scope })
+        Ok(Self { api, account: session.account, session: session.id, role: session.role, scope: session.scope })
     }
 }
 

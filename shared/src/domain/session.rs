@@ -92,6 +92,11 @@ pub struct Opened {
     pub last_used_at: Timestamp,
 }
 
+impl Opened {
+    /// What stands where the hash of a token was that was forgotten: it is no token's.
+    pub const NO_HASH: [u8; 32] = [0; 32];
+}
+
 /// Why a link does not open a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkRefusal {

@@ -23,4 +23,6 @@ pub trait Sessions: Send + Sync {
     async fn open_session(&self, session: &Session) -> PortResult<OpenedSession>;
     /// Notes that an opened session was used at `now`, unless a later use is noted or it is gone.
     async fn note_session_use(&self, account: &AccountId, id: &SessionId, now: Timestamp) -> PortResult<()>;
+    /// Forgets the token of an opened session, so that it lets nobody in any more. Its link stays one that was opened.
+    async fn end_session(&self, account: &AccountId, id: &SessionId) -> PortResult<()>;
 }

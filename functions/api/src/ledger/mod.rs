@@ -4,8 +4,9 @@
 //! One answer covers a bounded part of the span (`part`), since an answer has 29 s and 256 MB; the numbers of all pages add up.
 
 pub mod deliveries;
-mod part;
+pub mod part;
 mod reckoned;
+pub mod walk;
 mod window;
 
 use std::sync::Arc;
@@ -155,7 +156,7 @@ pub async fn read(
         Some(place) => (place.span, Some(place.event)),
         None => (asked, None),
     };
-    let part = Part::read(&deps, &account, span, after.as_ref(), page.limit(), DELIVERIES).await?;
+    let part = Part::read(&deps, &account, span, after.as_ref(), page.limit(), DELIVERIES, |_| true).await?;
     let owed: Vec<_> = part.entries.iter().flat_map(|entry| &entry.owed).cloned().collect();
     let standings = part::standings(&deps, &account, &owed).await?;
     let next = part.next.map(|event| page.cursor(Place { span, event, delivery: None }));

@@ -30,7 +30,7 @@ pub struct Part {
 
 impl Part {
     /// The part after `after`: at most so many events, which owe at most so many deliveries, but for a single event that owes
-    /// more.
+    /// more. What is owed by events that `takes` refuses is not read.
     pub async fn read(
         deps: &Deps,
         account: &AccountId,
@@ -38,6 +38,7 @@ impl Part {
         after: Option<&EventPlace>,
         events: usize,
         deliveries: usize,
+        takes: impl Fn(&ListedEvent) -> bool,
     ) -> PortResult<Self> {
         let mut listed = deps.event_list.list_events(account, span, after, events + 1).await?;
         let (mut sum, all) = (0, listed.len());
@@ -49,7 +50,7 @@ impl Part {
         listed.truncate(fits.count());
         let next = listed.last().filter(|_| listed.len() < all).map(|event| event.place.clone());
         let now = deps.clock.now();
-        let matched = listed.iter().filter(|event| event.expires_at > now && event.owed_count > 0);
+        let matched = listed.iter().filter(|event| event.expires_at > now && event.owed_count > 0 && takes(event));
         let matched: Vec<EventId> = matched.map(|event| event.place.id.clone()).collect();
         let mut owed = owed(deps, account, &matched).await?;
         let entry = |event: ListedEvent| {

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::fields::{Form, query};
 use crate::icons;
 use crate::render::{self, Shell};
-use crate::visitor::Stranger;
+use crate::visitor::{Stranger, Visitor};
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/open", get(show).post(open)).route("/sign-out", post(sign_out))
@@ -79,10 +79,15 @@ fn refused(code: &str) -> Result<Response, Failure> {
     render::page_with(status, &Open { shell: Shell::of_nobody("Open"), error: Some(error) })
 }
 
-async fn sign_out(State(portal): State<Arc<Portal>>) -> Response {
+async fn sign_out(State(portal): State<Arc<Portal>>, visitor: Result<Visitor, Failure>) -> Result<Response, Failure> {
+    match visitor {
+        Ok(visitor) => portal.sessions.end_session(&visitor.account, &visitor.session).await?,
+        Err(Failure::NoSession) => {}
+        Err(other) => return Err(other),
+    }
     let detail = "To come back, choose “Configure webhooks” where you look at your data: you get a new link.";
     let page = render::message(StatusCode::OK, "You are signed out", detail, None);
-    with_cookie(page, &portal.cookies.none())
+    Ok(with_cookie(page, &portal.cookies.none()))
 }
 
 fn with_cookie(response: Response, cookie: &str) -> Response {

@@ -60,8 +60,17 @@ async fn what_another_site_sends_is_refused() {
     }
     let request = Request::post("/sign-out").header("host", "page.example").body(Body::empty());
     assert_eq!(world.ask(request.expect("a request")).await.status, 403);
-    let page = world.post("", "/sign-out", &[]).await;
+}
+
+#[tokio::test]
+async fn who_signs_out_is_out_wherever_the_cookie_is_kept() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let page = world.post(&cookie, "/sign-out", &[]).await;
+    assert_eq!(page.status, 200);
     assert_eq!(page.headers["set-cookie"], "__Host-synchub=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax");
+    assert_eq!(world.get(&cookie, "/").await.status, 401);
+    assert_eq!(world.post(&cookie, "/sign-out", &[]).await.status, 200);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -115,6 +116,19 @@ impl Sessions for DynamoStore {
         match call.send().await {
             Err(error) if !matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => {
                 Err(port_error("noting a session's use", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn end_session(&self, account: &AccountId, id: &SessionId) -> PortResult<()> {
+        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::session(account, id))));
+        let call = call.update_expression("SET opened.#hash = :none").condition_expression("attribute_exists(opened)");
+        let call = call.expression_attribute_names("#hash", "hash");
+        let none = AttributeValue::B(Blob::new(Opened::NO_HASH));
+        match call.expression_attribute_values(":none", none).send().await {
+            Err(error) if !matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => {
+                Err(port_error("ending a session", error))
             }
             _ => Ok(()),
         }

@@ -33,7 +33,7 @@ pub async fn sessions(store: &dyn SessionStore, account: &AccountId, other: &Acc
 
     let link = link.parse().expect("a link");
     let mut second = session.clone();
-    session.open(&link, [1; 32], now()).expect("opened");
+    let token = session.open(&link, [1; 32], now()).expect("opened").parse().expect("a token");
     second.open(&link, [2; 32], now()).expect("opened");
     assert_eq!(store.open_session(&session).await.expect("an answer"), OpenedSession::Opened);
     assert_eq!(store.open_session(&second).await.expect("an answer"), OpenedSession::Not);
@@ -47,4 +47,10 @@ pub async fn sessions(store: &dyn SessionStore, account: &AccountId, other: &Acc
     }
     store.note_session_use(other, &id, later).await.expect("an answer");
     assert_eq!(store.find_session(other, &id).await.expect("an answer"), None);
+
+    store.end_session(other, &id).await.expect("an answer");
+    assert!(read().await.is_some_and(|session| session.accepts(&token, later)));
+    store.end_session(account, &id).await.expect("an answer");
+    assert!(!read().await.expect("still known").accepts(&token, later));
+    assert_eq!(store.open_session(&second).await.expect("an answer"), OpenedSession::Not);
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::domain::id::{AccountId, SessionId};
-use crate::domain::session::Session;
+use crate::domain::session::{Opened, Session};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{CreatedKey, OpenedSession, PortResult, Sessions};
 
@@ -39,6 +39,15 @@ impl Sessions for MemoryStore {
         let session = rows.sessions.get_mut(&(account.clone(), id.clone()));
         if let Some(opened) = session.and_then(|session| session.opened.as_mut()) {
             opened.last_used_at = opened.last_used_at.max(now);
+        }
+        Ok(())
+    }
+
+    async fn end_session(&self, account: &AccountId, id: &SessionId) -> PortResult<()> {
+        let mut rows = self.call("end_session")?;
+        let session = rows.sessions.get_mut(&(account.clone(), id.clone()));
+        if let Some(opened) = session.and_then(|session| session.opened.as_mut()) {
+            opened.hash = Opened::NO_HASH;
         }
         Ok(())
     }

@@ -13,4 +13,13 @@ macro_rules! snippets {
     };
 }
 
-pub const SNIPPETS: &[Snippet] = snippets! {};
+pub const SNIPPETS: &[Snippet] = snippets! {
+    "Python": "python.py",
+    "Node": "node.mjs",
+    "Rust": "rust.rs",
+    "Go": "go.go",
+    "Java": "java.java",
+    "C#": "csharp.cs",
+    "PHP": "php.php",
+    "Ruby": "ruby.rb",
+};
