@@ -15,6 +15,7 @@ mod model;
 mod pages;
 mod render;
 mod security;
+mod timing;
 mod visitor;
 
 use std::sync::Arc;
@@ -57,5 +58,6 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
         .layer(middleware::from_fn(security::same_origin))
         .layer(middleware::from_fn_with_state(headers, security::add_headers))
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(timing::tell))
         .with_state(Arc::new(portal))
 }

@@ -1,11 +1,120 @@
-//! The section of deliveries.
+//! The section of deliveries: their list, and one of them (`one`).
+
+mod curl;
+mod one;
+mod request;
+
+pub use request::body_file;
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::Router;
+use axum::response::Response;
+use axum::routing::{get, post};
+use futures_util::future::try_join;
+use http::StatusCode;
+use serde::Deserialize;
+use shared::domain::event_type::EventType;
+use shared::domain::id::DeliveryId;
+use shared::domain::timestamp::Timestamp;
 
+use super::listing::{Filters, Listing};
+use super::named::{Choices, Names};
+use super::shown;
 use crate::Portal;
+use crate::failure::Failure;
+use crate::fields::Query;
+use crate::inner::Api;
+use crate::model::Listed;
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+use crate::{html, icons};
+
+const FILTERS: &[&str] = &["status", "destination_id", "type", "scope", "since", "until"];
+/// What a delivery in the list can be, with its words.
+const STATUSES: &[(&str, &str)] = &[
+    ("delivered", "Delivered"),
+    ("retrying", "Retrying"),
+    ("parked", "Parked: set aside"),
+    ("exhausted", "Exhausted: given up"),
+    ("cancelled", "Cancelled"),
+];
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new()
+        .route("/deliveries", get(list))
+        .route("/deliveries/{id}", get(one::show))
+        .route("/deliveries/{id}/resend", post(one::resend))
+        .route("/deliveries/{id}/cancel", post(one::cancel))
+}
+
+/// A delivery in the API's list.
+#[derive(Deserialize)]
+struct Row {
+    id: DeliveryId,
+    #[serde(rename = "type")]
+    event_type: String,
+    scope: Option<String>,
+    destination_id: String,
+    path: Option<String>,
+    status: String,
+    due_at: Option<Timestamp>,
+    attempt_count: u64,
+    last_attempt: Option<Last>,
+}
+
+#[derive(Deserialize)]
+struct Last {
+    duration_ms: u64,
+    outcome: String,
+    status_code: Option<u16>,
+}
+
+impl Last {
+    /// What came of it in a word, with the code of the answer.
+    fn words(&self) -> String {
+        let outcome = self.outcome.replace('_', " ");
+        self.status_code.map_or(outcome.clone(), |code| format!("{outcome} · {code}"))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "deliveries/list.html")]
+struct List {
+    shell: Shell,
+    filters: Filters,
+    /// None where there are too many to choose from.
+    destinations: Choices,
+    types: Vec<(&'static str, &'static str)>,
+    names: Names,
+    list: Listing<Row>,
+    /// Whether anything can be delivered at all; looked for where the list is empty.
+    subscribed: bool,
+}
+
+/// The event types to choose from, with their titles.
+pub fn types() -> Vec<(&'static str, &'static str)> {
+    EventType::all().map(|event_type| (event_type.as_str(), event_type.title())).collect()
+}
+
+async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
+    let shell = Shell::of(&visitor, "Deliveries", "Deliveries").after(&query);
+    let mut filters = Filters::new(query, FILTERS);
+    let list = filters.list::<Row>(&visitor.api, "/v1/deliveries").await?;
+    let (mut names, destinations) = Names::to_choose_from(&visitor.api, &filters).await?;
+    let ids = list.rows.iter().map(|row| row.destination_id.as_str());
+    let more = names.find_more(&visitor.api, ids);
+    let ((), subscribed) = try_join(more, has_subscription(&visitor.api, list.rows.is_empty())).await?;
+    let status = if filters.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    render::page_with(status, &List { shell, filters, destinations, types: types(), names, list, subscribed })
+}
+
+/// Whether there is any subscription; not looked for where it does not matter.
+async fn has_subscription(api: &Api, matters: bool) -> Result<bool, Failure> {
+    if !matters {
+        return Ok(true);
+    }
+    let page: Listed<serde::de::IgnoredAny> = api.get("/v1/subscriptions?limit=1").await?;
+    Ok(!page.data.is_empty())
 }

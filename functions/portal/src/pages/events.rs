@@ -1,11 +1,69 @@
-//! The section of events.
+//! The section of events: their list, and one of them (`one`).
+
+mod one;
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::Router;
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::StatusCode;
+use serde::Deserialize;
+use shared::domain::timestamp::Timestamp;
 
+use super::deliveries::types;
+use super::listing::{Filters, Listing};
+use super::shown;
 use crate::Portal;
+use crate::failure::Failure;
+use crate::fields::Query;
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+use crate::{html, icons};
+
+const FILTERS: &[&str] = &["status", "type", "scope", "since", "until"];
+const STATUSES: &[(&str, &str)] =
+    &[("matched", "Matched: owes deliveries"), ("unmatched", "Unmatched: nobody asked for it")];
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new()
+        .route("/events", get(list))
+        .route("/events/{id}", get(one::show))
+        .route("/events/{id}/body", get(one::body))
+        .route("/events/{id}/replay", post(one::replay))
+}
+
+/// An event in the API's list.
+#[derive(Deserialize)]
+struct Row {
+    id: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    scope: String,
+    occurred_at: Timestamp,
+    owed_count: u64,
+}
+
+impl Row {
+    fn status(&self) -> &'static str {
+        if self.owed_count > 0 { "matched" } else { "unmatched" }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "events/list.html")]
+struct List {
+    shell: Shell,
+    filters: Filters,
+    types: Vec<(&'static str, &'static str)>,
+    list: Listing<Row>,
+}
+
+async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
+    let shell = Shell::of(&visitor, "Events", "Events").after(&query);
+    let mut filters = Filters::new(query, FILTERS);
+    let list = filters.list::<Row>(&visitor.api, "/v1/events").await?;
+    let status = if filters.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    render::page_with(status, &List { shell, filters, types: types(), list })
 }

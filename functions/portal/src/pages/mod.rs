@@ -5,6 +5,9 @@ pub mod destinations;
 pub mod entry;
 pub mod events;
 pub mod ledger;
+mod listing;
+mod named;
+mod shown;
 pub mod subscriptions;
 pub mod wizard;
 

@@ -1,7 +1,13 @@
 //! The page as a browser sees it, over in-memory ports: a file for each section.
 
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+mod deliveries;
 mod destinations;
 mod entry;
+mod events;
+mod ledger;
+mod log;
 mod subscriptions;
 mod wizard;
 mod world;

@@ -1,0 +1,190 @@
+//! One delivery: its attempts, the request that it makes, and what can be done about it.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use futures_util::future::try_join;
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use shared::domain::destination::DeliveryPath;
+use shared::domain::event_type::EventType;
+use shared::domain::id::{DeliveryId, DestinationId, EventId};
+use shared::domain::scope::Scope;
+use shared::domain::timestamp::Timestamp;
+
+use super::request::Request;
+use crate::failure::Failure;
+use crate::fields::{Fields, Query, segment};
+use crate::inner::{Api, Problem};
+use crate::model::Destination;
+use crate::pages::shown::{self, Excerpt};
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+use crate::{html, icons};
+
+/// How many attempts are shown, the newest first.
+const ATTEMPTS: usize = 12;
+/// The most room that the answers of all attempts have on the page, and that of one, in bytes.
+const ANSWERS: usize = 7 * 1024;
+const ANSWER: usize = 5 * 1024;
+
+#[derive(Deserialize)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub event_id: EventId,
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    pub scope: Option<Scope>,
+    pub destination_id: DestinationId,
+    pub path: Option<DeliveryPath>,
+    pub status: String,
+    pub due_at: Option<Timestamp>,
+    pub attempt_count: u32,
+    attempts: Vec<Attempt>,
+}
+
+#[derive(Deserialize)]
+struct Attempt {
+    number: u32,
+    at: Timestamp,
+    duration_ms: u64,
+    outcome: String,
+    status_code: Option<u16>,
+    error: Option<String>,
+    retry_after_s: Option<u64>,
+    response_excerpt: Option<String>,
+}
+
+/// What an event is looked up for here.
+#[derive(Deserialize)]
+struct Event {
+    body: Box<RawValue>,
+    owed: Vec<Owed>,
+}
+
+#[derive(Deserialize)]
+struct Owed {
+    id: String,
+    status: String,
+}
+
+#[derive(Template)]
+#[template(path = "deliveries/one.html")]
+struct One {
+    shell: Shell,
+    delivery: Delivery,
+    /// As far as they are shown, the newest first, each with the beginning of what was answered.
+    attempts: Vec<(Attempt, Option<Excerpt>)>,
+    /// Nothing where it was deleted.
+    destination: Option<Destination>,
+    request: Request,
+    /// Why what was asked for was not done.
+    refused: Option<String>,
+}
+
+impl One {
+    fn may_cancel(&self) -> bool {
+        self.shell.may_change && matches!(self.delivery.status.as_str(), "retrying" | "parked")
+    }
+
+    fn may_resend(&self) -> bool {
+        self.shell.may_change && self.destination.is_some() && self.request.body.is_some()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "deliveries/pending.html")]
+struct Pending {
+    shell: Shell,
+    /// The event that owes it, where that is known and kept.
+    event: Option<String>,
+    /// Whether that event says that it is pending.
+    pending: bool,
+}
+
+pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query) -> Result<Response, Failure> {
+    page(&visitor, &id, &query, None).await
+}
+
+pub async fn resend(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    #[derive(Deserialize)]
+    struct Resent {
+        result: String,
+    }
+    match visitor.api.act(&format!("/v1/deliveries/{}/resend", segment(&id))).await {
+        Ok(answer) => Ok(render::see(&format!("/deliveries/{id}?done={}", answer.read::<Resent>()?.result))),
+        Err(failure) => refused(&visitor, &id, failure).await,
+    }
+}
+
+pub async fn cancel(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    match visitor.api.act(&format!("/v1/deliveries/{}/cancel", segment(&id))).await {
+        Ok(_) => Ok(render::see(&format!("/deliveries/{id}?done=cancelled"))),
+        Err(failure) => refused(&visitor, &id, failure).await,
+    }
+}
+
+/// The page of the delivery, with the reason; or the failure where there is no such page.
+async fn refused(visitor: &Visitor, id: &str, failure: Failure) -> Result<Response, Failure> {
+    let problem = failure.problem()?;
+    if matches!(problem.status, 409 | 410) {
+        page(visitor, id, &Fields::default(), Some(problem)).await
+    } else {
+        Err(Failure::Problem(problem))
+    }
+}
+
+async fn page(visitor: &Visitor, id: &str, query: &Fields, refused: Option<Problem>) -> Result<Response, Failure> {
+    let api = &visitor.api;
+    let Some(mut delivery) = find::<Delivery>(api, "deliveries", id).await? else {
+        return not_attempted(visitor, id, query).await;
+    };
+    let event = find::<Event>(api, "events", delivery.event_id.as_str());
+    let (event, destination) = try_join(event, find(api, "destinations", delivery.destination_id.as_str())).await?;
+    let body = event.as_ref().map(|event| event.body.get());
+    let request = Request::new(&visitor.account, &delivery, destination.as_ref(), body)?;
+    let attempts = newest(std::mem::take(&mut delivery.attempts));
+    let status = refused.as_ref().and_then(|problem| StatusCode::from_u16(problem.status).ok());
+    let shell = Shell::of(visitor, "Deliveries", "Delivery").after(query);
+    let refused = refused.map(|problem| problem.detail);
+    let one = One { shell, delivery, attempts, destination, request, refused };
+    render::page_with(status.unwrap_or(StatusCode::OK), &one)
+}
+
+/// The newest first, each with as much of its answer as there is room for.
+fn newest(attempts: Vec<Attempt>) -> Vec<(Attempt, Option<Excerpt>)> {
+    let mut room = ANSWERS;
+    let with_answer = |attempt: Attempt| {
+        let answer = attempt.response_excerpt.as_deref().map(|text| Excerpt::of(text, room.min(ANSWER)));
+        room -= answer.as_ref().map_or(0, Excerpt::room);
+        (attempt, answer)
+    };
+    attempts.into_iter().rev().take(ATTEMPTS).map(with_answer).collect()
+}
+
+/// A delivery without a row: it is pending, or there is none.
+async fn not_attempted(visitor: &Visitor, id: &str, query: &Fields) -> Result<Response, Failure> {
+    let event = match query.some("event") {
+        Some(event) => find::<Event>(&visitor.api, "events", event).await?,
+        None => None,
+    };
+    let is_pending = |event: &Event| event.owed.iter().any(|owed| owed.id == id && owed.status == "pending");
+    let pending = event.as_ref().is_some_and(is_pending);
+    let shell = Shell::of(visitor, "Deliveries", if pending { "Pending delivery" } else { "No such delivery" });
+    let event = event.and_then(|_| query.some("event")).map(str::to_owned);
+    let status = if pending { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    render::page_with(status, &Pending { shell, event, pending })
+}
+
+/// What the API has of this name; nothing where there is none.
+async fn find<T: DeserializeOwned>(api: &Api, kind: &str, id: &str) -> Result<Option<T>, Failure> {
+    match api.get(&format!("/v1/{kind}/{}", segment(id))).await {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) => match failure.problem()? {
+            problem if problem.status == 404 => Ok(None),
+            problem => Err(Failure::Problem(problem)),
+        },
+    }
+}

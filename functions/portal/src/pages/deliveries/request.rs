@@ -1,0 +1,95 @@
+//! The request that a delivery makes, as the domain makes it: to where its destination points now, with the headers that it sends.
+//! What is made anew for each attempt, and not kept, is a placeholder.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+use shared::domain::delivery::Delivery as Owed;
+use shared::domain::destination::DestinationSettings;
+use shared::domain::id::AccountId;
+use shared::domain::signature::{SignedRequest, sign};
+use shared::domain::timestamp::Timestamp;
+
+use super::curl::{self, Body};
+use super::one::Delivery;
+use crate::failure::Failure;
+use crate::html;
+use crate::model::Destination;
+use crate::pages::shown::{Excerpt, escaped_bytes};
+
+/// The most room that the body has on the page, and a command with the body in it, in bytes.
+const BODY: usize = 8 * 1024;
+const COMMAND: usize = 8 * 1024;
+/// What stands for the headers that are made when an attempt is.
+const PLACEHOLDERS: [(&str, &str); 2] =
+    [("webhook-timestamp", "PLACEHOLDER-seconds-since-1970"), ("webhook-signature", "PLACEHOLDER-not-signed")];
+
+pub struct Request {
+    /// Nothing where the destination was deleted.
+    pub target: Option<Target>,
+    /// With its lines broken; nothing where the event is not kept any more.
+    pub body: Option<Excerpt>,
+}
+
+pub struct Target {
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    /// The command that sends it; nothing without a body.
+    pub command: Option<String>,
+    /// Where the command takes the body from, if it is too long to stand in it.
+    pub file: Option<String>,
+}
+
+impl Request {
+    pub fn new(
+        account: &AccountId,
+        delivery: &Delivery,
+        destination: Option<&Destination>,
+        body: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let target = destination.map(|destination| target(account, delivery, destination, body)).transpose()?;
+        Ok(Self { target, body: body.map(|text| Excerpt::of(&html::pretty(text), BODY)) })
+    }
+}
+
+fn target(
+    account: &AccountId,
+    delivery: &Delivery,
+    destination: &Destination,
+    body: Option<&str>,
+) -> Result<Target, Failure> {
+    let Destination { name, url, headers, .. } = destination;
+    let settings: DestinationSettings =
+        serde_json::from_value(json!({ "name": name, "url": url, "headers": headers })).map_err(Failure::Unreadable)?;
+    let owed = Owed {
+        id: delivery.id.clone(),
+        account: account.clone(),
+        event: delivery.event_id.clone(),
+        event_type: delivery.event_type,
+        scope: delivery.scope.clone(),
+        destination: delivery.destination_id.clone(),
+        path: delivery.path.clone(),
+    };
+    let attempt = delivery.attempt_count.max(1);
+    let SignedRequest { url, headers, .. } = sign(&owed, &settings, "", &[], attempt, Timestamp::from_unix_ms(0));
+    let (url, headers) = (url.to_string(), headers.into_iter().map(with_placeholder).collect::<Vec<_>>());
+    let inline = body.map(|text| curl::command(&url, &headers, Body::Text(text)));
+    let (command, file) = match inline {
+        Some(command) if escaped_bytes(&command) > COMMAND => {
+            let file = body_file(delivery.event_id.as_str());
+            (Some(curl::command(&url, &headers, Body::File(&file))), Some(file))
+        }
+        inline => (inline, None),
+    };
+    Ok(Target { url, headers, command, file })
+}
+
+/// The name of the file that an event's body is downloaded as.
+pub fn body_file(event: &str) -> String {
+    format!("event-{event}.json")
+}
+
+fn with_placeholder((name, value): (Cow<'static, str>, String)) -> (String, String) {
+    let stands = PLACEHOLDERS.into_iter().find(|(replaced, _)| *replaced == name);
+    (name.into_owned(), stands.map_or(value, |(_, placeholder)| placeholder.to_owned()))
+}

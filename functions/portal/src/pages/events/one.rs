@@ -1,0 +1,123 @@
+//! One event: what it owes and what became of that, or why it matched nothing; its body, and replaying it.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use shared::domain::timestamp::Timestamp;
+
+use crate::failure::Failure;
+use crate::fields::{Query, query, segment};
+use crate::pages::deliveries::body_file;
+use crate::pages::shown::{self, Excerpt};
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+use crate::{html, icons};
+
+/// How many of the deliveries that it owes are shown.
+const OWED: usize = 25;
+/// The most room that the body has on the page, in bytes.
+const BODY: usize = 12 * 1024;
+
+#[derive(Deserialize)]
+struct Event {
+    id: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    scope: String,
+    occurred_at: Timestamp,
+    sealed_at: Timestamp,
+    body: Box<RawValue>,
+    nearest_subscriptions: Vec<Near>,
+    owed_count: usize,
+    owed: Vec<Owed>,
+}
+
+#[derive(Deserialize)]
+struct Owed {
+    id: String,
+    destination_id: String,
+    destination_name: Option<String>,
+    path: Option<String>,
+    status: String,
+    due_at: Option<Timestamp>,
+    attempt_count: u64,
+}
+
+/// A subscription that nearly matched.
+#[derive(Deserialize)]
+struct Near {
+    subscription_id: String,
+    name: String,
+    reason: Option<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    detail: String,
+}
+
+#[derive(Template)]
+#[template(path = "events/one.html")]
+struct One {
+    shell: Shell,
+    event: Event,
+    body: Excerpt,
+}
+
+impl One {
+    /// The wizard, for what this event tells of.
+    fn wizard(&self) -> String {
+        let Event { scope, event_type, .. } = &self.event;
+        format!("/configure{}", query([("scope", scope.as_str()), ("type", event_type)]))
+    }
+
+    /// The list of all that it owes, among that of what else occurred in its millisecond.
+    fn all_owed(&self) -> String {
+        let from = self.event.occurred_at;
+        let (from, to) = (from.to_string(), from.plus(Duration::from_millis(1)).to_string());
+        format!("/ledger/deliveries{}", query([("from", from.as_str()), ("to", &to)]))
+    }
+
+    fn status(&self) -> &'static str {
+        if self.event.owed_count > 0 { "matched" } else { "unmatched" }
+    }
+}
+
+pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query) -> Result<Response, Failure> {
+    let mut event: Event = visitor.api.get(&format!("/v1/events/{}", segment(&id))).await?;
+    event.owed.truncate(OWED);
+    let mut shell = Shell::of(&visitor, "Events", "Event").after(&query);
+    if query.get("done") == "nothing_new" {
+        shell.done = Some("Matched again. Today's subscriptions ask for nothing that it did not owe before.");
+    }
+    let body = Excerpt::of(&html::pretty(event.body.get()), BODY);
+    render::page(&One { shell, event, body })
+}
+
+/// The body byte for byte, as a file.
+pub async fn body(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    let event: Event = visitor.api.get(&format!("/v1/events/{}", segment(&id))).await?;
+    let mut response = event.body.get().to_owned().into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let disposition = format!("attachment; filename=\"{}\"", body_file(&event.id));
+    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
+pub async fn replay(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    #[derive(Deserialize)]
+    struct Replayed {
+        new_count: u64,
+    }
+    let answer = visitor.api.act(&format!("/v1/events/{}/replay", segment(&id))).await?;
+    let done = if answer.read::<Replayed>()?.new_count > 0 { "replayed" } else { "nothing_new" };
+    Ok(render::see(&format!("/events/{id}?done={done}")))
+}

@@ -1,0 +1,54 @@
+//! Which deliveries a number of the ledger counts: also those that are pending, and those to destinations that were deleted.
+
+use askama::Template;
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::fields::Query;
+use crate::pages::listing::{Filters, Listing};
+use crate::pages::named::Names;
+use crate::pages::shown;
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+use crate::{html, icons};
+
+const FILTERS: &[&str] = &["from", "to", "status", "recovered_by_audit"];
+const STATUSES: &[(&str, &str)] = &[
+    ("delivered", "Delivered"),
+    ("retrying", "Retrying"),
+    ("parked", "Parked: set aside"),
+    ("exhausted", "Exhausted: given up"),
+    ("cancelled", "Cancelled"),
+    ("pending", "Pending: not attempted yet"),
+];
+const RECOVERED: &[(&str, &str)] = &[("true", "Sent again by the audit"), ("false", "Not sent again by the audit")];
+
+/// A delivery in the API's list.
+#[derive(Deserialize)]
+struct Row {
+    id: String,
+    event_id: String,
+    destination_id: String,
+    status: String,
+    recovered_by_audit: bool,
+}
+
+#[derive(Template)]
+#[template(path = "ledger/deliveries.html")]
+struct List {
+    shell: Shell,
+    filters: Filters,
+    names: Names,
+    list: Listing<Row>,
+}
+
+pub async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
+    let shell = Shell::of(&visitor, "Ledger", "Deliveries in the ledger");
+    let mut filters = Filters::new(query, FILTERS);
+    let list = filters.list::<Row>(&visitor.api, "/v1/ledger/deliveries").await?;
+    let names = Names::find(&visitor.api, list.rows.iter().map(|row| row.destination_id.as_str())).await?;
+    let status = if filters.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    render::page_with(status, &List { shell, filters, names, list })
+}

@@ -1,0 +1,179 @@
+//! What the lists of the log share: filters that stand in the URL, and pages gathered from the API's.
+
+use serde::de::DeserializeOwned;
+use shared::domain::timestamp::Timestamp;
+
+use crate::failure::Failure;
+use crate::fields::{Fields, query};
+use crate::inner::{Api, Problem};
+use crate::model::Listed;
+
+/// How many rows a page has.
+pub const ROWS: usize = 25;
+/// How many pages of the API are asked for to fill one: each looks at 1,000 rows at most, so a filter may leave few of them.
+const ASKED: usize = 4;
+/// The filters that are moments.
+const TIMES: [&str; 4] = ["since", "until", "from", "to"];
+
+/// What a list is filtered by, and what the API found wrong with that.
+pub struct Filters {
+    typed: Fields,
+    names: &'static [&'static str],
+    problem: Option<Problem>,
+}
+
+/// A page of a list. `next` is there where the API has more, even if it has found nothing yet.
+pub struct Listing<T> {
+    pub rows: Vec<T>,
+    pub next: Option<String>,
+}
+
+impl<T> Listing<T> {
+    pub fn empty() -> Self {
+        Self { rows: Vec::new(), next: None }
+    }
+}
+
+impl Filters {
+    /// Of what was typed, the filters of these names.
+    pub fn new(typed: Fields, names: &'static [&'static str]) -> Self {
+        Self { typed, names, problem: None }
+    }
+
+    pub fn value(&self, name: &str) -> &str {
+        self.typed.get(name)
+    }
+
+    pub fn is(&self, name: &str, value: &str) -> bool {
+        self.value(name) == value
+    }
+
+    /// A moment as an input of date and time shows it, in UTC.
+    pub fn time(&self, name: &str) -> String {
+        let asked = utc(self.value(name));
+        let moment = Timestamp::parse(&asked).map(|moment| moment.to_string());
+        moment.map_or(asked, |text| text.trim_end_matches("Z").trim_end_matches(".000").to_owned())
+    }
+
+    /// What is wrong with a filter, in the API's words.
+    pub fn error(&self, name: &str) -> Option<&str> {
+        let faults = &self.problem.as_ref()?.errors;
+        let fault = faults.iter().find(|fault| fault.parameter.as_deref() == Some(name))?;
+        Some(&fault.detail)
+    }
+
+    /// What is wrong that stands by none of the filters.
+    pub fn other_error(&self) -> Option<&str> {
+        let problem = self.problem.as_ref()?;
+        let shown = self.names.iter().any(|name| self.error(name).is_some());
+        (!shown).then_some(problem.detail.as_str())
+    }
+
+    pub fn has_error(&self) -> bool {
+        self.problem.is_some()
+    }
+
+    /// Whether anything is filtered.
+    pub fn any(&self) -> bool {
+        self.names.iter().any(|name| self.typed.some(name).is_some())
+    }
+
+    pub fn cursor(&self) -> Option<&str> {
+        self.typed.some("cursor")
+    }
+
+    /// As the API is asked: always the same for the same query, because a cursor is good for that only.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        let asked = |name: &&'static str| {
+            let value = self.typed.some(name)?;
+            Some((*name, if TIMES.contains(name) { utc(value) } else { value.to_owned() }))
+        };
+        self.names.iter().filter_map(asked).collect()
+    }
+
+    /// The address of the first page.
+    pub fn first(&self, path: &str) -> String {
+        format!("{path}{}", query(self.filled()))
+    }
+
+    /// The address of the page that goes on at a cursor.
+    pub fn next(&self, path: &str, cursor: &str) -> String {
+        format!("{path}{}", query(self.filled().chain([("cursor", cursor)])))
+    }
+
+    fn filled(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names.iter().filter_map(|name| Some((*name, self.typed.some(name)?)))
+    }
+
+    /// Keeps a problem with what was typed, to be shown by it; any other failure goes on.
+    pub fn blame(&mut self, failure: Failure) -> Result<(), Failure> {
+        let problem = failure.problem()?;
+        if problem.status != 400 {
+            return Err(Failure::Problem(problem));
+        }
+        self.problem = Some(problem);
+        Ok(())
+    }
+
+    /// The rows that the API has at `path`; none where a filter is wrong.
+    pub async fn list<T: DeserializeOwned>(&mut self, api: &Api, path: &str) -> Result<Listing<T>, Failure> {
+        match gather(api, path, &self.parameters(), self.cursor()).await {
+            Ok(listing) => Ok(listing),
+            Err(failure) => self.blame(failure).map(|()| Listing::empty()),
+        }
+    }
+}
+
+/// Pages of the API until there are enough rows for one of ours.
+async fn gather<T: DeserializeOwned>(
+    api: &Api,
+    path: &str,
+    parameters: &[(&'static str, String)],
+    cursor: Option<&str>,
+) -> Result<Listing<T>, Failure> {
+    let mut listing = Listing { rows: Vec::new(), next: cursor.map(str::to_owned) };
+    for _ in 0..ASKED {
+        let limit = (ROWS - listing.rows.len()).to_string();
+        let filters = parameters.iter().map(|(name, value)| (*name, value.as_str()));
+        let after = listing.next.as_deref().map(|cursor| ("cursor", cursor));
+        let asked = query(filters.chain([("limit", limit.as_str())]).chain(after));
+        let page: Listed<T> = api.get(&format!("{path}{asked}")).await?;
+        listing.rows.extend(page.data);
+        listing.next = page.next_cursor;
+        if listing.next.is_none() || listing.rows.len() >= ROWS {
+            break;
+        }
+    }
+    Ok(listing)
+}
+
+/// A moment as the API takes it: an input of date and time has no zone, and means UTC here. What is no moment stays as it was
+/// typed, for the API to say so.
+fn utc(typed: &str) -> String {
+    let readings = ["", "Z", ":00Z"].map(|end| format!("{typed}{end}"));
+    let read = readings.into_iter().find(|text| Timestamp::parse(text).is_ok());
+    read.unwrap_or_else(|| typed.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(typed: &str, asked: &str, shown: &str) {
+        let mut fields = Fields::default();
+        fields.set("since", typed);
+        let filters = Filters::new(fields, &["since"]);
+        assert_eq!(filters.parameters(), [("since", asked.to_owned())]);
+        assert_eq!(filters.time("since"), shown);
+    }
+
+    #[test]
+    fn a_moment_without_a_zone_is_of_utc() {
+        check("2026-11-23T09:29", "2026-11-23T09:29:00Z", "2026-11-23T09:29:00");
+        check("2026-11-23T09:29:05", "2026-11-23T09:29:05Z", "2026-11-23T09:29:05");
+        check("2026-11-23T09:29:05.120Z", "2026-11-23T09:29:05.120Z", "2026-11-23T09:29:05.120");
+        check("2026-11-23T10:29:00+01:00", "2026-11-23T10:29:00+01:00", "2026-11-23T09:29:00");
+        check("yesterday", "yesterday", "yesterday");
+    }
+}

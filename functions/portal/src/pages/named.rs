@@ -1,0 +1,77 @@
+//! The names of destinations, which lists of deliveries tell by id only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join_all;
+use serde::Deserialize;
+
+use super::listing::Filters;
+use crate::failure::Failure;
+use crate::fields::segment;
+use crate::inner::Api;
+use crate::model::Listed;
+
+/// With more destinations than this, one is not chosen from a list but named by its id.
+const CHOICES: usize = 25;
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+    name: String,
+}
+
+/// Names by id; nothing for a destination that was deleted.
+#[derive(Default)]
+pub struct Names(BTreeMap<String, Option<String>>);
+
+/// The destinations to choose from; none where there are too many for that.
+pub type Choices = Option<Vec<(String, String)>>;
+
+impl Names {
+    /// Finds those of all `ids`.
+    pub async fn find<'a>(api: &Api, ids: impl Iterator<Item = &'a str>) -> Result<Self, Failure> {
+        let mut names = Self::default();
+        names.find_more(api, ids).await?;
+        Ok(names)
+    }
+
+    /// Finds those of `ids` that are not known yet.
+    pub async fn find_more<'a>(&mut self, api: &Api, ids: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
+        let unknown: BTreeSet<&str> = ids.filter(|id| !self.0.contains_key(*id)).collect();
+        let found = try_join_all(unknown.into_iter().map(|id| name_of(api, id))).await?;
+        self.0.extend(found);
+        Ok(())
+    }
+
+    /// Those among which one chooses, with the one that is chosen already, and all names met on the way.
+    pub async fn to_choose_from(api: &Api, filters: &Filters) -> Result<(Self, Choices), Failure> {
+        let page: Listed<Named> = api.get(&format!("/v1/destinations?limit={CHOICES}")).await?;
+        let mut all: Vec<_> = page.data.into_iter().map(|Named { id, name }| (id, name)).collect();
+        let names = Self(all.iter().map(|(id, name)| (id.clone(), Some(name.clone()))).collect());
+        if page.next_cursor.is_some() {
+            return Ok((names, None));
+        }
+        all.sort_by(|one, other| one.1.cmp(&other.1));
+        let chosen = filters.value("destination_id");
+        if !chosen.is_empty() && all.iter().all(|(id, _)| id != chosen) {
+            all.push((chosen.to_owned(), chosen.to_owned()));
+        }
+        Ok((names, Some(all)))
+    }
+
+    pub fn of(&self, id: &str) -> Option<&str> {
+        self.0.get(id)?.as_deref()
+    }
+}
+
+async fn name_of(api: &Api, id: &str) -> Result<(String, Option<String>), Failure> {
+    let found = api.get::<Named>(&format!("/v1/destinations/{}", segment(id))).await;
+    let name = match found {
+        Ok(destination) => Some(destination.name),
+        Err(failure) => match failure.problem()? {
+            problem if problem.status == 404 => None,
+            problem => return Err(Failure::Problem(problem)),
+        },
+    };
+    Ok((id.to_owned(), name))
+}

@@ -1,0 +1,308 @@
+//! The section of deliveries.
+
+use serde_json::json;
+use shared::domain::api_key::Role;
+use shared::domain::delivery::{Delivery, DeliveryState, Purpose};
+use shared::domain::outcome::Outcome;
+use shared::ports::SealedEvent;
+
+use crate::log::{at, delivered, record, refused, seal, seal_as};
+use crate::world::{Page, World, world};
+
+/// The ids of what a page lists, in its order.
+pub fn keys(page: &Page) -> Vec<String> {
+    let rows = page.text.split("data-key=\"").skip(1);
+    rows.map(|row| row.split('"').next().expect("an id").to_owned()).collect()
+}
+
+/// The address that a link with these words leads to.
+#[track_caller]
+pub fn link(page: &Page, words: &str) -> String {
+    let before = page.text.split(words).next().filter(|before| before.len() < page.text.len()).expect(words);
+    let address = before.rsplit("href=\"").next().and_then(|rest| rest.split('"').next()).expect("a link");
+    address.replace("&#38;", "&").replace("&amp;", "&")
+}
+
+async fn subscribe(world: &World, destination: &str) {
+    let body = json!({"name": "All", "destination_id": destination, "event_types": ["*"], "scope": "*"});
+    let (status, created) = world.call("acme", "POST", "/v1/subscriptions", body).await;
+    assert_eq!(status, 201, "{created}");
+}
+
+#[tokio::test]
+async fn an_empty_list_says_what_to_do() {
+    let world = world().await;
+    let (editor, viewer) = (world.visitor("acme", Role::Editor).await, world.visitor("acme", Role::Viewer).await);
+    let page = world.get(&editor, "/deliveries").await;
+    assert_eq!(page.status, 200);
+    page.shows("Nothing is sent yet").shows("<span>Configure webhooks</span></a>\n");
+    world.get(&viewer, "/deliveries").await.shows("Nothing is sent yet").hides("href=\"/configure\"");
+    let destination = world.destination("acme", "Billing").await;
+    subscribe(&world, &destination).await;
+    world.get(&editor, "/deliveries").await.shows("No delivery yet").shows("data-live=\"deliveries\"");
+    let page = world.get(&editor, "/deliveries?status=parked").await;
+    page.shows("No delivery matches").shows("Clear the filters").shows("<option value=\"parked\" selected>");
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_newest_first_with_what_became_of_them() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let (billing, gone) = (world.destination("acme", "Billing").await, world.destination("acme", "Gone").await);
+    let first = delivered(&world, "evt-1", 1, &billing).await;
+    let second = seal(&world, "evt-2", 2, &[&gone]).await;
+    let retrying = DeliveryState::Retrying { due_at: at(90_000) };
+    record(&world, &second.owed[0], retrying, &[Outcome::TimedOut, refused(503, "busy")]).await;
+    let page = world.get(&cookie, "/deliveries").await;
+    assert_eq!(keys(&page), [second.owed[0].id.to_string(), first.clone()]);
+    page.shows("delivered · 204").shows("refused · 503").shows("took 87 ms").shows("connection/xero/endpoint/invoices");
+    page.shows(&format!("href=\"/destinations/{billing}\" title=\"Billing\">Billing</a>"));
+    page.shows("next <time datetime=\"2026-11-23T09:30:30.000Z\">").shows("datetime=\"2026-11-23T09:29:00.002Z\"");
+
+    // Those to a destination that was deleted stay, and can be asked for.
+    assert_eq!(world.call("acme", "DELETE", &format!("/v1/destinations/{gone}"), json!(null)).await.0, 204);
+    let page = world.get(&cookie, "/deliveries").await;
+    assert_eq!(keys(&page), [second.owed[0].id.to_string(), first]);
+    page.shows(">deleted</span>").hides(">Gone<");
+    let page = world.get(&cookie, &format!("/deliveries?destination_id={gone}")).await;
+    assert_eq!(keys(&page), [second.owed[0].id.to_string()]);
+    page.shows(&format!("<option value=\"{gone}\" selected>"));
+
+    let rival = world.visitor("rival", Role::Admin).await;
+    world.get(&rival, "/deliveries").await.hides("evt-").hides("dlv_");
+    assert_eq!(world.get(&rival, &format!("/deliveries/{}", second.owed[0].id)).await.status, 404);
+}
+
+#[tokio::test]
+async fn filters_stand_in_the_url_and_what_is_wrong_with_one_stands_by_it() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let billing = world.destination("acme", "Billing").await;
+    let first = delivered(&world, "evt-1", 0, &billing).await;
+    let second = delivered(&world, "evt-2", 60_000, &billing).await;
+    for (query, expected) in [
+        ("status=delivered&type=&scope=&since=&until=&destination_id=", vec![&second, &first]),
+        ("status=retrying", vec![]),
+        ("type=sync_run.completed&scope=connection/xero", vec![&second, &first]),
+        ("scope=connection/sage", vec![]),
+        ("since=2026-11-23T09:30", vec![&second]),
+        ("until=2026-11-23T09:29:30.000Z", vec![&first]),
+        ("since=2026-11-23T10:29:30%2B01:00", vec![&second]),
+    ] {
+        let page = world.get(&cookie, &format!("/deliveries?{query}")).await;
+        assert_eq!((page.status, keys(&page)), (200, expected.into_iter().cloned().collect()), "{query}");
+    }
+    world.get(&cookie, "/deliveries?since=2026-11-23T09:30").await.shows("value=\"2026-11-23T09:30:00\"");
+    for (query, sentence) in [
+        ("status=%3Cb%3E", "must be one of delivered, retrying, parked, exhausted, cancelled"),
+        ("destination_id=x", "must be `dst_` followed by 16 characters"),
+        ("type=x", "unknown event type &#34;x&#34;"),
+        ("scope=x", "must be `*`, `connection/&#60;id&#62;`"),
+        ("since=yesterday", "RFC 3339"),
+        ("since=2026-11-23T09:30&until=2026-11-23T09:29", "must be after `since`"),
+    ] {
+        let page = world.get(&cookie, &format!("/deliveries?{query}")).await;
+        assert_eq!(page.status, 400, "{query}");
+        let name = if query.contains("until") { "until" } else { query.split('=').next().expect("a name") };
+        page.shows(sentence).hides("<b>").hides("data-key").shows(&format!("id=\"{name}-error\""));
+        page.shows(&format!("aria-invalid=\"true\" aria-describedby=\"{name}-error\""));
+    }
+    let page = world.get(&cookie, "/deliveries?cursor=x").await;
+    assert_eq!(page.status, 400);
+    page.shows("cursor: is not a `next_cursor` of this list").shows("Begin anew");
+}
+
+#[tokio::test]
+async fn pages_go_on_to_the_oldest_and_only_the_first_is_live() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let billing = world.destination("acme", "Billing").await;
+    let mut expected = Vec::new();
+    for n in 0..60 {
+        expected.push(delivered(&world, &format!("evt-{n}"), n, &billing).await);
+    }
+    expected.reverse();
+    let (mut seen, mut path) = (Vec::new(), "/deliveries?scope=connection%2Fxero&since=2026-11-23T09:29".to_owned());
+    for (rows, live, more) in [(25, true, true), (25, false, true), (10, false, false)] {
+        let page = world.get(&cookie, &path).await;
+        assert_eq!((keys(&page).len(), page.text.contains("data-live=")), (rows, live));
+        seen.extend(keys(&page));
+        if more {
+            path = link(&page, "<span>Older</span>");
+        } else {
+            page.hides("<span>Older</span>");
+        }
+    }
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn what_a_filter_leaves_is_found_behind_much_that_it_does_not() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let billing = world.destination("acme", "Billing").await;
+    let old = seal(&world, "evt-old", 0, &[&billing]).await;
+    record(&world, &old.owed[0], DeliveryState::Parked, &[]).await;
+    for n in 1..=4_100 {
+        delivered(&world, &format!("evt-{n}"), n, &billing).await;
+    }
+    let page = world.get(&cookie, "/deliveries?status=parked").await;
+    page.shows("Nothing found so far");
+    let page = world.get(&cookie, &link(&page, "<span>Older</span>")).await;
+    assert_eq!(keys(&page), [old.owed[0].id.to_string()]);
+}
+
+/// A delivery of acme to a new destination, refused twice.
+async fn refused_twice(world: &World, body: &str) -> (String, Delivery) {
+    let settings =
+        json!({"name": "Billing <i>", "url": "https://example.com/it's?a=[1]", "headers": {"x-team": "it's \"data\""}});
+    let (status, created) = world.call("acme", "POST", "/v1/destinations", settings).await;
+    assert_eq!(status, 201, "{created}");
+    let destination = created["id"].as_str().expect("an id").to_owned();
+    let event = seal(world, "evt-1", 0, &[&destination]).await;
+    let wait = Some(std::time::Duration::from_secs(30));
+    let outcomes = [Outcome::TimedOut, Outcome::from_answer(503, wait, body.to_owned())];
+    record(world, &event.owed[0], DeliveryState::Retrying { due_at: at(90_000) }, &outcomes).await;
+    (destination, event.owed[0].clone())
+}
+
+#[tokio::test]
+async fn a_delivery_shows_each_attempt_and_the_request() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let (destination, delivery) = refused_twice(&world, "<script>alert(1)</script> & \"busy\"").await;
+    let path = format!("/deliveries/{}", delivery.id);
+    let page = world.get(&cookie, &path).await;
+    assert_eq!(page.status, 200);
+    page.shows("gave no complete answer within the time it had").shows("answered 503, which is not 2xx");
+    page.shows("It asked to wait 30.0 s.").shows("badge-bad\">timed out").shows("href=\"/events/evt-1\"");
+    // What a receiver answered, and the name of a destination, are text.
+    page.shows("&#60;script&#62;alert(1)&#60;/script&#62; &#38; &#34;busy&#34;").hides("<script>alert");
+    page.shows("Billing &#60;i&#62;").hides("<i>");
+    page.shows("POST</dt>").shows("https://example.com/it&#39;s?a=[1]").shows("it&#39;s &#34;data&#34;");
+    page.shows(&format!("webhook-id</dt><dd class=\"mono\">{}", delivery.id)).shows("PLACEHOLDER-not-signed");
+    page.shows("id=\"curl\">curl -g -X POST &#39;https://example.com/it&#39;\\&#39;&#39;s?a=[1]&#39; \\\n  -H &#39;content-type");
+    page.shows("--data-raw &#39;{&#34;id&#34;:&#34;evt-1&#34;").shows("data-copy=\"#curl\"");
+    page.shows("{\n  &#34;id&#34;: &#34;evt-1&#34;");
+    // A viewer looks, and does nothing.
+    page.hides("<span>Resend</span>").hides("<span>Cancel</span>");
+    assert_eq!(world.post(&cookie, &format!("{path}/resend"), &[]).await.status, 403);
+
+    assert_eq!(world.call("acme", "DELETE", &format!("/v1/destinations/{destination}"), json!(null)).await.0, 204);
+    let page = world.get(&cookie, &path).await;
+    page.shows("to a destination that was deleted").shows("nowhere to send it to").hides("id=\"curl\"");
+    world.clock.advance(std::time::Duration::from_secs(9 * 60));
+    assert_eq!(world.get(&cookie, "/deliveries/%3Cb%3E").await.hides("<b>").status, 404);
+}
+
+#[tokio::test]
+async fn who_may_change_resends_and_cancels() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let (destination, delivery) = refused_twice(&world, "busy").await;
+    let path = format!("/deliveries/{}", delivery.id);
+    world.get(&cookie, &path).await.shows("<span>Resend</span>").shows("<span>Cancel</span>");
+    let page = world.post(&cookie, &format!("{path}/resend"), &[]).await;
+    assert_eq!((page.status, page.location()), (303, format!("{path}?done=sent").as_str()));
+    world.get(&cookie, page.location()).await.shows("On its way again.");
+    let sent = world.queue.take_sent();
+    assert_eq!((sent.len(), sent[0].purpose, &sent[0].delivery.id), (1, Purpose::Resend, &delivery.id));
+    let page = world.post(&cookie, &format!("{path}/resend"), &[]).await;
+    assert_eq!(page.location(), format!("{path}?done=already_under_way"));
+
+    let page = world.post(&cookie, &format!("{path}/cancel"), &[]).await;
+    assert_eq!((page.status, page.location()), (303, format!("{path}?done=cancelled").as_str()));
+    let page = world.get(&cookie, page.location()).await;
+    page.shows("Cancelled. It will not be sent.").hides("<span>Cancel</span>").shows("<span>Resend</span>");
+
+    let done = delivered(&world, "evt-2", 1, &destination).await;
+    let page = world.post(&cookie, &format!("/deliveries/{done}/cancel"), &[]).await;
+    assert_eq!(page.status, 409);
+    page.shows("role=\"alert\"").shows("id=\"attempts\"");
+    assert_eq!(world.post(&cookie, "/deliveries/x/cancel", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_pending_delivery_is_told_apart_from_none_where_its_event_is_known() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let billing = world.destination("acme", "Billing").await;
+    let event = seal(&world, "evt-1", 0, &[&billing]).await;
+    let path = format!("/deliveries/{}", event.owed[0].id);
+    let page = world.get(&cookie, &path).await;
+    assert_eq!(page.status, 404);
+    page.shows("There is no such delivery").shows("href=\"/events\"");
+    let page = world.get(&cookie, &format!("{path}?event=evt-1")).await;
+    assert_eq!(page.status, 200);
+    page.shows("This delivery is pending").shows("href=\"/events/evt-1\"");
+    let page = world.get(&cookie, &format!("{path}?event=%3Cb%3E")).await;
+    assert_eq!(page.status, 404);
+    page.hides("<b>");
+}
+
+fn with_large_body(event: &mut SealedEvent) {
+    event.body = json!({"id": event.id, "data": {"text": "it's \"<b>\" ".repeat(20_000)}}).to_string();
+}
+
+#[tokio::test]
+async fn a_long_body_is_a_file_to_the_command() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let billing = world.destination("acme", "Billing").await;
+    let event = seal_as(&world, "evt-1", 0, &[&billing], with_large_body).await;
+    record(&world, &event.owed[0], DeliveryState::Exhausted, &[refused(500, &"<\"&\"> ".repeat(2_000))]).await;
+    let page = world.get(&cookie, &format!("/deliveries/{}", event.owed[0].id)).await;
+    page.shows("--data-binary &#39;@event-evt-1.json&#39;").shows("Only the beginning is shown").hides("<b>");
+    assert!(page.text.len() < 50 * 1024, "{} bytes", page.text.len());
+    let file = world.get(&cookie, "/events/evt-1/body").await;
+    assert_eq!(file.headers["content-disposition"], "attachment; filename=\"event-evt-1.json\"");
+    assert_eq!(file.headers["content-type"], "application/json");
+    assert_eq!(file.text, event.body);
+}
+
+/// Destinations, paths, scopes and ids of the greatest length.
+async fn long(world: &World, n: u8) -> SealedEvent {
+    let host = format!("https://example.com/{}", "x".repeat(2_000));
+    let headers: serde_json::Map<_, _> = (0..10).map(|n| (format!("x-{n}"), json!("v".repeat(1_000)))).collect();
+    let name = format!("{n:02}{}", "é".repeat(126));
+    let settings = json!({"name": name, "url": host, "headers": headers});
+    let (status, created) = world.call("acme", "POST", "/v1/destinations", settings).await;
+    assert_eq!(status, 201, "{created}");
+    let destination = created["id"].as_str().expect("an id").to_owned();
+    let id = format!("{n:02}{}", "e".repeat(126));
+    seal_as(world, &id, u64::from(n), &[&destination], |event| {
+        let scope = format!("connection/{}/endpoint/{}", "c".repeat(128), "d".repeat(128));
+        event.scope = scope.parse().expect("a scope");
+        for owed in &mut event.owed {
+            owed.scope = Some(event.scope.clone());
+            owed.path = Some(format!("/{}", "p".repeat(255)).try_into().expect("a path"));
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn no_page_grows_over_50_kb_with_what_is_as_long_as_it_may_be() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let mut events = Vec::new();
+    for n in 0..25 {
+        let event = long(&world, n).await;
+        let outcomes: Vec<_> = (0..30).map(|_| refused(500, &"no! ".repeat(128))).collect();
+        record(&world, &event.owed[0], DeliveryState::Retrying { due_at: at(90_000) }, &outcomes).await;
+        events.push(event);
+    }
+    let (one, event) = (format!("/deliveries/{}", events[0].owed[0].id), format!("/events/{}", events[0].id));
+    let all = seal_as(&world, "evt-all", 30, &[], |event| {
+        with_large_body(event);
+        event.unmatched = None;
+        event.owed = events.iter().map(|event| event.owed[0].clone()).collect();
+    });
+    all.await;
+    for path in ["/deliveries", "/events", "/ledger", "/ledger/deliveries", &one, &event, "/events/evt-all"] {
+        let page = world.get(&cookie, path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.text.len() < 50 * 1024, "{path}: {} bytes", page.text.len());
+    }
+    world.get(&cookie, &one).await.shows("The newest 12 of 30");
+}

@@ -1,0 +1,87 @@
+//! Events and deliveries for the log's pages, written as `fanout` and `deliver` write them.
+
+use shared::domain::delivery::{Attempt, Delivery, DeliveryRecord, DeliveryState};
+use shared::domain::envelope;
+use shared::domain::event::Event;
+use shared::domain::id::DestinationId;
+use shared::domain::outcome::Outcome;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
+use shared::testing::{account, event_text};
+
+use crate::world::World;
+
+/// 2026-11-23T09:29:00Z, when the samples occurred: a minute before the test clock.
+pub const SAMPLE_MS: u64 = 1_795_426_140_000;
+
+pub fn at(ms: u64) -> Timestamp {
+    Timestamp::from_unix_ms(SAMPLE_MS + ms)
+}
+
+/// Seals an event of acme that occurred `ms` after the samples, changed before, and owes a delivery to each of these.
+pub async fn seal_as(
+    world: &World,
+    id: &str,
+    ms: u64,
+    to: &[&str],
+    change: impl FnOnce(&mut SealedEvent),
+) -> SealedEvent {
+    let owner = account("acme");
+    let event = Event::parse(&event_text(&owner, id), at(0)).map_err(|rejected| rejected.detail).expect("an event");
+    let event = Event { occurred_at: at(ms), ..event };
+    let body = envelope::build(&event).expect("a body").get().to_owned();
+    let destination = |id: &&str| id.parse::<DestinationId>().expect("an id");
+    let mut sealed = SealedEvent {
+        account: owner,
+        id: event.id.clone(),
+        event_type: event.event_type,
+        scope: event.scope.clone(),
+        occurred_at: event.occurred_at,
+        sealed_at: at(ms + 400),
+        digest: envelope::content_digest(&body),
+        body,
+        unmatched: to.is_empty().then_some(UnmatchedReason::NoSubscription),
+        owed: to.iter().map(|to| Delivery::of_event(&event, destination(to), None)).collect(),
+        expires_at: at(10 * 86_400_000),
+    };
+    change(&mut sealed);
+    world.store.seal_event(&sealed).await.expect("sealed");
+    sealed
+}
+
+pub async fn seal(world: &World, id: &str, ms: u64, to: &[&str]) -> SealedEvent {
+    seal_as(world, id, ms, to, |_| {}).await
+}
+
+pub fn refused(status: u16, body: &str) -> Outcome {
+    Outcome::from_answer(status, None, body.to_owned())
+}
+
+/// Records that these attempts were made of a delivery, each a second after the one before, and where it stands now.
+pub async fn record(world: &World, delivery: &Delivery, state: DeliveryState, outcomes: &[Outcome]) -> DeliveryRecord {
+    let attempt = |(before, outcome): (u32, &Outcome)| Attempt {
+        number: before + 1,
+        at: at(1_000 + u64::from(before) * 1_000),
+        took: std::time::Duration::from_millis(87),
+        outcome: outcome.clone(),
+        probe: false,
+    };
+    let record = DeliveryRecord {
+        delivery: delivery.clone(),
+        state,
+        attempts: (0..).zip(outcomes).map(attempt).collect(),
+        look_at: if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None },
+        in_line: false,
+        recovered_by_audit: false,
+        expires_at: at(10 * 86_400_000),
+    };
+    world.store.record_delivery(&record).await.expect("recorded");
+    record
+}
+
+/// An event that was delivered to the destination, and the id of that delivery.
+pub async fn delivered(world: &World, id: &str, ms: u64, to: &str) -> String {
+    let event = seal(world, id, ms, &[to]).await;
+    record(world, &event.owed[0], DeliveryState::Delivered, &[Outcome::Delivered { status: 204 }]).await;
+    event.owed[0].id.to_string()
+}
