@@ -1,5 +1,5 @@
 //! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were and tells
-//! of them, tells of runs that did not come, visits events after their horizon, rolls up what became of deliveries, and works on
+//! of them, tells of runs that did not come, rolls up what became of deliveries, visits events after their horizon, and works on
 //! pending jobs. It answers no request and receives no event.
 //!
 //! The schedule's event says nothing: what there is to do is in the table. Two invocations at once do not disturb each other:
@@ -78,8 +78,9 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Er
     done("due", due::run(&deps, deadline).await);
     done("watch", watch::run(&deps, deadline).await);
     done("missed runs", missed::run(&deps, deadline).await);
-    done("audit", audit::run(&deps, deadline).await);
+    // The audit forgets the notes that roll-ups go by.
     done("roll-ups", roll_ups::run(&deps, deadline).await);
+    done("audit", audit::run(&deps, deadline).await);
     done("jobs", jobs::run(&deps, deadline).await);
     failure.map_or(Ok(()), |error| Err(error.into()))
 }

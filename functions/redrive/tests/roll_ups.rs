@@ -35,14 +35,18 @@ struct World {
     deps: Arc<Deps>,
 }
 
-/// An account with three destinations, and one run behind it.
 async fn world() -> World {
+    world_under(Horizon::default()).await
+}
+
+/// An account with three destinations, and one run behind it.
+async fn world_under(horizon: Horizon) -> World {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     store.create_account(&account("acme"), clock.now()).await.expect("created");
     for n in 1..=3 {
         store.create_destination(&target(n), 10).await.expect("created");
     }
-    let deps = Arc::new(deps(&store, &Arc::default(), &Arc::default(), &clock));
+    let deps = Arc::new(Deps { horizon, ..deps(&store, &Arc::default(), &Arc::default(), &clock) });
     let world = World { store, clock, deps };
     world.run().await.expect("a run");
     world
@@ -73,7 +77,7 @@ impl World {
         let event = Event::parse(&text.to_string(), now).map_err(|rejection| rejection.detail).expect("an event");
         let body = envelope::build(&event).expect("a body").get().to_owned();
         let owed: Vec<_> = to.iter().map(|n| Delivery::of_event(&event, target(*n).id, None)).collect();
-        let horizon = Horizon::default();
+        let horizon = self.deps.horizon;
         let (sealed, occurred) = (horizon.slot(now), horizon.slot(occurred_at));
         let note = SealNote { sealed, account: event.account.clone(), occurred };
         self.store.note_seal(&note, now).await.expect("noted");
@@ -262,6 +266,22 @@ async fn a_failure_at_any_step_is_made_good_by_the_next_run() {
         world.store.take_calls();
         world.run_later(MINUTE).await;
         assert_eq!(world.count("find_roll_up"), 0, "{method}: it is done");
+    }
+}
+
+#[tokio::test]
+async fn under_the_shortest_horizon_no_slot_is_audited_before_it_is_rolled_up() {
+    let horizon: Horizon = "60".parse().expect("a horizon");
+    for seconds in 0..30 {
+        let world = world_under(horizon).await;
+        // A run that is late by a few seconds, each time.
+        for _ in 0..3 {
+            world.clock.advance(Duration::from_secs(seconds));
+            world.deliver(&format!("evt-{}", world.clock.now().unix_ms()), Duration::ZERO, &[1]).await;
+            world.run_later(Duration::from_secs(67 - seconds)).await;
+        }
+        world.run_later(MINUTE).await;
+        assert_eq!(world.day(1).await.delivered, 3, "{seconds} s after a run");
     }
 }
 

@@ -36,6 +36,9 @@ pub(super) async fn compute(
     deadline: Timestamp,
 ) -> PortResult<Computed> {
     for _ in 0..TRIES {
+        if !has_time(deps, deadline) {
+            return Ok(Computed::OutOfTime);
+        }
         let before = deps.roll_ups.find_roll_up(account, id).await?;
         let mut hours = touch.hours.keys().copied().peekable();
         if hours.peek().is_some() && before.as_ref().is_some_and(|before| before.has_read(hours, since)) {

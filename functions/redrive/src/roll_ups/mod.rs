@@ -1,7 +1,8 @@
 //! Rolls up what became of each destination's deliveries, by reading their rows: of destinations that were owed something lately, and
 //! of those with hours that are not settled. What is read when is [`shared::domain::roll_up`]'s.
 //!
-//! Who was owed something is found through the notes that the audit goes by, soon after their slot has ended. What is computed does not
+//! Who was owed something is found through the notes that the audit goes by, soon after their slot has ended; so this comes before the
+//! audit, which forgets them. What is computed does not
 //! depend on what was computed before, so a crash costs a repetition, and of two runs at once the first to write wins.
 
 mod compute;
@@ -19,8 +20,8 @@ use self::compute::{Computed, compute};
 use self::touched::{Touch, touched};
 use crate::{Deps, MARGIN, has_time};
 
-/// The longest that a run spends on roll-ups, so that jobs get their share.
-const AT_MOST: Duration = Duration::from_secs(20);
+/// The longest that a run spends on roll-ups, so that the audit and jobs get their share.
+const AT_MOST: Duration = Duration::from_secs(15);
 /// How many notes are listed at once.
 const NOTES: usize = 100;
 /// How many accounts are gone through at once, and how many destinations of each.
@@ -40,8 +41,8 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
 async fn roll_up_touched(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let (now, begun) = (deps.clock.now(), deps.roll_ups.rolled_up_to().await?);
     let last = deps.horizon.last_to_roll_up(now);
-    // What the audit has been through has no notes any more. The hours that are missed are read with the next ones.
-    let first = if begun.is_some() { deps.horizon.last_to_audit(now).next() } else { last.next() };
+    // What lies further back has been audited and has no notes any more. Hours that are missed are read with the next ones.
+    let first = if begun.is_some() { deps.horizon.first_to_audit(None, now) } else { last.next() };
     let to = begun.clone().filter(|to| to.slot >= first);
     let mut to = to.unwrap_or(RolledUpTo { slot: first, after: None, failed: false });
     let mut result = Ok(());
