@@ -1,5 +1,5 @@
 //! What one destination costs the others, and how exactly a rate limit is kept: measured on a deployment, from the push of an event
-//! to its arrival at a receiver. `make bench` runs it against a deployment of its own.
+//! to its arrival at a receiver; and what the pages of the portal take. `make bench` runs it against a deployment of its own.
 //!
 //! Only ratios within one run are judged; the milliseconds are this machine's, and the local AWS's more than ours.
 
@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod hanging;
+mod pages;
 mod rate;
 
 use std::process::ExitCode;
@@ -31,7 +32,8 @@ async fn measure() -> Result<bool> {
     // The rate first: what the other one leaves to be retried would not disturb it, but need not be explained either.
     let rate = rate::measure(&deployment).await?;
     let hanging = hanging::measure(&deployment).await?;
-    Ok(rate && hanging)
+    let pages = pages::measure(&deployment).await?;
+    Ok(rate && hanging && pages)
 }
 
 /// The verdict as a word.

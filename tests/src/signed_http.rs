@@ -21,6 +21,13 @@ pub fn root_credentials() -> Credentials {
     Credentials::new("test", "test", None, None, "local AWS")
 }
 
+/// What every HTTP client of the harness is made from.
+pub fn loopback_client() -> reqwest::ClientBuilder {
+    // Fails when a provider is there already, which is as good. Nothing here speaks TLS, but the client insists.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
+}
+
 /// An HTTP client for one local AWS.
 #[derive(Debug, Clone)]
 pub struct SignedHttp {
@@ -33,11 +40,7 @@ impl SignedHttp {
     ///
     /// Names below `localhost` are loopback by definition, but not every system's resolver knows.
     pub fn new(host: &str, port: u16) -> Result<Self> {
-        // Fails when a provider is there already, which is as good. Nothing here speaks TLS, but the client insists.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
+        let client = loopback_client()
             .timeout(Duration::from_secs(60))
             .resolve(host, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
             .build()

@@ -63,6 +63,9 @@ choices! {
     /// other way round.
     Transition { Broke, Recovered }
 
+    /// The change that a subscription waits for: `changed` is either of the two.
+    AwaitedTransition { Broke, Recovered, Changed }
+
     /// What a step of a configuration is about.
     ConfigKind { Destination, Subscription }
 
@@ -149,6 +152,8 @@ mod tests {
         use plan::Action::{Create, Delete, Unchanged, Update};
         check::<ConfigAction>(&[Create, Update, Delete, Unchanged]);
         check::<Transition>(&[transition::Transition::Broke, transition::Transition::Recovered]);
+        use transition::AwaitedTransition::{Broke, Changed, Recovered};
+        check::<AwaitedTransition>(&[Broke, Recovered, Changed]);
     }
 
     #[test]

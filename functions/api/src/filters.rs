@@ -1,4 +1,4 @@
-//! What a list of the ledger is filtered by. A parameter that the list does not know is refused: a misspelt filter that is
+//! What a list is filtered by. A parameter that the list does not know is refused: a misspelt filter that is
 //! ignored would answer with what was not asked for.
 
 use std::str::FromStr;

@@ -62,7 +62,7 @@ pub struct Subscription {
     condition: Option<Condition>,
     /// The change in the runs of its place that an event must be; `null`, or left out, for any event.
     #[schema(required)]
-    transition: Option<choices::Transition>,
+    transition: Option<choices::AwaitedTransition>,
     #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: (),
     /// For `sync_run.missed`: how long after the announced `next_run_at` a run may come, in whole seconds; 900 if left out.

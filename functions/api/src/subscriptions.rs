@@ -11,19 +11,22 @@ use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
 use shared::domain::subscription::{Subscription, SubscriptionSettings};
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 use crate::body::{Json, MergePatch};
 use crate::caller::{Configurer, Reader};
 use crate::etag::{IfMatch, changed, etag};
+use crate::filters::Filters;
 use crate::named::{Kind, Named};
-use crate::pages::{Page, PageRequest};
+use crate::pages::{Page, PageRequest, Sieve};
 use crate::problem::{Code, Problem};
 use crate::{schemas, settings};
 
 /// How often a change is made anew because somebody else changed the same thing meanwhile.
 const TRIES: u32 = 5;
+/// How many subscriptions are read at a time where a few of them are wanted.
+const READ: usize = 100;
 
 /// Which events go to which destination.
 #[derive(Serialize, ToSchema)]
@@ -101,25 +104,68 @@ fn limit_reached(deps: &Deps) -> Problem {
     Problem::new(Code::LimitReached, detail)
 }
 
+/// What the list of subscriptions is filtered by.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
+pub struct SubscriptionFilters {
+    /// Those that send to one destination.
+    #[param(value_type = Option<schemas::DestinationId>)]
+    destination_id: Option<String>,
+}
+
 /// List subscriptions
 ///
-/// In the order of their ids, which are random.
+/// In the order of their ids, which are random. One page looks at no more than 1,000 subscriptions: where those to one destination
+/// are asked for it may be short, or empty, and yet have a next one.
 #[utoipa::path(
     get,
     path = "/v1/subscriptions",
     operation_id = "list_subscriptions",
     tag = "subscriptions",
-    params(schemas::PageParameters),
+    params(schemas::PageParameters, SubscriptionFilters),
     responses((status = 200, description = "A page of subscriptions.", body = Page<SubscriptionView>))
 )]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
+    mut filters: Filters,
 ) -> Result<Response, Problem> {
+    let destination = filters.take::<DestinationId>("destination_id")?;
+    filters.finish()?;
     let after = page.after()?;
-    let found = deps.subscriptions.list_subscriptions(&account, after.as_ref(), page.to_read()).await?;
-    Ok(Answer(page.page(found, |s| s.id.to_string(), view)).into_response())
+    let Some(destination) = destination else {
+        let found = deps.subscriptions.list_subscriptions(&account, after.as_ref(), page.to_read()).await?;
+        return Ok(Answer(page.page(found, |s| s.id.to_string(), view)).into_response());
+    };
+    let found = to_destination(&deps, &account, &destination, after, page.sieve()).await?;
+    Ok(Answer(found).into_response())
+}
+
+/// A page of those that send to the destination: no index finds them, so all are looked at.
+async fn to_destination(
+    deps: &Deps,
+    account: &AccountId,
+    destination: &DestinationId,
+    mut after: Option<SubscriptionId>,
+    mut sieve: Sieve<'_, SubscriptionView>,
+) -> PortResult<Page<SubscriptionView>> {
+    loop {
+        let read = deps.subscriptions.list_subscriptions(account, after.as_ref(), READ).await?;
+        let last = read.len() < READ;
+        after = read.last().map(|subscription| subscription.id.clone());
+        for subscription in read {
+            let id = subscription.id.clone();
+            let wanted = Some(subscription).filter(|found| found.settings.destination_id == *destination);
+            if !sieve.offer(id, wanted.map(view)) {
+                return Ok(sieve.page());
+            }
+        }
+        if last {
+            return Ok(sieve.page());
+        }
+    }
 }
 
 /// Read a subscription
@@ -217,7 +263,7 @@ pub async fn delete(
     }
 }
 
-/// How many subscriptions are read at a time, and named at most, where a destination is in use.
+/// How many subscriptions are named at most where a destination is in use.
 const NAMED: usize = 100;
 
 /// Ids of subscriptions that send to a destination: enough of them to act on.
@@ -228,11 +274,11 @@ pub async fn sending_to(
 ) -> PortResult<Vec<SubscriptionId>> {
     let (mut named, mut after) = (Vec::new(), None);
     loop {
-        let page = deps.subscriptions.list_subscriptions(account, after.as_ref(), NAMED).await?;
+        let page = deps.subscriptions.list_subscriptions(account, after.as_ref(), READ).await?;
         let users = page.iter().filter(|subscription| subscription.settings.destination_id == *destination);
         named.extend(users.map(|subscription| subscription.id.clone()));
         after = page.last().map(|subscription| subscription.id.clone());
-        if page.len() < NAMED || named.len() >= NAMED {
+        if page.len() < READ || named.len() >= NAMED {
             named.truncate(NAMED);
             return Ok(named);
         }

@@ -36,7 +36,7 @@ pub fn time(moment: &Timestamp) -> Markup {
 /// A state of a delivery, of a destination's health, or an outcome of an attempt, in colour and in words.
 pub fn badge(state: &str) -> Markup {
     let (kind, words) = match state {
-        "delivered" | "healthy" | "succeeded" | "passed" | "matched" => ("ok", state),
+        "delivered" | "healthy" | "enabled" | "succeeded" | "passed" | "matched" => ("ok", state),
         "retrying" | "draining" | "running" | "partial" => ("warn", state),
         "parked" => ("warn", "parked"),
         "failing" | "exhausted" | "refused" | "unreachable" | "disabled" | "failed" => ("bad", state),
@@ -56,6 +56,20 @@ pub fn took(milliseconds: u64) -> String {
         1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
         _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
     }
+}
+
+/// Whole seconds in the largest units that tell them exactly.
+pub fn span(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let mut left = seconds;
+    let mut words = Vec::new();
+    for (size, unit) in units {
+        if left >= size {
+            words.push(format!("{} {unit}", left / size));
+            left %= size;
+        }
+    }
+    if words.is_empty() { "0 s".to_owned() } else { words.join(" ") }
 }
 
 /// A number in groups of three digits.
@@ -154,6 +168,20 @@ mod tests {
         check_took(1_040, "1.0 s");
         check_took(59_999, "59.9 s");
         check_took(185_000, "3 min 5 s");
+    }
+
+    #[track_caller]
+    fn check_span(seconds: u64, expected: &str) {
+        assert_eq!(span(seconds), expected);
+    }
+
+    #[test]
+    fn seconds_are_told_in_the_units_that_are_exact() {
+        check_span(0, "0 s");
+        check_span(10, "10 s");
+        check_span(90, "1 min 30 s");
+        check_span(3_600, "1 h");
+        check_span(90_061, "1 d 1 h 1 min 1 s");
     }
 
     #[test]

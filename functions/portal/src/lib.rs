@@ -6,6 +6,7 @@
 
 mod assets;
 mod failure;
+mod faults;
 mod fields;
 mod html;
 mod icons;
@@ -14,6 +15,7 @@ mod model;
 mod pages;
 mod render;
 mod security;
+mod timing;
 mod visitor;
 
 use std::sync::Arc;
@@ -56,5 +58,6 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
         .layer(middleware::from_fn(security::same_origin))
         .layer(middleware::from_fn_with_state(headers, security::add_headers))
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(timing::tell))
         .with_state(Arc::new(portal))
 }

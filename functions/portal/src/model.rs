@@ -49,5 +49,6 @@ pub struct Subscription {
     pub condition: Option<Value>,
     pub transition: Option<String>,
     pub path: Option<String>,
+    pub grace_seconds: u64,
     pub enabled: bool,
 }

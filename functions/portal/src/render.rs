@@ -55,6 +55,10 @@ impl Shell {
             "paused" => Some("Paused. What is owed is kept until you resume."),
             "resumed" => Some("Resumed. What was set aside is on its way."),
             "saved" => Some("Saved."),
+            "enabled" => Some("Enabled. Events are matched with it from now on, within seconds."),
+            "disabled" => {
+                Some("Switched off. It matches nothing until you enable it; what is owed already is still delivered.")
+            }
             "deleted" => Some("Deleted."),
             "cancelled" => Some("Cancelled. It will not be sent."),
             "sent" => Some("On its way again."),

@@ -13,7 +13,7 @@ use super::missed_run::Grace;
 use super::pattern::Pattern;
 use super::scope::Scope;
 use super::subscription::{EventTypes, SubscriptionSettings};
-use super::transition::Transition;
+use super::transition::AwaitedTransition;
 use super::url::DeliveryPath;
 
 /// What an account has, or is to have, without its secrets. The names of each kind are unique once [`Configuration::check`]
@@ -36,7 +36,7 @@ pub struct NamedSubscription {
     #[serde(default)]
     pub condition: Option<Pattern>,
     #[serde(default)]
-    pub transition: Option<Transition>,
+    pub transition: Option<AwaitedTransition>,
     #[serde(default)]
     pub path: Option<DeliveryPath>,
     #[serde(default, rename = "grace_seconds")]

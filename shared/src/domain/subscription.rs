@@ -18,7 +18,7 @@ use super::operational;
 use super::pattern::{Mismatch, Pattern};
 use super::scope::Scope;
 use super::timestamp::Timestamp;
-use super::transition::Transition;
+use super::transition::{AwaitedTransition, Transition};
 
 /// A subscription as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct SubscriptionSettings {
     pub condition: Option<Pattern>,
     /// The change in the runs of its place that an event must be.
     #[serde(default)]
-    pub transition: Option<Transition>,
+    pub transition: Option<AwaitedTransition>,
     /// Appended to the destination's URL.
     #[serde(default)]
     pub path: Option<DeliveryPath>,
@@ -143,7 +143,7 @@ pub enum Miss {
     Scope,
     Condition(Mismatch),
     Transition {
-        wanted: Transition,
+        wanted: AwaitedTransition,
         was: Option<Transition>,
     },
     /// It is told again to those who waited for so long.
@@ -198,7 +198,7 @@ impl Subscription {
             return Err(Miss::Condition(mismatch));
         }
         match settings.transition {
-            Some(wanted) if event.transition != Some(wanted) => Err(Miss::Transition { wanted, was: event.transition }),
+            Some(wanted) if !wanted.is(event.transition) => Err(Miss::Transition { wanted, was: event.transition }),
             _ if missed_run::is_of_other_grace(event.event_type, event.data, settings.grace) => {
                 Err(Miss::Grace { wanted: settings.grace })
             }

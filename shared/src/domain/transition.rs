@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::id::EventId;
 use super::timestamp::Timestamp;
 
-/// A change a subscription can wait for.
+/// A change in the runs of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
@@ -22,6 +22,35 @@ impl Transition {
         match self {
             Transition::Broke => "broke",
             Transition::Recovered => "recovered",
+        }
+    }
+}
+
+/// What a subscription can wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AwaitedTransition {
+    Broke,
+    Recovered,
+    /// Either of them.
+    Changed,
+}
+
+impl AwaitedTransition {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AwaitedTransition::Broke => "broke",
+            AwaitedTransition::Recovered => "recovered",
+            AwaitedTransition::Changed => "changed",
+        }
+    }
+
+    /// Whether this is what was waited for.
+    pub fn is(self, transition: Option<Transition>) -> bool {
+        match self {
+            AwaitedTransition::Broke => transition == Some(Transition::Broke),
+            AwaitedTransition::Recovered => transition == Some(Transition::Recovered),
+            AwaitedTransition::Changed => transition.is_some(),
         }
     }
 }

@@ -21,7 +21,7 @@ use shared::domain::scope::Scope;
 use shared::domain::secret::SigningSecret;
 use shared::domain::subscription::{EventTypes, SubscriptionSettings};
 use shared::domain::timestamp::Timestamp;
-use shared::domain::transition::Transition;
+use shared::domain::transition::AwaitedTransition;
 use shared::ports::DeletedDestination;
 use shared::telemetry::ErrorChain;
 use utoipa::ToSchema;
@@ -51,8 +51,8 @@ pub struct NewSetup {
     condition: Option<Pattern>,
     /// The change in the runs of its place that an event must be; `null`, or left out, for any event.
     #[serde(default)]
-    #[schema(value_type = Option<choices::Transition>)]
-    transition: Option<Transition>,
+    #[schema(value_type = Option<choices::AwaitedTransition>)]
+    transition: Option<AwaitedTransition>,
     /// The subscription's; made of destination, event types and scope if left out.
     #[serde(default)]
     #[schema(value_type = Option<schemas::Label>)]

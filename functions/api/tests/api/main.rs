@@ -20,6 +20,7 @@ mod replay;
 mod scopes;
 mod sessions;
 mod setups;
+mod subscription_list;
 mod test_payload;
 mod unmatched;
 mod world;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::domain::id::{AccountId, SubscriptionId};
 use shared::domain::subscription::Subscription;
-use shared::domain::transition::Transition;
+use shared::domain::transition::AwaitedTransition;
 use shared::ports::{Subscriptions, UnmatchedReason};
 use shared::testing::event_text;
 
@@ -55,7 +55,7 @@ async fn a_disabled_subscription_hears_nothing() {
 
 #[tokio::test]
 async fn who_waits_for_a_change_hears_of_it_once_in_whatever_order_and_however_often_events_arrive() {
-    let world = only(|s| s.settings.transition = Some(Transition::Broke)).await;
+    let world = only(|s| s.settings.transition = Some(AwaitedTransition::Broke)).await;
     for (id, status, minute, owed) in [
         ("evt-1", "succeeded", 1, 0),
         ("evt-3", "failed", 3, 1),
@@ -75,7 +75,7 @@ async fn who_waits_for_a_change_hears_of_it_once_in_whatever_order_and_however_o
 
 #[tokio::test]
 async fn a_change_that_was_judged_and_not_sealed_is_judged_the_same_again() {
-    let world = only(|s| s.settings.transition = Some(Transition::Broke)).await;
+    let world = only(|s| s.settings.transition = Some(AwaitedTransition::Broke)).await;
     world.handle(batch(&[run(&world.acme, "evt-1", "succeeded", 1)])).await;
     for method in ["store_runs", "seal_event"] {
         world.store.fail(method, 1);

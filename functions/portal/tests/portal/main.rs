@@ -3,9 +3,11 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
 mod deliveries;
+mod destinations;
 mod entry;
 mod events;
 mod ledger;
 mod log;
+mod subscriptions;
 mod wizard;
 mod world;

@@ -172,7 +172,8 @@ async fn a_test_shows_the_request_and_the_answer_and_what_the_receiver_does_not_
     let page = world.post(&cookie, "/configure/test", &fields).await;
     assert_eq!(page.status, 200, "{}", page.text);
     page.shows("POST https://example.com/hooks").shows("webhook-signature: v1,").shows("rate_limited");
-    page.shows("not proven: see wrong_signature, old_timestamp, altered_body").hides("Your receiver is proven");
+    page.shows("Your receiver is not proven yet").hides("Your receiver is proven");
+    page.shows("it accepted a request that was six minutes old");
     page.shows("value=\"sync_run.completed failed\" selected");
     page.shows("x-powered-by: &#60;b&#62;").shows("&#60;script&#62;alert(1)").hides("<script>alert");
     let page =

@@ -101,11 +101,15 @@ fn the_first_demand_that_is_not_met_is_the_reason() {
     let condition = pattern(json!({"status": ["succeeded"]}));
     let mismatch = condition.as_ref().and_then(|c| c.explain(&json!({"status": "failed"}))).expect("a mismatch");
     check_demands(|s| s.condition = condition, None, Err(Miss::Condition(mismatch)));
-    let wants_broke = |s: &mut SubscriptionSettings| s.transition = Some(Transition::Broke);
+    let wants_broke = |s: &mut SubscriptionSettings| s.transition = Some(AwaitedTransition::Broke);
     check_demands(wants_broke, Some(Transition::Broke), Ok(()));
-    let missed = |was| Err(Miss::Transition { wanted: Transition::Broke, was });
+    let missed = |was| Err(Miss::Transition { wanted: AwaitedTransition::Broke, was });
     check_demands(wants_broke, None, missed(None));
     check_demands(wants_broke, Some(Transition::Recovered), missed(Some(Transition::Recovered)));
+    let wants_either = |s: &mut SubscriptionSettings| s.transition = Some(AwaitedTransition::Changed);
+    check_demands(wants_either, Some(Transition::Broke), Ok(()));
+    check_demands(wants_either, Some(Transition::Recovered), Ok(()));
+    check_demands(wants_either, None, Err(Miss::Transition { wanted: AwaitedTransition::Changed, was: None }));
 }
 
 #[test]

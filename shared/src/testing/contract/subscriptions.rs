@@ -6,7 +6,7 @@ use super::super::samples::{destination, subscription};
 use super::now;
 use crate::domain::id::{AccountId, DestinationId, SubscriptionId};
 use crate::domain::subscription::{Bucket, Subscription};
-use crate::domain::transition::{Run, Transition};
+use crate::domain::transition::{AwaitedTransition, Run};
 use crate::ports::{
     Accounts, CreatedSubscription, DeletedDestination, Destinations, Remembered, Subscriptions, Transitions,
     UpdatedSubscription,
@@ -35,7 +35,7 @@ pub async fn subscriptions<S: Subscriptions + Destinations + Accounts>(
     let mut narrow = subscription(&targets[0], 2, &types, "connection/xero/endpoint/invoices", Some("/sync"));
     let condition = json!({"records": {"inserted": [{"numeric": [">", 0.5]}, 5.0, 5]}, "status": [null]});
     narrow.settings.condition = Some(serde_json::from_value(condition).expect("a condition"));
-    narrow.settings.transition = Some(Transition::Recovered);
+    narrow.settings.transition = Some(AwaitedTransition::Recovered);
     for one in [&wide, &narrow] {
         assert_eq!(create(store, one).await, CreatedSubscription::Created);
     }

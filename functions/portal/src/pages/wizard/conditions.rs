@@ -10,14 +10,15 @@ pub enum When {
     All,
     Failures,
     RowsChanged,
+    Changed,
     Broke,
     Recovered,
     Pattern,
 }
 
 impl When {
-    pub const CHOICES: [When; 6] =
-        [When::All, When::Failures, When::RowsChanged, When::Broke, When::Recovered, When::Pattern];
+    pub const CHOICES: [When; 7] =
+        [When::All, When::Failures, When::RowsChanged, When::Changed, When::Broke, When::Recovered, When::Pattern];
 
     pub fn of(name: &str) -> Self {
         Self::CHOICES.into_iter().find(|when| when.name() == name).unwrap_or(When::All)
@@ -28,6 +29,7 @@ impl When {
             When::All => "all",
             When::Failures => "failures",
             When::RowsChanged => "rows",
+            When::Changed => "changed",
             When::Broke => "broke",
             When::Recovered => "recovered",
             When::Pattern => "pattern",
@@ -39,6 +41,7 @@ impl When {
             When::All => "All of them",
             When::Failures => "Only failures",
             When::RowsChanged => "Only when rows changed",
+            When::Changed => "Only when it broke or recovered",
             When::Broke => "Only when it broke",
             When::Recovered => "Only when it recovered",
             When::Pattern => "My own pattern",
@@ -50,6 +53,7 @@ impl When {
             When::All => "Whatever the outcome.",
             When::Failures => "Runs and populations that failed. Partial ones are not among them.",
             When::RowsChanged => "At least one record was inserted, updated, deleted or written.",
+            When::Changed => "The first failure after a success, and the first success after a failure.",
             When::Broke => "The first failure after a success; not the failures that follow.",
             When::Recovered => "The first success after a failure.",
             When::Pattern => "An event pattern, as Amazon EventBridge knows them, over the event’s data.",
@@ -65,12 +69,13 @@ impl When {
                 let any = ["inserted", "updated", "deleted", "written"].map(some);
                 Some(json!({ "$or": any }))
             }
-            When::All | When::Broke | When::Recovered | When::Pattern => None,
+            When::All | When::Changed | When::Broke | When::Recovered | When::Pattern => None,
         }
     }
 
     pub fn transition(self) -> Option<&'static str> {
         match self {
+            When::Changed => Some("changed"),
             When::Broke => Some("broke"),
             When::Recovered => Some("recovered"),
             _ => None,

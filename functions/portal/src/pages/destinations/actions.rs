@@ -1,0 +1,86 @@
+//! Pausing, resuming and deleting a destination.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use http::{Method, StatusCode};
+
+use super::{at, path};
+use crate::failure::Failure;
+use crate::fields::{Form, query};
+use crate::icons;
+use crate::inner::Api;
+use crate::model::{Destination, Listed, Subscription};
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+
+/// How many subscriptions a page names, and how many pages are looked through for them: as many as an account may have.
+const NAMED: usize = 100;
+const PAGES: usize = 20;
+
+pub async fn pause(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.api.act(&format!("{}/pause", at(&id))).await?;
+    Ok(render::see(&format!("{}?done=paused", path(&id))))
+}
+
+pub async fn resume(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.api.act(&format!("{}/resume", at(&id))).await?;
+    Ok(render::see(&format!("{}?done=resumed", path(&id))))
+}
+
+#[derive(Template)]
+#[template(path = "destinations/delete.html")]
+struct Delete {
+    shell: Shell,
+    destination: Destination,
+    subscriptions: Vec<Subscription>,
+    /// Whether more send to it than are shown.
+    more: bool,
+    error: Option<String>,
+}
+
+pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    confirm(&visitor, &id, None).await
+}
+
+/// Deletes it, with the subscriptions that were shown if any were. Where one came since, it is shown first.
+pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
+    let cascade = if form.get("cascade") == "true" { "?cascade=true" } else { "" };
+    match visitor.api.call(Method::DELETE, &format!("{}{cascade}", at(&id)), None, None).await {
+        Ok(_) => Ok(render::see("/destinations?done=deleted")),
+        Err(failure) => {
+            let problem = failure.problem()?;
+            if problem.code != "destination_in_use" {
+                return Err(Failure::Problem(problem));
+            }
+            let error = "Meanwhile a subscription to it was created. Look at the list again.";
+            confirm(&visitor, &id, Some(error.to_owned())).await
+        }
+    }
+}
+
+async fn confirm(visitor: &Visitor, id: &str, error: Option<String>) -> Result<Response, Failure> {
+    let destination: Destination = visitor.api.get(&at(id)).await?;
+    let (subscriptions, more) = sending_to(&visitor.api, id).await?;
+    let shell = Shell::of(visitor, "Destinations", format!("Delete {}", destination.name));
+    let status = if error.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
+    render::page_with(status, &Delete { shell, destination, subscriptions, more, error })
+}
+
+/// The first subscriptions that send to it, and whether there are more.
+async fn sending_to(api: &Api, id: &str) -> Result<(Vec<Subscription>, bool), Failure> {
+    let (mut found, mut cursor) = (Vec::new(), None::<String>);
+    for _ in 0..PAGES {
+        let after = cursor.as_deref().map(|cursor| ("cursor", cursor));
+        let asked = query([("destination_id", id), ("limit", "100")].into_iter().chain(after));
+        let listed: Listed<Subscription> = api.get(&format!("/v1/subscriptions{asked}")).await?;
+        found.extend(listed.data);
+        cursor = listed.next_cursor;
+        if cursor.is_none() || found.len() >= NAMED {
+            break;
+        }
+    }
+    let more = cursor.is_some() || found.len() > NAMED;
+    found.truncate(NAMED);
+    Ok((found, more))
+}

@@ -1,0 +1,102 @@
+//! Changing a destination. Who typed on what somebody else changed meanwhile keeps what was typed, and sees what is new.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use http::{Method, StatusCode};
+
+use super::edit_form::Typed;
+use super::{at, path};
+use crate::failure::Failure;
+use crate::faults::Faults;
+use crate::fields::Form;
+use crate::icons;
+use crate::inner::Api;
+use crate::model::Destination;
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+
+/// The fields of the API's body that the form has.
+const FIELDS: [&str; 7] = ["name", "url", "description", "headers", "timeout_seconds", "rate_limit", "retry_policy"];
+
+/// The retry policies: name, title and words.
+const RETRIES: [(&str, &str, &str); 4] = [
+    ("standard", "Standard", "Again after 5 s, and ever later: usually 10 attempts over about 75 hours"),
+    ("short", "Short", "5 attempts over about 10 minutes, for what is stale soon"),
+    ("none", "None", "A single attempt"),
+    ("own", "Own waits", "A list of your own"),
+];
+
+#[derive(Template)]
+#[template(path = "destinations/edit.html")]
+struct Edit {
+    shell: Shell,
+    destination: Destination,
+    etag: String,
+    typed: Typed,
+    faults: Faults,
+    /// What it is now, where somebody else changed it.
+    newer: Option<Typed>,
+}
+
+impl Edit {
+    /// What a field is now, where that is not what was typed.
+    fn newer(&self, field: &str) -> Option<&str> {
+        let newer = self.newer.as_ref()?.get(field);
+        Some(newer).filter(|newer| *newer != self.typed.get(field))
+    }
+
+    /// What is said of a field, by ids.
+    fn described(&self, field: &str) -> String {
+        match self.faults.at(field) {
+            Some(_) => format!("{field}-hint {field}-error"),
+            None => format!("{field}-hint"),
+        }
+    }
+}
+
+pub async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    let (destination, etag) = read(&visitor.api, &id).await?;
+    let typed = Typed::from(&destination);
+    let shell = shell(&visitor, &destination);
+    render::page(&Edit { shell, destination, etag, typed, faults: Faults::default(), newer: None })
+}
+
+pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
+    let (destination, etag) = read(&visitor.api, &id).await?;
+    let (typed, read_tag) = (Typed::from(&form), form.get("etag"));
+    let mut page = Edit {
+        shell: shell(&visitor, &destination),
+        destination,
+        etag: read_tag.to_owned(),
+        typed,
+        faults: Faults::default(),
+        newer: None,
+    };
+    let patch = match page.typed.patch(&page.destination) {
+        Ok(patch) => patch,
+        Err(faults) => return render::page_with(StatusCode::UNPROCESSABLE_ENTITY, &Edit { faults, ..page }),
+    };
+    let saved = visitor.api.call(Method::PATCH, &at(&id), Some(read_tag), Some(&patch)).await;
+    let problem = match saved {
+        Ok(_) => return Ok(render::see(&format!("{}?done=saved", path(&id)))),
+        Err(failure) => failure.problem()?,
+    };
+    if problem.code == "precondition_failed" {
+        page.newer = Some(Typed::from(&page.destination));
+        page.etag = etag;
+    } else {
+        page.faults = Faults::of(&problem, &FIELDS);
+    }
+    render::page_with(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT), &page)
+}
+
+/// The destination and its version.
+pub async fn read(api: &Api, id: &str) -> Result<(Destination, String), Failure> {
+    let answer = api.call(Method::GET, &at(id), None, None).await?;
+    Ok((answer.read()?, answer.etag.unwrap_or_default()))
+}
+
+fn shell(visitor: &Visitor, destination: &Destination) -> Shell {
+    Shell::of(visitor, "Destinations", format!("Edit {}", destination.name))
+}

@@ -1,0 +1,134 @@
+//! Sending a destination again what it was owed and did not get.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+use shared::domain::timestamp::Timestamp;
+
+use super::{at, path};
+use crate::Portal;
+use crate::failure::Failure;
+use crate::faults::Faults;
+use crate::fields::{Fields, Form, query};
+use crate::icons;
+use crate::model::Destination;
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+
+/// How far back: a name, seconds, and words.
+const SPANS: [(&str, u64, &str); 3] =
+    [("hour", 3_600, "The last hour"), ("day", 86_400, "The last 24 hours"), ("days", 259_200, "The last 3 days")];
+
+/// Which deliveries: where they stand, in words, and whether that is usual.
+const STATUSES: [(&str, &str, &str, bool); 5] = [
+    ("exhausted", "Exhausted", "Given up after the last attempt. Each gets one more.", true),
+    ("parked", "Parked", "Set aside while the destination took nothing.", true),
+    ("retrying", "Retrying", "Failed, and waiting for the next attempt: it is made now.", true),
+    ("pending", "Pending", "Owed for long, and never attempted.", true),
+    ("cancelled", "Cancelled", "Given up by somebody.", false),
+];
+
+#[derive(Template)]
+#[template(path = "destinations/recover.html")]
+struct Ask {
+    shell: Shell,
+    destination: Destination,
+    span: String,
+    since: String,
+    statuses: Vec<String>,
+    faults: Faults,
+}
+
+#[derive(Deserialize)]
+struct Begun {
+    id: String,
+}
+
+impl Ask {
+    async fn new(visitor: &Visitor, id: &str) -> Result<Self, Failure> {
+        let destination: Destination = visitor.api.get(&at(id)).await?;
+        let shell = Shell::of(visitor, "Destinations", format!("Recover {}", destination.name));
+        let usual = STATUSES.iter().filter(|(_, _, _, usual)| *usual).map(|(name, ..)| (*name).to_owned());
+        let (span, since) = ("day".to_owned(), String::new());
+        Ok(Self { shell, destination, span, since, statuses: usual.collect(), faults: Faults::default() })
+    }
+
+    fn is_chosen(&self, status: &str) -> bool {
+        self.statuses.iter().any(|chosen| chosen == status)
+    }
+}
+
+pub async fn ask(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    render::page(&Ask::new(&visitor, &id).await?)
+}
+
+pub async fn recover(
+    State(portal): State<Arc<Portal>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(form): Form,
+) -> Result<Response, Failure> {
+    let statuses: Vec<_> = form.all("status").map(str::to_owned).collect();
+    let wanted = json!({ "since": since(&form, portal.clock.now()), "statuses": statuses });
+    let begun = visitor.api.post(&format!("{}/recover", at(&id)), &wanted).await;
+    let problem = match begun {
+        Ok(answer) => {
+            let Begun { id: job } = answer.read()?;
+            let done = query([("done", "recovering"), ("job", job.as_str())]);
+            return Ok(render::see(&format!("{}{done}", path(&id))));
+        }
+        Err(failure) => failure.problem()?,
+    };
+    let mut page = Ask::new(&visitor, &id).await?;
+    page.faults = Faults::of(&problem, &["since", "statuses"]);
+    page.span = form.get("span").to_owned();
+    page.since = form.get("since").to_owned();
+    page.statuses = statuses;
+    render::page_with(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT), &page)
+}
+
+/// Since when, as the API takes it.
+fn since(form: &Fields, now: Timestamp) -> String {
+    let chosen = SPANS.iter().find(|(name, ..)| *name == form.get("span"));
+    match chosen {
+        Some((_, seconds, _)) => {
+            let back = Duration::from_secs(*seconds).as_millis();
+            let back = u64::try_from(back).unwrap_or(u64::MAX);
+            Timestamp::from_unix_ms(now.unix_ms().saturating_sub(back)).to_string()
+        }
+        None => in_utc(form.get("since")),
+    }
+}
+
+/// What a field for a moment sends has no zone, and perhaps no seconds: it is meant in UTC.
+fn in_utc(typed: &str) -> String {
+    match typed.len() {
+        16 => format!("{typed}:00Z"),
+        19 => format!("{typed}Z"),
+        _ => typed.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(typed: &str, expected: &str) {
+        assert_eq!(in_utc(typed), expected);
+    }
+
+    #[test]
+    fn a_moment_is_meant_in_utc_where_it_names_no_zone() {
+        check("2026-11-23T09:30", "2026-11-23T09:30:00Z");
+        check("2026-11-23T09:30:15", "2026-11-23T09:30:15Z");
+        check("2026-11-23T09:30:15+02:00", "2026-11-23T09:30:15+02:00");
+        check("yesterday", "yesterday");
+    }
+}

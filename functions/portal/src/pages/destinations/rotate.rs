@@ -1,0 +1,101 @@
+//! Giving a destination a new secret. It is shown by the answer to the form and by nothing else, so that answer leads nowhere; sent
+//! again, the form rotates nothing, because the version it names is gone.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::at;
+use super::edit::read;
+use crate::failure::Failure;
+use crate::faults::Faults;
+use crate::fields::Form;
+use crate::model::Destination;
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+use crate::{html, icons};
+
+/// How long the secrets before may stay valid: seconds, and what that is good for.
+const OVERLAPS: [(u64, &str, &str); 4] = [
+    (0, "At once", "The old one may be known to others. Deliveries fail until your receiver has the new one."),
+    (3_600, "In 1 hour", "You put the new one in place right now."),
+    (86_400, "In 1 day", "Time for a deployment."),
+    (604_800, "In 7 days", "Several receivers, or several people."),
+];
+const USUAL: u64 = 86_400;
+
+#[derive(Template)]
+#[template(path = "destinations/rotate.html")]
+struct Ask {
+    shell: Shell,
+    destination: Destination,
+    etag: String,
+    overlap: u64,
+    faults: Faults,
+}
+
+#[derive(Template)]
+#[template(path = "destinations/rotated.html")]
+struct Done {
+    shell: Shell,
+    destination: Destination,
+    secret: String,
+    overlap: u64,
+}
+
+#[derive(Deserialize)]
+struct Rotated {
+    secret: String,
+    #[serde(flatten)]
+    destination: Destination,
+}
+
+pub async fn ask(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    confirm(&visitor, &id, (StatusCode::OK, USUAL, Faults::default())).await
+}
+
+pub async fn rotate(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
+    let mut faults = Faults::default();
+    let overlap = faults.number("overlap_seconds", form.get("overlap_seconds"));
+    let seconds = overlap.as_u64().unwrap_or(USUAL);
+    if !faults.are_none() {
+        return confirm(&visitor, &id, (StatusCode::UNPROCESSABLE_ENTITY, USUAL, faults)).await;
+    }
+    let (path, body) = (format!("{}/secrets/rotate", at(&id)), json!({ "overlap_seconds": overlap }));
+    match visitor.api.call(Method::POST, &path, Some(form.get("etag")), Some(&body)).await {
+        Ok(answer) => {
+            let Rotated { secret, destination } = answer.read()?;
+            let shell = Shell::of(&visitor, "Destinations", format!("New secret of {}", destination.name));
+            render::page(&Done { shell, destination, secret, overlap: seconds })
+        }
+        Err(failure) => {
+            let problem = failure.problem()?;
+            let mut faults = Faults::of(&problem, &["overlap_seconds"]);
+            if problem.code == "precondition_failed" {
+                let detail = "Nothing was rotated: the destination was changed since you opened this page, perhaps by this very form. \
+                              See below which secrets it has now.";
+                faults.general = Some(detail.to_owned());
+            }
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
+            match problem.code.as_str() {
+                "precondition_failed" | "too_many_secrets" | "validation_failed" => {
+                    confirm(&visitor, &id, (status, seconds, faults)).await
+                }
+                _ => Err(Failure::Problem(problem)),
+            }
+        }
+    }
+}
+
+async fn confirm(
+    visitor: &Visitor,
+    id: &str,
+    (status, overlap, faults): (StatusCode, u64, Faults),
+) -> Result<Response, Failure> {
+    let (destination, etag) = read(&visitor.api, id).await?;
+    let shell = Shell::of(visitor, "Destinations", format!("Rotate the secret of {}", destination.name));
+    render::page_with(status, &Ask { shell, destination, etag, overlap, faults })
+}

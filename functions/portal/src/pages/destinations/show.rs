@@ -1,0 +1,71 @@
+//! One destination: how it does and what to do, its settings, and the subscriptions that send to it.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use futures_util::future::{OptionFuture, try_join3};
+use serde::Deserialize;
+
+use super::stats::Stats;
+use super::{at, words};
+use crate::failure::Failure;
+use crate::fields::{Fields, Query, query, segment};
+use crate::inner::Api;
+use crate::model::{Destination, Listed, Subscription};
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+use crate::{html, icons};
+
+#[derive(Template)]
+#[template(path = "destinations/show.html")]
+struct Show {
+    shell: Shell,
+    destination: Destination,
+    stats: Stats,
+    subscriptions: Listed<Subscription>,
+    /// Where the next subscriptions are.
+    more: Option<String>,
+    recovery: Option<Recovery>,
+}
+
+/// A job that sends again what was missed.
+#[derive(Deserialize)]
+struct Recovery {
+    id: String,
+    destination_id: String,
+    status: String,
+    progress: Progress,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    looked_at: u64,
+    resent: u64,
+    set_aside: u64,
+}
+
+pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query) -> Result<Response, Failure> {
+    let api = &visitor.api;
+    let path = at(&id);
+    let job: OptionFuture<_> = fields.some("job").map(|job| recovery(api, job, &id)).into();
+    let wanted = try_join3(api.get::<Destination>(&path), Stats::of(api, &id), subscriptions(api, &id, &fields));
+    let (wanted, recovery) = futures_util::future::join(wanted, job).await;
+    let (destination, stats, subscriptions) = wanted?;
+    let more = subscriptions.next_cursor.as_deref();
+    let more = more.map(|cursor| format!("{}{}", super::path(&id), query([("cursor", cursor)])));
+    let shell = Shell::of(&visitor, "Destinations", destination.name.as_str()).after(&fields);
+    render::page(&Show { shell, destination, stats, subscriptions, more, recovery: recovery.flatten() })
+}
+
+async fn subscriptions(api: &Api, id: &str, fields: &Fields) -> Result<Listed<Subscription>, Failure> {
+    let cursor = fields.some("cursor").map(|cursor| ("cursor", cursor));
+    let asked = query([("destination_id", id), ("limit", "20")].into_iter().chain(cursor));
+    api.get(&format!("/v1/subscriptions{asked}")).await
+}
+
+/// The job, if it is one of this destination. The page does without it where it is not to be had.
+async fn recovery(api: &Api, job: &str, destination: &str) -> Option<Recovery> {
+    let found: Recovery = api.get(&format!("/v1/jobs/{}", segment(job))).await.ok()?;
+    Some(found).filter(|found| found.destination_id == destination)
+}

@@ -1,0 +1,136 @@
+//! How a destination did in the last 24 hours: the API's numbers, and the words for them.
+
+use serde::Deserialize;
+use shared::domain::timestamp::Timestamp;
+
+use super::chart::{self, Bar, Size};
+use crate::failure::Failure;
+use crate::fields::segment;
+use crate::html::{grouped, took};
+use crate::inner::Api;
+
+#[derive(Debug, Deserialize)]
+pub struct Stats {
+    /// When the numbers were counted; there was nothing to count without it.
+    pub computed_at: Option<Timestamp>,
+    /// Oldest first.
+    pub hours: Vec<Hour>,
+    pub delivered: u64,
+    pub failed: u64,
+    pub parked: u64,
+    /// 0 to 1.
+    success_rate: Option<f64>,
+    latency_ms: Option<Latency>,
+    /// Whether an hour had more than is counted.
+    pub partial: bool,
+}
+
+/// What became of the deliveries of an hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct Hour {
+    pub start: Option<Timestamp>,
+    pub delivered: u64,
+    pub failed: u64,
+    pub parked: u64,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Latency {
+    median: u64,
+    p95: u64,
+}
+
+impl Stats {
+    pub async fn of(api: &Api, id: &str) -> Result<Self, Failure> {
+        match api.get(&format!("/v1/destinations/{}/stats", segment(id))).await {
+            // Until the API has this route.
+            Err(Failure::Problem(problem)) if problem.status == 404 => Ok(Self {
+                computed_at: None,
+                hours: vec![Hour::default(); 24],
+                delivered: 0,
+                failed: 0,
+                parked: 0,
+                success_rate: None,
+                latency_ms: None,
+                partial: false,
+            }),
+            other => other,
+        }
+    }
+
+    pub fn success_rate(&self) -> String {
+        self.success_rate.map_or("–".to_owned(), percent)
+    }
+
+    pub fn median(&self) -> String {
+        self.latency_ms.map_or("–".to_owned(), |latency| took(latency.median))
+    }
+
+    pub fn p95(&self) -> String {
+        self.latency_ms.map_or("–".to_owned(), |latency| took(latency.p95))
+    }
+
+    /// The chart in words.
+    pub fn label(&self) -> String {
+        let [delivered, failed, parked] = [self.delivered, self.failed, self.parked].map(grouped);
+        format!("Last 24 hours: {delivered} delivered, {failed} failed, {parked} parked")
+    }
+
+    /// The chart as a path for each kind of bar: short, because a page has many.
+    pub fn paths(&self) -> Vec<(&'static str, String)> {
+        let bars = chart::bars(&self.hours, Size::SMALL);
+        let path = |kind| bars.iter().filter(|bar| bar.kind == kind).map(Bar::path).collect::<String>();
+        let paths = chart::KINDS.map(|kind| (kind, path(kind)));
+        paths.into_iter().filter(|(_, path)| !path.is_empty()).collect()
+    }
+
+    /// The bars of each hour, with the hour in words.
+    pub fn columns(&self) -> Vec<(String, Vec<Bar>)> {
+        let bars = chart::bars(&self.hours, Size::LARGE);
+        let column =
+            |(at, hour): (usize, &Hour)| (hour.label(), bars.iter().filter(|bar| bar.hour == at).copied().collect());
+        self.hours.iter().enumerate().map(column).collect()
+    }
+}
+
+impl Hour {
+    fn label(&self) -> String {
+        let start = self.start.map(|start| start.to_string()).unwrap_or_default();
+        let start = start.get(11..16).map(|time| format!("{time} UTC: ")).unwrap_or_default();
+        let [delivered, failed, parked] = [self.delivered, self.failed, self.parked].map(grouped);
+        format!("{start}{delivered} delivered, {failed} failed, {parked} parked")
+    }
+}
+
+/// A share of one in per cent; never 100 % while anything failed.
+fn percent(share: f64) -> String {
+    let tenths = (share.clamp(0.0, 1.0) * 1_000.0 + 1e-9).floor() / 10.0;
+    if tenths.fract() == 0.0 { format!("{tenths:.0} %") } else { format!("{tenths:.1} %") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(share: f64, expected: &str) {
+        assert_eq!(percent(share), expected, "{share}");
+    }
+
+    #[test]
+    fn a_share_is_never_told_better_than_it_is() {
+        check(1.0, "100 %");
+        check(0.99999, "99.9 %");
+        check(0.973, "97.3 %");
+        check(0.5, "50 %");
+        check(0.0, "0 %");
+        check(7.0, "100 %");
+    }
+
+    #[test]
+    fn an_hour_is_told_in_words() {
+        let hour =
+            Hour { start: Timestamp::parse("2026-11-23T09:00:00Z").ok(), delivered: 1_200, failed: 3, parked: 0 };
+        assert_eq!(hour.label(), "09:00 UTC: 1\u{202f}200 delivered, 3 failed, 0 parked");
+    }
+}

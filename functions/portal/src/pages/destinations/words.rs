@@ -1,0 +1,91 @@
+//! What the API answers of a destination, in words.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::html::span;
+use crate::model::Destination;
+
+/// How much of an address a list shows, in characters.
+const SHOWN: usize = 60;
+
+/// When a delivery that failed is attempted again.
+pub fn retry_policy(policy: &Value) -> String {
+    match policy {
+        Value::String(name) => match name.as_str() {
+            "standard" => "Standard: usually 10 attempts over about 75 hours".to_owned(),
+            "short" => "Short: 5 attempts over about 10 minutes".to_owned(),
+            "none" => "None: a single attempt".to_owned(),
+            other => other.to_owned(),
+        },
+        Value::Array(waits) => {
+            let words: Vec<_> = waits.iter().filter_map(Value::as_u64).map(span).collect();
+            format!("Own: {} attempts, after waits of {}", waits.len() + 1, words.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// An address as a list shows it: without its scheme where that is the usual one, and cut where it is long.
+pub fn short_url(url: &str) -> String {
+    let address = url.strip_prefix("https://").unwrap_or(url);
+    let address = address.strip_suffix('/').unwrap_or(address);
+    match address.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &address[..end]),
+        None => address.to_owned(),
+    }
+}
+
+pub fn host(url: &str) -> String {
+    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.unwrap_or_else(|| url.to_owned())
+}
+
+impl Destination {
+    /// What a badge says of it.
+    pub fn state(&self) -> &str {
+        if self.health == "healthy" && self.draining { "draining" } else { &self.health }
+    }
+
+    /// Whether resuming helps.
+    pub fn may_be_resumed(&self) -> bool {
+        self.health != "healthy"
+    }
+
+    pub fn header_lines(&self) -> Vec<String> {
+        self.headers.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_policy(policy: Value, expected: &str) {
+        assert_eq!(retry_policy(&policy), expected);
+    }
+
+    #[test]
+    fn a_retry_policy_is_told_in_words() {
+        check_policy(json!("none"), "None: a single attempt");
+        check_policy(json!([10, 60, 5_400]), "Own: 4 attempts, after waits of 10 s, 1 min, 1 h 30 min");
+        check_policy(json!("<b>"), "<b>");
+    }
+
+    #[track_caller]
+    fn check_url(url: &str, expected: &str) {
+        assert_eq!(short_url(url), expected);
+    }
+
+    #[test]
+    fn a_long_address_is_cut() {
+        check_url("https://example.com/", "example.com");
+        check_url("http://example.com/a", "http://example.com/a");
+        check_url(&format!("https://{}", "ä".repeat(61)), &format!("{}…", "ä".repeat(60)));
+        assert_eq!(host("https://example.com:8443/a?b"), "example.com");
+        assert_eq!(host("nonsense"), "nonsense");
+    }
+}

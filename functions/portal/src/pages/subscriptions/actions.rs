@@ -1,0 +1,46 @@
+//! Switching a subscription on and off, and deleting it.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use http::Method;
+use serde_json::json;
+
+use super::{at, path};
+use crate::failure::Failure;
+use crate::icons;
+use crate::model::Subscription;
+use crate::render::{self, Shell};
+use crate::visitor::Visitor;
+
+pub async fn enable(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    switch(&visitor, &id, true).await
+}
+
+pub async fn disable(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    switch(&visitor, &id, false).await
+}
+
+async fn switch(visitor: &Visitor, id: &str, enabled: bool) -> Result<Response, Failure> {
+    visitor.api.call(Method::PATCH, &at(id), None, Some(&json!({ "enabled": enabled }))).await?;
+    let done = if enabled { "enabled" } else { "disabled" };
+    Ok(render::see(&format!("{}?done={done}", path(id))))
+}
+
+#[derive(Template)]
+#[template(path = "subscriptions/delete.html")]
+struct Delete {
+    shell: Shell,
+    subscription: Subscription,
+}
+
+pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    let subscription: Subscription = visitor.api.get(&at(&id)).await?;
+    let shell = Shell::of(&visitor, "Subscriptions", format!("Delete {}", subscription.name));
+    render::page(&Delete { shell, subscription })
+}
+
+pub async fn delete(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.api.call(Method::DELETE, &at(&id), None, None).await?;
+    Ok(render::see("/subscriptions?done=deleted"))
+}

@@ -1,0 +1,112 @@
+//! What is typed about a subscription, and the change that it means.
+
+use serde_json::{Value, json};
+use shared::domain::pattern::Pattern;
+
+use super::patch;
+use crate::faults::Faults;
+use crate::fields::Fields;
+use crate::model::Subscription;
+
+/// The settings as the form has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    pub name: String,
+    pub destination_id: String,
+    pub event_types: Vec<String>,
+    pub scope: String,
+    /// JSON, or nothing.
+    pub condition: String,
+    pub transition: String,
+    pub grace_seconds: String,
+    pub path: String,
+    pub enabled: bool,
+}
+
+impl From<&Subscription> for Typed {
+    fn from(subscription: &Subscription) -> Self {
+        Self {
+            name: subscription.name.clone(),
+            destination_id: subscription.destination_id.clone(),
+            event_types: subscription.event_types.clone(),
+            scope: subscription.scope.clone(),
+            condition: subscription.condition.as_ref().map(crate::html::pretty_value).unwrap_or_default(),
+            transition: subscription.transition.clone().unwrap_or_default(),
+            grace_seconds: subscription.grace_seconds.to_string(),
+            path: subscription.path.clone().unwrap_or_default(),
+            enabled: subscription.enabled,
+        }
+    }
+}
+
+impl From<&Fields> for Typed {
+    fn from(fields: &Fields) -> Self {
+        let get = |name| fields.get(name).to_owned();
+        Self {
+            name: get("name"),
+            destination_id: get("destination_id"),
+            event_types: fields.all("event_types").map(str::to_owned).collect(),
+            scope: get("scope"),
+            condition: get("condition").replace('\r', ""),
+            transition: get("transition"),
+            grace_seconds: get("grace_seconds"),
+            path: get("path"),
+            enabled: fields.has("enabled", "true"),
+        }
+    }
+}
+
+impl Typed {
+    /// What stands in a field of the API's body, as text.
+    pub fn shown(&self, field: &str) -> String {
+        match field {
+            "name" => self.name.clone(),
+            "destination_id" => self.destination_id.clone(),
+            "event_types" => self.event_types.join(", "),
+            "scope" => self.scope.clone(),
+            "condition" => self.condition.clone(),
+            "transition" => self.transition.clone(),
+            "grace_seconds" => self.grace_seconds.clone(),
+            "path" => self.path.clone(),
+            _ => if self.enabled { "on" } else { "off" }.to_owned(),
+        }
+    }
+
+    /// The merge patch that makes the subscription what was typed, as far as that can be said at all.
+    pub fn patch(&self, now: &Subscription) -> Result<Value, Faults> {
+        let mut faults = Faults::default();
+        let optional = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+        let patch = json!({
+            "name": self.name,
+            "destination_id": self.destination_id,
+            "event_types": self.event_types,
+            "scope": self.scope,
+            "condition": self.condition_patch(now, &mut faults),
+            "transition": optional(&self.transition),
+            "grace_seconds": faults.number("grace_seconds", &self.grace_seconds),
+            "path": optional(&self.path),
+            "enabled": self.enabled,
+        });
+        if faults.are_none() { Ok(patch) } else { Err(faults) }
+    }
+
+    /// A condition that is none is refused here, by the same rule as in the API: a merge patch would take a `null` in it for what is
+    /// to go.
+    fn condition_patch(&self, now: &Subscription, faults: &mut Faults) -> Value {
+        if self.condition.is_empty() {
+            return Value::Null;
+        }
+        let typed: Value = match serde_json::from_str(&self.condition) {
+            Ok(typed) => typed,
+            Err(error) => {
+                faults.add("condition", format!("is not JSON: {error}"));
+                return Value::Null;
+            }
+        };
+        if let Err(error) = Pattern::parse(&typed) {
+            let place = if error.pointer.is_empty() { String::new() } else { format!("{}: ", error.pointer) };
+            faults.add("condition", format!("{place}{}", error.detail));
+        }
+        patch::between(now.condition.as_ref().unwrap_or(&Value::Null), &typed)
+    }
+}

@@ -1,0 +1,79 @@
+//! What a subscription wants, in words.
+
+use serde_json::Value;
+
+use crate::model::Subscription;
+use crate::pages::wizard::conditions::When;
+
+impl Subscription {
+    /// What a badge says of it.
+    pub fn state(&self) -> &'static str {
+        if self.enabled { "enabled" } else { "off" }
+    }
+
+    /// Which of the events, in a few words.
+    pub fn wants(&self) -> String {
+        let change = self.transition.as_deref().map(|transition| {
+            let usual = When::CHOICES.into_iter().find(|when| when.transition() == Some(transition));
+            usual.map_or(transition.to_owned(), |when| uncapitalized(when.title()))
+        });
+        let condition = self.condition.as_ref().map(condition);
+        match (change, condition) {
+            (None, None) => "all".to_owned(),
+            (Some(one), None) | (None, Some(one)) => one,
+            (Some(change), Some(condition)) => format!("{change}, {condition}"),
+        }
+    }
+
+    /// The events as a list has them.
+    pub fn types(&self) -> String {
+        self.event_types
+            .iter()
+            .map(|name| if name == "*" { "all that is published" } else { name })
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    pub fn place(&self) -> &str {
+        if self.scope == "*" { "everywhere" } else { &self.scope }
+    }
+}
+
+/// The conditions that the wizard offers have its words; others are patterns.
+fn condition(condition: &Value) -> String {
+    let usual = When::CHOICES.into_iter().find(|when| when.condition().as_ref() == Some(condition));
+    usual.map_or("own pattern".to_owned(), |when| uncapitalized(when.title()))
+}
+
+fn uncapitalized(title: &str) -> String {
+    let mut letters = title.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(wanted: Value, transition: Option<&str>, expected: &str) {
+        let subscription: Subscription = serde_json::from_value(json!({
+            "id": "s", "name": "n", "destination_id": "d", "event_types": ["*"], "scope": "*", "condition": wanted,
+            "transition": transition, "path": null, "grace_seconds": 900, "enabled": true
+        }))
+        .expect("a subscription");
+        assert_eq!(subscription.wants(), expected);
+    }
+
+    #[test]
+    fn what_the_wizard_offers_has_its_words() {
+        check(Value::Null, None, "all");
+        check(Value::Null, Some("broke"), "only when it broke");
+        check(Value::Null, Some("changed"), "only when it broke or recovered");
+        check(When::Failures.condition().unwrap_or_default(), None, "only failures");
+        check(When::RowsChanged.condition().unwrap_or_default(), None, "only when rows changed");
+        check(json!({ "status": ["failed", "partial"] }), None, "own pattern");
+        check(json!({ "status": ["failed"] }), Some("recovered"), "only when it recovered, only failures");
+    }
+}

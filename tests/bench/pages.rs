@@ -1,0 +1,238 @@
+//! How long the `portal` function takes to make each page, by its own `server-timing`, in an account that just fills the pages and in
+//! one with 1,000 destinations and 100,000 deliveries. What a page takes must not grow with them.
+//!
+//! The rows are written by the adapters themselves, without anything being delivered.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
+use shared::adapters::{AwsClients, DynamoStore, SystemClock};
+use shared::domain::delivery::{Attempt, Delivery, DeliveryRecord, DeliveryState};
+use shared::domain::destination::Destination;
+use shared::domain::envelope;
+use shared::domain::event::Event;
+use shared::domain::health::Health;
+use shared::domain::id::{AccountId, DestinationId};
+use shared::domain::outcome::Outcome;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{Clock, Deliveries, Destinations, Events, SealedEvent};
+use tests::api_client::{Customer, NewSubscription};
+use tests::failure::OrFailure;
+use tests::signed_http::loopback_client;
+use tests::unique::unique;
+use tests::{Deployment, Result};
+
+/// An account's destinations and events; each event owes [`FAN_OUT`] deliveries.
+struct Size {
+    destinations: u32,
+    events: u32,
+}
+
+const SMALL: Size = Size { destinations: 25, events: 1_000 };
+const LARGE: Size = Size { destinations: 1_000, events: 25_000 };
+const FAN_OUT: u32 = 4;
+/// How many rows are written at once.
+const AT_ONCE: usize = 32;
+/// How often each page is asked for; the median counts.
+const TIMES: usize = 15;
+/// How much longer a page may take in the large account.
+const MOST: f64 = 2.0;
+/// Below this, in milliseconds, a difference is noise of the local AWS.
+const NOISE: f64 = 15.0;
+
+/// Whether no page takes much longer in the large account, and none has 50 KB of HTML.
+pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
+    let small = Visitor::of(deployment, SMALL).await?;
+    let large = Visitor::of(deployment, LARGE).await?;
+    println!(
+        "pages of the portal, in ms of the function itself (median of {TIMES}), with {} destinations and {} deliveries, and with {} and {}:",
+        SMALL.destinations,
+        SMALL.events * FAN_OUT,
+        LARGE.destinations,
+        LARGE.events * FAN_OUT
+    );
+    let mut all = true;
+    for (name, in_small, in_large) in small.paths.iter().zip(&large.paths).map(|((name, s), (_, l))| (name, s, l)) {
+        let (fast, slow) = (small.time(in_small).await?, large.time(in_large).await?);
+        let ratio = slow.ms / fast.ms;
+        let is_within = (ratio <= MOST || slow.ms - fast.ms <= NOISE) && slow.bytes < 50_000;
+        all &= is_within;
+        println!(
+            "  {name:<16} {:>6.1} {:>6.1}  {ratio:.2} times, {:>5.1} KB of HTML: {}",
+            fast.ms,
+            slow.ms,
+            slow.bytes as f64 / 1_000.0,
+            crate::verdict(is_within)
+        );
+    }
+    println!();
+    Ok(all)
+}
+
+/// Somebody of an account who looks at its pages.
+struct Visitor {
+    http: reqwest::Client,
+    origin: String,
+    cookie: String,
+    /// The pages by name.
+    paths: Vec<(&'static str, String)>,
+}
+
+struct Timed {
+    ms: f64,
+    bytes: usize,
+}
+
+impl Visitor {
+    async fn of(deployment: &Deployment, size: Size) -> Result<Self> {
+        let operator = deployment.operator()?;
+        let customer = operator.register(&unique("pages")).await?;
+        let (destination, delivery, event) = fill(deployment, &customer, size).await?;
+        customer.subscribe(&NewSubscription::to_everything(&destination)).await?;
+        let link = operator.offer_session(customer.account(), &json!({"role": "admin"})).await?;
+        let (address, token) = link.split_once('#').or_failure(|| "a link without a token")?;
+        let origin = address.trim_end_matches("/open").to_owned();
+        let host = origin.trim_start_matches("http://").split(':').next().unwrap_or_default().to_owned();
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, deployment.port));
+        let http = loopback_client().resolve(&host, local).build().or_failure(|| "cannot build a client")?;
+        let form = format!("token={token}");
+        let opened = http.post(address).header("origin", &origin);
+        let opened = opened.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
+        let opened = opened.or_failure(|| "cannot open a link")?;
+        let cookie = opened.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).or_failure(|| "no session was opened")?;
+        let paths = vec![
+            ("wizard", "/configure".to_owned()),
+            ("where to", "/configure?step=where&scope=*&type=sync_run.completed".to_owned()),
+            ("destinations", "/destinations".to_owned()),
+            ("a destination", format!("/destinations/{destination}")),
+            ("its settings", format!("/destinations/{destination}/edit")),
+            ("subscriptions", "/subscriptions".to_owned()),
+            ("deliveries", "/deliveries".to_owned()),
+            ("a delivery", format!("/deliveries/{delivery}")),
+            ("events", "/events".to_owned()),
+            ("an event", format!("/events/{event}")),
+            ("ledger", "/ledger".to_owned()),
+        ];
+        Ok(Self { http, origin, cookie: cookie.to_owned(), paths })
+    }
+
+    /// How long a warm function takes for a page.
+    async fn time(&self, path: &str) -> Result<Timed> {
+        self.ask(path).await?;
+        let mut times = Vec::new();
+        for _ in 0..TIMES {
+            times.push(self.ask(path).await?);
+        }
+        times.sort_by(|a, b| a.ms.total_cmp(&b.ms));
+        Ok(times.swap_remove(TIMES / 2))
+    }
+
+    async fn ask(&self, path: &str) -> Result<Timed> {
+        let problem = || format!("cannot get {path}");
+        let answer = self.http.get(format!("{}{path}", self.origin)).header("cookie", &self.cookie).send().await;
+        let answer = answer.and_then(reqwest::Response::error_for_status).or_failure(problem)?;
+        let timing = answer.headers().get("server-timing").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let ms = timing.rsplit('=').next().and_then(|ms| ms.parse().ok()).or_failure(problem)?;
+        let bytes = answer.bytes().await.or_failure(problem)?.len();
+        Ok(Timed { ms, bytes })
+    }
+}
+
+/// Fills an account, and returns a destination, a delivery and an event of it.
+async fn fill(deployment: &Deployment, customer: &Customer, size: Size) -> Result<(String, String, String)> {
+    let store =
+        DynamoStore::new(&AwsClients::from_config(deployment.sdk_config()), deployment.outputs.table_name.clone());
+    let store = Arc::new(store);
+    let account: AccountId = customer.account().parse().or_failure(|| "the account has no id")?;
+    let now = SystemClock.now();
+    let ids: Vec<DestinationId> = (0..size.destinations).map(numbered).collect();
+    let created =
+        stream::iter(ids.iter().enumerate()).map(Ok).try_for_each_concurrent(AT_ONCE, |(n, id)| {
+            let (store, destination) = (store.clone(), destination(account.clone(), id.clone(), n, now));
+            async move {
+                store.create_destination(&destination?, u32::MAX).await.map(drop).or_failure(|| "cannot create it")
+            }
+        });
+    created.await?;
+    let sealed = stream::iter(0..size.events).map(|n| {
+        let (store, account, ids) = (store.clone(), account.clone(), &ids);
+        async move { owe(&store, account, ids, n, now).await }
+    });
+    let mut sealed = sealed.buffer_unordered(AT_ONCE);
+    let (mut last, mut count) = (None, 0_u32);
+    while let Some(pair) = sealed.try_next().await? {
+        last = Some(pair);
+        count += 1;
+        if count.is_multiple_of(5_000) {
+            eprintln!("{count} of {} events are in the table ...", size.events);
+        }
+    }
+    let (delivery, event) = last.or_failure(|| "an account without events")?;
+    Ok((ids[0].to_string(), delivery, event))
+}
+
+fn numbered(n: u32) -> DestinationId {
+    let mut entropy = [0; 10];
+    entropy[..4].copy_from_slice(&n.wrapping_mul(2_654_435_761).to_be_bytes());
+    DestinationId::from_entropy(entropy)
+}
+
+fn destination(account: AccountId, id: DestinationId, n: usize, now: Timestamp) -> Result<Destination> {
+    let settings = json!({"name": format!("Receiver {n}"), "url": format!("https://receiver-{n}.example/hooks")});
+    let settings = serde_json::from_value(settings).or_failure(|| "wrong settings")?;
+    let health = Health::default();
+    Ok(Destination { id, account, settings, secrets: vec![], created_at: now, updated_at: now, version: 1, health })
+}
+
+/// Seals event number `n`, a second before the one before it, with [`FAN_OUT`] deliveries that were made.
+async fn owe(
+    store: &DynamoStore,
+    account: AccountId,
+    destinations: &[DestinationId],
+    n: u32,
+    now: Timestamp,
+) -> Result<(String, String)> {
+    let problem = || "cannot write rows";
+    let at = Timestamp::from_unix_ms(now.unix_ms() - u64::from(n) * 1_000);
+    let event_type = "sync_run.completed".parse().or_failure(problem)?;
+    let event = Event::sample(event_type, None, account.clone(), at).or_failure(problem)?;
+    let event = Event { id: format!("evt-{n}").parse().or_failure(problem)?, ..event };
+    let body = envelope::build(&event).or_failure(problem)?.get().to_owned();
+    let to = (0..FAN_OUT).map(|k| destinations[(n * FAN_OUT + k) as usize % destinations.len()].clone());
+    let owed: Vec<Delivery> = to.map(|destination| Delivery::of_event(&event, destination, None)).collect();
+    let expires_at = now.plus(Duration::from_secs(30 * 86_400));
+    for delivery in &owed {
+        let outcome = Outcome::Delivered { status: 200 };
+        let attempt = Attempt { number: 1, at, took: Duration::from_millis(80), outcome, probe: false };
+        let record = DeliveryRecord {
+            delivery: delivery.clone(),
+            state: DeliveryState::Delivered,
+            attempts: vec![attempt],
+            look_at: None,
+            in_line: false,
+            recovered_by_audit: false,
+            expires_at,
+        };
+        store.record_delivery(&record).await.or_failure(problem)?;
+    }
+    let (id, delivery) = (event.id.to_string(), owed[0].id.to_string());
+    let sealed = SealedEvent {
+        account,
+        id: event.id,
+        event_type: event.event_type,
+        scope: event.scope,
+        occurred_at: at,
+        sealed_at: now,
+        digest: envelope::content_digest(&body),
+        body,
+        owed,
+        unmatched: None,
+        expires_at,
+    };
+    store.seal_event(&sealed).await.or_failure(problem)?;
+    Ok((delivery, id))
+}
