@@ -18,9 +18,10 @@ pub enum Step {
 }
 
 impl Step {
-    /// The step that a form asks for; the first one if it names none.
+    /// The step that a form asks for; the first one if it names none. A form names the one it is of, and then the one that its
+    /// button leads to.
     pub fn of(fields: &Fields) -> Self {
-        match fields.get("step") {
+        match fields.all("step").last().unwrap_or_default() {
             "when" => Step::When,
             "where" => Step::Where,
             _ => Step::What,
