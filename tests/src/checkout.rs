@@ -26,7 +26,24 @@ pub fn built_template() -> Result<PathBuf> {
 
 /// Where one run of the local AWS keeps its logs and temporary files.
 pub fn run_directory(port: u16) -> PathBuf {
-    root().join("target/local").join(port.to_string())
+    runs("local").join(port.to_string())
+}
+
+/// Where all runs of one kind of program have their directories.
+pub(crate) fn runs(kind: &str) -> PathBuf {
+    root().join("target").join(kind)
+}
+
+/// A program that the system has, under the first of these names.
+pub(crate) fn system_program(names: &[&str], missing: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = names.iter().find_map(|name| std::env::split_paths(&path).map(|p| p.join(name)).find(|p| p.is_file()));
+    found.ok_or_else(|| Failure::new(format!("{} is missing: {missing}", names.join(" or "))))
+}
+
+/// A file of a package that `make` installs for Node, such as `axe-core/axe.min.js`.
+pub(crate) fn node_module(path: &str) -> Result<PathBuf> {
+    existing(root().join(".venv/node/node_modules").join(path), "make bootstrap")
 }
 
 /// A sample from `events/`, such as `demo-sync-run-succeeded`.

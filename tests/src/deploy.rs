@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::deployment::{Deployment, Outputs, aws_environment, endpoint};
 use crate::failure::{Failure, OrFailure, Result};
-use crate::local_aws::{LocalAws, tail};
+use crate::local_aws::LocalAws;
+use crate::run_directory::tail;
 use crate::signed_http::{REGION, SignedHttp};
 use crate::supervised::Supervised;
 use crate::{checkout, differences};

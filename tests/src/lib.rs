@@ -2,7 +2,8 @@
 //!
 //! [`local_aws`] starts a local AWS, [`deploy`] puts the real `template.yaml` on it with the SAM CLI, and the result is a
 //! [`deployment::Deployment`]: what the demo ([`demo`]) and the end-to-end tests (`tests/e2e`) work on. Those act the parts
-//! that are not ours: a sync job ([`producer`]), an operator and a customer ([`api_client`]), a destination ([`receiver`]).
+//! that are not ours: a sync job ([`producer`]), an operator and a customer ([`api_client`]), the customer's [`browser`], a
+//! destination ([`receiver`]).
 //!
 //! It deliberately knows the system only from outside: its API, its queues, its requests. It never calls anything but
 //! loopback addresses, and assumes no port to be free.
@@ -11,6 +12,7 @@
 #![expect(clippy::print_stderr, reason = "a run takes a while and tells how far it is")]
 
 pub mod api_client;
+pub mod browser;
 pub mod chance;
 pub mod checkout;
 pub mod demo;
@@ -30,9 +32,11 @@ mod logs;
 pub mod producer;
 pub mod queue;
 pub mod receiver;
+pub mod run_directory;
 pub mod signed_http;
 pub mod supervised;
 pub mod unique;
+pub mod world;
 
 pub use deployment::Deployment;
 pub use failure::{Failure, Result};

@@ -3,9 +3,7 @@
 //! It deliberately inherits nothing from this machine's environment, because the functions inherit its: no AWS profile, proxy
 //! or log setting can leak into a test. Nothing is kept when it ends; only the log stays, until the next one starts.
 
-use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use crate::checkout;
 use crate::deployment::endpoint;
 use crate::eventually::eventually;
 use crate::failure::{Failure, OrFailure, Result};
+use crate::run_directory::{RunDirectory, sweep, tail};
 use crate::signed_http::SignedHttp;
 use crate::supervised::Supervised;
 
@@ -33,7 +32,7 @@ pub struct LocalAws {
 impl LocalAws {
     /// Starts one and waits until it answers. Call it on a thread that lives as long as the harness.
     pub async fn start() -> Result<Self> {
-        sweep()?;
+        sweep("local")?;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -47,7 +46,7 @@ impl LocalAws {
     async fn start_once() -> Result<Self> {
         let program = checkout::tool("ministack", "ministack")?;
         let port = free_port()?;
-        let directory = RunDirectory::create(port)?;
+        let directory = RunDirectory::create(checkout::run_directory(port))?;
         let log = directory.log("ministack")?;
         let errors = log.try_clone().or_failure(|| "cannot share a log file")?;
         let process = Supervised::start(&program, |command| {
@@ -56,7 +55,7 @@ impl LocalAws {
             command.env("GATEWAY_PORT", port.to_string());
             // Functions get this address. A name instead of a number: queue URLs and API hosts are made from it, too.
             command.env("AWS_ENDPOINT_URL", format!("http://localhost:{port}"));
-            command.current_dir(&directory.path).stdin(Stdio::null()).stdout(log).stderr(errors);
+            command.current_dir(directory.path()).stdin(Stdio::null()).stdout(log).stderr(errors);
         })?;
         let mut started = Self { port, process, directory };
         started.await_health().await?;
@@ -65,7 +64,7 @@ impl LocalAws {
 
     async fn await_health(&mut self) -> Result<()> {
         let http = SignedHttp::new("localhost", self.port)?;
-        let log = self.directory.path.join("ministack.log");
+        let log = self.directory.path().join("ministack.log");
         eventually("the local AWS to answer", STARTING, async || {
             if let Some(status) = self.process.ended()? {
                 let end = tail(&log);
@@ -89,77 +88,11 @@ impl LocalAws {
     }
 }
 
-/// `target/local/<port>`: locked while the run lasts, so that others know what they may remove.
-#[derive(Debug)]
-pub struct RunDirectory {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl RunDirectory {
-    fn create(port: u16) -> Result<Self> {
-        let path = checkout::run_directory(port);
-        for part in ["tmp", "home"] {
-            fs::create_dir_all(path.join(part)).or_failure(|| format!("cannot create {}", path.display()))?;
-        }
-        let lock = File::create(path.join("lock")).or_failure(|| format!("cannot write in {}", path.display()))?;
-        lock.lock().or_failure(|| format!("cannot lock {}", path.display()))?;
-        Ok(Self { path, _lock: lock })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// A new log file, `<name>.log`.
-    pub fn log(&self, name: &str) -> Result<File> {
-        let path = self.path.join(format!("{name}.log"));
-        File::create(&path).or_failure(|| format!("cannot write {}", path.display()))
-    }
-
-    /// The whole environment that a tool needs besides its own settings.
-    pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
-        let path = std::env::var_os("PATH").map_or_else(|| "/usr/local/bin:/usr/bin:/bin".into(), PathBuf::from);
-        vec![
-            ("PATH", path),
-            ("HOME", self.path.join("home")),
-            ("TMPDIR", self.path.join("tmp")),
-            ("LANG", "C.UTF-8".into()),
-        ]
-    }
-}
-
 impl Drop for LocalAws {
     fn drop(&mut self) {
         self.process.kill();
-        // What cannot be removed now is swept by the next start.
-        for part in ["tmp", "home"] {
-            let _ = fs::remove_dir_all(self.directory.path.join(part));
-        }
+        self.directory.tidy();
     }
-}
-
-/// The last lines of a log, for an error message.
-pub fn tail(log: &Path) -> String {
-    const LINES: usize = 20;
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
-}
-
-/// Removes what earlier runs left: their logs, and whatever a killed one could not remove itself.
-fn sweep() -> Result<()> {
-    let parent = checkout::root().join("target/local");
-    fs::create_dir_all(&parent).or_failure(|| format!("cannot create {}", parent.display()))?;
-    for entry in fs::read_dir(&parent).or_failure(|| format!("cannot list {}", parent.display()))? {
-        let directory = entry.or_failure(|| format!("cannot list {}", parent.display()))?.path();
-        let is_over = File::open(directory.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok());
-        if is_over {
-            fs::remove_dir_all(&directory).or_failure(|| format!("cannot remove {}", directory.display()))?;
-        }
-    }
-    Ok(())
 }
 
 /// A port of the loopback interface that nobody listens on just now.

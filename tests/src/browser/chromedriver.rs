@@ -1,0 +1,115 @@
+//! One chromedriver with one Chromium, which end together with the value, and together with the test in any case.
+//!
+//! Both get an environment and a profile of their own, and no way out: no proxy, no updates, no reporting.
+
+use std::process::Stdio;
+use std::sync::Once;
+use std::time::Duration;
+
+use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel};
+
+use super::look::Look;
+use crate::checkout;
+use crate::eventually::eventually;
+use crate::failure::{Failure, OrFailure, Result};
+use crate::run_directory::{RunDirectory, sweep, tail};
+use crate::supervised::Supervised;
+use crate::unique::unique;
+
+const STARTING: Duration = Duration::from_secs(30);
+const MISSING: &str = "run `make bootstrap` (Debian: apt-get install chromium chromium-driver)";
+
+/// Dropping it ends the browser and removes its profile.
+#[derive(Debug)]
+pub(super) struct Chromedriver {
+    port: u16,
+    process: Supervised,
+    directory: RunDirectory,
+}
+
+impl Chromedriver {
+    /// Starts one at a port of its own choice. Call it on a thread that lives as long as the test.
+    pub(super) async fn start() -> Result<Self> {
+        static SWEPT: Once = Once::new();
+        SWEPT.call_once(|| {
+            // Only what somebody who was killed has left: a directory that stays does no harm.
+            let _ = sweep("browser");
+        });
+        let program = checkout::system_program(&["chromedriver"], MISSING)?;
+        let directory = RunDirectory::create(checkout::runs("browser").join(unique("browser")))?;
+        let log = directory.log("chromedriver")?;
+        let errors = log.try_clone().or_failure(|| "cannot share a log file")?;
+        let process = Supervised::start(&program, |command| {
+            command.env_clear().envs(directory.environment()).arg("--port=0");
+            command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        })?;
+        let mut started = Self { port: 0, process, directory };
+        started.port = started.await_port().await?;
+        Ok(started)
+    }
+
+    async fn await_port(&mut self) -> Result<u16> {
+        let log = self.directory.path().join("chromedriver.log");
+        eventually("chromedriver to listen", STARTING, async || {
+            let text = std::fs::read_to_string(&log).or_failure(|| format!("cannot read {}", log.display()))?;
+            if let Some(status) = self.process.ended()? {
+                return Err(Failure::new(format!("chromedriver ended at once ({status}):\n{}", tail(&log))));
+            }
+            Ok(text.lines().find_map(announced_port))
+        })
+        .await
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What the browser is started with.
+    pub(super) fn capabilities(&self, look: Look) -> Result<ChromeCapabilities> {
+        let program = checkout::system_program(&["chromium", "google-chrome"], MISSING)?;
+        let profile = format!("--user-data-dir={}", self.directory.path().join("tmp/profile").display());
+        let mut capabilities = DesiredCapabilities::chrome();
+        let mut add = |argument: &str| capabilities.add_arg(argument).or_failure(|| "cannot describe a browser");
+        for argument in [
+            "--headless=new",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-proxy-server",
+            // Names below localhost are loopback by definition; this leaves out the address that nobody listens at.
+            "--host-resolver-rules=MAP *.localhost 127.0.0.1",
+            // Its end is then the browser's, however it comes.
+            "--remote-debugging-pipe",
+            "--lang=en-US",
+            &profile,
+        ] {
+            add(argument)?;
+        }
+        if rustix::process::geteuid().is_root() {
+            add("--no-sandbox")?;
+        }
+        let program = program.to_str().or_failure(|| "the browser's path is not UTF-8")?;
+        capabilities.set_binary(program).or_failure(|| "cannot name the browser")?;
+        let logs = [("performance", LoggingPrefsLogLevel::All), ("browser", LoggingPrefsLogLevel::All)];
+        for (log, level) in logs {
+            capabilities.set_logging_prefs(log, level).or_failure(|| "cannot ask for a browser's logs")?;
+        }
+        look.prepare(&mut capabilities)?;
+        Ok(capabilities)
+    }
+}
+
+impl Drop for Chromedriver {
+    fn drop(&mut self) {
+        self.process.kill();
+        self.directory.tidy();
+    }
+}
+
+/// The port in the line with which it says that it listens.
+fn announced_port(line: &str) -> Option<u16> {
+    line.strip_prefix("ChromeDriver was started successfully on port ")?.trim_end_matches('.').parse().ok()
+}

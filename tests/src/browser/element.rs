@@ -1,0 +1,61 @@
+//! One thing on a page, and what lies within it.
+//!
+//! It deliberately does not survive the page it was found on: after a form was sent, look for it again.
+
+use thirtyfour::WebElement;
+
+use super::accessibility::Node;
+use super::lookup::Name;
+use super::session::Browser;
+use crate::failure::{OrFailure, Result};
+
+pub struct Element<'b> {
+    browser: &'b Browser,
+    pub(super) inner: WebElement,
+    node: Node,
+}
+
+impl<'b> Element<'b> {
+    pub(super) fn new(browser: &'b Browser, inner: WebElement, node: Node) -> Self {
+        Self { browser, inner, node }
+    }
+
+    /// The one thing of this role and name within this one: `row.find("button", "Resend")`.
+    pub async fn find(&self, role: &str, name: impl Into<Name>) -> Result<Element<'b>> {
+        self.browser.find_below(Some(self.node.number), &[role], &name.into()).await
+    }
+
+    /// What assistive technology calls it.
+    pub fn name(&self) -> &str {
+        &self.node.name
+    }
+
+    /// What can be read of it.
+    pub async fn text(&self) -> Result<String> {
+        self.inner.text().await.or_failure(|| format!("cannot read {}", self.what()))
+    }
+
+    /// What a field holds.
+    pub async fn value(&self) -> Result<String> {
+        let value = self.inner.prop("value").await.or_failure(|| format!("cannot read {}", self.what()))?;
+        Ok(value.unwrap_or_default())
+    }
+
+    /// An attribute as the page was sent with it.
+    pub async fn attribute(&self, name: &str) -> Result<Option<String>> {
+        self.inner.attr(name).await.or_failure(|| format!("cannot read {name} of {}", self.what()))
+    }
+
+    /// Whether a radio button or a box is chosen.
+    pub async fn is_chosen(&self) -> Result<bool> {
+        self.inner.is_selected().await.or_failure(|| format!("cannot tell whether {} is chosen", self.what()))
+    }
+
+    pub async fn click(&self) -> Result<()> {
+        self.inner.click().await.or_failure(|| format!("cannot click {}", self.what()))
+    }
+
+    fn what(&self) -> String {
+        format!("{} {:?}", self.node.role, self.node.name)
+    }
+}

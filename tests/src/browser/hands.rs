@@ -1,0 +1,110 @@
+//! Mouse and keyboard.
+
+use thirtyfour::error::{WebDriverErrorInner, WebDriverResult};
+use thirtyfour::{By, Key, TypingData};
+
+use super::lookup::Name;
+use super::session::Browser;
+use crate::failure::{Failure, OrFailure, Result};
+
+/// What text can be typed into.
+const FIELDS: [&str; 4] = ["textbox", "searchbox", "spinbutton", "combobox"];
+/// What can be chosen.
+const CHOICES: [&str; 3] = ["radio", "checkbox", "switch"];
+/// No page has more than this to tab through; after it, nothing new comes.
+const MOST_TABS: u32 = 400;
+
+impl Browser {
+    /// Clicks the one thing of this role and name, once it is there.
+    pub async fn click(&self, role: &str, name: impl Into<Name>) -> Result<()> {
+        let name = name.into();
+        self.until(&format!("{role} {name}, to click it"), async || {
+            let Some(found) = self.look(None, &[role], &name).await? else { return Ok(None) };
+            found.inner.click().await.map(Some)
+        })
+        .await
+    }
+
+    /// Types into the field of this label, in place of what is in it.
+    pub async fn fill(&self, label: impl Into<Name>, text: &str) -> Result<()> {
+        let label = label.into();
+        self.until(&format!("field {label}, to type into it"), async || {
+            let Some(field) = self.look(None, &FIELDS, &label).await? else { return Ok(None) };
+            field.inner.send_keys(Key::Control + "a").await?;
+            let text = if text.is_empty() { TypingData::from(Key::Backspace) } else { TypingData::from(text) };
+            field.inner.send_keys(text).await.map(Some)
+        })
+        .await
+    }
+
+    /// Chooses the radio button or box of this label; one that is chosen already stays so.
+    pub async fn choose(&self, label: impl Into<Name>) -> Result<()> {
+        let label = label.into();
+        self.until(&format!("{label}, to choose it"), async || {
+            let Some(choice) = self.look(None, &CHOICES, &label).await? else { return Ok(None) };
+            if !choice.inner.is_selected().await? {
+                reach(choice.inner.click().await)?;
+            }
+            if !choice.inner.is_selected().await? {
+                // What shows is drawn by a label, and lies over it.
+                choice.inner.send_keys(Key::Space).await?;
+            }
+            Ok(choice.inner.is_selected().await?.then_some(()))
+        })
+        .await
+    }
+
+    /// Selects from the list of this label.
+    pub async fn select(&self, label: impl Into<Name>, option: &str) -> Result<()> {
+        let label = label.into();
+        self.until(&format!("{option:?} in the list {label}"), async || {
+            let Some(list) = self.look(None, &["combobox", "listbox"], &label).await? else { return Ok(None) };
+            for each in list.inner.find_all(By::Tag("option")).await? {
+                if each.text().await? == option {
+                    return each.click().await.map(Some);
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// Presses keys, wherever the focus is: a text, or `Key::Enter`.
+    pub async fn press(&self, keys: impl Into<TypingData>) -> Result<()> {
+        let keys = self.driver.action_chain().send_keys(keys.into());
+        keys.perform().await.or_failure(|| "cannot press keys")
+    }
+
+    /// Role and name of what has the focus; empty where that is the page itself.
+    pub async fn focused(&self) -> Result<(String, String)> {
+        let focused = self.until("the focus", async || self.focused_node().await.map(Some)).await?;
+        Ok(focused.map(|node| (node.role, node.name)).unwrap_or_default())
+    }
+
+    /// Presses Tab until this has the focus, as somebody without a mouse does.
+    pub async fn tab_to(&self, role: &str, name: impl Into<Name>) -> Result<()> {
+        let name = name.into();
+        for _ in 0..MOST_TABS {
+            self.press(Key::Tab).await?;
+            let (at, called) = self.focused().await?;
+            if at == role && name.fits(&called) {
+                return Ok(());
+            }
+        }
+        let outline = self.outline().await.unwrap_or_default();
+        Err(Failure::new(format!("Tab never leads to {role} {name}; the page has:\n{outline}")))
+    }
+}
+
+/// Whether a click arrived. One that something else got, or that nothing is there for, is no error: the keyboard is left.
+fn reach(click: WebDriverResult<()>) -> WebDriverResult<bool> {
+    match click {
+        Ok(()) => Ok(true),
+        Err(error) => match error.as_inner() {
+            WebDriverErrorInner::ElementClickIntercepted(_) | WebDriverErrorInner::ElementNotInteractable(_) => {
+                Ok(false)
+            }
+            _ => Err(error),
+        },
+    }
+}

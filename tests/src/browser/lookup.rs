@@ -1,0 +1,148 @@
+//! Finding things on a page, by what they are and what they are called, and waiting until they are there, or gone.
+//!
+//! A name is the accessible one: a field's label, a button's words. Two things of one name are a mistake, of the page or of the
+//! test, so what is looked for must be the only one.
+
+use std::fmt;
+
+use serde_json::json;
+use thirtyfour::By;
+use thirtyfour::error::WebDriverResult;
+
+use super::accessibility::Node;
+use super::element::Element;
+use super::session::Browser;
+use crate::failure::Result;
+
+/// A path of selectors to an element, which only it has.
+const PATH: &str = "function () {
+  const steps = [];
+  for (let at = this; at.parentElement; at = at.parentElement) {
+    steps.unshift(`:nth-child(${[...at.parentElement.children].indexOf(at) + 1})`);
+  }
+  return [':root', ...steps].join(' > ');
+}";
+
+/// What something is called. A text is all of the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
+    Is(String),
+    Has(String),
+}
+
+impl Name {
+    /// A name with these words in it.
+    pub fn with(words: impl Into<String>) -> Self {
+        Name::Has(words.into())
+    }
+
+    pub(super) fn fits(&self, name: &str) -> bool {
+        match self {
+            Name::Is(all) => name == all,
+            Name::Has(words) => name.contains(words.as_str()),
+        }
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Name::Is(name.to_owned())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Is(all) => write!(f, "{all:?}"),
+            Name::Has(words) => write!(f, "with {words:?}"),
+        }
+    }
+}
+
+impl Browser {
+    /// The one thing of this role and name, once it is there: `find("link", "Deliveries")`.
+    pub async fn find(&self, role: &str, name: impl Into<Name>) -> Result<Element<'_>> {
+        self.find_below(None, &[role], &name.into()).await
+    }
+
+    /// The names of everything of this role, as it is now.
+    pub async fn names(&self, role: &str) -> Result<Vec<String>> {
+        let all = self.until(role, async || self.nodes(None, Some(role)).await.map(Some)).await?;
+        Ok(all.into_iter().map(|node| node.name).collect())
+    }
+
+    /// Waits until nothing of this role and name is there.
+    pub async fn lacks(&self, role: &str, name: impl Into<Name>) -> Result<()> {
+        let name = name.into();
+        self.until(&format!("no {role} {name}"), async || {
+            let there = self.nodes(None, Some(role)).await?.iter().any(|node| name.fits(&node.name));
+            Ok((!there).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until these words can be read.
+    pub async fn sees(&self, words: &str) -> Result<()> {
+        self.until(&format!("the words {words:?}"), async || Ok(self.readable().await?.contains(words).then_some(())))
+            .await
+    }
+
+    /// Waits until these words cannot be read.
+    pub async fn sees_no(&self, words: &str) -> Result<()> {
+        self.until(&format!("no words {words:?}"), async || Ok((!self.readable().await?.contains(words)).then_some(())))
+            .await
+    }
+
+    /// Waits until the path and query begin like this.
+    pub async fn is_at(&self, path: &str) -> Result<()> {
+        self.until(&format!("the page {path}"), async || {
+            let address = self.driver.current_url().await?;
+            let at = &address[url::Position::BeforePath..url::Position::AfterQuery];
+            Ok(at.starts_with(path).then_some(()))
+        })
+        .await
+    }
+
+    /// All that can be read, with single spaces.
+    pub async fn text(&self) -> Result<String> {
+        self.until("something to read", async || self.readable().await.map(Some)).await
+    }
+
+    async fn readable(&self) -> WebDriverResult<String> {
+        let text = self.driver.execute("return document.body.innerText", Vec::new()).await?;
+        Ok(text.json().as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    pub(super) async fn find_below(&self, below: Option<i64>, roles: &[&str], name: &Name) -> Result<Element<'_>> {
+        let what = format!("{} {name}", roles.join(" or "));
+        self.until(&what, async || self.look(below, roles, name).await).await
+    }
+
+    /// Finds what is there now: nothing, if it is not the only one.
+    pub(super) async fn look(
+        &self,
+        below: Option<i64>,
+        roles: &[&str],
+        name: &Name,
+    ) -> WebDriverResult<Option<Element<'_>>> {
+        let mut found = Vec::new();
+        for role in roles {
+            found.extend(self.nodes(below, Some(role)).await?.into_iter().filter(|node| name.fits(&node.name)));
+        }
+        match found.as_slice() {
+            [only] => self.element(only).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn element(&self, node: &Node) -> WebDriverResult<Element<'_>> {
+        let object = self.devtools("DOM.resolveNode", json!({"backendNodeId": node.number})).await?;
+        let call = json!({
+            "objectId": object["object"]["objectId"], "functionDeclaration": PATH, "returnByValue": true,
+        });
+        let path = self.devtools("Runtime.callFunctionOn", call).await?;
+        let path = path["result"]["value"].as_str().unwrap_or_default();
+        let inner = self.driver.find(By::Css(path)).await?;
+        Ok(Element::new(self, inner, node.clone()))
+    }
+}

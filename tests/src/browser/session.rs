@@ -1,0 +1,155 @@
+//! One session of a browser, from its start to what it has to say at the end.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use thirtyfour::WebDriver;
+use thirtyfour::error::WebDriverResult;
+
+use super::chromedriver::Chromedriver;
+use super::look::Look;
+use super::watch::complaints;
+use crate::deployment::Deployment;
+use crate::eventually::eventually;
+use crate::failure::{Failure, OrFailure, Result};
+use crate::signed_http;
+
+/// How long something may take to show up. A test of a receiver that hangs takes 25 s.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// How long one command may take: loading a page is one.
+const COMMAND: Duration = Duration::from_secs(60);
+
+/// A browser with one page. Dropping it ends it; [`Browser::finish`] also looks at what it did.
+pub struct Browser {
+    pub(super) driver: WebDriver,
+    /// Where everything has to come from.
+    origin: String,
+    /// Statuses that pages are expected to answer with, although they tell of a failure.
+    expected: Mutex<Vec<u16>>,
+    finished: bool,
+    /// Last, so that it outlives what talks to it.
+    _chromedriver: Chromedriver,
+}
+
+impl Browser {
+    /// A fresh browser without cookies, at an empty page, for the page of a deployment.
+    pub async fn open(deployment: &Deployment, look: Look) -> Result<Self> {
+        Self::open_for(&deployment.outputs.portal_url, look).await
+    }
+
+    /// The same for the pages of any origin, such as `http://127.0.0.1:8080`.
+    pub async fn open_for(origin: &str, look: Look) -> Result<Self> {
+        let chromedriver = Chromedriver::start().await?;
+        let client = signed_http::loopback_client().timeout(COMMAND).build().or_failure(|| "cannot build a client")?;
+        let driver = WebDriver::builder(chromedriver.url(), chromedriver.capabilities(look)?).client(client);
+        let driver = driver.connect().await.or_failure(|| "cannot start a browser")?;
+        let (origin, expected) = (origin.to_owned(), Mutex::default());
+        let browser = Self { driver, origin, expected, finished: false, _chromedriver: chromedriver };
+        browser.look_as(look).await?;
+        // It begins with a page of its own, which is none of ours.
+        browser.visit("about:blank").await?;
+        browser.driver.get_log("performance").await.or_failure(|| "a browser cannot be watched")?;
+        Ok(browser)
+    }
+
+    /// Changes size, theme and time zone. Whether scripts run is decided when a browser is opened.
+    pub async fn look_as(&self, look: Look) -> Result<()> {
+        for (command, parameters) in look.commands() {
+            self.devtools(command, parameters).await.or_failure(|| format!("cannot change the look: {command}"))?;
+        }
+        Ok(())
+    }
+
+    /// Goes to a path of the page, such as `/deliveries?state=exhausted`, or to a whole address.
+    pub async fn visit(&self, path: &str) -> Result<()> {
+        let address = if path.starts_with('/') { format!("{}{path}", self.origin) } else { path.to_owned() };
+        self.driver.goto(&address).await.or_failure(|| format!("cannot go to {address}"))
+    }
+
+    /// Where it is: path and query.
+    pub async fn path(&self) -> Result<String> {
+        let address = self.driver.current_url().await.or_failure(|| "the browser does not know where it is")?;
+        Ok(address.as_str().strip_prefix(&self.origin).unwrap_or(address.as_str()).to_owned())
+    }
+
+    pub async fn reload(&self) -> Result<()> {
+        self.driver.refresh().await.or_failure(|| "cannot reload the page")
+    }
+
+    pub async fn back(&self) -> Result<()> {
+        self.driver.back().await.or_failure(|| "cannot go back")
+    }
+
+    pub async fn forward(&self) -> Result<()> {
+        self.driver.forward().await.or_failure(|| "cannot go forward")
+    }
+
+    /// Forgets who is signed in.
+    pub async fn forget_cookies(&self) -> Result<()> {
+        self.driver.delete_all_cookies().await.or_failure(|| "cannot forget cookies")
+    }
+
+    /// Says that something of this page will be answered with such a status, which the console otherwise may not tell of.
+    pub fn expect_status(&self, status: u16) {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).push(status);
+    }
+
+    /// Ends the browser. Fails if a request went to another origin, or if the content security policy or the console complained.
+    pub async fn finish(mut self) -> Result<()> {
+        self.finished = true;
+        let network = self.driver.get_log("performance").await.or_failure(|| "cannot read what was requested")?;
+        let console = self.driver.get_log("browser").await.or_failure(|| "cannot read the console")?;
+        self.driver.clone().quit().await.or_failure(|| "cannot end the browser")?;
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let complaints = complaints(&self.origin, &network, &console, &expected);
+        if complaints.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("the browser complains:\n{}", complaints.join("\n"))))
+    }
+
+    /// A command of the DevTools protocol.
+    pub(super) async fn devtools(&self, command: &str, parameters: Value) -> WebDriverResult<Value> {
+        self.driver.cdp().send_raw(command, parameters).await
+    }
+
+    /// Asks until there is an answer. An error is no end: the page may be changing under the question.
+    pub(super) async fn until<T>(
+        &self,
+        what: &str,
+        mut question: impl AsyncFnMut() -> WebDriverResult<Option<T>>,
+    ) -> Result<T> {
+        let mut last = None;
+        let answer = eventually(what, PATIENCE, async || {
+            let answer = question().await;
+            Ok(answer.unwrap_or_else(|error| {
+                last = Some(error.to_string());
+                None
+            }))
+        });
+        match answer.await {
+            Ok(answer) => Ok(answer),
+            Err(failure) => Err(self.with_evidence(failure, last).await),
+        }
+    }
+
+    /// A failure with all that helps to understand it.
+    async fn with_evidence(&self, failure: Failure, error: Option<String>) -> Failure {
+        let path = self.path().await.unwrap_or_default();
+        let picture = self.picture_of_failure().await.unwrap_or_else(|_| "no picture".to_owned());
+        let outline = self.outline().await.unwrap_or_default();
+        let error = error.map(|error| format!("; the last error was: {error}")).unwrap_or_default();
+        Failure::new(format!("{failure} at {path} ({picture}){error}; the page has:\n{outline}"))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if !self.finished {
+            eprintln!("a browser was not finished: what it asked for and complained about was not looked at");
+            // It is killed right after this, so nobody has to be told.
+            let _ = self.driver.clone().leak();
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a test of the page needs around it: an account, receivers, somebody who pushes events, and browsers with links into the page.
+//!
+//! It deliberately sets up nothing by the page itself, which is what those tests look at.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::api_client::{CreatedDestination, Customer, NewSubscription, Operator};
+use crate::browser::{Browser, Look};
+use crate::deployment::Deployment;
+use crate::failure::Result;
+use crate::producer::{Producer, fresh_sample};
+use crate::receiver::{Answer, Guard, Receiver};
+use crate::unique::unique;
+
+/// How a receiver takes what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Verifies signatures with a Standard Webhooks library, and answers 401 to what does not verify.
+    Verifies,
+    /// Lets everything in.
+    Trusts,
+    /// Answers 500 to everything.
+    Refuses,
+    /// Answers after longer than anybody waits.
+    Hangs,
+}
+
+/// One account and all that it has to do with.
+pub struct World {
+    pub deployment: Deployment,
+    pub operator: Operator,
+    pub customer: Customer,
+    pub receiver: Receiver,
+    pub producer: Producer,
+}
+
+impl World {
+    /// A fresh account, and a receiver.
+    pub async fn new(name: &str) -> Result<Self> {
+        let deployment = Deployment::from_env()?;
+        let operator = deployment.operator()?;
+        let customer = operator.register(&unique(name)).await?;
+        let (receiver, producer) = (Receiver::start().await?, deployment.producer());
+        Ok(Self { deployment, operator, customer, receiver, producer })
+    }
+
+    /// A link to the page of the account: `link(json!({"scope": "connection/xero", "role": "viewer"}))`.
+    pub async fn link(&self, session: Value) -> Result<String> {
+        self.operator.offer_session(self.customer.account(), &session).await
+    }
+
+    /// A browser that nobody is signed in with.
+    pub async fn browser(&self, look: Look) -> Result<Browser> {
+        Browser::open(&self.deployment, look).await
+    }
+
+    /// A browser in which a link was opened, as an admin.
+    pub async fn signed_in(&self, look: Look) -> Result<Browser> {
+        let (browser, link) = (self.browser(look).await?, self.link(json!({"role": "admin"})).await?);
+        if look.runs_scripts() {
+            browser.visit(&link).await?;
+        } else {
+            browser.visit("/open").await?;
+            browser.fill("Your link", &link).await?;
+            browser.click("button", "Open").await?;
+        }
+        browser.is_at("/configure").await?;
+        Ok(browser)
+    }
+
+    /// An address at the receiver, for a form, that behaves like this. Once it has a secret, the receiver has to be told:
+    /// `receiver.expect_secret(path, …)`.
+    pub fn address(&self, path: &str, manner: Manner) -> String {
+        match manner {
+            Manner::Trusts => {}
+            Manner::Verifies => self.receiver.guard(path, Guard::Verifies),
+            Manner::Refuses => self.receiver.answer(path, [Answer::status(500).body("the database is down")]),
+            Manner::Hangs => self.receiver.answer(path, [Answer::status(200).after(Duration::from_secs(120))]),
+        }
+        self.receiver.url(path)
+    }
+
+    /// A destination that exists already, with a subscription to everything.
+    pub async fn destination(&self, name: &str, manner: Manner) -> Result<CreatedDestination> {
+        let path = format!("/{}", unique("destination"));
+        let created = self.customer.create_destination(name, &self.address(&path, manner)).await?;
+        self.receiver.expect_secret(&path, &created.secret);
+        self.customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
+        Ok(created)
+    }
+
+    /// Pushes a sample of `events/` as if it happened now, and returns its id.
+    pub async fn push(&self, sample: &str) -> Result<String> {
+        let event = fresh_sample(sample, self.customer.account())?;
+        self.producer.push(&event).await?;
+        Ok(event["id"].as_str().unwrap_or_default().to_owned())
+    }
+}
