@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn an_hour_is_told_in_words() {
-        let hour =
-            Hour { start: Timestamp::parse("2026-11-23T09:00:00Z").ok(), delivered: 1_200, failed: 3, parked: 0 };
+        let start = Timestamp::parse("2026-11-23T09:00:00Z").expect("a time");
+        let hour = Hour { start, delivered: 1_200, failed: 3, parked: 0 };
         assert_eq!(hour.label(), "09:00 UTC: 1\u{202f}200 delivered, 3 failed, 0 parked");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::domain::api_key::Role;
 use shared::domain::destination::Destination;
 use shared::domain::health::{DisabledReason, Drain, HealthState};
