@@ -1,7 +1,7 @@
 //! An account's destinations and subscriptions as one document, by name, and the steps that lead from one such document to
 //! another. It deliberately takes no step: how a thing is created, changed or deleted is for others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -163,12 +163,13 @@ fn diff<T: PartialEq + Serialize>(
     (made, left.into_keys().map(|name| step(name, Action::Delete, Vec::new())).collect())
 }
 
-/// The fields in which the two differ.
+/// The fields in which the two differ, in the order of their names.
 fn changes<T: Serialize>(before: &T, after: &T) -> Vec<String> {
     let fields = |one| serde_json::to_value(one).unwrap_or_default();
     let (before, after): (Value, Value) = (fields(before), fields(after));
     let after = after.as_object().into_iter().flatten();
-    after.filter(|(name, value)| before.get(name) != Some(value)).map(|(name, _)| format!("/{name}")).collect()
+    let changed = after.filter(|(name, value)| before.get(name) != Some(value)).map(|(name, _)| format!("/{name}"));
+    BTreeSet::from_iter(changed).into_iter().collect()
 }
 
 #[cfg(test)]
