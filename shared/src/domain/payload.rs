@@ -25,7 +25,7 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// Checks `data` against its event type. At most five faults are told: missing fields first, then in the order of the names.
+/// Checks `data` against its event type. At most five faults are told, in the order of their pointers.
 pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
     let data = read(data).map_err(|fault| vec![fault])?;
     let Some(schema) = VALIDATORS.schemas.get(&event_type) else {
@@ -35,6 +35,7 @@ pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
     VALIDATORS.compiled.validate(&data, *schema).map_err(|error| {
         let mut faults = Vec::new();
         collect(&error, &mut faults);
+        faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
         faults.truncate(MAX_FAULTS);
         faults
     })
