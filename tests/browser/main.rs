@@ -4,5 +4,6 @@
 //! when anything went to another origin, or the content security policy or the console complained.
 
 mod entry;
+mod wizard;
 
 use tests::world;
