@@ -36,7 +36,7 @@ pub fn time(moment: &Timestamp) -> Markup {
 /// A state of a delivery, of a destination's health, or an outcome of an attempt, in colour and in words.
 pub fn badge(state: &str) -> Markup {
     let (kind, words) = match state {
-        "delivered" | "healthy" | "succeeded" | "passed" | "matched" => ("ok", state),
+        "delivered" | "healthy" | "enabled" | "succeeded" | "passed" | "matched" => ("ok", state),
         "retrying" | "draining" | "running" | "partial" => ("warn", state),
         "parked" => ("warn", "parked"),
         "failing" | "exhausted" | "refused" | "unreachable" | "disabled" | "failed" => ("bad", state),

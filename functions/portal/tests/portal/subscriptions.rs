@@ -66,7 +66,7 @@ async fn subscriptions_are_listed_in_words_twenty_five_a_page_and_nobody_elses()
     let second = world.get(&cookie, &format!("/subscriptions?cursor={cursor}")).await;
     assert_eq!(second.text.matches("<tr>").count(), 2);
     let both = Page { status: 200, headers: Default::default(), text: first.text + &second.text };
-    both.shows("only failures").shows("when it broke").shows("all that is published").shows(">off<");
+    both.shows("only failures").shows("only when it broke").shows("all that is published").shows(">off<");
     both.shows("&#60;b&#62;Billing").shows("/invoices").shows("&#60;i&#62;b").hides("<b>B").hides("<i>b");
     let rival = world.visitor("rival", Role::Viewer).await;
     world.get(&rival, "/subscriptions").await.shows("No subscription yet");
@@ -174,7 +174,7 @@ async fn what_is_wrong_stands_by_its_field_and_what_was_typed_is_kept() {
         let error = page.text.split_once(&format!("id=\"{field}-error\" role=\"alert\">"));
         let (error, _) = error.expect(field).1.split_once("</p>").expect("an end");
         assert!(error.contains(words), "{field} {typed}: {error}");
-        page.hides("<b>\"").shows("aria-invalid=\"true\"");
+        page.hides("<b>\"").shows(&format!("-hint {field}-error\""));
         if matches!(field, "name" | "scope" | "path" | "grace_seconds" | "destination_id") {
             page.shows(&format!("value=\"{typed}\""));
         }

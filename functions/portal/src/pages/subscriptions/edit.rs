@@ -23,8 +23,9 @@ const FIELDS: [&str; 9] =
     ["name", "destination_id", "event_types", "scope", "condition", "transition", "grace_seconds", "path", "enabled"];
 
 /// The changes that an event can be: value, title and words.
-const TRANSITIONS: [(&str, &str, &str); 3] = [
+const TRANSITIONS: [(&str, &str, &str); 4] = [
     ("", "Any", "Whatever the run before was"),
+    ("changed", "It broke or recovered", "The first failure after a success, and the first success after a failure"),
     ("broke", "It broke", "The first failure after a success"),
     ("recovered", "It recovered", "The first success after a failure"),
 ];

@@ -1,8 +1,9 @@
 //! What a subscription wants, in words.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::model::Subscription;
+use crate::pages::wizard::conditions::When;
 
 impl Subscription {
     /// What a badge says of it.
@@ -12,10 +13,9 @@ impl Subscription {
 
     /// Which of the events, in a few words.
     pub fn wants(&self) -> String {
-        let change = self.transition.as_deref().map(|transition| match transition {
-            "broke" => "when it broke".to_owned(),
-            "recovered" => "when it recovered".to_owned(),
-            other => other.to_owned(),
+        let change = self.transition.as_deref().map(|transition| {
+            let usual = When::CHOICES.into_iter().find(|when| when.transition() == Some(transition));
+            usual.map_or(transition.to_owned(), |when| uncapitalized(when.title()))
         });
         let condition = self.condition.as_ref().map(condition);
         match (change, condition) {
@@ -39,34 +39,21 @@ impl Subscription {
     }
 }
 
-/// The usual conditions have words; others are patterns.
+/// The conditions that the wizard offers have its words; others are patterns.
 fn condition(condition: &Value) -> String {
-    if *condition == json!({ "status": ["failed"] }) {
-        "only failures".to_owned()
-    } else if is_rows_changed(condition) {
-        "only when rows changed".to_owned()
-    } else {
-        "own pattern".to_owned()
-    }
+    let usual = When::CHOICES.into_iter().find(|when| when.condition().as_ref() == Some(condition));
+    usual.map_or("own pattern".to_owned(), |when| uncapitalized(when.title()))
 }
 
-/// Whether it asks for a count of records above 0 in one of several places, and for nothing else.
-fn is_rows_changed(condition: &Value) -> bool {
-    let above_zero = |count: &Value| *count == json!([{ "numeric": [">", 0] }]);
-    let one = |alternative: &Value| {
-        let records = alternative.get("records").and_then(Value::as_object);
-        let alone = alternative.as_object().is_some_and(|fields| fields.len() == 1);
-        alone && records.is_some_and(|records| records.len() == 1 && records.values().all(above_zero))
-    };
-    let alone = condition.as_object().is_some_and(|fields| fields.len() == 1);
-    match condition.get("$or").and_then(Value::as_array) {
-        Some(alternatives) => alone && alternatives.iter().all(one),
-        None => false,
-    }
+fn uncapitalized(title: &str) -> String {
+    let mut letters = title.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[track_caller]
@@ -80,14 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_usual_has_words() {
-        let above = |field: &str| json!({ "records": { field: [{ "numeric": [">", 0] }] } });
+    fn what_the_wizard_offers_has_its_words() {
         check(Value::Null, None, "all");
-        check(Value::Null, Some("broke"), "when it broke");
-        check(json!({ "status": ["failed"] }), None, "only failures");
+        check(Value::Null, Some("broke"), "only when it broke");
+        check(Value::Null, Some("changed"), "only when it broke or recovered");
+        check(When::Failures.condition().unwrap_or_default(), None, "only failures");
+        check(When::RowsChanged.condition().unwrap_or_default(), None, "only when rows changed");
         check(json!({ "status": ["failed", "partial"] }), None, "own pattern");
-        check(json!({ "$or": [above("inserted"), above("deleted")] }), None, "only when rows changed");
-        check(json!({ "$or": [above("inserted")], "status": ["failed"] }), None, "own pattern");
-        check(json!({ "status": ["failed"] }), Some("recovered"), "when it recovered, only failures");
+        check(json!({ "status": ["failed"] }), Some("recovered"), "only when it recovered, only failures");
     }
 }

@@ -1,7 +1,7 @@
 //! The wizard: what happened where, only when, where to; then everything is created at once, and the receiver is tested. What was
 //! typed travels in the fields of its forms (`draft`): forward, back and reloading are plain requests.
 
-mod conditions;
+pub mod conditions;
 mod draft;
 mod places;
 mod snippets;
