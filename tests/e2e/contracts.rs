@@ -161,6 +161,14 @@ async fn the_table_keeps_the_contract_of_paces() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_roll_ups() {
+    let real = real();
+    contract::roll_ups(&*real.store, &real.account, &real.other).await;
+    contract::results(&*real.store, &real.account, &real.other).await;
+    contract::rolled_up_notes(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_seen_scopes() {
     let real = real();
     contract::seen_scopes(&*real.store, &real.account, &real.other).await;

@@ -13,6 +13,8 @@ use tests::unique::unique;
 use tests::{Deployment, Result};
 
 const SOON: Duration = Duration::from_secs(30);
+/// Two runs of `redrive`, and what they take.
+const ADDED_UP: Duration = Duration::from_secs(150);
 
 struct World {
     deployment: Deployment,
@@ -104,6 +106,35 @@ async fn twice_500_then_200_is_one_delivery_in_three_attempts() -> Result<()> {
     assert!(requests.iter().all(|request| request.verified.is_ok()), "each attempt is signed anew");
     let ledger = world.await_ledger("the delivery's row", |ledger| ledger.count("delivered") == 1).await?;
     assert_eq!(ledger.deliveries["delivered"], [3]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn how_a_destination_did_is_added_up() -> Result<()> {
+    let world = world().await?;
+    let good = world.destination("/good").await?;
+    let settings = json!({"name": "bad", "url": world.receiver.url("/bad"), "retry_policy": "none"});
+    let bad = world.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
+    world.receiver.expect_secret("/bad", bad["secret"].as_str().expect("a secret"));
+    world.receiver.answer("/bad", [Answer::status(500)]);
+    let bad = bad["id"].as_str().expect("an id").to_owned();
+    world.customer.subscribe(&NewSubscription::to_everything(&bad)).await?;
+    world.push_sample().await?;
+    let stats = async |id: &str, count: &str| {
+        let path = format!("/v1/destinations/{id}/stats");
+        eventually(&path, ADDED_UP, async || {
+            let stats = world.customer.get(&path).await?.expect_status(200)?;
+            Ok((stats[count] == 1).then_some(stats))
+        })
+        .await
+    };
+    let good = stats(&good, "delivered").await?;
+    assert_eq!((&good["success_rate"], &good["partial"]), (&json!(1.0), &json!(false)));
+    assert!(good["latency_ms"]["median"].as_u64().is_some_and(|ms| ms > 0), "{good}");
+    let hours = good["hours"].as_array().expect("hours");
+    assert_eq!((hours.len(), hours.iter().filter(|hour| hour["delivered"] == 1).count()), (24, 1));
+    let bad = stats(&bad, "failed").await?;
+    assert_eq!((&bad["success_rate"], &bad["latency_ms"]), (&json!(0.0), &json!(null)));
     Ok(())
 }
 

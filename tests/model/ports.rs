@@ -13,6 +13,7 @@ use shared::domain::job::{Job, Lease};
 use shared::domain::missed_run::AwaitedRun;
 use shared::domain::operational::Alert;
 use shared::domain::pace::Pace;
+use shared::domain::roll_up::{DeliveryResult, RollUp};
 use shared::domain::scope::Scope;
 use shared::domain::secret::{SealedSecret, SigningSecret};
 use shared::domain::seen_scope::SeenScope;
@@ -97,6 +98,23 @@ shaken! {
         fn seal_notes(sealed: Slot, limit: usize) -> Vec<(SealNote, Option<EventPlace>)>;
         fn note_progress(note: &SealNote, to: &EventPlace) -> ();
         fn forget_note(note: &SealNote) -> ();
+    }
+    Reckoning {
+        fn find_owed(account: &AccountId, events: &[EventId]) -> Vec<(EventId, Vec<DeliveryId>)>;
+        fn find_standings(account: &AccountId, ids: &[DeliveryId]) -> Vec<DeliveryStanding>;
+    }
+    FindRollUp {
+        fn find_roll_up(account: &AccountId, destination: &DestinationId) -> Option<RollUp>;
+    }
+    RollUps {
+        fn store_roll_up(before: Option<Timestamp>, after: &RollUp, look_at: Option<Timestamp>) -> bool;
+        fn forget_roll_up(account: &AccountId, destination: &DestinationId) -> ();
+        fn due_roll_ups(until: Timestamp, limit: usize) -> Vec<(AccountId, DestinationId)>;
+        fn list_results(account: &AccountId, destination: &DestinationId, since: Timestamp, older: &OlderThan,
+            limit: usize) -> Vec<DeliveryResult>;
+        fn notes_after(sealed: Slot, after: Option<&SealNote>, limit: usize) -> Vec<SealNote>;
+        fn rolled_up_to() -> Option<RolledUpTo>;
+        fn set_rolled_up_to(to: &RolledUpTo) -> ();
     }
     FindJob {
         fn find_job(id: &JobId) -> Option<Job>;

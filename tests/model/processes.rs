@@ -230,6 +230,7 @@ impl Redrive {
         let deps = Arc::new(redrive::Deps {
             waiting: store.clone(),
             destinations: store.clone(),
+            destination_list: shared.store.clone(),
             deliveries: store.clone(),
             events: store.clone(),
             event_list: store.clone(),
@@ -238,6 +239,8 @@ impl Redrive {
             awaited_runs: shared.store.clone(),
             subscriptions: shared.store.clone(),
             audit: store.clone(),
+            reckoning: store.clone(),
+            roll_ups: store.clone(),
             queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone() }),
             event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone() }),
             alerts: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(MemoryAlerts::default()) }),

@@ -42,9 +42,9 @@ use axum::{Extension, Router, middleware};
 use shared::domain::address::AddressPolicy;
 use shared::domain::horizon::Horizon;
 use shared::ports::{
-    Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, HostLookup, HttpSender,
-    ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob, Subscriptions,
-    Transitions, Vault,
+    Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, FindRollUp, HostLookup,
+    HttpSender, ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob,
+    Subscriptions, Transitions, Vault,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -75,6 +75,7 @@ pub struct Deps {
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub reckoning: Arc<dyn Reckoning>,
+    pub roll_ups: Arc<dyn FindRollUp>,
     pub delivery_queue: Arc<dyn DeliveryQueue>,
     pub scopes: Arc<dyn SeenScopes>,
     pub transitions: Arc<dyn Transitions>,
@@ -111,6 +112,7 @@ fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(event_types::read))
         .routes(routes!(destinations::create, destinations::list))
         .routes(routes!(destinations::read, destinations::change, destinations::delete))
+        .routes(routes!(destinations::stats::read))
         .routes(routes!(destinations::pausing::pause))
         .routes(routes!(destinations::pausing::resume))
         .routes(routes!(recovery::recover::recover))

@@ -52,13 +52,6 @@ impl Fields {
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
-
-    /// Of these fields, those that were filled in, as a query: empty, or `?…`.
-    pub fn query(&self, names: &[&str]) -> String {
-        let filled = self.0.iter().filter(|(name, value)| names.contains(&name.as_str()) && !value.trim().is_empty());
-        let pairs = filled.map(|(name, value)| (name.as_str(), value.trim()));
-        query(pairs)
-    }
 }
 
 /// `?…`, or nothing for nothing.

@@ -47,6 +47,10 @@ async fn claim(deps: &Deps, due: Due) -> PortResult<Option<ToSend>> {
     }
     let DeliveryState::Retrying { due_at } = record.state else { return look_no_further(deps, record).await };
     let now = deps.clock.now();
+    if record.is_under_way(now) {
+        // Whoever has it may still be at it. It is listed early where the lease is shorter than what this looks ahead.
+        return Ok(None);
+    }
     let Some(body) = body_of(deps, &record.delivery).await? else {
         let after = if is_forgotten(deps, &record.delivery) {
             error!("delivery.id" = %record.delivery.id, "the event of a delivery has been forgotten before its schedule ended");

@@ -1,6 +1,6 @@
 //! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were and tells
-//! of them, tells of runs that did not come, visits events after their horizon, and works on pending jobs. It answers no request
-//! and receives no event.
+//! of them, tells of runs that did not come, rolls up what became of deliveries, visits events after their horizon, and works on
+//! pending jobs. It answers no request and receives no event.
 //!
 //! The schedule's event says nothing: what there is to do is in the table. Two invocations at once do not disturb each other:
 //! whatever one does is claimed first, by a row's change or a lease. What one leaves undone, the next one finds.
@@ -11,6 +11,7 @@ mod due;
 mod jobs;
 mod missed;
 mod recover;
+mod roll_ups;
 mod send;
 mod tell;
 mod watch;
@@ -23,8 +24,9 @@ use serde_json::Value;
 use shared::domain::horizon::Horizon;
 use shared::domain::timestamp::Timestamp;
 use shared::ports::{
-    AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy,
-    EventQueue, Events, FindSubscriptions, Jobs, ListDeliveries, ListEvents, Paces, PortResult, Waiting,
+    AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth,
+    Destinations, Entropy, EventQueue, Events, FindSubscriptions, Jobs, ListDeliveries, ListEvents, Paces, PortResult,
+    Reckoning, RollUps, Waiting,
 };
 use shared::telemetry::ErrorChain;
 use tracing::error;
@@ -37,11 +39,14 @@ const MARGIN: Duration = Duration::from_secs(15);
 pub struct Deps {
     pub waiting: Arc<dyn Waiting>,
     pub destinations: Arc<dyn DestinationHealth>,
+    pub destination_list: Arc<dyn Destinations>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub events: Arc<dyn Events>,
     pub event_list: Arc<dyn ListEvents>,
     pub audit: Arc<dyn Audit>,
+    pub reckoning: Arc<dyn Reckoning>,
+    pub roll_ups: Arc<dyn RollUps>,
     pub paces: Arc<dyn Paces>,
     pub awaited_runs: Arc<dyn AwaitedRuns>,
     pub subscriptions: Arc<dyn FindSubscriptions>,
@@ -73,6 +78,8 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Er
     done("due", due::run(&deps, deadline).await);
     done("watch", watch::run(&deps, deadline).await);
     done("missed runs", missed::run(&deps, deadline).await);
+    // The audit forgets the notes that roll-ups go by.
+    done("roll-ups", roll_ups::run(&deps, deadline).await);
     done("audit", audit::run(&deps, deadline).await);
     done("jobs", jobs::run(&deps, deadline).await);
     failure.map_or(Ok(()), |error| Err(error.into()))

@@ -19,6 +19,7 @@ async fn main() -> Result<(), Error> {
     let deps = Arc::new(Deps {
         waiting: store.clone(),
         destinations: store.clone(),
+        destination_list: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         events: store.clone(),
@@ -27,6 +28,8 @@ async fn main() -> Result<(), Error> {
         awaited_runs: store.clone(),
         subscriptions: store.clone(),
         audit: store.clone(),
+        reckoning: store.clone(),
+        roll_ups: store.clone(),
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         alerts: Arc::new(SnsAlerts::new(&aws, config.alerts_topic)),

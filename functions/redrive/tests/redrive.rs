@@ -89,7 +89,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn with_nothing_to_do_a_run_costs_nineteen_small_reads() {
+async fn with_nothing_to_do_a_run_costs_twenty_one_small_reads() {
     let world = world().await;
     world.run().await.expect("a run");
     world.store.take_calls();
@@ -98,7 +98,7 @@ async fn with_nothing_to_do_a_run_costs_nineteen_small_reads() {
         vec!["due_deliveries"; 8],
         vec!["watched_destinations"],
         vec!["overdue_runs"; 8],
-        vec!["last_audited", "pending_jobs"],
+        vec!["rolled_up_to", "due_roll_ups", "last_audited", "pending_jobs"],
     ]
     .concat();
     assert_eq!(world.store.take_calls(), nothing);

@@ -67,6 +67,22 @@ impl Horizon {
         Slot((now.unix_ms().saturating_sub(horizon) / self.slot_ms()).saturating_sub(1))
     }
 
+    /// How long a slot is.
+    pub fn slot_length(self) -> Duration {
+        Duration::from_millis(self.slot_ms())
+    }
+
+    /// From when on roll-ups are computed of what was sealed in a slot: a tenth of it later, when what went well is recorded.
+    pub fn rolled_up_from(self, slot: Slot) -> Timestamp {
+        self.begin(slot.next()).plus(self.slot_length() / 10)
+    }
+
+    /// The last slot of which roll-ups are computed at `now`.
+    pub fn last_to_roll_up(self, now: Timestamp) -> Slot {
+        let current = self.slot(Timestamp::from_unix_ms(now.unix_ms().saturating_sub(self.slot_ms() / 10)));
+        Slot(current.0.saturating_sub(1))
+    }
+
     /// Where the audit goes on after `last`. One that was never made begins an hour before the horizon, and none goes further back
     /// than the notes are kept.
     pub fn first_to_audit(self, last: Option<Slot>, now: Timestamp) -> Slot {
@@ -113,6 +129,20 @@ mod tests {
         assert_eq!(horizon.first_to_audit(Some(Slot(1_600)), now), Slot(1_601));
         assert_eq!(horizon.first_to_audit(None, now), horizon.slot(at(1_000_000 - 7_200)));
         assert_eq!(horizon.first_to_audit(Some(Slot(3)), now), horizon.slot(at(1_000_000 - 7 * 86_400)));
+    }
+
+    #[test]
+    fn a_slot_is_rolled_up_a_tenth_after_its_end() {
+        for (seconds, last) in [(3_600, 660), (60, 11)] {
+            let horizon = Horizon(seconds);
+            let (ms, last) = (last * 1_000, at(1_000 * seconds));
+            let slot = horizon.slot(last);
+            assert_eq!(horizon.rolled_up_from(slot), Timestamp::from_unix_ms(last.unix_ms() + ms));
+            assert_eq!(horizon.last_to_roll_up(horizon.rolled_up_from(slot)), slot);
+            let before = Timestamp::from_unix_ms(last.unix_ms() + ms - 1);
+            assert_eq!(horizon.last_to_roll_up(before).next(), slot);
+        }
+        assert_eq!(Horizon(60).last_to_roll_up(at(0)), Slot(0));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod outside;
 mod paces;
 mod reckoning;
 mod rejected_events;
+mod roll_ups;
 mod scopes;
 mod sessions;
 mod subscriptions;
@@ -29,6 +30,7 @@ pub use outside::{Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue,
 pub use paces::Paces;
 pub use reckoning::{DeliveryStanding, Reckoning};
 pub use rejected_events::{RejectedEvents, Rejections};
+pub use roll_ups::{FindRollUp, RollUps, RolledUpTo};
 pub use scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{

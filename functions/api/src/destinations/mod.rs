@@ -3,6 +3,7 @@
 mod health;
 pub mod pausing;
 pub mod secrets;
+pub mod stats;
 pub mod test_answer;
 pub mod test_payload;
 

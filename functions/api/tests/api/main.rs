@@ -7,6 +7,7 @@ mod changes;
 mod config;
 mod deliveries;
 mod destination_recovery;
+mod destination_stats;
 mod event_types;
 mod events;
 mod ingest;

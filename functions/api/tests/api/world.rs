@@ -52,6 +52,7 @@ pub async fn world() -> World {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),
+        roll_ups: store.clone(),
         delivery_queue: queue.clone(),
         scopes: store.clone(),
         transitions: store.clone(),

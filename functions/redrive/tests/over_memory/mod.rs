@@ -17,6 +17,7 @@ pub fn deps(
     Deps {
         waiting: store.clone(),
         destinations: store.clone(),
+        destination_list: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         events: store.clone(),
@@ -25,6 +26,8 @@ pub fn deps(
         awaited_runs: store.clone(),
         subscriptions: store.clone(),
         audit: store.clone(),
+        reckoning: store.clone(),
+        roll_ups: store.clone(),
         queue: queue.clone(),
         event_queue: queue.clone(),
         alerts: alerts.clone(),

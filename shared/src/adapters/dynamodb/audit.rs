@@ -35,6 +35,25 @@ impl SealNotes for DynamoStore {
     }
 }
 
+impl DynamoStore {
+    /// Notes of a slot in the order of their keys, each with the event it was gone through to.
+    pub(super) async fn notes(
+        &self,
+        sealed: Slot,
+        after: Option<&SealNote>,
+        limit: usize,
+    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
+        let after = after.map(keys::seal_note);
+        let rows: Vec<NoteRow> = self.query(keys::audit_pk(sealed), keys::SEALED, after, Some(limit)).await?;
+        let note = |row: NoteRow| {
+            let after = row.after.map(|place| place.parse()).transpose();
+            let after = after.map_err(|error| PortError::permanent("reading a note of the audit", error))?;
+            Ok((SealNote { sealed, account: row.account, occurred: Slot(row.occurred) }, after))
+        };
+        rows.into_iter().map(note).collect()
+    }
+}
+
 #[async_trait]
 impl Audit for DynamoStore {
     async fn last_audited(&self) -> PortResult<Option<Slot>> {
@@ -46,13 +65,7 @@ impl Audit for DynamoStore {
     }
 
     async fn seal_notes(&self, sealed: Slot, limit: usize) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
-        let rows: Vec<NoteRow> = self.query(keys::audit_pk(sealed), keys::SEALED, None, Some(limit)).await?;
-        let note = |row: NoteRow| {
-            let after = row.after.map(|place| place.parse()).transpose();
-            let after = after.map_err(|error| PortError::permanent("reading a note of the audit", error))?;
-            Ok((SealNote { sealed, account: row.account, occurred: Slot(row.occurred) }, after))
-        };
-        rows.into_iter().map(note).collect()
+        self.notes(sealed, None, limit).await
     }
 
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {

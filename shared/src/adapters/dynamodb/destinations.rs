@@ -198,6 +198,7 @@ impl Destinations for DynamoStore {
             self.delete_unused_part(&found)?,
             self.delete_part(keys::destination_name(account, &found.settings.name), false)?,
             self.count_down_part(account, Counted::Destinations)?,
+            self.delete_part(keys::roll_up(account, id), false)?,
         ];
         if self.transact(parts).await?.is_empty() {
             return Ok(DeletedDestination::Deleted);

@@ -12,6 +12,7 @@
 //! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
 //! | the run that is waited for at a place | `A#<account>` | `AWAITED#<type>#<scope>` |
 //! | turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
+//! | what became of a destination's deliveries in the last day | `A#<account>` | `ROLL_UP#<destination>` |
 //! | place seen in events | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
@@ -21,6 +22,7 @@
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
 //! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
 //! | the last audited slot | `AUDIT` | `LAST` |
+//! | how far roll-ups are | `ROLL_UPS` | `LAST` |
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
 //! | what is kept of its text | `REJECTED_BODY#<id>` | `BODY` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
@@ -36,6 +38,7 @@
 //! | a delivery to be looked at | `DUE#<shard>` | `<when, in ms, 15 digits>` |
 //! | a delivery that is parked | `PARKED#<account>#<destination>` | its id (sorted by when the event occurred) |
 //! | a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
+//! | a roll-up with an hour to be read again | `ROLL_UPS` | `<when, in ms, 15 digits>` |
 //! | a run that was not to come later | `AWAITED#<shard>` | `<when it is looked at, in ms, 15 digits>` |
 //!
 //! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
@@ -108,6 +111,26 @@ pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
 
 pub(super) fn pace(account: &AccountId, id: &DestinationId) -> Key {
     key(account_pk(account), format!("PACE#{id}"))
+}
+
+pub(super) const ROLL_UP: &str = "ROLL_UP#";
+
+pub(super) fn roll_up(account: &AccountId, id: &DestinationId) -> Key {
+    key(account_pk(account), format!("{ROLL_UP}{id}"))
+}
+
+/// The account and the destination whose roll-up's row has this key.
+pub(super) fn rolled_up(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
+    Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(ROLL_UP)?.parse().ok()?))
+}
+
+/// The part of the index `waiting` that lists roll-ups; also the partition that says how far they are.
+pub(super) fn roll_ups_pk() -> String {
+    "ROLL_UPS".to_owned()
+}
+
+pub(super) fn rolled_up_to() -> Key {
+    key(roll_ups_pk(), "LAST")
 }
 
 pub(super) fn destination_name(account: &AccountId, name: &Label) -> Key {

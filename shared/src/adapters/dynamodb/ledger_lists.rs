@@ -28,6 +28,28 @@ pub(super) struct Newest {
     /// The primary and the index key of the row that was read last. Its sort key is `to`.
     pub(super) after: Option<Item>,
     pub(super) limit: usize,
+    /// The attributes that are wanted, where not all are. It costs the same, and less has to be carried.
+    pub(super) only: &'static [&'static str],
+}
+
+impl Newest {
+    /// Deliveries of one destination.
+    pub(super) fn deliveries(
+        account: &AccountId,
+        destination: &DestinationId,
+        since: Timestamp,
+        older: &OlderThan,
+        limit: usize,
+    ) -> Self {
+        let sk = |id: &str| format!("{}{id}", keys::DELIVERIES);
+        let (to, after) = match older {
+            OlderThan::Time(time) => (sk(&DeliveryId::first_possible(destination, *time)), None),
+            OlderThan::Delivery(id) => (sk(id.as_str()), Some(as_item(keys::delivery(account, id)))),
+        };
+        let (pk, from) =
+            (keys::deliveries_pk(account, destination), sk(&DeliveryId::first_possible(destination, since)));
+        Self { index: None, names: ["pk", "sk"], pk, from, to, after, limit, only: &[] }
+    }
 }
 
 impl DynamoStore {
@@ -47,6 +69,11 @@ impl DynamoStore {
             let call = call.expression_attribute_values(":pk", AttributeValue::S(what.pk.clone()));
             let call = call.expression_attribute_values(":from", AttributeValue::S(what.from.clone()));
             let call = call.expression_attribute_values(":to", AttributeValue::S(what.to.clone()));
+            let placeholders: Vec<_> = (0..what.only.len()).map(|n| format!("#f{n}")).collect();
+            let call = call.set_projection_expression((!what.only.is_empty()).then(|| placeholders.join(", ")));
+            let named = placeholders.into_iter().zip(what.only);
+            let call =
+                named.fold(call, |call, (placeholder, name)| call.expression_attribute_names(placeholder, *name));
             let page = call.send().await.map_err(|error| port_error("listing rows", error))?;
             for item in page.items.unwrap_or_default() {
                 found.push(from_item(item)?);
@@ -113,7 +140,8 @@ impl ListEvents for DynamoStore {
         };
         let from = keys::listed_events_from(span.since);
         let (index, names) = (Some(keys::EVENTS_BY_ACCOUNT), keys::INDEX_KEYS);
-        let entries: Vec<EventEntry> = self.query_newest(Newest { index, names, pk, from, to, after, limit }).await?;
+        let entries: Vec<EventEntry> =
+            self.query_newest(Newest { index, names, pk, from, to, after, limit, only: &[] }).await?;
         entries.into_iter().map(ListedEvent::try_from).collect()
     }
 }
@@ -128,15 +156,8 @@ impl ListDeliveries for DynamoStore {
         older: &OlderThan,
         limit: usize,
     ) -> PortResult<Vec<DeliveryRecord>> {
-        let pk = keys::deliveries_pk(account, destination);
-        let sk = |id: &str| format!("{}{id}", keys::DELIVERIES);
-        let from = sk(&DeliveryId::first_possible(destination, since));
-        let (to, after) = match older {
-            OlderThan::Time(time) => (sk(&DeliveryId::first_possible(destination, *time)), None),
-            OlderThan::Delivery(id) => (sk(id.as_str()), Some(as_item(keys::delivery(account, id)))),
-        };
-        let rows: Vec<DeliveryRow> =
-            self.query_newest(Newest { index: None, names: ["pk", "sk"], pk, from, to, after, limit }).await?;
+        let what = Newest::deliveries(account, destination, since, older, limit);
+        let rows: Vec<DeliveryRow> = self.query_newest(what).await?;
         Ok(rows.into_iter().map(DeliveryRecord::from).collect())
     }
 }

@@ -16,6 +16,7 @@ mod paces;
 mod purge;
 mod reckoning;
 mod rejections;
+mod roll_ups;
 mod rows;
 mod scopes;
 mod sessions;

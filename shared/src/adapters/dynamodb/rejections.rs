@@ -116,6 +116,7 @@ impl Rejections for DynamoStore {
                     to,
                     after: start,
                     limit: limit - found.len(),
+                    only: &[],
                 })
                 .await?;
             found.extend(rows.into_iter().map(RejectedEvent::from));

@@ -11,6 +11,7 @@ mod ledger;
 mod ledger_lists;
 mod reckoning;
 mod rejections;
+mod roll_ups;
 mod scopes;
 mod sessions;
 mod subscriptions;
@@ -25,6 +26,7 @@ pub use ledger::{deliveries, events, owing_more};
 pub use ledger_lists::{listed_deliveries, listed_events};
 pub use reckoning::{owed_in_bulk, standings};
 pub use rejections::rejections;
+pub use roll_ups::{results, roll_ups, rolled_up_notes};
 pub use scopes::seen_scopes;
 pub use sessions::sessions;
 pub use subscriptions::{subscriptions, transitions};
@@ -69,6 +71,9 @@ mod tests {
         listed_deliveries(&MemoryStore::default(), &a, &b).await;
         owed_in_bulk(&MemoryStore::default(), &a, &b).await;
         standings(&MemoryStore::default(), &a, &b).await;
+        roll_ups(&MemoryStore::default(), &a, &b).await;
+        results(&MemoryStore::default(), &a, &b).await;
+        rolled_up_notes(&MemoryStore::default(), &a, &b).await;
     }
 
     #[tokio::test]

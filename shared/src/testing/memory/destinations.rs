@@ -73,6 +73,7 @@ impl Destinations for MemoryStore {
             return Ok(DeletedDestination::InUse);
         }
         let removed = rows.destinations.remove(&(account.clone(), id.clone()));
+        rows.roll_ups.remove(&(account.clone(), id.clone()));
         Ok(if removed.is_some() { DeletedDestination::Deleted } else { DeletedDestination::NotFound })
     }
 }

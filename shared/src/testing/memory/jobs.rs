@@ -100,6 +100,7 @@ impl AccountPurge for MemoryStore {
         deleted += remove(&mut rows.deliveries, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.destinations, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.roll_ups, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.paces, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.scopes, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.runs, &mut left, |(a, ..)| a == account);

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::{MemoryStore, Rows};
 use crate::domain::delivery::DeliveryRecord;
 use crate::domain::id::{AccountId, DestinationId};
 use crate::domain::timestamp::Timestamp;
@@ -52,7 +52,20 @@ impl ListDeliveries for MemoryStore {
         older: &OlderThan,
         limit: usize,
     ) -> PortResult<Vec<DeliveryRecord>> {
-        let rows = self.call("list_deliveries")?;
+        Ok(self.call("list_deliveries")?.newest(account, destination, since, older, limit))
+    }
+}
+
+impl Rows {
+    /// Deliveries of one destination, newest first.
+    pub(super) fn newest(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        since: Timestamp,
+        older: &OlderThan,
+        limit: usize,
+    ) -> Vec<DeliveryRecord> {
         let within = |record: &&DeliveryRecord| {
             let delivery = &record.delivery;
             let older = match older {
@@ -64,9 +77,9 @@ impl ListDeliveries for MemoryStore {
                 && delivery.id.occurred_at() >= since
                 && older
         };
-        let mut found: Vec<_> = rows.deliveries.values().filter(within).cloned().collect();
+        let mut found: Vec<_> = self.deliveries.values().filter(within).cloned().collect();
         found.sort_by(|one, other| other.delivery.id.cmp(&one.delivery.id));
         found.truncate(limit);
-        Ok(found)
+        found
     }
 }

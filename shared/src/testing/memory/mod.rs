@@ -8,6 +8,7 @@ mod ledger;
 mod ledger_lists;
 mod reckoning;
 mod rejections;
+mod roll_ups;
 mod scopes;
 mod sessions;
 mod subscriptions;
@@ -29,12 +30,13 @@ use crate::domain::job::{Job, Lease};
 use crate::domain::missed_run::AwaitedRun;
 use crate::domain::pace::Pace;
 use crate::domain::rejected_event::RejectedEvent;
+use crate::domain::roll_up::RollUp;
 use crate::domain::scope::Scope;
 use crate::domain::seen_scope::SeenScope;
 use crate::domain::session::Session;
 use crate::domain::subscription::Subscription;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{AwaitedPlace, EventPlace, PortError, PortResult, Remembered, SealNote, SealedEvent};
+use crate::ports::{AwaitedPlace, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
 
 #[derive(Default)]
 struct Rows {
@@ -52,6 +54,9 @@ struct Rows {
     paces: BTreeMap<(AccountId, DestinationId), Pace>,
     seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
     last_audited: Option<Slot>,
+    /// Each with when it is to be looked at.
+    roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
+    rolled_up_to: Option<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
     rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
     calls: Vec<&'static str>,

@@ -1,0 +1,172 @@
+//! Computes the roll-up of one destination: reads the hours that are to be read, page by page and each to a bounded depth, and writes
+//! one row, unless it would say what is there already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::domain::health::Admission;
+use shared::domain::id::{AccountId, DeliveryId, DestinationId};
+use shared::domain::roll_up::{DeliveryResult, Hour, HourRead, RollUp, Tally};
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{OlderThan, PortError, PortResult};
+
+use super::touched::Touch;
+use crate::{Deps, has_time};
+
+/// How many rows are read at once.
+const PAGE: usize = 1_000;
+/// How many rows of an hour are read; one with more is partial, and says so.
+const MOST: usize = 20_000;
+/// How often it is computed anew because another run was quicker.
+const TRIES: u32 = 3;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Computed {
+    InTime,
+    /// There was no time to read everything; nothing was written.
+    OutOfTime,
+}
+
+/// Unless the touched hours were read at `since` or later.
+pub(super) async fn compute(
+    deps: &Deps,
+    account: &AccountId,
+    id: &DestinationId,
+    touch: &Touch,
+    since: Timestamp,
+    deadline: Timestamp,
+) -> PortResult<Computed> {
+    for _ in 0..TRIES {
+        if !has_time(deps, deadline) {
+            return Ok(Computed::OutOfTime);
+        }
+        let before = deps.roll_ups.find_roll_up(account, id).await?;
+        let mut hours = touch.hours.keys().copied().peekable();
+        if hours.peek().is_some() && before.as_ref().is_some_and(|before| before.has_read(hours, since)) {
+            return Ok(Computed::InTime);
+        }
+        // While its account is being deleted, nothing is written that the deletion might not meet.
+        let found = deps.destinations.find_destination_anew(account, id).await?;
+        if found.is_none_or(|found| found.admission() == Admission::Closed) {
+            if before.is_some() {
+                deps.roll_ups.forget_roll_up(account, id).await?;
+            }
+            return Ok(Computed::InTime);
+        }
+        let reading = Reading { deps, account, id, touch, now: deps.clock.now(), deadline, read: BTreeMap::new() };
+        let Some(after) = reading.after(before.as_ref()).await? else { return Ok(Computed::OutOfTime) };
+        if store(deps, before.as_ref(), &after).await? {
+            return Ok(Computed::InTime);
+        }
+    }
+    Err(PortError::transient("rolling up a destination", "other runs kept doing so at the same time"))
+}
+
+/// Writes it, unless it says what is there already; answers whether nobody else wrote meanwhile.
+async fn store(deps: &Deps, before: Option<&RollUp>, after: &RollUp) -> PortResult<bool> {
+    let slot = deps.horizon.slot_length();
+    let (was_listed, look_at) = (before.is_some_and(|before| before.look_at(slot).is_some()), after.look_at(slot));
+    if !was_listed && look_at.is_none() && !after.tells_other_than(before) {
+        return Ok(true);
+    }
+    deps.roll_ups.store_roll_up(before.map(|before| before.computed_at), after, look_at).await
+}
+
+/// Hours that follow each other, newest first.
+fn runs(hours: &BTreeSet<Hour>) -> Vec<Vec<Hour>> {
+    let mut runs: Vec<Vec<Hour>> = Vec::new();
+    for hour in hours.iter().rev() {
+        match runs.last_mut().filter(|run| run.last().is_some_and(|last| last.begin() == hour.end())) {
+            Some(run) => run.push(*hour),
+            None => runs.push(vec![*hour]),
+        }
+    }
+    runs
+}
+
+struct Reading<'a> {
+    deps: &'a Deps,
+    account: &'a AccountId,
+    id: &'a DestinationId,
+    touch: &'a Touch,
+    now: Timestamp,
+    deadline: Timestamp,
+    read: BTreeMap<Hour, HourRead>,
+}
+
+impl Reading<'_> {
+    /// What is there now; none where there was no time to read everything.
+    async fn after(mut self, before: Option<&RollUp>) -> PortResult<Option<RollUp>> {
+        let touched = self.touch.hours.keys().copied();
+        let hours = RollUp::hours_to_read(before, touched, self.deps.horizon.slot_length(), self.now);
+        for run in runs(&hours) {
+            if self.run(&run).await? == Computed::OutOfTime {
+                return Ok(None);
+            }
+        }
+        Ok(Some(RollUp::with(before.cloned(), self.account, self.id, self.read, self.now)))
+    }
+
+    /// Reads hours that follow each other, newest first: all at once where one page holds them, or each to its own depth.
+    async fn run(&mut self, hours: &[Hour]) -> PortResult<Computed> {
+        let (Some(newest), Some(oldest)) = (hours.first(), hours.last()) else { return Ok(Computed::InTime) };
+        if !has_time(self.deps, self.deadline) {
+            return Ok(Computed::OutOfTime);
+        }
+        if hours.len() > 1 {
+            let page = self.page(*oldest, &OlderThan::Time(newest.end())).await?;
+            if page.len() < PAGE {
+                let mut by_hour: BTreeMap<Hour, Counted> = BTreeMap::new();
+                page.iter()
+                    .for_each(|result| by_hour.entry(Hour::of(result.id.occurred_at())).or_default().add(result));
+                hours.iter().for_each(|hour| self.keep(*hour, by_hour.remove(hour).unwrap_or_default()));
+                return Ok(Computed::InTime);
+            }
+        }
+        for hour in hours {
+            let (mut counted, mut older, mut rows) = (Counted::default(), OlderThan::Time(hour.end()), 0);
+            loop {
+                if !has_time(self.deps, self.deadline) {
+                    return Ok(Computed::OutOfTime);
+                }
+                let page = self.page(*hour, &older).await?;
+                page.iter().for_each(|result| counted.add(result));
+                rows += page.len();
+                match page.last() {
+                    Some(last) if page.len() == PAGE && rows < MOST => older = OlderThan::Delivery(last.id.clone()),
+                    Some(_) if page.len() == PAGE => {
+                        counted.tally.partial = true;
+                        break;
+                    }
+                    _ => break,
+                }
+            }
+            self.keep(*hour, counted);
+        }
+        Ok(Computed::InTime)
+    }
+
+    async fn page(&self, oldest: Hour, older: &OlderThan) -> PortResult<Vec<DeliveryResult>> {
+        self.deps.roll_ups.list_results(self.account, self.id, oldest.begin(), older, PAGE).await
+    }
+
+    fn keep(&mut self, hour: Hour, counted: Counted) {
+        let touched = self.touch.hours.get(&hour);
+        let missing = touched.map_or(0, |owed| owed.difference(&counted.ids).count());
+        let owed = counted.tally.count().saturating_add(u64::try_from(missing).unwrap_or(u64::MAX));
+        let unsure = self.touch.unsure && touched.is_some();
+        self.read.insert(hour, HourRead { at: self.now, tally: counted.tally, owed, unsure });
+    }
+}
+
+#[derive(Default)]
+struct Counted {
+    tally: Tally,
+    ids: BTreeSet<DeliveryId>,
+}
+
+impl Counted {
+    fn add(&mut self, result: &DeliveryResult) {
+        self.tally.add(result);
+        self.ids.insert(result.id.clone());
+    }
+}

@@ -1,0 +1,130 @@
+//! Rolls up what became of each destination's deliveries, by reading their rows: of destinations that were owed something lately, and
+//! of those with hours that are not settled. What is read when is [`shared::domain::roll_up`]'s.
+//!
+//! Who was owed something is found through the notes that the audit goes by, soon after their slot has ended; so this comes before the
+//! audit, which forgets them. What is computed does not
+//! depend on what was computed before, so a crash costs a repetition, and of two runs at once the first to write wins.
+
+mod compute;
+mod touched;
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{PortResult, RolledUpTo, SealNote};
+use shared::telemetry::ErrorChain;
+use tracing::warn;
+
+use self::compute::{Computed, compute};
+use self::touched::{Touch, touched};
+use crate::{Deps, MARGIN, has_time};
+
+/// The longest that a run spends on roll-ups, so that the audit and jobs get their share.
+const AT_MOST: Duration = Duration::from_secs(15);
+/// How many notes are listed at once.
+const NOTES: usize = 100;
+/// How many accounts are gone through at once, and how many destinations of each.
+const ACCOUNTS: usize = 4;
+const DESTINATIONS: usize = 5;
+/// Most roll-ups that are looked at again in one run.
+const LOOKS: usize = 1_000;
+
+pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
+    let deadline = deadline.min(deps.clock.now().plus(AT_MOST + MARGIN));
+    let touched = roll_up_touched(deps, deadline).await;
+    let due = roll_up_due(deps, deadline).await;
+    touched.and(due)
+}
+
+/// The destinations that were owed something in the slots that have ended since the last time.
+async fn roll_up_touched(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
+    let (now, begun) = (deps.clock.now(), deps.roll_ups.rolled_up_to().await?);
+    let last = deps.horizon.last_to_roll_up(now);
+    // What lies further back has been audited and has no notes any more. Hours that are missed are read with the next ones.
+    let first = if begun.is_some() { deps.horizon.first_to_audit(None, now) } else { last.next() };
+    let to = begun.clone().filter(|to| to.slot >= first);
+    let mut to = to.unwrap_or(RolledUpTo { slot: first, after: None, failed: false });
+    let mut result = Ok(());
+    while to.slot <= last && has_time(deps, deadline) {
+        let notes = deps.roll_ups.notes_after(to.slot, to.after.as_ref(), NOTES).await?;
+        let ended = notes.len() < NOTES;
+        let gone_through = go_through(deps, notes, &mut to, deadline).await;
+        if !matches!(gone_through, Ok(Computed::InTime)) {
+            result = gone_through.map(drop);
+            break;
+        }
+        if ended {
+            to = RolledUpTo { slot: to.slot.next(), after: None, failed: false };
+        }
+    }
+    if begun.as_ref() != Some(&to) {
+        deps.roll_ups.set_rolled_up_to(&to).await?;
+    }
+    result
+}
+
+/// Goes through notes of the slot, a few accounts at a time. Accounts that fail are tried once more by the next run, and passed over
+/// if they fail again: so they keep no others back for long, and what they miss is read with what comes next.
+async fn go_through(
+    deps: &Deps,
+    notes: Vec<SealNote>,
+    to: &mut RolledUpTo,
+    deadline: Timestamp,
+) -> PortResult<Computed> {
+    for accounts in by_account(notes).chunks(ACCOUNTS) {
+        if !has_time(deps, deadline) {
+            return Ok(Computed::OutOfTime);
+        }
+        let all = accounts.iter().map(|notes| roll_up_account(deps, notes, deadline));
+        match together(stream::iter(all).buffer_unordered(ACCOUNTS).collect().await) {
+            Ok(Computed::InTime) => {}
+            Ok(Computed::OutOfTime) => return Ok(Computed::OutOfTime),
+            Err(error) if to.failed => warn!(error = %ErrorChain(&error), "an account was not rolled up, twice"),
+            Err(error) => {
+                to.failed = true;
+                return Err(error);
+            }
+        }
+        to.after = accounts.last().and_then(|notes| notes.last().cloned());
+        to.failed = false;
+    }
+    Ok(Computed::InTime)
+}
+
+/// Those of each account, which stand together.
+fn by_account(notes: Vec<SealNote>) -> Vec<Vec<SealNote>> {
+    let mut accounts: Vec<Vec<SealNote>> = Vec::new();
+    for note in notes {
+        match accounts.last_mut().filter(|notes| notes.iter().all(|other| other.account == note.account)) {
+            Some(notes) => notes.push(note),
+            None => accounts.push(vec![note]),
+        }
+    }
+    accounts
+}
+
+/// One account, by its notes of one slot.
+async fn roll_up_account(deps: &Deps, notes: &[SealNote], deadline: Timestamp) -> PortResult<Computed> {
+    let Some(SealNote { sealed, account, .. }) = notes.first() else { return Ok(Computed::InTime) };
+    let since = deps.horizon.rolled_up_from(*sealed);
+    let touched = touched(deps, account, notes).await?;
+    let all = touched.iter().map(|(destination, touch)| compute(deps, account, destination, touch, since, deadline));
+    together(stream::iter(all).buffer_unordered(DESTINATIONS).collect().await)
+}
+
+/// The destinations with hours that are to be read again.
+async fn roll_up_due(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
+    let now = deps.clock.now();
+    let due = deps.roll_ups.due_roll_ups(now, LOOKS).await?;
+    let nothing = Touch::default();
+    let all = due.iter().map(|(account, destination)| compute(deps, account, destination, &nothing, now, deadline));
+    together(stream::iter(all).buffer_unordered(ACCOUNTS * DESTINATIONS).collect().await).map(drop)
+}
+
+/// Each was tried, whatever became of the others.
+fn together(all: Vec<PortResult<Computed>>) -> PortResult<Computed> {
+    let in_time = all.iter().all(|one| !matches!(one, Ok(Computed::OutOfTime)));
+    let failure = all.into_iter().find_map(Result::err);
+    failure.map_or(Ok(if in_time { Computed::InTime } else { Computed::OutOfTime }), Err)
+}

@@ -1,0 +1,83 @@
+//! Finds out which destinations of an account were owed something by what was sealed in a slot, and what: through the events that
+//! were noted, or, where those are very many, by taking it that it was every destination of the account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::domain::id::{AccountId, DeliveryId, DestinationId, EventId};
+use shared::domain::roll_up::Hour;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{PortResult, SealNote, Span};
+
+use crate::Deps;
+
+/// How many events are listed at once, and read together: each may owe deliveries without number.
+const PAGE: usize = 100;
+/// How many listed events are too many to ask each what it owes.
+const MANY: usize = 1_000;
+
+/// Hours of a destination in which something was owed that may not have been added up yet.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Touch {
+    /// By hour: what is owed, as far as it is known.
+    pub(crate) hours: BTreeMap<Hour, BTreeSet<DeliveryId>>,
+    /// Whether more may be owed than is known.
+    pub(crate) unsure: bool,
+}
+
+pub(crate) async fn touched(
+    deps: &Deps,
+    account: &AccountId,
+    notes: &[SealNote],
+) -> PortResult<BTreeMap<DestinationId, Touch>> {
+    let mut touched: BTreeMap<DestinationId, Touch> = BTreeMap::new();
+    let told = Hour::told_at(deps.clock.now()).next().map_or(Timestamp::from_unix_ms(0), Hour::begin);
+    let mut listed = 0;
+    for note in notes.iter().filter(|note| deps.horizon.begin(note.occurred.next()) > told) {
+        let span = Span { since: deps.horizon.begin(note.occurred), until: deps.horizon.begin(note.occurred.next()) };
+        let mut after = None;
+        loop {
+            let page = deps.event_list.list_events(account, span, after.as_ref(), PAGE).await?;
+            listed += page.len();
+            if listed > MANY {
+                return every_destination(deps, account, notes).await;
+            }
+            let owing = page.iter().filter(|e| e.owed_count > 0 && deps.horizon.slot(e.sealed_at) == note.sealed);
+            let owing: Vec<EventId> = owing.map(|event| event.place.id.clone()).collect();
+            for (_, owed) in deps.reckoning.find_owed(account, &owing).await? {
+                for id in owed {
+                    let of = touched.entry(id.destination()).or_default();
+                    of.hours.entry(Hour::of(id.occurred_at())).or_default().insert(id);
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.place.clone()),
+                _ => break,
+            }
+        }
+    }
+    Ok(touched)
+}
+
+async fn every_destination(
+    deps: &Deps,
+    account: &AccountId,
+    notes: &[SealNote],
+) -> PortResult<BTreeMap<DestinationId, Touch>> {
+    // A slot that is longer than an hour, or lies in two, begins in one and ends in another.
+    let hours = notes.iter().flat_map(|note| {
+        let last = deps.horizon.begin(note.occurred.next()).unix_ms().saturating_sub(1);
+        let last = Hour::of(Timestamp::from_unix_ms(last));
+        (Hour::of(deps.horizon.begin(note.occurred)).0..=last.0).map(Hour)
+    });
+    let touch = Touch { hours: hours.map(|hour| (hour, BTreeSet::new())).collect(), unsure: true };
+    let (mut all, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = deps.destination_list.list_destinations(account, after.as_ref(), PAGE).await?;
+        let ended = page.len() < PAGE;
+        after = page.last().map(|destination| destination.id.clone());
+        all.extend(page.into_iter().map(|destination| (destination.id, touch.clone())));
+        if ended {
+            return Ok(all);
+        }
+    }
+}

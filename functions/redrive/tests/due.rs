@@ -1,0 +1,108 @@
+//! What is due is sent, held back by the queue to the second; what was sent is left to whoever has it until its lease has run out.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+mod over_memory;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_runtime::{Context, LambdaEvent};
+use redrive::{Deps, handle};
+use shared::domain::delivery::{DeliveryRecord, DeliveryState};
+use shared::domain::destination::Destination;
+use shared::domain::envelope;
+use shared::domain::event::Event;
+use shared::domain::timestamp::Timestamp;
+use shared::ports::{Accounts, Clock, Deliveries, Destinations, Events, SealedEvent};
+use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+
+use self::over_memory::deps;
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// A quarter of the shortest horizon.
+const LEASE: Duration = Duration::from_secs(15);
+
+struct World {
+    store: Arc<MemoryStore>,
+    queue: Arc<MemoryQueue>,
+    clock: Arc<TestClock>,
+    deps: Arc<Deps>,
+    target: Destination,
+}
+
+/// An account with one destination, under the shortest horizon: its lease is shorter than what a run looks ahead.
+async fn world() -> World {
+    let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
+    let clock = Arc::new(TestClock::new());
+    let target = destination(&account("acme"), 1, "https://a.example/");
+    store.create_account(&target.account, clock.now()).await.expect("created");
+    store.create_destination(&target, 10).await.expect("created");
+    let horizon = "60".parse().expect("a horizon");
+    let deps = Arc::new(Deps { horizon, ..deps(&store, &queue, &Arc::default(), &clock) });
+    World { store, queue, clock, deps, target }
+}
+
+impl World {
+    /// A delivery that was attempted once, is due at `due_at` and looked at at `look_at`; its event is sealed.
+    async fn waits(&self, due_at: Timestamp, look_at: Timestamp) {
+        let event = Event::parse(&event_text(&self.target.account, "evt-1"), self.clock.now());
+        let event = event.map_err(|rejection| rejection.detail).expect("an event");
+        let body = envelope::build(&event).expect("a body").get().to_owned();
+        let waiting = DeliveryRecord {
+            look_at: Some(look_at),
+            ..record(&self.target, "evt-1", 1, DeliveryState::Retrying { due_at })
+        };
+        self.store.record_delivery(&waiting).await.expect("recorded");
+        let sealed = SealedEvent {
+            account: event.account,
+            id: event.id,
+            event_type: event.event_type,
+            scope: event.scope,
+            occurred_at: event.occurred_at,
+            sealed_at: self.clock.now(),
+            digest: envelope::content_digest(&body),
+            body,
+            owed: vec![waiting.delivery],
+            unmatched: None,
+            expires_at: self.clock.now().plus(MINUTE * 60 * 24),
+        };
+        self.store.seal_event(&sealed).await.expect("sealed");
+    }
+
+    /// For how many seconds the queue holds back what one run sends.
+    async fn sent(&self) -> Vec<u64> {
+        let mut context = Context::default();
+        context.deadline = self.clock.now().plus(MINUTE).unix_ms();
+        handle(Arc::clone(&self.deps), LambdaEvent::new(serde_json::Value::Null, context)).await.expect("a run");
+        self.queue.take_delayed().into_iter().map(|(_, delay)| delay.as_secs()).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_ahead_is_not_sent_again_before_its_lease_has_run_out() {
+    let world = world().await;
+    let due_at = world.clock.now().plus(MINUTE);
+    world.waits(due_at, due_at).await;
+    assert_eq!(world.sent().await, [60], "ahead, and held back");
+    // It has just come due, and is in flight.
+    world.clock.advance(MINUTE);
+    assert_eq!(world.sent().await, [0; 0]);
+    world.clock.advance(LEASE - Duration::from_millis(1));
+    assert_eq!(world.sent().await, [0; 0]);
+    // Nothing came of it: the message was lost.
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(world.sent().await, [0]);
+}
+
+#[tokio::test]
+async fn what_spends_a_short_wait_in_the_queue_is_left_there_until_its_lease_has_run_out() {
+    let world = world().await;
+    let due_at = world.clock.now().plus(Duration::from_secs(5));
+    world.waits(due_at, due_at.plus(LEASE)).await;
+    for _ in 0..2 {
+        assert_eq!(world.sent().await, [0; 0]);
+        world.clock.advance(Duration::from_secs(10));
+    }
+    assert_eq!(world.sent().await, [0]);
+}
