@@ -32,7 +32,7 @@ impl Page {
         self
     }
 
-    fn click(mut self, role: &'static str, name: &str) -> Self {
+    fn click(mut self, role: &'static str, name: impl Into<Name>) -> Self {
         self.acts.push(Act::Click(role, name.into()));
         self
     }
@@ -156,7 +156,7 @@ fn log(story: &Story) -> Vec<Page> {
         page("event", format!("/events/{}", story.event)),
         page("event-unmatched", format!("/events/{}", story.unmatched)),
         page("ledger", "/ledger"),
-        page("ledger-delivered", "/ledger").click("link", "delivered"),
+        page("ledger-delivered", "/ledger").click("link", Name::with(" delivered")),
     ];
     let names = [
         ("delivered", "delivery-delivered"),

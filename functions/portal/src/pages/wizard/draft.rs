@@ -18,11 +18,12 @@ pub enum Step {
 }
 
 impl Step {
-    /// The step that a form asks for; the first one if it names none.
+    /// The step that a form asks for; the first one if it names none. A form names the one it is of, and then the one that its
+    /// button leads to.
     pub fn of(fields: &Fields) -> Self {
-        match fields.get("step") {
-            "when" => Step::When,
-            "where" => Step::Where,
+        match fields.all("step").last() {
+            Some("when") => Step::When,
+            Some("where") => Step::Where,
             _ => Step::What,
         }
     }
