@@ -32,6 +32,7 @@ async fn main() -> Result<(), Error> {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),
+        roll_ups: store.clone(),
         delivery_queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         scopes: store.clone(),
         transitions: store.clone(),

@@ -8,7 +8,6 @@ use http::{HeaderMap, header};
 use lambda_http::request::RequestContext;
 use shared::domain::api_key::{Permission, Role};
 use shared::domain::id::{AccountId, SessionId};
-use shared::domain::scope::Scope;
 use shared::domain::session::{LONGEST, PresentedSession};
 use shared::page_session;
 
@@ -24,8 +23,6 @@ pub struct Visitor {
     pub account: AccountId,
     pub session: SessionId,
     pub role: Role,
-    /// Where the link began.
-    pub scope: Option<Scope>,
 }
 
 /// Whoever it is, as the API sees somebody without credentials.
@@ -84,7 +81,7 @@ impl FromRequestParts<Arc<Portal>> for Visitor {
         let session = page_session::admit(accounts, sessions, clock, &presented).await?.ok_or(Failure::NoSession)?;
         let context = parts.extensions.get::<RequestContext>();
         let api = Api::new(portal.api.clone(), context, Some((&session.account, session.role)));
-        Ok(Self { api, account: session.account, session: session.id, role: session.role, scope: session.scope })
+        Ok(Self { api, account: session.account, session: session.id, role: session.role })
     }
 }
 

@@ -107,6 +107,16 @@ impl Browser {
         Err(Failure::new(format!("{place} is not accessible to everybody:\n{}", report(&violations)?)))
     }
 
+    /// Fails if the page is wider than the screen, so that it has to be moved sideways to be read.
+    pub async fn fits_the_screen(&self) -> Result<()> {
+        let widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]";
+        let widths = self.evaluate(widths).await?;
+        if widths[0].as_u64() <= widths[1].as_u64() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{} is {} pixels wide on a screen of {}", self.path().await?, widths[0], widths[1])))
+    }
+
     /// The value of an expression, which the page's security policy does not apply to.
     async fn evaluate(&self, expression: &str) -> Result<Value> {
         let expression = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});

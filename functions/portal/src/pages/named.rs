@@ -53,7 +53,8 @@ impl Names {
         }
         all.sort_by(|one, other| one.1.cmp(&other.1));
         let chosen = filters.value("destination_id");
-        if !chosen.is_empty() && all.iter().all(|(id, _)| id != chosen) {
+        let known = chosen.is_empty() || all.iter().any(|(id, _)| id == chosen);
+        if !known && filters.error("destination_id").is_none() {
             all.push((chosen.to_owned(), chosen.to_owned()));
         }
         Ok((names, Some(all)))

@@ -18,12 +18,6 @@ async fn read(world: &World, id: &str) -> Value {
     world.call("acme", "GET", &format!("/v1/subscriptions/{id}"), Value::Null).await.1
 }
 
-fn hidden(page: &Page, name: &str) -> String {
-    let (_, rest) = page.text.split_once(&format!("name=\"{name}\" value=\"")).expect("the field");
-    let (value, _) = rest.split_once('"').expect("an end");
-    value.replace("&#34;", "\"")
-}
-
 /// What the form of a subscription sends, with these fields otherwise.
 fn form<'a>(etag: &'a str, destination: &'a str, other: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let usual = [
@@ -107,7 +101,7 @@ async fn what_is_edited_is_saved_and_a_condition_becomes_exactly_what_was_typed(
         "",
         r#"{"status": ["failed", null]}"#,
     ] {
-        let etag = hidden(&world.get(&cookie, &path).await, "etag");
+        let etag = world.get(&cookie, &path).await.hidden("etag");
         let page = world.post(&cookie, &path, &form(&etag, &destination, &[("condition", condition)])).await;
         assert_eq!((page.status, page.location()), (303, &*format!("/subscriptions/{id}?done=saved")), "{}", page.text);
         let expected = if condition.is_empty() { Value::Null } else { serde_json::from_str(condition).expect("JSON") };
@@ -124,7 +118,7 @@ async fn what_is_edited_is_saved_and_a_condition_becomes_exactly_what_was_typed(
         ("path", "/a"),
         ("enabled", ""),
     ];
-    let etag = hidden(&page, "etag");
+    let etag = page.hidden("etag");
     let mut fields = form(&etag, &other, &fields);
     fields.push(("event_types", "*"));
     assert_eq!(world.post(&cookie, &path, &fields).await.status, 303);
@@ -191,7 +185,7 @@ async fn who_typed_on_an_older_version_keeps_it_and_sees_what_is_new() {
     let destination = world.destination("acme", "Billing").await;
     let id = create(&world, "Invoices", &destination, json!({"condition": {"status": ["failed"]}})).await;
     let (path, cookie) = (format!("/subscriptions/{id}/edit"), world.visitor("acme", Role::Editor).await);
-    let etag = hidden(&world.get(&cookie, &path).await, "etag");
+    let etag = world.get(&cookie, &path).await.hidden("etag");
     let theirs = json!({"name": "Theirs", "condition": {"status": null, "records": {"read": [1]}}});
     assert_eq!(world.call("acme", "PATCH", &format!("/v1/subscriptions/{id}"), theirs).await.0, 200);
     let mine = [("name", "Mine"), ("condition", "{\"status\": [\"partial\"]}")];
@@ -201,7 +195,7 @@ async fn who_typed_on_an_older_version_keeps_it_and_sees_what_is_new() {
         .shows("value=\"Mine\"")
         .shows("Now it is: <code>Theirs</code>");
     assert_eq!(read(&world, &id).await["name"], "Theirs");
-    let again = world.post(&cookie, &path, &form(&hidden(&page, "etag"), &destination, &mine)).await;
+    let again = world.post(&cookie, &path, &form(&page.hidden("etag"), &destination, &mine)).await;
     assert_eq!(again.status, 303);
     let now = read(&world, &id).await;
     assert_eq!((&now["name"], &now["condition"]), (&json!("Mine"), &json!({"status": ["partial"]})));

@@ -44,6 +44,14 @@ impl Page {
         self.headers.get("location").map_or("", |value| value.to_str().expect("text"))
     }
 
+    /// The value of a hidden field.
+    #[track_caller]
+    pub fn hidden(&self, name: &str) -> String {
+        let (_, rest) = self.text.split_once(&format!("name=\"{name}\" value=\"")).expect("the field");
+        let (value, _) = rest.split_once('"').expect("an end");
+        value.replace("&#34;", "\"")
+    }
+
     #[track_caller]
     pub fn shows(&self, text: &str) -> &Self {
         assert!(self.text.contains(text), "{text:?} is not in\n{}", self.text);
@@ -83,6 +91,7 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),
+        roll_ups: store.clone(),
         delivery_queue: queue.clone(),
         scopes: store.clone(),
         transitions: store.clone(),

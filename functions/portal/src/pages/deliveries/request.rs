@@ -50,6 +50,10 @@ impl Request {
         let target = destination.map(|destination| target(account, delivery, destination, body)).transpose()?;
         Ok(Self { target, body: body.map(|text| Excerpt::of(&html::pretty(text), BODY)) })
     }
+
+    pub fn has_command(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| target.command.is_some())
+    }
 }
 
 fn target(

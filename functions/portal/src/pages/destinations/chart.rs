@@ -73,12 +73,14 @@ fn heights(parts: [u64; 3], tallest: u64, height: u64) -> [u64; 4] {
 
 #[cfg(test)]
 mod tests {
+    use shared::domain::timestamp::Timestamp;
+
     use super::*;
 
     const SIZE: Size = Size { slot: 5, bar: 4, height: 100 };
 
     fn hour(delivered: u64, failed: u64, parked: u64) -> Hour {
-        Hour { start: None, delivered, failed, parked }
+        Hour { start: Timestamp::from_unix_ms(0), delivered, failed, parked }
     }
 
     #[track_caller]

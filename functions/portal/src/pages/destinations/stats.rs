@@ -26,9 +26,9 @@ pub struct Stats {
 }
 
 /// What became of the deliveries of an hour.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Hour {
-    pub start: Option<Timestamp>,
+    pub start: Timestamp,
     pub delivered: u64,
     pub failed: u64,
     pub parked: u64,
@@ -42,20 +42,7 @@ struct Latency {
 
 impl Stats {
     pub async fn of(api: &Api, id: &str) -> Result<Self, Failure> {
-        match api.get(&format!("/v1/destinations/{}/stats", segment(id))).await {
-            // Until the API has this route.
-            Err(Failure::Problem(problem)) if problem.status == 404 => Ok(Self {
-                computed_at: None,
-                hours: vec![Hour::default(); 24],
-                delivered: 0,
-                failed: 0,
-                parked: 0,
-                success_rate: None,
-                latency_ms: None,
-                partial: false,
-            }),
-            other => other,
-        }
+        api.get(&format!("/v1/destinations/{}/stats", segment(id))).await
     }
 
     pub fn success_rate(&self) -> String {
@@ -95,10 +82,10 @@ impl Stats {
 
 impl Hour {
     fn label(&self) -> String {
-        let start = self.start.map(|start| start.to_string()).unwrap_or_default();
-        let start = start.get(11..16).map(|time| format!("{time} UTC: ")).unwrap_or_default();
+        let start = self.start.to_string();
+        let start = start.get(11..16).unwrap_or(&start);
         let [delivered, failed, parked] = [self.delivered, self.failed, self.parked].map(grouped);
-        format!("{start}{delivered} delivered, {failed} failed, {parked} parked")
+        format!("{start} UTC: {delivered} delivered, {failed} failed, {parked} parked")
     }
 }
 
@@ -129,8 +116,8 @@ mod tests {
 
     #[test]
     fn an_hour_is_told_in_words() {
-        let hour =
-            Hour { start: Timestamp::parse("2026-11-23T09:00:00Z").ok(), delivered: 1_200, failed: 3, parked: 0 };
+        let start = Timestamp::parse("2026-11-23T09:00:00Z").expect("a time");
+        let hour = Hour { start, delivered: 1_200, failed: 3, parked: 0 };
         assert_eq!(hour.label(), "09:00 UTC: 1\u{202f}200 delivered, 3 failed, 0 parked");
     }
 }

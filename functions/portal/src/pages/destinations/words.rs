@@ -1,7 +1,6 @@
 //! What the API answers of a destination, in words.
 
 use serde_json::Value;
-use url::Url;
 
 use crate::html::span;
 use crate::model::Destination;
@@ -34,11 +33,6 @@ pub fn short_url(url: &str) -> String {
         Some((end, _)) => format!("{}…", &address[..end]),
         None => address.to_owned(),
     }
-}
-
-pub fn host(url: &str) -> String {
-    let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    host.unwrap_or_else(|| url.to_owned())
 }
 
 impl Destination {
@@ -85,7 +79,5 @@ mod tests {
         check_url("https://example.com/", "example.com");
         check_url("http://example.com/a", "http://example.com/a");
         check_url(&format!("https://{}", "ä".repeat(61)), &format!("{}…", "ä".repeat(60)));
-        assert_eq!(host("https://example.com:8443/a?b"), "example.com");
-        assert_eq!(host("nonsense"), "nonsense");
     }
 }

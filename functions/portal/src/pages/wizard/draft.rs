@@ -21,9 +21,9 @@ impl Step {
     /// The step that a form asks for; the first one if it names none. A form names the one it is of, and then the one that its
     /// button leads to.
     pub fn of(fields: &Fields) -> Self {
-        match fields.all("step").last() {
-            Some("when") => Step::When,
-            Some("where") => Step::Where,
+        match fields.all("step").last().unwrap_or_default() {
+            "when" => Step::When,
+            "where" => Step::Where,
             _ => Step::What,
         }
     }

@@ -1,0 +1,160 @@
+//! Pausing, rotating, recovering and deleting one, and who may.
+
+use serde_json::{Value, json};
+use shared::domain::api_key::Role;
+
+use super::{form, read, subscribe};
+use crate::world::world;
+
+#[tokio::test]
+async fn a_destination_is_paused_and_resumed() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let page = world.post(&cookie, &format!("/destinations/{id}/pause"), &[]).await;
+    assert_eq!((page.status, page.location()), (303, &*format!("/destinations/{id}?done=paused")));
+    world.get(&cookie, page.location()).await.shows("It is paused").shows("is kept until you resume").shows("/resume");
+    assert_eq!(read(&world, &id).await["health"], "paused");
+    let page = world.post(&cookie, &format!("/destinations/{id}/resume"), &[]).await;
+    assert_eq!((page.status, page.location()), (303, &*format!("/destinations/{id}?done=resumed")));
+    assert_eq!(read(&world, &id).await["health"], "healthy");
+}
+
+#[tokio::test]
+async fn who_may_only_look_changes_nothing_and_an_editor_rotates_nothing() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let (before, viewer) = (read(&world, &id).await, world.visitor("acme", Role::Viewer).await);
+    for action in ["pause", "resume", "edit", "rotate", "recover", "delete"] {
+        let fields = form("\"v1\"", &[("name", "Other")]);
+        let page = world.post(&viewer, &format!("/destinations/{id}/{action}"), &fields).await;
+        assert_eq!(page.status, 403, "{action}");
+    }
+    let editor = world.visitor("acme", Role::Editor).await;
+    assert_eq!(world.post(&editor, &format!("/destinations/{id}/rotate"), &[("etag", "*")]).await.status, 403);
+    world
+        .get(&editor, &format!("/destinations/{id}/rotate"))
+        .await
+        .shows("Only an admin")
+        .hides("<button class=\"button button-primary\"");
+    let rival = world.visitor("rival", Role::Admin).await;
+    for action in ["pause", "edit", "rotate", "recover", "delete"] {
+        assert_eq!(world.post(&rival, &format!("/destinations/{id}/{action}"), &[]).await.status, 404, "{action}");
+    }
+    assert_eq!(read(&world, &id).await, before);
+}
+
+#[tokio::test]
+async fn a_new_secret_is_shown_once_and_a_form_sent_twice_rotates_once() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let (path, cookie) = (format!("/destinations/{id}/rotate"), world.visitor("acme", Role::Admin).await);
+    let page = world.get(&cookie, &path).await;
+    page.shows("value=\"86400\" checked").hides("whsec_");
+    let etag = page.hidden("etag");
+    let done = world.post(&cookie, &path, &[("etag", &etag), ("overlap_seconds", "3600")]).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    done.shows("whsec_").shows("data-copy=\"#secret\"").shows("within 1 h").shows("/configure/test?destination=");
+    assert_eq!(done.headers["cache-control"], "no-store");
+    let secrets = read(&world, &id).await["secrets"].clone();
+    assert_eq!(secrets.as_array().map(Vec::len), Some(2));
+    let again = world.post(&cookie, &path, &[("etag", &etag), ("overlap_seconds", "3600")]).await;
+    assert_eq!(again.status, 412);
+    again.shows("Nothing was rotated").hides("whsec_");
+    assert_eq!(read(&world, &id).await["secrets"], secrets);
+    world.get(&cookie, &format!("/destinations/{id}")).await.hides("whsec_").shows(">current<");
+}
+
+#[tokio::test]
+async fn a_rotation_that_cannot_be_says_why() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let (path, cookie) = (format!("/destinations/{id}/rotate"), world.visitor("acme", Role::Admin).await);
+    for (overlap, status) in [("604801", 422), ("soon", 422), ("86400", 200), ("86400", 200), ("86400", 409)] {
+        let etag = world.get(&cookie, &path).await.hidden("etag");
+        let page = world.post(&cookie, &path, &[("etag", &etag), ("overlap_seconds", overlap)]).await;
+        assert_eq!(page.status, status, "{overlap}");
+        match status {
+            422 => page.shows("id=\"overlap-error\""),
+            409 => page.shows("the destination has 3 valid secrets").shows("Rotate the secret of"),
+            _ => page.shows("whsec_"),
+        };
+    }
+    let etag = world.get(&cookie, &path).await.hidden("etag");
+    let page = world.post(&cookie, &path, &[("etag", &etag), ("overlap_seconds", "0")]).await;
+    page.shows("Put it into your receiver now");
+    assert_eq!(read(&world, &id).await["secrets"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn what_was_missed_is_sent_again_and_its_progress_shown() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let (path, cookie) = (format!("/destinations/{id}/recover"), world.visitor("acme", Role::Editor).await);
+    let page = world.get(&cookie, &path).await;
+    page.shows("value=\"day\" checked").shows("value=\"exhausted\" checked").hides("value=\"cancelled\" checked");
+    let begun = world.post(&cookie, &path, &[("span", "hour"), ("status", "exhausted"), ("status", "parked")]).await;
+    assert_eq!(begun.status, 303, "{}", begun.text);
+    assert!(
+        begun.location().starts_with(&format!("/destinations/{id}?done=recovering&job=job_")),
+        "{}",
+        begun.location()
+    );
+    let page = world.get(&cookie, begun.location()).await;
+    page.shows("Recovery <span class=\"badge").shows("looked at").shows("is being sent again");
+    // Not at another destination's page, and a job that is none does no harm.
+    let other = world.destination("acme", "Other").await;
+    let (_, job) = begun.location().split_once("job=").expect("a job");
+    world.get(&cookie, &format!("/destinations/{other}?job={job}")).await.hides("looked at");
+    assert_eq!(world.get(&cookie, &format!("/destinations/{id}?job=%2F..%2Fx")).await.status, 200);
+
+    let (_, job) = world.call("acme", "GET", &format!("/v1/jobs/{job}"), Value::Null).await;
+    assert_eq!(job["statuses"], json!(["parked", "exhausted"]));
+    let page = world.post(&cookie, &path, &[("span", "days"), ("status", "cancelled")]).await;
+    assert_eq!(page.status, 409);
+    page.shows("is at work on this destination").shows("value=\"cancelled\" checked").shows("value=\"days\" checked");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_recovery_stands_by_its_field() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let (path, cookie) = (format!("/destinations/{id}/recover"), world.visitor("acme", Role::Editor).await);
+    for (fields, error) in [
+        (vec![("span", "own"), ("since", "<b>"), ("status", "parked")], "since-error"),
+        (vec![("span", "own"), ("since", "2099-01-01T00:00"), ("status", "parked")], "since-error"),
+        (vec![("span", "hour")], "statuses-error"),
+    ] {
+        let page = world.post(&cookie, &path, &fields).await;
+        assert_eq!(page.status, 422);
+        page.shows(&format!("id=\"{error}\"")).hides("<b>\"");
+    }
+    let moment = [("span", "own"), ("since", "2026-11-20T08:00"), ("status", "parked")];
+    let begun = world.post(&cookie, &path, &moment).await;
+    let (_, job) = begun.location().split_once("job=").expect("a job");
+    let (_, job) = world.call("acme", "GET", &format!("/v1/jobs/{job}"), Value::Null).await;
+    assert_eq!(job["since"], "2026-11-20T08:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_destination_goes_with_the_subscriptions_that_were_shown() {
+    let world = world().await;
+    let (id, other) = (world.destination("acme", "Billing").await, world.destination("acme", "Other").await);
+    subscribe(&world, "Kept", &other).await;
+    let (path, cookie) = (format!("/destinations/{id}/delete"), world.visitor("acme", Role::Editor).await);
+    world.get(&cookie, &path).await.shows("No subscription sends to it").hides("name=\"cascade\"");
+    // One that came after the page was shown is not deleted unseen.
+    subscribe(&world, "Newcomer", &id).await;
+    let page = world.post(&cookie, &path, &[]).await;
+    assert_eq!(page.status, 409);
+    page.shows("Meanwhile a subscription").shows("Newcomer").hides("Kept").shows("name=\"cascade\" value=\"true\"");
+    let page = world.post(&cookie, &path, &[("cascade", "true")]).await;
+    assert_eq!((page.status, page.location()), (303, "/destinations?done=deleted"));
+    world.get(&cookie, page.location()).await.shows("Deleted.").hides("Billing").shows("Other");
+    let (_, left) = world.call("acme", "GET", "/v1/subscriptions", Value::Null).await;
+    assert_eq!(
+        left["data"].as_array().map(|all| all.iter().map(|s| s["name"].clone()).collect()),
+        Some(vec![json!("Kept")])
+    );
+    assert_eq!(world.get(&cookie, &path).await.status, 404);
+}

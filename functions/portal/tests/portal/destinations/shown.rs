@@ -1,0 +1,185 @@
+//! Their health, their numbers and their settings.
+
+use std::time::Duration;
+
+use serde_json::json;
+use shared::domain::api_key::Role;
+use shared::domain::destination::Destination;
+use shared::domain::health::{DisabledReason, Drain, HealthState};
+use shared::domain::id::DestinationId;
+use shared::domain::latencies::Latencies;
+use shared::domain::roll_up::{Hour, HourRead, RollUp, Tally};
+use shared::ports::{Clock, Destinations, FindDestination, RollUps};
+use shared::testing::account;
+
+use super::{change, read, subscribe};
+use crate::world::{World, world};
+
+/// Makes its health what no request does.
+async fn health(world: &World, id: &str, to: impl FnOnce(&mut Destination)) {
+    let id: DestinationId = id.parse().expect("an id");
+    let before = world.store.find_destination(&account("acme"), &id).await.expect("an answer").expect("there");
+    let mut after = before.clone();
+    to(&mut after);
+    after.version += 1;
+    after.health.version += 1;
+    world.store.update_destination(&before, &after).await.expect("updated");
+}
+
+/// Stores what became of its deliveries in each of the last 24 hours, as `redrive` does.
+async fn roll_up(world: &World, id: &str, tally: impl Fn(u64) -> Tally) {
+    let (now, id) = (world.clock.now(), id.parse::<DestinationId>().expect("an id"));
+    let hour = |back: u64| {
+        let tally = tally(back);
+        (Hour(Hour::of(now).0 - back), HourRead { at: now, owed: tally.count(), tally, unsure: false })
+    };
+    let rolled_up = RollUp::with(None, &account("acme"), &id, (0..24).map(hour).collect(), now);
+    assert!(world.store.store_roll_up(None, &rolled_up, None).await.expect("an answer"));
+}
+
+fn tally(delivered: u64, failed: u64, parked: u64) -> Tally {
+    let mut latencies = Latencies::default();
+    (0..delivered).for_each(|_| latencies.add(Duration::from_millis(100)));
+    Tally { delivered, failed, parked, latencies, ..Tally::default() }
+}
+
+#[tokio::test]
+async fn who_has_no_destination_is_led_to_the_wizard() {
+    let world = world().await;
+    let editor = world.visitor("acme", Role::Editor).await;
+    world.get(&editor, "/destinations").await.shows("No destination yet").shows("href=\"/configure\"");
+    let viewer = world.visitor("acme", Role::Viewer).await;
+    world.get(&viewer, "/destinations").await.shows("No destination yet").hides("href=\"/configure\"");
+}
+
+#[tokio::test]
+async fn destinations_are_listed_twenty_a_page_and_nobody_elses() {
+    let world = world().await;
+    for n in 0..21 {
+        world.destination("acme", &format!("Receiver {n}")).await;
+    }
+    world.destination("rival", "Secretive").await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let first = world.get(&cookie, "/destinations").await;
+    first.shows("example.com/hooks").shows("badge badge-ok\">healthy").hides("Secretive").hides("First page");
+    assert_eq!(first.text.matches("<li class=\"card\">").count(), 20);
+    assert!(first.text.len() < 50 * 1024, "{} bytes", first.text.len());
+    let (_, rest) = first.text.split_once("/destinations?cursor=").expect("a next page");
+    let (cursor, _) = rest.split_once('"').expect("an end");
+    let second = world.get(&cookie, &format!("/destinations?cursor={cursor}")).await;
+    assert_eq!(second.text.matches("<li class=\"card\">").count(), 1);
+    second.shows("First page").hides("Next page");
+    assert_eq!(world.get(&cookie, "/destinations?cursor=x").await.status, 400);
+}
+
+#[tokio::test]
+async fn the_last_24_hours_are_a_chart_with_its_numbers_in_words() {
+    let world = world().await;
+    let (id, idle) = (world.destination("acme", "Billing").await, world.destination("acme", "Idle").await);
+    roll_up(&world, &id, |back| if back == 0 { tally(9, 1, 2) } else { tally(0, 0, 0) }).await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let list = world.get(&cookie, "/destinations").await;
+    list.shows("aria-label=\"Last 24 hours: 9 delivered, 1 failed, 2 parked\"").shows(">90 %<");
+    list.shows("class=\"bar-ok\" d=\"M115 8h4v24h-4z\"").shows("class=\"bar-none\" d=\"M0 31h4v1h-4z");
+    list.shows("aria-label=\"Last 24 hours: 0 delivered, 0 failed, 0 parked\"").shows(">–<");
+    let page = world.get(&cookie, &format!("/destinations/{id}")).await;
+    page.shows("<title>09:00 UTC: 9 delivered, 1 failed, 2 parked</title><rect class=\"bar-ok\"").shows(">90 %<");
+    page.shows("as of <time").shows(">9 delivered<").shows(">2 parked<").hides("more deliveries than are counted");
+    assert_eq!(page.text.matches("<title>").count(), 1 + 24);
+    world.get(&cookie, &format!("/destinations/{idle}")).await.shows("nothing was owed");
+    roll_up_again(&world, &id).await;
+    world.get(&cookie, &format!("/destinations/{id}")).await.shows("more deliveries than are counted");
+}
+
+/// As if an hour had more deliveries than are added up.
+async fn roll_up_again(world: &World, id: &str) {
+    let account = account("acme");
+    world.store.forget_roll_up(&account, &id.parse().expect("an id")).await.expect("forgotten");
+    roll_up(world, id, |_| Tally { partial: true, ..tally(1, 0, 0) }).await;
+}
+
+#[tokio::test]
+async fn a_page_of_twenty_busy_destinations_is_small() {
+    let world = world().await;
+    for n in 0..20_u64 {
+        let name = format!("{n:0>128}");
+        let body = json!({ "name": name, "url": format!("https://example.com/{}", "x".repeat(2_000)) });
+        let (_, created) = world.call("acme", "POST", "/v1/destinations", body).await;
+        let id = created["id"].as_str().expect("an id");
+        roll_up(&world, id, |back| tally(100 + back * n, 40 + back, 30 + n)).await;
+    }
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let page = world.get(&cookie, "/destinations").await;
+    assert_eq!(page.text.matches("class=\"bar-parked\"").count(), 20);
+    assert!(page.text.len() < 50 * 1024, "{} bytes", page.text.len());
+}
+
+#[tokio::test]
+async fn what_was_typed_is_shown_as_text() {
+    let world = world().await;
+    let evil = "<script>alert(1)</script>\"'&";
+    let body = json!({
+        "name": evil, "url": "https://example.com/<b>\"x?y=<i>", "description": evil, "headers": {"x-evil": evil}
+    });
+    let (status, created) = world.call("acme", "POST", "/v1/destinations", body).await;
+    assert_eq!(status, 201, "{created}");
+    let id = created["id"].as_str().expect("an id");
+    subscribe(&world, "<img src=x>", id).await;
+    let cookie = world.visitor("acme", Role::Admin).await;
+    for page in ["", "/edit", "/rotate", "/recover", "/delete"] {
+        let page = world.get(&cookie, &format!("/destinations/{id}{page}")).await;
+        assert_eq!(page.status, 200);
+        page.shows("&#60;script&#62;").hides("<script>alert").hides("<b>\"").hides("<img");
+    }
+    world.get(&cookie, "/destinations").await.shows("&#60;script&#62;").hides("<script>alert");
+}
+
+#[tokio::test]
+async fn a_destination_is_shown_with_its_settings_in_words_and_its_subscriptions() {
+    let world = world().await;
+    let (id, other) = (world.destination("acme", "Billing").await, world.destination("acme", "Other").await);
+    change(&world, &id, json!({"headers": {"x-team": "data"}, "rate_limit": 5, "retry_policy": [10, 5400]})).await;
+    subscribe(&world, "Mine", &id).await;
+    subscribe(&world, "Not mine", &other).await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let page = world.get(&cookie, &format!("/destinations/{id}")).await;
+    page.shows("It is healthy").shows("x-team: data").shows("5 deliveries a second").shows(">Mine<").hides("Not mine");
+    page.shows("3 attempts, after waits of 10 s, 1 h 30 min").shows("role=\"img\"");
+    page.shows(&format!("/deliveries?destination_id={id}"));
+    page.shows(read(&world, &id).await["secrets"][0]["fingerprint"].as_str().expect("a fingerprint"));
+    // Who may only look is offered nothing else.
+    page.hides("/edit").hides("/pause").hides("/rotate").hides("/delete").hides("/recover").hides("/configure");
+    let rival = world.visitor("rival", Role::Admin).await;
+    assert_eq!(world.get(&rival, &format!("/destinations/{id}")).await.status, 404);
+    let editor = world.visitor("acme", Role::Editor).await;
+    let page = world.get(&editor, &format!("/destinations/{id}")).await;
+    page.shows("/edit").shows("/pause").shows("/delete").shows("/recover").hides("/rotate");
+    page.shows(&format!("/configure/test?destination={id}"));
+}
+
+#[tokio::test]
+async fn its_health_is_told_with_what_to_do() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let (path, now) = (format!("/destinations/{id}"), world.clock.now());
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let next_probe_at = now.plus(Duration::from_secs(60));
+    health(&world, &id, |destination| {
+        destination.health.state = HealthState::Failing { since: now, probes: 0, next_probe_at, half_open: false };
+    })
+    .await;
+    let page = world.get(&cookie, &path).await;
+    page.shows("It has been failing since <time").shows(&format!("next <time datetime=\"{next_probe_at}\""));
+    page.shows("tried within a minute").shows(&format!("action=\"{path}/resume\""));
+    world.get(&cookie, "/destinations").await.shows("since <time").shows("badge-bad\">failing");
+    for (reason, words) in [(DisabledReason::Gone, "410 Gone"), (DisabledReason::Failing, "failing for five days")] {
+        health(&world, &id, |d| d.health.state = HealthState::Disabled { since: now, reason }).await;
+        world.get(&cookie, &path).await.shows(words).shows("/resume").hides("action=\"/pause");
+    }
+    health(&world, &id, |destination| {
+        destination.health.state = HealthState::Healthy;
+        destination.health.drain = Some(Drain { since: now, next_at: now });
+    })
+    .await;
+    world.get(&cookie, &path).await.shows("catching up").shows("badge-warn\">draining");
+}
