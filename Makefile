@@ -16,10 +16,10 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/target/zig
 LOCAL := $(CARGO_TARGET_DIR)/debug/local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check build invoke soak bench bootstrap clean
+.PHONY: help demo dev test check build invoke soak bench screenshots bootstrap clean
 
 help: ## Show this
-	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-10s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
+	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
 
 demo: build ## Run the system on this machine, send events through it, show what arrived, and end
 	@cargo build --workspace --bin local
@@ -54,6 +54,10 @@ bench: build ## Measure size and cold start of every function, what a hanging de
 	@$(TOOLS)/python tools/cold_start.py
 	@cargo build --workspace --all-features --bin local --example bench
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench
+
+screenshots: build ## Take a picture of every page, in both themes, on a laptop and on a phone, into target/screenshots
+	@cargo build --workspace --all-features --bin local --example screenshots
+	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/screenshots
 
 bootstrap: ## Install the tools below .venv/, if they are not there already
 	@tools/bootstrap.sh

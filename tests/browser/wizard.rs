@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::Result;
 use tests::browser::{Browser, Key, Look, Name};
 use tests::unique::unique;
@@ -21,7 +21,7 @@ async fn choose_failures_of_a_table(browser: &Browser) -> Result<()> {
     browser.find("heading", "What this lets through").await?;
     browser.choose(Name::with("Only failures")).await?;
     browser.click("button", "Continue").await?;
-    browser.find("heading", "Where to?").await.map(drop)
+    browser.find("group", "Where to?").await.map(drop)
 }
 
 /// Names a new destination, and tells the receiver its secret.
@@ -43,13 +43,13 @@ async fn a_link_leads_to_a_proven_receiver_that_gets_what_was_chosen() -> Result
     let browser = world.browser(Look::default()).await?;
     browser.visit(&world.link(json!({"scope": "connection/xero/endpoint/invoices"})).await?).await?;
     // The link's place and what happens there are chosen already.
-    browser.find("heading", "Where does it happen?").await?;
+    browser.find("group", "Where does it happen?").await?;
     browser.click("button", "Continue").await?;
     browser.choose(Name::with("Only failures")).await?;
     browser.sees("Not sent: `status` is \"succeeded\"; wanted: \"failed\"").await?;
     browser.check_accessibility().await?;
     browser.click("button", "Continue").await?;
-    browser.find("heading", "Where to?").await?;
+    browser.find("group", "Where to?").await?;
     browser.check_accessibility().await?;
     let path = create(&world, &browser, Manner::Verifies).await?;
     for language in ["Python", "Node", "Rust", "Go", "Java", "C#", "PHP", "Ruby"] {
@@ -64,7 +64,11 @@ async fn a_link_leads_to_a_proven_receiver_that_gets_what_was_chosen() -> Result
 
     let tested = world.receiver.requests_below(&path).len();
     world.push("demo-sync-run-succeeded").await?;
-    let failed = world.push("demo-sync-run-failed").await?;
+    let failing = |event: &mut Value| {
+        event["data"]["status"] = json!("failed");
+        event["data"]["error"] = json!({"code": "timed_out", "message": "Xero took too long", "retryable": true});
+    };
+    let failed = world.push_changed("demo-sync-run-succeeded", failing).await?;
     let arrived = world.receiver.await_count(&path, tested + 1, ARRIVING).await?;
     let last = arrived.last().expect("a request");
     assert_eq!((last.event_id(), &last.verified), (failed, &Ok(())));
@@ -106,7 +110,7 @@ async fn back_and_forward_keep_what_was_typed() -> Result<()> {
     // ... and by the browser's.
     browser.fill("URL", "https://other.example/").await?;
     browser.back().await?;
-    browser.find("heading", "Which of them?").await?;
+    browser.find("group", "Which of them?").await?;
     browser.forward().await?;
     assert_eq!(browser.find("textbox", "URL").await?.value().await?, "https://other.example/");
     browser.finish().await
@@ -158,13 +162,13 @@ async fn the_keyboard_alone_completes_the_wizard() -> Result<()> {
     browser.visit(&world.link(json!({"scope": "connection/xero/endpoint/invoices"})).await?).await?;
     browser.tab_to("button", "Continue").await?;
     browser.press(Key::Enter).await?;
-    browser.find("heading", "Which of them?").await?;
+    browser.find("group", "Which of them?").await?;
     browser.tab_to("radio", Name::with("All of them")).await?;
     browser.press(Key::Down).await?;
     assert!(browser.focused().await?.1.contains("Only failures"));
     browser.tab_to("button", "Continue").await?;
     browser.press(Key::Enter).await?;
-    browser.find("heading", "Where to?").await?;
+    browser.find("group", "Where to?").await?;
     let path = format!("/{}", unique("keyboard"));
     browser.tab_to("textbox", "URL").await?;
     browser.press(world.address(&path, Manner::Verifies)).await?;

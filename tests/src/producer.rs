@@ -61,10 +61,15 @@ impl Producer {
 
 /// A sample from `events/` as if it happened now, in `account`, under an id of its own.
 pub fn fresh_sample(name: &str, account: &str) -> Result<Value> {
+    past_sample(name, account, Duration::ZERO)
+}
+
+/// The same as if it happened so long ago.
+pub fn past_sample(name: &str, account: &str, ago: Duration) -> Result<Value> {
     let mut event = checkout::sample_event(name)?;
     event["id"] = json!(unique("evt"));
     event["account"] = json!(account);
-    move_to(&mut event, OffsetDateTime::now_utc().truncate_to_second())
+    move_to(&mut event, (OffsetDateTime::now_utc() - ago).truncate_to_second())
         .or_failure(|| format!("events/{name}.json has a time that cannot be moved"))?;
     Ok(event)
 }

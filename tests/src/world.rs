@@ -93,7 +93,13 @@ impl World {
 
     /// Pushes a sample of `events/` as if it happened now, and returns its id.
     pub async fn push(&self, sample: &str) -> Result<String> {
-        let event = fresh_sample(sample, self.customer.account())?;
+        self.push_changed(sample, |_| ()).await
+    }
+
+    /// The same, but for what is changed in it.
+    pub async fn push_changed(&self, sample: &str, change: impl FnOnce(&mut Value)) -> Result<String> {
+        let mut event = fresh_sample(sample, self.customer.account())?;
+        change(&mut event);
         self.producer.push(&event).await?;
         Ok(event["id"].as_str().unwrap_or_default().to_owned())
     }

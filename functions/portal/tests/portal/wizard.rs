@@ -87,6 +87,16 @@ async fn a_step_that_is_left_wrong_is_shown_again_with_what_to_mend() {
 }
 
 #[tokio::test]
+async fn a_button_leads_on_from_the_step_that_its_form_is_of() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    // As browsers send it: the form's own field first, then the button's.
+    let sent = |button: &str| format!("/configure?scope=*&type=sync_run.completed&step=when&when=all&step={button}");
+    world.get(&cookie, &sent("where")).await.shows("A new destination");
+    world.get(&cookie, &sent("what")).await.shows("Where does it happen?");
+}
+
+#[tokio::test]
 async fn a_pattern_is_checked_against_the_samples_before_it_is_used() {
     let world = world().await;
     let cookie = world.visitor("acme", Role::Editor).await;
