@@ -42,7 +42,7 @@ async fn roll_up_touched(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let (now, begun) = (deps.clock.now(), deps.roll_ups.rolled_up_to().await?);
     let last = deps.horizon.last_to_roll_up(now);
     // What lies further back has been audited and has no notes any more. Hours that are missed are read with the next ones.
-    let first = if begun.is_some() { deps.horizon.first_to_audit(None, now) } else { last.next() };
+    let first = deps.horizon.first_to_audit(None, now);
     let to = begun.clone().filter(|to| to.slot >= first);
     let mut to = to.unwrap_or(RolledUpTo { slot: first, after: None, failed: false });
     let mut result = Ok(());
