@@ -41,15 +41,20 @@ async fn world() -> World {
 
 /// An account with three destinations, and one run behind it.
 async fn world_under(horizon: Horizon) -> World {
+    let world = fresh_world(horizon).await;
+    world.run().await.expect("a run");
+    world
+}
+
+/// The same before the first run.
+async fn fresh_world(horizon: Horizon) -> World {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     store.create_account(&account("acme"), clock.now()).await.expect("created");
     for n in 1..=3 {
         store.create_destination(&target(n), 10).await.expect("created");
     }
     let deps = Arc::new(Deps { horizon, ..deps(&store, &Arc::default(), &Arc::default(), &clock) });
-    let world = World { store, clock, deps };
-    world.run().await.expect("a run");
-    world
+    World { store, clock, deps }
 }
 
 fn target(n: u8) -> Destination {
@@ -151,6 +156,14 @@ async fn what_was_owed_is_rolled_up_soon_after_its_slot_in_one_write_for_each_de
     let rolled_up = world.roll_up(2).await.expect("a roll-up");
     assert_eq!(rolled_up.hours.keys().collect::<Vec<_>>(), [&Hour::of(world.clock.now())]);
     assert_eq!(rolled_up.computed_at, world.clock.now());
+}
+
+#[tokio::test]
+async fn what_was_sealed_before_the_first_run_is_rolled_up_by_it() {
+    let world = fresh_world(Horizon::default()).await;
+    world.deliver("evt-1", MINUTE, &[1]).await;
+    world.run_later(ROLLED_UP).await;
+    assert_eq!(world.day(1).await.delivered, 1);
 }
 
 #[tokio::test]
