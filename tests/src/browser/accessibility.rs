@@ -1,5 +1,6 @@
 //! The page as assistive technology sees it: Chromium's own tree of roles and names; and what axe-core, which is not ours, finds wrong.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
@@ -57,19 +58,12 @@ struct Violating {
 
 impl Browser {
     /// Everything of a role, below a node or on the whole page, in the page's order.
+    ///
+    /// The whole tree is asked for: `queryAXTree` was seen never to be answered where another page came in between, and
+    /// with it all that was asked of the browser from then on.
     pub(super) async fn nodes(&self, below: Option<i64>, role: Option<&str>) -> WebDriverResult<Vec<Node>> {
-        let mut query = match below {
-            Some(number) => json!({ "backendNodeId": number }),
-            None => {
-                let document = self.devtools("DOM.getDocument", json!({"depth": 0})).await?;
-                json!({ "backendNodeId": document["root"]["backendNodeId"] })
-            }
-        };
-        if let Some(role) = role {
-            query["role"] = json!(role);
-        }
-        let answer = self.devtools("Accessibility.queryAXTree", query).await?;
-        Ok(answer["nodes"].as_array().into_iter().flatten().filter_map(node).collect())
+        let answer = self.devtools("Accessibility.getFullAXTree", json!({})).await?;
+        Ok(nodes_of(&answer, below, role))
     }
 
     /// What has the focus; none where that is the page itself.
@@ -128,6 +122,23 @@ impl Browser {
     }
 }
 
+/// The nodes of a tree, from the one with the number `below` on, or from its root.
+fn nodes_of(tree: &Value, below: Option<i64>, role: Option<&str>) -> Vec<Node> {
+    let all = tree["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let by_id: HashMap<&str, &Value> = all.iter().filter_map(|node| Some((node["nodeId"].as_str()?, node))).collect();
+    let begin = |node: &&Value| match below {
+        Some(number) => node["backendDOMNodeId"].as_i64() == Some(number),
+        None => node["parentId"].is_null(),
+    };
+    let (mut found, mut next) = (Vec::new(), Vec::from_iter(all.iter().find(begin)));
+    while let Some(value) = next.pop() {
+        found.extend(node(value).filter(|node| role.is_none_or(|role| role == node.role)));
+        let children = value["childIds"].as_array().into_iter().flatten().rev();
+        next.extend(children.filter_map(|id| by_id.get(id.as_str()?).copied()));
+    }
+    found
+}
+
 fn node(value: &Value) -> Option<Node> {
     if value["ignored"] == true {
         return None;
@@ -147,4 +158,27 @@ fn report(violations: &[Violation]) -> Result<String> {
         }
     }
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_read_in_the_pages_order_from_any_node_on() {
+        let one = |id: &str, number: i64, role: &str, parent: Option<&str>, children: &[&str]| {
+            json!({"nodeId": id, "backendDOMNodeId": number, "role": {"value": role}, "name": {"value": id}, "parentId": parent,
+                "childIds": children, "ignored": role == "none"})
+        };
+        // Chromium tells them level by level.
+        let tree = json!({"nodes": [
+            one("root", 1, "RootWebArea", None, &["a", "d"]), one("a", 2, "none", Some("root"), &["b", "c"]),
+            one("d", 5, "button", Some("root"), &[]), one("b", 3, "button", Some("a"), &[]), one("c", 4, "link", Some("a"), &[]),
+        ]});
+        let names = |below, role| nodes_of(&tree, below, role).into_iter().map(|node| node.name).collect::<Vec<_>>();
+        assert_eq!(names(None, None), ["root", "b", "c", "d"]);
+        assert_eq!(names(None, Some("button")), ["b", "d"]);
+        assert_eq!(names(Some(2), None), ["b", "c"]);
+        assert!(names(Some(9), None).is_empty());
+    }
 }

@@ -17,6 +17,9 @@ use crate::supervised::Supervised;
 use crate::unique::unique;
 
 const STARTING: Duration = Duration::from_secs(30);
+const TRIES: u32 = 5;
+/// What it says when it ends for that.
+const PORT_TAKEN: &str = "port not available";
 const MISSING: &str = "run `make bootstrap` (Debian: apt-get install chromium chromium-driver)";
 
 /// Dropping it ends the browser and removes its profile.
@@ -29,7 +32,19 @@ pub(super) struct Chromedriver {
 
 impl Chromedriver {
     /// Starts one at a port of its own choice. Call it on a thread that lives as long as the test.
+    ///
+    /// It chooses one port for IPv6 and IPv4, and ends where that is taken in one of them: then it is started again.
     pub(super) async fn start() -> Result<Self> {
+        let mut tries = 1;
+        loop {
+            match Self::start_once().await {
+                Err(failure) if tries < TRIES && failure.to_string().contains(PORT_TAKEN) => tries += 1,
+                started => return started,
+            }
+        }
+    }
+
+    async fn start_once() -> Result<Self> {
         static SWEPT: Once = Once::new();
         SWEPT.call_once(|| {
             // Only what somebody who was killed has left: a directory that stays does no harm.
