@@ -16,7 +16,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/target/zig
 LOCAL := $(CARGO_TARGET_DIR)/debug/local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check build invoke soak bench browser screenshots bootstrap clean
+.PHONY: help demo dev test check build invoke soak bench screenshots bootstrap clean
 
 help: ## Show this
 	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
@@ -58,10 +58,6 @@ bench: build ## Measure size and cold start of every function, what a hanging de
 screenshots: build ## Take a picture of every page, in both themes, on a laptop and on a phone, into target/screenshots
 	@cargo build --workspace --all-features --bin local --example screenshots
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/screenshots
-
-browser: build ## Run the tests of the page in a real browser, against a deployment of their own
-	@cargo build --workspace --bin local
-	@$(LOCAL) run -- cargo test --workspace --features tests/e2e --test browser
 
 bootstrap: ## Install the tools below .venv/, if they are not there already
 	@tools/bootstrap.sh

@@ -49,8 +49,7 @@ end_to_end_tests() {
 import json, sys
 for package in json.load(sys.stdin)["packages"]:
     for target in package["targets"]:
-        # Those of the page in a browser have a command of their own: `make browser`.
-        if package["name"] == "tests" and target["name"] != "browser" and "e2e" in target.get("required-features", []):
+        if package["name"] == "tests" and "e2e" in target.get("required-features", []):
             print("--test", target["name"])'
 }
 
