@@ -3,7 +3,10 @@
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext};
 use lambda_http::request::RequestContext;
@@ -15,6 +18,20 @@ use shared::domain::id::AccountId;
 use tower::ServiceExt;
 
 use crate::failure::Failure;
+
+/// Answers what is no path of the page but one of the API: API Gateway hands over here whatever none of the API's routes took, such as a
+/// line break in a path. It is answered in the API's own words, and whatever it was, nothing is done.
+pub async fn no_such_resource(State(api): State<Router>, request: Request, next: Next) -> Response {
+    if !["/v1/", "/admin/v1/"].iter().any(|prefix| request.uri().path().starts_with(prefix)) {
+        return next.run(request).await;
+    }
+    let mut nothing = Request::new(Body::empty());
+    if let Some(context) = request.extensions().get::<RequestContext>() {
+        nothing.extensions_mut().insert(context.clone());
+    }
+    let Ok(response) = api.oneshot(nothing).await;
+    response
+}
 
 /// The API as one caller sees it.
 pub struct Api {
@@ -100,7 +117,7 @@ impl Api {
     ) -> Result<Answer, Failure> {
         let text = body.map(Value::to_string).unwrap_or_default();
         let mut request =
-            Request::builder().method(method).uri(path).body(Body::from(text)).map_err(Failure::NoSuchPath)?;
+            http::Request::builder().method(method).uri(path).body(Body::from(text)).map_err(Failure::NoSuchPath)?;
         if body.is_some() {
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }

@@ -43,7 +43,8 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
     let (accounts, sessions, clock) = (deps.accounts.clone(), deps.sessions.clone(), deps.clock.clone());
     let headers = security::Headers::new(frame_ancestors);
     let cookies = Cookies::new(!frame_ancestors.is_empty());
-    let portal = Portal { api: api::router(deps), accounts, sessions, clock, cookies };
+    let api = api::router(deps);
+    let portal = Portal { api: api.clone(), accounts, sessions, clock, cookies };
     Router::new()
         .route("/", get(pages::home))
         .route("/assets/{name}", get(assets::serve))
@@ -56,6 +57,7 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
         .merge(pages::ledger::routes())
         .fallback(pages::no_such_page)
         .layer(middleware::from_fn(security::same_origin))
+        .layer(middleware::from_fn_with_state(api, inner::no_such_resource))
         .layer(middleware::from_fn_with_state(headers, security::add_headers))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(timing::tell))

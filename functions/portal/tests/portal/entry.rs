@@ -74,6 +74,23 @@ async fn who_signs_out_is_out_wherever_the_cookie_is_kept() {
 }
 
 #[tokio::test]
+async fn what_no_route_of_the_api_took_is_answered_as_the_api_does() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Admin).await;
+    for (method, path) in
+        [("GET", "/admin/v1/rejected-events/a%0Ab"), ("PATCH", "/v1/destinations/a%0Ab"), ("POST", "/v1/sessions")]
+    {
+        let request = Request::builder().method(method).uri(path).header("cookie", &cookie);
+        let answer = world.ask(request.body(Body::from("{}")).expect("a request")).await;
+        assert_eq!(
+            (answer.status, &answer.headers["content-type"]),
+            (404, &"application/problem+json".parse().expect("a type"))
+        );
+        answer.shows("\"code\":\"not_found\"");
+    }
+}
+
+#[tokio::test]
 async fn a_page_may_be_framed_by_nobody_or_by_who_was_named() {
     let page = world().await.get("", "/open").await;
     let policy = page.headers["content-security-policy"].to_str().expect("text");
