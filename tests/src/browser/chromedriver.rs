@@ -2,6 +2,7 @@
 //!
 //! Both get an environment and a profile of their own, and no way out: no proxy, no updates, no reporting.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Once;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use crate::unique::unique;
 
 const STARTING: Duration = Duration::from_secs(30);
 const TRIES: u32 = 5;
+/// How much of a line of its log is told.
+const LINE: usize = 400;
 /// What it says when it ends for that.
 const PORT_TAKEN: &str = "port not available";
 const MISSING: &str = "run `make bootstrap` (Debian: apt-get install chromium chromium-driver)";
@@ -55,7 +58,8 @@ impl Chromedriver {
         let log = directory.log("chromedriver")?;
         let errors = log.try_clone().or_failure(|| "cannot share a log file")?;
         let process = Supervised::start(&program, |command| {
-            command.env_clear().envs(directory.environment()).arg("--port=0");
+            // What the browser writes goes into the same log, and every step of starting it: see `last_words`.
+            command.env_clear().envs(directory.environment()).args(["--port=0", "--enable-chrome-logs", "--log-level=ALL"]);
             command.stdin(Stdio::null()).stdout(log).stderr(errors);
         })?;
         let mut started = Self { port: 0, process, directory };
@@ -64,15 +68,25 @@ impl Chromedriver {
     }
 
     async fn await_port(&mut self) -> Result<u16> {
-        let log = self.directory.path().join("chromedriver.log");
+        let log = self.log();
         eventually("chromedriver to listen", STARTING, async || {
-            let text = std::fs::read_to_string(&log).or_failure(|| format!("cannot read {}", log.display()))?;
+            let text = std::fs::read(&log).or_failure(|| format!("cannot read {}", log.display()))?;
             if let Some(status) = self.process.ended()? {
-                return Err(Failure::new(format!("chromedriver ended at once ({status}):\n{}", tail(&log))));
+                return Err(Failure::new(format!("chromedriver ended at once ({status}):\n{}", self.last_words())));
             }
-            Ok(text.lines().find_map(announced_port))
+            Ok(String::from_utf8_lossy(&text).lines().find_map(announced_port))
         })
         .await
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("chromedriver.log")
+    }
+
+    /// The end of its log, with what the browser wrote: lines that carry a whole page are cut.
+    pub(super) fn last_words(&self) -> String {
+        let lines: Vec<String> = tail(&self.log()).lines().map(|line| line.chars().take(LINE).collect()).collect();
+        lines.join("\n")
     }
 
     pub(super) fn url(&self) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use thirtyfour::WebDriver;
 use thirtyfour::error::WebDriverResult;
+use tokio::time::timeout;
 
 use super::chromedriver::Chromedriver;
 use super::look::Look;
@@ -19,6 +20,9 @@ use crate::signed_http;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How long one command may take: loading a page is one.
 const COMMAND: Duration = Duration::from_secs(60);
+/// How long a browser may take to start, and how often one is started.
+const STARTING: Duration = Duration::from_secs(30);
+const TRIES: u32 = 3;
 
 /// A browser with one page. Dropping it ends it; [`Browser::finish`] also looks at what it did.
 pub struct Browser {
@@ -40,10 +44,7 @@ impl Browser {
 
     /// The same for the pages of any origin, such as `http://127.0.0.1:8080`.
     pub async fn open_for(origin: &str, look: Look) -> Result<Self> {
-        let chromedriver = Chromedriver::start().await?;
-        let client = signed_http::loopback_client().timeout(COMMAND).build().or_failure(|| "cannot build a client")?;
-        let driver = WebDriver::builder(chromedriver.url(), chromedriver.capabilities(look)?).client(client);
-        let driver = driver.connect().await.or_failure(|| "cannot start a browser")?;
+        let (chromedriver, driver) = Self::start(look).await?;
         let (origin, expected) = (origin.to_owned(), Mutex::default());
         let browser = Self { driver, origin, expected, finished: false, _chromedriver: chromedriver };
         browser.look_as(look).await?;
@@ -51,6 +52,28 @@ impl Browser {
         browser.visit("about:blank").await?;
         browser.driver.get_log("performance").await.or_failure(|| "a browser cannot be watched")?;
         Ok(browser)
+    }
+
+    /// A browser that does not come up is not what is tested, so another is tried; why it did not is told by the last one.
+    async fn start(look: Look) -> Result<(Chromedriver, WebDriver)> {
+        let mut tries = 1;
+        loop {
+            let chromedriver = Chromedriver::start().await?;
+            let client = signed_http::loopback_client().timeout(COMMAND).build().or_failure(|| "cannot build a client")?;
+            let driver = WebDriver::builder(chromedriver.url(), chromedriver.capabilities(look)?).client(client);
+            let connected = timeout(STARTING, driver.connect()).await;
+            let why = match connected {
+                Ok(Ok(driver)) => return Ok((chromedriver, driver)),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("it took longer than {} s", STARTING.as_secs()),
+            };
+            if tries == TRIES {
+                let log = chromedriver.last_words();
+                return Err(Failure::new(format!("cannot start a browser, {tries} times: {why}; chromedriver's log:\n{log}")));
+            }
+            eprintln!("a browser did not start: {why}; chromedriver's log:\n{}", chromedriver.last_words());
+            tries += 1;
+        }
     }
 
     /// Changes size, theme and time zone. Whether scripts run is decided when a browser is opened.
