@@ -23,7 +23,8 @@ const INACCESSIBLE: &str = "<!doctype html><html lang='en'><title>Bad</title><ma
 const GREEDY: &str = "<!doctype html><title>Greedy</title><img src='http://127.0.0.2:9/image.png' alt=''>";
 const VIOLATING: &str = "<!doctype html><title>Violating</title><script>document.title = 'run'</script>";
 const FAILING: &str = "<!doctype html><title>Failing</title><script src='/broken.js'></script>";
-const POLICY: &str = "default-src 'self'; img-src *";
+const TALL: &str = "<!doctype html><title>Tall</title><body style='margin: 0'><div style='height: 5000px'></div>";
+const POLICY: &str = "default-src 'self'; img-src *; style-src 'unsafe-inline'";
 
 /// Serves the pages, and returns their origin.
 async fn serve() -> Result<String> {
@@ -35,6 +36,7 @@ async fn serve() -> Result<String> {
         .route("/greedy", page(GREEDY))
         .route("/violating", page(VIOLATING))
         .route("/failing", page(FAILING))
+        .route("/tall", page(TALL))
         .route("/sent", page("<!doctype html><title>Sent</title>"))
         .route("/favicon.ico", page(""))
         .route(
@@ -150,5 +152,11 @@ async fn a_picture_is_as_wide_as_the_screen() -> Result<()> {
     browser.picture(&path).await?;
     let wide = std::fs::read(&path).expect("a picture");
     assert_eq!(size(&wide).0, 3840_u32.to_be_bytes());
+    // Nothing of the width is taken by a scrollbar, and nothing of the height is cut off.
+    browser.look_as(Look::default().sized(360, 640)).await?;
+    browser.visit("/tall").await?;
+    browser.picture(&path).await?;
+    let tall = std::fs::read(&path).expect("a picture");
+    assert_eq!(size(&tall), (360_u32.to_be_bytes().to_vec(), 5000_u32.to_be_bytes().to_vec()));
     browser.finish().await
 }

@@ -68,6 +68,7 @@ impl Story {
         let subscription = customer.list("/v1/subscriptions").await?.first().map(|first| text(first, "id"));
         let (event, unmatched) = push(deployment, &customer).await?;
         let deliveries = settle(&customer, &failing, &disabled).await?;
+        await_statistics(&customer, &healthy).await?;
         Ok(Self {
             account: customer.account().to_owned(),
             newcomer,
@@ -203,6 +204,16 @@ async fn settle(customer: &Customer, failing: &str, disabled: &str) -> Result<Ha
             found.extend(page["data"].get(0).map(|delivery| (status.to_owned(), text(delivery, "id"))));
         }
         Ok((found.len() == 4).then_some(found))
+    })
+    .await
+}
+
+/// Waits until what a destination was sent is in its statistics: they are made each minute.
+async fn await_statistics(customer: &Customer, destination: &str) -> Result<()> {
+    let path = format!("/v1/destinations/{destination}/stats");
+    eventually("a destination's statistics", SETTLING, async || {
+        let stats = customer.get(&path).await?.expect_status(200)?;
+        Ok(stats["delivered"].as_u64().is_some_and(|count| count > 0).then_some(()))
     })
     .await
 }

@@ -59,7 +59,11 @@ impl Chromedriver {
         let errors = log.try_clone().or_failure(|| "cannot share a log file")?;
         let process = Supervised::start(&program, |command| {
             // What the browser writes goes into the same log, and every step of starting it: see `last_words`.
-            command.env_clear().envs(directory.environment()).args(["--port=0", "--enable-chrome-logs", "--log-level=ALL"]);
+            command.env_clear().envs(directory.environment()).args([
+                "--port=0",
+                "--enable-chrome-logs",
+                "--log-level=ALL",
+            ]);
             command.stdin(Stdio::null()).stdout(log).stderr(errors);
         })?;
         let mut started = Self { port: 0, process, directory };

@@ -76,7 +76,7 @@ impl Look {
     }
 
     /// What can be changed at any time: commands of the DevTools protocol and their parameters.
-    pub(super) fn commands(self) -> [(&'static str, Value); 3] {
+    pub(super) fn commands(self) -> [(&'static str, Value); 4] {
         let features = json!([
             {"name": "prefers-color-scheme", "value": self.theme.name()},
             {"name": "prefers-reduced-motion", "value": "reduce"},
@@ -86,6 +86,8 @@ impl Look {
             ("Emulation.setDeviceMetricsOverride", size),
             ("Emulation.setEmulatedMedia", json!({"features": features})),
             ("Emulation.setTimezoneOverride", json!({"timezoneId": self.time_zone})),
+            // As on a phone, and in pictures from the top to the bottom, where there is nothing to scroll.
+            ("Emulation.setScrollbarsHidden", json!({"hidden": true})),
         ]
     }
 }

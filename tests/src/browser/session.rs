@@ -59,7 +59,8 @@ impl Browser {
         let mut tries = 1;
         loop {
             let chromedriver = Chromedriver::start().await?;
-            let client = signed_http::loopback_client().timeout(COMMAND).build().or_failure(|| "cannot build a client")?;
+            let client =
+                signed_http::loopback_client().timeout(COMMAND).build().or_failure(|| "cannot build a client")?;
             let driver = WebDriver::builder(chromedriver.url(), chromedriver.capabilities(look)?).client(client);
             let connected = timeout(STARTING, driver.connect()).await;
             let why = match connected {
@@ -69,7 +70,9 @@ impl Browser {
             };
             if tries == TRIES {
                 let log = chromedriver.last_words();
-                return Err(Failure::new(format!("cannot start a browser, {tries} times: {why}; chromedriver's log:\n{log}")));
+                return Err(Failure::new(format!(
+                    "cannot start a browser, {tries} times: {why}; chromedriver's log:\n{log}"
+                )));
             }
             eprintln!("a browser did not start: {why}; chromedriver's log:\n{}", chromedriver.last_words());
             tries += 1;
