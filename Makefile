@@ -13,6 +13,9 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/sam
 export CARGO_ZIGBUILD_CACHE_DIR := $(CURDIR)/target/zig
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/target/zig
 
+# The table that `bench` measures pages on: see tests/bench/table.rs.
+DYNOXIDE := 3.2.0
+
 LOCAL := $(CARGO_TARGET_DIR)/debug/local
 
 .DEFAULT_GOAL := help
@@ -50,10 +53,12 @@ invoke: bootstrap ## Run every sample with `sam local invoke` against a running 
 soak: ## Play random schedules of everything that can go wrong: DURATION=<seconds>, or SEED=<seed> to play one again
 	@cargo run --quiet --workspace --example soak -- $(if $(SEED),seed $(SEED),$(or $(DURATION),60))
 
-bench: build ## Measure size and cold start of every function, what a hanging destination costs the others, and a rate limit
-	@$(TOOLS)/python tools/cold_start.py
+bench: build ## Measure size and cold start of every function, a hanging destination, a rate limit, the pages; or ONLY=rate, hanging, pages
+	@$(if $(ONLY),,$(TOOLS)/python tools/cold_start.py)
+	@cargo install dynoxide-rs --version =$(DYNOXIDE) --locked --no-default-features --features cli,http-server,native-sqlite \
+	  --root target/tools --target-dir target/tools/build
 	@cargo build --workspace --all-features --bin local --example bench
-	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench
+	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench $(ONLY)
 
 screenshots: build ## Take a picture of every page, in both themes, on a laptop and on a phone, into target/screenshots
 	@cargo build --workspace --all-features --bin local --example screenshots

@@ -9,10 +9,13 @@
 mod hanging;
 mod pages;
 mod rate;
+mod table;
 
 use std::process::ExitCode;
 
-use tests::{Deployment, Result};
+use tests::{Deployment, Failure, Result};
+
+const PARTS: [&str; 3] = ["rate", "hanging", "pages"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -26,14 +29,29 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether everything is within its bounds.
+/// Whether everything is within its bounds, or the part that is named.
 async fn measure() -> Result<bool> {
+    let only = std::env::args().nth(1);
+    if let Some(other) = only.as_deref().filter(|only| !PARTS.contains(only)) {
+        return Err(Failure::new(format!(
+            "there is no {other} to measure: name one of {}, or none for all",
+            PARTS.join(", ")
+        )));
+    }
+    let is_asked = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let deployment = Deployment::from_env()?;
-    // The rate first: what the other one leaves to be retried would not disturb it, but need not be explained either.
-    let rate = rate::measure(&deployment).await?;
-    let hanging = hanging::measure(&deployment).await?;
-    let pages = pages::measure(&deployment).await?;
-    Ok(rate && hanging && pages)
+    let mut all = true;
+    // The rate first: what the next one leaves to be retried would not disturb it, but need not be explained either.
+    if is_asked("rate") {
+        all &= rate::measure(&deployment).await?;
+    }
+    if is_asked("hanging") {
+        all &= hanging::measure(&deployment).await?;
+    }
+    if is_asked("pages") {
+        all &= pages::measure(&deployment).await?;
+    }
+    Ok(all)
 }
 
 /// The verdict as a word.

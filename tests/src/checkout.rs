@@ -19,6 +19,11 @@ pub fn tool(environment: &str, name: &str) -> Result<PathBuf> {
     existing(root().join(".venv").join(environment).join("bin").join(name), "make bootstrap")
 }
 
+/// A tool that `make bench` builds from its crate.
+pub fn built_tool(name: &str) -> Result<PathBuf> {
+    existing(root().join("target/tools/bin").join(name), "make bench")
+}
+
 /// The template that `sam build` wrote, which names the built binaries.
 pub fn built_template() -> Result<PathBuf> {
     existing(root().join(".aws-sam/build/template.yaml"), "make build")

@@ -21,6 +21,9 @@ use crate::{checkout, differences};
 const STACK: &str = "synchub-webhooks";
 const BUCKET: &str = "synchub-webhooks-code";
 
+/// How long something may go unnoticed in a local run.
+pub const HORIZON_SECONDS: &str = "60";
+
 /// The parameters of a local run. The waits add up to four minutes, in attempts 1 to 10; what is lost is looked for after one.
 const PARAMETERS: [(&str, &str); 9] = [
     ("Architecture", architecture()),
@@ -28,7 +31,7 @@ const PARAMETERS: [(&str, &str); 9] = [
     ("AllowHttp", "true"),
     ("AllowedCidrs", "127.0.0.0/8,::1/128"),
     ("RetryWaits", "1,2,4,8,16,32,64,64,64"),
-    ("HorizonSeconds", "60"),
+    ("HorizonSeconds", HORIZON_SECONDS),
     ("LogLevel", "INFO"),
     ("FanoutConcurrency", "4"),
     ("DeliverConcurrency", "16"),

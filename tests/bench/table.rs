@@ -1,0 +1,104 @@
+//! A table whose queries read what they answer with and no more, as DynamoDB's do: dynoxide, over SQLite in memory.
+//!
+//! The local AWS sorts a whole partition for each query, so what is measured on it grows with rows that nobody asked for.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{BillingMode, GlobalSecondaryIndex};
+use shared::adapters::{AwsClients, DynamoStore};
+use tests::eventually::eventually;
+use tests::failure::OrFailure;
+use tests::local_aws::free_port;
+use tests::run_directory::tail;
+use tests::supervised::Supervised;
+use tests::{Deployment, Failure, Result, checkout};
+
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+const STARTING: Duration = Duration::from_secs(30);
+
+/// Takes the place of a deployment's table for all its functions. Dropping it ends it.
+pub(crate) struct IndexedTable<'d> {
+    deployment: &'d Deployment,
+    url: String,
+    log: PathBuf,
+    process: Supervised,
+}
+
+impl<'d> IndexedTable<'d> {
+    /// An empty table with the keys and indexes of the deployment's own, which the functions use from now on.
+    pub(crate) async fn replace(deployment: &'d Deployment) -> Result<Self> {
+        let port = free_port()?.to_string();
+        let log = checkout::run_directory(deployment.port).join("dynoxide.log");
+        let output = std::fs::File::create(&log).or_failure(|| format!("cannot write {}", log.display()))?;
+        let errors = output.try_clone().or_failure(|| "cannot share a log file")?;
+        let process = Supervised::start(&checkout::built_tool("dynoxide")?, |command| {
+            command.env_clear().args(["serve", "--host", "127.0.0.1", "--port", &port]);
+            command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        })?;
+        let mut table = Self { deployment, url: format!("http://127.0.0.1:{port}"), log, process };
+        table.create().await?;
+        for function in table.functions() {
+            deployment.set_function_variable(function, ENDPOINT, Some(&table.url)).await?;
+        }
+        Ok(table)
+    }
+
+    /// From now on the functions use the deployment's own table again.
+    pub(crate) async fn put_back(self) -> Result<()> {
+        for function in self.functions() {
+            self.deployment.set_function_variable(function, ENDPOINT, None).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn store(&self) -> DynamoStore {
+        let config = self.deployment.sdk_config().into_builder().endpoint_url(&self.url).build();
+        DynamoStore::new(&AwsClients::from_config(config), self.deployment.outputs.table_name.clone())
+    }
+
+    fn functions(&self) -> [&'d str; 4] {
+        let outputs = &self.deployment.outputs;
+        [
+            &outputs.api_function_name,
+            &outputs.authorizer_function_name,
+            &outputs.portal_function_name,
+            &outputs.redrive_function_name,
+        ]
+    }
+
+    async fn create(&mut self) -> Result<()> {
+        let name = &self.deployment.outputs.table_name;
+        let ours = self.deployment.dynamodb().describe_table().table_name(name).send().await;
+        let ours = ours.or_failure(|| "the deployment's table cannot be described")?.table;
+        let ours = ours.or_failure(|| "the deployment has no table")?;
+        let indexes: Result<Vec<_>> = ours
+            .global_secondary_indexes()
+            .iter()
+            .map(|index| {
+                let copy = GlobalSecondaryIndex::builder()
+                    .set_index_name(index.index_name.clone())
+                    .set_key_schema(index.key_schema.clone())
+                    .set_projection(index.projection.clone());
+                copy.build().or_failure(|| "an index without a name")
+            })
+            .collect();
+        let config = self.deployment.sdk_config().into_builder().endpoint_url(&self.url).build();
+        let create = aws_sdk_dynamodb::Client::new(&config)
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .set_attribute_definitions(ours.attribute_definitions.clone())
+            .set_key_schema(ours.key_schema.clone())
+            .set_global_secondary_indexes(Some(indexes?));
+        eventually("a table to be created", STARTING, async || {
+            if let Some(status) = self.process.ended()? {
+                return Err(Failure::new(format!("dynoxide ended at once ({status}):\n{}", tail(&self.log))));
+            }
+            // Until it listens, connections are refused.
+            Ok(create.clone().send().await.ok().map(drop))
+        })
+        .await
+    }
+}
