@@ -25,6 +25,24 @@ const LINE: usize = 400;
 const PORT_TAKEN: &str = "port not available";
 const MISSING: &str = "run `make bootstrap` (Debian: apt-get install chromium chromium-driver)";
 
+/// How chromedriver talks to the browser.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Through {
+    /// Its end is the browser's, however it comes.
+    Pipe,
+    /// For a browser that did not answer over a pipe.
+    Port,
+}
+
+impl Through {
+    fn argument(self) -> &'static str {
+        match self {
+            Through::Pipe => "--remote-debugging-pipe",
+            Through::Port => "--remote-debugging-port=0",
+        }
+    }
+}
+
 /// Dropping it ends the browser and removes its profile.
 #[derive(Debug)]
 pub(super) struct Chromedriver {
@@ -98,7 +116,7 @@ impl Chromedriver {
     }
 
     /// What the browser is started with.
-    pub(super) fn capabilities(&self, look: Look) -> Result<ChromeCapabilities> {
+    pub(super) fn capabilities(&self, look: Look, through: Through) -> Result<ChromeCapabilities> {
         let program = checkout::system_program(&["chromium", "google-chrome"], MISSING)?;
         let profile = format!("--user-data-dir={}", self.directory.path().join("tmp/profile").display());
         let mut capabilities = DesiredCapabilities::chrome();
@@ -114,8 +132,7 @@ impl Chromedriver {
             "--no-proxy-server",
             // Names below localhost are loopback by definition; this leaves out the address that nobody listens at.
             "--host-resolver-rules=MAP *.localhost 127.0.0.1",
-            // Its end is then the browser's, however it comes.
-            "--remote-debugging-pipe",
+            through.argument(),
             "--lang=en-US",
             &profile,
         ] {

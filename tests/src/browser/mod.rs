@@ -21,6 +21,7 @@
 
 mod accessibility;
 mod chromedriver;
+mod circumstances;
 mod element;
 mod hands;
 mod look;

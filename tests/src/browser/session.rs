@@ -1,14 +1,15 @@
 //! One session of a browser, from its start to what it has to say at the end.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 use thirtyfour::WebDriver;
 use thirtyfour::error::WebDriverResult;
-use tokio::time::timeout;
 
-use super::chromedriver::Chromedriver;
+use super::chromedriver::{Chromedriver, Through};
+use super::circumstances::circumstances;
 use super::look::Look;
 use super::watch::complaints;
 use crate::deployment::Deployment;
@@ -20,9 +21,8 @@ use crate::signed_http;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How long one command may take: loading a page is one.
 const COMMAND: Duration = Duration::from_secs(60);
-/// How long a browser may take to start, and how often one is started.
-const STARTING: Duration = Duration::from_secs(30);
-const TRIES: u32 = 3;
+/// How a browser is tried to be started.
+const TRIES: [Through; 3] = [Through::Pipe, Through::Port, Through::Pipe];
 
 /// A browser with one page. Dropping it ends it; [`Browser::finish`] also looks at what it did.
 pub struct Browser {
@@ -54,29 +54,27 @@ impl Browser {
         Ok(browser)
     }
 
-    /// A browser that does not come up is not what is tested, so another is tried; why it did not is told by the last one.
+    /// A browser that does not come up is not what is tested, so others are tried; why they did not is told. After that none is
+    /// started any more: all tests waiting for one in vain would take longer than everything else.
     async fn start(look: Look) -> Result<(Chromedriver, WebDriver)> {
-        let mut tries = 1;
-        loop {
-            let chromedriver = Chromedriver::start().await?;
-            let client =
-                signed_http::loopback_client().timeout(COMMAND).build().or_failure(|| "cannot build a client")?;
-            let driver = WebDriver::builder(chromedriver.url(), chromedriver.capabilities(look)?).client(client);
-            let connected = timeout(STARTING, driver.connect()).await;
-            let why = match connected {
-                Ok(Ok(driver)) => return Ok((chromedriver, driver)),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("it took longer than {} s", STARTING.as_secs()),
-            };
-            if tries == TRIES {
-                let log = chromedriver.last_words();
-                return Err(Failure::new(format!(
-                    "cannot start a browser, {tries} times: {why}; chromedriver's log:\n{log}"
-                )));
+        static GIVEN_UP: AtomicBool = AtomicBool::new(false);
+        for through in TRIES {
+            if GIVEN_UP.load(Ordering::Relaxed) {
+                return Err(Failure::new("no browser could be started before, so none was tried"));
             }
-            eprintln!("a browser did not start: {why}; chromedriver's log:\n{}", chromedriver.last_words());
-            tries += 1;
+            let chromedriver = Chromedriver::start().await?;
+            let client = signed_http::loopback_client().timeout(COMMAND).build();
+            let client = client.or_failure(|| "cannot build a client")?;
+            let capabilities = chromedriver.capabilities(look, through)?;
+            let why = match WebDriver::builder(chromedriver.url(), capabilities).client(client).connect().await {
+                Ok(driver) => return Ok((chromedriver, driver)),
+                Err(error) => error.to_string(),
+            };
+            let (log, machine) = (chromedriver.last_words(), circumstances());
+            eprintln!("a browser did not start: {why}; chromedriver's log:\n{log}\nThe machine:\n{machine}");
         }
+        GIVEN_UP.store(true, Ordering::Relaxed);
+        Err(Failure::new(format!("a browser did not start, {} times", TRIES.len())))
     }
 
     /// Changes size, theme and time zone. Whether scripts run is decided when a browser is opened.
