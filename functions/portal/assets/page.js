@@ -29,6 +29,10 @@ function tellTimes(within = document) {
   }
 }
 
+// ---- Where one is, in a bar that is too narrow for all ------------------------------------------------------------------------
+
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 // ---- Copying ----------------------------------------------------------------------------------------------------------------
 
 document.addEventListener("click", async (event) => {

@@ -49,6 +49,20 @@ pub fn badge(state: &str) -> Markup {
     Markup(format!(r#"<span class="badge badge-{kind}">{}</span>"#, escaped(words)))
 }
 
+/// A sentence of the API, with what stands between `` ` `` as code.
+pub fn with_code(sentence: &(impl fmt::Display + ?Sized)) -> Markup {
+    let sentence = sentence.to_string();
+    let mut parts = sentence.split('`').map(escaped);
+    let mut markup = parts.next().unwrap_or_default();
+    while let Some(code) = parts.next() {
+        match parts.next() {
+            Some(rest) => markup.extend(["<code>", &code, "</code>", &rest]),
+            None => markup.extend(["`", &code]),
+        }
+    }
+    Markup(markup)
+}
+
 /// How long something took, in the unit that reads best.
 pub fn took(milliseconds: u64) -> String {
     match milliseconds {
@@ -147,6 +161,19 @@ mod tests {
     #[test]
     fn a_state_that_nobody_knows_is_shown_as_text() {
         assert_eq!(badge("<b>").to_string(), r#"<span class="badge badge-idle">&#60;b&#62;</span>"#);
+    }
+
+    #[track_caller]
+    fn check_code(sentence: &str, expected: &str) {
+        assert_eq!(with_code(sentence).to_string(), expected);
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_everything_is_escaped() {
+        check_code("`status` is <b>", "<code>status</code> is &#60;b&#62;");
+        check_code("a `<i>` and `b`.", "a <code>&#60;i&#62;</code> and <code>b</code>.");
+        check_code("a ` alone", "a ` alone");
+        check_code("", "");
     }
 
     #[test]

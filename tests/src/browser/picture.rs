@@ -18,6 +18,8 @@ impl Browser {
     /// Writes the whole page as a PNG file; directories are made as needed.
     pub async fn picture(&self, path: &Path) -> Result<()> {
         let problem = || format!("cannot take a picture for {}", path.display());
+        // What stays at the top while one scrolls would be in the middle. Where scripts do not run, nothing has scrolled.
+        let _ = self.devtools("Runtime.evaluate", json!({"expression": "scrollTo(0, 0)"})).await;
         let size = self.devtools("Page.getLayoutMetrics", json!({})).await.or_failure(problem)?;
         let (size, view) = (&size["cssContentSize"], &size["cssLayoutViewport"]);
         let height = size["height"].as_u64().max(view["clientHeight"].as_u64()).map(|height| height.min(TALLEST));

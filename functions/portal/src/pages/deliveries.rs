@@ -36,8 +36,8 @@ const FILTERS: &[&str] = &["status", "destination_id", "type", "scope", "since",
 const STATUSES: &[(&str, &str)] = &[
     ("delivered", "Delivered"),
     ("retrying", "Retrying"),
-    ("parked", "Parked: set aside"),
-    ("exhausted", "Exhausted: given up"),
+    ("parked", "Parked"),
+    ("exhausted", "Exhausted"),
     ("cancelled", "Cancelled"),
 ];
 

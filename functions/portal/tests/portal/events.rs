@@ -103,7 +103,7 @@ async fn an_event_that_matched_nothing_says_why_and_leads_to_the_wizard() {
     let page = world.get(&editor, "/events/evt-1").await;
     page.shows("Failures &#60;b&#62;</a>")
         .hides("<b>")
-        .shows("`status` is &#34;succeeded&#34;; wanted: &#34;failed&#34;");
+        .shows("<code>status</code> is &#34;succeeded&#34;; wanted: &#34;failed&#34;");
     let wizard = link(&page, "<span>Subscribe to such events</span>");
     assert_eq!(wizard, "/configure?scope=connection%2Fxero%2Fendpoint%2Finvoices&type=sync_run.completed");
     world.get(&viewer, "/events/evt-1").await.hides("Subscribe to such events").shows("Failures");

@@ -106,7 +106,7 @@ async fn a_pattern_is_checked_against_the_samples_before_it_is_used() {
     };
     let page = world.get(&cookie, &path(r#"{"status":["failed"]}"#)).await;
     page.shows("sync_run.completed, succeeded")
-        .shows("Not sent: `status` is &#34;succeeded&#34;; wanted: &#34;failed&#34;");
+        .shows("Not sent: <code>status</code> is &#34;succeeded&#34;; wanted: &#34;failed&#34;");
     let page = world.get(&cookie, &path(r#"{"status":"#)).await;
     page.shows("this is not JSON");
     let page = world.get(&cookie, &path(r#"{"status":[]}"#)).await;

@@ -18,8 +18,8 @@ const FILTERS: &[&str] = &["from", "to", "status", "recovered_by_audit"];
 const STATUSES: &[(&str, &str)] = &[
     ("delivered", "Delivered"),
     ("retrying", "Retrying"),
-    ("parked", "Parked: set aside"),
-    ("exhausted", "Exhausted: given up"),
+    ("parked", "Parked"),
+    ("exhausted", "Exhausted"),
     ("cancelled", "Cancelled"),
     ("pending", "Pending: not attempted yet"),
 ];

@@ -25,6 +25,7 @@ use self::snippets::{SNIPPETS, Snippet};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::fields::{Fields, Form, Query};
+use crate::html;
 use crate::icons;
 use crate::model::{Destination, Listed};
 use crate::render::{self, Shell};

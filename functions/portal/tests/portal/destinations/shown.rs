@@ -169,9 +169,9 @@ async fn its_health_is_told_with_what_to_do() {
     })
     .await;
     let page = world.get(&cookie, &path).await;
-    page.shows("It has been failing since <time").shows(&format!("next <time datetime=\"{next_probe_at}\""));
+    page.shows("It began <time").shows(&format!("Next due: <time datetime=\"{next_probe_at}\""));
     page.shows("tried within a minute").shows(&format!("action=\"{path}/resume\""));
-    world.get(&cookie, "/destinations").await.shows("since <time").shows("badge-bad\">failing");
+    world.get(&cookie, "/destinations").await.shows("began <time").shows("badge-bad\">failing");
     for (reason, words) in [(DisabledReason::Gone, "410 Gone"), (DisabledReason::Failing, "failing for five days")] {
         health(&world, &id, |d| d.health.state = HealthState::Disabled { since: now, reason }).await;
         world.get(&cookie, &path).await.shows(words).shows("/resume").hides("action=\"/pause");
