@@ -4,8 +4,6 @@
 //! It calls as two accounts, neither of which may see what is the other's, and as the operator. `tools/schemathesis.toml` says
 //! how, and what is set apart and why.
 
-#![expect(clippy::disallowed_methods, reason = "Python needs a PATH")]
-
 use std::process::Stdio;
 
 use serde_json::{Value, json};
