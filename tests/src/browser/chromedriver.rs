@@ -132,6 +132,8 @@ impl Chromedriver {
             "--no-proxy-server",
             // Names below localhost are loopback by definition; this leaves out the address that nobody listens at.
             "--host-resolver-rules=MAP *.localhost 127.0.0.1",
+            // Shared memory in its own temporary directory: /dev/shm is small in containers, and all browsers' in one.
+            "--disable-dev-shm-usage",
             through.argument(),
             "--lang=en-US",
             &profile,
