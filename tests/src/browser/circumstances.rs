@@ -5,13 +5,19 @@ use std::process::Command;
 
 use crate::checkout;
 
+const NUMBERS: [&str; 6] = [
+    "/proc/loadavg",
+    "/proc/sys/fs/file-nr",
+    "/sys/fs/cgroup/pids.current",
+    "/sys/fs/cgroup/pids.max",
+    "/sys/fs/cgroup/memory.current",
+    "/sys/fs/cgroup/memory.max",
+];
+
 /// As far as it can be told: lines that begin with what they are about.
 pub(super) fn circumstances() -> String {
     let mut lines = Vec::new();
-    for path in ["/proc/loadavg", "/proc/sys/fs/file-nr", "/sys/fs/cgroup/pids.current", "/sys/fs/cgroup/pids.max"] {
-        lines.extend(fs::read_to_string(path).map(|text| format!("{path}: {}", text.trim())));
-    }
-    for path in ["/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.max"] {
+    for path in NUMBERS {
         lines.extend(fs::read_to_string(path).map(|text| format!("{path}: {}", text.trim())));
     }
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
