@@ -51,7 +51,8 @@ invoke: bootstrap ## Run every sample with `sam local invoke` against a running 
 	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))
 
 soak: ## Play random schedules of everything that can go wrong: DURATION=<seconds>, or SEED=<seed> to play one again
-	@cargo run --quiet --workspace --example soak -- $(if $(SEED),seed $(SEED),$(or $(DURATION),60))
+	@cargo build --quiet --workspace --example soak
+	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(or $(DURATION),60))
 
 bench: build ## Measure size and cold start of every function, a hanging destination, a rate limit, the pages; or ONLY=rate, hanging, pages
 	@$(if $(ONLY),,$(TOOLS)/python tools/cold_start.py)

@@ -13,8 +13,9 @@ pub fn by_hand(deployment: &Deployment, receiver: &Receiver, customer: &Customer
     let api = deployment.api_url();
     let host = api.trim_start_matches("http://");
     let (account, key) = (customer.account(), customer.key());
-    let manifest = checkout::root().join("Cargo.toml");
-    let manifest = manifest.display();
+    // This program, which `cargo run` would build anew with other features of its dependencies.
+    let program = std::env::current_exe().unwrap_or_else(|_| checkout::root().join("target/debug/local"));
+    let program = program.display();
     let (queue, dead_letters) =
         (&deployment.outputs.events_queue_url, &deployment.outputs.events_dead_letter_queue_url);
     let (local_aws, receiver) = (endpoint(deployment.port), receiver.url("/"));
@@ -49,7 +50,7 @@ call --aws-sigv4 aws:amz:{REGION}:execute-api --user test:test $api/admin/v1/acc
   -H 'content-type: application/json' -d '{{\"role\": \"admin\", \"scope\": \"connection/xero\", \"expires_in\": 3600}}'
 
 # Push another event
-cargo run --quiet --manifest-path {manifest} -p tests --bin local -- event demo-sync-run-failed $account |
+{program} event demo-sync-run-failed $account |
 call --aws-sigv4 aws:amz:{REGION}:sqs --user test:test {local_aws} \\
   --data-urlencode Action=SendMessage --data-urlencode QueueUrl={queue} --data-urlencode MessageBody@-"
     )
