@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{BillingMode, GlobalSecondaryIndex};
 use shared::adapters::{AwsClients, DynamoStore};
 use tests::eventually::eventually;
@@ -18,7 +19,7 @@ use tests::{Deployment, Failure, Result, checkout};
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const STARTING: Duration = Duration::from_secs(30);
 
-/// Takes the place of a deployment's table for all its functions. Dropping it ends it.
+/// Takes the place of a deployment's table for the functions that pages and their statistics need. Dropping it ends it.
 pub(crate) struct IndexedTable<'d> {
     deployment: &'d Deployment,
     url: String,
@@ -27,7 +28,7 @@ pub(crate) struct IndexedTable<'d> {
 }
 
 impl<'d> IndexedTable<'d> {
-    /// An empty table with the keys and indexes of the deployment's own, which the functions use from now on.
+    /// An empty table with the keys and indexes of the deployment's own, which those functions use from now on.
     pub(crate) async fn replace(deployment: &'d Deployment) -> Result<Self> {
         let port = free_port()?.to_string();
         let log = checkout::run_directory(deployment.port).join("dynoxide.log");
@@ -45,7 +46,7 @@ impl<'d> IndexedTable<'d> {
         Ok(table)
     }
 
-    /// From now on the functions use the deployment's own table again.
+    /// From now on they use the deployment's own table again.
     pub(crate) async fn put_back(self) -> Result<()> {
         for function in self.functions() {
             self.deployment.set_function_variable(function, ENDPOINT, None).await?;
@@ -54,8 +55,11 @@ impl<'d> IndexedTable<'d> {
     }
 
     pub(crate) fn store(&self) -> DynamoStore {
-        let config = self.deployment.sdk_config().into_builder().endpoint_url(&self.url).build();
-        DynamoStore::new(&AwsClients::from_config(config), self.deployment.outputs.table_name.clone())
+        DynamoStore::new(&AwsClients::from_config(self.config()), self.deployment.outputs.table_name.clone())
+    }
+
+    fn config(&self) -> SdkConfig {
+        self.deployment.sdk_config().into_builder().endpoint_url(&self.url).build()
     }
 
     fn functions(&self) -> [&'d str; 4] {
@@ -84,8 +88,7 @@ impl<'d> IndexedTable<'d> {
                 copy.build().or_failure(|| "an index without a name")
             })
             .collect();
-        let config = self.deployment.sdk_config().into_builder().endpoint_url(&self.url).build();
-        let create = aws_sdk_dynamodb::Client::new(&config)
+        let create = aws_sdk_dynamodb::Client::new(&self.config())
             .create_table()
             .table_name(name)
             .billing_mode(BillingMode::PayPerRequest)
