@@ -2,11 +2,12 @@
 //!
 //! Both get an environment and a profile of their own, and no way out: no proxy, no updates, no reporting.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Once;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel};
 
 use super::look::Look;
@@ -25,23 +26,9 @@ const LINE: usize = 400;
 const PORT_TAKEN: &str = "port not available";
 const MISSING: &str = "run `make bootstrap` (Debian: apt-get install chromium chromium-driver)";
 
-/// How chromedriver talks to the browser.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Through {
-    /// Its end is the browser's, however it comes.
-    Pipe,
-    /// For a browser that did not answer over a pipe.
-    Port,
-}
-
-impl Through {
-    fn argument(self) -> &'static str {
-        match self {
-            Through::Pipe => "--remote-debugging-pipe",
-            Through::Port => "--remote-debugging-port=0",
-        }
-    }
-}
+/// What Chromium puts below its directory for temporary files, and there is no longer address for a socket.
+const SOCKET: usize = "/org.chromium.Chromium.XXXXXX/SingletonSocket".len();
+const LONGEST_ADDRESS: usize = 107;
 
 /// Dropping it ends the browser and removes its profile.
 #[derive(Debug)]
@@ -49,6 +36,8 @@ pub(super) struct Chromedriver {
     port: u16,
     process: Supervised,
     directory: RunDirectory,
+    /// Outside the checkout, which may lie too deep for a socket.
+    _temporary: TempDir,
 }
 
 impl Chromedriver {
@@ -73,18 +62,16 @@ impl Chromedriver {
         });
         let program = checkout::system_program(&["chromedriver"], MISSING)?;
         let directory = RunDirectory::create(checkout::runs("browser").join(unique("browser")))?;
+        let temporary = temporary_directory(&std::env::temp_dir())?;
         let log = directory.log("chromedriver")?;
         let errors = log.try_clone().or_failure(|| "cannot share a log file")?;
         let process = Supervised::start(&program, |command| {
             // What the browser writes goes into the same log, and every step of starting it: see `last_words`.
-            command.env_clear().envs(directory.environment()).args([
-                "--port=0",
-                "--enable-chrome-logs",
-                "--log-level=ALL",
-            ]);
+            command.env_clear().envs(directory.environment()).env("TMPDIR", temporary.path());
+            command.args(["--port=0", "--enable-chrome-logs", "--log-level=ALL"]);
             command.stdin(Stdio::null()).stdout(log).stderr(errors);
         })?;
-        let mut started = Self { port: 0, process, directory };
+        let mut started = Self { port: 0, process, directory, _temporary: temporary };
         started.port = started.await_port().await?;
         Ok(started)
     }
@@ -116,7 +103,7 @@ impl Chromedriver {
     }
 
     /// What the browser is started with.
-    pub(super) fn capabilities(&self, look: Look, through: Through) -> Result<ChromeCapabilities> {
+    pub(super) fn capabilities(&self, look: Look) -> Result<ChromeCapabilities> {
         let program = checkout::system_program(&["chromium", "google-chrome"], MISSING)?;
         let profile = format!("--user-data-dir={}", self.directory.path().join("tmp/profile").display());
         let mut capabilities = DesiredCapabilities::chrome();
@@ -132,9 +119,10 @@ impl Chromedriver {
             "--no-proxy-server",
             // Names below localhost are loopback by definition; this leaves out the address that nobody listens at.
             "--host-resolver-rules=MAP *.localhost 127.0.0.1",
-            // Shared memory in its own temporary directory: /dev/shm is small in containers, and all browsers' in one.
+            // Shared memory among its temporary files: /dev/shm is small in containers.
             "--disable-dev-shm-usage",
-            through.argument(),
+            // Its end is the browser's, however it comes.
+            "--remote-debugging-pipe",
             "--lang=en-US",
             &profile,
         ] {
@@ -161,7 +149,38 @@ impl Drop for Chromedriver {
     }
 }
 
+/// A directory for the browser's temporary files, where its socket's address is short enough: Chromium ends otherwise.
+fn temporary_directory(parent: &Path) -> Result<TempDir> {
+    let directory = tempfile::Builder::new().prefix("browser-").tempdir_in(parent);
+    let directory = directory.or_failure(|| format!("cannot write in {}", parent.display()))?;
+    let length = directory.path().as_os_str().len() + SOCKET;
+    if length <= LONGEST_ADDRESS {
+        return Ok(directory);
+    }
+    Err(Failure::new(format!(
+        "a browser's socket below {} would have an address of {length} bytes, and {LONGEST_ADDRESS} work: set TMPDIR to a directory \
+         with a shorter path",
+        parent.display()
+    )))
+}
+
 /// The port in the line with which it says that it listens.
 fn announced_port(line: &str) -> Option<u16> {
     line.strip_prefix("ChromeDriver was started successfully on port ")?.trim_end_matches('.').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_too_deep_for_a_browsers_socket_is_refused_with_what_to_do() -> Result<()> {
+        let short = std::env::temp_dir();
+        let top = temporary_directory(&short)?;
+        let deep = top.path().join("a".repeat(LONGEST_ADDRESS));
+        std::fs::create_dir(&deep).or_failure(|| "cannot create a directory")?;
+        let refused = temporary_directory(&deep).err().map(|failure| failure.to_string()).unwrap_or_default();
+        assert!(refused.contains("set TMPDIR to a directory with a shorter path"), "{refused}");
+        Ok(())
+    }
 }

@@ -21,7 +21,6 @@
 
 mod accessibility;
 mod chromedriver;
-mod circumstances;
 mod element;
 mod hands;
 mod look;

@@ -8,8 +8,7 @@ use serde_json::Value;
 use thirtyfour::WebDriver;
 use thirtyfour::error::WebDriverResult;
 
-use super::chromedriver::{Chromedriver, Through};
-use super::circumstances::circumstances;
+use super::chromedriver::Chromedriver;
 use super::look::Look;
 use super::watch::complaints;
 use crate::deployment::Deployment;
@@ -21,8 +20,8 @@ use crate::signed_http;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How long one command may take: loading a page is one.
 const COMMAND: Duration = Duration::from_secs(60);
-/// How a browser is tried to be started.
-const TRIES: [Through; 3] = [Through::Pipe, Through::Port, Through::Pipe];
+/// How often a browser is tried to be started.
+const TRIES: u32 = 3;
 
 /// A browser with one page. Dropping it ends it; [`Browser::finish`] also looks at what it did.
 pub struct Browser {
@@ -58,23 +57,22 @@ impl Browser {
     /// started any more: all tests waiting for one in vain would take longer than everything else.
     async fn start(look: Look) -> Result<(Chromedriver, WebDriver)> {
         static GIVEN_UP: AtomicBool = AtomicBool::new(false);
-        for through in TRIES {
+        for _ in 0..TRIES {
             if GIVEN_UP.load(Ordering::Relaxed) {
                 return Err(Failure::new("no browser could be started before, so none was tried"));
             }
             let chromedriver = Chromedriver::start().await?;
             let client = signed_http::loopback_client().timeout(COMMAND).build();
             let client = client.or_failure(|| "cannot build a client")?;
-            let capabilities = chromedriver.capabilities(look, through)?;
+            let capabilities = chromedriver.capabilities(look)?;
             let why = match WebDriver::builder(chromedriver.url(), capabilities).client(client).connect().await {
                 Ok(driver) => return Ok((chromedriver, driver)),
                 Err(error) => error.to_string(),
             };
-            let (log, machine) = (chromedriver.last_words(), circumstances());
-            eprintln!("a browser did not start: {why}; chromedriver's log:\n{log}\nThe machine:\n{machine}");
+            eprintln!("a browser did not start: {why}; chromedriver's log:\n{}", chromedriver.last_words());
         }
         GIVEN_UP.store(true, Ordering::Relaxed);
-        Err(Failure::new(format!("a browser did not start, {} times", TRIES.len())))
+        Err(Failure::new(format!("a browser did not start, {TRIES} times")))
     }
 
     /// Changes size, theme and time zone. Whether scripts run is decided when a browser is opened.
