@@ -45,6 +45,8 @@ check: bootstrap ## Format, lints, docs, dependencies, licences, template
 
 build: bootstrap ## Build the functions and the template with `sam build`; ARCH=arm64 or x86_64
 	@echo "building the functions for $(ARCH) (the first time takes some minutes) ..."
+	@# All at once, side by side; what is left for SAM, one after the other, is to pack them.
+	@cargo lambda build --release $(if $(filter arm64,$(ARCH)),--arm64)
 	@$(TOOLS)/sam build --template-file template.yaml --parameter-overrides Architecture=$(ARCH)
 
 invoke: bootstrap ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
