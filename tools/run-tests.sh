@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks and tests: `make check`, `make build`, the unit tests, and the end-to-end tests against a deployment of their own.
+# All checks and tests: `make check`, `make build`, the unit tests, and the end-to-end tests against deployments of their own.
 # Stops at the first step that fails. The last line says how many tests passed and failed, over all steps; a step that fails
 # without a failing test counts as one. It deliberately hides nothing: all output is shown, and kept in target/tests.log.
 set -uo pipefail
@@ -50,20 +50,39 @@ import json, sys
 for package in json.load(sys.stdin)["packages"]:
     for target in package["targets"]:
         if package["name"] == "tests" and "e2e" in target.get("required-features", []):
-            print("--test", target["name"])'
+            print("--test=" + target["name"])'
+}
+
+# Runs end-to-end tests on a deployment of their own. The whole workspace is named although only these tests are run: with fewer
+# packages, cargo would build all dependencies anew.
+deployed() {
+  "${CARGO_TARGET_DIR:-target}/debug/local" run -- cargo test --workspace --features tests/e2e --no-fail-fast "$@"
+}
+
+# Two deployments side by side: one for what takes minutes because it asks one request after the other, whose output comes at the
+# end, and one for everything else.
+end_to_end() {
+  local code=0 log=target/tests-aside.log aside
+  deployed "$ASIDE" >"$log" 2>&1 &
+  aside=$!
+  trap 'kill "$aside" 2>/dev/null' EXIT
+  deployed "$@" || code=$?
+  wait "$aside" || code=$?
+  trap - EXIT
+  cat "$log"
+  return "$code"
 }
 
 step "checks" "${MAKE:-make}" --no-print-directory check
 step "build" "${MAKE:-make}" --no-print-directory build
 step "unit tests" cargo test --workspace --no-fail-fast
 
-# The whole workspace again, although only these tests are run: with fewer packages, cargo would build all dependencies anew.
-read -r -d '' -a tests < <(end_to_end_tests)
+ASIDE=--test=side_by_side
+mapfile -t tests < <(end_to_end_tests | grep -vxe "$ASIDE")
 if [ "${#tests[@]}" -eq 0 ]; then
   echo "── there are no end-to-end tests"
   finish 1
 fi
-step "building the end-to-end tests" cargo test --workspace --features tests/e2e "${tests[@]}" --no-run
-step "end-to-end tests" "${CARGO_TARGET_DIR:-target}/debug/local" run -- \
-  cargo test --workspace --features tests/e2e "${tests[@]}" --no-fail-fast
+step "building the end-to-end tests" cargo test --workspace --features tests/e2e --no-run "$ASIDE" "${tests[@]}"
+step "end-to-end tests" end_to_end "${tests[@]}"
 finish 0
