@@ -122,22 +122,11 @@ pub async fn list(
     };
     let filtered = event_type.is_some() || scope.is_some() || status.is_some();
     let step = if filtered { STEP } else { page.to_read() };
-    let (mut after, mut sieve) = (page.after()?, page.sieve());
-    'pages: loop {
-        let events = deps.event_list.list_events(&account, span, after.as_ref(), step).await?;
-        let last = events.len() < step;
-        after = events.last().map(|event| event.place.clone());
-        for event in events {
-            let place = event.place.clone();
-            if !sieve.offer(place, Some(event).filter(matches).map(EventItem::from)) {
-                break 'pages;
-            }
-        }
-        if last {
-            break;
-        }
-    }
-    Ok(Answer(sieve.page()).into_response())
+    let (list, account) = (&deps.event_list, &account);
+    let read = |after| async move { list.list_events(account, span, Option::as_ref(&after), step).await };
+    let keep = |event| Some(event).filter(matches).map(EventItem::from);
+    let found = page.sift(step, read, |event| event.place.clone(), keep).await?;
+    Ok(Answer(found).into_response())
 }
 
 /// One delivery that an event owes.

@@ -10,6 +10,7 @@ use data_encoding::BASE64URL_NOPAD;
 use http::request::Parts;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use shared::ports::PortResult;
 use utoipa::ToSchema;
 
 use crate::Deps;
@@ -102,7 +103,36 @@ impl PageRequest {
         self.ending_at(items.into_iter().map(view).collect(), next)
     }
 
-    /// A page of those items that match, from many that may not.
+    /// A page of those that `keep` leaves, where no index finds them: they are read `step` at a time, and looked at until the page
+    /// is full or enough were.
+    pub async fn sift<T, Place, Reading, V>(
+        &self,
+        step: usize,
+        read: impl Fn(Option<Place>) -> Reading,
+        place: impl Fn(&T) -> Place,
+        keep: impl Fn(T) -> Option<V>,
+    ) -> Result<Page<V>, Problem>
+    where
+        Place: FromStr + ToString,
+        Reading: Future<Output = PortResult<Vec<T>>>,
+    {
+        let (mut after, mut sieve) = (self.after()?, self.sieve());
+        loop {
+            let items = read(after).await?;
+            let last = items.len() < step;
+            after = items.last().map(&place);
+            for item in items {
+                if !sieve.offer(place(&item), keep(item)) {
+                    return Ok(sieve.page());
+                }
+            }
+            if last {
+                return Ok(sieve.page());
+            }
+        }
+    }
+
+    /// The same for items that are not read one list after the other.
     pub fn sieve<T>(&self) -> Sieve<'_, T> {
         Sieve { page: self, found: Vec::new(), last: None, looked_at: 0, has_more: false }
     }

@@ -19,7 +19,7 @@ use crate::caller::{Configurer, Reader};
 use crate::etag::{IfMatch, changed, etag};
 use crate::filters::Filters;
 use crate::named::{Kind, Named};
-use crate::pages::{Page, PageRequest, Sieve};
+use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
 use crate::{schemas, settings};
 
@@ -134,38 +134,15 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let destination = filters.take::<DestinationId>("destination_id")?;
     filters.finish()?;
-    let after = page.after()?;
+    let (list, account) = (&deps.subscriptions, &account);
     let Some(destination) = destination else {
-        let found = deps.subscriptions.list_subscriptions(&account, after.as_ref(), page.to_read()).await?;
+        let found = list.list_subscriptions(account, page.after()?.as_ref(), page.to_read()).await?;
         return Ok(Answer(page.page(found, |s| s.id.to_string(), view)).into_response());
     };
-    let found = to_destination(&deps, &account, &destination, after, page.sieve()).await?;
+    let read = |after| async move { list.list_subscriptions(account, Option::as_ref(&after), READ).await };
+    let keep = |found: Subscription| (found.settings.destination_id == destination).then(|| view(found));
+    let found = page.sift(READ, read, |found| found.id.clone(), keep).await?;
     Ok(Answer(found).into_response())
-}
-
-/// A page of those that send to the destination: no index finds them, so all are looked at.
-async fn to_destination(
-    deps: &Deps,
-    account: &AccountId,
-    destination: &DestinationId,
-    mut after: Option<SubscriptionId>,
-    mut sieve: Sieve<'_, SubscriptionView>,
-) -> PortResult<Page<SubscriptionView>> {
-    loop {
-        let read = deps.subscriptions.list_subscriptions(account, after.as_ref(), READ).await?;
-        let last = read.len() < READ;
-        after = read.last().map(|subscription| subscription.id.clone());
-        for subscription in read {
-            let id = subscription.id.clone();
-            let wanted = Some(subscription).filter(|found| found.settings.destination_id == *destination);
-            if !sieve.offer(id, wanted.map(view)) {
-                return Ok(sieve.page());
-            }
-        }
-        if last {
-            return Ok(sieve.page());
-        }
-    }
 }
 
 /// Read a subscription

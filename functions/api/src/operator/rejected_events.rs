@@ -156,22 +156,11 @@ pub async fn list(
             && (account.is_none() || rejected.account == account)
     };
     let step = if code.is_some() || account.is_some() { STEP } else { page.to_read() };
-    let (mut after, mut sieve) = (page.after::<RejectedEventId>()?, page.sieve());
-    'pages: loop {
-        let found = deps.rejections.list_rejections(span, after.as_ref(), step).await?;
-        let last = found.len() < step;
-        after = found.last().map(|rejected| rejected.id.clone());
-        for rejected in found {
-            let place = rejected.id.clone();
-            if !sieve.offer(place, Some(rejected).filter(matches).map(RejectedView::from)) {
-                break 'pages;
-            }
-        }
-        if last {
-            break;
-        }
-    }
-    Ok(Answer(sieve.page()).into_response())
+    let list = &deps.rejections;
+    let read = |after| async move { list.list_rejections(span, Option::as_ref(&after), step).await };
+    let keep = |rejected| Some(rejected).filter(matches).map(RejectedView::from);
+    let found = page.sift(step, read, |rejected| rejected.id.clone(), keep).await?;
+    Ok(Answer(found).into_response())
 }
 
 async fn find(deps: &Deps, id: &RejectedEventId) -> Result<RejectedEvent, Problem> {
