@@ -112,12 +112,14 @@ pub struct SubscriptionFilters {
     /// Those that send to one destination.
     #[param(value_type = Option<schemas::DestinationId>)]
     destination_id: Option<String>,
+    /// Those with this in their name, in capitals or not.
+    name_contains: Option<String>,
 }
 
 /// List subscriptions
 ///
-/// In the order of their ids, which are random. One page looks at no more than 1,000 subscriptions: where those to one destination
-/// are asked for it may be short, or empty, and yet have a next one.
+/// In the order of their ids, which are random. One page looks at no more than 1,000 subscriptions: where a filter leaves few
+/// of them it may be short, or empty, and yet have a next one.
 #[utoipa::path(
     get,
     path = "/v1/subscriptions",
@@ -133,14 +135,19 @@ pub async fn list(
     mut filters: Filters,
 ) -> Result<Response, Problem> {
     let destination = filters.take::<DestinationId>("destination_id")?;
+    let part = filters.take::<String>("name_contains")?.map(|part| part.to_lowercase());
     filters.finish()?;
     let (list, account) = (&deps.subscriptions, &account);
-    let Some(destination) = destination else {
+    if destination.is_none() && part.is_none() {
         let found = list.list_subscriptions(account, page.after()?.as_ref(), page.to_read()).await?;
         return Ok(Answer(page.page(found, |s| s.id.to_string(), view)).into_response());
-    };
+    }
     let read = |after| async move { list.list_subscriptions(account, Option::as_ref(&after), READ).await };
-    let keep = |found: Subscription| (found.settings.destination_id == destination).then(|| view(found));
+    let keep = |found: Subscription| {
+        let wanted = destination.as_ref().is_none_or(|wanted| found.settings.destination_id == *wanted)
+            && part.as_ref().is_none_or(|part| found.settings.name.as_str().to_lowercase().contains(part));
+        wanted.then(|| view(found))
+    };
     let found = page.sift(READ, read, |found| found.id.clone(), keep).await?;
     Ok(Answer(found).into_response())
 }

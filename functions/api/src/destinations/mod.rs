@@ -29,6 +29,7 @@ use crate::Deps;
 use crate::body::{Json, MergePatch, read as read_json};
 use crate::caller::{Configurer, Reader};
 use crate::etag::{IfMatch, etag};
+use crate::filters::Filters;
 use crate::named::{Kind, Named};
 use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
@@ -36,6 +37,8 @@ use crate::{schemas, settings, subscriptions};
 
 /// How often a change is made anew because somebody else changed the same thing meanwhile.
 const TRIES: u32 = 5;
+/// How many destinations are read at a time where a few of them are wanted.
+const READ: usize = 100;
 
 /// Where requests go, and how.
 #[derive(Serialize, ToSchema)]
@@ -189,26 +192,45 @@ pub async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Prob
     }
 }
 
+/// What the list of destinations is filtered by.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
+pub struct DestinationFilters {
+    /// Those with this in their name, in capitals or not.
+    name_contains: Option<String>,
+}
+
 /// List destinations
 ///
-/// In the order of their ids, which are random; without their secrets.
+/// In the order of their ids, which are random; without their secrets. One page looks at no more than 1,000 destinations: where
+/// `name_contains` leaves few of them it may be short, or empty, and yet have a next one.
 #[utoipa::path(
     get,
     path = "/v1/destinations",
     operation_id = "list_destinations",
     tag = "destinations",
-    params(schemas::PageParameters),
+    params(schemas::PageParameters, DestinationFilters),
     responses((status = 200, description = "A page of destinations.", body = Page<DestinationView>))
 )]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
+    mut filters: Filters,
 ) -> Result<Response, Problem> {
-    let after = page.after()?;
-    let found = deps.destinations.list_destinations(&account, after.as_ref(), page.to_read()).await?;
-    let now = deps.clock.now();
-    Ok(Answer(page.page(found, |d| d.id.to_string(), |d| view(d, now))).into_response())
+    let part = filters.take::<String>("name_contains")?.map(|part| part.to_lowercase());
+    filters.finish()?;
+    let (list, account, now) = (&deps.destinations, &account, deps.clock.now());
+    let Some(part) = part else {
+        let found = list.list_destinations(account, page.after()?.as_ref(), page.to_read()).await?;
+        return Ok(Answer(page.page(found, |d| d.id.to_string(), |d| view(d, now))).into_response());
+    };
+    let read = |after| async move { list.list_destinations(account, Option::as_ref(&after), READ).await };
+    let keep =
+        |found: Destination| found.settings.name.as_str().to_lowercase().contains(&part).then(|| view(found, now));
+    let found = page.sift(READ, read, |found| found.id.clone(), keep).await?;
+    Ok(Answer(found).into_response())
 }
 
 /// Read a destination

@@ -14,6 +14,7 @@ mod ingest;
 mod ledger;
 
 mod matching;
+mod named_lists;
 mod operator;
 mod recovery;
 mod rejected_events;
@@ -21,7 +22,6 @@ mod replay;
 mod scopes;
 mod sessions;
 mod setups;
-mod subscription_list;
 mod test_payload;
 mod unmatched;
 mod world;

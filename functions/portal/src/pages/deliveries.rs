@@ -13,7 +13,6 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::future::try_join;
-use http::StatusCode;
 use serde::Deserialize;
 use shared::domain::event_type::EventType;
 use shared::domain::id::DeliveryId;
@@ -106,7 +105,7 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
     let ids = list.rows.iter().map(|row| row.destination_id.as_str());
     let more = names.find_more(&visitor.api, ids);
     let ((), subscribed) = try_join(more, has_subscription(&visitor.api, list.rows.is_empty())).await?;
-    let status = if filters.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = filters.status();
     render::page_with(status, &List { shell, filters, destinations, types: types(), names, list, subscribed })
 }
 

@@ -19,17 +19,17 @@ use axum::routing::{get, post};
 use futures_util::future::join_all;
 
 use self::stats::Stats;
+use super::listing::{Filters, Listing};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::fields::{Query, query, segment};
+use crate::fields::{Query, segment};
 use crate::inner::{Api, Problem};
-use crate::model::{Destination, Listed};
+use crate::model::Destination;
 use crate::render::{self, Shell};
 use crate::visitor::Visitor;
 use crate::{html, icons};
 
-/// How many destinations a page shows.
-const PAGE: &str = "20";
+const FILTERS: &[&str] = &["name_contains"];
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new()
@@ -47,10 +47,8 @@ pub fn routes() -> Router<Arc<Portal>> {
 #[template(path = "destinations/list.html")]
 struct List {
     shell: Shell,
-    rows: Vec<Row>,
-    /// Whether this is not the first page.
-    is_later: bool,
-    next: Option<String>,
+    filters: Filters,
+    list: Listing<Row>,
 }
 
 struct Row {
@@ -58,14 +56,13 @@ struct Row {
     stats: Stats,
 }
 
-async fn list(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
-    let asked = query([("limit", PAGE)].into_iter().chain(fields.some("cursor").map(|cursor| ("cursor", cursor))));
-    let listed: Listed<Destination> = visitor.api.get(&format!("/v1/destinations{asked}")).await?;
-    let rows = join_all(listed.data.into_iter().map(|destination| row(&visitor.api, destination))).await;
+async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
+    let shell = Shell::of(&visitor, "Destinations", "Destinations").after(&query);
+    let mut filters = Filters::new(query, FILTERS);
+    let Listing { rows, next } = filters.list::<Destination>(&visitor.api, "/v1/destinations").await?;
+    let rows = join_all(rows.into_iter().map(|destination| row(&visitor.api, destination))).await;
     let rows = rows.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
-    let next = listed.next_cursor.map(|cursor| format!("/destinations{}", query([("cursor", cursor.as_str())])));
-    let shell = Shell::of(&visitor, "Destinations", "Destinations").after(&fields);
-    render::page(&List { shell, rows, is_later: fields.some("cursor").is_some(), next })
+    render::page_with(filters.status(), &List { shell, filters, list: Listing { rows, next } })
 }
 
 /// A destination with its numbers; nothing when it was deleted since it was listed.

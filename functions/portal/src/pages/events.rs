@@ -8,7 +8,6 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::StatusCode;
 use serde::Deserialize;
 use shared::domain::timestamp::Timestamp;
 
@@ -64,6 +63,6 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
     let shell = Shell::of(&visitor, "Events", "Events").after(&query);
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Row>(&visitor.api, "/v1/events").await?;
-    let status = if filters.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = filters.status();
     render::page_with(status, &List { shell, filters, types: types(), list })
 }

@@ -11,7 +11,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use http::StatusCode;
 use serde::Deserialize;
 use shared::domain::timestamp::Timestamp;
 
@@ -140,7 +139,7 @@ async fn show(State(portal): State<Arc<Portal>>, visitor: Visitor, Query(typed):
     };
     let next = part.as_ref().and_then(|part| part.next_cursor.as_deref());
     let next = next.map(|cursor| filters.next("/ledger", cursor));
-    let status = if filters.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = filters.status();
     render::page_with(status, &Ledger { shell, filters, last, part, next })
 }
 

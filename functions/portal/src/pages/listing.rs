@@ -1,5 +1,6 @@
-//! What the lists of the log share: filters that stand in the URL, and pages gathered from the API's.
+//! What the lists share: filters that stand in the URL, and pages gathered from the API's.
 
+use http::StatusCode;
 use serde::de::DeserializeOwned;
 use shared::domain::timestamp::Timestamp;
 
@@ -71,6 +72,11 @@ impl Filters {
 
     pub fn has_error(&self) -> bool {
         self.problem.is_some()
+    }
+
+    /// What the page is answered with.
+    pub fn status(&self) -> StatusCode {
+        if self.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK }
     }
 
     /// Whether anything is filtered.

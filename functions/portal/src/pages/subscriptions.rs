@@ -16,17 +16,17 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::future::join_all;
 
+use super::listing::{Filters, Listing};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::fields::{Query, query, segment};
+use crate::fields::{Query, segment};
 use crate::inner::Api;
-use crate::model::{Destination, Listed, Subscription};
+use crate::model::{Destination, Subscription};
 use crate::render::{self, Shell};
 use crate::visitor::Visitor;
 use crate::{html, icons};
 
-/// How many subscriptions a page shows.
-const PAGE: &str = "25";
+const FILTERS: &[&str] = &["name_contains"];
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new()
@@ -42,12 +42,10 @@ pub fn routes() -> Router<Arc<Portal>> {
 #[template(path = "subscriptions/list.html")]
 struct List {
     shell: Shell,
-    subscriptions: Vec<Subscription>,
+    filters: Filters,
+    list: Listing<Subscription>,
     /// The names of the destinations that they send to, by id.
     names: BTreeMap<String, String>,
-    /// Whether this is not the first page.
-    is_later: bool,
-    next: Option<String>,
 }
 
 impl List {
@@ -57,14 +55,12 @@ impl List {
     }
 }
 
-async fn list(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
-    let asked = query([("limit", PAGE)].into_iter().chain(fields.some("cursor").map(|cursor| ("cursor", cursor))));
-    let listed: Listed<Subscription> = visitor.api.get(&format!("/v1/subscriptions{asked}")).await?;
-    let names = names(&visitor.api, &listed.data).await?;
-    let next = listed.next_cursor.map(|cursor| format!("/subscriptions{}", query([("cursor", cursor.as_str())])));
-    let shell = Shell::of(&visitor, "Subscriptions", "Subscriptions").after(&fields);
-    let is_later = fields.some("cursor").is_some();
-    render::page(&List { shell, subscriptions: listed.data, names, is_later, next })
+async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
+    let shell = Shell::of(&visitor, "Subscriptions", "Subscriptions").after(&query);
+    let mut filters = Filters::new(query, FILTERS);
+    let list = filters.list::<Subscription>(&visitor.api, "/v1/subscriptions").await?;
+    let names = names(&visitor.api, &list.rows).await?;
+    render::page_with(filters.status(), &List { shell, filters, list, names })
 }
 
 async fn names(api: &Api, subscriptions: &[Subscription]) -> Result<BTreeMap<String, String>, Failure> {

@@ -62,6 +62,9 @@ async fn subscriptions_are_listed_in_words_twenty_five_a_page_and_nobody_elses()
     let both = Page { status: 200, headers: Default::default(), text: first.text + &second.text };
     both.shows("only failures").shows("only when it broke").shows("all that is published").shows(">off<");
     both.shows("&#60;b&#62;Billing").shows("/invoices").shows("&#60;i&#62;b").hides("<b>B").hides("<i>b");
+    let found = world.get(&cookie, "/subscriptions?name_contains=S2").await;
+    assert_eq!(found.text.matches("<tr>").count(), 6);
+    world.get(&cookie, "/subscriptions?name_contains=x").await.shows("None has “x” in its name.");
     let rival = world.visitor("rival", Role::Viewer).await;
     world.get(&rival, "/subscriptions").await.shows("No subscription yet");
 }

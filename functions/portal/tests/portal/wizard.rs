@@ -5,7 +5,7 @@ use shared::domain::api_key::Role;
 use shared::domain::outcome::Answer;
 use shared::testing::Step;
 
-use crate::world::{World, world};
+use crate::world::{Page, World, world};
 
 const CHOSEN: &[(&str, &str)] =
     &[("scope", "connection/xero"), ("type", "sync_run.completed"), ("when", "failures"), ("pattern", "")];
@@ -200,4 +200,54 @@ async fn what_belongs_to_another_account_is_not_there() {
     assert_eq!(page.status, 404);
     page.hides("ERP");
     world.get(&cookie, "/configure?step=where&scope=*&type=sync_run.completed").await.hides("ERP");
+}
+
+/// Where a button of the page leads that goes on with a list.
+fn more(page: &Page) -> String {
+    let (_, rest) = page.text.split_once("name=\"cursor\" value=\"").expect("a button for more");
+    rest.split_once('"').expect("an end").0.to_owned()
+}
+
+#[tokio::test]
+async fn of_many_destinations_some_are_offered_and_the_others_are_found() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let mut ids = Vec::new();
+    for n in 0..12 {
+        ids.push(world.destination("acme", &format!("Receiver {n:02}")).await);
+    }
+    // As browsers send the form: its own step, what was typed, and the button.
+    let sent = "/configure?scope=*&type=*&when=all&step=where&url=https%3A%2F%2Fnew.example";
+    let first = world.get(&cookie, sent).await;
+    first.shows("Find a destination by its name").shows("value=\"https://new.example\"");
+    assert_eq!(first.text.matches("<b>Receiver").count(), 10);
+    let second = world.get(&cookie, &format!("{sent}&to=new&cursor={}", more(&first))).await;
+    assert_eq!((second.status, second.text.matches("<b>Receiver").count()), (200, 2));
+    second.hides("More destinations").shows("Where to?").shows("value=\"https://new.example\"");
+    let found = world.get(&cookie, &format!("{sent}&to={}&find_destination=ER+11", ids[3])).await;
+    found.shows("<b>Receiver 11").shows("<b>Receiver 03").hides("<b>Receiver 04").hides("More destinations");
+    // A page of all is no page of what was found.
+    let other = world.get(&cookie, &format!("{sent}&find_destination=11&cursor={}", more(&first))).await;
+    other.shows("<b>Receiver 11").hides("<b>Receiver 04");
+    world.get(&cookie, &format!("{sent}&find_destination=x")).await.shows("No destination has “x” in its name.");
+}
+
+#[tokio::test]
+async fn enter_finds_what_was_typed_to_find_and_goes_on_otherwise() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let id = world.destination("acme", "ERP").await;
+    let at = |found: &str| format!("/configure?scope=*&type=*&found={found}&find=inv&enter=when");
+    world.get(&cookie, &at("")).await.shows("Where does it happen?");
+    world.get(&cookie, &at("inv")).await.shows("Which of them?");
+    let fields = |found| {
+        let fields =
+            [("step", "where"), ("found", found), ("enter", "where"), ("find_destination", "erp"), ("to", &*id)];
+        chosen(&[]).into_iter().chain(fields).collect::<Vec<_>>()
+    };
+    let page = world.post(&cookie, "/configure", &fields("")).await;
+    assert_eq!(page.status, 200);
+    page.shows("Where to?").shows(&format!("value=\"{id}\" checked"));
+    assert!(subscriptions(&world).await.is_empty(), "nothing was created");
+    assert_eq!(world.post(&cookie, "/configure", &fields("erp")).await.status, 303);
 }

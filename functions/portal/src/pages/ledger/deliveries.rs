@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::response::Response;
-use http::StatusCode;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -49,6 +48,6 @@ pub async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Fai
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Row>(&visitor.api, "/v1/ledger/deliveries").await?;
     let names = Names::find(&visitor.api, list.rows.iter().map(|row| row.destination_id.as_str())).await?;
-    let status = if filters.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = filters.status();
     render::page_with(status, &List { shell, filters, names, list })
 }

@@ -19,9 +19,10 @@ pub enum Step {
 
 impl Step {
     /// The step that a form asks for; the first one if it names none. A form names the one it is of, and then the one that its
-    /// button leads to.
+    /// button leads to, or the Enter key.
     pub fn of(fields: &Fields) -> Self {
-        match fields.all("step").last().unwrap_or_default() {
+        let entered = fields.some("enter").filter(|_| !Step::What.is_searched(fields));
+        match fields.all("step").last().or(entered).unwrap_or_default() {
             "when" => Step::When,
             "where" => Step::Where,
             _ => Step::What,
@@ -33,8 +34,18 @@ impl Step {
         match self {
             Step::What => &["scope", "place", "find", "type"],
             Step::When => &["when", "pattern"],
-            Step::Where => &["to", "cursor", "url", "destination_name", "path", "name"],
+            Step::Where => &["to", "find_destination", "cursor", "url", "destination_name", "path", "name"],
         }
+    }
+
+    /// Whether the Enter key was pressed with something else to find than what is shown: then that is wanted, and not to go on.
+    pub fn is_searched(self, fields: &Fields) -> bool {
+        let sought = match self {
+            Step::What => "find",
+            Step::Where => "find_destination",
+            Step::When => return false,
+        };
+        fields.is_there("enter") && fields.get(sought) != fields.get("found")
     }
 }
 
@@ -76,7 +87,8 @@ impl Draft {
     /// The event types that were chosen; at first those that happen at the place.
     pub fn types(&self) -> Vec<String> {
         let chosen: Vec<_> = self.fields.all("type").map(str::to_owned).collect();
-        if chosen.is_empty() && !self.fields.is_there("step") { self.usual_types() } else { chosen }
+        let is_sent = ["step", "enter"].iter().any(|button| self.fields.is_there(button));
+        if chosen.is_empty() && !is_sent { self.usual_types() } else { chosen }
     }
 
     fn usual_types(&self) -> Vec<String> {
@@ -148,7 +160,7 @@ impl Draft {
 
     /// The fields of the other steps, which a step's form carries along.
     pub fn carried(&self, step: Step) -> Vec<(&str, &str)> {
-        let own = [&["step", "check"], step.fields()].concat();
+        let own = [&["step", "enter", "found", "check"], step.fields()].concat();
         let pairs = self.fields.pairs().filter(|(name, _)| !own.contains(name));
         pairs.collect()
     }

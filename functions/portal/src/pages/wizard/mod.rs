@@ -24,7 +24,7 @@ use self::places::{Places, Tree};
 use self::snippets::{SNIPPETS, Snippet};
 use crate::Portal;
 use crate::failure::Failure;
-use crate::fields::{Fields, Form, Query};
+use crate::fields::{Fields, Form, Query, query, segment};
 use crate::html;
 use crate::icons;
 use crate::model::{Destination, Listed};
@@ -66,6 +66,14 @@ struct Where<'a> {
     errors: &'a Errors,
     destinations: Vec<Destination>,
     next_cursor: Option<String>,
+}
+
+impl Where<'_> {
+    /// Whether there are so many that finding helps.
+    fn are_many(&self) -> bool {
+        self.next_cursor.is_some()
+            || ["cursor", "find_destination"].iter().any(|field| self.draft.fields.is_there(field))
+    }
 }
 
 #[derive(Template)]
@@ -152,13 +160,23 @@ async fn offered_destinations(
     fields: &Fields,
 ) -> Result<(Vec<Destination>, Option<String>), Failure> {
     let limit = DESTINATIONS.to_string();
-    let mut pairs = vec![("limit", limit.as_str())];
-    pairs.extend(fields.some("cursor").map(|cursor| ("cursor", cursor)));
-    let path = format!("/v1/destinations{}", crate::fields::query(pairs));
-    let Listed { mut data, next_cursor } = visitor.api.get::<Listed<Destination>>(&path).await?;
+    let listed = async |cursor: Option<&str>| {
+        let part = fields.some("find_destination").map(|part| ("name_contains", part));
+        let pairs = [("limit", limit.as_str())].into_iter().chain(part).chain(cursor.map(|cursor| ("cursor", cursor)));
+        visitor.api.get::<Listed<Destination>>(&format!("/v1/destinations{}", query(pairs))).await
+    };
+    let Listed { mut data, next_cursor } = match (fields.some("cursor"), listed(fields.some("cursor")).await) {
+        (_, Ok(found)) => found,
+        (None, Err(failure)) => return Err(failure),
+        // It goes on with what was looked for before.
+        (Some(_), Err(failure)) => {
+            failure.problem()?;
+            listed(None).await?
+        }
+    };
     let chosen = fields.some("to").filter(|to| to.starts_with("dst_"));
     if let Some(id) = chosen.filter(|id| data.iter().all(|destination| destination.id != **id)) {
-        let path = format!("/v1/destinations/{}", crate::fields::segment(id));
+        let path = format!("/v1/destinations/{}", segment(id));
         match visitor.api.get(&path).await {
             Ok(destination) => data.insert(0, destination),
             // It was deleted meanwhile: choosing it is refused when everything is created.
@@ -187,6 +205,9 @@ async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failur
     let draft = Draft::new(fields);
     let refuse =
         async |step, errors| show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, step, &draft, &errors).await;
+    if Step::Where.is_searched(&draft.fields) {
+        return show_step(&visitor, StatusCode::OK, Step::Where, &draft, &Errors::default()).await;
+    }
     for step in [Step::What, Step::When, Step::Where] {
         let errors = draft.errors(step);
         if !errors.are_none() {

@@ -53,16 +53,16 @@ async fn who_has_no_destination_is_led_to_the_wizard() {
 }
 
 #[tokio::test]
-async fn destinations_are_listed_twenty_a_page_and_nobody_elses() {
+async fn destinations_are_listed_twenty_five_a_page_and_nobody_elses() {
     let world = world().await;
-    for n in 0..21 {
+    for n in 0..26 {
         world.destination("acme", &format!("Receiver {n}")).await;
     }
     world.destination("rival", "Secretive").await;
     let cookie = world.visitor("acme", Role::Viewer).await;
     let first = world.get(&cookie, "/destinations").await;
     first.shows("example.com/hooks").shows("badge badge-ok\">healthy").hides("Secretive").hides("First page");
-    assert_eq!(first.text.matches("<li class=\"card\">").count(), 20);
+    assert_eq!(first.text.matches("<li class=\"card\">").count(), 25);
     assert!(first.text.len() < 50 * 1024, "{} bytes", first.text.len());
     let (_, rest) = first.text.split_once("/destinations?cursor=").expect("a next page");
     let (cursor, _) = rest.split_once('"').expect("an end");
@@ -70,6 +70,10 @@ async fn destinations_are_listed_twenty_a_page_and_nobody_elses() {
     assert_eq!(second.text.matches("<li class=\"card\">").count(), 1);
     second.shows("First page").hides("Next page");
     assert_eq!(world.get(&cookie, "/destinations?cursor=x").await.status, 400);
+    let found = world.get(&cookie, "/destinations?name_contains=VER+1").await;
+    assert_eq!(found.text.matches("<li class=\"card\">").count(), 11);
+    found.shows("Receiver 19").hides("Receiver 2").shows("value=\"VER 1\"").shows("Clear");
+    world.get(&cookie, "/destinations?name_contains=%3Cb%3E").await.shows("None has “&#60;b&#62;” in its name.");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The list of subscriptions, of all and of those to one destination.
+//! The lists of destinations and subscriptions, of all and of those with a name, and of subscriptions to one destination.
 
 use serde_json::{Value, json};
 use shared::domain::id::SubscriptionId;
@@ -82,4 +82,40 @@ async fn a_page_looks_at_a_thousand_and_says_that_there_is_more() {
     assert_eq!((ids(&first).len(), &first["has_more"]), (0, &json!(true)));
     let second = list(&world, &format!("{query}&cursor={}", first["next_cursor"].as_str().expect("a cursor"))).await;
     assert_eq!((ids(&second).len(), &second["has_more"]), (1, &json!(false)));
+}
+
+async fn listed(world: &World, list: &str, query: &str) -> Vec<String> {
+    let path = format!("/v1/{list}?{query}");
+    let (status, listed) = world.call(As::Account("acme"), "GET", &path, None).await;
+    assert_eq!(status, 200, "{listed}");
+    let names = listed["data"].as_array().expect("a list").iter().map(|one| one["name"].as_str().expect("a name"));
+    let mut names: Vec<_> = names.map(str::to_owned).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn what_has_a_name_is_found_by_a_part_of_it() {
+    let world = world().await;
+    let mut ids = Vec::new();
+    for name in ["Billing", "billing of ÄRZTE", "ERP"] {
+        let body = json!({ "name": name, "url": "https://example.com/hooks" });
+        let (_, created) = world.post("acme", "/v1/destinations", body).await;
+        ids.push(created["id"].as_str().expect("an id").to_owned());
+        let body = json!({ "name": name, "destination_id": ids[0], "event_types": ["*"], "scope": "*" });
+        assert_eq!(world.post("acme", "/v1/subscriptions", body).await.0, 201);
+    }
+    for list in ["destinations", "subscriptions"] {
+        assert_eq!(listed(&world, list, "name_contains=BILL").await, ["Billing", "billing of ÄRZTE"], "{list}");
+        assert_eq!(listed(&world, list, "name_contains=%C3%A4rzte").await, ["billing of ÄRZTE"], "{list}");
+        assert_eq!(listed(&world, list, "name_contains=none").await, [""; 0], "{list}");
+        assert_eq!(listed(&world, list, "name_contains=").await.len(), 3, "{list}");
+        let path = format!("/v1/{list}?name=ERP");
+        let (status, problem) = world.call(As::Account("acme"), "GET", &path, None).await;
+        assert_eq!((status, &problem["errors"][0]["parameter"]), (400, &json!("name")), "{list}");
+    }
+    let both = format!("name_contains=erp&destination_id={}", ids[0]);
+    assert_eq!(listed(&world, "subscriptions", &both).await, ["ERP"]);
+    let other = format!("name_contains=erp&destination_id={}", ids[1]);
+    assert_eq!(listed(&world, "subscriptions", &other).await, [""; 0]);
 }
