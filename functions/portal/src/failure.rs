@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use shared::domain::id::AccountId;
 use shared::ports::PortError;
 use shared::telemetry::ErrorChain;
 use tracing::error;
@@ -17,6 +18,9 @@ pub enum Failure {
     /// The session's role does not allow it.
     #[error("the role of the session does not allow this")]
     NotAllowed,
+    /// A form was sent from a page of another account than this one, whose session it is now.
+    #[error("the form is of another account than {0}")]
+    OtherAccount(AccountId),
     #[error("{}", .0.detail)]
     Problem(Problem),
     #[error("no path of the API")]
@@ -56,8 +60,16 @@ impl IntoResponse for Failure {
                 "You may not do this",
                 "The link you came by lets you look, and not change this. Ask for one that does where you got it.".to_owned(),
             ),
+            Failure::OtherAccount(account) => (
+                StatusCode::CONFLICT,
+                "This page was another account’s",
+                format!(
+                    "Since you opened it, this browser was signed in for the account “{account}”. Nothing was done. Go on for \
+                     “{account}”, or get a new link for the other account."
+                ),
+            ),
             Failure::Problem(problem) => (
-                StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                problem.status(),
                 match problem.status {
                     403 => "You may not do this",
                     404 => "There is nothing here",
@@ -73,6 +85,8 @@ impl IntoResponse for Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", detail)
             }
         };
-        render::message(status, title, &detail, None)
+        // Whoever is signed in finds on from here.
+        let next = (!matches!(self, Failure::NoSession)).then_some(("/", "To the start"));
+        render::message(status, title, &detail, next)
     }
 }

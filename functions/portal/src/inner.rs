@@ -64,6 +64,10 @@ pub struct Fault {
 }
 
 impl Problem {
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     /// What is wrong with a field of the body, or of what lies below it.
     pub fn at(&self, pointer: &str) -> Option<&str> {
         let below =

@@ -56,6 +56,7 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
         .merge(pages::events::routes())
         .merge(pages::ledger::routes())
         .fallback(pages::no_such_page)
+        .method_not_allowed_fallback(pages::nothing_to_see)
         .layer(middleware::from_fn(security::same_origin))
         .layer(middleware::from_fn_with_state(api, inner::no_such_resource))
         .layer(middleware::from_fn_with_state(headers, security::add_headers))

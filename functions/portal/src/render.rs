@@ -6,9 +6,9 @@ use http::{HeaderValue, StatusCode, header};
 use shared::domain::api_key::Permission;
 
 use crate::failure::Failure;
-use crate::fields::Fields;
+use crate::fields::{Fields, query};
 use crate::icons::{self, Icon};
-use crate::visitor::Visitor;
+use crate::visitor::{SENDER, Visitor};
 
 /// The navigation: path, name and icon of each section.
 pub const SECTIONS: &[(&str, &str, Icon)] = &[
@@ -47,6 +47,12 @@ impl Shell {
     /// For who is not signed in, or whose page could not be made.
     pub fn of_nobody(title: impl Into<String>) -> Self {
         Self { title: title.into(), section: "", account: None, may_change: false, may_rotate: false, done: None }
+    }
+
+    /// What the address of a form ends with, so that it is refused where this browser meanwhile is signed in for somebody else.
+    pub fn sender(&self) -> String {
+        let account = self.account.as_deref();
+        query(account.map(|account| (SENDER, account)))
     }
 
     /// Says what was done, when the page was come to because it was done.

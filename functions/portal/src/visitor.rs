@@ -8,15 +8,18 @@ use http::{HeaderMap, header};
 use lambda_http::request::RequestContext;
 use shared::domain::api_key::{Permission, Role};
 use shared::domain::id::{AccountId, SessionId};
-use shared::domain::session::{LONGEST, PresentedSession};
+use shared::domain::session::{LONGEST, PresentedSession, Session};
 use shared::page_session;
 
 use crate::Portal;
 use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::inner::Api;
 
 /// The cookie of a session. The prefix keeps other hosts of the domain from setting it.
 const COOKIE: &str = "__Host-synchub";
+/// The parameter with which a form says whose page it is on.
+pub const SENDER: &str = "account";
 
 pub struct Visitor {
     pub api: Api,
@@ -72,13 +75,23 @@ impl Visitor {
     }
 }
 
+/// The session that a request comes with, if it has not ended.
+pub async fn session(portal: &Portal, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
+    let Some(presented) = presented(headers) else { return Ok(None) };
+    let (accounts, sessions, clock) = (&*portal.accounts, &*portal.sessions, &*portal.clock);
+    Ok(page_session::admit(accounts, sessions, clock, &presented).await?)
+}
+
 impl FromRequestParts<Arc<Portal>> for Visitor {
     type Rejection = Failure;
 
+    /// What changes something must come from a page of the same account: another link that was opened in this browser meanwhile
+    /// has replaced the session.
     async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
-        let presented = presented(&parts.headers).ok_or(Failure::NoSession)?;
-        let (accounts, sessions, clock) = (&*portal.accounts, &*portal.sessions, &*portal.clock);
-        let session = page_session::admit(accounts, sessions, clock, &presented).await?.ok_or(Failure::NoSession)?;
+        let session = session(portal, &parts.headers).await?.ok_or(Failure::NoSession)?;
+        if !parts.method.is_safe() && Fields::of(&parts.uri).get(SENDER) != session.account.as_str() {
+            return Err(Failure::OtherAccount(session.account));
+        }
         let context = parts.extensions.get::<RequestContext>();
         let api = Api::new(portal.api.clone(), context, Some((&session.account, session.role)));
         Ok(Self { api, account: session.account, session: session.id, role: session.role })

@@ -7,18 +7,21 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 use shared::domain::api_key::{Permission, Role};
+use shared::domain::id::AccountId;
 use shared::domain::scope::Scope;
+use shared::domain::session::PresentedLink;
 
 use crate::Portal;
 use crate::failure::Failure;
 use crate::fields::{Form, query};
 use crate::icons;
+use crate::inner::Problem;
 use crate::render::{self, Shell};
-use crate::visitor::{Stranger, Visitor};
+use crate::visitor::{self, Stranger, Visitor};
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/open", get(show).post(open)).route("/sign-out", post(sign_out))
@@ -26,9 +29,19 @@ pub fn routes() -> Router<Arc<Portal>> {
 
 #[derive(Template)]
 #[template(path = "open.html")]
-struct Open {
+struct Open<'a> {
     shell: Shell,
     error: Option<&'static str>,
+    /// What was typed, where opening it can be tried again.
+    token: &'a str,
+    /// Of which account the present session is, and which one the link leads to, where that ends the session.
+    leaving: Option<(AccountId, AccountId)>,
+}
+
+impl<'a> Open<'a> {
+    fn new(token: &'a str) -> Self {
+        Self { shell: Shell::of_nobody("Open"), error: None, token, leaving: None }
+    }
 }
 
 /// The session that the API opened.
@@ -42,19 +55,33 @@ struct Opened {
 /// What follows `#` in a link comes to no server, so the link's page is the same for everybody: its script sends the token, or
 /// whoever has no script pastes the link.
 async fn show() -> Result<Response, Failure> {
-    render::page(&Open { shell: Shell::of_nobody("Open"), error: None })
+    render::page(&Open::new(""))
 }
 
+/// Nobody gets into another account by a link without being asked: forms begun in the present one would be lost, and a link may
+/// come from a stranger.
 async fn open(
     State(portal): State<Arc<Portal>>,
     Stranger(api): Stranger,
+    headers: HeaderMap,
     Form(form): Form,
 ) -> Result<Response, Failure> {
     let typed = form.get("token");
     let token = typed.rsplit('#').next().unwrap_or(typed);
+    let Ok(present) = visitor::session(&portal, &headers).await else {
+        return again(StatusCode::SERVICE_UNAVAILABLE, token, NOT_NOW);
+    };
+    let link = token.parse::<PresentedLink>().ok();
+    if let (Some(link), Some(present)) = (link, present)
+        && link.account != present.account
+        && form.get("leave") != present.account.as_str()
+    {
+        let leaving = Some((present.account, link.account));
+        return render::page_with(StatusCode::CONFLICT, &Open { leaving, ..Open::new(token) });
+    }
     let opened: Opened = match api.post("/v1/sessions", &json!({ "token": token })).await {
         Ok(answer) => answer.read()?,
-        Err(failure) => return refused(&failure.problem()?.code),
+        Err(failure) => return refused(&failure.problem()?, token),
     };
     let scope = opened.scope.map(|scope| scope.to_string());
     let next = match opened.role.may(Permission::Configure) {
@@ -64,19 +91,30 @@ async fn open(
     Ok(with_cookie(render::see(&next), &portal.cookies.session(&opened.token)))
 }
 
-fn refused(code: &str) -> Result<Response, Failure> {
-    let (status, error) = match code {
+const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
+
+fn refused(problem: &Problem, token: &str) -> Result<Response, Failure> {
+    let (status, error, token) = match problem.code.as_str() {
         "link_used" => (
             StatusCode::GONE,
             "This link was opened before, and a link opens only once. Ask for a new one where you got it.",
+            "",
         ),
-        "link_expired" => (StatusCode::GONE, "This link was not opened in time. Ask for a new one where you got it."),
-        _ => (
+        "link_expired" => {
+            (StatusCode::GONE, "This link was not opened in time. Ask for a new one where you got it.", "")
+        }
+        "unauthorized" | "validation_failed" => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "This is not a link we know. Paste all of it, or ask for a new one where you got it.",
+            "",
         ),
+        _ => (problem.status(), NOT_NOW, token),
     };
-    render::page_with(status, &Open { shell: Shell::of_nobody("Open"), error: Some(error) })
+    again(status, token, error)
+}
+
+fn again(status: StatusCode, token: &str, error: &'static str) -> Result<Response, Failure> {
+    render::page_with(status, &Open { error: Some(error), ..Open::new(token) })
 }
 
 async fn sign_out(State(portal): State<Arc<Portal>>, visitor: Result<Visitor, Failure>) -> Result<Response, Failure> {

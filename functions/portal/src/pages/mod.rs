@@ -27,3 +27,9 @@ pub async fn no_such_page() -> Response {
     let (title, detail) = ("There is nothing here", "The address leads nowhere.");
     render::message(StatusCode::NOT_FOUND, title, detail, Some(("/", "To the start")))
 }
+
+/// For addresses that only take forms, such as when somebody reloads what a form was refused with.
+pub async fn nothing_to_see() -> Response {
+    let (title, detail) = ("There is nothing to see here", "This address only takes forms, and nothing was done.");
+    render::message(StatusCode::METHOD_NOT_ALLOWED, title, detail, Some(("/", "To the start")))
+}

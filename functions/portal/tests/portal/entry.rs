@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use http::Request;
+use serde_json::json;
 use shared::domain::api_key::Role;
 
 use crate::world::{world, world_in_frames_of};
@@ -33,6 +34,55 @@ async fn an_expired_link_and_one_that_is_none_say_so() {
     let page = world.post("", "/open", &[("token", "https://page.example/<b>")]).await;
     assert_eq!(page.status, 422);
     page.shows("not a link we know").hides("<b>");
+}
+
+#[tokio::test]
+async fn a_link_that_could_not_be_looked_up_is_kept_to_be_tried_again() {
+    let world = world().await;
+    let link = world.link("acme", Role::Editor, None).await;
+    world.store.fail("open_session", 1);
+    let page = world.post("", "/open", &[("token", &link)]).await;
+    assert_eq!(page.status, 503);
+    let (_, token) = link.split_once('#').expect("a token");
+    page.shows("Your link is as good as before").shows(&format!("value=\"{token}\"")).hides("data-open");
+    assert_eq!(world.post("", "/open", &[("token", token)]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_link_into_another_account_asks_before_it_ends_the_session() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let link = world.link("rival", Role::Editor, None).await;
+    let page = world.post(&cookie, "/open", &[("token", &link)]).await;
+    assert_eq!(page.status, 409);
+    page.shows("signed in for the account <b>acme</b>").shows("this link is for <b>rival</b>").hides("data-open");
+    assert!(!page.headers.contains_key("set-cookie"));
+    let page = world.post(&cookie, "/open", &[("token", &link), ("leave", "acme")]).await;
+    assert_eq!(page.status, 303, "the link was not used up by asking");
+    assert!(page.headers["set-cookie"].to_str().expect("text").starts_with("__Host-synchub=whs_rival."));
+    let own = world.link("acme", Role::Editor, None).await;
+    assert_eq!(world.post(&cookie, "/open", &[("token", &own)]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_form_of_another_account_does_nothing() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let path = format!("/destinations/{id}/pause");
+    world.get(&cookie, &format!("/destinations/{id}")).await.shows(&format!("action=\"{path}?account=acme\""));
+    for sender in ["?account=rival", ""] {
+        let page = world.post_from(&cookie, &format!("{path}{sender}"), &[]).await;
+        assert_eq!(page.status, 409);
+        page.shows("signed in for the account “acme”").shows("Nothing was done").shows("href=\"/\"");
+    }
+    let (_, destination) = world.call("acme", "GET", &format!("/v1/destinations/{id}"), json!(null)).await;
+    assert_eq!(destination["enabled"], true);
+    assert_eq!(world.post_from(&cookie, &format!("{path}?account=acme"), &[]).await.status, 303);
+    // Looked at without its form.
+    let page = world.get(&cookie, &path).await;
+    assert_eq!(page.status, 405);
+    page.shows("only takes forms").shows("href=\"/\"");
 }
 
 #[tokio::test]

@@ -135,8 +135,15 @@ impl World {
         self.ask(Request::get(path).header("cookie", cookie).body(Body::empty()).expect("a request")).await
     }
 
-    /// Sends a form of the page.
+    /// Sends a form of the page that this visitor has.
     pub async fn post(&self, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let account = cookie.split_once("whs_").and_then(|(_, token)| token.split_once('.'));
+        let sender = account.map(|(account, _)| format!("?account={account}")).unwrap_or_default();
+        self.post_from(cookie, &format!("{path}{sender}"), fields).await
+    }
+
+    /// Sends a form to this very address.
+    pub async fn post_from(&self, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Page {
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(path)
             .header("cookie", cookie)

@@ -88,7 +88,7 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
     } else {
         page.faults = Faults::of(&problem, &FIELDS);
     }
-    render::page_with(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT), &page)
+    render::page_with(problem.status(), &page)
 }
 
 /// The destination and its version.

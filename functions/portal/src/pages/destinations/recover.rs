@@ -6,7 +6,6 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use shared::domain::timestamp::Timestamp;
@@ -90,7 +89,7 @@ pub async fn recover(
     page.span = form.get("span").to_owned();
     page.since = form.get("since").to_owned();
     page.statuses = statuses;
-    render::page_with(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT), &page)
+    render::page_with(problem.status(), &page)
 }
 
 /// Since when, as the API takes it.

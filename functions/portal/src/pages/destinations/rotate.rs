@@ -79,7 +79,7 @@ pub async fn rotate(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
                               See below which secrets it has now.";
                 faults.general = Some(detail.to_owned());
             }
-            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT);
+            let status = problem.status();
             match problem.code.as_str() {
                 "precondition_failed" | "too_many_secrets" | "validation_failed" => {
                     confirm(&visitor, &id, (status, seconds, faults)).await

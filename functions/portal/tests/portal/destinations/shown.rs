@@ -174,11 +174,11 @@ async fn its_health_is_told_with_what_to_do() {
     .await;
     let page = world.get(&cookie, &path).await;
     page.shows("It began <time").shows(&format!("Next due: <time datetime=\"{next_probe_at}\""));
-    page.shows("tried within a minute").shows(&format!("action=\"{path}/resume\""));
+    page.shows("tried within a minute").shows(&format!("action=\"{path}/resume?account=acme\""));
     world.get(&cookie, "/destinations").await.shows("began <time").shows("badge-bad\">failing");
     for (reason, words) in [(DisabledReason::Gone, "410 Gone"), (DisabledReason::Failing, "failing for five days")] {
         health(&world, &id, |d| d.health.state = HealthState::Disabled { since: now, reason }).await;
-        world.get(&cookie, &path).await.shows(words).shows("/resume").hides("action=\"/pause");
+        world.get(&cookie, &path).await.shows(words).shows("/resume").hides("/pause?account");
     }
     health(&world, &id, |destination| {
         destination.health.state = HealthState::Healthy;
