@@ -85,6 +85,16 @@ impl Place {
             Place::Insight => matches!(scope, Scope::Insight { .. }),
         }
     }
+
+    /// Whether `scope` is such a place, or has such places in it.
+    pub fn is_within(self, scope: &Scope) -> bool {
+        self.is_of(scope)
+            || match scope {
+                Scope::Everything => true,
+                Scope::Connection(_) => matches!(self, Place::Endpoint | Place::Insight),
+                Scope::Endpoint { .. } | Scope::Insight { .. } => false,
+            }
+    }
 }
 
 fn read(text: &'static str) -> Result<Entry, serde_json::Error> {

@@ -108,6 +108,11 @@ impl EventType {
     pub fn happens_at(self, scope: &Scope) -> bool {
         self.entry().scope.is_of(scope)
     }
+
+    /// Whether an event of this type can be about `scope` or a place in it, so that a subscription there can hear it.
+    pub fn happens_within(self, scope: &Scope) -> bool {
+        self.entry().scope.is_within(scope)
+    }
 }
 
 impl FromStr for EventType {
@@ -184,6 +189,25 @@ impl fmt::Display for EventTypeFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check_within(event_type: &str, scope: &str, expected: bool) {
+        let (event_type, scope): (EventType, Scope) =
+            (event_type.parse().expect("a type"), scope.parse().expect("a scope"));
+        assert_eq!(event_type.happens_within(&scope), expected, "{event_type} within {scope}");
+    }
+
+    #[test]
+    fn a_subscription_hears_a_type_where_it_happens_and_at_wider_places() {
+        for scope in ["*", "connection/xero", "connection/xero/endpoint/invoices"] {
+            check_within("sync_run.completed", scope, true);
+        }
+        check_within("sync_run.completed", "connection/xero/insight/cash-flow", false);
+        check_within("insight_population.completed", "connection/xero/insight/cash-flow", true);
+        check_within("insight_population.completed", "connection/xero/endpoint/invoices", false);
+        check_within("destination.failing", "*", true);
+        check_within("destination.failing", "connection/xero", false);
+    }
 
     #[test]
     fn every_type_is_read_back_by_its_name() {

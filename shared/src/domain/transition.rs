@@ -53,6 +53,11 @@ impl AwaitedTransition {
             AwaitedTransition::Changed => transition.is_some(),
         }
     }
+
+    /// Whether `run` is what is waited for where the run before it ended the other way.
+    pub fn may_be(self, run: &Run) -> bool {
+        self.is(Some(if run.failed { Transition::Broke } else { Transition::Recovered }))
+    }
 }
 
 /// A run that ended, as far as transitions go.

@@ -110,10 +110,34 @@ async fn a_pattern_is_checked_against_the_samples_before_it_is_used() {
     let page = world.get(&cookie, &path(r#"{"status":"#)).await;
     page.shows("this is not JSON");
     let page = world.get(&cookie, &path(r#"{"status":[]}"#)).await;
-    page.shows("`/status`");
-    // Nothing is said of a pattern that was not typed yet.
-    let page = world.get(&cookie, "/configure?step=when&scope=*&type=sync_run.completed&when=pattern").await;
+    page.shows("<code>/status</code>");
+    // Nothing is said of a pattern that was not typed yet, as when the script asks for the check because it was chosen.
+    let page = world.get(&cookie, &path("")).await;
     page.hides("this is not JSON").shows("Type a pattern");
+}
+
+#[tokio::test]
+async fn a_change_is_shown_to_hang_on_the_run_before() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let page = world.get(&cookie, "/configure?step=when&scope=*&type=sync_run.completed&when=broke").await;
+    page.shows("Sent, if the one before it succeeded").shows("Not sent: it succeeded, so it breaks nothing");
+    page.shows("Not sent: it neither failed nor succeeded");
+}
+
+#[tokio::test]
+async fn what_never_happens_at_the_place_is_told_before_anything_is_created() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let at = |types: &str| format!("/configure?step=when&scope=connection/xero/endpoint/invoices&{types}");
+    for types in ["type=insight_population.completed", "type=destination.failing"] {
+        let page = world.get(&cookie, &at(types)).await;
+        assert_eq!(page.status, 422);
+        page.shows("id=\"type-error\"").shows("none of these happens at this place");
+    }
+    let page = world.get(&cookie, &at("type=insight_population.completed&type=sync_run.completed")).await;
+    assert_eq!(page.status, 200);
+    page.shows("Not sent: it never happens at the place you chose").shows("<p class=\"hint\">Sent</p>");
 }
 
 #[tokio::test]
@@ -186,9 +210,30 @@ async fn a_test_shows_the_request_and_the_answer_and_what_the_receiver_does_not_
     page.shows("it accepted a request that was six minutes old");
     page.shows("value=\"sync_run.completed failed\" selected");
     page.shows("x-powered-by: &#60;b&#62;").shows("&#60;script&#62;alert(1)").hides("<script>alert");
+    // The bytes that were sent, and what was signed of them.
+    let sent = world.sender.requests();
+    let body = sent[0].body.replace('&', "&#38;").replace('"', "&#34;").replace('<', "&#60;").replace('>', "&#62;");
+    page.shows(&format!("\n\n{body}</pre>")).shows(&format!(".{body}</pre>"));
     let page =
         world.post(&cookie, "/configure/test", &[("destination", "dst_0000000000000000"), ("sample", "x y")]).await;
     assert_eq!(page.status, 404);
+}
+
+#[tokio::test]
+async fn forged_requests_that_were_not_sent_are_no_failures_of_the_receiver() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let id = world.destination("acme", "ERP").await;
+    world.sender.script("https://example.com/hooks", [Step::Answer(404)]);
+    let fields = [("destination", id.as_str()), ("sample", "sync_run.completed failed"), ("prove", "1")];
+    let page = world.post(&cookie, "/configure/test", &fields).await;
+    page.shows("It has to accept the good request first").shows("not run: the good request was not accepted");
+    assert_eq!(page.text.matches("<li class=\"open\">").count(), 3);
+    assert_eq!(page.text.matches("<li class=\"fail\">").count(), 1);
+    let wrong = [("destination", id.as_str()), ("sample", "sync_run.completed failed"), ("path", "../admin")];
+    let page = world.post(&cookie, "/configure/test", &wrong).await;
+    assert_eq!(page.status, 422);
+    page.shows("id=\"path-error\"").shows("value=\"../admin\"").hides("What came of it");
 }
 
 #[tokio::test]

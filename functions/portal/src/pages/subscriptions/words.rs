@@ -1,6 +1,7 @@
 //! What a subscription wants, in words.
 
 use serde_json::Value;
+use shared::domain::transition::AwaitedTransition;
 
 use crate::model::Subscription;
 use crate::pages::wizard::conditions::When;
@@ -14,7 +15,9 @@ impl Subscription {
     /// Which of the events, in a few words.
     pub fn wants(&self) -> String {
         let change = self.transition.as_deref().map(|transition| {
-            let usual = When::CHOICES.into_iter().find(|when| when.transition() == Some(transition));
+            let usual = When::CHOICES
+                .into_iter()
+                .find(|when| when.transition().map(AwaitedTransition::as_str) == Some(transition));
             usual.map_or(transition.to_owned(), |when| uncapitalized(when.title()))
         });
         let condition = self.condition.as_ref().map(condition);

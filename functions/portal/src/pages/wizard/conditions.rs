@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use shared::domain::event_type::EventType;
 use shared::domain::pattern::Pattern;
+use shared::domain::scope::Scope;
+use shared::domain::transition::{AwaitedTransition, Run};
 
 /// Which of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,36 +75,61 @@ impl When {
         }
     }
 
-    pub fn transition(self) -> Option<&'static str> {
+    pub fn transition(self) -> Option<AwaitedTransition> {
         match self {
-            When::Changed => Some("changed"),
-            When::Broke => Some("broke"),
-            When::Recovered => Some("recovered"),
+            When::Changed => Some(AwaitedTransition::Changed),
+            When::Broke => Some(AwaitedTransition::Broke),
+            When::Recovered => Some(AwaitedTransition::Recovered),
             _ => None,
         }
     }
 }
 
-/// What becomes of one sample under a condition.
+/// What becomes of one sample.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub event_type: &'static str,
     pub status: &'static str,
-    /// Why it does not match; nothing when it does.
-    pub mismatch: Option<String>,
+    /// Whether it is sent, and what that hangs on besides; otherwise why it is not.
+    pub sent: Result<Option<&'static str>, String>,
 }
 
-/// Every sample of these types, and what the condition makes of it.
-pub fn judge(condition: Option<&Value>, types: &[EventType]) -> Vec<Verdict> {
-    let pattern = condition.and_then(|condition| Pattern::parse(condition).ok());
-    let samples =
-        types.iter().flat_map(|event_type| event_type.samples().iter().map(move |sample| (event_type, sample)));
+/// What is asked for: the events at a place, of which only those that match a pattern and are a change.
+pub struct Wanted {
+    pub scope: Option<Scope>,
+    pub pattern: Option<Pattern>,
+    pub transition: Option<AwaitedTransition>,
+}
+
+/// Every sample of these types, and what becomes of it.
+pub fn judge(wanted: &Wanted, types: &[EventType]) -> Vec<Verdict> {
+    let samples = types.iter().flat_map(|event_type| event_type.samples().iter().map(|sample| (*event_type, sample)));
     let judged = samples.map(|(event_type, sample)| {
         let data: Value = serde_json::from_str(sample.data.get()).unwrap_or_default();
-        let mismatch = pattern.as_ref().and_then(|pattern| pattern.explain(&data)).map(|mismatch| mismatch.detail);
-        Verdict { event_type: event_type.as_str(), status: &sample.status, mismatch }
+        Verdict { event_type: event_type.as_str(), status: &sample.status, sent: wanted.takes(event_type, &data) }
     });
     judged.collect()
+}
+
+impl Wanted {
+    fn takes(&self, event_type: EventType, data: &Value) -> Result<Option<&'static str>, String> {
+        if self.scope.as_ref().is_some_and(|scope| !event_type.happens_within(scope)) {
+            return Err("it never happens at the place you chose".to_owned());
+        }
+        if let Some(mismatch) = self.pattern.as_ref().and_then(|pattern| pattern.explain(data)) {
+            return Err(mismatch.detail);
+        }
+        let Some(transition) = self.transition else { return Ok(None) };
+        // A sample is no event yet, and a run is known by its event.
+        let run = "evt-sample".parse().ok().and_then(|id| Run::of_event(&id, data));
+        match run {
+            None => Err("it neither failed nor succeeded, so it breaks nothing and recovers nothing".to_owned()),
+            Some(run) if transition.may_be(&run) && run.failed => Ok(Some("if the one before it succeeded")),
+            Some(run) if transition.may_be(&run) => Ok(Some("if the one before it failed")),
+            Some(Run { failed: true, .. }) => Err("it failed, so it recovers nothing".to_owned()),
+            Some(_) => Err("it succeeded, so it breaks nothing".to_owned()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -111,11 +138,16 @@ mod tests {
 
     #[track_caller]
     fn check(when: When, event_type: &str, expected: &[&str]) {
+        check_at("*", when, event_type, expected);
+    }
+
+    #[track_caller]
+    fn check_at(scope: &str, when: When, event_type: &str, expected: &[&str]) {
         let event_type = event_type.parse().expect("a type");
-        let condition = when.condition().expect("a condition");
-        Pattern::parse(&condition).expect("a pattern");
-        let judged = judge(Some(&condition), &[event_type]);
-        let matching: Vec<_> = judged.iter().filter(|v| v.mismatch.is_none()).map(|v| v.status).collect();
+        let pattern = when.condition().map(|condition| Pattern::parse(&condition).expect("a pattern"));
+        let scope = Some(scope.parse().expect("a scope"));
+        let judged = judge(&Wanted { scope, pattern, transition: when.transition() }, &[event_type]);
+        let matching: Vec<_> = judged.iter().filter(|verdict| verdict.sent.is_ok()).map(|v| v.status).collect();
         assert_eq!(matching, expected, "{when:?}");
     }
 
@@ -125,6 +157,21 @@ mod tests {
         check(When::Failures, "insight_population.completed", &["failed"]);
         check(When::RowsChanged, "sync_run.completed", &["succeeded", "partial"]);
         check(When::RowsChanged, "insight_population.completed", &["succeeded", "partial"]);
+    }
+
+    #[test]
+    fn a_change_is_what_failed_or_succeeded_and_nothing_between() {
+        check(When::Broke, "sync_run.completed", &["failed"]);
+        check(When::Recovered, "sync_run.completed", &["succeeded"]);
+        check(When::Changed, "sync_run.completed", &["succeeded", "failed"]);
+        check(When::Changed, "destination.failing", &[]);
+    }
+
+    #[test]
+    fn what_never_happens_at_a_place_is_not_sent_there() {
+        check_at("connection/xero/endpoint/invoices", When::All, "insight_population.completed", &[]);
+        check_at("connection/xero", When::All, "insight_population.completed", &["succeeded", "failed", "partial"]);
+        check_at("connection/xero", When::All, "destination.failing", &[]);
     }
 
     #[test]

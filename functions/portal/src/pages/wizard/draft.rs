@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 use shared::domain::event_type::{EventType, EventTypeFilter};
+use shared::domain::id::DestinationId;
 use shared::domain::pattern::Pattern;
 use shared::domain::scope::Scope;
 
-use super::conditions::When;
+use super::conditions::{Wanted, When};
 use crate::fields::{Fields, query};
 use crate::inner::Problem;
 
@@ -93,11 +94,7 @@ impl Draft {
 
     fn usual_types(&self) -> Vec<String> {
         let Ok(scope) = self.scope().parse::<Scope>() else { return Vec::new() };
-        let published = EventType::all().filter(|event_type| !event_type.is_own());
-        let happening = published.filter(|event_type| match &scope {
-            Scope::Endpoint { .. } | Scope::Insight { .. } => event_type.happens_at(&scope),
-            _ => true,
-        });
+        let happening = EventType::all().filter(|event_type| !event_type.is_own() && event_type.happens_within(&scope));
         happening.map(|event_type| event_type.to_string()).collect()
     }
 
@@ -111,23 +108,26 @@ impl Draft {
         When::of(self.fields.get("when"))
     }
 
-    /// The condition that was chosen, and why it cannot be one.
-    pub fn condition(&self) -> Result<Option<Value>, String> {
-        match self.when() {
-            When::Pattern => {
-                let typed: Value = serde_json::from_str(self.fields.get("pattern"))
-                    .map_err(|error| format!("this is not JSON: {error}"))?;
-                Pattern::parse(&typed)
-                    .map(|pattern| Some(pattern.as_value().clone()))
-                    .map_err(|error| error.to_string())
-            }
-            preset => Ok(preset.condition()),
-        }
+    /// The pattern that was chosen, and why it cannot be one.
+    pub fn pattern(&self) -> Result<Option<Pattern>, String> {
+        let condition = match self.when() {
+            When::Pattern => Some(
+                serde_json::from_str(self.fields.get("pattern"))
+                    .map_err(|error| format!("this is not JSON: {error}"))?,
+            ),
+            preset => preset.condition(),
+        };
+        condition.map(|condition| Pattern::parse(&condition)).transpose().map_err(|error| error.to_string())
+    }
+
+    /// What is asked for, as far as it was chosen.
+    pub fn wanted(&self) -> Result<Wanted, String> {
+        Ok(Wanted { scope: self.scope().parse().ok(), pattern: self.pattern()?, transition: self.when().transition() })
     }
 
     /// Whether an existing destination was chosen.
     pub fn destination(&self) -> Option<&str> {
-        self.fields.some("to").filter(|to| to.starts_with("dst_"))
+        self.fields.some("to").filter(|to| to.starts_with(DestinationId::PREFIX))
     }
 
     /// What is wrong with a step that is left behind. What only the API can tell, it tells when everything is created.
@@ -135,17 +135,23 @@ impl Draft {
         let mut errors = Errors::default();
         match step {
             Step::What => {
-                if self.scope().is_empty() {
-                    errors.add("scope", "choose a place");
-                } else if let Err(error) = self.scope().parse::<Scope>() {
-                    errors.add(if self.fields.get("scope") == "other" { "place" } else { "scope" }, error);
-                }
+                let types = self.accepted_types();
                 if self.types().is_empty() {
                     errors.add("type", "choose at least one kind of event");
                 }
+                match self.scope().parse::<Scope>() {
+                    _ if self.scope().is_empty() => errors.add("scope", "choose a place"),
+                    Err(error) => {
+                        errors.add(if self.fields.get("scope") == "other" { "place" } else { "scope" }, error)
+                    }
+                    Ok(scope) if !types.is_empty() && types.iter().all(|chosen| !chosen.happens_within(&scope)) => {
+                        errors.add("type", "none of these happens at this place; choose others, or a wider place");
+                    }
+                    Ok(_) => {}
+                }
             }
             Step::When => {
-                if let Err(error) = self.condition() {
+                if let Err(error) = self.pattern() {
                     errors.add("pattern", error);
                 }
             }
@@ -175,7 +181,7 @@ impl Draft {
             "destination": destination,
             "scope": self.scope(),
             "event_types": self.types(),
-            "condition": self.condition()?,
+            "condition": self.pattern()?.as_ref().map(Pattern::as_value),
             "transition": self.when().transition(),
             "path": self.fields.some("path"),
         });
@@ -201,7 +207,6 @@ pub fn refused(problem: &Problem) -> (Step, Errors) {
         ("/scope", Step::What, "scope"),
         ("/event_types", Step::What, "type"),
         ("/condition", Step::When, "pattern"),
-        ("/transition", Step::When, "when"),
         ("/destination/url", Step::Where, "url"),
         ("/destination/name", Step::Where, "destination_name"),
         ("/destination/id", Step::Where, "to"),

@@ -17,6 +17,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use shared::domain::api_key::Permission;
 use shared::domain::event_type::EventType;
+use shared::domain::id::DestinationId;
 
 use self::conditions::{Verdict, When, judge};
 use self::draft::{Draft, Errors, Step};
@@ -121,7 +122,7 @@ async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failur
         }
     }
     // A pattern is looked at when that is asked for, and not before it was typed.
-    let asked = draft.fields.get("check") == "1" && wanted == Step::When;
+    let asked = draft.fields.get("check") == "1" && wanted == Step::When && draft.fields.some("pattern").is_some();
     let errors = if asked { draft.errors(Step::When) } else { Errors::default() };
     show_step(&visitor, StatusCode::OK, wanted, &draft, &errors).await
 }
@@ -141,10 +142,7 @@ async fn show_step(
             render::page_with(status, &What { shell, draft, errors, places, types: draft.types() })
         }
         Step::When => {
-            let verdicts = match draft.condition() {
-                Ok(condition) => judge(condition.as_ref(), &draft.accepted_types()),
-                Err(_) => Vec::new(),
-            };
+            let verdicts = draft.wanted().map(|wanted| judge(&wanted, &draft.accepted_types())).unwrap_or_default();
             render::page_with(status, &WhenPage { shell, draft, errors, verdicts })
         }
         Step::Where => {
@@ -174,7 +172,7 @@ async fn offered_destinations(
             listed(None).await?
         }
     };
-    let chosen = fields.some("to").filter(|to| to.starts_with("dst_"));
+    let chosen = fields.some("to").filter(|to| to.starts_with(DestinationId::PREFIX));
     if let Some(id) = chosen.filter(|id| data.iter().all(|destination| destination.id != **id)) {
         let path = format!("/v1/destinations/{}", segment(id));
         match visitor.api.get(&path).await {

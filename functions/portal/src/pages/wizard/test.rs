@@ -2,16 +2,18 @@
 
 use askama::Template;
 use axum::response::Response;
+use http::StatusCode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use shared::domain::api_key::Permission;
 use shared::domain::event_type::EventType;
 
 use crate::failure::Failure;
+use crate::faults::Faults;
 use crate::fields::{Fields, Form, Query, segment};
 use crate::html;
 use crate::icons;
-use crate::inner::Problem;
 use crate::model::Destination;
 use crate::render::{self, Shell};
 use crate::visitor::Visitor;
@@ -27,7 +29,7 @@ struct TestPage<'a> {
     destination: Destination,
     event_type: Option<EventType>,
     made: Option<Made>,
-    problem: Option<Problem>,
+    faults: Faults,
 }
 
 /// A test, as the API answers it.
@@ -48,6 +50,8 @@ struct Check {
     name: String,
     passed: bool,
     detail: String,
+    /// Nothing where it was not sent.
+    request: Option<IgnoredAny>,
     response: Option<Answer>,
 }
 
@@ -57,6 +61,8 @@ struct Request {
     url: String,
     headers: Vec<Header>,
     body: String,
+    /// What the signature was made over.
+    signed_text: String,
 }
 
 #[derive(Deserialize)]
@@ -88,8 +94,9 @@ impl Answer {
 }
 
 impl Request {
+    /// As it was sent, byte by byte as far as the body goes.
     fn as_text(&self) -> String {
-        format!("{} {}\n{}\n{}", self.method, self.url, as_lines(&self.headers), html::pretty(&self.body))
+        format!("{} {}\n{}\n{}", self.method, self.url, as_lines(&self.headers), self.body)
     }
 }
 
@@ -104,6 +111,14 @@ impl Check {
             "old_timestamp" => "It refuses a request that is six minutes old",
             "altered_body" => "It refuses a request that was altered on its way",
             other => other,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match (self.request.is_some(), self.passed) {
+            (false, _) => "open",
+            (true, true) => "pass",
+            (true, false) => "fail",
         }
     }
 }
@@ -129,7 +144,7 @@ impl TestPage<'_> {
     }
 }
 
-/// The type whose sample is sent: the chosen one, or the first that producers publish.
+/// The type whose sample is sent: the chosen one, or the last of those that producers publish, in the order of their names.
 fn event_type(fields: &Fields) -> Option<EventType> {
     let published = || EventType::all().filter(|event_type| !event_type.is_own()).last();
     fields.get("type").parse().ok().or_else(published)
@@ -137,7 +152,7 @@ fn event_type(fields: &Fields) -> Option<EventType> {
 
 pub async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
-    shown(&visitor, &fields, None, None).await
+    shown(&visitor, &fields, None, Faults::default()).await
 }
 
 /// Sends the test; it is no delivery, and sending it again by reloading does no harm.
@@ -157,27 +172,23 @@ pub async fn run(visitor: Visitor, Form(fields): Form) -> Result<Response, Failu
     }
     let path = format!("/v1/destinations/{}/test", segment(fields.get("destination")));
     match visitor.api.post(&path, &test).await {
-        Ok(answer) => shown(&visitor, &fields, Some(answer.read()?), None).await,
+        Ok(answer) => shown(&visitor, &fields, Some(answer.read()?), Faults::default()).await,
         Err(failure) => {
             let problem = failure.problem()?;
             if problem.status == 404 {
                 return Err(Failure::Problem(problem));
             }
-            shown(&visitor, &fields, None, Some(problem)).await
+            shown(&visitor, &fields, None, Faults::of(&problem, &["path"])).await
         }
     }
 }
 
-async fn shown(
-    visitor: &Visitor,
-    fields: &Fields,
-    made: Option<Made>,
-    problem: Option<Problem>,
-) -> Result<Response, Failure> {
+async fn shown(visitor: &Visitor, fields: &Fields, made: Option<Made>, faults: Faults) -> Result<Response, Failure> {
     let path = format!("/v1/destinations/{}", segment(fields.get("destination")));
     let destination = visitor.api.get(&path).await?;
     let event_type = event_type(fields);
     let section = if fields.get("wizard") == "1" { "Configure" } else { "Destinations" };
     let shell = Shell::of(visitor, section, "Test");
-    render::page(&TestPage { shell, fields, destination, event_type, made, problem })
+    let status = if faults.are_none() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    render::page_with(status, &TestPage { shell, fields, destination, event_type, made, faults })
 }
