@@ -117,7 +117,7 @@ struct DeliveryView {
     /// Where it would go: the destination's URL with the path.
     #[schema(value_type = schemas::DestinationUrl)]
     url: DestinationUrl,
-    /// Whether it would be set aside, because the destination is disabled.
+    /// Whether it would be set aside, because the destination is paused, failing or disabled.
     parked: bool,
     /// The subscriptions that ask for it.
     #[schema(value_type = Vec<schemas::SubscriptionId>)]

@@ -43,10 +43,14 @@ fn operation(event_type: EventType) -> Result<Value, serde_json::Error> {
             "content": { "application/json": { "schema": body(event_type)?, "examples": examples(event_type)? } },
         },
         "responses": {
-            "2XX": { "description": "Received. It is not sent again. Answer within 15 s; what the answer says is not looked at." },
+            "2XX": {
+                "description": "Received. It is not sent again. Answer within the destination's `timeout_seconds`: 15 s unless it is \
+                    set, 30 s at most. What the answer says is not looked at.",
+            },
             "default": {
-                "description": "A failure, tried again on the schedule: every other status (`410` and redirects too, which are \
-                    never followed), a time-out, a broken connection. `retry-after` lengthens the wait.",
+                "description": "A failure, tried again by the destination's `retry_policy`: every other status (redirects too, which \
+                    are never followed), a time-out, a broken connection. `retry-after` lengthens the wait. `410` disables the \
+                    destination, and what it is owed is kept until its owner resumes it.",
             },
         },
     }))

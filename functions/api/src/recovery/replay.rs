@@ -68,7 +68,7 @@ struct Matched {
 ///
 /// Matches it again, with today's subscriptions and destinations. What they ask for and it does not owe yet is sent, and owed
 /// from now on; what it owes already is left as it is: send that again by itself. Whether it broke or recovered something is
-/// judged as it was when it came. Asked twice, the second time there is nothing new.
+/// judged as it was when it came, where its run is still remembered. Asked twice, the second time there is nothing new.
 #[utoipa::path(
     post,
     path = "/v1/events/{id}/replay",

@@ -89,7 +89,7 @@ struct ExistingDestination {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WantedTest {
-    /// Whose sample is sent; the first of the subscription's event types if left out.
+    /// Whose sample is sent; if left out, the first in the order of names that the subscription accepts.
     #[serde(default)]
     #[schema(value_type = Option<schemas::EventType>)]
     event_type: Option<EventType>,
