@@ -29,6 +29,27 @@ function tellTimes(within = document) {
   }
 }
 
+const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+
+for (const title of document.querySelectorAll("[data-hour] > title")) {
+  title.textContent = title.textContent.replace(/^\S+ UTC/, hour.format(new Date(title.parentNode.dataset.hour)));
+}
+
+// A field for a moment comes in UTC, is shown in the viewer's zone, and is sent with it.
+const zone = hour.formatToParts(new Date()).find((part) => part.type === "timeZoneName").value;
+
+function local(moment) {
+  return new Date(moment.valueOf() - moment.getTimezoneOffset() * 60000).toISOString().slice(0, -1);
+}
+
+for (const field of document.querySelectorAll('input[type="datetime-local"]')) {
+  if (field.value) field.value = local(new Date(`${field.value}Z`));
+  for (const words of field.labels[0].querySelectorAll("[data-zone]")) words.textContent = `(${zone})`;
+  field.form.addEventListener("formdata", (event) => {
+    if (field.value) event.formData.set(field.name, new Date(field.value).toISOString());
+  });
+}
+
 // ---- Where one is, in a bar that is too narrow for all ------------------------------------------------------------------------
 
 document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -40,7 +61,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const source = document.querySelector(button.dataset.copy);
   const words = button.querySelector("span") ?? button;
-  const before = words.textContent;
+  button.dataset.words ??= words.textContent;
   try {
     await navigator.clipboard.writeText(source.value ?? source.textContent);
     words.textContent = "Copied";
@@ -49,7 +70,7 @@ document.addEventListener("click", async (event) => {
     words.textContent = "Press Ctrl+C";
   }
   words.setAttribute("role", "status");
-  setTimeout(() => { words.textContent = before; }, 2000);
+  setTimeout(() => { words.textContent = button.dataset.words; }, 2000);
 });
 
 // ---- The link that opened this page: what follows # is sent from here, and to nobody else --------------------------------------
@@ -63,17 +84,26 @@ if (opening && location.hash.startsWith("#whl_")) {
 
 // ---- Forms: sent once, and what was typed is still there after going back --------------------------------------------------------
 
+function setBusy(button, busy) {
+  const words = button.querySelector("span") ?? button;
+  button.dataset.words ??= words.textContent;
+  if (busy) button.setAttribute("aria-busy", "true");
+  else button.removeAttribute("aria-busy");
+  if (button.dataset.busy) words.textContent = busy ? button.dataset.busy : button.dataset.words;
+}
+
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (!button || event.defaultPrevented) return;
   if (button.getAttribute("aria-busy") === "true") return event.preventDefault();
-  button.setAttribute("aria-busy", "true");
-  if (button.dataset.busy) (button.querySelector("span") ?? button).textContent = button.dataset.busy;
+  setBusy(button, true);
+  // Whoever stops the browser from waiting may try again; nothing takes longer than this.
+  setTimeout(() => setBusy(button, false), 30000);
 });
 
 addEventListener("pageshow", (event) => {
   // A page that comes back from the browser's memory is as it was left.
-  if (event.persisted) for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  if (event.persisted) for (const button of document.querySelectorAll("[aria-busy]")) setBusy(button, false);
 });
 
 const draft = document.querySelector("form[data-draft]");
@@ -82,19 +112,24 @@ function fieldsOf(form) {
   return [...form.elements].filter((field) => field.name && field.type !== "hidden" && field.tagName !== "BUTTON");
 }
 
+// A field that can be chosen is known by its value: where the page has others meanwhile, no other is chosen instead.
+const isChoice = (field) => field.type === "radio" || field.type === "checkbox";
+
 if (draft) {
   const typed = history.state?.draft;
   if (typed) {
-    fieldsOf(draft).forEach((field, at) => {
-      if (typed[at]?.[0] !== field.name) return;
-      if (field.type === "radio" || field.type === "checkbox") field.checked = typed[at][1];
-      else field.value = typed[at][1];
-    });
+    const chosen = new Set(typed.chosen), values = new Map(typed.values);
+    for (const field of fieldsOf(draft)) {
+      if (!isChoice(field)) field.value = values.get(field.name) ?? field.value;
+      else if (chosen.has(`${field.name} ${field.value}`)) field.checked = true;
+      else if (field.type === "checkbox") field.checked = false;
+    }
   }
   draft.addEventListener("input", () => {
-    const values = fieldsOf(draft).map((field) =>
-      [field.name, field.type === "radio" || field.type === "checkbox" ? field.checked : field.value]);
-    history.replaceState({ draft: values }, "");
+    const fields = fieldsOf(draft);
+    const chosen = fields.filter((field) => isChoice(field) && field.checked).map((field) => `${field.name} ${field.value}`);
+    const values = fields.filter((field) => !isChoice(field)).map((field) => [field.name, field.value]);
+    history.replaceState({ draft: { chosen, values } }, "");
   });
 }
 
@@ -139,29 +174,38 @@ const every = 3000, patience = 600000;
 if (live) {
   const selector = `[data-live="${CSS.escape(live.dataset.live)}"]`;
   const shown = document.querySelector("[data-live-state]");
-  let touched = Date.now(), was = live.innerHTML;
+  let touched = Date.now(), was = live.innerHTML, ended = false;
   for (const kind of ["pointermove", "keydown", "scroll"]) addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
+
+  // Whoever is at a link within it with the keyboard, or has selected some of it, is not thrown out.
+  function isHeld(list) {
+    const { isCollapsed, anchorNode } = getSelection();
+    const { activeElement } = document;
+    return !isCollapsed && list.contains(anchorNode) || list.contains(activeElement) && activeElement.matches("a, button");
+  }
 
   async function refresh() {
     const old = document.querySelector(selector);
-    // Whoever is within it with the keyboard is not thrown out.
     const idle = Date.now() - touched > patience;
-    if (shown) shown.textContent = idle ? "paused: touch the page to go on" : "live";
-    if (document.hidden || idle || old.contains(document.activeElement) && document.activeElement !== old) return;
+    if (shown) shown.textContent = idle ? "paused: touch the page to go on" : isHeld(old) ? "paused while you are in the list" : "live";
+    if (document.hidden || idle || isHeld(old)) return;
     try {
       const found = await part(location.href, selector);
-      if (!found || found.innerHTML === was) return;
+      if (!found || found.innerHTML === was || isHeld(old)) return;
       was = found.innerHTML;
       const known = new Set([...old.querySelectorAll("[data-key]")].map((row) => row.dataset.key));
       for (const row of found.querySelectorAll("[data-key]")) row.classList.toggle("fresh", !known.has(row.dataset.key));
       tellTimes(found);
+      const inside = old.contains(document.activeElement);
       old.replaceChildren(...found.childNodes);
-    } catch {
-      if (shown) shown.textContent = "not live: reload the page";
+      if (inside) old.querySelector("[tabindex]")?.focus({ preventScroll: true });
+    } catch (error) {
+      ended = error.message === "401";
+      if (shown) shown.textContent = ended ? "not live: your session has ended" : "not live: reload the page";
     }
   }
   (async () => {
-    for (;;) {
+    while (!ended) {
       await new Promise((resume) => setTimeout(resume, every));
       await refresh();
     }

@@ -45,6 +45,11 @@ impl Failure {
     }
 }
 
+fn not_allowed() -> (StatusCode, &'static str, String) {
+    let detail = "The link you came by lets you look, and not change this. Ask for one that does where you got it.";
+    (StatusCode::FORBIDDEN, "You may not do this", detail.to_owned())
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, detail) = match &self {
@@ -55,11 +60,9 @@ impl IntoResponse for Failure {
                  “Configure webhooks” again: you get a new link."
                     .to_owned(),
             ),
-            Failure::NotAllowed => (
-                StatusCode::FORBIDDEN,
-                "You may not do this",
-                "The link you came by lets you look, and not change this. Ask for one that does where you got it.".to_owned(),
-            ),
+            Failure::NotAllowed => not_allowed(),
+            // In the API's words it is about keys.
+            Failure::Problem(problem) if problem.code == "forbidden" => not_allowed(),
             Failure::OtherAccount(account) => (
                 StatusCode::CONFLICT,
                 "This page was another account’s",
@@ -71,7 +74,6 @@ impl IntoResponse for Failure {
             Failure::Problem(problem) => (
                 problem.status(),
                 match problem.status {
-                    403 => "You may not do this",
                     404 => "There is nothing here",
                     409 | 412 => "This could not be done",
                     400 | 422 => "This cannot be read",

@@ -60,6 +60,7 @@ impl Shell {
         self.done = match query.get("done") {
             "paused" => Some("Paused. What is owed is kept until you resume."),
             "resumed" => Some("Resumed. What was set aside is on its way."),
+            "tried_soon" => Some("It is tried within a minute. What was set aside follows when it takes that."),
             "saved" => Some("Saved."),
             "enabled" => Some("Enabled. Events are matched with it from now on, within seconds."),
             "disabled" => {

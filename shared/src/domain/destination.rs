@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::custom_headers::CustomHeaders;
-use super::health::{Admission, DRAIN_EVERY, DRAIN_PER_SECOND, Health, HealthState};
+use super::health::{Admission, DRAIN_EVERY, Health, HealthState, drained_per_second};
 use super::id::{AccountId, DestinationId};
 pub use super::label::{Description, Label};
 use super::retry::RetryChoice;
@@ -223,7 +223,7 @@ impl Destination {
 
     /// Most deliveries that a drain sends at once.
     pub fn drain_portion(&self) -> usize {
-        let limit = self.settings.rate_limit.map_or(DRAIN_PER_SECOND, u64::from).min(DRAIN_PER_SECOND);
+        let limit = drained_per_second(self.settings.rate_limit.map(u64::from));
         usize::try_from(limit * DRAIN_EVERY.as_secs()).unwrap_or(usize::MAX)
     }
 }

@@ -27,7 +27,12 @@ pub const DRAIN_EVERY: Duration = Duration::from_secs(60);
 /// (60 s) and what its container kept of the destination (5 s).
 pub const DRAIN_AT_LEAST: Duration = Duration::from_secs(120);
 /// Most deliveries a second that a drain sends.
-pub const DRAIN_PER_SECOND: u64 = 20;
+const DRAIN_PER_SECOND: u64 = 20;
+
+/// Most deliveries a second that a drain sends to a destination with this rate limit.
+pub fn drained_per_second(rate_limit: Option<u64>) -> u64 {
+    rate_limit.map_or(DRAIN_PER_SECOND, |limit| limit.min(DRAIN_PER_SECOND))
+}
 
 /// What is known of how a destination does.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -36,6 +36,16 @@ impl RecoverStatus {
     /// What is sent again unless it is said: everything but what somebody gave up.
     pub const USUAL: [Self; 4] = [Self::Pending, Self::Retrying, Self::Parked, Self::Exhausted];
 
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Retrying => "retrying",
+            Self::Parked => "parked",
+            Self::Exhausted => "exhausted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// The status of a row in this state; none of one that was delivered.
     pub fn of(state: DeliveryState) -> Option<Self> {
         match state {

@@ -18,7 +18,7 @@ use shared::domain::event_type::EventType;
 use shared::domain::id::DeliveryId;
 use shared::domain::timestamp::Timestamp;
 
-use super::listing::{Filters, Listing};
+use super::listing::{Filters, Listing, ROWS};
 use super::named::{Choices, Names};
 use super::shown;
 use crate::Portal;
@@ -100,7 +100,7 @@ pub fn types() -> Vec<(&'static str, &'static str)> {
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
     let shell = Shell::of(&visitor, "Deliveries", "Deliveries").after(&query);
     let mut filters = Filters::new(query, FILTERS);
-    let list = filters.list::<Row>(&visitor.api, "/v1/deliveries").await?;
+    let list = filters.list::<Row>(&visitor.api, "/v1/deliveries", ROWS).await?;
     let (mut names, destinations) = Names::to_choose_from(&visitor.api, &filters).await?;
     let ids = list.rows.iter().map(|row| row.destination_id.as_str());
     let more = names.find_more(&visitor.api, ids);

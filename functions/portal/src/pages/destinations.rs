@@ -30,6 +30,8 @@ use crate::visitor::Visitor;
 use crate::{html, icons};
 
 const FILTERS: &[&str] = &["name_contains"];
+/// How many destinations a page shows, each with a chart.
+const ROWS: usize = 20;
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new()
@@ -59,7 +61,7 @@ struct Row {
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
     let shell = Shell::of(&visitor, "Destinations", "Destinations").after(&query);
     let mut filters = Filters::new(query, FILTERS);
-    let Listing { rows, next } = filters.list::<Destination>(&visitor.api, "/v1/destinations").await?;
+    let Listing { rows, next } = filters.list::<Destination>(&visitor.api, "/v1/destinations", ROWS).await?;
     let rows = join_all(rows.into_iter().map(|destination| row(&visitor.api, destination))).await;
     let rows = rows.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
     render::page_with(filters.status(), &List { shell, filters, list: Listing { rows, next } })

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use shared::domain::timestamp::Timestamp;
 
 use super::deliveries::types;
-use super::listing::{Filters, Listing};
+use super::listing::{Filters, Listing, ROWS};
 use super::shown;
 use crate::Portal;
 use crate::failure::Failure;
@@ -62,7 +62,7 @@ struct List {
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
     let shell = Shell::of(&visitor, "Events", "Events").after(&query);
     let mut filters = Filters::new(query, FILTERS);
-    let list = filters.list::<Row>(&visitor.api, "/v1/events").await?;
+    let list = filters.list::<Row>(&visitor.api, "/v1/events", ROWS).await?;
     let status = filters.status();
     render::page_with(status, &List { shell, filters, types: types(), list })
 }

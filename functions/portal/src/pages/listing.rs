@@ -9,7 +9,7 @@ use crate::fields::{Fields, query};
 use crate::inner::{Api, Problem};
 use crate::model::Listed;
 
-/// How many rows a page has.
+/// How many rows a page has, unless they are large.
 pub const ROWS: usize = 25;
 /// How many pages of the API are asked for to fill one: each looks at 1,000 rows at most, so a filter may leave few of them.
 const ASKED: usize = 4;
@@ -121,9 +121,14 @@ impl Filters {
         Ok(())
     }
 
-    /// The rows that the API has at `path`; none where a filter is wrong.
-    pub async fn list<T: DeserializeOwned>(&mut self, api: &Api, path: &str) -> Result<Listing<T>, Failure> {
-        match gather(api, path, &self.parameters(), self.cursor()).await {
+    /// The rows that the API has at `path`, as many as a page has; none where a filter is wrong.
+    pub async fn list<T: DeserializeOwned>(
+        &mut self,
+        api: &Api,
+        path: &str,
+        rows: usize,
+    ) -> Result<Listing<T>, Failure> {
+        match gather(api, path, &self.parameters(), self.cursor(), rows).await {
             Ok(listing) => Ok(listing),
             Err(failure) => self.blame(failure).map(|()| Listing::empty()),
         }
@@ -136,17 +141,18 @@ async fn gather<T: DeserializeOwned>(
     path: &str,
     parameters: &[(&'static str, String)],
     cursor: Option<&str>,
+    rows: usize,
 ) -> Result<Listing<T>, Failure> {
     let mut listing = Listing { rows: Vec::new(), next: cursor.map(str::to_owned) };
     for _ in 0..ASKED {
-        let limit = (ROWS - listing.rows.len()).to_string();
+        let limit = (rows - listing.rows.len()).to_string();
         let filters = parameters.iter().map(|(name, value)| (*name, value.as_str()));
         let after = listing.next.as_deref().map(|cursor| ("cursor", cursor));
         let asked = query(filters.chain([("limit", limit.as_str())]).chain(after));
         let page: Listed<T> = api.get(&format!("{path}{asked}")).await?;
         listing.rows.extend(page.data);
         listing.next = page.next_cursor;
-        if listing.next.is_none() || listing.rows.len() >= ROWS {
+        if listing.next.is_none() || listing.rows.len() >= rows {
             break;
         }
     }
@@ -155,7 +161,7 @@ async fn gather<T: DeserializeOwned>(
 
 /// A moment as the API takes it: an input of date and time has no zone, and means UTC here. What is no moment stays as it was
 /// typed, for the API to say so.
-fn utc(typed: &str) -> String {
+pub fn utc(typed: &str) -> String {
     let readings = ["", "Z", ":00Z"].map(|end| format!("{typed}{end}"));
     let read = readings.into_iter().find(|text| Timestamp::parse(text).is_ok());
     read.unwrap_or_else(|| typed.to_owned())

@@ -16,7 +16,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::future::join_all;
 
-use super::listing::{Filters, Listing};
+use super::listing::{Filters, Listing, ROWS};
 use crate::Portal;
 use crate::failure::Failure;
 use crate::fields::{Query, segment};
@@ -58,7 +58,7 @@ impl List {
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
     let shell = Shell::of(&visitor, "Subscriptions", "Subscriptions").after(&query);
     let mut filters = Filters::new(query, FILTERS);
-    let list = filters.list::<Subscription>(&visitor.api, "/v1/subscriptions").await?;
+    let list = filters.list::<Subscription>(&visitor.api, "/v1/subscriptions", ROWS).await?;
     let names = names(&visitor.api, &list.rows).await?;
     render::page_with(filters.status(), &List { shell, filters, list, names })
 }

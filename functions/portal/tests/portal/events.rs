@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shared::domain::api_key::Role;
 use shared::domain::delivery::DeliveryState;
+use shared::ports::UnmatchedReason;
 
 use crate::deliveries::{keys, link};
 use crate::log::{delivered, record, refused, seal, seal_as};
@@ -97,7 +98,10 @@ async fn an_event_that_matched_nothing_says_why_and_leads_to_the_wizard() {
     let world = world().await;
     let (editor, viewer) = (world.visitor("acme", Role::Editor).await, world.visitor("acme", Role::Viewer).await);
     seal(&world, "evt-1", 0, &[]).await;
-    world.get(&editor, "/events/evt-1").await.shows("No subscription was there");
+    world
+        .get(&editor, "/events/evt-1")
+        .await
+        .shows("No subscription listened to it when it came. There is none today.");
     let billing = world.destination("acme", "Billing").await;
     subscribe(&world, &billing, "Failures <b>", json!({"condition": {"status": ["failed"]}})).await;
     let page = world.get(&editor, "/events/evt-1").await;
@@ -107,6 +111,8 @@ async fn an_event_that_matched_nothing_says_why_and_leads_to_the_wizard() {
     let wizard = link(&page, "<span>Subscribe to such events</span>");
     assert_eq!(wizard, "/configure?scope=connection%2Fxero%2Fendpoint%2Finvoices&type=sync_run.completed");
     world.get(&viewer, "/events/evt-1").await.hides("Subscribe to such events").shows("Failures");
+    seal_as(&world, "evt-9", 1, &[], |sealed| sealed.unmatched = Some(UnmatchedReason::ConditionsNotMet)).await;
+    world.get(&viewer, "/events/evt-9").await.shows("Subscriptions listened when it came, and none of them wanted it.");
 
     let page = world.post(&editor, "/events/evt-1/replay", &[]).await;
     assert_eq!((page.status, page.location()), (303, "/events/evt-1?done=nothing_new"));

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use http::{Method, StatusCode};
+use shared::domain::api_key::Permission;
 
 use super::{at, path};
 use crate::failure::Failure;
@@ -17,6 +18,7 @@ use crate::visitor::Visitor;
 /// How many subscriptions a page names, and how many pages are looked through for them: as many as an account may have.
 const NAMED: usize = 100;
 const PAGES: usize = 20;
+const UNSEEN: &str = "Nothing was deleted: meanwhile a subscription to it was created. Look at the list again.";
 
 pub async fn pause(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
     visitor.api.act(&format!("{}/pause", at(&id))).await?;
@@ -24,8 +26,9 @@ pub async fn pause(visitor: Visitor, Path(id): Path<String>) -> Result<Response,
 }
 
 pub async fn resume(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
-    visitor.api.act(&format!("{}/resume", at(&id))).await?;
-    Ok(render::see(&format!("{}?done=resumed", path(&id))))
+    let resumed: Destination = visitor.api.act(&format!("{}/resume", at(&id))).await?.read()?;
+    let done = if resumed.health == "failing" { "tried_soon" } else { "resumed" };
+    Ok(render::see(&format!("{}?done={done}", path(&id))))
 }
 
 #[derive(Template)]
@@ -36,16 +39,24 @@ struct Delete {
     subscriptions: Vec<Subscription>,
     /// Whether more send to it than are shown.
     more: bool,
-    error: Option<String>,
+    error: Option<&'static str>,
 }
 
 pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
     confirm(&visitor, &id, None).await
 }
 
-/// Deletes it, with the subscriptions that were shown if any were. Where one came since, it is shown first.
+/// Deletes it, with the subscriptions that were shown. One that was not is shown first.
 pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
-    let cascade = if form.get("cascade") == "true" { "?cascade=true" } else { "" };
+    visitor.must(Permission::Configure)?;
+    let (subscriptions, more) = sending_to(&visitor.api, &id).await?;
+    let was_shown = |subscription: &Subscription| form.has("shown", &subscription.id);
+    // Of more than a page names, all were agreed to.
+    if form.get("more") != "true" && (more || !subscriptions.iter().all(was_shown)) {
+        return confirm(&visitor, &id, Some(UNSEEN)).await;
+    }
+    let cascade = if subscriptions.is_empty() { "" } else { "?cascade=true" };
     match visitor.api.call(Method::DELETE, &format!("{}{cascade}", at(&id)), None, None).await {
         Ok(_) => Ok(render::see("/destinations?done=deleted")),
         Err(failure) => {
@@ -53,13 +64,12 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
             if problem.code != "destination_in_use" {
                 return Err(Failure::Problem(problem));
             }
-            let error = "Meanwhile a subscription to it was created. Look at the list again.";
-            confirm(&visitor, &id, Some(error.to_owned())).await
+            confirm(&visitor, &id, Some(UNSEEN)).await
         }
     }
 }
 
-async fn confirm(visitor: &Visitor, id: &str, error: Option<String>) -> Result<Response, Failure> {
+async fn confirm(visitor: &Visitor, id: &str, error: Option<&'static str>) -> Result<Response, Failure> {
     let destination: Destination = visitor.api.get(&at(id)).await?;
     let (subscriptions, more) = sending_to(&visitor.api, id).await?;
     let shell = Shell::of(visitor, "Destinations", format!("Delete {}", destination.name));

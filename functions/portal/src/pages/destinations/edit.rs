@@ -4,8 +4,10 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use http::{Method, StatusCode};
+use shared::domain::api_key::Permission;
 
 use super::edit_form::Typed;
+use super::words::RETRIES;
 use super::{at, path};
 use crate::failure::Failure;
 use crate::faults::Faults;
@@ -18,14 +20,6 @@ use crate::visitor::Visitor;
 
 /// The fields of the API's body that the form has.
 const FIELDS: [&str; 7] = ["name", "url", "description", "headers", "timeout_seconds", "rate_limit", "retry_policy"];
-
-/// The retry policies: name, title and words.
-const RETRIES: [(&str, &str, &str); 4] = [
-    ("standard", "Standard", "Again after 5 s, and ever later: usually 10 attempts over about 75 hours"),
-    ("short", "Short", "5 attempts over about 10 minutes, for what is stale soon"),
-    ("none", "None", "A single attempt"),
-    ("own", "Own waits", "A list of your own"),
-];
 
 #[derive(Template)]
 #[template(path = "destinations/edit.html")]
@@ -56,6 +50,7 @@ impl Edit {
 }
 
 pub async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
     let (destination, etag) = read(&visitor.api, &id).await?;
     let typed = Typed::from(&destination);
     let shell = shell(&visitor, &destination);
@@ -63,6 +58,7 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
 }
 
 pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
     let (destination, etag) = read(&visitor.api, &id).await?;
     let (typed, read_tag) = (Typed::from(&form), form.get("etag"));
     let mut page = Edit {

@@ -8,6 +8,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
+use shared::domain::api_key::Permission;
+use shared::domain::recovery::RecoverStatus;
 use shared::domain::timestamp::Timestamp;
 
 use super::{at, path};
@@ -17,6 +19,7 @@ use crate::faults::Faults;
 use crate::fields::{Fields, Form, query};
 use crate::icons;
 use crate::model::Destination;
+use crate::pages::listing::utc;
 use crate::render::{self, Shell};
 use crate::visitor::Visitor;
 
@@ -24,13 +27,13 @@ use crate::visitor::Visitor;
 const SPANS: [(&str, u64, &str); 3] =
     [("hour", 3_600, "The last hour"), ("day", 86_400, "The last 24 hours"), ("days", 259_200, "The last 3 days")];
 
-/// Which deliveries: where they stand, in words, and whether that is usual.
-const STATUSES: [(&str, &str, &str, bool); 5] = [
-    ("exhausted", "Exhausted", "Given up after the last attempt. Each gets one more.", true),
-    ("parked", "Parked", "Set aside while the destination took nothing.", true),
-    ("retrying", "Retrying", "Failed, and waiting for the next attempt: it is made now.", true),
-    ("pending", "Pending", "Owed for long, and never attempted.", true),
-    ("cancelled", "Cancelled", "Given up by somebody.", false),
+/// Which deliveries: where they stand, and in words.
+const STATUSES: [(RecoverStatus, &str, &str); 5] = [
+    (RecoverStatus::Exhausted, "Exhausted", "Given up after the last attempt. Each gets one more."),
+    (RecoverStatus::Parked, "Parked", "Set aside while the destination took nothing."),
+    (RecoverStatus::Retrying, "Retrying", "Failed, and waiting for the next attempt: it is made now."),
+    (RecoverStatus::Pending, "Pending", "Owed for long, and never attempted."),
+    (RecoverStatus::Cancelled, "Cancelled", "Given up by somebody."),
 ];
 
 #[derive(Template)]
@@ -53,17 +56,18 @@ impl Ask {
     async fn new(visitor: &Visitor, id: &str) -> Result<Self, Failure> {
         let destination: Destination = visitor.api.get(&at(id)).await?;
         let shell = Shell::of(visitor, "Destinations", format!("Recover {}", destination.name));
-        let usual = STATUSES.iter().filter(|(_, _, _, usual)| *usual).map(|(name, ..)| (*name).to_owned());
+        let usual = RecoverStatus::USUAL.map(|status| status.as_str().to_owned());
         let (span, since) = ("day".to_owned(), String::new());
-        Ok(Self { shell, destination, span, since, statuses: usual.collect(), faults: Faults::default() })
+        Ok(Self { shell, destination, span, since, statuses: usual.into(), faults: Faults::default() })
     }
 
-    fn is_chosen(&self, status: &str) -> bool {
-        self.statuses.iter().any(|chosen| chosen == status)
+    fn is_chosen(&self, status: &RecoverStatus) -> bool {
+        self.statuses.iter().any(|chosen| chosen == status.as_str())
     }
 }
 
 pub async fn ask(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
     render::page(&Ask::new(&visitor, &id).await?)
 }
 
@@ -73,6 +77,7 @@ pub async fn recover(
     Path(id): Path<String>,
     Form(form): Form,
 ) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
     let statuses: Vec<_> = form.all("status").map(str::to_owned).collect();
     let wanted = json!({ "since": since(&form, portal.clock.now()), "statuses": statuses });
     let begun = visitor.api.post(&format!("{}/recover", at(&id)), &wanted).await;
@@ -101,33 +106,6 @@ fn since(form: &Fields, now: Timestamp) -> String {
             let back = u64::try_from(back).unwrap_or(u64::MAX);
             Timestamp::from_unix_ms(now.unix_ms().saturating_sub(back)).to_string()
         }
-        None => in_utc(form.get("since")),
-    }
-}
-
-/// What a field for a moment sends has no zone, and perhaps no seconds: it is meant in UTC.
-fn in_utc(typed: &str) -> String {
-    match typed.len() {
-        16 => format!("{typed}:00Z"),
-        19 => format!("{typed}Z"),
-        _ => typed.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(typed: &str, expected: &str) {
-        assert_eq!(in_utc(typed), expected);
-    }
-
-    #[test]
-    fn a_moment_is_meant_in_utc_where_it_names_no_zone() {
-        check("2026-11-23T09:30", "2026-11-23T09:30:00Z");
-        check("2026-11-23T09:30:15", "2026-11-23T09:30:15Z");
-        check("2026-11-23T09:30:15+02:00", "2026-11-23T09:30:15+02:00");
-        check("yesterday", "yesterday");
+        None => utc(form.get("since")),
     }
 }

@@ -74,11 +74,18 @@ pub async fn rotate(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
         Err(failure) => {
             let problem = failure.problem()?;
             let mut faults = Faults::of(&problem, &["overlap_seconds"]);
-            if problem.code == "precondition_failed" {
-                let detail = "Nothing was rotated: the destination was changed since you opened this page, perhaps by this very form. \
-                              See below which secrets it has now.";
-                faults.general = Some(detail.to_owned());
-            }
+            let ours = match problem.code.as_str() {
+                "precondition_failed" => Some(
+                    "Nothing was rotated: the destination was changed since you opened this page, perhaps by this very form. See \
+                     below which secrets it has now.",
+                ),
+                "too_many_secrets" => Some(
+                    "Nothing was rotated: it has as many valid secrets as it may. Wait until one of those below ends, or choose \
+                     “At once”, which ends them.",
+                ),
+                _ => None,
+            };
+            faults.general = ours.map(str::to_owned).or(faults.general);
             let status = problem.status();
             match problem.code.as_str() {
                 "precondition_failed" | "too_many_secrets" | "validation_failed" => {

@@ -71,11 +71,12 @@ impl Stats {
         paths.into_iter().filter(|(_, path)| !path.is_empty()).collect()
     }
 
-    /// The bars of each hour, with the hour in words.
-    pub fn columns(&self) -> Vec<(String, Vec<Bar>)> {
+    /// The bars of each hour, with when it began and the hour in words.
+    pub fn columns(&self) -> Vec<(Timestamp, String, Vec<Bar>)> {
         let bars = chart::bars(&self.hours, Size::LARGE);
-        let column =
-            |(at, hour): (usize, &Hour)| (hour.label(), bars.iter().filter(|bar| bar.hour == at).copied().collect());
+        let column = |(at, hour): (usize, &Hour)| {
+            (hour.start, hour.label(), bars.iter().filter(|bar| bar.hour == at).copied().collect())
+        };
         self.hours.iter().enumerate().map(column).collect()
     }
 }

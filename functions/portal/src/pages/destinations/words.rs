@@ -1,6 +1,7 @@
 //! What the API answers of a destination, in words.
 
 use serde_json::Value;
+use shared::domain::health::drained_per_second;
 
 use crate::html::span;
 use crate::model::Destination;
@@ -8,14 +9,19 @@ use crate::model::Destination;
 /// How much of an address a list shows, in characters.
 const SHOWN: usize = 60;
 
+/// The retry policies that have a name: name, title and words.
+pub const RETRIES: [(&str, &str, &str); 3] = [
+    ("standard", "Standard", "again after 5 s, and ever later: usually 10 attempts over about 75 hours"),
+    ("short", "Short", "5 attempts over about 10 minutes, for what is stale soon"),
+    ("none", "None", "a single attempt"),
+];
+
 /// When a delivery that failed is attempted again.
 pub fn retry_policy(policy: &Value) -> String {
     match policy {
-        Value::String(name) => match name.as_str() {
-            "standard" => "Standard: usually 10 attempts over about 75 hours".to_owned(),
-            "short" => "Short: 5 attempts over about 10 minutes".to_owned(),
-            "none" => "None: a single attempt".to_owned(),
-            other => other.to_owned(),
+        Value::String(name) => match RETRIES.iter().find(|(known, ..)| known == name) {
+            Some((_, title, words)) => format!("{title}: {words}"),
+            None => name.to_owned(),
         },
         Value::Array(waits) => {
             let words: Vec<_> = waits.iter().filter_map(Value::as_u64).map(span).collect();
@@ -39,6 +45,11 @@ impl Destination {
     /// What a badge says of it.
     pub fn state(&self) -> &str {
         if self.health == "healthy" && self.draining { "draining" } else { &self.health }
+    }
+
+    /// How many a second are sent of what was set aside, at most.
+    pub fn drained_per_second(&self) -> u64 {
+        drained_per_second(self.rate_limit)
     }
 
     /// Whether resuming helps.

@@ -32,6 +32,8 @@ struct Event {
     occurred_at: Timestamp,
     sealed_at: Timestamp,
     body: Box<RawValue>,
+    /// Why it owes nothing.
+    unmatched: Option<String>,
     nearest_subscriptions: Vec<Near>,
     owed_count: usize,
     owed: Vec<Owed>,
@@ -81,6 +83,14 @@ impl One {
         let from = self.event.occurred_at;
         let (from, to) = (from.to_string(), from.plus(Duration::from_millis(1)).to_string());
         format!("/ledger/deliveries{}", query([("from", from.as_str()), ("to", &to)]))
+    }
+
+    /// Why it owes nothing, as far as that was written down when it came.
+    fn why(&self) -> &'static str {
+        match self.event.unmatched.as_deref() {
+            Some("conditions_not_met") => "Subscriptions listened when it came, and none of them wanted it.",
+            _ => "No subscription listened to it when it came.",
+        }
     }
 
     fn status(&self) -> &'static str {

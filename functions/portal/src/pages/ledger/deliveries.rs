@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::fields::Query;
-use crate::pages::listing::{Filters, Listing};
+use crate::pages::listing::{Filters, Listing, ROWS};
 use crate::pages::named::Names;
 use crate::pages::shown;
 use crate::render::{self, Shell};
@@ -46,7 +46,7 @@ struct List {
 pub async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
     let shell = Shell::of(&visitor, "Ledger", "Deliveries in the ledger");
     let mut filters = Filters::new(query, FILTERS);
-    let list = filters.list::<Row>(&visitor.api, "/v1/ledger/deliveries").await?;
+    let list = filters.list::<Row>(&visitor.api, "/v1/ledger/deliveries", ROWS).await?;
     let names = Names::find(&visitor.api, list.rows.iter().map(|row| row.destination_id.as_str())).await?;
     let status = filters.status();
     render::page_with(status, &List { shell, filters, names, list })

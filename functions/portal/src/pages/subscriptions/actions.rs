@@ -5,6 +5,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use http::Method;
 use serde_json::json;
+use shared::domain::api_key::Permission;
 
 use super::{at, path};
 use crate::failure::Failure;
@@ -35,6 +36,7 @@ struct Delete {
 }
 
 pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
     let subscription: Subscription = visitor.api.get(&at(&id)).await?;
     let shell = Shell::of(&visitor, "Subscriptions", format!("Delete {}", subscription.name));
     render::page(&Delete { shell, subscription })

@@ -6,6 +6,7 @@ use axum::response::Response;
 use futures_util::future::try_join;
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use shared::domain::api_key::Permission;
 
 use super::edit_form::Typed;
 use super::{at, path};
@@ -90,10 +91,12 @@ impl Edit {
 }
 
 pub async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
     render::page(&Edit::new(&visitor, &id).await?)
 }
 
 pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
     let (now, etag) = read(&visitor.api, &id).await?;
     let (typed, read_tag) = (Typed::from(&form), form.get("etag"));
     let (status, faults, is_stale) = match typed.patch(&now) {
