@@ -42,3 +42,24 @@ async fn a_link_is_opened_without_scripts_as_well() -> Result<()> {
     browser.sees("Your session has ended").await?;
     browser.finish().await
 }
+
+#[tokio::test]
+async fn a_link_into_another_account_asks_first() -> Result<()> {
+    let (ours, theirs) = (World::new("entry").await?, World::new("entry").await?);
+    ours.customer.create_destination("Ours", &ours.receiver.url("/ours")).await?;
+    let link = theirs.link(json!({})).await?;
+    let browser = ours.signed_in(Look::default()).await?;
+    browser.expect_status(409);
+    browser.visit(&link).await?;
+    browser.sees(ours.customer.account()).await?;
+    browser.sees(theirs.customer.account()).await?;
+    browser.check_accessibility().await?;
+    browser.click("link", format!("Stay with {}", ours.customer.account()).as_str()).await?;
+    browser.find("link", "Ours").await?;
+    browser.visit(&link).await?;
+    browser.click("button", format!("Go on for {}", theirs.customer.account()).as_str()).await?;
+    browser.is_at("/configure").await?;
+    browser.visit("/destinations").await?;
+    browser.sees("No destination yet").await?;
+    browser.finish().await
+}

@@ -78,6 +78,18 @@ async fn every_page_is_accessible_in_both_themes() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_bar_shows_where_one_is_on_a_phone_as_well() -> Result<()> {
+    let world = World::new("bar").await?;
+    let browser = world.signed_in(Look::default().sized(PHONE.0, PHONE.1)).await?;
+    for (path, section) in [("/destinations", "Destinations"), ("/events", "Events"), ("/ledger", "Ledger")] {
+        browser.visit(path).await?;
+        let link = browser.find("link", section).await?;
+        assert!(link.is_within_the_width().await?, "{section} is out of sight");
+    }
+    browser.finish().await
+}
+
+#[tokio::test]
 async fn every_page_is_there_without_scripts() -> Result<()> {
     let (world, paths) = furnished("plain").await?;
     let browser = world.signed_in(Look::default().without_scripts()).await?;

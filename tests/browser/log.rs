@@ -24,11 +24,28 @@ async fn new_deliveries_appear_while_somebody_looks() -> Result<()> {
     // Nothing is clicked and nothing reloaded from here on.
     world.push("demo-sync-run-succeeded").await?;
     browser.find("link", "sync_run.completed").await?;
-    browser.find("cell", "delivered").await?;
+    // Whoever has only clicked into the list is at nothing in it, and it goes on.
+    browser.click("cell", "delivered").await?;
     world.push("demo-insight-succeeded").await?;
     browser.find("link", "insight_population.completed").await?;
     browser.find("link", "sync_run.completed").await?;
     browser.check_accessibility().await?;
+    // Somebody at a link in it is told why it stands still.
+    browser.tab_to("link", "sync_run.completed").await?;
+    browser.sees("paused while you are in the list").await?;
+    browser.finish().await
+}
+
+#[tokio::test]
+async fn moments_are_filtered_by_in_the_viewers_zone() -> Result<()> {
+    let world = World::new("zone").await?;
+    let browser = world.signed_in(Look::default().in_time_zone("Asia/Kolkata")).await?;
+    browser.visit("/deliveries?since=2026-11-23T09:30:00Z").await?;
+    let since = browser.find("DateTime", "Since (GMT+5:30)").await?;
+    assert_eq!(since.value().await?, "2026-11-23T15:00");
+    browser.click("button", "Show").await?;
+    browser.is_at("/deliveries?status=&destination_id=&type=&scope=&since=2026-11-23T09%3A30%3A00.000Z").await?;
+    browser.find("DateTime", "Since (GMT+5:30)").await?;
     browser.finish().await
 }
 

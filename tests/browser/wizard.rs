@@ -131,10 +131,10 @@ async fn a_pattern_is_checked_while_it_is_typed() -> Result<()> {
     browser.fill("Pattern", r#"{"records": {"inserted": [{"numeric": [">", 100]}]}}"#).await?;
     browser.sees("records.inserted is 34").await?;
     browser.fill("Pattern", r#"{"records": {"inserted": ["x"], "updated": []}}"#).await?;
-    browser.sees("`/records/updated`").await?;
+    browser.sees("/records/updated").await?;
     browser.check_accessibility().await?;
     browser.click("button", "Continue").await?;
-    browser.sees("`/records/updated`").await?;
+    browser.sees("/records/updated").await?;
     browser.finish().await
 }
 
@@ -215,5 +215,41 @@ async fn reloading_the_page_that_shows_a_secret_creates_nothing_twice() -> Resul
     browser.find("heading", "Test Billing").await?;
     browser.sees_no("whsec_").await?;
     assert_eq!(world.customer.list("/v1/destinations").await?.len(), 1);
+    browser.finish().await
+}
+
+#[tokio::test]
+async fn one_of_many_destinations_is_found_and_chosen() -> Result<()> {
+    let world = World::new("many").await?;
+    for number in 0..12 {
+        let name = format!("Receiver {number:02}");
+        world.customer.create_destination(&name, &world.address(&format!("/{number}"), Manner::Trusts)).await?;
+    }
+    for look in [Look::default(), Look::default().without_scripts()] {
+        let browser = world.signed_in(look).await?;
+        choose_failures_of_a_table(&browser).await?;
+        browser.fill("URL", "https://typed.example/").await?;
+        browser.click("button", "More destinations").await?;
+        browser.lacks("button", "More destinations").await?;
+        assert_eq!(browser.find("textbox", "URL").await?.value().await?, "https://typed.example/");
+        // Enter finds, and creates nothing.
+        browser.fill("Find a destination by its name", "ER 07").await?;
+        browser.press(Key::Enter).await?;
+        browser.choose(Name::with("Receiver 07")).await?;
+        browser.lacks("radio", Name::with("Receiver 08")).await?;
+        browser.check_accessibility().await?;
+        browser.fill("Find a destination by its name", "nobody").await?;
+        browser.click("button", "Find").await?;
+        assert!(browser.find("radio", Name::with("Receiver 07")).await?.is_chosen().await?);
+        assert!(world.customer.list("/v1/subscriptions").await?.is_empty());
+        browser.finish().await?;
+    }
+    let browser = world.signed_in(Look::default()).await?;
+    browser.visit("/destinations").await?;
+    browser.lacks("search", "Find destinations").await?;
+    browser.visit("/destinations?name_contains=07").await?;
+    browser.find("link", "Receiver 07").await?;
+    browser.lacks("link", "Receiver 08").await?;
+    browser.check_accessibility().await?;
     browser.finish().await
 }

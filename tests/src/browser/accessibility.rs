@@ -111,6 +111,12 @@ impl Browser {
         Err(Failure::new(format!("{} is {} pixels wide on a screen of {}", self.path().await?, widths[0], widths[1])))
     }
 
+    /// How wide the screen is, in CSS pixels.
+    pub(super) async fn width(&self) -> Result<f64> {
+        let width = self.evaluate("document.documentElement.clientWidth").await?;
+        width.as_f64().or_failure(|| format!("the screen is {width} wide"))
+    }
+
     /// The value of an expression, which the page's security policy does not apply to.
     async fn evaluate(&self, expression: &str) -> Result<Value> {
         let expression = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});

@@ -51,6 +51,13 @@ impl<'b> Element<'b> {
         self.inner.is_selected().await.or_failure(|| format!("cannot tell whether {} is chosen", self.what()))
     }
 
+    /// Whether all of its width can be seen without moving the page or a part of it sideways.
+    pub async fn is_within_the_width(&self) -> Result<bool> {
+        let what = || format!("cannot measure {}", self.what());
+        let (place, width) = (self.inner.rect().await.or_failure(what)?, self.browser.width().await?);
+        Ok(place.x >= 0.0 && place.x + place.width <= width)
+    }
+
     pub async fn click(&self) -> Result<()> {
         self.inner.click().await.or_failure(|| format!("cannot click {}", self.what()))
     }
