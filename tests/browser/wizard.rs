@@ -237,7 +237,9 @@ async fn one_of_many_destinations_is_found_and_chosen() -> Result<()> {
         browser.press(Key::Enter).await?;
         browser.choose(Name::with("Receiver 07")).await?;
         browser.lacks("radio", Name::with("Receiver 08")).await?;
-        browser.check_accessibility().await?;
+        if look.runs_scripts() {
+            browser.check_accessibility().await?;
+        }
         browser.fill("Find a destination by its name", "nobody").await?;
         browser.click("button", "Find").await?;
         assert!(browser.find("radio", Name::with("Receiver 07")).await?.is_chosen().await?);

@@ -82,7 +82,7 @@ impl Browser {
         Ok(telling.map(|node| format!("  {} {:?}", node.role, node.name)).collect::<Vec<_>>().join("\n"))
     }
 
-    /// Fails if axe-core finds the page, as it is now, less accessible than it has to be.
+    /// Fails if axe-core finds the page, as it is now, less accessible than it has to be. It needs a browser that runs scripts.
     pub async fn check_accessibility(&self) -> Result<()> {
         let path = checkout::node_module("axe-core/axe.min.js")?;
         let axe = std::fs::read_to_string(&path).or_failure(|| format!("cannot read {}", path.display()))?;
