@@ -11,21 +11,21 @@ const SHOWN: usize = 60;
 
 /// The retry policies that have a name: name, title and words.
 pub const RETRIES: [(&str, &str, &str); 3] = [
-    ("standard", "Standard", "again after 5 s, and ever later: usually 10 attempts over about 75 hours"),
+    ("standard", "Standard", "Again after 5 s, and ever later: usually 10 attempts over about 75 hours"),
     ("short", "Short", "5 attempts over about 10 minutes, for what is stale soon"),
-    ("none", "None", "a single attempt"),
+    ("none", "None", "A single attempt"),
 ];
 
 /// When a delivery that failed is attempted again.
 pub fn retry_policy(policy: &Value) -> String {
     match policy {
         Value::String(name) => match RETRIES.iter().find(|(known, ..)| known == name) {
-            Some((_, title, words)) => format!("{title}: {words}"),
+            Some((_, title, words)) => format!("{title}. {words}"),
             None => name.to_owned(),
         },
         Value::Array(waits) => {
             let words: Vec<_> = waits.iter().filter_map(Value::as_u64).map(span).collect();
-            format!("Own: {} attempts, after waits of {}", waits.len() + 1, words.join(", "))
+            format!("Own. {} attempts, after waits of {}", waits.len() + 1, words.join(", "))
         }
         other => other.to_string(),
     }
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn a_retry_policy_is_told_in_words() {
-        check_policy(json!("none"), "None: a single attempt");
-        check_policy(json!([10, 60, 5_400]), "Own: 4 attempts, after waits of 10 s, 1 min, 1 h 30 min");
+        check_policy(json!("none"), "None. A single attempt");
+        check_policy(json!([10, 60, 5_400]), "Own. 4 attempts, after waits of 10 s, 1 min, 1 h 30 min");
         check_policy(json!("<b>"), "<b>");
     }
 
