@@ -1,30 +1,29 @@
 //! Destinations: where requests go. A secret is shown by the answer that creates it and never again.
 
+pub mod deletion;
 mod health;
 pub mod pausing;
 pub mod secrets;
 pub mod stats;
 pub mod test_answer;
 pub mod test_payload;
+mod view;
 
 use std::sync::Arc;
 
 use axum::Json as Answer;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use shared::domain::destination::{Destination, DestinationSecret, DestinationSettings, DestinationUrl, UrlError};
+use shared::domain::destination::{Destination, DestinationSettings, DestinationUrl, UrlError};
 use shared::domain::health::Health;
 use shared::domain::id::{AccountId, DestinationId};
 use shared::domain::secret::SigningSecret;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{CreatedDestination, DeletedDestination, EntropyExt, UpdatedDestination};
-use utoipa::{IntoParams, ToSchema};
-use zeroize::Zeroizing;
+use shared::ports::{CreatedDestination, EntropyExt, UpdatedDestination};
+use utoipa::IntoParams;
 
-use self::health::HealthFields;
+pub use self::view::{DestinationView, view, view_with_secret};
 use crate::Deps;
 use crate::body::{Json, MergePatch, read as read_json};
 use crate::caller::{Configurer, Reader};
@@ -33,72 +32,12 @@ use crate::filters::Filters;
 use crate::named::{Kind, Named};
 use crate::pages::{Page, PageRequest};
 use crate::problem::{Code, Problem};
-use crate::{schemas, settings, subscriptions};
+use crate::{schemas, settings};
 
 /// How often a change is made anew because somebody else changed the same thing meanwhile.
 const TRIES: u32 = 5;
 /// How many destinations are read at a time where a few of them are wanted.
 const READ: usize = 100;
-
-/// Where requests go, and how.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Destination)]
-pub struct DestinationView {
-    #[schema(value_type = schemas::DestinationId)]
-    id: DestinationId,
-    #[serde(flatten)]
-    #[schema(value_type = settings::Destination)]
-    settings: DestinationSettings,
-    #[serde(flatten)]
-    health: HealthFields,
-    /// The valid ones, newest first.
-    #[schema(min_items = 1, max_items = 3)]
-    secrets: Vec<SecretView>,
-    /// The current secret itself: only in the answer that created it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, value_type = schemas::SigningSecret)]
-    secret: Option<Zeroizing<String>>,
-    #[schema(value_type = schemas::Timestamp)]
-    created_at: Timestamp,
-    #[schema(value_type = schemas::Timestamp)]
-    updated_at: Timestamp,
-}
-
-/// A secret of a destination, without revealing it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Secret)]
-struct SecretView {
-    /// Tells it from others.
-    #[schema(pattern = "^[0-9a-f]{16}$", example = "5d3f0c9a81b2e476")]
-    fingerprint: String,
-    #[schema(value_type = schemas::Timestamp)]
-    created_at: Timestamp,
-    /// When a replaced one ends; `null` for the current one.
-    #[schema(required, value_type = Option<schemas::Timestamp>)]
-    expires_at: Option<Timestamp>,
-}
-
-pub fn view(destination: Destination, now: Timestamp) -> DestinationView {
-    let secret = |s: &DestinationSecret| SecretView {
-        fingerprint: s.fingerprint.clone(),
-        created_at: s.created_at,
-        expires_at: s.expires_at,
-    };
-    DestinationView {
-        secrets: destination.live_secrets(now).map(secret).collect(),
-        health: HealthFields::of(&destination),
-        id: destination.id,
-        settings: destination.settings,
-        secret: None,
-        created_at: destination.created_at,
-        updated_at: destination.updated_at,
-    }
-}
-
-/// As [`view`], with the secret that was just created.
-pub fn view_with_secret(destination: Destination, secret: &SigningSecret, now: Timestamp) -> DestinationView {
-    DestinationView { secret: Some(secret.reveal()), ..view(destination, now) }
-}
 
 /// An answer that is one destination, with its version as `etag`.
 fn answer(status: StatusCode, version: u64, view: DestinationView) -> Response {
@@ -309,57 +248,4 @@ pub async fn change(
         }
     }
     Err(Problem::new(Code::Unavailable, "others kept changing it at the same time; try again"))
-}
-
-/// The query of a deletion.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Deletion {
-    /// Whether the subscriptions that send to it are deleted as well.
-    #[serde(default)]
-    cascade: bool,
-}
-
-/// Delete a destination
-///
-/// Deliveries still owed to it are cancelled at their next attempt.
-#[utoipa::path(
-    delete,
-    path = "/v1/destinations/{id}",
-    operation_id = "delete_destination",
-    tag = "destinations",
-    params(("id" = schemas::DestinationId, Path), Deletion),
-    responses(
-        (status = 204, description = "It is deleted."),
-        (status = 409, description = "`destination_in_use`: subscriptions send to it; `detail` names up to 100 of them.")
-    )
-)]
-pub async fn delete(
-    Configurer(account): Configurer,
-    State(deps): State<Arc<Deps>>,
-    Named(id): Named<DestinationId>,
-    deletion: Result<Query<Deletion>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(Deletion { cascade }) =
-        deletion.map_err(|_| Problem::parameter("cascade", "must be `true` or `false`, and is the only parameter"))?;
-    loop {
-        match deps.destinations.delete_destination(&account, &id).await? {
-            DeletedDestination::Deleted => return Ok(StatusCode::NO_CONTENT.into_response()),
-            DeletedDestination::NotFound => return Err(DestinationId::not_found()),
-            DeletedDestination::InUse => {}
-        }
-        let users = subscriptions::sending_to(&deps, &account, &id).await?;
-        if !cascade {
-            let users: Vec<_> = users.iter().map(ToString::to_string).collect();
-            let detail = format!(
-                "these subscriptions send to it; delete them first, or with it by `?cascade=true`: {}",
-                users.join(", ")
-            );
-            return Err(Problem::new(Code::DestinationInUse, detail));
-        }
-        for user in users {
-            deps.subscriptions.delete_subscription(&account, &user).await?;
-        }
-    }
 }
