@@ -1,5 +1,5 @@
 # Everything one does in this checkout. The tools are installed below .venv/, pinned, by `bootstrap`; nothing is written
-# anywhere else but cargo's own download cache.
+# anywhere else but cargo's own download cache, and browsers' temporary files while a test runs.
 
 # The processor the functions are built for: this machine's, in AWS's words.
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)

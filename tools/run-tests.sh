@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All checks and tests: `make check`, `make build`, the unit tests, and the end-to-end tests against deployments of their own.
 # Stops at the first step that fails. The last line says how many tests passed and failed, over all steps; a step that fails
-# without a failing test counts as one. It deliberately hides nothing: all output is shown, and kept in target/tests.log.
+# without a failing test counts as one. It deliberately hides nothing: all output is shown, and kept in target/tests.log; what runs aside
+# is in target/tests-aside.log until it has ended.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 log=target/tests.log
@@ -53,10 +54,10 @@ for package in json.load(sys.stdin)["packages"]:
             print("--test=" + target["name"])'
 }
 
-# Runs end-to-end tests on a deployment of their own. The whole workspace is named although only these tests are run: with fewer
+# Becomes a run of end-to-end tests on a deployment of their own. The whole workspace is named although only these tests are run: with fewer
 # packages, cargo would build all dependencies anew.
 deployed() {
-  "${CARGO_TARGET_DIR:-target}/debug/local" run -- cargo test --workspace --features tests/e2e --no-fail-fast "$@"
+  exec "${CARGO_TARGET_DIR:-target}/debug/local" run -- cargo test --workspace --features tests/e2e --no-fail-fast "$@"
 }
 
 # Two deployments side by side: one for what takes minutes because it asks one request after the other, whose output comes at the
@@ -66,7 +67,7 @@ end_to_end() {
   deployed "$ASIDE" >"$log" 2>&1 &
   aside=$!
   trap 'kill "$aside" 2>/dev/null' EXIT
-  deployed "$@" || code=$?
+  (deployed "$@") || code=$?
   wait "$aside" || code=$?
   trap - EXIT
   cat "$log"

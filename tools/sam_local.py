@@ -116,11 +116,15 @@ async def invoke(function: str, sample: pathlib.Path, local: dict, template: pat
 def is_answer(text: str, event: dict) -> bool:
     """Whether the function did its work. What a sample is about may be a failure of some of its records, but not of all."""
     try:
-        answer = json.loads(text) or {}
+        answer = json.loads(text)
     except ValueError:
         return False
+    if answer is None:
+        return True
+    if not isinstance(answer, dict) or "errorType" in answer or answer.get("statusCode", 200) >= 500:
+        return False
     failed = len(answer.get("batchItemFailures", []))
-    return "errorType" not in answer and (failed == 0 or failed < len(event.get("Records", [])))
+    return failed == 0 or failed < len(event.get("Records", []))
 
 
 async def main(arguments: list[str]) -> int:

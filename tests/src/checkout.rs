@@ -1,4 +1,4 @@
-//! Where things are inside the checkout. Everything the harness reads or writes is below its root.
+//! Where things are inside the checkout. Everything the harness reads or writes is below its root, but browsers' temporary files.
 //!
 //! It deliberately does not install or build what is missing: it says which make target does.
 

@@ -4,10 +4,14 @@
 //! environment is deliberately only this: nothing of this machine's settings leaks into a test.
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::checkout;
 use crate::failure::{OrFailure, Result};
+
+/// The name of a link to what a run has elsewhere.
+const ELSEWHERE: &str = "elsewhere";
 
 /// A directory that is locked for as long as this value lives.
 #[derive(Debug)]
@@ -48,6 +52,11 @@ impl RunDirectory {
         ]
     }
 
+    /// Notes a directory elsewhere, which goes when this one is swept, should the run be killed.
+    pub(crate) fn note(&self, elsewhere: &Path) -> Result<()> {
+        symlink(elsewhere, self.path.join(ELSEWHERE)).or_failure(|| format!("cannot write in {}", self.path.display()))
+    }
+
     /// Removes what only the run needed; its logs stay. What cannot be removed now is swept by a later run.
     pub(crate) fn tidy(&self) {
         for part in ["tmp", "home"] {
@@ -64,6 +73,9 @@ pub(crate) fn sweep(kind: &str) -> Result<()> {
         let directory = entry.or_failure(|| format!("cannot list {}", parent.display()))?.path();
         let is_over = File::open(directory.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok());
         if is_over {
+            if let Ok(elsewhere) = fs::read_link(directory.join(ELSEWHERE)) {
+                let _ = fs::remove_dir_all(elsewhere);
+            }
             fs::remove_dir_all(&directory).or_failure(|| format!("cannot remove {}", directory.display()))?;
         }
     }

@@ -35,18 +35,28 @@ for (const title of document.querySelectorAll("[data-hour] > title")) {
   title.textContent = title.textContent.replace(/^\S+ UTC/, hour.format(new Date(title.parentNode.dataset.hour)));
 }
 
-// A field for a moment comes in UTC, is shown in the viewer's zone, and is sent with it.
-const zone = hour.formatToParts(new Date()).find((part) => part.type === "timeZoneName").value;
-
+// A field for a moment comes in UTC, is shown in the viewer's zone, and is sent with it. One that nobody touched is sent as it came.
 function local(moment) {
   return new Date(moment.valueOf() - moment.getTimezoneOffset() * 60000).toISOString().slice(0, -1);
 }
 
-for (const field of document.querySelectorAll('input[type="datetime-local"]')) {
-  if (field.value) field.value = local(new Date(`${field.value}Z`));
+function tellZone(field) {
+  const moment = new Date(field.value || Date.now());
+  if (Number.isNaN(moment.valueOf())) return;
+  const zone = hour.formatToParts(moment).find((part) => part.type === "timeZoneName").value;
   for (const words of field.labels[0].querySelectorAll("[data-zone]")) words.textContent = `(${zone})`;
+}
+
+for (const field of document.querySelectorAll('input[type="datetime-local"]')) {
+  const came = new Date(`${field.value}Z`);
+  const isMoment = !Number.isNaN(came.valueOf());
+  if (isMoment) field.value = local(came);
+  const shown = field.value;
+  tellZone(field);
+  field.addEventListener("input", () => tellZone(field));
   field.form.addEventListener("formdata", (event) => {
-    if (field.value) event.formData.set(field.name, new Date(field.value).toISOString());
+    const typed = isMoment && field.value === shown ? came : new Date(field.value);
+    if (!Number.isNaN(typed.valueOf())) event.formData.set(field.name, typed.toISOString());
   });
 }
 
@@ -84,26 +94,34 @@ if (opening && location.hash.startsWith("#whl_")) {
 
 // ---- Forms: sent once, and what was typed is still there after going back --------------------------------------------------------
 
-function setBusy(button, busy) {
-  const words = button.querySelector("span") ?? button;
-  button.dataset.words ??= words.textContent;
-  if (busy) button.setAttribute("aria-busy", "true");
-  else button.removeAttribute("aria-busy");
-  if (button.dataset.busy) words.textContent = busy ? button.dataset.busy : button.dataset.words;
+// The form is busy, whichever of its buttons or keys sent it; the button shows it.
+const sending = new Map();
+
+function setFree(form) {
+  const { button, timer } = sending.get(form);
+  clearTimeout(timer);
+  sending.delete(form);
+  button.removeAttribute("aria-busy");
+  if (button.dataset.busy) (button.querySelector("span") ?? button).textContent = button.dataset.words;
 }
 
 document.addEventListener("submit", (event) => {
-  const button = event.submitter;
-  if (!button || event.defaultPrevented) return;
-  if (button.getAttribute("aria-busy") === "true") return event.preventDefault();
-  setBusy(button, true);
+  const form = event.target;
+  if (event.defaultPrevented || sending.has(form)) return event.preventDefault();
+  // What the Enter key presses cannot be seen.
+  const button = event.submitter?.matches(".sr") ? form.querySelector(".button-primary") : event.submitter;
+  if (!button) return;
+  const words = button.querySelector("span") ?? button;
+  button.dataset.words ??= words.textContent;
+  if (button.dataset.busy) words.textContent = button.dataset.busy;
+  button.setAttribute("aria-busy", "true");
   // Whoever stops the browser from waiting may try again; nothing takes longer than this.
-  setTimeout(() => setBusy(button, false), 30000);
+  sending.set(form, { button, timer: setTimeout(() => setFree(form), 30000) });
 });
 
 addEventListener("pageshow", (event) => {
   // A page that comes back from the browser's memory is as it was left.
-  if (event.persisted) for (const button of document.querySelectorAll("[aria-busy]")) setBusy(button, false);
+  if (event.persisted) for (const form of [...sending.keys()]) setFree(form);
 });
 
 const draft = document.querySelector("form[data-draft]");
@@ -117,7 +135,7 @@ const isChoice = (field) => field.type === "radio" || field.type === "checkbox";
 
 if (draft) {
   const typed = history.state?.draft;
-  if (typed) {
+  if (Array.isArray(typed?.chosen)) {
     const chosen = new Set(typed.chosen), values = new Map(typed.values);
     for (const field of fieldsOf(draft)) {
       if (!isChoice(field)) field.value = values.get(field.name) ?? field.value;
@@ -139,10 +157,15 @@ if (next) history.replaceState(null, "", next.dataset.next);
 
 // ---- A part that is checked while one types ---------------------------------------------------------------------------------------
 
+const account = (page) => page.querySelector(".who-name")?.textContent;
+
 async function part(url, selector, signal) {
   const response = await fetch(url, { headers: { accept: "text/html" }, signal, redirect: "error" });
+  if (response.status === 401) throw new Error("your session has ended");
   if (!response.ok) throw new Error(String(response.status));
-  return new DOMParser().parseFromString(await response.text(), "text/html").querySelector(selector);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (account(page) !== account(document)) throw new Error("this browser is signed in for another account");
+  return page.querySelector(selector);
 }
 
 const checked = document.querySelector("form[data-check]");
@@ -179,29 +202,34 @@ if (live) {
 
   // Whoever is at a link within it with the keyboard, or has selected some of it, is not thrown out.
   function isHeld(list) {
-    const { isCollapsed, anchorNode } = getSelection();
-    const { activeElement } = document;
-    return !isCollapsed && list.contains(anchorNode) || list.contains(activeElement) && activeElement.matches("a, button");
+    const selection = getSelection(), { activeElement } = document;
+    const isSelected = selection && !selection.isCollapsed && selection.containsNode(list, true);
+    return isSelected || list.contains(activeElement) && activeElement.matches("a, button");
+  }
+
+  // The rows and where the pages go on; what is around them stays, and with it where it was scrolled to.
+  function renew(list, found) {
+    const [table, pager] = ["tbody", ".pager"].map((place) => [list.querySelector(place), found.querySelector(place)]);
+    if (!table[0] || !table[1] || !pager[0] !== !pager[1]) return list.replaceChildren(...found.childNodes);
+    for (const [old, fresh] of [table, pager]) old?.replaceChildren(...fresh.childNodes);
   }
 
   async function refresh() {
-    const old = document.querySelector(selector);
-    const idle = Date.now() - touched > patience;
-    if (shown) shown.textContent = idle ? "paused: touch the page to go on" : isHeld(old) ? "paused while you are in the list" : "live";
-    if (document.hidden || idle || isHeld(old)) return;
     try {
+      const old = document.querySelector(selector);
+      const idle = Date.now() - touched > patience;
+      if (shown) shown.textContent = idle ? "paused: touch the page to go on" : isHeld(old) ? "paused while you are in the list" : "live";
+      if (document.hidden || idle || isHeld(old)) return;
       const found = await part(location.href, selector);
       if (!found || found.innerHTML === was || isHeld(old)) return;
       was = found.innerHTML;
       const known = new Set([...old.querySelectorAll("[data-key]")].map((row) => row.dataset.key));
       for (const row of found.querySelectorAll("[data-key]")) row.classList.toggle("fresh", !known.has(row.dataset.key));
       tellTimes(found);
-      const inside = old.contains(document.activeElement);
-      old.replaceChildren(...found.childNodes);
-      if (inside) old.querySelector("[tabindex]")?.focus({ preventScroll: true });
+      renew(old, found);
     } catch (error) {
-      ended = error.message === "401";
-      if (shown) shown.textContent = ended ? "not live: your session has ended" : "not live: reload the page";
+      ended = /session|account/.test(error.message);
+      if (shown) shown.textContent = `not live: ${ended ? error.message : "reload the page"}`;
     }
   }
   (async () => {

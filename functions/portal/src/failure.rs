@@ -21,6 +21,8 @@ pub enum Failure {
     /// A form was sent from a page of another account than this one, whose session it is now.
     #[error("the form is of another account than {0}")]
     OtherAccount(AccountId),
+    #[error("the form is of no account")]
+    NoSender,
     #[error("{}", .0.detail)]
     Problem(Problem),
     #[error("no path of the API")]
@@ -70,6 +72,12 @@ impl IntoResponse for Failure {
                     "Since you opened it, this browser was signed in for the account “{account}”. Nothing was done. Go on for \
                      “{account}”, or get a new link for the other account."
                 ),
+            ),
+            Failure::NoSender => (
+                StatusCode::CONFLICT,
+                "This page was too old",
+                "It was made before the last change of this site. Nothing was done: open the page again, and repeat what you did."
+                    .to_owned(),
             ),
             Failure::Problem(problem) => (
                 problem.status(),

@@ -69,6 +69,15 @@ impl Visitor {
         self.role.may(permission)
     }
 
+    /// Refuses what comes from a page of another account, or of none.
+    pub fn must_be(&self, sender: &str) -> Result<(), Failure> {
+        match sender {
+            "" => Err(Failure::NoSender),
+            sender if sender == self.account.as_str() => Ok(()),
+            _ => Err(Failure::OtherAccount(self.account.clone())),
+        }
+    }
+
     /// Refuses to show what whoever looks could do nothing with. What is done is refused by the API in any case.
     pub fn must(&self, permission: Permission) -> Result<(), Failure> {
         if self.may(permission) { Ok(()) } else { Err(Failure::NotAllowed) }
@@ -89,12 +98,13 @@ impl FromRequestParts<Arc<Portal>> for Visitor {
     /// has replaced the session.
     async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
         let session = session(portal, &parts.headers).await?.ok_or(Failure::NoSession)?;
-        if !parts.method.is_safe() && Fields::of(&parts.uri).get(SENDER) != session.account.as_str() {
-            return Err(Failure::OtherAccount(session.account));
-        }
         let context = parts.extensions.get::<RequestContext>();
         let api = Api::new(portal.api.clone(), context, Some((&session.account, session.role)));
-        Ok(Self { api, account: session.account, session: session.id, role: session.role })
+        let visitor = Self { api, account: session.account, session: session.id, role: session.role };
+        if !parts.method.is_safe() {
+            visitor.must_be(Fields::of(&parts.uri).get(SENDER))?;
+        }
+        Ok(visitor)
     }
 }
 

@@ -63,6 +63,7 @@ impl Chromedriver {
         let program = checkout::system_program(&["chromedriver"], MISSING)?;
         let directory = RunDirectory::create(checkout::runs("browser").join(unique("browser")))?;
         let temporary = temporary_directory(&std::env::temp_dir())?;
+        directory.note(temporary.path())?;
         let log = directory.log("chromedriver")?;
         let errors = log.try_clone().or_failure(|| "cannot share a log file")?;
         let process = Supervised::start(&program, |command| {

@@ -14,6 +14,8 @@ use shared::domain::api_key::{Permission, Role};
 use shared::domain::id::AccountId;
 use shared::domain::scope::Scope;
 use shared::domain::session::PresentedLink;
+use shared::telemetry::ErrorChain;
+use tracing::{error, warn};
 
 use crate::Portal;
 use crate::failure::Failure;
@@ -68,21 +70,30 @@ async fn open(
 ) -> Result<Response, Failure> {
     let typed = form.get("token");
     let token = typed.rsplit('#').next().unwrap_or(typed);
-    let Ok(present) = visitor::session(&portal, &headers).await else {
-        return again(StatusCode::SERVICE_UNAVAILABLE, token, NOT_NOW);
+    let present = match visitor::session(&portal, &headers).await {
+        Ok(present) => present,
+        Err(error) => {
+            error!(error = %ErrorChain(&error), "the present session could not be looked up");
+            return again(StatusCode::SERVICE_UNAVAILABLE, token, NOT_NOW);
+        }
     };
     let link = token.parse::<PresentedLink>().ok();
-    if let (Some(link), Some(present)) = (link, present)
+    if let (Some(link), Some(present)) = (link, &present)
         && link.account != present.account
         && form.get("leave") != present.account.as_str()
     {
-        let leaving = Some((present.account, link.account));
+        let leaving = Some((present.account.clone(), link.account));
         return render::page_with(StatusCode::CONFLICT, &Open { leaving, ..Open::new(token) });
     }
     let opened: Opened = match api.post("/v1/sessions", &json!({ "token": token })).await {
         Ok(answer) => answer.read()?,
         Err(failure) => return refused(&failure.problem()?, token),
     };
+    if let Some(present) = present
+        && let Err(error) = portal.sessions.end_session(&present.account, &present.id).await
+    {
+        warn!(error = %ErrorChain(&error), "the session before could not be ended; it ends by itself");
+    }
     let scope = opened.scope.map(|scope| scope.to_string());
     let next = match opened.role.may(Permission::Configure) {
         true => format!("/configure{}", query(scope.as_deref().map(|scope| ("scope", scope)))),

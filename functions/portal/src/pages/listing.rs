@@ -49,11 +49,9 @@ impl Filters {
         self.value(name) == value
     }
 
-    /// A moment as an input of date and time shows it, in UTC.
+    /// A moment as an input of date and time shows it.
     pub fn time(&self, name: &str) -> String {
-        let asked = utc(self.value(name));
-        let moment = Timestamp::parse(&asked).map(|moment| moment.to_string());
-        moment.map_or(asked, |text| text.trim_end_matches("Z").trim_end_matches(".000").to_owned())
+        in_field(self.value(name))
     }
 
     /// What is wrong with a filter, in the API's words.
@@ -157,6 +155,13 @@ async fn gather<T: DeserializeOwned>(
         }
     }
     Ok(listing)
+}
+
+/// A moment as an input of date and time shows it, in UTC; what is none stays as it was typed.
+pub fn in_field(typed: &str) -> String {
+    let asked = utc(typed);
+    let moment = Timestamp::parse(&asked).map(|moment| moment.to_string());
+    moment.map_or(asked, |text| text.trim_end_matches("Z").trim_end_matches(".000").to_owned())
 }
 
 /// A moment as the API takes it: an input of date and time has no zone, and means UTC here. What is no moment stays as it was

@@ -40,12 +40,15 @@ async fn an_expired_link_and_one_that_is_none_say_so() {
 async fn a_link_that_could_not_be_looked_up_is_kept_to_be_tried_again() {
     let world = world().await;
     let link = world.link("acme", Role::Editor, None).await;
-    world.store.fail("open_session", 1);
-    let page = world.post("", "/open", &[("token", &link)]).await;
-    assert_eq!(page.status, 503);
     let (_, token) = link.split_once('#').expect("a token");
-    page.shows("Your link is as good as before").shows(&format!("value=\"{token}\"")).hides("data-open");
-    assert_eq!(world.post("", "/open", &[("token", token)]).await.status, 303);
+    let cookie = world.visitor("acme", Role::Editor).await;
+    for failing in ["open_session", "find_session"] {
+        world.store.fail(failing, 1);
+        let page = world.post(&cookie, "/open", &[("token", &link)]).await;
+        assert_eq!(page.status, 503);
+        page.shows("Your link is as good as before").shows(&format!("value=\"{token}\"")).hides("data-open");
+    }
+    assert_eq!(world.post(&cookie, "/open", &[("token", token)]).await.status, 303);
 }
 
 #[tokio::test]
@@ -60,8 +63,9 @@ async fn a_link_into_another_account_asks_before_it_ends_the_session() {
     let page = world.post(&cookie, "/open", &[("token", &link), ("leave", "acme")]).await;
     assert_eq!(page.status, 303, "the link was not used up by asking");
     assert!(page.headers["set-cookie"].to_str().expect("text").starts_with("__Host-synchub=whs_rival."));
-    let own = world.link("acme", Role::Editor, None).await;
-    assert_eq!(world.post(&cookie, "/open", &[("token", &own)]).await.status, 303);
+    assert_eq!(world.get(&cookie, "/").await.status, 401, "the session was ended");
+    let (cookie, own) = (world.visitor("acme", Role::Editor).await, world.link("acme", Role::Editor, None).await);
+    assert_eq!(world.post(&cookie, "/open", &[("token", &own)]).await.status, 303, "of the same account nobody asks");
 }
 
 #[tokio::test]
@@ -71,11 +75,17 @@ async fn a_form_of_another_account_does_nothing() {
     let cookie = world.visitor("acme", Role::Editor).await;
     let path = format!("/destinations/{id}/pause");
     world.get(&cookie, &format!("/destinations/{id}")).await.shows(&format!("action=\"{path}?account=acme\""));
-    for sender in ["?account=rival", ""] {
+    for (sender, words) in [("?account=rival", "signed in for the account “acme”"), ("", "open the page again")] {
         let page = world.post_from(&cookie, &format!("{path}{sender}"), &[]).await;
         assert_eq!(page.status, 409);
-        page.shows("signed in for the account “acme”").shows("Nothing was done").shows("href=\"/\"");
+        page.shows(words).shows("Nothing was done").shows("href=\"/\"");
     }
+    // The steps of the wizard as well, which are only looked at.
+    let step = |account: &str| format!("/configure?step=when&scope=*&type=*&account={account}");
+    let page = world.get(&cookie, &step("acme")).await;
+    page.shows("<input type=\"hidden\" name=\"account\" value=\"acme\">").shows("Which of them?");
+    assert_eq!(page.text.matches("name=\"account\"").count(), 1);
+    assert_eq!(world.get(&cookie, &step("rival")).await.status, 409);
     let (_, destination) = world.call("acme", "GET", &format!("/v1/destinations/{id}"), json!(null)).await;
     assert_eq!(destination["enabled"], true);
     assert_eq!(world.post_from(&cookie, &format!("{path}?account=acme"), &[]).await.status, 303);

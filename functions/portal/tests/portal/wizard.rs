@@ -275,6 +275,9 @@ async fn of_many_destinations_some_are_offered_and_the_others_are_found() {
     let other = world.get(&cookie, &format!("{sent}&find_destination=11&cursor={}", more(&first))).await;
     other.shows("<b>Receiver 11").hides("<b>Receiver 04");
     world.get(&cookie, &format!("{sent}&find_destination=x")).await.shows("No destination has “x” in its name.");
+    // The chosen one stays in sight, and is not what was looked for.
+    let none = world.get(&cookie, &format!("{sent}&to={}&find_destination=x", ids[3])).await;
+    none.shows("No destination has “x” in its name.").shows("<b>Receiver 03");
 }
 
 #[tokio::test]

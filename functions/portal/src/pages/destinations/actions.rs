@@ -8,7 +8,7 @@ use shared::domain::api_key::Permission;
 
 use super::{at, path};
 use crate::failure::Failure;
-use crate::fields::{Form, query};
+use crate::fields::{Form, query, segment};
 use crate::icons;
 use crate::inner::Api;
 use crate::model::{Destination, Listed, Subscription};
@@ -47,7 +47,7 @@ pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<R
     confirm(&visitor, &id, None).await
 }
 
-/// Deletes it, with the subscriptions that were shown. One that was not is shown first.
+/// Deletes it, with the subscriptions that were shown, one by one. Another one is shown first.
 pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let (subscriptions, more) = sending_to(&visitor.api, &id).await?;
@@ -56,7 +56,17 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
     if form.get("more") != "true" && (more || !subscriptions.iter().all(was_shown)) {
         return confirm(&visitor, &id, Some(UNSEEN)).await;
     }
-    let cascade = if subscriptions.is_empty() { "" } else { "?cascade=true" };
+    let mut cascade = "?cascade=true";
+    if !more {
+        cascade = "";
+        for subscription in &subscriptions {
+            let path = format!("/v1/subscriptions/{}", segment(&subscription.id));
+            match visitor.api.call(Method::DELETE, &path, None, None).await {
+                Err(Failure::Problem(problem)) if problem.status == 404 => {}
+                other => drop(other?),
+            }
+        }
+    }
     match visitor.api.call(Method::DELETE, &format!("{}{cascade}", at(&id)), None, None).await {
         Ok(_) => Ok(render::see("/destinations?done=deleted")),
         Err(failure) => {
@@ -64,7 +74,8 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
             if problem.code != "destination_in_use" {
                 return Err(Failure::Problem(problem));
             }
-            confirm(&visitor, &id, Some(UNSEEN)).await
+            let error = "The subscriptions you saw are deleted. Meanwhile another one to it was created: look at the list again.";
+            confirm(&visitor, &id, Some(error)).await
         }
     }
 }

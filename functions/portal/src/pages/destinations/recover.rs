@@ -19,7 +19,7 @@ use crate::faults::Faults;
 use crate::fields::{Fields, Form, query};
 use crate::icons;
 use crate::model::Destination;
-use crate::pages::listing::utc;
+use crate::pages::listing::{in_field, utc};
 use crate::render::{self, Shell};
 use crate::visitor::Visitor;
 
@@ -92,7 +92,7 @@ pub async fn recover(
     let mut page = Ask::new(&visitor, &id).await?;
     page.faults = Faults::of(&problem, &["since", "statuses"]);
     page.span = form.get("span").to_owned();
-    page.since = form.get("since").to_owned();
+    page.since = in_field(form.get("since"));
     page.statuses = statuses;
     render::page_with(problem.status(), &page)
 }

@@ -9,6 +9,7 @@ use shared::domain::scope::Scope;
 use super::conditions::{Wanted, When};
 use crate::fields::{Fields, query};
 use crate::inner::Problem;
+use crate::visitor::SENDER;
 
 /// The steps at which something is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,7 +167,7 @@ impl Draft {
 
     /// The fields of the other steps, which a step's form carries along.
     pub fn carried(&self, step: Step) -> Vec<(&str, &str)> {
-        let own = [&["step", "enter", "found", "check"], step.fields()].concat();
+        let own = [&[SENDER, "step", "enter", "found", "check"], step.fields()].concat();
         let pairs = self.fields.pairs().filter(|(name, _)| !own.contains(name));
         pairs.collect()
     }

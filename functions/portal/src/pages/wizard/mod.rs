@@ -30,7 +30,7 @@ use crate::html;
 use crate::icons;
 use crate::model::{Destination, Listed};
 use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::visitor::{SENDER, Visitor};
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/configure", get(show).post(create)).route("/configure/test", get(test::show).post(test::run))
@@ -65,14 +65,21 @@ struct Where<'a> {
     shell: Shell,
     draft: &'a Draft,
     errors: &'a Errors,
+    offered: Offered,
+}
+
+/// Some of the account's destinations.
+struct Offered {
     destinations: Vec<Destination>,
+    /// Whether none of those asked for was among what was looked at.
+    is_none_found: bool,
     next_cursor: Option<String>,
 }
 
 impl Where<'_> {
     /// Whether there are so many that finding helps.
     fn are_many(&self) -> bool {
-        self.next_cursor.is_some()
+        self.offered.next_cursor.is_some()
             || ["cursor", "find_destination"].iter().any(|field| self.draft.fields.is_there(field))
     }
 }
@@ -113,6 +120,9 @@ impl What<'_> {
 /// A step. One before it that is wrong is shown instead.
 async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
+    if let Some(sender) = fields.some(SENDER) {
+        visitor.must_be(sender)?;
+    }
     let wanted = Step::of(&fields);
     let draft = Draft::new(fields);
     for step in [Step::What, Step::When].into_iter().filter(|step| *step < wanted) {
@@ -146,17 +156,14 @@ async fn show_step(
             render::page_with(status, &WhenPage { shell, draft, errors, verdicts })
         }
         Step::Where => {
-            let (destinations, next_cursor) = offered_destinations(visitor, &draft.fields).await?;
-            render::page_with(status, &Where { shell, draft, errors, destinations, next_cursor })
+            let offered = offered_destinations(visitor, &draft.fields).await?;
+            render::page_with(status, &Where { shell, draft, errors, offered })
         }
     }
 }
 
 /// Some of the account's destinations, the chosen one among them, and where others begin.
-async fn offered_destinations(
-    visitor: &Visitor,
-    fields: &Fields,
-) -> Result<(Vec<Destination>, Option<String>), Failure> {
+async fn offered_destinations(visitor: &Visitor, fields: &Fields) -> Result<Offered, Failure> {
     let limit = DESTINATIONS.to_string();
     let listed = async |cursor: Option<&str>| {
         let part = fields.some("find_destination").map(|part| ("name_contains", part));
@@ -172,6 +179,7 @@ async fn offered_destinations(
             listed(None).await?
         }
     };
+    let is_none_found = data.is_empty();
     let chosen = fields.some("to").filter(|to| to.starts_with(DestinationId::PREFIX));
     if let Some(id) = chosen.filter(|id| data.iter().all(|destination| destination.id != **id)) {
         let path = format!("/v1/destinations/{}", segment(id));
@@ -181,7 +189,7 @@ async fn offered_destinations(
             Err(failure) => drop(failure.problem()?),
         }
     }
-    Ok((data, next_cursor))
+    Ok(Offered { destinations: data, is_none_found, next_cursor })
 }
 
 /// What the API answers when everything was created.

@@ -152,7 +152,7 @@ fn event_type(fields: &Fields) -> Option<EventType> {
 
 pub async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
-    shown(&visitor, &fields, None, Faults::default()).await
+    shown(&visitor, &fields, (StatusCode::OK, None, Faults::default())).await
 }
 
 /// Sends the test; it is no delivery, and sending it again by reloading does no harm.
@@ -172,23 +172,27 @@ pub async fn run(visitor: Visitor, Form(fields): Form) -> Result<Response, Failu
     }
     let path = format!("/v1/destinations/{}/test", segment(fields.get("destination")));
     match visitor.api.post(&path, &test).await {
-        Ok(answer) => shown(&visitor, &fields, Some(answer.read()?), Faults::default()).await,
+        Ok(answer) => shown(&visitor, &fields, (StatusCode::OK, Some(answer.read()?), Faults::default())).await,
         Err(failure) => {
             let problem = failure.problem()?;
             if problem.status == 404 {
                 return Err(Failure::Problem(problem));
             }
-            shown(&visitor, &fields, None, Faults::of(&problem, &["path"])).await
+            let (status, faults) = (problem.status(), Faults::of(&problem, &["path"]));
+            shown(&visitor, &fields, (status, None, faults)).await
         }
     }
 }
 
-async fn shown(visitor: &Visitor, fields: &Fields, made: Option<Made>, faults: Faults) -> Result<Response, Failure> {
+async fn shown(
+    visitor: &Visitor,
+    fields: &Fields,
+    (status, made, faults): (StatusCode, Option<Made>, Faults),
+) -> Result<Response, Failure> {
     let path = format!("/v1/destinations/{}", segment(fields.get("destination")));
     let destination = visitor.api.get(&path).await?;
     let event_type = event_type(fields);
     let section = if fields.get("wizard") == "1" { "Configure" } else { "Destinations" };
     let shell = Shell::of(visitor, section, "Test");
-    let status = if faults.are_none() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     render::page_with(status, &TestPage { shell, fields, destination, event_type, made, faults })
 }

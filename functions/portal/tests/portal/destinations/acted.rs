@@ -135,6 +135,9 @@ async fn what_is_wrong_with_a_recovery_stands_by_its_field() {
         assert_eq!(page.status, 422);
         page.shows(&format!("id=\"{error}\"")).hides("<b>\"");
     }
+    // As the script sends a moment; it stands in its field again.
+    let refused = world.post(&cookie, &path, &[("span", "own"), ("since", "2026-11-20T08:00:05.000Z")]).await;
+    refused.shows("id=\"statuses-error\"").shows("value=\"2026-11-20T08:00:05\"");
     let moment = [("span", "own"), ("since", "2026-11-20T08:00"), ("status", "parked")];
     let begun = world.post(&cookie, &path, &moment).await;
     let (_, job) = begun.location().split_once("job=").expect("a job");
