@@ -70,6 +70,12 @@ pub fn empty() -> Vec<Page> {
         page("empty-deliveries", "/deliveries"),
         page("empty-events", "/events"),
         page("empty-ledger", "/ledger"),
+        page("open-other-account", "/open")
+            .answered(409)
+            .fill("Your link", format!("whl_globex-trading.6h2k9q1n7c0dmv3b.{}", "A".repeat(43)))
+            .click("button", "Open")
+            .see("this link is for"),
+        page("page-of-another-account", "/configure?account=globex-trading").answered(409),
         page("no-such-page", "/nowhere").answered(404),
         page("signed-out", "/configure").click("button", "Sign out").see("You are signed out"),
     ]
@@ -93,6 +99,7 @@ fn wizard(story: &Story) -> Vec<Page> {
     vec![
         page("wizard-1-what", "/configure?scope=connection%2Fxero%2Fendpoint%2Finvoices"),
         page("wizard-2-when", step("when")).choose("Only failures").see("Not sent"),
+        page("wizard-2-changes", step("when")).choose("Only when it broke or").see("if the one before it failed"),
         page("wizard-2-pattern", step("when"))
             .choose("My own pattern")
             .fill("Pattern", r#"{"records": {"inserted": [{"numeric": [">", 30]}]}}"#)
@@ -103,6 +110,7 @@ fn wizard(story: &Story) -> Vec<Page> {
             .fill("Pattern", r#"{"records": {"inserted": [{"#)
             .see("this is not JSON"),
         page("wizard-3-where", step("where")),
+        page("wizard-3-found", format!("{}&find_destination=a", step("where"))),
         page("wizard-3-refused", step("where"))
             .answered(422)
             .fill("URL", "https://10.0.0.1/hooks")
@@ -119,6 +127,8 @@ fn destinations(story: &Story) -> Vec<Page> {
     let (healthy, failing, paused) = (&story.healthy, &story.failing, &story.paused);
     vec![
         page("destinations", "/destinations"),
+        page("destinations-found", "/destinations?name_contains=re"),
+        page("destinations-none-found", "/destinations?name_contains=nobody"),
         page("destination-healthy", of(healthy, "")),
         page("destination-failing", of(failing, "")),
         page("destination-paused", of(paused, "")),
