@@ -35,6 +35,32 @@ async fn two_accounts_never_see_each_others() -> Result<()> {
     their_browser.finish().await
 }
 
+/// As in two tabs: the one that is open still shows the account whose page it is.
+#[tokio::test]
+async fn a_page_does_nothing_and_follows_nothing_once_the_browser_is_another_accounts() -> Result<()> {
+    let (ours, theirs) = (World::new("ours").await?, World::new("theirs").await?);
+    ours.destination("Ours", Manner::Verifies).await?;
+    let their_destination = theirs.destination("Theirs", Manner::Verifies).await?;
+    let browser = ours.signed_in(Look::default()).await?;
+    browser.visit("/deliveries").await?;
+    browser.sees("No delivery yet").await?;
+    let link = theirs.link(json!({})).await?;
+    let token = json!({ "token": link.split_once('#').or_failure(|| "no link")?.1 });
+    let opened = theirs.operator.stranger().post("/v1/sessions", &token).await?.expect_status(201)?;
+    browser.set_cookie("__Host-synchub", opened["token"].as_str().unwrap_or_default()).await?;
+    theirs.push("demo-sync-run-succeeded").await?;
+    browser.sees("not live: this browser is signed in for another account").await?;
+    browser.sees_no("Theirs").await?;
+    browser.expect_status(409);
+    browser.click("button", "Sign out").await?;
+    browser.sees("This page was another account’s").await?;
+    browser.click("link", "To the start").await?;
+    browser.find("link", "Theirs").await?;
+    browser.visit(&format!("/destinations/{}", their_destination.id)).await?;
+    browser.find("heading", "Settings").await?;
+    browser.finish().await
+}
+
 async fn refused(browser: &Browser, paths: impl IntoIterator<Item = String>, secret: &str) -> Result<()> {
     browser.expect_status(404);
     for path in paths {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thirtyfour::WebDriver;
 use thirtyfour::error::WebDriverResult;
 
@@ -107,9 +107,12 @@ impl Browser {
         self.driver.forward().await.or_failure(|| "cannot go forward")
     }
 
-    /// Forgets who is signed in.
-    pub async fn forget_cookies(&self) -> Result<()> {
-        self.driver.delete_all_cookies().await.or_failure(|| "cannot forget cookies")
+    /// Sets a cookie of the page, as an answer to another tab would.
+    pub async fn set_cookie(&self, name: &str, value: &str) -> Result<()> {
+        let cookie =
+            json!({"url": self.origin, "name": name, "value": value, "path": "/", "secure": true, "httpOnly": true});
+        let answer = self.devtools("Network.setCookie", cookie).await.or_failure(|| "cannot set a cookie")?;
+        if answer["success"] == true { Ok(()) } else { Err(Failure::new(format!("the browser did not take {name}"))) }
     }
 
     /// Says that something of this page will be answered with such a status, which the console otherwise may not tell of.
