@@ -135,7 +135,7 @@ pub async fn list(
     mut filters: Filters,
 ) -> Result<Response, Problem> {
     let destination = filters.take::<DestinationId>("destination_id")?;
-    let part = filters.take::<String>("name_contains")?.map(|part| part.to_lowercase());
+    let part = filters.take::<String>("name_contains")?;
     filters.finish()?;
     let (list, account) = (&deps.subscriptions, &account);
     if destination.is_none() && part.is_none() {
@@ -145,7 +145,7 @@ pub async fn list(
     let read = |after| async move { list.list_subscriptions(account, Option::as_ref(&after), READ).await };
     let keep = |found: Subscription| {
         let wanted = destination.as_ref().is_none_or(|wanted| found.settings.destination_id == *wanted)
-            && part.as_ref().is_none_or(|part| found.settings.name.as_str().to_lowercase().contains(part));
+            && part.as_ref().is_none_or(|part| found.settings.name.has(part));
         wanted.then(|| view(found))
     };
     let found = page.sift(READ, read, |found| found.id.clone(), keep).await?;

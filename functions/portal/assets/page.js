@@ -157,14 +157,17 @@ if (next) history.replaceState(null, "", next.dataset.next);
 
 // ---- A part that is checked while one types ---------------------------------------------------------------------------------------
 
+// After this nothing is asked for any more.
+class Ended extends Error {}
+
 const account = (page) => page.querySelector(".who-name")?.textContent;
 
 async function part(url, selector, signal) {
   const response = await fetch(url, { headers: { accept: "text/html" }, signal, redirect: "error" });
-  if (response.status === 401) throw new Error("your session has ended");
+  if (response.status === 401) throw new Ended("your session has ended");
   if (!response.ok) throw new Error(String(response.status));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (account(page) !== account(document)) throw new Error("this browser is signed in for another account");
+  if (account(page) !== account(document)) throw new Ended("this browser is signed in for another account");
   return page.querySelector(selector);
 }
 
@@ -228,7 +231,7 @@ if (live) {
       tellTimes(found);
       renew(old, found);
     } catch (error) {
-      ended = /session|account/.test(error.message);
+      ended = error instanceof Ended;
       if (shown) shown.textContent = `not live: ${ended ? error.message : "reload the page"}`;
     }
   }

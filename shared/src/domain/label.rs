@@ -29,6 +29,11 @@ impl Label {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether this is a part of it, in capitals or not.
+    pub fn has(&self, part: &str) -> bool {
+        self.0.to_lowercase().contains(&part.to_lowercase())
+    }
 }
 
 /// Free text about something: at most 1,024 characters, none of them a control character but line breaks and tabs.
@@ -65,6 +70,14 @@ mod tests {
         }
         for text in ["\u{0}", &"x".repeat(1_025)] {
             assert_eq!(Description::try_from(text.to_owned()), Err(DescriptionError));
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_label_is_found_in_capitals_or_not() {
+        let label = Label::try_from("Billing of Ärzte".to_owned()).expect("a label");
+        for (part, expected) in [("", true), ("BILL", true), ("ärzte", true), ("of Ä", true), ("bills", false)] {
+            assert_eq!(label.has(part), expected, "{part}");
         }
     }
 

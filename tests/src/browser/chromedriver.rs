@@ -27,7 +27,7 @@ const PORT_TAKEN: &str = "port not available";
 const MISSING: &str = "run `make bootstrap` (Debian: apt-get install chromium chromium-driver)";
 
 /// What Chromium puts below its directory for temporary files, and there is no longer address for a socket.
-const SOCKET: usize = "/org.chromium.Chromium.XXXXXX/SingletonSocket".len();
+const SOCKET: usize = "/org.chromium.Chromium.aBcDeF/SingletonSocket".len();
 const LONGEST_ADDRESS: usize = 107;
 
 /// Dropping it ends the browser and removes its profile.

@@ -158,7 +158,7 @@ pub async fn list(
     page: PageRequest,
     mut filters: Filters,
 ) -> Result<Response, Problem> {
-    let part = filters.take::<String>("name_contains")?.map(|part| part.to_lowercase());
+    let part = filters.take::<String>("name_contains")?;
     filters.finish()?;
     let (list, account, now) = (&deps.destinations, &account, deps.clock.now());
     let Some(part) = part else {
@@ -166,8 +166,7 @@ pub async fn list(
         return Ok(Answer(page.page(found, |d| d.id.to_string(), |d| view(d, now))).into_response());
     };
     let read = |after| async move { list.list_destinations(account, Option::as_ref(&after), READ).await };
-    let keep =
-        |found: Destination| found.settings.name.as_str().to_lowercase().contains(&part).then(|| view(found, now));
+    let keep = |found: Destination| found.settings.name.has(&part).then(|| view(found, now));
     let found = page.sift(READ, read, |found| found.id.clone(), keep).await?;
     Ok(Answer(found).into_response())
 }

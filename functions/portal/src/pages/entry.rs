@@ -25,6 +25,8 @@ use crate::inner::Problem;
 use crate::render::{self, Shell};
 use crate::visitor::{self, Stranger, Visitor};
 
+const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
+
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/open", get(show).post(open)).route("/sign-out", post(sign_out))
 }
@@ -101,8 +103,6 @@ async fn open(
     };
     Ok(with_cookie(render::see(&next), &portal.cookies.session(&opened.token)))
 }
-
-const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
 
 fn refused(problem: &Problem, token: &str) -> Result<Response, Failure> {
     let (status, error, token) = match problem.code.as_str() {

@@ -33,6 +33,11 @@ impl<T> Listing<T> {
     pub fn empty() -> Self {
         Self { rows: Vec::new(), next: None }
     }
+
+    /// Whether there may be rows that are not on this page.
+    pub fn is_part(&self, filters: &Filters) -> bool {
+        self.next.is_some() || filters.cursor().is_some() || filters.any()
+    }
 }
 
 impl Filters {

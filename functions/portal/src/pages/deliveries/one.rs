@@ -146,7 +146,7 @@ async fn page(visitor: &Visitor, id: &str, query: &Fields, refused: Option<Probl
     let body = event.as_ref().map(|event| event.body.get());
     let request = Request::new(&visitor.account, &delivery, destination.as_ref(), body)?;
     let attempts = newest(std::mem::take(&mut delivery.attempts));
-    let status = refused.as_ref().and_then(|problem| StatusCode::from_u16(problem.status).ok());
+    let status = refused.as_ref().map(Problem::status);
     let shell = Shell::of(visitor, "Deliveries", "Delivery").after(query);
     let refused = refused.map(|problem| problem.detail);
     let one = One { shell, delivery, attempts, destination, request, refused };

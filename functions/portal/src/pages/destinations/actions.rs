@@ -56,16 +56,9 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
     if form.get("more") != "true" && (more || !subscriptions.iter().all(was_shown)) {
         return confirm(&visitor, &id, Some(UNSEEN)).await;
     }
-    let mut cascade = "?cascade=true";
+    let cascade = if more { "?cascade=true" } else { "" };
     if !more {
-        cascade = "";
-        for subscription in &subscriptions {
-            let path = format!("/v1/subscriptions/{}", segment(&subscription.id));
-            match visitor.api.call(Method::DELETE, &path, None, None).await {
-                Err(Failure::Problem(problem)) if problem.status == 404 => {}
-                other => drop(other?),
-            }
-        }
+        delete_each(&visitor.api, &subscriptions).await?;
     }
     match visitor.api.call(Method::DELETE, &format!("{}{cascade}", at(&id)), None, None).await {
         Ok(_) => Ok(render::see("/destinations?done=deleted")),
@@ -78,6 +71,18 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
             confirm(&visitor, &id, Some(error)).await
         }
     }
+}
+
+async fn delete_each(api: &Api, subscriptions: &[Subscription]) -> Result<(), Failure> {
+    for subscription in subscriptions {
+        let path = format!("/v1/subscriptions/{}", segment(&subscription.id));
+        match api.call(Method::DELETE, &path, None, None).await {
+            // Somebody else was quicker.
+            Err(Failure::Problem(problem)) if problem.status == 404 => {}
+            other => drop(other?),
+        }
+    }
+    Ok(())
 }
 
 async fn confirm(visitor: &Visitor, id: &str, error: Option<&'static str>) -> Result<Response, Failure> {

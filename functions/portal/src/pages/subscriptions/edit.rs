@@ -100,16 +100,16 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
     let (now, etag) = read(&visitor.api, &id).await?;
     let (typed, read_tag) = (Typed::from(&form), form.get("etag"));
     let (status, faults, is_stale) = match typed.patch(&now) {
-        Err(faults) => (422, faults, false),
+        Err(faults) => (StatusCode::UNPROCESSABLE_ENTITY, faults, false),
         // The patch is made from what the subscription is now, so it is for no other version.
-        Ok(_) if etag != read_tag => (412, Faults::default(), true),
+        Ok(_) if etag != read_tag => (StatusCode::PRECONDITION_FAILED, Faults::default(), true),
         Ok(patch) => match visitor.api.call(Method::PATCH, &at(&id), Some(read_tag), Some(&patch)).await {
             Ok(_) => return Ok(render::see(&format!("{}?done=saved", path(&id)))),
             Err(failure) => {
                 let problem = failure.problem()?;
                 let is_stale = problem.code == "precondition_failed";
                 let faults = if is_stale { Faults::default() } else { Faults::of(&problem, &FIELDS) };
-                (problem.status, faults, is_stale)
+                (problem.status(), faults, is_stale)
             }
         },
     };
@@ -121,7 +121,7 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
     } else {
         page.etag = read_tag.to_owned();
     }
-    render::page_with(StatusCode::from_u16(status).unwrap_or(StatusCode::CONFLICT), &page)
+    render::page_with(status, &page)
 }
 
 /// The subscription and its version.
