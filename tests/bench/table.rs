@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use adapters::{AwsClients, DynamoStore};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{BillingMode, GlobalSecondaryIndex};
-use shared::adapters::{AwsClients, DynamoStore};
 use tests::eventually::eventually;
 use tests::failure::OrFailure;
 use tests::local_aws::free_port;

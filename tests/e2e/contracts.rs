@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use shared::adapters::{AwsClients, DynamoStore, KmsVault, SystemEntropy};
-use shared::domain::id::AccountId;
-use shared::testing::contract;
+use adapters::{AwsClients, DynamoStore, KmsVault, SystemEntropy};
+use domain::value::AccountId;
+use testing::contract;
 use tests::Deployment;
 use tests::unique::unique;
 
@@ -180,9 +180,9 @@ async fn the_vault_keeps_its_contract_in_every_container() {
     let vault = || KmsVault::new(&real.aws, real.key.clone(), Arc::clone(&real.store), Arc::new(SystemEntropy));
     contract::vault(&vault(), &real.account, &real.other).await;
     // What one container sealed, another opens: the data key comes from the table.
-    use shared::domain::id::DestinationId;
-    use shared::domain::secret::SigningSecret;
-    use shared::ports::Vault;
+    use domain::attempt::SigningSecret;
+    use domain::value::DestinationId;
+    use ports::Vault;
     let (destination, secret) = (DestinationId::from_entropy([3; 10]), SigningSecret::from_entropy([4; 32]));
     let sealed = vault().seal(&real.account, &destination, &secret).await.expect("sealed");
     let opened = vault().open(&real.account, &destination, &sealed).await.expect("opened");

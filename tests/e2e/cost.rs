@@ -6,25 +6,24 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use adapters::{
+    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
+};
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use domain::attempt::RetryPolicy;
+use domain::delivery::{Delivery, OutgoingDelivery, Purpose};
+use domain::destination::AddressPolicy;
+use domain::event::{Event, envelope};
+use domain::value::Horizon;
 use lambda_runtime::{Context, LambdaEvent};
+use ports::Clock;
+use runtime::cache::Cached;
 use serde_json::Value;
-use shared::adapters::{
-    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
-};
-use shared::cache::Cached;
-use shared::domain::address::AddressPolicy;
-use shared::domain::delivery::{Delivery, OutgoingDelivery, Purpose};
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::horizon::Horizon;
-use shared::domain::retry::RetryPolicy;
-use shared::ports::Clock;
 use tests::api_client::NewSubscription;
 use tests::producer::fresh_sample;
 use tests::receiver::Receiver;

@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use domain::event::{EventType, payload};
 use serde_json::{Value, json};
-use shared::domain::event_type::EventType;
-use shared::domain::payload;
 use tests::api_client::NewSubscription;
 use tests::eventually::eventually;
 use tests::producer::fresh_sample;

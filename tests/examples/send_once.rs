@@ -6,13 +6,13 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use shared::adapters::{ReqwestSender, SystemClock};
-use shared::domain::address::AddressPolicy;
-use shared::domain::delivery::DeliveryState;
-use shared::domain::secret::SigningSecret;
-use shared::domain::signature::sign;
-use shared::ports::{Clock, HttpSender};
-use shared::testing::{account, destination, record};
+use adapters::{ReqwestSender, SystemClock};
+use domain::attempt::SigningSecret;
+use domain::delivery::DeliveryState;
+use domain::delivery::request::sign;
+use domain::destination::AddressPolicy;
+use ports::{Clock, HttpSender};
+use testing::{account, destination, record};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -5,14 +5,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::adapters::{ReqwestSender, SystemClock};
-use shared::domain::address::AddressPolicy;
-use shared::domain::delivery::{Delivery, DeliveryState};
-use shared::domain::outcome::{Exchange, Outcome};
-use shared::domain::secret::SigningSecret;
-use shared::domain::signature::{SignedRequest, sign};
-use shared::ports::{Clock, HttpSender};
-use shared::testing::{account, destination, record};
+use adapters::{ReqwestSender, SystemClock};
+use domain::attempt::{Exchange, Outcome, SigningSecret};
+use domain::delivery::request::sign;
+use domain::delivery::{Delivery, DeliveryState, SignedRequest};
+use domain::destination::AddressPolicy;
+use ports::{Clock, HttpSender};
+use testing::{account, destination, record};
 use tests::receiver::{Answer, Receiver};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

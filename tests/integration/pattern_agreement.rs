@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tests::checkout;
 
-/// The example of `shared` that answers from the code under test; cargo builds examples next to the tests.
+/// The example of `domain` that answers from the code under test; cargo builds examples next to the tests.
 fn matcher() -> PathBuf {
     let tests = std::env::current_exe().expect("a path");
     let matcher = tests.parent().and_then(Path::parent).expect("a profile's directory").join("examples/match_pattern");

@@ -7,14 +7,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use adapters::SystemClock;
+use domain::attempt::SigningSecret;
+use domain::delivery::DeliveryState;
+use domain::delivery::request::sign;
+use domain::value::Timestamp;
+use ports::Clock;
 use serde_json::{Value, json};
-use shared::adapters::SystemClock;
-use shared::domain::delivery::DeliveryState;
-use shared::domain::secret::SigningSecret;
-use shared::domain::signature::sign;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::Clock;
-use shared::testing::{account, destination, record};
+use testing::{account, destination, record};
 use tests::checkout;
 
 /// A request as this system signs it at `at`.

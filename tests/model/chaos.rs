@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Clock, Entropy, PortError, PortResult};
+use domain::value::Timestamp;
+use ports::{Clock, Entropy, PortError, PortResult};
 use tests::chance::Chance;
 use tokio::sync::Notify;
 use tokio::time::Instant;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use shared::domain::delivery::DeliveryState;
-use shared::domain::destination::Destination;
-use shared::domain::horizon::Horizon;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Accounts, Audit, Clock, Destinations, Subscriptions};
-use shared::testing::{MemoryStore, account, destination, event_text, subscription};
+use domain::delivery::DeliveryState;
+use domain::destination::Destination;
+use domain::value::{Horizon, Timestamp};
+use ports::{Accounts, Audit, Clock, Destinations, Subscriptions};
+use testing::{MemoryStore, account, destination, event_text, subscription};
 use tokio::task::JoinSet;
 
 use crate::chaos::{Chaos, Dice, SimClock};

@@ -7,18 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use domain::attempt::RetryPolicy;
+use domain::delivery::{DeliveryMessage, OutgoingDelivery, Purpose};
+use domain::event::Rejection;
+use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
-use shared::cache::Cached;
-use shared::domain::delivery::{DeliveryMessage, OutgoingDelivery, Purpose};
-use shared::domain::event::Rejection;
-use shared::domain::horizon::Horizon;
-use shared::domain::id::DeliveryId;
-use shared::domain::retry::RetryPolicy;
-use shared::ports::{Clock, DeliveryQueue, EventQueue, PortResult, RejectedEvents};
-use shared::testing::{MemoryAlerts, MemoryStore, PlainVault};
+use ports::{Clock, DeliveryQueue, EventQueue, PortResult, RejectedEvents};
+use runtime::cache::Cached;
+use testing::{MemoryAlerts, MemoryStore, PlainVault};
 
 use crate::chaos::{Chaos, Dice, SimClock};
-use crate::ports::Shaken;
+use crate::doubles::Shaken;
 use crate::queue::{Message, SimQueue, record};
 use crate::receivers::{InHand, Receivers, Sender};
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::SqsMessage;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{PortError, PortResult};
+use domain::value::Timestamp;
+use ports::{PortError, PortResult};
 
 use crate::chaos::{Chaos, SimClock};
 

@@ -6,14 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared::domain::delivery::{DeliveryState, Purpose};
-use shared::domain::health::Admission;
-use shared::domain::id::{DeliveryId, DestinationId};
-use shared::domain::outcome::{Exchange, Outcome};
-use shared::domain::signature::SignedRequest;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{HttpSender, PortResult};
-use shared::testing::MemoryStore;
+use domain::attempt::{Exchange, Outcome};
+use domain::delivery::{DeliveryState, Purpose, SignedRequest};
+use domain::destination::Admission;
+use domain::value::{DeliveryId, DestinationId, Timestamp};
+use ports::{HttpSender, PortResult};
+use testing::MemoryStore;
 
 use crate::chaos::{Chaos, SimClock};
 

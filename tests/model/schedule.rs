@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use domain::delivery::DeliveryState;
+use domain::destination::Destination;
+use domain::value::{Horizon, Timestamp};
+use ports::{Accounts, Audit, Clock, Destinations, Subscriptions};
 use serde_json::json;
-use shared::domain::delivery::DeliveryState;
-use shared::domain::destination::Destination;
-use shared::domain::horizon::Horizon;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Accounts, Audit, Clock, Destinations, Subscriptions};
-use shared::testing::{MemoryStore, account, destination, event_text, subscription};
+use testing::{MemoryStore, account, destination, event_text, subscription};
 use tokio::task::JoinSet;
 
 use crate::chaos::{Chaos, Dice, SimClock};
@@ -286,7 +285,7 @@ impl World {
     async fn enable(&self, n: usize, enabled: bool) {
         let stored = self.shared.store.destinations().into_iter().find(|d| d.id == self.destinations[n].id);
         let stored = stored.expect("the destination");
-        let settings = shared::domain::destination::DestinationSettings { enabled, ..stored.settings.clone() };
+        let settings = domain::destination::DestinationSettings { enabled, ..stored.settings.clone() };
         let changed = stored.changed(settings, self.shared.clock.now());
         self.shared.store.update_destination(&stored, &changed).await.expect("changed");
     }

@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a command line tool")]
 
 mod chaos;
-mod ports;
+mod doubles;
 mod processes;
 mod queue;
 mod receivers;

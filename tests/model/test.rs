@@ -6,8 +6,8 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a model that cannot be set up is a broken test")]
 
 mod chaos;
+mod doubles;
 mod outage;
-mod ports;
 mod processes;
 mod queue;
 mod receivers;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use domain::access::{Permission, Role};
+use domain::value::AccountId;
 use http::request::Parts;
 use lambda_http::request::RequestContext;
-use shared::domain::api_key::{Permission, Role};
-use shared::domain::id::AccountId;
 
 use crate::Deps;
 use crate::problem::{Code, Problem};

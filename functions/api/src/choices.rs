@@ -100,19 +100,16 @@ pub enum JobKind {
 
 #[cfg(test)]
 mod tests {
+    use domain::access::Role;
+    use domain::attempt::Outcome;
+    use domain::delivery::{self, DeliveryState};
+    use domain::destination::health;
+    use domain::event;
+    use domain::routing;
+    use domain::value::Timestamp;
+    use ports::UnmatchedReason;
     use serde::Serialize;
     use serde_json::json;
-    use shared::domain::api_key::Role;
-    use shared::domain::delivery::DeliveryState;
-    use shared::domain::event;
-    use shared::domain::health;
-    use shared::domain::job;
-    use shared::domain::outcome::Outcome;
-    use shared::domain::plan;
-    use shared::domain::recovery;
-    use shared::domain::timestamp::Timestamp;
-    use shared::domain::transition;
-    use shared::ports::UnmatchedReason;
 
     use super::*;
 
@@ -126,10 +123,10 @@ mod tests {
     fn the_choices_are_those_of_the_domain() {
         check::<PageRole>(&[Role::Viewer, Role::Editor, Role::Admin]);
         check::<JobStatus>(&[
-            job::JobStatus::Queued,
-            job::JobStatus::Running,
-            job::JobStatus::Succeeded,
-            job::JobStatus::Failed,
+            delivery::JobStatus::Queued,
+            delivery::JobStatus::Running,
+            delivery::JobStatus::Succeeded,
+            delivery::JobStatus::Failed,
         ]);
         let reasons = [UnmatchedReason::NoSubscription, UnmatchedReason::ConditionsNotMet];
         check::<Unmatched>(&reasons.map(UnmatchedReason::as_str));
@@ -145,14 +142,14 @@ mod tests {
         let states = states.map(DeliveryState::as_str);
         check::<DeliveryStatus>(&states);
         check::<DisabledReason>(&[health::DisabledReason::Gone, health::DisabledReason::Failing]);
-        use recovery::RecoverStatus::{Cancelled, Exhausted, Parked, Pending, Retrying};
+        use delivery::RecoverStatus::{Cancelled, Exhausted, Parked, Pending, Retrying};
         check::<RecoverStatus>(&[Pending, Retrying, Parked, Exhausted, Cancelled]);
         check::<OwedStatus>(&[&["pending"], states.as_slice()].concat());
-        check::<ConfigKind>(&[plan::Kind::Destination, plan::Kind::Subscription]);
-        use plan::Action::{Create, Delete, Unchanged, Update};
+        check::<ConfigKind>(&[routing::Kind::Destination, routing::Kind::Subscription]);
+        use routing::Action::{Create, Delete, Unchanged, Update};
         check::<ConfigAction>(&[Create, Update, Delete, Unchanged]);
-        check::<Transition>(&[transition::Transition::Broke, transition::Transition::Recovered]);
-        use transition::AwaitedTransition::{Broke, Changed, Recovered};
+        check::<Transition>(&[routing::Transition::Broke, routing::Transition::Recovered]);
+        use routing::AwaitedTransition::{Broke, Changed, Recovered};
         check::<AwaitedTransition>(&[Broke, Recovered, Changed]);
     }
 

@@ -3,13 +3,11 @@
 
 use std::collections::HashMap;
 
+use domain::delivery::DeliveryRecord;
+use domain::event::{EventType, Scope};
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use shared::domain::delivery::DeliveryRecord;
-use shared::domain::event_type::EventType;
-use shared::domain::id::{AccountId, DeliveryId, DestinationId};
-use shared::domain::scope::Scope;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{ListedEvent, OlderThan, PortResult, Span};
+use ports::{ListedEvent, OlderThan, PortResult, Span};
 
 use crate::Deps;
 use crate::deliveries::DeliveryItem;

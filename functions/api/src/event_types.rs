@@ -1,4 +1,4 @@
-//! The catalogue of event types, as it is in `shared/catalogue`: the same for every account, and only read.
+//! The catalogue of event types, as it is in `shared/domain/catalogue`: the same for every account, and only read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,13 +6,10 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::event::{Event, EventType, envelope};
+use domain::value::{AccountId, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::event_type::EventType;
-use shared::domain::id::AccountId;
-use shared::domain::timestamp::Timestamp;
 use utoipa::ToSchema;
 
 use crate::Deps;

@@ -3,15 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use domain::event::{EventType, EventTypeFilter, Scope};
+use domain::routing::{Bucket, Candidate, Miss, Run, Subscription, Transition};
+use domain::value::{AccountId, Label, SubscriptionId};
+use ports::{PortError, PortResult, SealedEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::domain::destination::Label;
-use shared::domain::event_type::{EventType, EventTypeFilter};
-use shared::domain::id::{AccountId, SubscriptionId};
-use shared::domain::scope::Scope;
-use shared::domain::subscription::{Bucket, Candidate, Miss, Subscription};
-use shared::domain::transition::{Run, Transition};
-use shared::ports::{PortError, PortResult, SealedEvent};
 use utoipa::ToSchema;
 
 use crate::{Deps, schemas};

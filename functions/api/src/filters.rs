@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query};
+use domain::value::Timestamp;
 use http::request::Parts;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::Span;
+use ports::Span;
 
 use crate::Deps;
 use crate::problem::Problem;

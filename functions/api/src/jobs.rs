@@ -5,10 +5,9 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::delivery::{Job, JobKind, JobStatus};
+use domain::value::{JobId, Timestamp};
 use serde::Serialize;
-use shared::domain::id::JobId;
-use shared::domain::job::{Job, JobKind, JobStatus};
-use shared::domain::timestamp::Timestamp;
 use utoipa::ToSchema;
 
 use crate::Deps;

@@ -39,9 +39,9 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::{Extension, Router, middleware};
-use shared::domain::address::AddressPolicy;
-use shared::domain::horizon::Horizon;
-use shared::ports::{
+use domain::destination::AddressPolicy;
+use domain::value::Horizon;
+use ports::{
     Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, FindRollUp, HostLookup,
     HttpSender, ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob,
     Subscriptions, Transitions, Vault,

@@ -4,9 +4,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
+use domain::event::EventType;
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, SubscriptionId};
 use http::request::Parts;
-use shared::domain::event_type::EventType;
-use shared::domain::id::{AccountId, DeliveryId, DestinationId, EventId, SubscriptionId};
 
 use crate::Deps;
 use crate::problem::{Code, Problem};

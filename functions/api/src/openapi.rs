@@ -9,8 +9,8 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Answer};
 use lambda_http::request::RequestContext;
+use runtime::telemetry::ErrorChain;
 use serde_json::{Value, json};
-use shared::telemetry::ErrorChain;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn every_event_type_has_a_webhook_with_a_sample_for_each_status() {
         let webhooks = finished()["webhooks"].take();
-        for event_type in shared::domain::event_type::EventType::all() {
+        for event_type in domain::event::EventType::all() {
             let body = &webhooks[event_type.as_str()]["post"]["requestBody"]["content"]["application/json"];
             assert_eq!(body["schema"]["properties"]["type"]["const"], event_type.as_str());
             for status in event_type.statuses() {

@@ -8,9 +8,9 @@ use axum::extract::FromRequestParts;
 use axum::extract::Query;
 use data_encoding::BASE64URL_NOPAD;
 use http::request::Parts;
+use ports::PortResult;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use shared::ports::PortResult;
 use utoipa::ToSchema;
 
 use crate::Deps;

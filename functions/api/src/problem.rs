@@ -7,9 +7,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::request::RequestContext;
+use ports::PortError;
+use runtime::telemetry::ErrorChain;
 use serde::Serialize;
-use shared::ports::PortError;
-use shared::telemetry::ErrorChain;
 use utoipa::ToSchema;
 
 use crate::config::StepView;

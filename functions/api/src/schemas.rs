@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use shared::domain::event_type;
+use domain::event;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
@@ -86,7 +86,7 @@ pub enum EventTypeFilter {}
 pub enum PublishedEventType {}
 
 fn names_of_types() -> impl Iterator<Item = &'static str> {
-    event_type::EventType::all().map(event_type::EventType::as_str)
+    event::EventType::all().map(event::EventType::as_str)
 }
 
 impl PartialSchema for EventType {
@@ -109,8 +109,8 @@ impl ToSchema for EventTypeFilter {}
 
 impl PartialSchema for PublishedEventType {
     fn schema() -> RefOr<Schema> {
-        let data = event_type::EventType::all().filter(|event_type| !event_type.is_own());
-        let names = data.map(event_type::EventType::as_str);
+        let data = event::EventType::all().filter(|event_type| !event_type.is_own());
+        let names = data.map(event::EventType::as_str);
         let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
         text.description(Some("The name of an event type that producers publish.")).into()
     }
@@ -160,9 +160,9 @@ pub enum Role {
 
 #[cfg(test)]
 mod tests {
+    use domain::{access, attempt, destination, value};
     use serde::de::DeserializeOwned;
     use serde_json::Value;
-    use shared::domain::{api_key, day, destination, id, scope, secret, timestamp};
 
     use super::*;
 
@@ -178,23 +178,23 @@ mod tests {
 
     #[test]
     fn the_example_of_every_word_is_one_of_the_domain() {
-        check::<AccountId, id::AccountId>();
-        check::<DestinationId, id::DestinationId>();
-        check::<SubscriptionId, id::SubscriptionId>();
-        check::<KeyId, id::KeyId>();
-        check::<JobId, id::JobId>();
-        check::<SessionId, id::SessionId>();
-        check::<EventId, id::EventId>();
-        check::<DeliveryId, id::DeliveryId>();
-        check::<Label, destination::Label>();
-        check::<Description, destination::Description>();
-        check::<Scope, scope::Scope>();
+        check::<AccountId, value::AccountId>();
+        check::<DestinationId, value::DestinationId>();
+        check::<SubscriptionId, value::SubscriptionId>();
+        check::<KeyId, value::KeyId>();
+        check::<JobId, value::JobId>();
+        check::<SessionId, value::SessionId>();
+        check::<EventId, value::EventId>();
+        check::<DeliveryId, value::DeliveryId>();
+        check::<Label, value::Label>();
+        check::<Description, value::Description>();
+        check::<Scope, event::Scope>();
         check::<DestinationUrl, destination::DestinationUrl>();
         check::<DeliveryPath, destination::DeliveryPath>();
-        check::<Timestamp, timestamp::Timestamp>();
-        check::<Day, day::Day>();
+        check::<Timestamp, value::Timestamp>();
+        check::<Day, value::Day>();
         let secret = serde_json::to_value(SigningSecret::schema()).expect("JSON");
-        assert!(secret["examples"][0].as_str().expect("text").parse::<secret::SigningSecret>().is_ok());
+        assert!(secret["examples"][0].as_str().expect("text").parse::<attempt::SigningSecret>().is_ok());
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
         let roles = schema["enum"].as_array().expect("an enum");
         assert_eq!(roles.len(), 4);
         for role in roles {
-            let parsed: api_key::Role = serde_json::from_value(Value::clone(role)).expect("a role of the domain");
+            let parsed: access::Role = serde_json::from_value(Value::clone(role)).expect("a role of the domain");
             assert_eq!(Some(parsed.as_str()), role.as_str());
         }
     }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::event::{Name, Scope, SeenPlace, SeenScope};
+use domain::value::Timestamp;
 use serde::Serialize;
-use shared::domain::scope::{Name, Scope};
-use shared::domain::seen_scope::{SeenPlace, SeenScope};
-use shared::domain::timestamp::Timestamp;
 use utoipa::ToSchema;
 
 use crate::Deps;

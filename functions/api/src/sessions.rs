@@ -6,14 +6,12 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::access::{LinkRefusal, PresentedLink, Role};
+use domain::event::Scope;
+use domain::value::{AccountId, SessionId, Timestamp};
 use http::StatusCode;
+use ports::{EntropyExt, OpenedSession};
 use serde::{Deserialize, Serialize};
-use shared::domain::api_key::Role;
-use shared::domain::id::{AccountId, SessionId};
-use shared::domain::scope::Scope;
-use shared::domain::session::{LinkRefusal, PresentedLink};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{EntropyExt, OpenedSession};
 use utoipa::ToSchema;
 
 use crate::Deps;

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
+use domain::attempt::retry;
 use serde_json::json;
-use shared::domain::retry;
 use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, ArrayBuilder};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -228,13 +228,12 @@ bodies! {
 mod tests {
     use std::collections::BTreeSet;
 
+    use domain::attempt::RetryChoice;
+    use domain::destination::{DestinationSettings, custom_headers};
+    use domain::routing::{SubscriptionSettings, plan};
     use serde::Serialize;
     use serde::de::DeserializeOwned;
     use serde_json::Value;
-    use shared::domain::custom_headers;
-    use shared::domain::destination::DestinationSettings;
-    use shared::domain::plan;
-    use shared::domain::subscription::SubscriptionSettings;
 
     use super::*;
 
@@ -289,9 +288,9 @@ mod tests {
     #[test]
     fn every_name_of_a_retry_policy_is_described_and_lists_as_long_as_are_accepted() {
         let schema = serde_json::to_value(RetryPolicy::schema()).expect("JSON");
-        let accepted = |setting: Value| serde_json::from_value::<retry::RetryChoice>(setting).is_ok();
+        let accepted = |setting: Value| serde_json::from_value::<RetryChoice>(setting).is_ok();
         let [names, list] = &schema["anyOf"].as_array().expect("alternatives")[..] else { panic!("{schema}") };
-        let mut policies: Vec<retry::RetryChoice> = Vec::new();
+        let mut policies: Vec<RetryChoice> = Vec::new();
         for name in names["enum"].as_array().expect("names") {
             let policy = serde_json::from_value(name.clone()).expect("a policy");
             assert!(!policies.contains(&policy), "{name}");

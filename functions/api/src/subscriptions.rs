@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::routing::{Subscription, SubscriptionSettings};
+use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
 use http::{StatusCode, header};
+use ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
 use serde::Serialize;
-use shared::domain::id::{AccountId, DestinationId, SubscriptionId};
-use shared::domain::subscription::{Subscription, SubscriptionSettings};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;

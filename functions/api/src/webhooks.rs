@@ -2,14 +2,11 @@
 //!
 //! It is JSON and not built of utoipa's types, because the schemas and samples are the catalogue's own.
 
+use domain::delivery::request::USER_AGENT;
+use domain::event::{Event, EventType, envelope};
+use domain::value::{AccountId, Timestamp};
 use serde::de;
 use serde_json::{Map, Value, json};
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::event_type::EventType;
-use shared::domain::id::AccountId;
-use shared::domain::signature::USER_AGENT;
-use shared::domain::timestamp::Timestamp;
 
 /// When the samples are said to have occurred: 2026-11-23T09:30:42Z.
 const SAMPLED_AT_MS: u64 = 1_795_426_242_000;

@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use aws_lambda_events::event::apigw::ApiGatewayV2CustomAuthorizerV2Request;
+use domain::access::{ApiKey, PresentedKey, PresentedSession};
+use domain::value::Day;
 use lambda_runtime::{Error, LambdaEvent};
+use ports::{ApiKeys, Clock, FindAccount, PortResult, Sessions};
+use runtime::page_session;
+use runtime::telemetry::ErrorChain;
 use serde::Serialize;
-use shared::domain::api_key::{ApiKey, PresentedKey};
-use shared::domain::day::Day;
-use shared::domain::session::PresentedSession;
-use shared::page_session;
-use shared::ports::{ApiKeys, Clock, FindAccount, PortResult, Sessions};
-use shared::telemetry::ErrorChain;
 
 pub struct Deps {
     pub accounts: Arc<dyn FindAccount>,

@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use authorizer::{Caller, Decision, Deps, handle};
 use aws_lambda_events::event::apigw::ApiGatewayV2CustomAuthorizerV2Request;
+use domain::access::{ApiKey, Role, Session};
+use domain::delivery::Job;
+use domain::value::{Day, JobId, KeyId, SessionId};
 use lambda_runtime::LambdaEvent;
-use shared::domain::api_key::{ApiKey, Role};
-use shared::domain::day::Day;
-use shared::domain::id::{JobId, KeyId, SessionId};
-use shared::domain::job::Job;
-use shared::domain::session::Session;
-use shared::ports::{Accounts, ApiKeys, Clock, Sessions};
-use shared::testing::{MemoryStore, TestClock, account};
+use ports::{Accounts, ApiKeys, Clock, Sessions};
+use testing::{MemoryStore, TestClock, account};
 
 const SAMPLE: &str = include_str!("../../../events/authorizer-api-key.json");
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use shared::domain::delivery::{Attempt, Delivery, DeliveryMessage, Purpose};
-use shared::domain::destination::Destination;
-use shared::domain::outcome::Outcome;
-use shared::domain::signature::sign;
-use shared::ports::PortResult;
+use domain::attempt::Attempt;
+use domain::attempt::Outcome;
+use domain::delivery::request::sign;
+use domain::delivery::{Delivery, DeliveryMessage, Purpose};
+use domain::destination::Destination;
+use ports::PortResult;
 use tracing::info;
 
 use crate::Deps;

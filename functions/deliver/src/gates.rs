@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use shared::domain::id::DestinationId;
+use domain::value::DestinationId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// As many as failures in a row open the breaker: what waits behind them need not find out again.

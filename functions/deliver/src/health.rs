@@ -1,13 +1,12 @@
-//! Tells the breaker how attempts ended. The rules are [`shared::domain::health`]; here is what a container remembers, and who
+//! Tells the breaker how attempts ended. The rules are [`domain::destination::health`]; here is what a container remembers, and who
 //! wins when several change the same destination.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use shared::domain::destination::Destination;
-use shared::domain::health::Health;
-use shared::domain::id::DestinationId;
-use shared::ports::PortResult;
+use domain::destination::{Destination, Health};
+use domain::value::DestinationId;
+use ports::PortResult;
 
 use crate::Deps;
 

@@ -1,5 +1,5 @@
 //! `deliver`: makes one attempt for each delivery message and records what came of it. It decides nothing about who is
-//! owed what; that is `fanout`'s. The flow is told in [`shared`].
+//! owed what; that is `fanout`'s. The flow is told in [`domain`].
 //!
 //! **A message is acknowledged only when the delivery's row says where it waits or how it ended.** A short wait is spent in the
 //! queue; a longer one in the table, from where `redrive` sends it when it is due. What a destination that is down or paused is
@@ -15,21 +15,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::attempt::{Jitter, NextStep, Outcome, RetryPolicy};
+use domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, DeliveryState, Purpose};
+use domain::destination::pace::PATIENCE;
+use domain::destination::{Admission, Destination, Failure};
+use domain::value::{Horizon, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
-use shared::batch::{self, Verdict};
-use shared::domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, DeliveryState, Purpose};
-use shared::domain::destination::Destination;
-use shared::domain::health::{Admission, Failure};
-use shared::domain::horizon::Horizon;
-use shared::domain::outcome::Outcome;
-use shared::domain::pace::PATIENCE;
-use shared::domain::retry::{Jitter, NextStep, RetryPolicy};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{
+use ports::{
     Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EntropyExt, FindAccount, HttpSender, Paces,
     PortError, PortResult, Vault,
 };
-use shared::telemetry::ErrorChain;
+use runtime::batch;
+use runtime::batch::Verdict;
+use runtime::telemetry::ErrorChain;
 use tracing::{Span, warn};
 
 use self::gates::Gates;

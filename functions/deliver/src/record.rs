@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use shared::batch::Verdict;
-use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::Recorded;
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::value::Timestamp;
+use ports::Recorded;
+use runtime::batch::Verdict;
 use tracing::info;
 
 use crate::{DeliverError, Deps, IN_QUEUE, RECEIVES, Received};

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use shared::domain::destination::{Destination, RateLimit};
-use shared::domain::id::DestinationId;
-use shared::domain::pace::{Block, Pace, Turn};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{EntropyExt, PortResult};
+use domain::destination::{Block, Destination, Pace, RateLimit, Turn};
+use domain::value::{DestinationId, Timestamp};
+use ports::{EntropyExt, PortResult};
 use tokio::sync::Mutex;
 
 use crate::Deps;

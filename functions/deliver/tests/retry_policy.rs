@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use deliver::{Deps, Rows, Turns, handle};
+use domain::delivery::{DeliveryState, OutgoingDelivery, Purpose};
+use domain::destination::Destination;
+use domain::value::Horizon;
 use lambda_runtime::{Context, LambdaEvent};
+use ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use shared::domain::delivery::{DeliveryState, OutgoingDelivery, Purpose};
-use shared::domain::destination::Destination;
-use shared::domain::horizon::Horizon;
-use shared::ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations};
-use shared::testing::{
+use testing::{
     MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination, record,
 };
 

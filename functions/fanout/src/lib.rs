@@ -1,5 +1,5 @@
 //! `fanout`: turns each event into the deliveries it owes. It parses, matches, sends, and then seals; it never talks to a
-//! receiver. The flow is told in [`shared`].
+//! receiver. The flow is told in [`domain`].
 //!
 //! **Send first, note, then seal**: a crash in between repeats deliveries under the same ids, and never loses one. The note lets
 //! the audit find every event that is sealed.
@@ -11,21 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use domain::delivery::{Delivery, OutgoingDelivery, Purpose};
+use domain::event::{Event, RejectedEvent, Rejection, envelope};
+use domain::routing::subscription::deliveries;
+use domain::routing::{AwaitedRun, Bucket, Run, Subscription, Transition};
+use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
-use serde_json::Value;
-use shared::batch::{self, Verdict};
-use shared::domain::delivery::{Delivery, OutgoingDelivery, Purpose};
-use shared::domain::envelope;
-use shared::domain::event::{Event, Rejection};
-use shared::domain::missed_run::AwaitedRun;
-use shared::domain::rejected_event::RejectedEvent;
-use shared::domain::subscription::{Bucket, Subscription, deliveries};
-use shared::domain::timestamp::Timestamp;
-use shared::domain::transition::{Run, Transition};
-use shared::ports::{
+use ports::{
     AwaitRuns, Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents,
     Rejections, Sealed, SealedEvent, Transitions, UnmatchedReason,
 };
+use runtime::batch;
+use runtime::batch::Verdict;
+use serde_json::Value;
 use tracing::{info, warn};
 
 pub use self::scopes::ScopeNotes;

@@ -5,13 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shared::domain::event::Event;
-use shared::domain::id::AccountId;
-use shared::domain::scope::Scope;
-use shared::domain::seen_scope::SeenScope;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::SeenScopes;
-use shared::telemetry::ErrorChain;
+use domain::event::{Event, Scope, SeenScope};
+use domain::value::{AccountId, Timestamp};
+use ports::SeenScopes;
+use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
 /// How long a note is good.

@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shared::domain::horizon::{Horizon, NOTES_KEPT};
-use shared::ports::{PortResult, SealNote, SealNotes, SealedEvent};
+use domain::value::Horizon;
+use domain::value::horizon::NOTES_KEPT;
+use ports::{PortResult, SealNote, SealNotes, SealedEvent};
 
 /// How many notes are known before all are forgotten.
 const MOST: usize = 10_000;

@@ -1,10 +1,10 @@
 //! Why there is no page to show, and the page that says so.
 
 use axum::response::{IntoResponse, Response};
+use domain::value::AccountId;
 use http::StatusCode;
-use shared::domain::id::AccountId;
-use shared::ports::PortError;
-use shared::telemetry::ErrorChain;
+use ports::PortError;
+use runtime::telemetry::ErrorChain;
 use tracing::error;
 
 use crate::inner::Problem;

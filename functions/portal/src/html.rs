@@ -4,9 +4,9 @@
 use std::fmt;
 
 use askama::filters::{Escaper, Html, HtmlSafe};
+use domain::value::Timestamp;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use shared::domain::timestamp::Timestamp;
 
 /// Markup that is safe to write into a page as it is.
 pub struct Markup(String);

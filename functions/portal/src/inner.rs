@@ -6,6 +6,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use domain::access::Role;
+use domain::value::AccountId;
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext};
@@ -13,8 +15,6 @@ use lambda_http::request::RequestContext;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use shared::domain::api_key::Role;
-use shared::domain::id::AccountId;
 use tower::ServiceExt;
 
 use crate::failure::Failure;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Router, middleware};
-use shared::ports::{Accounts, Clock, Sessions};
+use ports::{Accounts, Clock, Sessions};
 use tower_http::compression::CompressionLayer;
 
 use crate::visitor::Cookies;

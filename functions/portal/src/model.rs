@@ -1,8 +1,8 @@
 //! What the API answers, as far as more than one page shows it. The API's document says what each field means.
 
+use domain::value::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use shared::domain::timestamp::Timestamp;
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]

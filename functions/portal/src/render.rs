@@ -2,8 +2,8 @@
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
+use domain::access::Permission;
 use http::{HeaderValue, StatusCode, header};
-use shared::domain::api_key::Permission;
 
 use crate::failure::Failure;
 use crate::fields::{Fields, query};

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use domain::access::session::LONGEST;
+use domain::access::{Permission, PresentedSession, Role, Session};
+use domain::value::{AccountId, SessionId};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use lambda_http::request::RequestContext;
-use shared::domain::api_key::{Permission, Role};
-use shared::domain::id::{AccountId, SessionId};
-use shared::domain::session::{LONGEST, PresentedSession, Session};
-use shared::page_session;
+use runtime::page_session;
 
 use crate::Portal;
 use crate::failure::Failure;

@@ -1,12 +1,11 @@
 //! Visits every event once after its horizon: a delivery that is owed and has no row is sent again, and counted. Which events
 //! there are comes from the notes that `fanout` makes before it seals.
 
+use domain::delivery::{Delivery, DeliveryState};
+use domain::destination::Admission;
+use domain::value::{Slot, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use shared::domain::delivery::{Delivery, DeliveryState};
-use shared::domain::health::Admission;
-use shared::domain::horizon::Slot;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{EventPlace, PortResult, SealNote, SealedEvent, Span};
+use ports::{EventPlace, PortResult, SealNote, SealedEvent, Span};
 use tracing::warn;
 
 use crate::send::{claim_and_send, give_row};

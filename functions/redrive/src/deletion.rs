@@ -1,8 +1,8 @@
 //! Deletes an account, with everything that belongs to it.
 
-use shared::domain::id::AccountId;
-use shared::domain::job::SETTLE;
-use shared::ports::{Held, PortError, PortResult};
+use domain::delivery::job::SETTLE;
+use domain::value::AccountId;
+use ports::{Held, PortError, PortResult};
 
 use crate::jobs::{Progress, Taken};
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use shared::domain::delivery::{DeliveryRecord, DeliveryState, Purpose};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Due, PortResult, SHARDS};
+use domain::delivery::{DeliveryRecord, DeliveryState, Purpose};
+use domain::value::Timestamp;
+use ports::{Due, PortResult, SHARDS};
 use tracing::error;
 
 use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};

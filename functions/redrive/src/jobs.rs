@@ -1,11 +1,10 @@
 //! Works on the pending jobs, one after the other, for as long as the invocation lasts. What a job of a kind does is in a file
 //! of its own.
 
-use shared::domain::id::JobId;
-use shared::domain::job::{Job, JobKind, Lease};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Held, PortError, PortResult};
-use shared::telemetry::ErrorChain;
+use domain::delivery::{Job, JobKind, Lease};
+use domain::value::{JobId, Timestamp};
+use ports::{Held, PortError, PortResult};
+use runtime::telemetry::ErrorChain;
 use tracing::{error, info, warn};
 
 use crate::{Deps, deletion, has_time, recover};
@@ -94,7 +93,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
 }
 
 async fn work_on(deps: &Deps, id: &JobId, deadline: Timestamp) -> PortResult<()> {
-    use shared::ports::EntropyExt;
+    use ports::EntropyExt;
     let now = deps.clock.now();
     let lease = Lease::taken(deps.entropy.bytes()?, now);
     let Some(job) = deps.jobs.take_job(id, &lease, now).await? else { return Ok(()) };

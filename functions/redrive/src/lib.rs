@@ -19,16 +19,15 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::value::{Horizon, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
-use serde_json::Value;
-use shared::domain::horizon::Horizon;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{
+use ports::{
     AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth,
     Destinations, Entropy, EventQueue, Events, FindSubscriptions, Jobs, ListDeliveries, ListEvents, Paces, PortResult,
     Reckoning, RollUps, Waiting,
 };
-use shared::telemetry::ErrorChain;
+use runtime::telemetry::ErrorChain;
+use serde_json::Value;
 use tracing::error;
 
 pub use self::tell::Alerted;

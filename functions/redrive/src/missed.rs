@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
+use domain::routing::Bucket;
+use domain::value::Timestamp;
 use futures_util::{StreamExt, stream};
-use shared::domain::subscription::Bucket;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{AwaitedPlace, PortResult, SHARDS};
-use shared::telemetry::ErrorChain;
+use ports::{AwaitedPlace, PortResult, SHARDS};
+use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
 use crate::{Deps, has_time};

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, RecoverStatus, RecoveredTo, Recovery};
+use domain::destination::Admission;
+use domain::destination::health::DRAIN_EVERY;
+use domain::value::Timestamp;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
-use shared::domain::health::{Admission, DRAIN_EVERY};
-use shared::domain::recovery::{RecoverStatus, RecoveredTo, Recovery};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{EventPlace, Held, ListedEvent, OlderThan, PortResult, Recorded, Span};
+use ports::{EventPlace, Held, ListedEvent, OlderThan, PortResult, Recorded, Span};
 
 use crate::Deps;
 use crate::jobs::{Progress, Taken};

@@ -1,13 +1,13 @@
 //! Sends deliveries through the queue again, with the body that their event was sealed with. Each has a row first, from which it is
 //! sent once more should its message be lost.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use serde_json::value::RawValue;
-use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
-use shared::domain::id::{AccountId, DeliveryId};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{PortError, PortResult, Recorded};
 use std::time::Duration;
+
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::value::{AccountId, DeliveryId, Timestamp};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use ports::{PortError, PortResult, Recorded};
+use serde_json::value::RawValue;
 
 use crate::Deps;
 

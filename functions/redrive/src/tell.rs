@@ -1,5 +1,5 @@
 //! Tells of what happened to destinations and deliveries: other destinations by an event, people by an alert. What is said is
-//! [`shared::domain::operational`]'s.
+//! [`domain::operational`]'s.
 //!
 //! The two do not wait for each other, and nothing waits for them: what did not work is logged, and told again with the next look.
 //! So either may be told twice; the event is the same one then, which `fanout` knows.
@@ -8,15 +8,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shared::domain::delivery::DeliveryRecord;
-use shared::domain::destination::Destination;
-use shared::domain::health::HealthChange;
-use shared::domain::id::DestinationId;
-use shared::domain::operational::{self, Alert};
-use shared::domain::own_event::OwnEvent;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::PortResult;
-use shared::telemetry::ErrorChain;
+use domain::delivery::DeliveryRecord;
+use domain::destination::{Destination, HealthChange};
+use domain::event::OwnEvent;
+use domain::operational;
+use domain::operational::Alert;
+use domain::value::{DestinationId, Timestamp};
+use ports::PortResult;
+use runtime::telemetry::ErrorChain;
 use tracing::{error, warn};
 
 use crate::Deps;

@@ -4,14 +4,11 @@
 
 use std::time::Duration;
 
-use shared::domain::delivery::{DeliveryState, Purpose};
-use shared::domain::destination::Destination;
-use shared::domain::health::{Health, HealthState};
-use shared::domain::id::DeliveryId;
-use shared::domain::pace::Pace;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::PortResult;
-use shared::telemetry::ErrorChain;
+use domain::delivery::{DeliveryState, Purpose};
+use domain::destination::{Destination, Health, HealthState, Pace};
+use domain::value::{DeliveryId, Timestamp};
+use ports::PortResult;
+use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
 use crate::send::{ToSend, body_of, claim_and_send, find, reopen, send};
@@ -135,7 +132,7 @@ async fn drain(deps: &Deps, destination: &Destination, deadline: Timestamp) -> P
     {
         forget_line(deps, destination).await?;
     }
-    let every = shared::domain::health::DRAIN_EVERY.div_f64(f64::from(u32::try_from(portion).unwrap_or(u32::MAX)));
+    let every = domain::destination::health::DRAIN_EVERY.div_f64(f64::from(u32::try_from(portion).unwrap_or(u32::MAX)));
     let due: Vec<_> = (0u32..).zip(parked).map(|(n, id)| (id, begin.plus(every.saturating_mul(n)))).collect();
     for together in due.chunks(TOGETHER) {
         if !has_time(deps, deadline) {

@@ -7,15 +7,14 @@ mod over_memory;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::destination::Destination;
+use domain::event::{Event, envelope};
+use domain::value::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
+use ports::{Accounts, Clock, Deliveries, Destinations, Events, SealedEvent};
 use redrive::{Deps, handle};
-use shared::domain::delivery::{DeliveryRecord, DeliveryState};
-use shared::domain::destination::Destination;
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Accounts, Clock, Deliveries, Destinations, Events, SealedEvent};
-use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
 
 use self::over_memory::deps;
 

@@ -7,14 +7,13 @@ mod over_memory;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::event::Event;
+use domain::routing::{AwaitedRun, Subscription};
 use lambda_runtime::{Context, LambdaEvent};
+use ports::{Accounts, AwaitRuns, Clock, Destinations, Subscriptions};
 use redrive::{Deps, handle};
 use serde_json::Value;
-use shared::domain::event::Event;
-use shared::domain::missed_run::AwaitedRun;
-use shared::domain::subscription::Subscription;
-use shared::ports::{Accounts, AwaitRuns, Clock, Destinations, Subscriptions};
-use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
 
 use self::over_memory::deps;
 

@@ -8,22 +8,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::delivery::job::LEASE;
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Job, JobStatus, Purpose, RecoverStatus, Recovery};
+use domain::destination::{Destination, DisabledReason, Drain, Health, HealthState};
+use domain::event::{Event, envelope};
+use domain::value::{DeliveryId, JobId, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Deps, handle};
-use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
-use shared::domain::destination::Destination;
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::health::{DisabledReason, Drain, Health, HealthState};
-use shared::domain::id::{DeliveryId, JobId};
-use shared::domain::job::{Job, JobStatus, LEASE};
-use shared::domain::recovery::{RecoverStatus, Recovery};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{
+use ports::{
     Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, FindJob, SealedEvent,
     StartJob,
 };
-use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+use redrive::{Deps, handle};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
 
 use self::over_memory::deps;
 

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::delivery::job::{LEASE, SETTLE};
+use domain::delivery::{Job, JobStatus, Lease};
+use domain::destination::Admission;
+use domain::value::{AccountId, JobId};
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Deps, handle};
-use shared::domain::health::Admission;
-use shared::domain::id::{AccountId, JobId};
-use shared::domain::job::{Job, JobStatus, LEASE, Lease, SETTLE};
-use shared::ports::{
+use ports::{
     AccountPurge, Accounts, Clock, Destinations, FindJob, Held, Jobs, PortError, PortResult, Purged, Subscriptions,
 };
-use shared::testing::{MemoryStore, TestClock, account, destination, subscription};
+use redrive::{Deps, handle};
+use testing::{MemoryStore, TestClock, account, destination, subscription};
 
 use self::over_memory::deps;
 

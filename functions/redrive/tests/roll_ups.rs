@@ -7,23 +7,21 @@ mod over_memory;
 use std::sync::Arc;
 use std::time::Duration;
 
+use DeliveryState::{Delivered, Exhausted, Parked};
+use domain::attempt::Attempt;
+use domain::attempt::Outcome;
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Hour, RollUp, Tally};
+use domain::destination::Destination;
+use domain::event::{Event, envelope};
+use domain::value::{Horizon, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
-use redrive::{Deps, handle};
-use shared::domain::delivery::{Attempt, Delivery, DeliveryRecord, DeliveryState};
-use shared::domain::destination::Destination;
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::horizon::Horizon;
-use shared::domain::outcome::Outcome;
-use shared::domain::roll_up::{Hour, RollUp, Tally};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{
+use ports::{
     Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, FindRollUp, SealNote, SealNotes, SealedEvent,
 };
-use shared::testing::{MemoryStore, TestClock, account, destination, event_text, record};
+use redrive::{Deps, handle};
+use testing::{MemoryStore, TestClock, account, destination, event_text, record};
 
 use self::over_memory::deps;
-use DeliveryState::{Delivered, Exhausted, Parked};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// From the clock's start, half past nine, until what is sealed then is rolled up.

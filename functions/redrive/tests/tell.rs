@@ -7,14 +7,13 @@ mod over_memory;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::destination::{Destination, Failure, Health};
+use domain::event::Event;
 use lambda_runtime::{Context, LambdaEvent};
+use ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations};
 use redrive::{Deps, handle};
-use shared::domain::delivery::{DeliveryRecord, DeliveryState};
-use shared::domain::destination::Destination;
-use shared::domain::event::Event;
-use shared::domain::health::{Failure, Health};
-use shared::ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations};
-use shared::testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, account, destination, record};
+use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, account, destination, record};
 
 use self::over_memory::deps;
 

@@ -4,14 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::destination::{Destination, DestinationSettings, DestinationUrl};
+use domain::routing::{Action, Configuration, Kind, NamedSubscription, Step, Subscription};
+use domain::value::{AccountId, DestinationId, Label, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use shared::domain::destination::{Destination, DestinationSettings, DestinationUrl};
-use shared::domain::id::{AccountId, DestinationId};
-use shared::domain::label::Label;
-use shared::domain::plan::{Action, Configuration, Kind, NamedSubscription, Step};
-use shared::domain::subscription::Subscription;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{DeletedDestination, PortResult, UpdatedDestination, UpdatedSubscription};
+use ports::{DeletedDestination, PortResult, UpdatedDestination, UpdatedSubscription};
 
 use super::StepView;
 use crate::Deps;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXLOWER;
+use domain::routing::Configuration;
 use http::{HeaderMap, header};
+use ports::PortError;
 use serde_json::Value;
 use serde_saphyr::options::MergeKeyPolicy;
 use sha2::{Digest, Sha256};
-use shared::domain::plan::Configuration;
-use shared::ports::PortError;
 
 use crate::Deps;
 use crate::body;

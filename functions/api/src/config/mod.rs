@@ -1,7 +1,7 @@
 //! `/v1/config`: an account's destinations and subscriptions as one document, read and put as a whole. Secrets are never in it.
 //!
 //! `document` reads and writes it, `account` looks up what is configured and takes the steps. What the steps are and in which order
-//! they come is decided in [`shared::domain::plan`].
+//! they come is decided in [`domain::routing::plan`].
 
 mod account;
 mod document;
@@ -11,10 +11,11 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use domain::routing::plan::plan;
+use domain::routing::{Action, Kind, Step};
+use domain::value::Label;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
-use shared::domain::label::Label;
-use shared::domain::plan::{Action, Kind, Step, plan};
 use utoipa::ToSchema;
 
 use self::account::Current;

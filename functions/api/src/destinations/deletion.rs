@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use domain::value::DestinationId;
 use http::StatusCode;
+use ports::DeletedDestination;
 use serde::Deserialize;
-use shared::domain::id::DestinationId;
-use shared::ports::DeletedDestination;
 use utoipa::IntoParams;
 
 use crate::caller::Configurer;

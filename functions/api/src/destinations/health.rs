@@ -1,9 +1,8 @@
-//! How a destination does, as it is shown with it. The rules are [`shared::domain::health`].
+//! How a destination does, as it is shown with it. The rules are [`domain::destination::health`].
 
+use domain::destination::{Destination, HealthState};
+use domain::value::Timestamp;
 use serde::Serialize;
-use shared::domain::destination::Destination;
-use shared::domain::health::HealthState;
-use shared::domain::timestamp::Timestamp;
 use utoipa::ToSchema;
 
 use crate::{choices, schemas};

@@ -14,13 +14,12 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::attempt::SigningSecret;
+use domain::destination::{Destination, DestinationSettings, DestinationUrl, Health, UrlError};
+use domain::value::{AccountId, DestinationId};
 use http::{StatusCode, header};
+use ports::{CreatedDestination, EntropyExt, UpdatedDestination};
 use serde_json::{Map, Value};
-use shared::domain::destination::{Destination, DestinationSettings, DestinationUrl, UrlError};
-use shared::domain::health::Health;
-use shared::domain::id::{AccountId, DestinationId};
-use shared::domain::secret::SigningSecret;
-use shared::ports::{CreatedDestination, EntropyExt, UpdatedDestination};
 use utoipa::IntoParams;
 
 pub use self::view::{DestinationView, view, view_with_secret};

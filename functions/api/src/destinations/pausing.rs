@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::destination::Destination;
+use domain::value::{AccountId, DestinationId, Timestamp};
 use http::StatusCode;
-use shared::domain::destination::Destination;
-use shared::domain::id::{AccountId, DestinationId};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::UpdatedDestination;
+use ports::UpdatedDestination;
 
 use super::{DestinationView, TRIES, answer, find, view};
 use crate::Deps;

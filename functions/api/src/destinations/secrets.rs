@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::attempt::SigningSecret;
+use domain::destination::{DEFAULT_OVERLAP_SECONDS, DestinationSecret, MAX_OVERLAP_SECONDS, fingerprint};
+use domain::value::{AccountId, DestinationId, Timestamp};
 use http::StatusCode;
+use ports::{EntropyExt, PortResult, UpdatedDestination};
 use serde_json::{Map, Value};
-use shared::domain::destination::{DEFAULT_OVERLAP_SECONDS, DestinationSecret, MAX_OVERLAP_SECONDS, fingerprint};
-use shared::domain::id::{AccountId, DestinationId};
-use shared::domain::secret::SigningSecret;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{EntropyExt, PortResult, UpdatedDestination};
 
 use super::{DestinationView, TRIES, answer, find, view_with_secret};
 use crate::Deps;
@@ -102,7 +101,7 @@ pub async fn rotate(
             return Err(Problem::at(Code::ValidationFailed, "/secret", "is the current secret; give another one"));
         }
         let new = seal(&deps, &account, &id, &secret, now).await?;
-        let too_many = |error: shared::domain::destination::TooManySecrets| {
+        let too_many = |error: domain::destination::TooManySecrets| {
             Problem::new(Code::TooManySecrets, format!("{error}; wait until then, or rotate with `overlap_seconds` 0"))
         };
         let after = before.rotated(new, overlap, now).map_err(too_many)?;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::attempt::Latencies;
+use domain::delivery::{Hour, RollUp, Tally};
+use domain::value::{DestinationId, Timestamp};
 use futures_util::future;
 use serde::Serialize;
-use shared::domain::id::DestinationId;
-use shared::domain::latencies::Latencies;
-use shared::domain::roll_up::{Hour, RollUp, Tally};
-use shared::domain::timestamp::Timestamp;
 use utoipa::ToSchema;
 
 use super::find;

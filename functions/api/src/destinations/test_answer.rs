@@ -1,10 +1,11 @@
 //! What a test answers: each request as it was sent, the response as far as it was read, and what they show. No secret is in
-//! it. What the receiver answered is untrusted: bounded in `shared`, and shown as text or not at all.
+//! it. What the receiver answered is untrusted: bounded in `domain`, and shown as text or not at all.
 
+use domain::attempt::{Answer, Outcome};
+use domain::delivery::proof::{advise, conclude};
+use domain::delivery::{Judgement, Trial};
+use domain::value::EventId;
 use serde::Serialize;
-use shared::domain::id::EventId;
-use shared::domain::outcome::{Answer, Outcome};
-use shared::domain::proof::{Judgement, Trial, advise, conclude};
 use utoipa::ToSchema;
 
 use super::test_payload::{Checked, Tried};

@@ -1,7 +1,7 @@
 //! A test payload: the sample of an event type, really signed and sent by the sender of real deliveries, and optionally three
 //! forged ones that the receiver must refuse. It writes nothing: a test is no delivery, and is not in the ledger.
 //!
-//! What is forged and what an answer shows is in [`shared::domain::proof`]; what it looks like in `test_answer`.
+//! What is forged and what an answer shows is in [`domain::delivery::proof`]; what it looks like in `test_answer`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,13 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::attempt::{Exchange, SigningSecret};
+use domain::delivery::{Delivery, Judgement, NotRun, Probe, Sample, Trial};
+use domain::destination::{DeliveryPath, Destination};
+use domain::event::{Event, EventType, envelope};
+use domain::value::{DestinationId, Timestamp};
+use ports::{EntropyExt, PortError, PortResult};
 use serde::Deserialize;
-use shared::domain::delivery::Delivery;
-use shared::domain::destination::{DeliveryPath, Destination};
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::event_type::EventType;
-use shared::domain::id::DestinationId;
-use shared::domain::outcome::Exchange;
-use shared::domain::proof::{Judgement, NotRun, Probe, Sample, Trial};
-use shared::domain::secret::SigningSecret;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{EntropyExt, PortError, PortResult};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 

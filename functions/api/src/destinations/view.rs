@@ -1,10 +1,9 @@
 //! A destination as it is answered: its secrets by their fingerprints, but for the one that was just created.
 
+use domain::attempt::SigningSecret;
+use domain::destination::{Destination, DestinationSecret, DestinationSettings};
+use domain::value::{DestinationId, Timestamp};
 use serde::Serialize;
-use shared::domain::destination::{Destination, DestinationSecret, DestinationSettings};
-use shared::domain::id::DestinationId;
-use shared::domain::secret::SigningSecret;
-use shared::domain::timestamp::Timestamp;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::value::{DeliveryId, DestinationId, EventId};
+use ports::{DeliveryStanding, EventPlace};
 use serde::Serialize;
-use shared::domain::id::{DeliveryId, DestinationId, EventId};
-use shared::ports::{DeliveryStanding, EventPlace};
 use utoipa::{IntoParams, ToSchema};
 
 use super::walk::{self, Walk};

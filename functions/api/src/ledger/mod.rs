@@ -14,10 +14,9 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::value::{DeliveryId, EventId, Timestamp};
+use ports::Span;
 use serde::Serialize;
-use shared::domain::id::{DeliveryId, EventId};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::Span;
 use utoipa::{IntoParams, ToSchema};
 
 use self::part::Part;

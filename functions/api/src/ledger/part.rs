@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use domain::value::{AccountId, DeliveryId, EventId};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use shared::domain::id::{AccountId, DeliveryId, EventId};
-use shared::ports::{DeliveryStanding, EventPlace, ListedEvent, PortResult, Span};
+use ports::{DeliveryStanding, EventPlace, ListedEvent, PortResult, Span};
 
 use crate::Deps;
 

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use shared::domain::delivery::DeliveryState;
-use shared::domain::id::{DeliveryId, EventId};
-use shared::ports::DeliveryStanding;
+use domain::delivery::DeliveryState;
+use domain::value::{DeliveryId, EventId};
+use ports::DeliveryStanding;
 
 use super::part::Entry;
 
@@ -113,8 +113,8 @@ impl Reckoned {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::timestamp::Timestamp;
-    use shared::ports::{EventPlace, ListedEvent, UnmatchedReason};
+    use domain::value::Timestamp;
+    use ports::{EventPlace, ListedEvent, UnmatchedReason};
 
     use super::*;
 

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use shared::domain::id::{AccountId, DeliveryId};
-use shared::ports::{EventPlace, ListedEvent, PortResult, Span};
+use domain::value::{AccountId, DeliveryId};
+use ports::{EventPlace, ListedEvent, PortResult, Span};
 
 use super::part::{self, Entry, Part};
 use super::window::Place;

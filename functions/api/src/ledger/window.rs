@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use shared::domain::id::DeliveryId;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{EventPlace, Span};
+use domain::value::{DeliveryId, Timestamp};
+use ports::{EventPlace, Span};
 
 use crate::filters::Filters;
 use crate::problem::Problem;

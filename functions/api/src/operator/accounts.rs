@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::access::Account;
+use domain::delivery::Job;
+use domain::value::{AccountId, JobId, Timestamp};
 use http::StatusCode;
+use ports::{CreatedAccount, EntropyExt};
 use serde::{Deserialize, Serialize};
-use shared::domain::account::Account;
-use shared::domain::id::{AccountId, JobId};
-use shared::domain::job::Job;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{CreatedAccount, EntropyExt};
 use utoipa::ToSchema;
 
 use crate::Deps;

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
+use domain::access::{ApiKey, Role};
+use domain::value::{AccountId, Day, KeyId, Label, Timestamp};
 use http::StatusCode;
 use http::request::Parts;
+use ports::{CreatedKey, EntropyExt};
 use serde::{Deserialize, Serialize};
-use shared::domain::api_key::{ApiKey, Role};
-use shared::domain::day::Day;
-use shared::domain::destination::Label;
-use shared::domain::id::{AccountId, KeyId};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{CreatedKey, EntropyExt};
 use utoipa::ToSchema;
 
 use crate::Deps;

@@ -9,13 +9,12 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::event::rejected_event::REACH;
+use domain::event::{RejectedEvent, RejectionCode, Resubmission};
+use domain::value::{AccountId, EventId, RejectedEventId, Timestamp};
 use http::StatusCode;
+use ports::Span;
 use serde::Serialize;
-use shared::domain::event::RejectionCode;
-use shared::domain::id::{AccountId, EventId, RejectedEventId};
-use shared::domain::rejected_event::{REACH, RejectedEvent, Resubmission};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::Span;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Operator;

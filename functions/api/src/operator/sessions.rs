@@ -6,14 +6,12 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::access::{Role, Session};
+use domain::event::Scope;
+use domain::value::{AccountId, SessionId, Timestamp};
 use http::StatusCode;
+use ports::{CreatedKey, EntropyExt};
 use serde::{Deserialize, Serialize};
-use shared::domain::api_key::Role;
-use shared::domain::id::{AccountId, SessionId};
-use shared::domain::scope::Scope;
-use shared::domain::session::Session;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{CreatedKey, EntropyExt};
 use utoipa::ToSchema;
 
 use crate::Deps;

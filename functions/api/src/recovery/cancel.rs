@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use shared::domain::delivery::DeliveryState;
-use shared::domain::id::DeliveryId;
+use domain::delivery::DeliveryState;
+use domain::value::DeliveryId;
 
 use super::{TRIES, kept_changing};
 use crate::Deps;

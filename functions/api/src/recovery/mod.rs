@@ -6,9 +6,9 @@ pub mod recover;
 pub mod replay;
 pub mod resend;
 
+use domain::delivery::Delivery;
+use ports::PortError;
 use serde_json::value::RawValue;
-use shared::domain::delivery::Delivery;
-use shared::ports::PortError;
 
 use crate::Deps;
 use crate::problem::{Code, Problem};

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::delivery::{Job, JobKind, RecoverStatus, Recovery};
+use domain::value::{AccountId, DestinationId, Timestamp};
 use http::StatusCode;
 use serde::Deserialize;
-use shared::domain::id::{AccountId, DestinationId};
-use shared::domain::job::{Job, JobKind};
-use shared::domain::recovery::{RecoverStatus, Recovery};
-use shared::domain::timestamp::Timestamp;
 use utoipa::ToSchema;
 
 use crate::body::Json;

@@ -6,13 +6,12 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::destination::{Admission, Destination, HealthState};
+use domain::value::DeliveryId;
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
-use shared::domain::destination::Destination;
-use shared::domain::health::{Admission, HealthState};
-use shared::domain::id::DeliveryId;
 use utoipa::ToSchema;
 
 use super::{TRIES, body_of, kept_changing};

@@ -1,10 +1,10 @@
 //! What the API answers: to whom, with what, and with which problems.
 
 use api::MAX_BODY_BYTES;
+use domain::value::AccountId;
+use ports::{FindDestination, Vault};
 use serde_json::{Value, json};
-use shared::domain::id::AccountId;
-use shared::ports::{FindDestination, Vault};
-use shared::testing::{PlainVault, account};
+use testing::{PlainVault, account};
 
 use crate::world::{As, check_problem, world};
 

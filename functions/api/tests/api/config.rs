@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::testing::account;
+use testing::account;
 
 use crate::world::{As, World, check_problem, world};
 

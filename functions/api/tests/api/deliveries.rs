@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use domain::attempt::Outcome;
+use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::destination::Destination;
+use domain::event::envelope;
+use domain::value::{DeliveryId, Timestamp};
+use ports::{Deliveries, Destinations, Events, SealedEvent};
 use serde_json::{Value, json};
-use shared::domain::delivery::{DeliveryRecord, DeliveryState};
-use shared::domain::destination::Destination;
-use shared::domain::envelope;
-use shared::domain::id::DeliveryId;
-use shared::domain::outcome::Outcome;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Deliveries, Destinations, Events, SealedEvent};
-use shared::testing::{account, destination, record};
+use testing::{account, destination, record};
 
 use crate::world::{As, World, check_problem, world};
 

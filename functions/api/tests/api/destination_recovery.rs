@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use domain::delivery::{Job, Lease};
+use ports::{Accounts, Clock, Jobs};
 use serde_json::{Value, json};
-use shared::domain::job::{Job, Lease};
-use shared::ports::{Accounts, Clock, Jobs};
-use shared::testing::account;
+use testing::account;
 
 use crate::recovery::{target, with_destination};
 use crate::world::{As, World, check_problem};

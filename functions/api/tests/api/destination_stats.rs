@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use domain::attempt::Latencies;
+use domain::delivery::{Hour, HourRead, RollUp, Tally};
+use ports::{Clock, RollUps};
 use serde_json::{Value, json};
-use shared::domain::latencies::Latencies;
-use shared::domain::roll_up::{Hour, HourRead, RollUp, Tally};
-use shared::ports::{Clock, RollUps};
 
 use crate::recovery::{target, with_destination};
 use crate::world::{As, World, check_problem};

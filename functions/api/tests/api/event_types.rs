@@ -1,9 +1,8 @@
 //! What the catalogue's two routes answer.
 
+use domain::event::{Event, EventType};
+use domain::value::Timestamp;
 use serde_json::{Value, json};
-use shared::domain::event::Event;
-use shared::domain::event_type::EventType;
-use shared::domain::timestamp::Timestamp;
 
 use crate::world::{As, check_problem, world};
 

@@ -1,11 +1,10 @@
 //! Events that are posted: what is accepted, what is the same again, and what is refused.
 
+use domain::event::{Event, envelope};
+use domain::value::Timestamp;
+use ports::{Clock, Events, SealedEvent};
 use serde_json::{Value, json};
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Clock, Events, SealedEvent};
-use shared::testing::{account, event_text};
+use testing::{account, event_text};
 
 use crate::world::{As, World, check_problem, world};
 

@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::event::{Event, envelope};
+use domain::value::{DestinationId, Timestamp};
+use ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
 use serde_json::{Value, json};
-use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::id::DestinationId;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
-use shared::testing::{account, destination, event_text, record};
+use testing::{account, destination, event_text, record};
 
 use crate::world::{As, World, check_problem, world};
 

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use domain::event::{Event, EventType};
+use domain::routing::{History, Run};
+use ports::{Clock, Transitions};
 use serde_json::{Value, json};
-use shared::domain::event::Event;
-use shared::domain::event_type::EventType;
-use shared::domain::transition::{History, Run};
-use shared::ports::{Clock, Transitions};
-use shared::testing::account;
+use testing::account;
 
 use crate::world::{As, World, check_problem, world};
 

@@ -1,10 +1,10 @@
 //! The lists of destinations and subscriptions, of all and of those with a name, and of subscriptions to one destination.
 
+use domain::routing::Subscription;
+use domain::value::SubscriptionId;
+use ports::{Clock, Subscriptions};
 use serde_json::{Value, json};
-use shared::domain::id::SubscriptionId;
-use shared::domain::subscription::Subscription;
-use shared::ports::{Clock, Subscriptions};
-use shared::testing::account;
+use testing::account;
 
 use crate::world::{As, World, world};
 

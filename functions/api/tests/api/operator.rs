@@ -1,10 +1,11 @@
 //! What the operator's routes answer: accounts, the jobs that delete them, and API keys.
 
+use domain::delivery::Lease;
+use domain::delivery::job::SETTLE;
+use domain::value::Day;
+use ports::{AccountPurge, ApiKeys, Clock, Jobs};
 use serde_json::{Value, json};
-use shared::domain::day::Day;
-use shared::domain::job::{Lease, SETTLE};
-use shared::ports::{AccountPurge, ApiKeys, Clock, Jobs};
-use shared::testing::{TestClock, account};
+use testing::{TestClock, account};
 
 use crate::world::{As, World, check_problem, world};
 

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use shared::domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
-use shared::domain::destination::Destination;
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::health::{DisabledReason, Drain, Health, HealthState};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
+use domain::destination::{Destination, DisabledReason, Drain, Health, HealthState};
+use domain::event::{Event, envelope};
+use domain::value::Timestamp;
+use ports::{
     Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, SealedEvent, UnmatchedReason,
 };
-use shared::testing::{account, destination, event_text, record};
+use serde_json::{Value, json};
+use testing::{account, destination, event_text, record};
 
 use crate::world::{As, World, check_problem, world};
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use domain::event::rejected_event::{KEPT, KEPT_BYTES};
+use domain::event::{Event, RejectedEvent, Rejection};
+use domain::value::Timestamp;
+use ports::{Clock, Rejections};
 use serde_json::{Value, json};
-use shared::domain::event::{Event, Rejection};
-use shared::domain::rejected_event::{KEPT, KEPT_BYTES, RejectedEvent};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Clock, Rejections};
-use shared::testing::{account, event_text};
+use testing::{account, event_text};
 
 use crate::world::{As, World, check_problem, world};
 

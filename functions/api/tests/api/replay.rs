@@ -1,14 +1,12 @@
 //! Replaying an event: what today's subscriptions ask for, sent once and owed from then on.
 
+use domain::delivery::{DeliveryRecord, DeliveryState, Purpose};
+use domain::event::Event;
+use domain::routing::{History, Run, Subscription};
+use domain::value::{SubscriptionId, Timestamp};
+use ports::{Clock, Deliveries, Events, SealedEvent, Transitions, UnmatchedReason};
 use serde_json::{Value, json};
-use shared::domain::delivery::{DeliveryRecord, DeliveryState, Purpose};
-use shared::domain::event::Event;
-use shared::domain::id::SubscriptionId;
-use shared::domain::subscription::Subscription;
-use shared::domain::timestamp::Timestamp;
-use shared::domain::transition::{History, Run};
-use shared::ports::{Clock, Deliveries, Events, SealedEvent, Transitions, UnmatchedReason};
-use shared::testing::{account, event_text, record, subscription};
+use testing::{account, event_text, record, subscription};
 
 use crate::recovery::{seal_owing, target, with_destination};
 use crate::world::{As, World, check_problem};

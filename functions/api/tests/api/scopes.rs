@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use domain::event::{Event, SeenScope};
+use domain::value::Timestamp;
+use ports::{Clock, SeenScopes};
 use serde_json::{Value, json};
-use shared::domain::event::Event;
-use shared::domain::seen_scope::SeenScope;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Clock, SeenScopes};
-use shared::testing::{account, event_text};
+use testing::{account, event_text};
 
 use crate::world::{As, World, check_problem, world};
 

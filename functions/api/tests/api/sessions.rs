@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use domain::access::{PresentedSession, Role, Session};
+use domain::delivery::Job;
+use domain::value::{JobId, SessionId};
+use ports::{Accounts, Clock, Sessions};
 use serde_json::{Value, json};
-use shared::domain::api_key::Role;
-use shared::domain::id::{JobId, SessionId};
-use shared::domain::job::Job;
-use shared::domain::session::{PresentedSession, Session};
-use shared::ports::{Accounts, Clock, Sessions};
-use shared::testing::{TestClock, account};
+use testing::{TestClock, account};
 
 use crate::world::{As, World, check_problem, world};
 

@@ -1,7 +1,7 @@
 //! Setups: all steps or none.
 
 use serde_json::{Value, json};
-use shared::testing::Step;
+use testing::Step;
 
 use crate::world::{As, World, check_problem, world};
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use domain::attempt::signature::signature;
+use domain::attempt::{Answer, SigningSecret};
 use serde_json::{Value, json};
-use shared::domain::outcome::Answer;
-use shared::domain::secret::SigningSecret;
-use shared::domain::signature::signature;
-use shared::testing::Step;
+use testing::Step;
 
 use crate::world::{As, World, check_problem, world};
 

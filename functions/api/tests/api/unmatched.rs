@@ -1,10 +1,9 @@
 //! Why an event matched nothing, as the API tells it.
 
+use domain::routing::{History, Run, Subscription};
+use ports::{Events, SealedEvent, Transitions};
 use serde_json::{Value, json};
-use shared::domain::subscription::Subscription;
-use shared::domain::transition::{History, Run};
-use shared::ports::{Events, SealedEvent, Transitions};
-use shared::testing::{account, destination, subscription};
+use testing::{account, destination, subscription};
 
 use crate::events::seal;
 use crate::world::{As, World, check_problem, world};
@@ -85,11 +84,11 @@ async fn the_change_that_an_event_was_is_what_it_was_judged_to_be() {
     let run = Run::of_event(&sealed.id, &body["data"]).expect("a run");
     let failed = Run {
         event: "before".parse().expect("an id"),
-        completed_at: shared::domain::timestamp::Timestamp::from_unix_ms(1),
+        completed_at: domain::value::Timestamp::from_unix_ms(1),
         failed: true,
     };
     let history = History::default().with(failed).with(run);
-    let (acme, nothing) = (account("acme"), shared::ports::Remembered::default());
+    let (acme, nothing) = (account("acme"), ports::Remembered::default());
     let stored = world.store.store_runs(&acme, sealed.event_type, &sealed.scope, &nothing, &history, sealed.expires_at);
     assert!(stored.await.expect("stored"));
     subscribe(&world, "acme", 1, &json!({"transition": "broke"}));

@@ -6,16 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use api::{Deps, Limits, router};
 use axum::Router;
+use domain::destination::{AddressPolicy, Destination, DestinationSettings};
+use domain::value::{AccountId, DestinationId, Horizon};
 use http_body_util::BodyExt;
+use ports::{Accounts, Clock, Destinations, EntropyExt};
 use serde_json::{Value, json};
-use shared::domain::address::AddressPolicy;
-use shared::domain::destination::{Destination, DestinationSettings};
-use shared::domain::horizon::Horizon;
-use shared::domain::id::{AccountId, DestinationId};
-use shared::ports::{Accounts, Clock, Destinations, EntropyExt};
-use shared::testing::{
-    FixedHosts, MemoryQueue, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account,
-};
+use testing::{FixedHosts, MemoryQueue, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account};
 use tower::ServiceExt;
 
 pub struct World {

@@ -1,6 +1,7 @@
 //! What `deliver` does for destinations that are down: it stops calling them, sets aside, and lets probes through.
 
-use shared::domain::health::{Admission, DisabledReason, FIRST_PROBE, HealthState};
+use domain::destination::health::FIRST_PROBE;
+use domain::destination::{Admission, DisabledReason, HealthState};
 
 use super::*;
 

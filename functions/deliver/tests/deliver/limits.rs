@@ -1,9 +1,9 @@
 //! A destination with a rate limit: who starts, who waits in line, and who finds others quicker.
 
 use async_trait::async_trait;
-use shared::domain::id::DestinationId;
-use shared::domain::pace::Pace;
-use shared::ports::{Paces, PortResult};
+use domain::destination::Pace;
+use domain::value::DestinationId;
+use ports::{Paces, PortResult};
 
 use super::*;
 

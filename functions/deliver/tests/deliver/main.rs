@@ -11,20 +11,17 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use deliver::{Deps, Rows, Turns, handle};
+use domain::attempt::{Outcome, RetryPolicy};
+use domain::delivery::{DeliveryRecord, DeliveryState, Job, OutgoingDelivery, Purpose};
+use domain::destination::Destination;
+use domain::value::{AccountId, Horizon, JobId};
 use lambda_runtime::{Context, LambdaEvent};
-use serde_json::value::RawValue;
-use shared::cache::{Cached, KEEP};
-use shared::domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
-use shared::domain::destination::Destination;
-use shared::domain::horizon::Horizon;
-use shared::domain::id::{AccountId, JobId};
-use shared::domain::job::Job;
-use shared::domain::outcome::Outcome;
-use shared::domain::retry::RetryPolicy;
-use shared::ports::{
+use ports::{
     AccountPurge, Accounts, Clock, Deliveries, DestinationHealth, Destinations, FindDestination, UpdatedDestination,
 };
-use shared::testing::{
+use runtime::cache::{Cached, KEEP};
+use serde_json::value::RawValue;
+use testing::{
     MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination, record,
 };
 
@@ -121,7 +118,7 @@ impl World {
     }
 
     fn attempts(&self) -> Vec<(String, String)> {
-        let header = |r: &shared::domain::signature::SignedRequest, name| {
+        let header = |r: &domain::delivery::SignedRequest, name| {
             r.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone()).expect("a header")
         };
         self.sender.requests().iter().map(|r| (header(r, "webhook-id"), header(r, "webhook-attempt"))).collect()

@@ -1,11 +1,10 @@
 //! Which events subscriptions with conditions and transitions hear, and what looking for them costs.
 
+use domain::routing::{AwaitedTransition, Subscription};
+use domain::value::{AccountId, SubscriptionId};
+use ports::{Subscriptions, UnmatchedReason};
 use serde_json::{Value, json};
-use shared::domain::id::{AccountId, SubscriptionId};
-use shared::domain::subscription::Subscription;
-use shared::domain::transition::AwaitedTransition;
-use shared::ports::{Subscriptions, UnmatchedReason};
-use shared::testing::event_text;
+use testing::event_text;
 
 use crate::{World, batch, world};
 

@@ -9,17 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use domain::destination::{ChangedTo, HealthChange};
+use domain::event::RejectionCode;
+use domain::operational;
+use domain::value::{AccountId, Horizon, Timestamp};
 use fanout::{Deps, ScopeNotes, Seals, handle};
 use lambda_runtime::LambdaEvent;
-use shared::cache::Cached;
-use shared::domain::event::RejectionCode;
-use shared::domain::health::{ChangedTo, HealthChange};
-use shared::domain::horizon::Horizon;
-use shared::domain::id::AccountId;
-use shared::domain::operational;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Accounts, AwaitedPlace, AwaitedRuns, Clock, Destinations, SeenScopes, Subscriptions};
-use shared::testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
+use ports::{Accounts, AwaitedPlace, AwaitedRuns, Clock, Destinations, SeenScopes, Subscriptions};
+use runtime::cache::Cached;
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
 
 struct World {
     store: Arc<MemoryStore>,

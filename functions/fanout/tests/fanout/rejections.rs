@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use shared::domain::event::RejectionCode;
-use shared::domain::rejected_event::{KEPT, KEPT_BYTES};
-use shared::ports::Clock;
-use shared::testing::event_text;
+use domain::event::RejectionCode;
+use domain::event::rejected_event::{KEPT, KEPT_BYTES};
+use ports::Clock;
+use testing::event_text;
 
 use super::{batch, sample, world};
 

@@ -4,19 +4,17 @@ mod curl;
 mod one;
 mod request;
 
-pub use request::body_file;
-
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
+use domain::event::EventType;
+use domain::value::{DeliveryId, Timestamp};
 use futures_util::future::try_join;
+pub use request::body_file;
 use serde::Deserialize;
-use shared::domain::event_type::EventType;
-use shared::domain::id::DeliveryId;
-use shared::domain::timestamp::Timestamp;
 
 use super::listing::{Filters, Listing, ROWS};
 use super::named::{Choices, Names};

@@ -7,14 +7,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use domain::access::{Permission, PresentedLink, Role};
+use domain::event::Scope;
+use domain::value::AccountId;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use runtime::telemetry::ErrorChain;
 use serde::Deserialize;
 use serde_json::json;
-use shared::domain::api_key::{Permission, Role};
-use shared::domain::id::AccountId;
-use shared::domain::scope::Scope;
-use shared::domain::session::PresentedLink;
-use shared::telemetry::ErrorChain;
 use tracing::{error, warn};
 
 use crate::Portal;

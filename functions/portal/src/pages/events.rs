@@ -8,8 +8,8 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
+use domain::value::Timestamp;
 use serde::Deserialize;
-use shared::domain::timestamp::Timestamp;
 
 use super::deliveries::types;
 use super::listing::{Filters, Listing, ROWS};

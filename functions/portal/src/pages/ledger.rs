@@ -11,8 +11,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use domain::value::Timestamp;
 use serde::Deserialize;
-use shared::domain::timestamp::Timestamp;
 
 use super::listing::Filters;
 use crate::failure::Failure;

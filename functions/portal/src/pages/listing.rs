@@ -1,8 +1,8 @@
 //! What the lists share: filters that stand in the URL, and pages gathered from the API's.
 
+use domain::value::Timestamp;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
-use shared::domain::timestamp::Timestamp;
 
 use crate::failure::Failure;
 use crate::fields::{Fields, query};

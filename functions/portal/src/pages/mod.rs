@@ -12,8 +12,8 @@ pub mod subscriptions;
 pub mod wizard;
 
 use axum::response::Response;
+use domain::access::Permission;
 use http::StatusCode;
-use shared::domain::api_key::Permission;
 
 use crate::render;
 use crate::visitor::Visitor;

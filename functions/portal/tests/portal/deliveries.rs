@@ -1,10 +1,10 @@
 //! The section of deliveries.
 
+use domain::access::Role;
+use domain::attempt::Outcome;
+use domain::delivery::{Delivery, DeliveryState, Purpose};
+use ports::SealedEvent;
 use serde_json::json;
-use shared::domain::api_key::Role;
-use shared::domain::delivery::{Delivery, DeliveryState, Purpose};
-use shared::domain::outcome::Outcome;
-use shared::ports::SealedEvent;
 
 use crate::log::{at, delivered, record, refused, seal, seal_as};
 use crate::world::{Page, World, world};

@@ -1,9 +1,9 @@
 //! Coming in by a link, staying, and going out.
 
 use axum::body::Body;
+use domain::access::Role;
 use http::Request;
 use serde_json::json;
-use shared::domain::api_key::Role;
 
 use crate::world::{world, world_in_frames_of};
 

@@ -1,9 +1,9 @@
 //! The section of events.
 
+use domain::access::Role;
+use domain::delivery::DeliveryState;
+use ports::UnmatchedReason;
 use serde_json::{Value, json};
-use shared::domain::api_key::Role;
-use shared::domain::delivery::DeliveryState;
-use shared::ports::UnmatchedReason;
 
 use crate::deliveries::{keys, link};
 use crate::log::{delivered, record, refused, seal, seal_as};

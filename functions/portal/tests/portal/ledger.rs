@@ -1,9 +1,9 @@
 //! The section of the ledger.
 
-use shared::domain::api_key::Role;
-use shared::domain::delivery::{DeliveryRecord, DeliveryState};
-use shared::domain::outcome::Outcome;
-use shared::ports::Deliveries;
+use domain::access::Role;
+use domain::attempt::Outcome;
+use domain::delivery::{DeliveryRecord, DeliveryState};
+use ports::Deliveries;
 
 use crate::deliveries::link;
 use crate::log::{at, delivered, record, refused, seal, seal_as};
@@ -135,7 +135,7 @@ async fn a_ledger_that_does_not_close_says_so_and_names_the_events() {
     let billing = world.destination("acme", "Billing").await;
     // It owes something although the index says why it owes nothing.
     let event = seal_as(&world, "evt-1", 0, &[&billing], |event| {
-        event.unmatched = Some(shared::ports::UnmatchedReason::NoSubscription);
+        event.unmatched = Some(ports::UnmatchedReason::NoSubscription);
     })
     .await;
     record(&world, &event.owed[0], DeliveryState::Delivered, &[Outcome::Delivered { status: 200 }]).await;

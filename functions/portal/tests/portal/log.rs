@@ -1,13 +1,12 @@
 //! Events and deliveries for the log's pages, written as `fanout` and `deliver` write them.
 
-use shared::domain::delivery::{Attempt, Delivery, DeliveryRecord, DeliveryState};
-use shared::domain::envelope;
-use shared::domain::event::Event;
-use shared::domain::id::DestinationId;
-use shared::domain::outcome::Outcome;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
-use shared::testing::{account, event_text};
+use domain::attempt::Attempt;
+use domain::attempt::Outcome;
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::event::{Event, envelope};
+use domain::value::{DestinationId, Timestamp};
+use ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
+use testing::{account, event_text};
 
 use crate::world::World;
 

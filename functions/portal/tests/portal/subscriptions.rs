@@ -1,7 +1,7 @@
 //! Subscriptions: listed, shown, changed and deleted.
 
+use domain::access::Role;
 use serde_json::{Value, json};
-use shared::domain::api_key::Role;
 
 use crate::world::{Page, World, world};
 

@@ -1,9 +1,9 @@
 //! From “Configure webhooks” to a proven receiver.
 
+use domain::access::Role;
+use domain::attempt::Answer;
 use serde_json::json;
-use shared::domain::api_key::Role;
-use shared::domain::outcome::Answer;
-use shared::testing::Step;
+use testing::Step;
 
 use crate::world::{Page, World, world};
 

@@ -7,19 +7,15 @@ use std::time::Duration;
 use api::{Deps, Limits};
 use axum::Router;
 use axum::body::Body;
+use domain::access::{Role, Session};
+use domain::destination::AddressPolicy;
+use domain::event::Scope;
+use domain::value::{Horizon, SessionId};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use ports::{Accounts, Clock, EntropyExt, Sessions};
 use serde_json::{Value, json};
-use shared::domain::address::AddressPolicy;
-use shared::domain::api_key::Role;
-use shared::domain::horizon::Horizon;
-use shared::domain::id::SessionId;
-use shared::domain::scope::Scope;
-use shared::domain::session::Session;
-use shared::ports::{Accounts, Clock, EntropyExt, Sessions};
-use shared::testing::{
-    FixedHosts, MemoryQueue, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account,
-};
+use testing::{FixedHosts, MemoryQueue, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account};
 use tower::ServiceExt;
 
 pub struct World {

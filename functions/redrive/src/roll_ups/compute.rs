@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::domain::health::Admission;
-use shared::domain::id::{AccountId, DeliveryId, DestinationId};
-use shared::domain::roll_up::{DeliveryResult, Hour, HourRead, RollUp, Tally};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{OlderThan, PortError, PortResult};
+use domain::delivery::{DeliveryResult, Hour, HourRead, RollUp, Tally};
+use domain::destination::Admission;
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use ports::{OlderThan, PortError, PortResult};
 
 use super::touched::Touch;
 use crate::{Deps, has_time};

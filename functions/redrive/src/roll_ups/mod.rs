@@ -1,5 +1,5 @@
 //! Rolls up what became of each destination's deliveries, by reading their rows: of destinations that were owed something lately, and
-//! of those with hours that are not settled. What is read when is [`shared::domain::roll_up`]'s.
+//! of those with hours that are not settled. What is read when is [`domain::delivery::roll_up`]'s.
 //!
 //! Who was owed something is found through the notes that the audit goes by, soon after their slot has ended; so this comes before the
 //! audit, which forgets them. What is computed does not
@@ -10,10 +10,10 @@ mod touched;
 
 use std::time::Duration;
 
+use domain::value::Timestamp;
 use futures_util::{StreamExt, stream};
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{PortResult, RolledUpTo, SealNote};
-use shared::telemetry::ErrorChain;
+use ports::{PortResult, RolledUpTo, SealNote};
+use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
 use self::compute::{Computed, compute};

@@ -3,10 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::domain::id::{AccountId, DeliveryId, DestinationId, EventId};
-use shared::domain::roll_up::Hour;
-use shared::domain::timestamp::Timestamp;
-use shared::ports::{PortResult, SealNote, Span};
+use domain::delivery::Hour;
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp};
+use ports::{PortResult, SealNote, Span};
 
 use crate::Deps;
 

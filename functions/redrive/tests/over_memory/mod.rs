@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::value::Horizon;
 use redrive::{Alerted, Deps};
-use shared::domain::horizon::Horizon;
-use shared::testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy};
+use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy};
 
 /// Both queues are the same one: what is in it tells them apart.
 pub fn deps(

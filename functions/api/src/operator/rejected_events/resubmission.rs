@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::{FromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
+use domain::event::rejected_event::KEPT_BYTES;
+use domain::event::{Event, RejectedEvent, Rejection, RejectionCode, Resubmission};
+use domain::value::{AccountId, EventId, RejectedEventId, Timestamp};
 use http::StatusCode;
 use serde::Serialize;
-use shared::domain::event::{Event, Rejection, RejectionCode};
-use shared::domain::id::{AccountId, EventId, RejectedEventId};
-use shared::domain::rejected_event::{KEPT_BYTES, RejectedEvent, Resubmission};
-use shared::domain::timestamp::Timestamp;
 use utoipa::ToSchema;
 
 use super::{find, find_body};

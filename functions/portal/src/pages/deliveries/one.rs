@@ -3,16 +3,14 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
+use domain::destination::DeliveryPath;
+use domain::event::{EventType, Scope};
+use domain::value::{DeliveryId, DestinationId, EventId, Timestamp};
 use futures_util::future::try_join;
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use shared::domain::destination::DeliveryPath;
-use shared::domain::event_type::EventType;
-use shared::domain::id::{DeliveryId, DestinationId, EventId};
-use shared::domain::scope::Scope;
-use shared::domain::timestamp::Timestamp;
 
 use super::request::Request;
 use crate::failure::Failure;

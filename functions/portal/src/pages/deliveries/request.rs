@@ -3,12 +3,11 @@
 
 use std::borrow::Cow;
 
+use domain::delivery::request::sign;
+use domain::delivery::{Delivery as Owed, SignedRequest};
+use domain::destination::DestinationSettings;
+use domain::value::{AccountId, Timestamp};
 use serde_json::json;
-use shared::domain::delivery::Delivery as Owed;
-use shared::domain::destination::DestinationSettings;
-use shared::domain::id::AccountId;
-use shared::domain::signature::{SignedRequest, sign};
-use shared::domain::timestamp::Timestamp;
 
 use super::curl::{self, Body};
 use super::one::Delivery;

@@ -73,7 +73,7 @@ fn heights(parts: [u64; 3], tallest: u64, height: u64) -> [u64; 4] {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::timestamp::Timestamp;
+    use domain::value::Timestamp;
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
+use domain::access::Permission;
 use http::{Method, StatusCode};
-use shared::domain::api_key::Permission;
 
 use super::edit_form::Typed;
 use super::words::RETRIES;

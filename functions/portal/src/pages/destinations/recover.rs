@@ -6,11 +6,11 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use domain::access::Permission;
+use domain::delivery::RecoverStatus;
+use domain::value::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
-use shared::domain::api_key::Permission;
-use shared::domain::recovery::RecoverStatus;
-use shared::domain::timestamp::Timestamp;
 
 use super::{at, path};
 use crate::Portal;

@@ -1,7 +1,7 @@
 //! How a destination did in the last 24 hours: the API's numbers, and the words for them.
 
+use domain::value::Timestamp;
 use serde::Deserialize;
-use shared::domain::timestamp::Timestamp;
 
 use super::chart::{self, Bar, Size};
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! What the API answers of a destination, in words.
 
+use domain::destination::health::drained_per_second;
 use serde_json::Value;
-use shared::domain::health::drained_per_second;
 
 use crate::html::span;
 use crate::model::Destination;

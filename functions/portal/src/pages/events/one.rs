@@ -5,10 +5,10 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
+use domain::value::Timestamp;
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::domain::timestamp::Timestamp;
 
 use crate::failure::Failure;
 use crate::fields::{Query, query, segment};

@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
+use domain::access::Permission;
 use http::Method;
 use serde_json::json;
-use shared::domain::api_key::Permission;
 
 use super::{at, path};
 use crate::failure::Failure;

@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
+use domain::access::Permission;
 use futures_util::future::try_join;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use shared::domain::api_key::Permission;
 
 use super::edit_form::Typed;
 use super::{at, path};

@@ -1,7 +1,7 @@
 //! What is typed about a subscription, and the change that it means.
 
+use domain::routing::Pattern;
 use serde_json::{Value, json};
-use shared::domain::pattern::Pattern;
 
 use super::patch;
 use crate::faults::Faults;

@@ -1,7 +1,7 @@
 //! What a subscription wants, in words.
 
+use domain::routing::AwaitedTransition;
 use serde_json::Value;
-use shared::domain::transition::AwaitedTransition;
 
 use crate::model::Subscription;
 use crate::pages::wizard::conditions::When;

@@ -1,10 +1,8 @@
 //! The usual conditions, as choices in words, and what a condition makes of the catalogue's samples.
 
+use domain::event::{EventType, Scope};
+use domain::routing::{AwaitedTransition, Pattern, Run};
 use serde_json::{Value, json};
-use shared::domain::event_type::EventType;
-use shared::domain::pattern::Pattern;
-use shared::domain::scope::Scope;
-use shared::domain::transition::{AwaitedTransition, Run};
 
 /// Which of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

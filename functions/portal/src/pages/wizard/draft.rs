@@ -1,10 +1,9 @@
 //! What was chosen so far. It travels in the fields of the wizard's forms, from step to step and back, and nowhere else.
 
+use domain::event::{EventType, EventTypeFilter, Scope};
+use domain::routing::Pattern;
+use domain::value::DestinationId;
 use serde_json::{Value, json};
-use shared::domain::event_type::{EventType, EventTypeFilter};
-use shared::domain::id::DestinationId;
-use shared::domain::pattern::Pattern;
-use shared::domain::scope::Scope;
 
 use super::conditions::{Wanted, When};
 use crate::fields::{Fields, query};

@@ -13,11 +13,11 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use domain::access::Permission;
+use domain::event::EventType;
+use domain::value::DestinationId;
 use http::StatusCode;
 use serde::Deserialize;
-use shared::domain::api_key::Permission;
-use shared::domain::event_type::EventType;
-use shared::domain::id::DestinationId;
 
 use self::conditions::{Verdict, When, judge};
 use self::draft::{Draft, Errors, Step};

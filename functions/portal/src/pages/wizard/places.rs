@@ -1,8 +1,8 @@
 //! The places to choose from: the tree of connections, tables and insights that events were seen at, as rows, and no more of them
 //! than a page can hold.
 
+use domain::event::Scope;
 use serde::Deserialize;
-use shared::domain::scope::Scope;
 
 /// How many places are shown at once.
 const SHOWN: usize = 60;

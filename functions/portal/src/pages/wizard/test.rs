@@ -2,12 +2,12 @@
 
 use askama::Template;
 use axum::response::Response;
+use domain::access::Permission;
+use domain::event::EventType;
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use shared::domain::api_key::Permission;
-use shared::domain::event_type::EventType;
 
 use crate::failure::Failure;
 use crate::faults::Faults;

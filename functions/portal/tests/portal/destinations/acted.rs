@@ -1,7 +1,7 @@
 //! Pausing, rotating, recovering and deleting one, and who may.
 
+use domain::access::Role;
 use serde_json::{Value, json};
-use shared::domain::api_key::Role;
 
 use super::{form, read, subscribe};
 use crate::world::world;

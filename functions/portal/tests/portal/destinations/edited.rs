@@ -1,7 +1,7 @@
 //! The form that changes one.
 
+use domain::access::Role;
 use serde_json::{Value, json};
-use shared::domain::api_key::Role;
 
 use super::{change, form, read};
 use crate::world::world;

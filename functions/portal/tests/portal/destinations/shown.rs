@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
+use domain::access::Role;
+use domain::attempt::Latencies;
+use domain::delivery::{Hour, HourRead, RollUp, Tally};
+use domain::destination::{Destination, DisabledReason, Drain, HealthState};
+use domain::value::DestinationId;
+use ports::{Clock, Destinations, FindDestination, RollUps};
 use serde_json::json;
-use shared::domain::api_key::Role;
-use shared::domain::destination::Destination;
-use shared::domain::health::{DisabledReason, Drain, HealthState};
-use shared::domain::id::DestinationId;
-use shared::domain::latencies::Latencies;
-use shared::domain::roll_up::{Hour, HourRead, RollUp, Tally};
-use shared::ports::{Clock, Destinations, FindDestination, RollUps};
-use shared::testing::account;
+use testing::account;
 
 use super::{change, read, subscribe};
 use crate::world::{World, world};

@@ -1,0 +1,81 @@
+//! The notes by which the audit finds what was sealed, and how far it is.
+
+use async_trait::async_trait;
+use domain::value::{AccountId, Slot, Timestamp};
+use ports::{Audit, EventPlace, PortError, PortResult, SealNote, SealNotes};
+use serde::{Deserialize, Serialize};
+
+use super::rows::to_item;
+use super::{DynamoStore, as_item, keys};
+use crate::aws::port_error;
+
+#[derive(Serialize, Deserialize)]
+struct NoteRow {
+    account: AccountId,
+    occurred: u64,
+    expires_at: u64,
+    /// The event it was gone through to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LastRow {
+    slot: u64,
+}
+
+#[async_trait]
+impl SealNotes for DynamoStore {
+    async fn note_seal(&self, note: &SealNote, expires_at: Timestamp) -> PortResult<()> {
+        let (account, occurred) = (note.account.clone(), note.occurred.0);
+        let row = NoteRow { account, occurred, expires_at: expires_at.unix_seconds(), after: None };
+        self.put(to_item(keys::seal_note(note), &row)?).await
+    }
+}
+
+impl DynamoStore {
+    /// Notes of a slot in the order of their keys, each with the event it was gone through to.
+    pub(super) async fn notes(
+        &self,
+        sealed: Slot,
+        after: Option<&SealNote>,
+        limit: usize,
+    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
+        let after = after.map(keys::seal_note);
+        let rows: Vec<NoteRow> = self.query(keys::audit_pk(sealed), keys::SEALED, after, Some(limit)).await?;
+        let note = |row: NoteRow| {
+            let after = row.after.map(|place| place.parse()).transpose();
+            let after = after.map_err(|error| PortError::permanent("reading a note of the audit", error))?;
+            Ok((SealNote { sealed, account: row.account, occurred: Slot(row.occurred) }, after))
+        };
+        rows.into_iter().map(note).collect()
+    }
+}
+
+#[async_trait]
+impl Audit for DynamoStore {
+    async fn last_audited(&self) -> PortResult<Option<Slot>> {
+        Ok(self.get::<LastRow>(keys::last_audited()).await?.map(|row| Slot(row.slot)))
+    }
+
+    async fn set_last_audited(&self, slot: Slot) -> PortResult<()> {
+        self.put(to_item(keys::last_audited(), &LastRow { slot: slot.0 })?).await
+    }
+
+    async fn seal_notes(&self, sealed: Slot, limit: usize) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
+        self.notes(sealed, None, limit).await
+    }
+
+    async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {
+        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::seal_note(note))));
+        let call = call.update_expression("SET #after = :to").expression_attribute_names("#after", "after");
+        let to = aws_sdk_dynamodb::types::AttributeValue::S(to.to_string());
+        let call = call.expression_attribute_values(":to", to).send().await;
+        call.map(|_| ()).map_err(|error| port_error("noting how far the audit is", error))
+    }
+
+    async fn forget_note(&self, note: &SealNote) -> PortResult<()> {
+        let call = self.client.delete_item().table_name(&self.table).set_key(Some(as_item(keys::seal_note(note))));
+        call.send().await.map(|_| ()).map_err(|error| port_error("ending a note of the audit", error))
+    }
+}

@@ -1,0 +1,42 @@
+//! The data keys that secrets are sealed under, as KMS encrypted them.
+
+use ports::PortResult;
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::rows::{from_item, to_item};
+use super::{DynamoStore, Written};
+
+/// A data key, encrypted by KMS.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DataKeyRow {
+    pub(crate) id: String,
+    #[serde(with = "serde_bytes")]
+    pub(crate) encrypted: Vec<u8>,
+}
+
+/// Which data key new secrets are sealed under.
+#[derive(Serialize, Deserialize)]
+struct CurrentDataKeyRow {
+    id: String,
+}
+
+impl DynamoStore {
+    pub(crate) async fn find_data_key(&self, id: &str) -> PortResult<Option<DataKeyRow>> {
+        self.get(keys::data_key(id)).await
+    }
+
+    pub(crate) async fn current_data_key(&self) -> PortResult<Option<String>> {
+        Ok(self.get::<CurrentDataKeyRow>(keys::current_data_key()).await?.map(|row| row.id))
+    }
+
+    /// Stores the key and makes it the current one, unless another was first; answers which one is current.
+    pub(crate) async fn propose_data_key(&self, row: DataKeyRow) -> PortResult<String> {
+        self.put(to_item(keys::data_key(&row.id), &row)?).await?;
+        let current = to_item(keys::current_data_key(), &CurrentDataKeyRow { id: row.id.clone() })?;
+        match self.put_new(current).await? {
+            Written::Refused(Some(first)) => Ok(from_item::<CurrentDataKeyRow>(*first)?.id),
+            Written::Written | Written::Refused(None) => Ok(row.id),
+        }
+    }
+}

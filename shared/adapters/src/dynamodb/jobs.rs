@@ -1,0 +1,189 @@
+//! Jobs: each a row that tells everything, and while it is pending a row that says so. Nothing else is asked each minute.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
+use domain::delivery::{Job, JobKind, JobStatus, Lease, Recovered};
+use domain::value::{JobId, Timestamp};
+use ports::{FindJob, Held, Jobs, PortError, PortResult, StartJob};
+use serde::{Deserialize, Serialize};
+
+use super::super::aws::{build_error, port_error};
+use super::rows::{from_item, to_attribute, to_item};
+use super::{DynamoStore, as_item, keys};
+
+#[derive(Serialize, Deserialize)]
+struct JobRow {
+    id: JobId,
+    #[serde(flatten)]
+    kind: JobKind,
+    status: JobStatus,
+    done: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recovered: Option<Recovered>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    starts_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+}
+
+/// A row that stands for a pending job.
+#[derive(Serialize, Deserialize)]
+struct PendingRow {
+    id: JobId,
+}
+
+impl From<&Job> for JobRow {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id.clone(),
+            kind: job.kind.clone(),
+            status: job.status,
+            done: job.done,
+            recovered: job.recovered.clone(),
+            created_at: job.created_at,
+            updated_at: job.updated_at,
+            starts_at: job.starts_at,
+            error: job.error.clone(),
+            expires_at: job.expires_at().map(Timestamp::unix_seconds),
+        }
+    }
+}
+
+impl From<JobRow> for Job {
+    fn from(row: JobRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            status: row.status,
+            done: row.done,
+            recovered: row.recovered,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            starts_at: row.starts_at,
+            error: row.error,
+        }
+    }
+}
+
+/// The condition that a lease still holds.
+const HELD: &str = "lease_holder = :holder";
+
+fn holder(lease: &Lease) -> AttributeValue {
+    AttributeValue::B(lease.holder.to_vec().into())
+}
+
+fn milliseconds(moment: Timestamp) -> AttributeValue {
+    AttributeValue::N(moment.unix_ms().to_string())
+}
+
+#[async_trait]
+impl FindJob for DynamoStore {
+    async fn find_job(&self, id: &JobId) -> PortResult<Option<Job>> {
+        Ok(self.get::<JobRow>(keys::job(id)).await?.map(Job::from))
+    }
+}
+
+#[async_trait]
+impl StartJob for DynamoStore {
+    async fn start_job(&self, job: &Job) -> PortResult<Job> {
+        let [_, pending] = self.new_job_parts(job)?;
+        let put =
+            Put::builder().table_name(&self.table).set_item(Some(to_item(keys::job(&job.id), &JobRow::from(job))?));
+        let put = put.condition_expression("attribute_not_exists(pk) OR #status IN (:succeeded, :failed)");
+        let put = put.expression_attribute_names("#status", "status");
+        let put = put.expression_attribute_values(":succeeded", AttributeValue::S("succeeded".into()));
+        let put = put.expression_attribute_values(":failed", AttributeValue::S("failed".into()));
+        let put = TransactWriteItem::builder().put(put.build().map_err(build_error)?).build();
+        if self.transact(vec![put, pending]).await?.is_empty() {
+            return Ok(job.clone());
+        }
+        let there = self.find_job(&job.id).await?;
+        there.ok_or_else(|| PortError::transient("starting a job", "the one before has just been forgotten"))
+    }
+}
+
+#[async_trait]
+impl Jobs for DynamoStore {
+    async fn pending_jobs(&self, now: Timestamp, limit: usize) -> PortResult<Vec<JobId>> {
+        let call = self.client.query().table_name(&self.table).set_limit(i32::try_from(limit).ok());
+        let call = call.key_condition_expression("pk = :pk AND sk <= :now");
+        let call = call.expression_attribute_values(":pk", AttributeValue::S(keys::pending_jobs_pk()));
+        let call = call.expression_attribute_values(":now", AttributeValue::S(keys::startable_until(now)));
+        let page = call.send().await.map_err(|error| port_error("listing jobs", error))?;
+        page.items.unwrap_or_default().into_iter().map(|item| Ok(from_item::<PendingRow>(item)?.id)).collect()
+    }
+
+    async fn take_job(&self, id: &JobId, lease: &Lease, now: Timestamp) -> PortResult<Option<Job>> {
+        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::job(id))));
+        let call = call.update_expression("SET #status = :running, lease_holder = :holder, lease_until = :until");
+        let call = call.condition_expression(
+            "#status IN (:queued, :running) AND (attribute_not_exists(lease_until) OR lease_until <= :now)",
+        );
+        let call = call.expression_attribute_names("#status", "status");
+        let call = call.expression_attribute_values(":queued", AttributeValue::S("queued".into()));
+        let call = call.expression_attribute_values(":running", AttributeValue::S("running".into()));
+        let call = call.expression_attribute_values(":holder", holder(lease));
+        let call = call.expression_attribute_values(":until", milliseconds(lease.until));
+        let call = call.expression_attribute_values(":now", milliseconds(now)).return_values(ReturnValue::AllNew);
+        match call.send().await {
+            Ok(taken) => Ok(taken.attributes.map(from_item::<JobRow>).transpose()?.map(Job::from)),
+            Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(None),
+            Err(error) => Err(port_error("taking a job", error)),
+        }
+    }
+
+    async fn record_progress(&self, job: &Job, lease: &Lease) -> PortResult<Held> {
+        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::job(&job.id))));
+        let recovered = job.recovered.as_ref().map(|recovered| (", recovered = :recovered", recovered));
+        let call = call.update_expression(format!(
+            "SET done = :done, updated_at = :at, lease_until = :until{}",
+            recovered.map_or("", |(set, _)| set)
+        ));
+        let call = match recovered {
+            None => call,
+            Some((_, recovered)) => call.expression_attribute_values(":recovered", to_attribute(recovered)?),
+        };
+        let call = call.condition_expression(HELD).expression_attribute_values(":holder", holder(lease));
+        let call = call.expression_attribute_values(":done", AttributeValue::N(job.done.to_string()));
+        let call = call.expression_attribute_values(":at", AttributeValue::S(job.updated_at.to_string()));
+        let call = call.expression_attribute_values(":until", milliseconds(lease.until));
+        match call.send().await {
+            Ok(_) => Ok(Held::Held),
+            Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => {
+                Ok(Held::Lost)
+            }
+            Err(error) => Err(port_error("recording a job's progress", error)),
+        }
+    }
+
+    async fn end_job(&self, job: &Job, lease: &Lease) -> PortResult<Held> {
+        let refused = self.transact(self.ended_job_parts(job, lease)?).await?;
+        Ok(if refused.is_empty() { Held::Held } else { Held::Lost })
+    }
+}
+
+impl DynamoStore {
+    /// A new job, pending.
+    pub(super) fn new_job_parts(&self, job: &Job) -> PortResult<[TransactWriteItem; 2]> {
+        let pending = PendingRow { id: job.id.clone() };
+        Ok([
+            self.put_part(to_item(keys::job(&job.id), &JobRow::from(job))?)?,
+            self.put_part(to_item(keys::pending_job(job.starts_at, &job.id), &pending)?)?,
+        ])
+    }
+
+    /// A job that has ended: its row is written anew, without a lease, and it is not pending any more.
+    pub(super) fn ended_job_parts(&self, job: &Job, lease: &Lease) -> PortResult<Vec<TransactWriteItem>> {
+        let item = to_item(keys::job(&job.id), &JobRow::from(job))?;
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(HELD);
+        let put = put.expression_attribute_values(":holder", holder(lease)).build().map_err(build_error)?;
+        Ok(vec![
+            TransactWriteItem::builder().put(put).build(),
+            self.delete_part(keys::pending_job(job.starts_at, &job.id), false)?,
+        ])
+    }
+}

@@ -1,0 +1,310 @@
+//! Every key string of the table. One table, `pk` and `sk`:
+//!
+//! | row | `pk` | `sk` |
+//! |---|---|---|
+//! | account | `A#<account>` | `ACCOUNT` |
+//! | account, listed | `ACCOUNTS` | `ACCOUNT#<account>` |
+//! | API key | `A#<account>` | `KEY#<id>` |
+//! | page session | `A#<account>` | `SES#<id>` |
+//! | destination | `A#<account>` | `DST#<id>` |
+//! | subscription | `A#<account>` | `SUB#<id>` |
+//! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
+//! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
+//! | the run that is waited for at a place | `A#<account>` | `AWAITED#<type>#<scope>` |
+//! | turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
+//! | what became of a destination's deliveries in the last day | `A#<account>` | `ROLL_UP#<destination>` |
+//! | place seen in events | `A#<account>` | `SCOPE#<scope>` |
+//! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
+//! | sealed event | `E#<account>#<event>` | `EVENT` |
+//! | what else it owes | `E#<account>#<event>` | `OWED#<n>` |
+//! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
+//! | job | `JOB#<id>` | `JOB` |
+//! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
+//! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
+//! | the last audited slot | `AUDIT` | `LAST` |
+//! | how far roll-ups are | `ROLL_UPS` | `LAST` |
+//! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
+//! | what is kept of its text | `REJECTED_BODY#<id>` | `BODY` |
+//! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
+//! | the data key in use | `DATA_KEY` | `CURRENT` |
+//!
+//! The index `events-by-account` has one entry for each sealed event and none of anything else, because only those rows have its
+//! keys: `gsi1pk` `EV#<account>`, `gsi1sk` `<occurred_at in ms, 15 digits>#<event>`.
+//!
+//! The index `waiting` has an entry for what waits for its time, and none of what is healthy or delivered:
+//!
+//! | entry of | `gsi2pk` | `gsi2sk` |
+//! |---|---|---|
+//! | a delivery to be looked at | `DUE#<shard>` | `<when, in ms, 15 digits>` |
+//! | a delivery that is parked | `PARKED#<account>#<destination>` | its id (sorted by when the event occurred) |
+//! | a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
+//! | a roll-up with an hour to be read again | `ROLL_UPS` | `<when, in ms, 15 digits>` |
+//! | a run that was not to come later | `AWAITED#<shard>` | `<when it is looked at, in ms, 15 digits>` |
+//!
+//! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
+
+use domain::event::{EventType, Scope};
+use domain::routing::Bucket;
+use domain::value::{
+    AccountId, Day, DeliveryId, DestinationId, EventId, JobId, KeyId, Label, RejectedEventId, SessionId, Slot,
+    SubscriptionId, Timestamp,
+};
+use ports::{AwaitedPlace, EventPlace, SHARDS, SealNote};
+
+/// A primary key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) pk: String,
+    pub(super) sk: String,
+}
+
+fn key(pk: String, sk: impl Into<String>) -> Key {
+    Key { pk, sk: sk.into() }
+}
+
+pub(super) const ACCOUNTS: &str = "ACCOUNT#";
+pub(super) const API_KEYS: &str = "KEY#";
+pub(super) const SESSIONS: &str = "SES#";
+pub(super) const DESTINATIONS: &str = "DST#";
+pub(super) const SUBSCRIPTIONS: &str = "SUB#";
+pub(super) const SCOPES: &str = "SCOPE#";
+pub(super) const EVENT: &str = "EVENT";
+pub(super) const OWED: &str = "OWED#";
+
+/// The partition of everything an account configures.
+pub(super) fn account_pk(account: &AccountId) -> String {
+    format!("A#{account}")
+}
+
+pub(super) fn account(account: &AccountId) -> Key {
+    key(account_pk(account), "ACCOUNT")
+}
+
+/// The partition that lists all accounts.
+pub(super) fn accounts_pk() -> String {
+    "ACCOUNTS".to_owned()
+}
+
+pub(super) fn listed_account(account: &AccountId) -> Key {
+    key(accounts_pk(), format!("{ACCOUNTS}{account}"))
+}
+
+pub(super) fn api_key(account: &AccountId, id: &KeyId) -> Key {
+    key(account_pk(account), format!("{API_KEYS}{id}"))
+}
+
+pub(super) fn session(account: &AccountId, id: &SessionId) -> Key {
+    key(account_pk(account), format!("{SESSIONS}{id}"))
+}
+
+pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
+    key(account_pk(account), format!("{DESTINATIONS}{id}"))
+}
+
+pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
+    key(account_pk(account), format!("{SUBSCRIPTIONS}{id}"))
+}
+
+pub(super) fn pace(account: &AccountId, id: &DestinationId) -> Key {
+    key(account_pk(account), format!("PACE#{id}"))
+}
+
+pub(super) const ROLL_UP: &str = "ROLL_UP#";
+
+pub(super) fn roll_up(account: &AccountId, id: &DestinationId) -> Key {
+    key(account_pk(account), format!("{ROLL_UP}{id}"))
+}
+
+/// The account and the destination whose roll-up's row has this key.
+pub(super) fn rolled_up(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
+    Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(ROLL_UP)?.parse().ok()?))
+}
+
+/// The part of the index `waiting` that lists roll-ups; also the partition that says how far they are.
+pub(super) fn roll_ups_pk() -> String {
+    "ROLL_UPS".to_owned()
+}
+
+pub(super) fn rolled_up_to() -> Key {
+    key(roll_ups_pk(), "LAST")
+}
+
+pub(super) fn destination_name(account: &AccountId, name: &Label) -> Key {
+    key(account_pk(account), format!("NAME#{DESTINATIONS}{}", name.as_str()))
+}
+
+pub(super) fn subscription_name(account: &AccountId, name: &Label) -> Key {
+    key(account_pk(account), format!("NAME#{SUBSCRIPTIONS}{}", name.as_str()))
+}
+
+pub(super) fn runs(account: &AccountId, event_type: EventType, place: &Scope) -> Key {
+    key(account_pk(account), format!("RUNS#{event_type}#{place}"))
+}
+
+pub(super) const AWAITED: &str = "AWAITED#";
+
+pub(super) fn awaited_run(at: &AwaitedPlace) -> Key {
+    key(account_pk(&at.account), format!("{AWAITED}{}#{}", at.event_type, at.place))
+}
+
+pub(super) fn awaited_pk(shard: u8) -> String {
+    format!("{AWAITED}{shard}")
+}
+
+/// Where the run is kept whose row has this key.
+pub(super) fn awaited_place(pk: &str, sk: &str) -> Option<AwaitedPlace> {
+    let (event_type, place) = sk.strip_prefix(AWAITED)?.split_once('#')?;
+    let account = pk.strip_prefix("A#")?.parse().ok()?;
+    Some(AwaitedPlace { account, event_type: event_type.parse().ok()?, place: place.parse().ok()? })
+}
+
+pub(super) fn seen_scope(account: &AccountId, scope: &Scope) -> Key {
+    key(account_pk(account), format!("{SCOPES}{scope}"))
+}
+
+pub(super) fn bucket_pk(account: &AccountId, bucket: &Bucket) -> String {
+    format!("B#{account}#{bucket}")
+}
+
+pub(super) fn filed_subscription(account: &AccountId, bucket: &Bucket, id: &SubscriptionId) -> Key {
+    key(bucket_pk(account, bucket), format!("{SUBSCRIPTIONS}{id}"))
+}
+
+pub(super) fn event_pk(account: &AccountId, id: &EventId) -> String {
+    format!("E#{account}#{id}")
+}
+
+pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
+    key(event_pk(account, id), EVENT)
+}
+
+/// The index of sealed events, and its two key attributes.
+pub(super) const EVENTS_BY_ACCOUNT: &str = "events-by-account";
+pub(super) const INDEX_KEYS: [&str; 2] = ["gsi1pk", "gsi1sk"];
+
+pub(super) fn listed_events_pk(account: &AccountId) -> String {
+    format!("EV#{account}")
+}
+
+/// What no event that occurred at `time` or later sorts before in the index, and every earlier one does.
+pub(super) fn listed_events_from(time: Timestamp) -> String {
+    format!("{:015}", time.unix_ms())
+}
+
+pub(super) fn listed_event_sk(place: &EventPlace) -> String {
+    format!("{}#{}", listed_events_from(place.occurred_at), place.id)
+}
+
+/// The place that [`listed_event_sk`] wrote.
+pub(super) fn listed_event_place(sk: &str) -> Option<EventPlace> {
+    let (ms, id) = sk.split_once('#')?;
+    Some(EventPlace { occurred_at: Timestamp::from_unix_ms(ms.parse().ok()?), id: id.parse().ok()? })
+}
+
+pub(super) fn owed(account: &AccountId, id: &EventId, n: usize) -> Key {
+    key(event_pk(account, id), format!("{OWED}{n:05}"))
+}
+
+pub(super) const DELIVERIES: &str = "DLV#";
+
+pub(super) fn deliveries_pk(account: &AccountId, destination: &DestinationId) -> String {
+    format!("D#{account}#{destination}")
+}
+
+pub(super) fn delivery(account: &AccountId, id: &DeliveryId) -> Key {
+    key(deliveries_pk(account, &id.destination()), format!("{DELIVERIES}{id}"))
+}
+
+pub(super) fn job(id: &JobId) -> Key {
+    key(format!("JOB#{id}"), "JOB")
+}
+
+/// The partition of all jobs that have not ended.
+pub(super) fn pending_jobs_pk() -> String {
+    "JOBS".to_owned()
+}
+
+pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
+    key(pending_jobs_pk(), format!("{:015}#{id}", starts_at.unix_ms()))
+}
+
+/// Not before any pending job that may start at `now`.
+pub(super) fn startable_until(now: Timestamp) -> String {
+    format!("{:015}#~", now.unix_ms())
+}
+
+/// The index of what waits, and its two key attributes.
+pub(super) const WAITING: &str = "waiting";
+pub(super) const WAITING_KEYS: [&str; 2] = ["gsi2pk", "gsi2sk"];
+
+pub(super) fn due_pk(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+/// The shard of a delivery, by the last of its digest.
+pub(super) fn shard(id: &DeliveryId) -> u8 {
+    id.as_str().bytes().last().unwrap_or_default() % SHARDS
+}
+
+pub(super) fn parked_pk(account: &AccountId, destination: &DestinationId) -> String {
+    format!("PARKED#{account}#{destination}")
+}
+
+pub(super) fn watch_pk() -> String {
+    "WATCH".to_owned()
+}
+
+/// Sorts what waits by when it is looked at.
+pub(super) fn look_at(moment: Timestamp) -> String {
+    format!("{:015}", moment.unix_ms())
+}
+
+pub(super) fn looked_at(sk: &str) -> Option<Timestamp> {
+    sk.parse().ok().map(Timestamp::from_unix_ms)
+}
+
+/// The account and the delivery whose row has this key.
+pub(super) fn delivery_of(pk: &str, sk: &str) -> Option<(AccountId, DeliveryId)> {
+    let account = pk.strip_prefix("D#")?.split_once('#')?.0;
+    Some((account.parse().ok()?, sk.strip_prefix(DELIVERIES)?.parse().ok()?))
+}
+
+/// The account and the destination whose row has this key.
+pub(super) fn destination_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
+    Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(DESTINATIONS)?.parse().ok()?))
+}
+
+pub(super) const SEALED: &str = "SEALED#";
+
+pub(super) fn audit_pk(sealed: Slot) -> String {
+    format!("AUDIT#{}", sealed.0)
+}
+
+pub(super) fn seal_note(note: &SealNote) -> Key {
+    key(audit_pk(note.sealed), format!("{SEALED}{}#{}", note.account, note.occurred.0))
+}
+
+pub(super) fn last_audited() -> Key {
+    key("AUDIT".to_owned(), "LAST")
+}
+
+/// The partition of the events that were sent on one day and rejected.
+pub(super) fn rejected_pk(day: Day) -> String {
+    format!("REJECTED#{day}")
+}
+
+pub(super) fn rejected_event(id: &RejectedEventId) -> Key {
+    key(rejected_pk(Day::of(id.sent_at())), id.as_str())
+}
+
+pub(super) fn rejected_body(id: &RejectedEventId) -> Key {
+    key(format!("REJECTED_BODY#{id}"), "BODY")
+}
+
+pub(super) fn data_key(id: &str) -> Key {
+    key(format!("DATA_KEY#{id}"), "DATA_KEY")
+}
+
+pub(super) fn current_data_key() -> Key {
+    key("DATA_KEY".to_owned(), "CURRENT")
+}

@@ -1,0 +1,369 @@
+//! The rows of the ledger: sealed events, what else they owe, deliveries.
+
+use std::time::Duration;
+
+use domain::attempt::Attempt;
+use domain::attempt::Outcome;
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::destination::DeliveryPath;
+use domain::event::{EventType, Scope};
+use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
+use ports::{EventPlace, PortError, PortResult, SealedEvent, UnmatchedReason};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::keys::{self, Key};
+use super::rows::digest;
+
+/// One delivery owed, as short as it can be told: the id names the destination.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct OwedRow {
+    id: DeliveryId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<DeliveryPath>,
+}
+
+impl OwedRow {
+    /// About what it takes in the table, from above.
+    fn bytes(&self) -> usize {
+        32 + self.id.as_str().len() + self.path.as_ref().map_or(0, |path| path.as_str().len())
+    }
+}
+
+/// A row holding more of what an event owes than fits in the event's own.
+#[derive(Serialize, Deserialize)]
+pub(super) struct OwedRows {
+    pub(super) owed: Vec<OwedRow>,
+    pub(super) expires_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct EventRow {
+    account: AccountId,
+    id: EventId,
+    event_type: EventType,
+    scope: Scope,
+    occurred_at: Timestamp,
+    sealed_at: Timestamp,
+    pub(super) digest: ByteBuf,
+    body: String,
+    pub(super) owed: Vec<OwedRow>,
+    /// How many further rows list what it owes.
+    pub(super) owed_rows: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unmatched: Option<String>,
+    pub(super) expires_at: u64,
+    /// How many deliveries it owes, over all rows: for the index, which has no lists.
+    #[serde(default)]
+    pub(super) owed_count: usize,
+    /// Its place in the index of events.
+    #[serde(default)]
+    gsi1pk: String,
+    #[serde(default)]
+    gsi1sk: String,
+}
+
+/// Bytes of a row that may be filled; the service's limit is 400 KiB.
+const ROW_BYTES: usize = 380 * 1024;
+
+impl OwedRows {
+    /// What is owed as rows that are not too large, each but the last one full.
+    pub(super) fn of(owed: &[Delivery], expires_at: u64) -> impl Iterator<Item = Self> {
+        lists(owed, 0).into_iter().map(move |owed| Self { owed, expires_at })
+    }
+}
+
+/// What is owed as lists for a row each, of which the first one's has `bytes` already.
+fn lists(owed: &[Delivery], mut bytes: usize) -> Vec<Vec<OwedRow>> {
+    let mut lists: Vec<Vec<OwedRow>> = vec![Vec::new()];
+    for one in owed.iter().map(|d| OwedRow { id: d.id.clone(), path: d.path.clone() }) {
+        bytes += one.bytes();
+        if bytes > ROW_BYTES {
+            bytes = one.bytes();
+            lists.push(Vec::new());
+        }
+        if let Some(list) = lists.last_mut() {
+            list.push(one);
+        }
+    }
+    lists
+}
+
+impl EventRow {
+    /// The event's own row, and the lists for further rows when it owes more than fits there.
+    pub(super) fn split(event: &SealedEvent) -> (Self, Vec<Vec<OwedRow>>) {
+        let mut lists = lists(&event.owed, event.body.len() + 2_048);
+        let further = lists.split_off(1);
+        let row = Self {
+            account: event.account.clone(),
+            id: event.id.clone(),
+            event_type: event.event_type,
+            scope: event.scope.clone(),
+            occurred_at: event.occurred_at,
+            sealed_at: event.sealed_at,
+            digest: ByteBuf::from(event.digest),
+            body: event.body.clone(),
+            owed: lists.concat(),
+            owed_rows: further.len(),
+            unmatched: event.unmatched.map(|reason| reason.as_str().to_owned()),
+            expires_at: event.expires_at.unix_seconds(),
+            owed_count: event.owed.len(),
+            gsi1pk: keys::listed_events_pk(&event.account),
+            gsi1sk: keys::listed_event_sk(&EventPlace { occurred_at: event.occurred_at, id: event.id.clone() }),
+        };
+        (row, further)
+    }
+
+    /// The event, with what further rows say it owes.
+    pub(super) fn join(self, further: Vec<OwedRow>) -> PortResult<SealedEvent> {
+        let (account, event, event_type) = (self.account.clone(), self.id.clone(), self.event_type);
+        let scope = Some(self.scope.clone());
+        let delivery = |row: OwedRow| Delivery {
+            destination: row.id.destination(),
+            id: row.id,
+            account: account.clone(),
+            event: event.clone(),
+            event_type,
+            scope: scope.clone(),
+            path: row.path,
+        };
+        let unmatched = unmatched(self.unmatched.as_deref())?;
+        Ok(SealedEvent {
+            digest: digest(&self.digest)?,
+            owed: self.owed.into_iter().chain(further).map(delivery).collect(),
+            unmatched,
+            account: self.account,
+            id: self.id,
+            event_type: self.event_type,
+            scope: self.scope,
+            occurred_at: self.occurred_at,
+            sealed_at: self.sealed_at,
+            body: self.body,
+            expires_at: Timestamp::from_unix_ms(self.expires_at * 1000),
+        })
+    }
+
+    pub(super) fn digest(&self) -> PortResult<[u8; 32]> {
+        digest(&self.digest)
+    }
+
+    /// The keys of the further rows.
+    pub(super) fn further_keys(&self) -> impl Iterator<Item = Key> {
+        (0..self.owed_rows).map(|n| keys::owed(&self.account, &self.id, n))
+    }
+}
+
+pub(super) fn unmatched(text: Option<&str>) -> PortResult<Option<UnmatchedReason>> {
+    let unknown = |text| PortError::permanent("reading a row", format!("unknown reason {text:?}"));
+    text.map(|text| UnmatchedReason::parse(text).ok_or_else(|| unknown(text))).transpose()
+}
+
+#[derive(Serialize, Deserialize)]
+struct AttemptRow {
+    at: Timestamp,
+    took_ms: u64,
+    outcome: Outcome,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    probe: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct DeliveryRow {
+    id: DeliveryId,
+    account: AccountId,
+    event: EventId,
+    event_type: EventType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<DeliveryPath>,
+    #[serde(flatten)]
+    state: DeliveryState,
+    /// The attempts made; their count orders concurrent writes.
+    attempts: Vec<AttemptRow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    look_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_line: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    recovered_by_audit: bool,
+    expires_at: u64,
+    /// Its place in the index of what waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gsi2pk: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gsi2sk: Option<String>,
+}
+
+/// Where a delivery lies in the index of what waits.
+fn waiting_place(record: &DeliveryRecord) -> Option<(String, String)> {
+    let delivery = &record.delivery;
+    if record.state == DeliveryState::Parked {
+        return Some((keys::parked_pk(&delivery.account, &delivery.destination), delivery.id.to_string()));
+    }
+    record.look_at.map(|look_at| (keys::due_pk(keys::shard(&delivery.id)), keys::look_at(look_at)))
+}
+
+impl From<&DeliveryRecord> for DeliveryRow {
+    fn from(record: &DeliveryRecord) -> Self {
+        let attempt = |attempt: &Attempt| AttemptRow {
+            at: attempt.at,
+            took_ms: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
+            outcome: attempt.outcome.clone(),
+            probe: attempt.probe,
+        };
+        let (gsi2pk, gsi2sk) = waiting_place(record).unzip();
+        Self {
+            id: record.delivery.id.clone(),
+            account: record.delivery.account.clone(),
+            event: record.delivery.event.clone(),
+            event_type: record.delivery.event_type,
+            scope: record.delivery.scope.clone(),
+            path: record.delivery.path.clone(),
+            state: record.state,
+            attempts: record.attempts.iter().map(attempt).collect(),
+            look_at: record.look_at,
+            in_line: record.in_line,
+            recovered_by_audit: record.recovered_by_audit,
+            expires_at: record.expires_at.unix_seconds(),
+            gsi2pk,
+            gsi2sk,
+        }
+    }
+}
+
+impl From<DeliveryRow> for DeliveryRecord {
+    fn from(row: DeliveryRow) -> Self {
+        let attempt = |(number, row): (u32, AttemptRow)| Attempt {
+            number,
+            at: row.at,
+            took: Duration::from_millis(row.took_ms),
+            outcome: row.outcome,
+            probe: row.probe,
+        };
+        Self {
+            delivery: Delivery {
+                destination: row.id.destination(),
+                id: row.id,
+                account: row.account,
+                event: row.event,
+                event_type: row.event_type,
+                scope: row.scope,
+                path: row.path,
+            },
+            state: row.state,
+            attempts: (1..).zip(row.attempts).map(attempt).collect(),
+            look_at: row.look_at,
+            in_line: row.in_line,
+            recovered_by_audit: row.recovered_by_audit,
+            expires_at: Timestamp::from_unix_ms(row.expires_at * 1000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use domain::attempt::outcome::{EXCERPT_BYTES, SHORT_EXCERPT_BYTES};
+    use domain::value::DestinationId;
+
+    use super::*;
+    use crate::dynamodb::rows::{from_item, to_item};
+
+    #[test]
+    fn every_outcome_and_state_is_read_back_as_it_was_written() {
+        let at = Timestamp::from_unix_ms(1_795_426_200_123);
+        let outcomes = [
+            Outcome::Delivered { status: 204 },
+            Outcome::Refused { status: 503, retry_after: Some(Duration::from_secs(7)), excerpt: "é\u{0}".into() },
+            Outcome::Refused { status: 302, retry_after: None, excerpt: String::new() },
+            Outcome::TimedOut,
+            Outcome::Unreachable { reason: "refused".into() },
+            Outcome::Blocked { host: "a.example".into(), address: Some(std::net::Ipv4Addr::LOCALHOST.into()) },
+            Outcome::Blocked { host: "b.example".into(), address: None },
+        ];
+        let attempts = (1..).zip(outcomes);
+        let attempts = attempts.map(|(number, outcome)| Attempt {
+            number,
+            at,
+            took: Duration::from_millis(7),
+            outcome,
+            probe: number == 2,
+        });
+        let attempts: Vec<_> = attempts.collect();
+        let states = [DeliveryState::Retrying { due_at: at }, DeliveryState::Delivered, DeliveryState::Exhausted];
+        for state in states.into_iter().chain([DeliveryState::Cancelled, DeliveryState::Parked]) {
+            let record = DeliveryRecord {
+                delivery: Delivery {
+                    id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),
+                    account: "acme".parse().expect("an account"),
+                    event: "evt".parse().expect("an id"),
+                    event_type: "sync_run.completed".parse().expect("a type"),
+                    scope: Some("connection/xero".parse().expect("a scope")),
+                    destination: DestinationId::from_entropy([0; 10]),
+                    path: None,
+                },
+                state,
+                attempts: attempts.clone(),
+                look_at: state.is_final().then_some(at),
+                in_line: state == DeliveryState::Retrying { due_at: at },
+                recovered_by_audit: state == DeliveryState::Parked,
+                expires_at: Timestamp::from_unix_ms(1_000),
+            };
+            let key = keys::delivery(&record.delivery.account, &record.delivery.id);
+            let item = to_item(key, &DeliveryRow::from(&record)).expect("an item");
+            let row: DeliveryRow = from_item(item).expect("a row");
+            assert_eq!(DeliveryRecord::from(row), record);
+        }
+    }
+
+    /// What DynamoDB counts of a value.
+    fn bytes(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::N(digits) => digits.len() / 2 + 2,
+            AttributeValue::L(values) => 3 + values.iter().map(|value| 1 + bytes(value)).sum::<usize>(),
+            AttributeValue::M(fields) => 3 + fields.iter().map(|(name, v)| 1 + name.len() + bytes(v)).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
+    #[track_caller]
+    fn check_size(state: DeliveryState, outcomes: &[Outcome], limit: usize) {
+        let at = Timestamp::from_unix_ms(1_795_426_200_123);
+        let took = Duration::from_millis(14_999);
+        let attempt =
+            |(number, outcome): (u32, &Outcome)| Attempt { number, at, took, outcome: outcome.clone(), probe: false };
+        // Names as long as platforms have them: ids like UUIDs, and a path.
+        let record = DeliveryRecord {
+            delivery: Delivery {
+                id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),
+                account: "a".repeat(36).parse().expect("an account"),
+                event: "e".repeat(64).parse().expect("an id"),
+                event_type: "insight_population.completed".parse().expect("a type"),
+                scope: Some(format!("connection/{0}/endpoint/{0}", "n".repeat(36)).parse().expect("a scope")),
+                destination: DestinationId::from_entropy([0; 10]),
+                path: Some(format!("/{}", "p".repeat(63)).try_into().expect("a path")),
+            },
+            state,
+            attempts: (1..).zip(outcomes).map(attempt).collect(),
+            look_at: None,
+            in_line: false,
+            recovered_by_audit: false,
+            expires_at: at,
+        };
+        let key = keys::delivery(&record.delivery.account, &record.delivery.id);
+        let item = to_item(key, &DeliveryRow::from(&record)).expect("an item");
+        let size: usize = item.iter().map(|(name, value)| name.len() + bytes(value)).sum();
+        assert!(size <= limit, "{size} bytes");
+    }
+
+    #[test]
+    fn a_delivery_costs_one_write_unit_and_a_long_failure_no_more_than_23() {
+        check_size(DeliveryState::Delivered, &[Outcome::Delivered { status: 200 }], 1_024);
+        let refused = |bytes| Outcome::from_answer(503, Some(Duration::from_secs(86_400)), "x".repeat(bytes));
+        let mut outcomes = vec![refused(SHORT_EXCERPT_BYTES); 9];
+        outcomes.push(refused(EXCERPT_BYTES));
+        check_size(DeliveryState::Exhausted, &outcomes, 23 * 1_024);
+    }
+}

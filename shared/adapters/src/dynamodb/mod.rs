@@ -1,0 +1,128 @@
+//! The table in DynamoDB. [`keys`] has every key string, the other files have the rows of what they store; none is seen
+//! outside.
+
+mod accounts;
+mod api_keys;
+mod audit;
+mod awaited_runs;
+mod data_keys;
+mod destinations;
+mod jobs;
+mod keys;
+mod ledger;
+mod ledger_lists;
+mod ledger_rows;
+mod paces;
+mod purge;
+mod reckoning;
+mod rejections;
+mod roll_ups;
+mod rows;
+mod scopes;
+mod sessions;
+mod subscriptions;
+mod transactions;
+mod transitions;
+mod waiting;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use ports::PortResult;
+use serde::de::DeserializeOwned;
+
+pub(crate) use self::data_keys::DataKeyRow;
+use self::keys::Key;
+use super::aws::{AwsClients, port_error};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Implements every port that needs the table.
+pub struct DynamoStore {
+    client: Client,
+    table: String,
+}
+
+/// How a conditional write went.
+enum Written {
+    Written,
+    /// The condition did not hold; with the row as it is, where it was asked for.
+    Refused(Option<Box<Item>>),
+}
+
+impl DynamoStore {
+    pub fn new(aws: &AwsClients, table: String) -> Self {
+        Self { client: aws.dynamodb(), table }
+    }
+
+    /// The row at `key`, read consistently: what was written before is seen.
+    async fn get<T: DeserializeOwned>(&self, key: Key) -> PortResult<Option<T>> {
+        let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(key))).consistent_read(true);
+        let answer = call.send().await.map_err(|error| port_error("reading a row", error))?;
+        answer.item.map(rows::from_item).transpose()
+    }
+
+    async fn put(&self, item: Item) -> PortResult<()> {
+        let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        call.send().await.map(|_| ()).map_err(|error| port_error("writing a row", error))
+    }
+
+    /// Writes the row when none of its key exists.
+    async fn put_new(&self, item: Item) -> PortResult<Written> {
+        let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let call = call.condition_expression("attribute_not_exists(pk)");
+        let call = call.return_values_on_condition_check_failure(
+            aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
+        );
+        written(call.send().await.map(|_| ()))
+    }
+
+    /// The rows of a partition whose sort key begins with `prefix` and comes after `after`, in order, at most `limit`
+    /// (all of them where there is no limit).
+    async fn query<T: DeserializeOwned>(
+        &self,
+        pk: String,
+        prefix: &str,
+        after: Option<Key>,
+        limit: Option<usize>,
+    ) -> PortResult<Vec<T>> {
+        let mut found = Vec::new();
+        let mut start = after.map(as_item);
+        loop {
+            let left = limit.map(|limit| i32::try_from(limit - found.len()).unwrap_or(i32::MAX));
+            let call = self.client.query().table_name(&self.table).set_limit(left).set_exclusive_start_key(start);
+            let call = call.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
+            let call = call.expression_attribute_values(":pk", AttributeValue::S(pk.clone()));
+            let call = call.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+            let page = call.send().await.map_err(|error| port_error("listing rows", error))?;
+            for item in page.items.unwrap_or_default() {
+                found.push(rows::from_item(item)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() || limit.is_some_and(|limit| found.len() >= limit) {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+fn as_item(key: Key) -> Item {
+    HashMap::from([("pk".to_owned(), AttributeValue::S(key.pk)), ("sk".to_owned(), AttributeValue::S(key.sk))])
+}
+
+fn written(
+    result: Result<(), SdkError<PutItemError, aws_sdk_dynamodb::config::http::HttpResponse>>,
+) -> PortResult<Written> {
+    match result {
+        Ok(()) => Ok(Written::Written),
+        Err(error) => match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                Ok(Written::Refused(refused.item().cloned().map(Box::new)))
+            }
+            _ => Err(port_error("writing a row", error)),
+        },
+    }
+}

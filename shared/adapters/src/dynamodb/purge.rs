@@ -1,0 +1,260 @@
+//! Deletes every row of an account, one kind after the other: what leads to other rows goes after them.
+//!
+//! | kind | found through |
+//! |---|---|
+//! | API keys, page sessions | the account's partition |
+//! | subscriptions, with their copies in the buckets | the account's partition |
+//! | deliveries | the destinations, and what events owed (to destinations that were deleted earlier) |
+//! | events, with the rows of what else they owe | the index of the account's events |
+//! | destinations | the account's partition |
+//! | everything else: names, runs remembered, places seen | the account's partition |
+//!
+//! Not deleted: notes of rejected events, which lie by day and name an account that nobody has checked. Like their messages in
+//! the dead-letter queue they are gone after 14 days.
+//!
+//! A new kind of row either lies in the account's partition, or must be added here.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, TransactWriteItem, WriteRequest};
+use domain::delivery::{Job, Lease};
+use domain::destination::Destination;
+use domain::value::{AccountId, DeliveryId, DestinationId};
+use ports::{AccountPurge, DestinationHealth, Destinations, Held, PortError, PortResult, Purged, Subscriptions};
+use serde::Deserialize;
+
+use super::super::aws::{build_error, port_error};
+use super::keys::Key;
+use super::rows::from_item;
+use super::{DynamoStore, as_item, keys};
+
+/// Most rows that one batch of DynamoDB deletes.
+const BATCH: usize = 25;
+/// Events purged together; each may have deliveries without number, and rows of up to 400 KiB.
+const EVENTS: usize = 25;
+/// Subscriptions purged together; each is filed in up to 20 buckets.
+const SUBSCRIPTIONS: usize = 25;
+/// Destinations listed together.
+const DESTINATIONS: usize = 100;
+/// How often a change is made anew that met another one, or what DynamoDB left out of a batch is sent again.
+const TRIES: u32 = 6;
+
+/// What is read of a row that is to be deleted.
+#[derive(Deserialize)]
+struct KeyRow {
+    pk: String,
+    sk: String,
+    /// Of an event: what it owed.
+    #[serde(default)]
+    owed: Vec<OwedId>,
+}
+
+#[derive(Deserialize)]
+struct OwedId {
+    id: DeliveryId,
+}
+
+impl KeyRow {
+    fn key(&self) -> Key {
+        Key { pk: self.pk.clone(), sk: self.sk.clone() }
+    }
+}
+
+#[async_trait]
+impl AccountPurge for DynamoStore {
+    async fn close_destinations(&self, account: &AccountId) -> PortResult<u64> {
+        let (mut closed, mut after) = (0, None);
+        loop {
+            let found = self.list_destinations(account, after.as_ref(), DESTINATIONS).await?;
+            for destination in &found {
+                if self.close_destination(destination).await? {
+                    closed += 1;
+                }
+            }
+            match found.last() {
+                Some(last) if found.len() == DESTINATIONS => after = Some(last.id.clone()),
+                _ => return Ok(closed),
+            }
+        }
+    }
+
+    async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged> {
+        let own = keys::account_pk(account);
+        for tokens in [keys::API_KEYS, keys::SESSIONS] {
+            let found = self.rows_of(&own, tokens, limit).await?;
+            if !found.is_empty() {
+                return self.purge(&found).await;
+            }
+        }
+        let found = self.list_subscriptions(account, None, SUBSCRIPTIONS).await?;
+        if !found.is_empty() {
+            let filed = |s: &domain::routing::Subscription| {
+                s.buckets().iter().map(|bucket| keys::filed_subscription(account, bucket, &s.id)).collect::<Vec<_>>()
+            };
+            let copies = self.delete_all(found.iter().flat_map(filed).collect()).await?;
+            let rows = found.iter().map(|s| keys::subscription(account, &s.id)).collect();
+            return Ok(Purged { deleted: copies + self.delete_all(rows).await?, more: true });
+        }
+        let events = self.event_partitions(account, EVENTS).await?;
+        if !events.is_empty() {
+            return self.purge_events(account, events, limit).await;
+        }
+        let found = self.rows_of(&own, keys::DESTINATIONS, limit).await?;
+        if !found.is_empty() {
+            return self.purge_destinations(account, &found, limit).await;
+        }
+        // One more, because the account's own row is among them.
+        let found = self.rows_of(&own, "", limit.saturating_add(1)).await?;
+        let last = keys::account(account);
+        self.purge(&found.into_iter().filter(|row| row.key() != last).collect::<Vec<_>>()).await
+    }
+
+    async fn end_deletion(&self, account: &AccountId, job: &Job, lease: &Lease) -> PortResult<Held> {
+        let mut parts = self.ended_job_parts(job, lease)?;
+        for key in [keys::account(account), keys::listed_account(account)] {
+            parts.push(self.delete_marked_part(key, job)?);
+        }
+        let refused = self.transact(parts).await?;
+        Ok(if refused.is_empty() { Held::Held } else { Held::Lost })
+    }
+}
+
+impl DynamoStore {
+    /// Whether it was open.
+    async fn close_destination(&self, listed: &Destination) -> PortResult<bool> {
+        let mut found = Some(listed.clone());
+        for _ in 0..TRIES {
+            let Some(destination) = found else { return Ok(false) };
+            let Some(closed) = destination.health.closed() else { return Ok(false) };
+            if self.update_health(&destination, &closed).await? {
+                return Ok(true);
+            }
+            found = self.find_destination_anew(&listed.account, &listed.id).await?;
+        }
+        Err(PortError::transient("closing a destination", "others kept changing it at the same time"))
+    }
+
+    async fn purge(&self, rows: &[KeyRow]) -> PortResult<Purged> {
+        let deleted = self.delete_all(rows.iter().map(KeyRow::key).collect()).await?;
+        Ok(Purged { deleted, more: deleted > 0 })
+    }
+
+    /// Deletes the deliveries of everything that these events owed to, and then the events.
+    async fn purge_events(&self, account: &AccountId, events: Vec<String>, limit: usize) -> PortResult<Purged> {
+        let mut rows = Vec::new();
+        for pk in &events {
+            rows.extend(self.rows_of(pk, "", usize::MAX).await?);
+        }
+        let destinations: BTreeSet<_> = rows.iter().flat_map(|row| &row.owed).map(|o| o.id.destination()).collect();
+        let deliveries = self.purge_deliveries(account, destinations, limit).await?;
+        if deliveries.more {
+            return Ok(deliveries);
+        }
+        // What an event's own row counts on goes before it.
+        let (events, further): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.sk == keys::EVENT);
+        let mut deleted = deliveries.deleted + self.delete_all(further.into_iter().map(KeyRow::key).collect()).await?;
+        deleted += self.delete_all(events.into_iter().map(KeyRow::key).collect()).await?;
+        Ok(Purged { deleted, more: true })
+    }
+
+    /// Deletes the deliveries of these destinations, and then the destinations.
+    async fn purge_destinations(&self, account: &AccountId, rows: &[KeyRow], limit: usize) -> PortResult<Purged> {
+        let ids = rows.iter().filter_map(|row| row.sk.strip_prefix(keys::DESTINATIONS)?.parse().ok()).collect();
+        let deliveries = self.purge_deliveries(account, ids, limit).await?;
+        if deliveries.more {
+            return Ok(deliveries);
+        }
+        let deleted = self.delete_all(rows.iter().map(KeyRow::key).collect()).await?;
+        Ok(Purged { deleted: deliveries.deleted + deleted, more: true })
+    }
+
+    /// Deletes deliveries of these destinations, `more` when there may be others of them.
+    async fn purge_deliveries(
+        &self,
+        account: &AccountId,
+        destinations: BTreeSet<DestinationId>,
+        limit: usize,
+    ) -> PortResult<Purged> {
+        let mut deleted = 0;
+        for destination in destinations {
+            let found = self.rows_of(&keys::deliveries_pk(account, &destination), "", limit).await?;
+            let full = found.len() >= limit;
+            deleted += self.delete_all(found.iter().map(KeyRow::key).collect()).await?;
+            if full {
+                return Ok(Purged { deleted, more: true });
+            }
+        }
+        Ok(Purged { deleted, more: false })
+    }
+
+    /// Up to `limit` rows of a partition whose sort key begins with `prefix`, read consistently.
+    async fn rows_of(&self, pk: &str, prefix: &str, limit: usize) -> PortResult<Vec<KeyRow>> {
+        let (mut found, mut start) = (Vec::new(), None);
+        loop {
+            let call = self.client.query().table_name(&self.table).consistent_read(true);
+            let call = call.set_limit(i32::try_from(limit - found.len()).ok()).set_exclusive_start_key(start);
+            let call = call.projection_expression("pk, sk, owed");
+            let call = call.expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
+            let call = if prefix.is_empty() {
+                call.key_condition_expression("pk = :pk")
+            } else {
+                let call = call.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
+                call.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            };
+            let page = call.send().await.map_err(|error| port_error("listing rows to delete", error))?;
+            for item in page.items.unwrap_or_default() {
+                found.push(from_item(item)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() || found.len() >= limit {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Partitions of the account's events, found through their index; one that was just deleted may still be among them.
+    async fn event_partitions(&self, account: &AccountId, limit: usize) -> PortResult<Vec<String>> {
+        let call = self.client.query().table_name(&self.table).index_name(keys::EVENTS_BY_ACCOUNT);
+        let call = call.set_limit(i32::try_from(limit).ok()).key_condition_expression("gsi1pk = :account");
+        let call = call.projection_expression("pk, sk");
+        let call = call.expression_attribute_values(":account", AttributeValue::S(keys::listed_events_pk(account)));
+        let page = call.send().await.map_err(|error| port_error("listing events to delete", error))?;
+        page.items.unwrap_or_default().into_iter().map(|item| Ok(from_item::<KeyRow>(item)?.pk)).collect()
+    }
+
+    /// Deletes these rows, of which none may be named twice; answers how many.
+    async fn delete_all(&self, rows: Vec<Key>) -> PortResult<u64> {
+        for batch in rows.chunks(BATCH) {
+            let delete = |key: &Key| {
+                let delete =
+                    DeleteRequest::builder().set_key(Some(as_item(key.clone()))).build().map_err(build_error)?;
+                Ok(WriteRequest::builder().delete_request(delete).build())
+            };
+            self.delete_batch(batch.iter().map(delete).collect::<PortResult<_>>()?).await?;
+        }
+        Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
+    }
+
+    async fn delete_batch(&self, mut left: Vec<WriteRequest>) -> PortResult<()> {
+        for tried in 0..TRIES {
+            let call = self.client.batch_write_item().request_items(&self.table, left);
+            let answer = call.send().await.map_err(|error| port_error("deleting rows", error))?;
+            left = answer.unprocessed_items.unwrap_or_default().remove(&self.table).unwrap_or_default();
+            if left.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50) * 2_u32.pow(tried)).await;
+        }
+        Err(PortError::transient("deleting rows", "the table left rows out of a batch again and again"))
+    }
+
+    /// Deletes an account's row, which `job` must have marked; that it is gone already is no mistake.
+    fn delete_marked_part(&self, key: Key, job: &Job) -> PortResult<TransactWriteItem> {
+        let delete = aws_sdk_dynamodb::types::Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));
+        let delete = delete.condition_expression("attribute_not_exists(pk) OR deletion = :job");
+        let delete = delete.expression_attribute_values(":job", AttributeValue::S(job.id.to_string()));
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(build_error)?).build())
+    }
+}

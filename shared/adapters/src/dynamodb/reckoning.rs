@@ -1,0 +1,128 @@
+//! The ledger in bulk: up to 100 rows with one call, and of each only what is asked about.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use domain::delivery::DeliveryState;
+use domain::value::{AccountId, DeliveryId, EventId};
+use ports::{DeliveryStanding, PortError, PortResult, Reckoning};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::super::aws::{build_error, port_error};
+use super::keys::{self, Key};
+use super::rows::from_item;
+use super::{DynamoStore, as_item};
+
+/// How many rows one call may ask for.
+const BATCH: usize = 100;
+/// How often the rest of a batch is asked for again.
+const TRIES: u32 = 6;
+
+/// What is read of rows.
+#[derive(Clone, Copy)]
+struct Fields {
+    expression: &'static str,
+    /// The real name of `#state`, where the expression has it.
+    state: Option<&'static str>,
+    /// Whether what was written before is always seen.
+    consistent: bool,
+}
+
+/// The event was in the index, so its row must be seen.
+const OWED: Fields = Fields { expression: "pk, owed, owed_rows", state: None, consistent: true };
+const STANDING: Fields =
+    Fields { expression: "id, #state, due_at, recovered_by_audit", state: Some("state"), consistent: false };
+
+/// What a row of an event says it owes: the event's own row, or a further one, which knows of no others.
+#[derive(Deserialize)]
+struct OwedPart {
+    pk: String,
+    owed: Vec<OwedId>,
+    #[serde(default)]
+    owed_rows: usize,
+}
+
+#[derive(Deserialize)]
+struct OwedId {
+    id: DeliveryId,
+}
+
+#[derive(Deserialize)]
+struct StandingRow {
+    id: DeliveryId,
+    #[serde(default)]
+    recovered_by_audit: bool,
+    #[serde(flatten)]
+    state: DeliveryState,
+}
+
+impl DynamoStore {
+    /// Those of the rows that exist, in any order.
+    async fn get_all<T: DeserializeOwned>(&self, rows: Vec<Key>, fields: Fields) -> PortResult<Vec<T>> {
+        let mut found = Vec::with_capacity(rows.len());
+        for batch in rows.chunks(BATCH) {
+            self.get_batch(batch, fields, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn get_batch<T: DeserializeOwned>(
+        &self,
+        batch: &[Key],
+        fields: Fields,
+        found: &mut Vec<T>,
+    ) -> PortResult<()> {
+        let asked = KeysAndAttributes::builder().set_keys(Some(batch.iter().cloned().map(as_item).collect()));
+        let asked = asked.projection_expression(fields.expression).consistent_read(fields.consistent);
+        let names = fields.state.map(|name| HashMap::from([("#state".to_owned(), name.to_owned())]));
+        let mut left = asked.set_expression_attribute_names(names).build().map_err(build_error)?;
+        for tried in 0..TRIES {
+            let call = self.client.batch_get_item().request_items(&self.table, left);
+            let answer = call.send().await.map_err(|error| port_error("reading rows", error))?;
+            for item in answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default() {
+                found.push(from_item(item)?);
+            }
+            // An answer has 16 MB at most, and a throttled table leaves rows out.
+            match answer.unprocessed_keys.unwrap_or_default().remove(&self.table) {
+                Some(rest) => left = rest,
+                None => return Ok(()),
+            }
+            tokio::time::sleep(Duration::from_millis(50) * 2_u32.pow(tried)).await;
+        }
+        Err(PortError::transient("reading rows", "the table left rows out of a batch again and again"))
+    }
+}
+
+#[async_trait]
+impl Reckoning for DynamoStore {
+    async fn find_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, Vec<DeliveryId>)>> {
+        let rows = events.iter().map(|id| keys::event(account, id)).collect();
+        let parts: Vec<OwedPart> = self.get_all(rows, OWED).await?;
+        let rows_of: HashMap<&str, usize> = parts.iter().map(|part| (part.pk.as_str(), part.owed_rows)).collect();
+        let further = events.iter().flat_map(|id| {
+            let rows = rows_of.get(keys::event_pk(account, id).as_str()).copied().unwrap_or(0);
+            (0..rows).map(move |n| keys::owed(account, id, n))
+        });
+        let further: Vec<OwedPart> = self.get_all(further.collect(), OWED).await?;
+        let mut owed: HashMap<String, Vec<DeliveryId>> = HashMap::new();
+        for part in parts.into_iter().chain(further) {
+            owed.entry(part.pk).or_default().extend(part.owed.into_iter().map(|one| one.id));
+        }
+        let of_event = |id: &EventId| Some((id.clone(), owed.remove(&keys::event_pk(account, id))?));
+        Ok(events.iter().filter_map(of_event).collect())
+    }
+
+    async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>> {
+        let rows = ids.iter().map(|id| keys::delivery(account, id)).collect();
+        let rows: Vec<StandingRow> = self.get_all(rows, STANDING).await?;
+        let standing = |row: StandingRow| DeliveryStanding {
+            id: row.id,
+            state: row.state,
+            recovered_by_audit: row.recovered_by_audit,
+        };
+        Ok(rows.into_iter().map(standing).collect())
+    }
+}

@@ -1,0 +1,31 @@
+//! Rows to items and back. The rows themselves lie beside what stores them.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ports::{BoxError, PortError, PortResult};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Item;
+use super::keys::Key;
+
+/// A row's fields as an item under `key`.
+pub(super) fn to_item(key: Key, row: &impl Serialize) -> PortResult<Item> {
+    let mut item: Item = serde_dynamo::to_item(row).map_err(|e| PortError::permanent("writing a row", e))?;
+    item.insert("pk".into(), AttributeValue::S(key.pk));
+    item.insert("sk".into(), AttributeValue::S(key.sk));
+    Ok(item)
+}
+
+/// One field of a row.
+pub(super) fn to_attribute(field: &impl Serialize) -> PortResult<AttributeValue> {
+    serde_dynamo::to_attribute_value(field).map_err(|e| PortError::permanent("writing a row", e))
+}
+
+/// A row's fields read from an item; what lies in the table was written by us, so any mistake is permanent.
+pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> PortResult<T> {
+    serde_dynamo::from_item(item).map_err(|e| PortError::permanent("reading a row", e))
+}
+
+pub(super) fn digest(bytes: &[u8]) -> PortResult<[u8; 32]> {
+    bytes.try_into().map_err(|e| PortError::permanent("reading a digest", Box::new(e) as BoxError))
+}

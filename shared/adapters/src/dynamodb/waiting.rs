@@ -1,0 +1,84 @@
+//! What waits for its time, by the index `waiting`, which has the keys of rows only.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use ports::{Due, PortError, PortResult, Waiting};
+use serde::Deserialize;
+
+use super::rows::from_item;
+use super::{DynamoStore, keys};
+use crate::aws::port_error;
+
+#[derive(Deserialize)]
+pub(super) struct Entry {
+    pub(super) pk: String,
+    pub(super) sk: String,
+    pub(super) gsi2sk: String,
+}
+
+pub(super) fn unreadable() -> PortError {
+    PortError::permanent("reading an index", "an entry is not of what waits")
+}
+
+impl DynamoStore {
+    /// Entries of a partition of the index, in order, up to the sort key `until` where there is one, at most `limit`.
+    pub(super) async fn waiting(&self, pk: String, until: Option<String>, limit: usize) -> PortResult<Vec<Entry>> {
+        let (mut found, mut start) = (Vec::new(), None);
+        loop {
+            let left = i32::try_from(limit - found.len()).ok();
+            let call = self.client.query().table_name(&self.table).index_name(keys::WAITING);
+            let call = call.set_limit(left).set_exclusive_start_key(start);
+            let [pk_name, sk_name] = keys::WAITING_KEYS;
+            let call = call.expression_attribute_names("#pk", pk_name);
+            let call = call.expression_attribute_values(":pk", AttributeValue::S(pk.clone()));
+            let call = match &until {
+                None => call.key_condition_expression("#pk = :pk"),
+                Some(until) => call
+                    .key_condition_expression("#pk = :pk AND #sk <= :until")
+                    .expression_attribute_names("#sk", sk_name)
+                    .expression_attribute_values(":until", AttributeValue::S(until.clone())),
+            };
+            let page = call.send().await.map_err(|error| port_error("listing what waits", error))?;
+            for item in page.items.unwrap_or_default() {
+                found.push(from_item(item)?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() || found.len() >= limit {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Waiting for DynamoStore {
+    async fn due_deliveries(&self, shard: u8, until: Timestamp, limit: usize) -> PortResult<Vec<Due>> {
+        let entries = self.waiting(keys::due_pk(shard), Some(keys::look_at(until)), limit).await?;
+        let due = |entry: Entry| {
+            let (account, id) = keys::delivery_of(&entry.pk, &entry.sk)?;
+            Some(Due { look_at: keys::looked_at(&entry.gsi2sk)?, account, id })
+        };
+        entries.into_iter().map(|entry| due(entry).ok_or_else(unreadable)).collect()
+    }
+
+    async fn parked_deliveries(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        limit: usize,
+    ) -> PortResult<Vec<DeliveryId>> {
+        let entries = self.waiting(keys::parked_pk(account, destination), None, limit).await?;
+        entries.into_iter().map(|entry| entry.gsi2sk.parse().map_err(|_| unreadable())).collect()
+    }
+
+    async fn watched_destinations(
+        &self,
+        until: Timestamp,
+        limit: usize,
+    ) -> PortResult<Vec<(AccountId, DestinationId)>> {
+        let entries = self.waiting(keys::watch_pk(), Some(keys::look_at(until)), limit).await?;
+        let watched = |entry: Entry| keys::destination_of(&entry.pk, &entry.sk).ok_or_else(unreadable);
+        entries.into_iter().map(watched).collect()
+    }
+}

@@ -1,0 +1,114 @@
+//! Envelope encryption of signing secrets: one data key, kept in the table under KMS and decrypted once per container;
+//! AES-256-GCM per secret, bound to its account and destination.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use async_trait::async_trait;
+use aws_sdk_kms::Client;
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::DataKeySpec;
+use domain::attempt::{SealedSecret, SigningSecret};
+use domain::value::{AccountId, DestinationId};
+use ports::{Entropy, EntropyExt, PortError, PortResult, Vault};
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::aws::{AwsClients, port_error};
+use super::dynamodb::{DataKeyRow, DynamoStore};
+
+const NONCE_BYTES: usize = 12;
+/// What the encryption context of the data key says, so that it decrypts for nothing else.
+const PURPOSE: &str = "synchub-webhooks/signing-secrets";
+
+pub struct KmsVault {
+    client: Client,
+    key_arn: String,
+    store: Arc<DynamoStore>,
+    entropy: Arc<dyn Entropy>,
+    /// Data keys decrypted so far, by id.
+    ciphers: Mutex<HashMap<String, Aes256Gcm>>,
+}
+
+impl KmsVault {
+    pub fn new(aws: &AwsClients, key_arn: String, store: Arc<DynamoStore>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { client: aws.kms(), key_arn, store, entropy, ciphers: Mutex::default() }
+    }
+
+    /// The cipher of the data key `id`, decrypted by KMS on first use.
+    async fn cipher(&self, id: &str) -> PortResult<Aes256Gcm> {
+        let mut ciphers = self.ciphers.lock().await;
+        if let Some(cipher) = ciphers.get(id) {
+            return Ok(cipher.clone());
+        }
+        let row = self.store.find_data_key(id).await?;
+        let row =
+            row.ok_or_else(|| PortError::permanent("finding a data key", format!("there is no data key {id}")))?;
+        let cipher = self.decrypt(row).await?;
+        ciphers.insert(id.to_owned(), cipher.clone());
+        Ok(cipher)
+    }
+
+    async fn decrypt(&self, row: DataKeyRow) -> PortResult<Aes256Gcm> {
+        let call = self.client.decrypt().key_id(&self.key_arn).encryption_context("purpose", PURPOSE);
+        let call = call.encryption_context("data_key", &row.id).ciphertext_blob(Blob::new(row.encrypted));
+        let answer = call.send().await.map_err(|error| port_error("decrypting a data key", error))?;
+        let plain = Zeroizing::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default());
+        Aes256Gcm::new_from_slice(&plain).map_err(|error| PortError::permanent("decrypting a data key", error))
+    }
+
+    /// The data key new secrets are sealed under; the first caller ever makes it.
+    async fn current_key(&self) -> PortResult<String> {
+        if let Some(id) = self.store.current_data_key().await? {
+            return Ok(id);
+        }
+        let id = data_encoding::HEXLOWER.encode(&self.entropy.bytes::<8>()?);
+        let call = self.client.generate_data_key_without_plaintext().key_id(&self.key_arn);
+        let call = call.key_spec(DataKeySpec::Aes256);
+        let call = call.encryption_context("purpose", PURPOSE).encryption_context("data_key", &id);
+        let answer = call.send().await.map_err(|error| port_error("making a data key", error))?;
+        let encrypted = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
+        self.store.propose_data_key(DataKeyRow { id, encrypted }).await
+    }
+}
+
+/// Account and destination as associated data: a sealed secret copied to another row does not open there.
+fn bound_to(account: &AccountId, destination: &DestinationId) -> Vec<u8> {
+    format!("{account}/{destination}").into_bytes()
+}
+
+#[async_trait]
+impl Vault for KmsVault {
+    async fn seal(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        secret: &SigningSecret,
+    ) -> PortResult<SealedSecret> {
+        let key_id = self.current_key().await?;
+        let cipher = self.cipher(&key_id).await?;
+        let nonce: [u8; NONCE_BYTES] = self.entropy.bytes()?;
+        let payload = Payload { msg: secret.key(), aad: &bound_to(account, destination) };
+        let sealed = cipher.encrypt(&Nonce::from(nonce), payload);
+        let sealed = sealed.map_err(|error| PortError::permanent("sealing a secret", error.to_string()))?;
+        Ok(SealedSecret { key_id, sealed: [nonce.as_slice(), &sealed].concat() })
+    }
+
+    async fn open(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        sealed: &SealedSecret,
+    ) -> PortResult<SigningSecret> {
+        let wrong = |reason: String| PortError::permanent("opening a secret", reason);
+        let cipher = self.cipher(&sealed.key_id).await?;
+        let (nonce, text) =
+            sealed.sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(|| wrong("too short".into()))?;
+        let payload = Payload { msg: text, aad: &bound_to(account, destination) };
+        let opened = cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|error| wrong(error.to_string()))?;
+        SigningSecret::from_bytes(&Zeroizing::new(opened))
+            .map_err(|error| PortError::permanent("opening a secret", error))
+    }
+}

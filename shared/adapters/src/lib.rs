@@ -1,0 +1,18 @@
+//! The real answers to the ports. The only place that knows the SDKs and the HTTP client; rules live in
+//! [`domain`].
+
+mod aws;
+mod dynamodb;
+mod http;
+mod kms;
+mod sns;
+mod sqs;
+mod system;
+
+pub use aws::AwsClients;
+pub use dynamodb::DynamoStore;
+pub use http::ReqwestSender;
+pub use kms::KmsVault;
+pub use sns::SnsAlerts;
+pub use sqs::{SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
+pub use system::{SystemClock, SystemEntropy, SystemHosts};

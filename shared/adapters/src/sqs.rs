@@ -1,0 +1,217 @@
+//! The queues that functions write to: deliveries, events, and the dead-letter queue of events.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
+use domain::delivery::OutgoingDelivery;
+use domain::event::Rejection;
+use ports::{DeliveryQueue, EventQueue, PortError, PortResult, RejectedEvents};
+
+use super::aws::{AwsClients, build_error, port_error};
+
+/// Entries in one batch call, a limit of the service.
+const BATCH_ENTRIES: usize = 10;
+/// Bytes in one message or batch call, a limit of the service (1 MiB).
+const BATCH_BYTES: usize = 1_048_576;
+/// How often entries that the service would not take are offered again at once.
+const ROUNDS: usize = 3;
+/// The longest time, in seconds, that the queue holds a new message back.
+const LONGEST_DELAY: u128 = 900;
+/// The longest wait for a received message: 12 hours counted from its receipt, less what handling it has taken.
+const LONGEST_WAIT: Duration = Duration::from_secs(43_100);
+
+pub struct SqsDeliveryQueue {
+    client: Client,
+    url: String,
+}
+
+/// A message ready to send; `group` is its destination, so that a busy one cannot crowd out the others.
+#[derive(Clone)]
+struct Outgoing {
+    body: String,
+    group: String,
+    delay: Duration,
+}
+
+impl Outgoing {
+    fn bytes(&self) -> usize {
+        self.body.len() + self.group.len()
+    }
+}
+
+/// Messages that go out together, within the service's limits on entries and bytes.
+#[derive(Default)]
+struct Batch {
+    messages: Vec<Outgoing>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Adds a message; when it does not fit any more, the messages so far are handed out, to be sent first.
+    fn add(&mut self, message: Outgoing) -> Option<Vec<Outgoing>> {
+        let bytes = self.bytes + message.bytes();
+        if self.messages.is_empty() || (self.messages.len() < BATCH_ENTRIES && bytes <= BATCH_BYTES) {
+            self.bytes = bytes;
+            self.messages.push(message);
+            return None;
+        }
+        self.bytes = message.bytes();
+        Some(std::mem::replace(&mut self.messages, vec![message]))
+    }
+}
+
+impl SqsDeliveryQueue {
+    pub fn new(aws: &AwsClients, url: String) -> Self {
+        Self { client: aws.sqs(), url }
+    }
+
+    /// Sends one batch, offering again what the service reports as failed.
+    async fn send_batch(&self, mut batch: Vec<Outgoing>) -> PortResult<()> {
+        let mut failures = Vec::new();
+        for _ in 0..ROUNDS {
+            failures = self.send_once(&batch).await?;
+            if failures.is_empty() {
+                return Ok(());
+            }
+            let failed = |n: &usize| failures.iter().any(|failure| failure.id == n.to_string());
+            batch = batch.into_iter().enumerate().filter(|(n, _)| failed(n)).map(|(_, message)| message).collect();
+        }
+        let reason = failures.first().map_or_else(String::new, |f| f.code.clone());
+        Err(PortError::transient("sending deliveries", format!("{} were not taken: {reason}", batch.len())))
+    }
+
+    async fn send_once(&self, batch: &[Outgoing]) -> PortResult<Vec<BatchResultErrorEntry>> {
+        let entries = batch.iter().enumerate().map(|(n, message)| {
+            let entry = SendMessageBatchRequestEntry::builder().id(n.to_string());
+            let entry = entry.message_body(&message.body).message_group_id(&message.group);
+            let delay = message.delay.as_millis().div_ceil(1_000).min(LONGEST_DELAY);
+            let entry = if delay > 0 { entry.delay_seconds(i32::try_from(delay).unwrap_or_default()) } else { entry };
+            entry.build().map_err(build_error)
+        });
+        let entries = entries.collect::<PortResult<Vec<_>>>()?;
+        let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
+        let answer = call.send().await.map_err(|error| port_error("sending deliveries", error))?;
+        Ok(answer.failed)
+    }
+}
+
+#[async_trait]
+impl DeliveryQueue for SqsDeliveryQueue {
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
+        // One batch in memory at a time: an event with a large body may be owed to thousands.
+        let mut batch = Batch::default();
+        for message in messages {
+            let text = serde_json::to_string(message);
+            let text = text.map_err(|error| PortError::permanent("writing a message", error))?;
+            let group = message.delivery.destination.as_str().to_owned();
+            if let Some(full) = batch.add(Outgoing { body: text, group, delay: message.delay }) {
+                self.send_batch(full).await?;
+            }
+        }
+        if batch.messages.is_empty() { Ok(()) } else { self.send_batch(batch.messages).await }
+    }
+
+    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
+        let wait = wait.min(LONGEST_WAIT);
+        let seconds = i32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
+        let call = self.client.change_message_visibility().queue_url(&self.url);
+        let call = call.receipt_handle(receipt).visibility_timeout(seconds);
+        call.send().await.map(|_| ()).map_err(|error| port_error("postponing a delivery", error))
+    }
+}
+
+pub struct SqsEventQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsEventQueue {
+    pub fn new(aws: &AwsClients, url: String) -> Self {
+        Self { client: aws.sqs(), url }
+    }
+}
+
+#[async_trait]
+impl EventQueue for SqsEventQueue {
+    async fn send_event(&self, text: &str) -> PortResult<()> {
+        let call = self.client.send_message().queue_url(&self.url).message_body(text);
+        call.send().await.map(|_| ()).map_err(|error| port_error("sending an event", error))
+    }
+}
+
+pub struct SqsRejectedEvents {
+    client: Client,
+    url: String,
+}
+
+impl SqsRejectedEvents {
+    pub fn new(aws: &AwsClients, url: String) -> Self {
+        Self { client: aws.sqs(), url }
+    }
+}
+
+/// Bytes of detail kept in the attribute.
+const DETAIL_BYTES: usize = 1_000;
+
+/// At most [`DETAIL_BYTES`] of the characters that SQS takes (those of XML 1.0).
+fn attribute_text(text: &str) -> String {
+    let allowed =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
+    let mut kept = String::new();
+    for c in text.chars().map(|c| if allowed(c) { c } else { '\u{FFFD}' }) {
+        if kept.len() + c.len_utf8() > DETAIL_BYTES {
+            break;
+        }
+        kept.push(c);
+    }
+    kept
+}
+
+fn attribute(text: &str) -> PortResult<MessageAttributeValue> {
+    let value = MessageAttributeValue::builder().data_type("String").string_value(attribute_text(text));
+    value.build().map_err(build_error)
+}
+
+#[async_trait]
+impl RejectedEvents for SqsRejectedEvents {
+    /// A body so large that it leaves no room for the reason is an error: the queue's own redrive then moves it, whole.
+    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
+        let call = self.client.send_message().queue_url(&self.url).message_body(body);
+        let call = call.message_attributes("error_code", attribute(rejection.code.as_str())?);
+        let call = call.message_attributes("error_detail", attribute(&rejection.detail)?);
+        call.send().await.map(|_| ()).map_err(|error| port_error("rejecting an event", error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn batches_keep_every_message_in_order_and_the_limits(sizes in proptest::collection::vec(1usize..400_000, 0..30)) {
+            let (mut batch, mut batches) = (Batch::default(), Vec::new());
+            for size in &sizes {
+                batches.extend(batch.add(Outgoing { body: "x".repeat(*size), group: "dst".into(), delay: Duration::ZERO }));
+            }
+            batches.push(batch.messages);
+            for batch in &batches {
+                prop_assert!(batch.len() <= BATCH_ENTRIES);
+                prop_assert!(batch.iter().map(Outgoing::bytes).sum::<usize>() <= BATCH_BYTES);
+            }
+            let kept: Vec<_> = batches.concat().iter().map(|message| message.body.len()).collect();
+            prop_assert_eq!(kept, sizes);
+        }
+    }
+
+    #[test]
+    fn an_attribute_is_short_and_has_only_characters_the_queue_takes() {
+        assert_eq!(attribute_text("id: \u{0} \u{FFFF} ok"), "id: \u{FFFD} \u{FFFD} ok");
+        assert_eq!(attribute_text(&"é".repeat(600)).len(), DETAIL_BYTES);
+    }
+}

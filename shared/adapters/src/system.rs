@@ -1,0 +1,44 @@
+//! Time, chance and names from the operating system.
+
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use domain::value::Timestamp;
+use ports::{Clock, Entropy, HostLookup, PortError, PortResult};
+
+#[derive(Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> PortResult<()> {
+        getrandom::fill(bytes).map_err(|error| PortError::transient("drawing random bytes", error))
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct SystemHosts;
+
+#[async_trait]
+impl HostLookup for SystemHosts {
+    async fn addresses(&self, host: &str, port: u16) -> Vec<IpAddr> {
+        match tokio::net::lookup_host((host, port)).await {
+            Ok(addresses) => addresses.map(|address| address.ip()).collect(),
+            Err(error) => {
+                tracing::debug!(host, %error, "a host was not resolved");
+                Vec::new()
+            }
+        }
+    }
+}

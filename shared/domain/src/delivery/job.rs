@@ -1,0 +1,168 @@
+//! Work that takes longer than a request: what it is, how far it is, how it ended. The rules only; `redrive` does the work.
+//!
+//! A job is pending until it has ended. Whoever works on it holds a [`Lease`], renewed with each piece of progress, so that
+//! after a crash another one goes on where it stopped.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::recovery::{Recovered, Recovery};
+use crate::value::{AccountId, JobId, Timestamp};
+
+/// How long a lease lasts: longer than an invocation of `redrive`, so that no one outlives the lease it took.
+pub const LEASE: Duration = Duration::from_secs(120);
+/// How long a job that has ended can be read.
+pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// From marking an account and closing its destinations until its rows are deleted. Requests and deliveries that were let in
+/// before have ended by then: an authorizer's answer (5 s) that is cached (60 s) for a request (29 s), or an account or a destination
+/// cached (5 s) by a batch (60 s).
+pub const SETTLE: Duration = Duration::from_secs(100);
+
+/// What a job does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobKind {
+    /// Deletes an account with everything that belongs to it.
+    DeleteAccount { account: AccountId },
+    /// Sends again what a destination did not get.
+    Recover(Recovery),
+}
+
+impl JobKind {
+    /// Whose job it is.
+    pub fn account(&self) -> &AccountId {
+        match self {
+            JobKind::DeleteAccount { account } => account,
+            JobKind::Recover(recovery) => &recovery.account,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobStatus {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    pub id: JobId,
+    pub kind: JobKind,
+    pub status: JobStatus,
+    /// How many things it has dealt with.
+    pub done: u64,
+    /// Of a recovery: how far it is.
+    pub recovered: Option<Recovered>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Nobody works on it before.
+    pub starts_at: Timestamp,
+    /// Why it failed, when it did.
+    pub error: Option<String>,
+}
+
+impl Job {
+    pub fn delete_account(id: JobId, account: AccountId, now: Timestamp) -> Self {
+        Self {
+            id,
+            kind: JobKind::DeleteAccount { account },
+            status: JobStatus::Queued,
+            done: 0,
+            recovered: None,
+            created_at: now,
+            updated_at: now,
+            starts_at: now,
+            error: None,
+        }
+    }
+
+    pub fn recover(recovery: Recovery, now: Timestamp) -> Self {
+        Self {
+            id: recovery.job_id(),
+            kind: JobKind::Recover(recovery),
+            status: JobStatus::Queued,
+            done: 0,
+            recovered: Some(Recovered::default()),
+            created_at: now,
+            updated_at: now,
+            starts_at: now,
+            error: None,
+        }
+    }
+
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status, JobStatus::Succeeded | JobStatus::Failed)
+    }
+
+    /// When the job may be forgotten, once it has ended.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.has_ended().then(|| self.updated_at.plus(KEPT))
+    }
+
+    pub fn progressed(&mut self, by: u64, now: Timestamp) {
+        self.done = self.done.saturating_add(by);
+        self.updated_at = now;
+    }
+
+    pub fn succeeded(&mut self, now: Timestamp) {
+        (self.status, self.updated_at) = (JobStatus::Succeeded, now);
+    }
+
+    pub fn failed(&mut self, error: String, now: Timestamp) {
+        (self.status, self.updated_at, self.error) = (JobStatus::Failed, now, Some(error));
+    }
+}
+
+/// The right to work on a job, until somebody else may take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Who has it: random, one for each invocation.
+    pub holder: [u8; 16],
+    pub until: Timestamp,
+}
+
+impl Lease {
+    pub fn taken(holder: [u8; 16], now: Timestamp) -> Self {
+        Self { holder, until: now.plus(LEASE) }
+    }
+
+    /// The same lease, running from `now`.
+    pub fn renewed(&self, now: Timestamp) -> Self {
+        Self::taken(self.holder, now)
+    }
+
+    /// The lease given back: the next one may take it at once.
+    pub fn released(&self, now: Timestamp) -> Self {
+        Self { holder: self.holder, until: now }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_kept_for_thirty_days_after_its_end_and_for_as_long_as_it_takes_before() {
+        let at = Timestamp::from_unix_ms;
+        let mut job = Job::delete_account(JobId::from_entropy([1; 10]), "acme".parse().expect("an account"), at(0));
+        assert_eq!((job.has_ended(), job.expires_at(), job.starts_at), (false, None, at(0)));
+        job.progressed(7, at(1));
+        job.progressed(5, at(2));
+        assert_eq!((job.done, job.updated_at, job.expires_at()), (12, at(2), None));
+        job.succeeded(at(86_400_000));
+        assert_eq!((job.has_ended(), job.expires_at()), (true, Some(at(31 * 86_400_000))));
+    }
+
+    #[test]
+    fn a_lease_is_renewed_and_released_by_its_holder() {
+        let at = Timestamp::from_unix_ms;
+        let lease = Lease::taken([7; 16], at(1_000));
+        assert_eq!(lease.until, at(121_000));
+        assert_eq!(lease.renewed(at(2_000)).until, at(122_000));
+        assert_eq!(lease.released(at(2_000)), Lease { holder: [7; 16], until: at(2_000) });
+    }
+}

@@ -1,0 +1,97 @@
+//! A delivery on its way through the queue.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::delivery::Delivery;
+
+/// Why a delivery is sent through the queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Its event was matched. Unless the queue repeats it, nothing can have been recorded yet.
+    #[default]
+    New,
+    /// It may have been sent before, so its row is looked at first: it has come due, or its event was handled twice.
+    Again,
+    /// To find out whether its destination is back.
+    Probe,
+    /// Somebody asked for it, even if it was delivered before.
+    Resend,
+}
+
+impl Purpose {
+    fn is_new(&self) -> bool {
+        *self == Purpose::New
+    }
+}
+
+/// A delivery on its way through the queue, with the body to send.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DeliveryMessage {
+    pub delivery: Delivery,
+    #[serde(default)]
+    pub purpose: Purpose,
+    /// The body as raw JSON: it costs no escaping, and arrives byte for byte.
+    pub body: Box<RawValue>,
+}
+
+/// The same for writing: the body is shared by all deliveries of an event and never copied for each.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct OutgoingDelivery<'a> {
+    pub delivery: &'a Delivery,
+    #[serde(skip_serializing_if = "Purpose::is_new")]
+    pub purpose: Purpose,
+    pub body: &'a RawValue,
+    /// How long the queue holds it back, in whole seconds: at most 900.
+    #[serde(skip)]
+    pub delay: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::value::{DestinationId, Timestamp};
+
+    fn event(id: &str, account: &str) -> Event {
+        Event {
+            id: id.parse().expect("an id"),
+            event_type: "sync_run.completed".parse().expect("a type"),
+            account: account.parse().expect("an account"),
+            scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
+            occurred_at: Timestamp::from_unix_ms(1_795_426_200_000),
+            data: RawValue::from_string("{}".into()).expect("JSON"),
+        }
+    }
+
+    #[test]
+    fn a_message_carries_the_body_byte_for_byte() {
+        let event = event("evt-1", "acme");
+        let delivery = Delivery::of_event(&event, DestinationId::from_entropy([1; 10]), None);
+        let body = RawValue::from_string("{ \"a\" : \"\\u00e9\u{e9}\" }".into()).expect("JSON");
+        let text = serde_json::to_string(&OutgoingDelivery {
+            delivery: &delivery,
+            purpose: Purpose::New,
+            body: &body,
+            delay: Duration::ZERO,
+        })
+        .expect("JSON");
+        let read: DeliveryMessage = serde_json::from_str(&text).expect("a message");
+        assert_eq!((read.body.get(), read.delivery, read.purpose), (body.get(), delivery, Purpose::New));
+        assert!(!text.contains("purpose"), "a new delivery says nothing of its purpose: {text}");
+    }
+
+    #[test]
+    fn a_message_sent_before_scopes_were_kept_is_still_read() {
+        let event = event("evt-1", "acme");
+        let delivery = Delivery::of_event(&event, DestinationId::from_entropy([1; 10]), None);
+        let mut before = serde_json::json!({"delivery": delivery, "body": {}});
+        assert_eq!(before["delivery"]["scope"], "connection/xero/endpoint/invoices");
+        before["delivery"].as_object_mut().expect("an object").remove("scope");
+        let read: DeliveryMessage = serde_json::from_str(&before.to_string()).expect("a message");
+        assert_eq!(read.delivery, Delivery { scope: None, ..delivery });
+    }
+}

@@ -1,0 +1,367 @@
+//! A receiver: where its requests go, how, and what signs them. It is the owner's to configure; its tables are called
+//! endpoints, it never is.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::custom_headers::CustomHeaders;
+use super::health::{Admission, DRAIN_EVERY, Health, HealthState, drained_per_second};
+use super::url::DestinationUrl;
+use crate::attempt::{RetryChoice, SealedSecret, SigningSecret};
+use crate::value::{AccountId, Description, DestinationId, Label, Timestamp};
+
+/// A destination as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    pub id: DestinationId,
+    pub account: AccountId,
+    pub settings: DestinationSettings,
+    /// Newest first, at most [`MAX_SECRETS`].
+    pub secrets: Vec<DestinationSecret>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Counts the changes its owner made, from 1.
+    pub version: u64,
+    /// Changes by itself, and counts that itself.
+    pub health: Health,
+}
+
+/// What the owner of a destination decides; the same fields wherever it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DestinationSettings {
+    /// Unique in its account.
+    pub name: Label,
+    pub url: DestinationUrl,
+    #[serde(default)]
+    pub description: Description,
+    /// Sent along with every request.
+    #[serde(default)]
+    pub headers: CustomHeaders,
+    /// While this is false nothing is sent: what it is owed is parked.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+    #[serde(default)]
+    pub timeout_seconds: TimeoutSeconds,
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
+    #[serde(default)]
+    pub retry_policy: RetryChoice,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+/// How long one attempt may take, in whole seconds: 1 to 30, 15 unless it is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct TimeoutSeconds(u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number of seconds from 1 to 30")]
+pub struct TimeoutError;
+
+impl Default for TimeoutSeconds {
+    fn default() -> Self {
+        Self(15)
+    }
+}
+
+impl TryFrom<u64> for TimeoutSeconds {
+    type Error = TimeoutError;
+    fn try_from(seconds: u64) -> Result<Self, TimeoutError> {
+        if (1..=30).contains(&seconds) { Ok(Self(seconds)) } else { Err(TimeoutError) }
+    }
+}
+
+impl From<TimeoutSeconds> for u64 {
+    fn from(timeout: TimeoutSeconds) -> u64 {
+        timeout.0
+    }
+}
+
+impl From<TimeoutSeconds> for Duration {
+    fn from(timeout: TimeoutSeconds) -> Duration {
+        Duration::from_secs(timeout.0)
+    }
+}
+
+/// Deliveries a second at most: 1 to 1,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct RateLimit(u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number of deliveries a second from 1 to 1000, or null for no limit")]
+pub struct RateLimitError;
+
+impl TryFrom<u64> for RateLimit {
+    type Error = RateLimitError;
+    fn try_from(rate: u64) -> Result<Self, RateLimitError> {
+        if (1..=1_000).contains(&rate) { Ok(Self(rate)) } else { Err(RateLimitError) }
+    }
+}
+
+impl From<RateLimit> for u64 {
+    fn from(rate: RateLimit) -> u64 {
+        rate.0
+    }
+}
+
+/// How many secrets a destination can have that are still valid.
+pub const MAX_SECRETS: usize = 3;
+/// How long a replaced secret stays valid unless it is said, in seconds: a day.
+pub const DEFAULT_OVERLAP_SECONDS: u64 = 86_400;
+/// The longest it can stay valid, in seconds: a week.
+pub const MAX_OVERLAP_SECONDS: u64 = 604_800;
+
+/// One of a destination's secrets. While several are valid, every request carries a signature by each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationSecret {
+    pub sealed: SealedSecret,
+    /// Tells it from others without revealing it.
+    pub fingerprint: String,
+    pub created_at: Timestamp,
+    /// When a replaced one ends; the current one has no end.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The first 8 bytes of the secret's SHA-256, in hexadecimal. A secret has at least 192 random bits: this tells none of them.
+pub fn fingerprint(secret: &SigningSecret) -> String {
+    let digest = Sha256::new().chain_update(b"synchub-fingerprint\0").chain_update(secret.key()).finalize();
+    data_encoding::HEXLOWER.encode(&digest[..8])
+}
+
+/// Why a secret cannot be rotated now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the destination has {MAX_SECRETS} valid secrets, the most there can be; the next of them ends at {until}")]
+pub struct TooManySecrets {
+    pub until: Timestamp,
+}
+
+impl Destination {
+    /// The secrets that are valid at `now`, newest first.
+    pub fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &DestinationSecret> {
+        self.secrets.iter().filter(move |secret| secret.expires_at.is_none_or(|end| end > now))
+    }
+
+    /// This destination with `new` as its current secret; the ones before stay valid for `overlap`, or until their own end.
+    pub fn rotated(&self, new: DestinationSecret, overlap: Duration, now: Timestamp) -> Result<Self, TooManySecrets> {
+        let end = now.plus(overlap);
+        let ending = |secret: &DestinationSecret| DestinationSecret {
+            expires_at: Some(secret.expires_at.map_or(end, |own| own.min(end))),
+            ..secret.clone()
+        };
+        let older = self.live_secrets(now).map(ending).filter(|secret| secret.expires_at.is_some_and(|end| end > now));
+        let older: Vec<_> = older.collect();
+        if older.len() >= MAX_SECRETS {
+            // Each of them has an end here; without any there would be room.
+            let until = older.iter().filter_map(|secret| secret.expires_at).min().unwrap_or(end);
+            return Err(TooManySecrets { until });
+        }
+        let secrets = std::iter::once(new).chain(older).collect();
+        Ok(Self { secrets, updated_at: now, version: self.version + 1, ..self.clone() })
+    }
+
+    /// This destination with other settings. Enabling it resumes it.
+    pub fn changed(&self, settings: DestinationSettings, now: Timestamp) -> Self {
+        let resumed = settings.enabled && !self.settings.enabled;
+        let health = if resumed { self.health.resumed(now) } else { self.health.clone() };
+        Self { settings, updated_at: now, version: self.version + 1, health, ..self.clone() }
+    }
+
+    /// As its owner pauses it; none where it is paused.
+    pub fn paused(&self, now: Timestamp) -> Option<Self> {
+        let settings = || DestinationSettings { enabled: false, ..self.settings.clone() };
+        self.settings.enabled.then(|| self.changed(settings(), now))
+    }
+
+    /// As its owner resumes it, whatever kept it from getting what it is owed; none where that is on its way. Where it was not
+    /// paused, only its health changes, and its version stays.
+    pub fn resumed(&self, now: Timestamp) -> Option<Self> {
+        if !self.settings.enabled {
+            return Some(self.changed(DestinationSettings { enabled: true, ..self.settings.clone() }, now));
+        }
+        let on_its_way = match self.health.state {
+            HealthState::Healthy => self.health.drain.is_some(),
+            HealthState::Failing { next_probe_at, .. } => next_probe_at <= now,
+            HealthState::Disabled { .. } => false,
+            HealthState::Closed => true,
+        };
+        (!on_its_way).then(|| self.with_health(self.health.resumed(now)))
+    }
+
+    /// What may be sent to it now.
+    pub fn admission(&self) -> Admission {
+        match self.health.admission() {
+            Admission::Closed => Admission::Closed,
+            admission if self.settings.enabled => admission,
+            _ => Admission::Nothing,
+        }
+    }
+
+    /// When somebody has to look at it: to tell a change, to probe, or to drain.
+    pub fn look_at(&self) -> Option<Timestamp> {
+        self.health.look_at(self.settings.enabled)
+    }
+
+    /// Whether neither its owner's settings nor its health have changed between `other` and this one.
+    pub fn is_as(&self, other: &Self) -> bool {
+        (self.version, self.health.version) == (other.version, other.health.version)
+    }
+
+    /// The same destination doing otherwise.
+    pub fn with_health(&self, health: Health) -> Self {
+        Self { health, ..self.clone() }
+    }
+
+    /// Most deliveries that a drain sends at once.
+    pub fn drain_portion(&self) -> usize {
+        let limit = drained_per_second(self.settings.rate_limit.map(u64::from));
+        usize::try_from(limit * DRAIN_EVERY.as_secs()).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn secret(n: u8, at: u64) -> DestinationSecret {
+        DestinationSecret {
+            sealed: SealedSecret { key_id: "k".into(), sealed: vec![n] },
+            fingerprint: n.to_string(),
+            created_at: Timestamp::from_unix_ms(at),
+            expires_at: None,
+        }
+    }
+
+    fn destination() -> Destination {
+        let settings = r#"{"name":"d","url":"https://example.com/"}"#;
+        Destination {
+            id: DestinationId::from_entropy([1; 10]),
+            account: "acme".parse().expect("an account"),
+            settings: serde_json::from_str(settings).expect("settings"),
+            secrets: vec![secret(1, 0)],
+            created_at: Timestamp::from_unix_ms(0),
+            updated_at: Timestamp::from_unix_ms(0),
+            version: 1,
+            health: Health::default(),
+        }
+    }
+
+    fn live(destination: &Destination, at: u64) -> Vec<&str> {
+        destination.live_secrets(Timestamp::from_unix_ms(at)).map(|s| s.fingerprint.as_str()).collect()
+    }
+
+    #[test]
+    fn settings_have_their_defaults() {
+        let settings = destination().settings;
+        assert!(settings.enabled);
+        assert_eq!((u64::from(settings.timeout_seconds), settings.rate_limit), (15, None));
+        assert_eq!(settings.retry_policy, RetryChoice::Standard);
+        let text = r#"{"name":"d","url":"https://example.com/","colour":"red"}"#;
+        assert!(serde_json::from_str::<DestinationSettings>(text).is_err());
+    }
+
+    #[test]
+    fn a_paused_one_gets_nothing_and_enabling_it_begins_a_drain() {
+        let now = Timestamp::from_unix_ms(7);
+        let mut settings = destination().settings;
+        settings.enabled = false;
+        let paused = destination().changed(settings, now);
+        assert_eq!((paused.admission(), paused.look_at()), (Admission::Nothing, None));
+        let enabled = paused.changed(destination().settings, now);
+        assert_eq!((enabled.admission(), enabled.look_at()), (Admission::Everything, Some(now)));
+        let again = enabled.changed(destination().settings, now);
+        assert_eq!(again.health, enabled.health);
+    }
+
+    /// What a destination of this health is when it is resumed, and that resuming it again changes nothing.
+    #[track_caller]
+    fn check_resumed(health: Health, admission: Admission, look_at: Option<u64>) {
+        let (disabled, now) = (destination().with_health(health), Timestamp::from_unix_ms(7));
+        let resumed = disabled.resumed(now).expect("a change");
+        assert_eq!((resumed.version, resumed.admission()), (1, admission));
+        assert_eq!(resumed.look_at(), look_at.map(Timestamp::from_unix_ms));
+        assert_eq!(resumed.resumed(now), None);
+    }
+
+    #[test]
+    fn resuming_helps_whatever_kept_it_from_its_deliveries_and_helps_once() {
+        let at = Timestamp::from_unix_ms;
+        let with = |state| Health { state, ..Health::default() };
+        let (since, reason) = (at(1), crate::destination::health::DisabledReason::Gone);
+        check_resumed(with(HealthState::Disabled { since, reason }), Admission::Everything, Some(7));
+        check_resumed(
+            with(HealthState::Failing { since, probes: 3, next_probe_at: at(99), half_open: false }),
+            Admission::Probes,
+            Some(7),
+        );
+        check_resumed(Health::default(), Admission::Everything, Some(7));
+        assert_eq!(destination().with_health(with(HealthState::Closed)).resumed(at(7)), None);
+        let paused = destination().paused(at(7)).expect("a change");
+        assert_eq!((paused.version, paused.admission(), paused.paused(at(8))), (2, Admission::Nothing, None));
+        let resumed = paused.resumed(at(8)).expect("a change");
+        assert_eq!((resumed.version, resumed.admission(), resumed.resumed(at(9))), (3, Admission::Everything, None));
+    }
+
+    #[test]
+    fn a_drain_keeps_to_the_rate_limit() {
+        let mut limited = destination();
+        assert_eq!(limited.drain_portion(), 1_200);
+        limited.settings.rate_limit = RateLimit::try_from(2).ok();
+        assert_eq!(limited.drain_portion(), 120);
+    }
+
+    #[test]
+    fn an_old_secret_is_valid_until_the_overlap_ends_and_not_after() {
+        let rotated = destination().rotated(secret(2, 1_000), DAY, Timestamp::from_unix_ms(1_000)).expect("rotated");
+        assert_eq!(rotated.version, 2);
+        assert_eq!(live(&rotated, 1_000), ["2", "1"]);
+        assert_eq!(live(&rotated, 86_400_999), ["2", "1"]);
+        assert_eq!(live(&rotated, 86_401_000), ["2"]);
+    }
+
+    #[test]
+    fn without_an_overlap_the_old_secret_ends_at_once() {
+        let now = Timestamp::from_unix_ms(1_000);
+        let rotated = destination().rotated(secret(2, 1_000), Duration::ZERO, now).expect("rotated");
+        assert_eq!(rotated.secrets.len(), 1);
+        assert_eq!(live(&rotated, 1_000), ["2"]);
+    }
+
+    #[test]
+    fn a_second_rotation_never_lengthens_what_was_ending() {
+        let first = destination().rotated(secret(2, 0), Duration::from_secs(10), Timestamp::from_unix_ms(0));
+        let second =
+            first.expect("rotated").rotated(secret(3, 0), DAY, Timestamp::from_unix_ms(5_000)).expect("rotated");
+        assert_eq!(live(&second, 5_000), ["3", "2", "1"]);
+        assert_eq!(live(&second, 10_000), ["3", "2"]);
+    }
+
+    #[test]
+    fn at_most_three_secrets_are_valid_and_an_ended_one_makes_room() {
+        let now = Timestamp::from_unix_ms(0);
+        let mut full = destination();
+        for n in [2, 3] {
+            full = full.rotated(secret(n, 0), DAY, now).expect("rotated");
+        }
+        let refused = full.rotated(secret(4, 0), DAY, now).map_err(|e| e.until);
+        assert_eq!(refused, Err(now.plus(DAY)));
+        assert!(full.rotated(secret(4, 0), DAY, now.plus(DAY)).is_ok());
+        assert!(full.rotated(secret(4, 0), Duration::ZERO, now).is_ok(), "none of the old ones stays");
+    }
+
+    #[test]
+    fn a_fingerprint_tells_secrets_apart() {
+        let of = |n| fingerprint(&SigningSecret::from_entropy([n; 32]));
+        assert_eq!(of(1).len(), 16);
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+    }
+}

@@ -1,0 +1,262 @@
+//! Whether an event's `data` is what the catalogue's JSON Schema of its type asks for. Only checked, never rebuilt: receivers get
+//! the producer's own bytes, with every extra field in them.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::LazyLock;
+
+use boon::{Compiler, ErrorKind, Format, InstanceToken, SchemaIndex, Schemas, ValidationError};
+use serde_json::Value;
+
+use super::event_type::EventType;
+use crate::value::{Distinct, Timestamp};
+
+/// The most faults that are told at once.
+const MAX_FAULTS: usize = 5;
+
+/// One thing to mend in an event's `data`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Dotted, from the event on: `data.records.read`.
+    pub path: String,
+    /// The same as a JSON pointer: `/data/records/read`.
+    pub pointer: String,
+    pub reason: String,
+}
+
+/// Checks `data` against its event type. At most five faults are told, in the order of their pointers.
+pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
+    let data = read(data).map_err(|fault| vec![fault])?;
+    let Some(schema) = VALIDATORS.schemas.get(&event_type) else {
+        let reason = format!("the catalogue's schema of {event_type} cannot be used");
+        return Err(vec![Fault { path: "data".to_owned(), pointer: "/data".to_owned(), reason }]);
+    };
+    VALIDATORS.compiled.validate(&data, *schema).map_err(|error| {
+        let mut faults = Vec::new();
+        collect(&error, &mut faults);
+        faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        faults.truncate(MAX_FAULTS);
+        faults
+    })
+}
+
+/// The catalogue's schemas, compiled when the first event is checked.
+static VALIDATORS: LazyLock<Validators> = LazyLock::new(Validators::compile);
+
+struct Validators {
+    compiled: Schemas,
+    schemas: BTreeMap<EventType, SchemaIndex>,
+}
+
+impl Validators {
+    fn compile() -> Self {
+        let (mut compiled, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.enable_format_assertions();
+        compiler.register_format(Format { name: "date-time", func: is_timestamp });
+        let mut schema = |event_type: EventType| -> Result<SchemaIndex, Box<dyn Error>> {
+            let location = format!("urn:event-type:{event_type}");
+            compiler.add_resource(&location, serde_json::from_str(event_type.schema().get())?)?;
+            Ok(compiler.compile(&location, &mut compiled)?)
+        };
+        // One that does not compile is left out, so that it breaks no other type; the tests fail for it.
+        let schemas = EventType::all().filter_map(|t| schema(t).ok().map(|index| (t, index))).collect();
+        Self { compiled, schemas }
+    }
+}
+
+fn is_timestamp(value: &Value) -> Result<(), Box<dyn Error>> {
+    value.as_str().map_or(Ok(()), |text| Timestamp::parse(text).map(drop).map_err(Into::into))
+}
+
+/// The errors that have no cause among them are what is to be mended.
+fn collect(error: &ValidationError<'_, '_>, faults: &mut Vec<Fault>) {
+    if error.causes.is_empty() {
+        let (path, pointer) = place(error);
+        faults.push(Fault { path, pointer, reason: reason(&error.kind) });
+    }
+    for cause in &error.causes {
+        collect(cause, faults);
+    }
+}
+
+/// Where a fault is: dotted for people, and as a JSON pointer.
+fn place(error: &ValidationError<'_, '_>) -> (String, String) {
+    let (mut path, mut pointer) = ("data".to_owned(), "/data".to_owned());
+    for token in &error.instance_location.tokens {
+        match token {
+            InstanceToken::Prop(name) => {
+                path.extend([".", name]);
+                pointer.extend(["/", &name.replace('~', "~0").replace('/', "~1")]);
+            }
+            InstanceToken::Item(index) => {
+                path.push_str(&format!("[{index}]"));
+                pointer.push_str(&format!("/{index}"));
+            }
+        }
+    }
+    (path, pointer)
+}
+
+/// What is expected. What was found is repeated only where it is short.
+fn reason(kind: &ErrorKind<'_, '_>) -> String {
+    match kind {
+        ErrorKind::Required { want } => {
+            let fields = want.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("missing field{} {fields}", if want.len() == 1 { "" } else { "s" })
+        }
+        ErrorKind::Type { got, want } => {
+            let want = want.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(" or ");
+            format!("must be of type {want}, not {got}")
+        }
+        ErrorKind::Enum { want } => {
+            let want = want.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
+            format!("must be one of {want}")
+        }
+        ErrorKind::Format { err, .. } => err.to_string(),
+        ErrorKind::Pattern { want, .. } => format!("must match the pattern {want}"),
+        other => other.to_string(),
+    }
+}
+
+fn read(data: &str) -> Result<Value, Fault> {
+    let mut deserializer = serde_json::Deserializer::from_str(data);
+    serde_path_to_error::deserialize(&mut deserializer).map(|Distinct(value)| value).map_err(|error| {
+        let path = match error.path().to_string() {
+            path if path == "." => "data".to_owned(),
+            path => format!("data.{path}"),
+        };
+        // What cannot be read at all is pointed at as a whole.
+        Fault { path, pointer: "/data".to_owned(), reason: error.inner().to_string() }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event_type(name: &str) -> EventType {
+        name.parse().expect("a type")
+    }
+
+    fn sync_run() -> Value {
+        let sample = event_type("sync_run.completed").sample(Some("failed")).expect("a sample");
+        serde_json::from_str(sample.data.get()).expect("JSON")
+    }
+
+    fn detail(event_type: EventType, data: &str) -> Result<(), String> {
+        let line = |fault: &Fault| format!("{}: {}", fault.path, fault.reason);
+        check(event_type, data).map_err(|faults| faults.iter().map(line).collect::<Vec<_>>().join("; "))
+    }
+
+    #[track_caller]
+    fn check_text(data: &str, expected: Result<(), &str>) {
+        assert_eq!(detail(event_type("sync_run.completed"), data), expected.map_err(str::to_owned));
+    }
+
+    #[track_caller]
+    fn check_sync_run(change: impl FnOnce(&mut Value), expected: Result<(), &str>) {
+        let mut data = sync_run();
+        change(&mut data);
+        check_text(&data.to_string(), expected);
+    }
+
+    #[test]
+    fn data_is_checked_field_by_field() {
+        const TIME: &str = "must be an RFC 3339 time of 1970 or later, such as 2026-11-23T09:30:00Z";
+        check_sync_run(|_| {}, Ok(()));
+        check_sync_run(|d| d["extra"] = json!({"anything": [1, "two", -3, 0.5, true, null]}), Ok(()));
+        check_sync_run(|d| d["connection"]["extra"] = json!(1), Ok(()));
+        check_sync_run(|d| d["error"] = Value::Null, Ok(()));
+        check_sync_run(
+            |d| d["status"] = json!("done"),
+            Err(r#"data.status: must be one of "succeeded", "failed", "partial""#),
+        );
+        check_sync_run(|d| d["duration_ms"] = json!(-1), Err("data.duration_ms: must be >=0, but got -1"));
+        check_sync_run(
+            |d| d["duration_ms"] = json!(1u64 << 53),
+            Err("data.duration_ms: must be <=9007199254740991, but got 9007199254740992"),
+        );
+        check_sync_run(|d| d["duration_ms"] = json!(1.5), Err("data.duration_ms: must be of type integer, not number"));
+        check_sync_run(
+            |d| d["records"]["read"] = json!("1"),
+            Err("data.records.read: must be of type integer, not string"),
+        );
+        check_sync_run(|d| d["completed_at"] = json!("noon"), Err(&format!("data.completed_at: {TIME}")));
+        check_sync_run(|d| d["next_run_at"] = json!("1969-12-31T23:59:59Z"), Err(&format!("data.next_run_at: {TIME}")));
+        check_sync_run(
+            |d| d["connection"] = json!(["xero", "Xero", "xero"]),
+            Err("data.connection: must be of type object, not array"),
+        );
+        check_sync_run(|d| d["error"] = json!({"code": "x"}), Err("data.error: missing fields `message`, `retryable`"));
+        check_sync_run(|d| d["error"] = json!("x"), Err("data.error: must be of type null or object, not string"));
+        check_sync_run(|d| *d = json!([]), Err("data: must be of type object, not array"));
+        check_sync_run(|d| *d = Value::Null, Err("data: must be of type object, not null"));
+    }
+
+    #[test]
+    fn several_faults_are_told_at_once_but_not_many() {
+        check_sync_run(
+            |d| {
+                d["run_id"] = json!(7);
+                d["endpoint"] = json!({"id": "invoices", "name": "Invoices"});
+            },
+            Err("data.endpoint: missing field `table`; data.run_id: must be of type string, not number"),
+        );
+        check_sync_run(
+            |d| d.as_object_mut().expect("an object").values_mut().for_each(|value| *value = json!(true)),
+            Err(concat!(
+                "data.completed_at: must be of type string, not boolean; ",
+                "data.connection: must be of type object, not boolean; ",
+                "data.duration_ms: must be of type integer, not boolean; ",
+                "data.endpoint: must be of type object, not boolean; ",
+                "data.error: must be of type null or object, not boolean"
+            )),
+        );
+    }
+
+    #[test]
+    fn every_field_is_required_even_those_that_may_be_null() {
+        for field in sync_run().as_object().expect("an object").keys() {
+            let expected = format!("data: missing field `{field}`");
+            check_sync_run(
+                |d| {
+                    d.as_object_mut().expect("an object").remove(field);
+                },
+                Err(&expected),
+            );
+        }
+    }
+
+    #[test]
+    fn a_field_that_comes_twice_is_refused_and_so_is_what_a_reader_could_not_take() {
+        let changed = |from: &str, to: &str| sync_run().to_string().replacen(from, to, 1);
+        let twice = detail(event_type("sync_run.completed"), &changed(r#""read":"#, r#""read":1,"read":"#));
+        assert!(twice.as_ref().is_err_and(|e| e.starts_with("data.records: duplicate field `read`")), "{twice:?}");
+        let surrogate = detail(event_type("sync_run.completed"), &changed("Invoices", r"\ud800"));
+        assert!(surrogate.as_ref().is_err_and(|e| e.starts_with("data.endpoint.name: ")), "{surrogate:?}");
+        let nested = |levels| {
+            json!({"extra": 1}).to_string().replace('1', &format!("{}{}", "[".repeat(levels), "]".repeat(levels)))
+        };
+        let deep = |levels| {
+            detail(
+                event_type("sync_run.completed"),
+                &changed("{", &format!("{},", nested(levels).trim_end_matches('}'))),
+            )
+        };
+        assert_eq!(deep(126), Ok(()));
+        assert!(deep(127).is_err_and(|e| e.contains("recursion limit exceeded")));
+    }
+
+    #[test]
+    fn an_insight_names_its_insight_and_what_was_written() {
+        let mut data = sync_run();
+        data["insight"] = json!({"id": "cash-flow", "name": "Cash flow"});
+        data["records"] = json!({"written": 12});
+        let insight = event_type("insight_population.completed");
+        assert_eq!(detail(insight, &data.to_string()), Ok(()));
+        data["records"] = json!({"read": 12});
+        assert_eq!(detail(insight, &data.to_string()), Err("data.records: missing field `written`".to_owned()));
+    }
+}

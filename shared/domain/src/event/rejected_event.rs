@@ -1,0 +1,151 @@
+//! An event that could not be accepted, as the operator sees it: why, whose, and what became of it since. It is a note beside
+//! the events' dead-letter queue, which cannot be listed; the queue's message stays where it is.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::event::{Rejection, RejectionCode};
+use crate::value::{AccountId, EventId, RejectedEventId, Timestamp};
+
+/// How long a rejected event is kept: as long as its message in the dead-letter queue.
+pub const KEPT: Duration = Duration::from_secs(14 * 86_400);
+/// How long before now a rejected event can have been sent: it may have waited in the events' queue for 14 days.
+pub const REACH: Duration = Duration::from_secs(28 * 86_400);
+/// How much of its text is kept, in bytes: more than an event may have, less than a row of the table.
+pub const KEPT_BYTES: usize = 300 * 1024;
+/// How much of the reason is kept, in bytes: it may repeat what was sent.
+const REASON_BYTES: usize = 1_000;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedEvent {
+    pub id: RejectedEventId,
+    pub code: RejectionCode,
+    /// A JSON pointer to what is to be mended; empty where nothing can be pointed at.
+    pub pointer: String,
+    pub detail: String,
+    /// The account it names, if it can be read. Nobody has checked that there is one.
+    pub account: Option<AccountId>,
+    pub rejected_at: Timestamp,
+    /// Bytes of the whole text, of which [`KEPT_BYTES`] are kept.
+    pub body_bytes: usize,
+    pub resubmission: Option<Resubmission>,
+    /// When it may be forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// That a rejected event, mended or not, was sent anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resubmission {
+    pub at: Timestamp,
+    pub account: AccountId,
+    pub event_id: EventId,
+}
+
+impl RejectedEvent {
+    /// The text of a message sent at `sent_at`, rejected at `now`. Rejected again, it has the same id.
+    pub fn new(text: &str, sent_at: Timestamp, rejection: &Rejection, now: Timestamp) -> Self {
+        let pointer = Some(&rejection.pointer).filter(|pointer| pointer.len() <= REASON_BYTES);
+        Self {
+            id: RejectedEventId::of(sent_at, &digest(text, rejection.code)),
+            code: rejection.code,
+            pointer: pointer.cloned().unwrap_or_default(),
+            detail: beginning(&rejection.detail, REASON_BYTES).to_owned(),
+            account: claimed_account(text),
+            rejected_at: now,
+            body_bytes: text.len(),
+            resubmission: None,
+            expires_at: now.plus(KEPT),
+        }
+    }
+
+    /// What is kept of its text.
+    pub fn kept(text: &str) -> &str {
+        beginning(text, KEPT_BYTES)
+    }
+
+    /// Whether only the beginning of its text is kept.
+    pub fn is_truncated(&self) -> bool {
+        self.body_bytes > KEPT_BYTES
+    }
+}
+
+fn beginning(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+fn digest(text: &str, code: RejectionCode) -> [u8; 10] {
+    let whole: [u8; 32] =
+        Sha256::new().chain_update(code.as_str()).chain_update("#").chain_update(text).finalize().into();
+    let mut short = [0; 10];
+    short.copy_from_slice(&whole[..10]);
+    short
+}
+
+fn claimed_account(text: &str) -> Option<AccountId> {
+    #[derive(Deserialize)]
+    struct Claimed {
+        account: AccountId,
+    }
+    // Where an object is meant, serde would also take an array of its values.
+    let object = Some(text).filter(|text| text.trim_start().starts_with('{'))?;
+    serde_json::from_str::<Claimed>(object).ok().map(|claimed| claimed.account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::event::Event;
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_unix_ms(1_795_426_200_000 + ms)
+    }
+
+    fn rejected(text: &str, sent_at: Timestamp, now: Timestamp) -> RejectedEvent {
+        let rejection = Event::parse(text, now).expect_err("a rejection");
+        RejectedEvent::new(text, sent_at, &rejection, now)
+    }
+
+    #[test]
+    fn the_same_message_has_the_same_id_however_late_it_is_rejected_and_another_one_another() {
+        let first = rejected(r#"{"id":"a.b"}"#, at(0), at(5));
+        assert_eq!(rejected(r#"{"id":"a.b"}"#, at(0), at(900_000)).id, first.id);
+        assert_ne!(rejected(r#"{"id":"a.c"}"#, at(0), at(5)).id, first.id);
+        assert_ne!(rejected(r#"{"id":"a.b"}"#, at(1), at(5)).id, first.id);
+        let reused = Rejection::id_reused(&"evt-1".parse().expect("an id"));
+        assert_ne!(RejectedEvent::new(r#"{"id":"a.b"}"#, at(0), &reused, at(5)).id, first.id);
+        assert_eq!((first.id.sent_at(), first.expires_at), (at(0), at(5).plus(KEPT)));
+    }
+
+    #[track_caller]
+    fn check_account(text: &str, expected: Option<&str>) {
+        let account = rejected(text, at(0), at(0)).account;
+        assert_eq!(account.as_ref().map(AccountId::as_str), expected, "{text}");
+    }
+
+    #[test]
+    fn the_account_is_read_where_it_can_be() {
+        check_account(r#"{"id":7,"account":"acme","data":[]}"#, Some("acme"));
+        check_account(r#" {"account":"acme"}"#, Some("acme"));
+        check_account(r#"{"account":"a.b"}"#, None);
+        check_account(r#"{"account":7}"#, None);
+        check_account(r#"{"id":"evt-1"}"#, None);
+        check_account(r#"{"account":"acme""#, None);
+        check_account(r#"["acme"]"#, None);
+        check_account("", None);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_says_when_it_is_not_all() {
+        let long = "é".repeat(KEPT_BYTES);
+        assert_eq!(RejectedEvent::kept(&long).len(), KEPT_BYTES);
+        assert_eq!(RejectedEvent::kept(&format!("x{long}")).len(), KEPT_BYTES - 1);
+        let whole = "x".repeat(KEPT_BYTES);
+        assert_eq!(RejectedEvent::kept(&whole), whole);
+        assert!(!rejected(&whole, at(0), at(0)).is_truncated());
+        assert!(rejected(&format!("x{whole}"), at(0), at(0)).is_truncated());
+        let unknown = rejected(&format!(r#"{{"{}":1}}"#, "x".repeat(5_000)), at(0), at(0));
+        assert_eq!((unknown.pointer.as_str(), unknown.detail.len()), ("", 1_000));
+    }
+}

@@ -1,0 +1,143 @@
+//! The tables and insights that events were seen at, with the names their events gave them: what a picker shows. It is not
+//! the platform's own list of them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::event::Event;
+use super::scope::{Name, Scope};
+use crate::value::{AccountId, Timestamp};
+
+/// How long a table or insight is shown after its last event: longer than any schedule waits.
+pub const KEPT: Duration = Duration::from_secs(400 * 86_400);
+/// Characters kept of a name.
+const NAME_CHARS: usize = 128;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenScope {
+    pub account: AccountId,
+    pub scope: Scope,
+    pub connection: Name,
+    pub connection_name: String,
+    pub service: String,
+    pub place: SeenPlace,
+    /// When an event was last noted here; later ones may have come within the hour.
+    pub last_event_at: Timestamp,
+    /// When the row may be forgotten.
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeenPlace {
+    Endpoint { id: Name, name: String, table: String },
+    Insight { id: Name, name: String },
+}
+
+/// What of an event's data names its place. Anything may be missing: an event is not refused for it here.
+#[derive(Default, Deserialize)]
+struct Data {
+    connection: Option<Named>,
+    endpoint: Option<Named>,
+    insight: Option<Named>,
+    #[serde(flatten)]
+    _other: HashMap<String, IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+struct Named {
+    name: Option<String>,
+    service: Option<String>,
+    table: Option<String>,
+    #[serde(flatten)]
+    _other: HashMap<String, IgnoredAny>,
+}
+
+fn short(name: Option<String>) -> Option<String> {
+    name.map(|name| name.chars().take(NAME_CHARS).collect())
+}
+
+impl SeenScope {
+    /// What an event tells of its place; nothing where it is about neither a table nor an insight.
+    pub fn of_event(event: &Event, now: Timestamp) -> Option<Self> {
+        let data: Data = serde_json::from_str(event.data.get()).unwrap_or_default();
+        let named = |named: Option<Named>, id: &Name| {
+            let mut named = named.unwrap_or_default();
+            (short(named.name.take()).unwrap_or_else(|| id.to_string()), named)
+        };
+        let (connection, place) = match &event.scope {
+            Scope::Endpoint { connection, endpoint } => {
+                let (name, data) = named(data.endpoint, endpoint);
+                let table = short(data.table).unwrap_or_default();
+                (connection, SeenPlace::Endpoint { id: endpoint.clone(), name, table })
+            }
+            Scope::Insight { connection, insight } => {
+                let (name, _) = named(data.insight, insight);
+                (connection, SeenPlace::Insight { id: insight.clone(), name })
+            }
+            Scope::Everything | Scope::Connection(_) => return None,
+        };
+        let (connection_name, data) = named(data.connection, connection);
+        Some(Self {
+            account: event.account.clone(),
+            scope: event.scope.clone(),
+            connection: connection.clone(),
+            connection_name,
+            service: short(data.service).unwrap_or_default(),
+            place,
+            last_event_at: event.occurred_at,
+            expires_at: now.plus(KEPT),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn seen(scope: &str, data: &str) -> Option<SeenScope> {
+        let event = Event {
+            id: "evt-1".parse().expect("an id"),
+            event_type: "sync_run.completed".parse().expect("a type"),
+            account: "acme".parse().expect("an account"),
+            scope: scope.parse().expect("a scope"),
+            occurred_at: Timestamp::from_unix_ms(1),
+            data: RawValue::from_string(data.to_owned()).expect("JSON"),
+        };
+        SeenScope::of_event(&event, Timestamp::from_unix_ms(2))
+    }
+
+    #[track_caller]
+    fn check(scope: &str, data: &str, expected: Option<(&str, &str, &str, &str)>) {
+        let told = seen(scope, data).map(|seen| {
+            let (name, table) = match seen.place {
+                SeenPlace::Endpoint { name, table, .. } => (name, table),
+                SeenPlace::Insight { name, .. } => (name, "no table".to_owned()),
+            };
+            (seen.connection_name, seen.service, name, table)
+        });
+        let expected = expected.map(|(a, b, c, d)| (a.to_owned(), b.to_owned(), c.to_owned(), d.to_owned()));
+        assert_eq!(told, expected, "{scope} {data}");
+    }
+
+    #[test]
+    fn a_place_has_the_names_its_event_gives_or_its_ids() {
+        let table = "connection/xero/endpoint/invoices";
+        let data = r#"{"connection": {"id": "other", "name": "Xero", "service": "xero", "x": 1},
+                       "endpoint": {"id": "other", "name": "Invoices", "table": "xero_invoices"}, "x": {}}"#;
+        check(table, data, Some(("Xero", "xero", "Invoices", "xero_invoices")));
+        let insight = r#"{"insight": {"name": "Cash flow"}}"#;
+        check("connection/xero/insight/cash-flow", insight, Some(("xero", "", "Cash flow", "no table")));
+        for data in ["{}", "[]", r#"{"connection": null, "endpoint": {}}"#] {
+            check(table, data, Some(("xero", "", "invoices", "")));
+        }
+        check("connection/xero", "{}", None);
+        check("*", "{}", None);
+        let long = format!(r#"{{"endpoint": {{"name": "{}"}}}}"#, "é".repeat(1_000));
+        check(table, &long, Some(("xero", "", &"é".repeat(128), "")));
+    }
+}

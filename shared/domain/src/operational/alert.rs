@@ -1,0 +1,111 @@
+//! What people are told: what happened, and what they can do about it. In plain words, without anything that only receivers may see.
+
+use std::fmt::Write as _;
+
+use super::host;
+use crate::delivery::DeliveryRecord;
+use crate::destination::{ChangedTo, Destination, HealthChange};
+use crate::value::{AccountId, DestinationId};
+
+/// A message to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// One line of at most 99 characters, all of them ASCII: what SNS takes.
+    pub subject: String,
+    pub text: String,
+    /// What a subscriber can filter by.
+    pub event_type: &'static str,
+    pub account: AccountId,
+    pub destination: DestinationId,
+}
+
+pub(super) const MAX_SUBJECT: usize = 99;
+
+impl Alert {
+    fn new(
+        event_type: &'static str,
+        what: &str,
+        (account, destination): (&AccountId, &DestinationId),
+        text: String,
+    ) -> Self {
+        let mut subject = format!("SyncHub: {what}: {destination} of account {account}");
+        // Ids and what we say are ASCII.
+        subject.truncate(MAX_SUBJECT);
+        // Two characters that a name may have, and queues that subscribe would refuse.
+        let text = text.replace(['\u{FFFE}', '\u{FFFF}'], "\u{FFFD}");
+        Self { subject, text, event_type, account: account.clone(), destination: destination.clone() }
+    }
+}
+
+/// `Destination "Billing" (dst_…, at billing.example) of account acme`.
+fn name(destination: &Destination) -> String {
+    let (name, id, account) = (destination.settings.name.as_str(), &destination.id, &destination.account);
+    format!("Destination \"{name}\" ({id}, at {}) of account {account}", host(destination).unwrap_or("no host"))
+}
+
+pub(super) fn changed(event_type: &'static str, destination: &Destination, change: &HealthChange) -> Alert {
+    let (name, id) = (name(destination), &destination.id);
+    let HealthChange { at, failing_since, failures, .. } = change;
+    let (what, text) = match change.to {
+        ChangedTo::Failing => (
+            "destination failing",
+            format!(
+                "{name} is failing since {failing_since}: {failures} attempts in a row did not deliver.\n\n\
+                 Nothing is lost. What it is owed is set aside; one delivery is tried from time to time, and all are sent once \
+                 that succeeds. After 5 days it is disabled.\n\n\
+                 To do: see what it answers (GET /v1/deliveries?destination_id={id}) and have the receiver mended."
+            ),
+        ),
+        ChangedTo::Recovered => (
+            "destination recovered",
+            format!(
+                "{name} recovered at {at}; it had been failing since {failing_since}.\n\n\
+                 What was set aside for it is being sent, a part each minute.\n\n\
+                 To do: nothing."
+            ),
+        ),
+        ChangedTo::Gone | ChangedTo::GivenUp => {
+            let why = if change.to == ChangedTo::Gone {
+                "it answered 410 Gone".to_owned()
+            } else {
+                format!("it had been failing since {failing_since}")
+            };
+            (
+                "destination disabled",
+                format!(
+                    "{name} was disabled at {at}: {why}.\n\n\
+                     Nothing is sent to it any more. What it is owed is set aside, until the stack's retention ends.\n\n\
+                     To do: once the receiver is mended, or its URL changed (PATCH /v1/destinations/{id}), its owner resumes it: \
+                     POST /v1/destinations/{id}/resume. If it is gone for good, its owner deletes its subscriptions and it."
+                ),
+            )
+        }
+    };
+    Alert::new(event_type, what, (&destination.account, id), text)
+}
+
+pub(super) fn exhausted(event_type: &'static str, record: &DeliveryRecord, destination: Option<&Destination>) -> Alert {
+    let delivery = &record.delivery;
+    let (account, id) = (&delivery.account, &delivery.destination);
+    let name = destination.map_or_else(|| format!("Destination {id} of account {account}, which was deleted,"), name);
+    let mut text = format!(
+        "{name} did not get delivery {} of event {} ({}): it was given up after {} attempts.",
+        delivery.id,
+        delivery.event,
+        delivery.event_type,
+        record.attempts.len(),
+    );
+    if let Some(last) = record.attempts.last() {
+        let status = last.outcome.status().map_or_else(String::new, |status| format!(" with status {status}"));
+        // Writing to a String cannot fail.
+        let _ = write!(text, " The last one, at {}, was {}{status}.", last.at, last.outcome.as_str());
+    }
+    let _ = write!(
+        text,
+        "\n\nIt is not sent again by itself. For an hour, nothing is said here of other deliveries to this destination.\n\n\
+         To do: have the receiver mended; list what it did not get (GET /v1/deliveries?destination_id={id}&status=exhausted); and \
+         send it again, one delivery (POST /v1/deliveries/{}/resend) or all of them (POST /v1/destinations/{id}/recover).",
+        delivery.id,
+    );
+    Alert::new(event_type, "delivery given up", (account, id), text)
+}

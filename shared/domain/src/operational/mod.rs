@@ -1,0 +1,98 @@
+//! What this system tells of itself: how a destination does, and deliveries that were given up. It is told to systems, as an event
+//! of the catalogue's operational types that other destinations can subscribe to, and to people, as an [`Alert`].
+//!
+//! Texts only: `redrive` sends them. What happened once makes the same event every time, byte for byte, so that one sent twice is
+//! delivered once. Nothing in it is secret: of a URL only the host.
+
+mod alert;
+
+use serde_json::{Value, json};
+
+pub use self::alert::Alert;
+use crate::delivery::DeliveryRecord;
+use crate::destination::{ChangedTo, Destination, HealthChange};
+use crate::event::{EventType, OwnEvent, Scope};
+use crate::value::{DestinationId, Timestamp};
+
+/// How something is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// None where an operational event brought it about: those beget no others.
+    pub event: Option<OwnEvent>,
+    pub alert: Alert,
+}
+
+/// Whether an event with this `data` tells of `destination`.
+pub fn is_about(event_type: EventType, data: &Value, destination: &DestinationId) -> bool {
+    event_type.is_operational() && data["destination"]["id"] == destination.as_str()
+}
+
+/// How a change of a destination's health is told.
+pub fn changed(destination: &Destination, change: &HealthChange) -> Notice {
+    let (event_type, status, reason) = match change.to {
+        ChangedTo::Failing => {
+            ("destination.failing", "failing", format!("{} attempts in a row failed", change.failures))
+        }
+        ChangedTo::Recovered => ("destination.recovered", "recovered", "an attempt was delivered again".to_owned()),
+        ChangedTo::Gone => ("destination.disabled", "gone", "it answered 410 Gone".to_owned()),
+        ChangedTo::GivenUp => ("destination.disabled", "failing", "it has been failing for 5 days".to_owned()),
+    };
+    let mut data = json!({
+        "destination": { "id": destination.id, "name": destination.settings.name, "host": host(destination) },
+        "status": status, "failing_since": change.failing_since, "reason": reason
+    });
+    if change.to == ChangedTo::Failing {
+        data["failures"] = json!(change.failures);
+    } else {
+        data["failing_for_ms"] = json!(whole_ms(change));
+    }
+    let account = destination.account.clone();
+    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: change.at, data };
+    Notice { alert: alert::changed(event_type, destination, change), event: (!change.by_operational).then_some(event) }
+}
+
+fn whole_ms(change: &HealthChange) -> u64 {
+    change.at.unix_ms().saturating_sub(change.failing_since.unix_ms())
+}
+
+/// The host of its URL: neither path nor query, in which there may be a secret.
+fn host(destination: &Destination) -> Option<&str> {
+    destination.settings.url.as_url().host_str()
+}
+
+/// How it is told that a delivery was given up. `destination` is none where it was deleted.
+pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> Notice {
+    let delivery = &record.delivery;
+    let last = record.attempts.last().map(|attempt| {
+        json!({ "at": attempt.at, "outcome": attempt.outcome.as_str(), "status_code": attempt.outcome.status() })
+    });
+    let data = json!({
+        "delivery": { "id": delivery.id, "path": delivery.path },
+        "event": { "id": delivery.event, "type": delivery.event_type, "scope": delivery.scope },
+        "destination": {
+            "id": delivery.destination, "name": destination.map(|d| &d.settings.name), "host": destination.and_then(host)
+        },
+        "status": "exhausted", "attempts": record.attempts.len(), "last_attempt": last,
+        "reason": "the last attempt of its schedule failed"
+    });
+    let event_type = "delivery.exhausted";
+    let account = delivery.account.clone();
+    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: exhausted_at(record), data };
+    let alert = alert::exhausted(event_type, record, destination);
+    Notice { alert, event: (!delivery.event_type.is_operational()).then_some(event) }
+}
+
+/// When it was given up: as its last attempt ended. One that was given up later, because what was to be sent had been forgotten,
+/// is looked at from then on.
+fn exhausted_at(record: &DeliveryRecord) -> Timestamp {
+    const SOON: std::time::Duration = std::time::Duration::from_secs(86_400);
+    let ended = record.attempts.last().map(|attempt| attempt.at.plus(attempt.took));
+    match (ended, record.look_at) {
+        (Some(ended), Some(look_at)) if look_at.since(ended) > SOON => look_at,
+        (Some(ended), _) => ended,
+        (None, look_at) => look_at.unwrap_or_else(|| record.delivery.id.occurred_at()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

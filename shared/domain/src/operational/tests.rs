@@ -1,0 +1,180 @@
+//! What is told is valid, the same every time, and says nothing that others may not see.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::attempt::Attempt;
+use crate::attempt::Outcome;
+use crate::delivery::{Delivery, DeliveryState};
+use crate::destination::Health;
+use crate::event::Event;
+
+const NOW_MS: u64 = 1_795_426_200_000;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_unix_ms(NOW_MS + seconds * 1_000)
+}
+
+/// Its URL holds what nobody else may see.
+fn destination() -> Destination {
+    let settings = r#"{"name":"Büro \"7\"\uffff","url":"https://hooks.example:8443/t0ken/x?key=t0ken"}"#;
+    Destination {
+        id: DestinationId::from_entropy([1; 10]),
+        account: "a".repeat(64).parse().expect("an account"),
+        settings: serde_json::from_str(settings).expect("settings"),
+        secrets: Vec::new(),
+        created_at: at(0),
+        updated_at: at(0),
+        version: 1,
+        health: Health::default(),
+    }
+}
+
+fn change(to: ChangedTo) -> HealthChange {
+    HealthChange { to, at: at(100), failing_since: at(40), failures: 5, by_operational: false }
+}
+
+const CHANGES: [ChangedTo; 4] = [ChangedTo::Failing, ChangedTo::Recovered, ChangedTo::Gone, ChangedTo::GivenUp];
+
+fn record(attempts: u32) -> DeliveryRecord {
+    let event = Event {
+        id: "evt-1".parse().expect("an id"),
+        event_type: "sync_run.completed".parse().expect("a type"),
+        account: destination().account,
+        scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
+        occurred_at: at(0),
+        data: RawValue::from_string(r#"{"x":"t0ken"}"#.into()).expect("JSON"),
+    };
+    let attempt = |number| Attempt {
+        number,
+        at: at(u64::from(number)),
+        took: Duration::from_millis(12),
+        outcome: Outcome::from_answer(503, None, "t0ken".into()),
+        probe: false,
+    };
+    DeliveryRecord {
+        delivery: Delivery::of_event(&event, destination().id, None),
+        state: DeliveryState::Exhausted,
+        attempts: (1..=attempts).map(attempt).collect(),
+        look_at: Some(at(200)),
+        in_line: false,
+        recovered_by_audit: false,
+        expires_at: at(1_000),
+    }
+}
+
+fn notices() -> Vec<Notice> {
+    let changes = CHANGES.map(|to| changed(&destination(), &change(to)));
+    let given_up = [record(0), record(10)].map(|record| exhausted(&record, Some(&destination())));
+    let deleted = [exhausted(&record(3), None)];
+    changes.into_iter().chain(given_up).chain(deleted).collect()
+}
+
+#[test]
+fn every_event_is_one_of_the_catalogue_and_valid() {
+    let mut made = BTreeSet::new();
+    for notice in notices() {
+        let event = notice.event.expect("an event");
+        let read = Event::parse(&event.text(), at(300)).map_err(|rejection| rejection.detail).expect("valid");
+        assert!(read.event_type.is_operational());
+        assert_eq!((read.id.clone(), read.account, read.scope), (event.id(), event.account, Scope::Everything));
+        let data: Value = serde_json::from_str(read.data.get()).expect("JSON");
+        assert!(is_about(read.event_type, &data, &destination().id));
+        made.insert((read.event_type, data["status"].as_str().expect("a status").to_owned()));
+    }
+    let catalogue = EventType::all().filter(|t| t.is_operational());
+    let catalogue = catalogue.flat_map(|t| t.statuses().map(move |status| (t, status.to_owned())));
+    assert_eq!(made, catalogue.collect());
+}
+
+#[test]
+fn the_samples_have_the_fields_of_what_is_sent() {
+    for event in notices().into_iter().filter_map(|notice| notice.event) {
+        let event_type: EventType = event.event_type.parse().expect("a type");
+        let sample = event_type.sample(event.data["status"].as_str()).expect("a sample");
+        let sample: Value = serde_json::from_str(sample.data.get()).expect("JSON");
+        let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(names(&event.data), names(&sample), "{event_type}");
+    }
+}
+
+#[test]
+fn what_happened_once_is_the_same_event_and_every_part_makes_it_another() {
+    let id =
+        |destination: &Destination, change: &HealthChange| changed(destination, change).event.expect("an event").id();
+    let (known, happened) = (destination(), change(ChangedTo::Failing));
+    let base = id(&known, &happened);
+    assert_eq!(base, id(&known, &happened));
+    assert!(base.as_str().starts_with("evt_destination-failing_") && base.as_str().len() <= 128);
+    assert_eq!(base.as_str().parse(), Ok(base.clone()));
+    let mut renamed = known.clone();
+    renamed.settings.name = "Other".to_owned().try_into().expect("a name");
+    let other_account = Destination { account: "b".parse().expect("an account"), ..known.clone() };
+    let other = Destination { id: DestinationId::from_entropy([2; 10]), ..known.clone() };
+    for different in [
+        id(&known, &change(ChangedTo::Recovered)),
+        id(&known, &HealthChange { at: at(101), ..happened }),
+        id(&known, &HealthChange { failing_since: at(41), ..happened }),
+        id(&renamed, &happened),
+        id(&other_account, &happened),
+        id(&other, &happened),
+    ] {
+        assert_ne!(different, base);
+    }
+    // What is looked at again later, because it could not be told, is the same all the same.
+    let again = DeliveryRecord { look_at: Some(at(500)), ..record(10) };
+    assert_eq!(exhausted(&again, None).event, exhausted(&record(10), None).event);
+}
+
+#[test]
+fn what_an_operational_event_brought_about_is_told_to_people_only() {
+    for to in CHANGES {
+        let by_operational = HealthChange { by_operational: true, ..change(to) };
+        let (told, usual) = (changed(&destination(), &by_operational), changed(&destination(), &change(to)));
+        assert_eq!((told.event, told.alert), (None, usual.alert));
+    }
+    let mut record = record(10);
+    record.delivery.event_type = "delivery.exhausted".parse().expect("a type");
+    assert_eq!(exhausted(&record, Some(&destination())).event, None);
+}
+
+#[test]
+fn one_given_up_long_after_its_last_attempt_was_given_up_when_it_is_looked_at() {
+    let occurred_at = |record: &DeliveryRecord| exhausted(record, None).event.expect("an event").occurred_at;
+    let (attempted, never) = (record(2), record(0));
+    assert_eq!(occurred_at(&attempted), Timestamp::from_unix_ms(NOW_MS + 2_012));
+    assert_eq!(occurred_at(&never), at(200));
+    let late = DeliveryRecord { look_at: Some(at(86_500)), ..attempted };
+    assert_eq!(occurred_at(&late), at(86_500));
+}
+
+#[test]
+fn nothing_secret_is_told_to_anybody() {
+    for notice in notices() {
+        let told = format!("{:?}", notice.alert) + &notice.event.expect("an event").text();
+        assert!(!told.contains("t0ken") && !told.contains("8443"), "{told}");
+        assert!(told.contains("hooks.example") || told.contains("which was deleted"), "{told}");
+    }
+}
+
+#[test]
+fn an_alert_has_a_subject_that_is_taken_and_says_what_to_do() {
+    for Notice { alert, event } in notices() {
+        let event = event.expect("an event");
+        let taken = |text: &str| !text.contains(['\u{FFFE}', '\u{FFFF}']);
+        assert!(taken(&alert.text) && taken(&event.text()));
+        assert!(alert.subject.len() <= alert::MAX_SUBJECT && alert.subject.is_ascii(), "{}", alert.subject);
+        assert!(alert.subject.contains(destination().id.as_str()), "{}", alert.subject);
+        assert!(alert.text.contains("\n\nTo do: ") && alert.text.contains(destination().account.as_str()));
+        assert_eq!((alert.event_type, &alert.account), (event.event_type, &event.account));
+        assert_eq!(alert.destination, destination().id);
+    }
+    let gone = changed(&destination(), &change(ChangedTo::Gone)).alert;
+    assert!(gone.subject.starts_with("SyncHub: destination disabled: dst_"), "{}", gone.subject);
+    let name = format!("Destination \"Büro \"7\"\u{FFFD}\" ({}, at hooks.example) of account a", destination().id);
+    assert!(gone.text.starts_with(&name), "{}", gone.text);
+    assert!(gone.text.contains("it answered 410 Gone.") && gone.text.contains("/resume"), "{}", gone.text);
+}

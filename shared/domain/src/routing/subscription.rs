@@ -1,0 +1,227 @@
+//! Which events go where: event types × scope × condition → destination (and path). It owns the matching rule and the
+//! buckets that make matching cheap; where buckets are kept is the table's business.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::missed_run;
+use super::missed_run::Grace;
+use super::pattern::{Mismatch, Pattern};
+use super::transition::{AwaitedTransition, Transition};
+use crate::delivery::Delivery;
+use crate::destination::DeliveryPath;
+use crate::event::{Event, EventType, EventTypeFilter, Scope};
+use crate::operational;
+use crate::value::{AccountId, DestinationId, Label, SubscriptionId, Timestamp};
+
+/// A subscription as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    pub id: SubscriptionId,
+    pub account: AccountId,
+    pub settings: SubscriptionSettings,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Counts the changes, from 1.
+    pub version: u64,
+}
+
+/// What the owner of a subscription decides; the same fields wherever it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubscriptionSettings {
+    /// Unique in its account.
+    pub name: Label,
+    pub destination_id: DestinationId,
+    pub event_types: EventTypes,
+    pub scope: Scope,
+    /// What the event's `data` must look like.
+    #[serde(default)]
+    pub condition: Option<Pattern>,
+    /// The change in the runs of its place that an event must be.
+    #[serde(default)]
+    pub transition: Option<AwaitedTransition>,
+    /// Appended to the destination's URL.
+    #[serde(default)]
+    pub path: Option<DeliveryPath>,
+    /// How long after its announced time a run may come, where missed runs are wanted.
+    #[serde(default, rename = "grace_seconds")]
+    pub grace: Grace,
+    /// While this is false no event matches.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+/// How many event types one subscription can list.
+pub const MAX_EVENT_TYPES: usize = 20;
+
+/// 1 to [`MAX_EVENT_TYPES`] event types, or `*`, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<EventTypeFilter>", into = "Vec<EventTypeFilter>")]
+pub struct EventTypes(Vec<EventTypeFilter>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must list 1 to {MAX_EVENT_TYPES} event types, or `*`")]
+pub struct EventTypesError;
+
+impl TryFrom<Vec<EventTypeFilter>> for EventTypes {
+    type Error = EventTypesError;
+    fn try_from(types: Vec<EventTypeFilter>) -> Result<Self, EventTypesError> {
+        if !(1..=MAX_EVENT_TYPES).contains(&types.len()) {
+            return Err(EventTypesError);
+        }
+        let mut once = Vec::with_capacity(types.len());
+        for one in types {
+            if !once.contains(&one) {
+                once.push(one);
+            }
+        }
+        Ok(Self(once))
+    }
+}
+
+impl From<EventTypes> for Vec<EventTypeFilter> {
+    fn from(types: EventTypes) -> Self {
+        types.0
+    }
+}
+
+impl EventTypes {
+    pub fn accept(&self, event_type: EventType) -> bool {
+        self.0.iter().any(|filter| filter.accepts(event_type))
+    }
+}
+
+/// The exact place a subscription is filed under; an event looks into a handful of them, however many subscriptions exist.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bucket {
+    pub event_type: EventTypeFilter,
+    pub scope: Scope,
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.event_type, self.scope)
+    }
+}
+
+impl Bucket {
+    /// The buckets that hold every subscription an event of this type at this place can match.
+    pub fn of_event(event_type: EventType, place: &Scope) -> Vec<Bucket> {
+        let filters = [EventTypeFilter::Only(event_type), EventTypeFilter::Any];
+        let filters = filters.into_iter().filter(|filter| filter.accepts(event_type));
+        let scopes = place.and_wider();
+        let bucket = |scope: &Scope, event_type| Bucket { event_type, scope: scope.clone() };
+        scopes.iter().flat_map(|scope| filters.clone().map(|filter| bucket(scope, filter))).collect()
+    }
+}
+
+/// An event as subscriptions look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    pub event_type: EventType,
+    pub scope: &'a Scope,
+    pub data: &'a Value,
+    pub transition: Option<Transition>,
+}
+
+/// Why a subscription does not match: the first of its demands that is not met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Miss {
+    Disabled,
+    EventType,
+    Scope,
+    Condition(Mismatch),
+    Transition {
+        wanted: AwaitedTransition,
+        was: Option<Transition>,
+    },
+    /// It is told again to those who waited for so long.
+    Grace {
+        wanted: Grace,
+    },
+    /// The event tells of the very destination it would go to.
+    Destination,
+}
+
+impl Subscription {
+    /// The buckets this subscription is filed under, each once. One that wants to be told of what does not come is filed under what it
+    /// waits for as well: whoever sees such an event come finds it there.
+    pub fn buckets(&self) -> Vec<Bucket> {
+        let settings = &self.settings;
+        let mut filters = settings.event_types.0.clone();
+        for filter in &settings.event_types.0 {
+            if let EventTypeFilter::Only(event_type) = filter
+                && let Some(awaited) = event_type.absence_of().map(EventTypeFilter::Only)
+                && !filters.contains(&awaited)
+            {
+                filters.push(awaited);
+            }
+        }
+        let bucket = |event_type| Bucket { event_type, scope: settings.scope.clone() };
+        filters.into_iter().map(bucket).collect()
+    }
+
+    /// This subscription with other settings.
+    pub fn changed(&self, settings: SubscriptionSettings, now: Timestamp) -> Self {
+        Self { settings, updated_at: now, version: self.version + 1, ..self.clone() }
+    }
+
+    /// Whether it hears of events of this type at this place at all.
+    pub fn listens(&self, event_type: EventType, place: &Scope) -> bool {
+        self.settings.enabled && self.settings.event_types.accept(event_type) && self.settings.scope.contains(place)
+    }
+
+    /// Whether the event is one it wants, or why not.
+    pub fn check(&self, event: Candidate<'_>) -> Result<(), Miss> {
+        let settings = &self.settings;
+        if !settings.enabled {
+            return Err(Miss::Disabled);
+        }
+        if !settings.event_types.accept(event.event_type) {
+            return Err(Miss::EventType);
+        }
+        if !settings.scope.contains(event.scope) {
+            return Err(Miss::Scope);
+        }
+        if let Some(mismatch) = settings.condition.as_ref().and_then(|condition| condition.explain(event.data)) {
+            return Err(Miss::Condition(mismatch));
+        }
+        match settings.transition {
+            Some(wanted) if !wanted.is(event.transition) => Err(Miss::Transition { wanted, was: event.transition }),
+            _ if missed_run::is_of_other_grace(event.event_type, event.data, settings.grace) => {
+                Err(Miss::Grace { wanted: settings.grace })
+            }
+            _ if operational::is_about(event.event_type, event.data, &settings.destination_id) => {
+                Err(Miss::Destination)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What `event` owes to the given subscriptions: one delivery for each destination and path, however many of them ask for
+/// it. `data` is the event's, read.
+pub fn deliveries(
+    event: &Event,
+    data: &Value,
+    transition: Option<Transition>,
+    subscriptions: &[Subscription],
+) -> Vec<Delivery> {
+    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data, transition };
+    let matching = subscriptions.iter().filter(|s| s.account == event.account && s.check(candidate).is_ok());
+    let places: BTreeMap<_, _> = matching.map(|s| ((&s.settings.destination_id, &s.settings.path), s)).collect();
+    let delivery =
+        |s: &Subscription| Delivery::of_event(event, s.settings.destination_id.clone(), s.settings.path.clone());
+    places.into_values().map(delivery).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! Identifiers. A value of one of these types is well formed: it was parsed when it came in, or made here.
+//!
+//! Accounts and events are named by the platform and its producers; everything else gets a prefixed id of ours.
+//! No id contains a `.`, because the signed text of a request is `id.timestamp.body`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::BASE32HEX_NOPAD;
+use serde::{Deserialize, Serialize};
+
+use super::timestamp::Timestamp;
+
+/// Why a text is not the id it was meant to be; `Display` says what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    #[error("must have 1 to {limit} characters, has {length}")]
+    Length { limit: usize, length: usize },
+    #[error("character {found:?} is not allowed; use only A-Z, a-z, 0-9, `_` and `-`")]
+    Character { found: char },
+    #[error("must be `{prefix}` followed by {length} characters of 0-9 and a-v")]
+    Form { prefix: &'static str, length: usize },
+}
+
+fn check_name(text: &str, limit: usize) -> Result<(), IdError> {
+    if let Some(found) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))) {
+        return Err(IdError::Character { found });
+    }
+    if text.is_empty() || text.len() > limit {
+        return Err(IdError::Length { limit, length: text.len() });
+    }
+    Ok(())
+}
+
+fn check_form(text: &str, prefix: &'static str, length: usize) -> Result<(), IdError> {
+    let wrong = IdError::Form { prefix, length };
+    let rest = text.strip_prefix(prefix).ok_or(wrong.clone())?;
+    let base32 = |b: u8| b.is_ascii_digit() || (b'a'..=b'v').contains(&b);
+    if rest.len() == length && rest.bytes().all(base32) { Ok(()) } else { Err(wrong) }
+}
+
+/// Lower-case base32hex: it sorts as the bytes do, and is safe in keys, URLs and headers.
+pub(crate) fn base32(bytes: &[u8]) -> String {
+    BASE32HEX_NOPAD.encode(bytes).to_ascii_lowercase()
+}
+
+/// A time as ten characters that sort as times do.
+fn time_text(unix_ms: u64) -> String {
+    base32(&unix_ms.to_be_bytes()[2..])
+}
+
+/// The time that [`time_text`] wrote.
+fn read_time(text: &str) -> Timestamp {
+    let digit = |b: u8| u64::from(if b.is_ascii_digit() { b - b'0' } else { b - b'a' + 10 });
+    // Ten characters of five bits, of which the last two carry nothing.
+    Timestamp::from_unix_ms(text.bytes().fold(0, |bits, b| bits << 5 | digit(b)) >> 2)
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, |$text:ident| $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str($text: &str) -> Result<Self, IdError> {
+                $check?;
+                Ok(Self($text.to_owned()))
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! prefixed_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $length:literal) => {
+        text_id!($(#[$doc])* $name, |text| check_form(text, $prefix, $length));
+        impl $name {
+            /// What every id of this kind begins with.
+            pub const PREFIX: &'static str = $prefix;
+        }
+    };
+}
+
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        prefixed_id!($(#[$doc])* $name, $prefix, 16);
+        impl $name {
+            /// Makes an id of 80 random bits.
+            pub fn from_entropy(entropy: [u8; 10]) -> Self {
+                Self(format!("{}{}", $prefix, base32(&entropy)))
+            }
+        }
+    };
+}
+
+text_id!(
+    /// One customer of the platform, under the platform's own id: 1 to 64 of `[A-Za-z0-9_-]`.
+    AccountId, |text| check_name(text, 64)
+);
+text_id!(
+    /// The producer's id of an event and its idempotency key within the account: 1 to 128 of `[A-Za-z0-9_-]`.
+    EventId, |text| check_name(text, 128)
+);
+impl EventId {
+    /// Makes an id for an event that came without one: `evt_` and 80 random bits.
+    pub fn from_entropy(entropy: [u8; 10]) -> Self {
+        Self(format!("evt_{}", base32(&entropy)))
+    }
+}
+
+random_id!(
+    /// A receiver: `dst_` and 80 random bits.
+    DestinationId, "dst_"
+);
+random_id!(
+    /// A subscription: `sub_` and 80 random bits.
+    SubscriptionId, "sub_"
+);
+random_id!(
+    /// An API key: `key_` and 80 random bits. Not secret.
+    KeyId, "key_"
+);
+random_id!(
+    /// A job: `job_` and 80 random bits.
+    JobId, "job_"
+);
+random_id!(
+    /// A page session: `ses_` and 80 random bits. Not secret.
+    SessionId, "ses_"
+);
+prefixed_id!(
+    /// One event owed to one destination and path. It is derived, so every repetition has the same id, and it tells
+    /// where its row lies: destination (16 characters), `occurred_at` in milliseconds (10), digest (24).
+    DeliveryId, "dlv_", 50
+);
+prefixed_id!(
+    /// An event that was rejected. It is derived, so the same message has the same id however often it is rejected, and it
+    /// tells when the message was sent: time in milliseconds (10 characters), digest (16).
+    RejectedEventId, "rej_", 26
+);
+
+impl EventId {
+    /// The id of a sample, which no producer pushed: `evt_sample_sync_run-completed_failed_1795426200000`.
+    pub(crate) fn of_sample(event_type: &str, status: &str, unix_ms: u64) -> Self {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        Self(format!("evt_sample_{event_type}_{status}_{unix_ms}").chars().map(safe).collect())
+    }
+
+    /// The id of an event that this system makes itself: `evt_destination-failing_` and the digest of what it says.
+    pub(crate) fn of_own(event_type: &str, digest: &[u8; 15]) -> Self {
+        Self(format!("evt_{}_{}", event_type.replace('.', "-"), base32(digest)))
+    }
+}
+
+impl DeliveryId {
+    pub(crate) fn from_parts(destination: &DestinationId, occurred_ms: u64, digest: &[u8; 15]) -> Self {
+        let destination = destination.as_str().trim_start_matches(DestinationId::PREFIX);
+        let time = time_text(occurred_ms);
+        Self(format!("{}{destination}{time}{}", Self::PREFIX, base32(digest)))
+    }
+
+    /// What no id of the destination's deliveries that occurred at `time` or later sorts before, and every earlier one does.
+    pub fn first_possible(destination: &DestinationId, time: Timestamp) -> String {
+        let mut first = Self::from_parts(destination, time.unix_ms(), &[0; 15]).0;
+        first.truncate(Self::PREFIX.len() + 26);
+        first
+    }
+
+    /// When the event occurred, as the id tells it.
+    pub fn occurred_at(&self) -> Timestamp {
+        read_time(self.parts().1)
+    }
+
+    /// What sorts the deliveries of all destinations by time: time, then destination, then digest.
+    pub fn by_time(&self) -> (&str, &str, &str) {
+        let (destination, time, digest) = self.parts();
+        (time, destination, digest)
+    }
+
+    fn parts(&self) -> (&str, &str, &str) {
+        let (destination, rest) = self.0[Self::PREFIX.len()..].split_at(16);
+        let (time, digest) = rest.split_at(10);
+        (destination, time, digest)
+    }
+
+    /// The id of a test, which is no delivery: its time is 1970, when no event can have occurred, so no delivery has it.
+    pub(crate) fn of_test(destination: &DestinationId, entropy: &[u8; 15]) -> Self {
+        Self::from_parts(destination, 0, entropy)
+    }
+
+    /// The destination this delivery is for.
+    pub fn destination(&self) -> DestinationId {
+        DestinationId(format!("{}{}", DestinationId::PREFIX, self.parts().0))
+    }
+}
+
+impl RejectedEventId {
+    pub(crate) fn of(sent_at: Timestamp, digest: &[u8; 10]) -> Self {
+        Self(format!("{}{}", Self::first_possible(sent_at), base32(digest)))
+    }
+
+    /// What no id of a message sent at `time` or later sorts before, and every earlier one does.
+    pub fn first_possible(time: Timestamp) -> String {
+        format!("{}{}", Self::PREFIX, time_text(time.unix_ms()))
+    }
+
+    /// When its message was sent, as the id tells it.
+    pub fn sent_at(&self) -> Timestamp {
+        read_time(&self.0[Self::PREFIX.len()..][..10])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_event_id(text: &str, expected: Result<(), &str>) {
+        let got = text.parse::<EventId>().map(|_| ()).map_err(|e| e.to_string());
+        assert_eq!(got, expected.map_err(str::to_owned), "{text:?}");
+    }
+
+    #[test]
+    fn an_event_id_is_1_to_128_safe_characters() {
+        check_event_id("evt-1_A", Ok(()));
+        check_event_id(&"x".repeat(128), Ok(()));
+        check_event_id("", Err("must have 1 to 128 characters, has 0"));
+        check_event_id(&"x".repeat(129), Err("must have 1 to 128 characters, has 129"));
+        let dot = "character '.' is not allowed; use only A-Z, a-z, 0-9, `_` and `-`";
+        check_event_id("run.7", Err(dot));
+        check_event_id("é", Err("character 'é' is not allowed; use only A-Z, a-z, 0-9, `_` and `-`"));
+    }
+
+    #[test]
+    fn an_account_id_has_at_most_64_characters() {
+        assert!("a".repeat(64).parse::<AccountId>().is_ok());
+        assert!("a".repeat(65).parse::<AccountId>().is_err());
+    }
+
+    #[test]
+    fn a_prefixed_id_is_refused_in_every_other_form() {
+        let id = DestinationId::from_entropy([7; 10]);
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        for wrong in
+            ["", "dst_", "sub_0000000000000000", "dst_000000000000000", "dst_000000000000000z", "dst_é00000000000000"]
+        {
+            assert!(wrong.parse::<DestinationId>().is_err(), "{wrong}");
+        }
+        assert_eq!(
+            "x".parse::<DestinationId>().map_err(|e| e.to_string()),
+            Err("must be `dst_` followed by 16 characters of 0-9 and a-v".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_delivery_id_tells_its_destination_and_sorts_by_time() {
+        let destination = DestinationId::from_entropy([9; 10]);
+        let early = DeliveryId::from_parts(&destination, 1_000, &[255; 15]);
+        let late = DeliveryId::from_parts(&destination, 1_001, &[0; 15]);
+        assert_eq!(early.destination(), destination);
+        assert!(early < late);
+        assert_eq!(early.as_str().parse(), Ok(early.clone()));
+        assert_eq!((early.occurred_at().unix_ms(), late.occurred_at().unix_ms()), (1_000, 1_001));
+        let last = Timestamp::from_unix_ms(u64::MAX);
+        assert_eq!(DeliveryId::from_parts(&destination, last.unix_ms(), &[7; 15]).occurred_at(), last);
+    }
+
+    #[test]
+    fn the_first_possible_id_of_a_time_parts_the_earlier_ones_from_the_others() {
+        let destination = DestinationId::from_entropy([9; 10]);
+        let first = DeliveryId::first_possible(&destination, Timestamp::from_unix_ms(1_001));
+        assert!(DeliveryId::from_parts(&destination, 1_000, &[255; 15]).as_str() < first.as_str());
+        assert!(DeliveryId::from_parts(&destination, 1_001, &[0; 15]).as_str() > first.as_str());
+    }
+
+    #[test]
+    fn deliveries_of_several_destinations_sort_by_time() {
+        let (a, b) = (DestinationId::from_entropy([1; 10]), DestinationId::from_entropy([2; 10]));
+        let mut ids = [(&b, 1, 9), (&a, 2, 9), (&b, 2, 0), (&a, 1, 0), (&a, 1, 1)]
+            .map(|(destination, ms, digest)| DeliveryId::from_parts(destination, ms, &[digest; 15]));
+        ids.sort_by(|one, other| one.by_time().cmp(&other.by_time()));
+        let told = ids.map(|id| (id.destination() == a, id.occurred_at().unix_ms()));
+        assert_eq!(told, [(true, 1), (true, 1), (false, 1), (true, 2), (false, 2)]);
+    }
+}

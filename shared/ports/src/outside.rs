@@ -1,0 +1,88 @@
+//! Queues, receivers, secrets, names, time and chance.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::attempt::{Exchange, Outcome, SealedSecret, SigningSecret};
+use domain::delivery::{OutgoingDelivery, SignedRequest};
+use domain::operational::Alert;
+use domain::value::{AccountId, DestinationId, Timestamp};
+
+use super::PortResult;
+
+/// The queue of deliveries.
+#[async_trait]
+pub trait DeliveryQueue: Send + Sync {
+    /// Returns `Ok` only when the queue has taken every one of the messages; after an error some may have been taken.
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()>;
+    /// Hides a received message for `wait` from now; it must then be reported as failed, or it is deleted all the same.
+    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()>;
+}
+
+/// The queue of events.
+#[async_trait]
+pub trait EventQueue: Send + Sync {
+    /// Sends the text of an event, as producers do.
+    async fn send_event(&self, text: &str) -> PortResult<()>;
+}
+
+/// Where people are told what they may have to do something about.
+#[async_trait]
+pub trait Alerts: Send + Sync {
+    async fn publish(&self, alert: &Alert) -> PortResult<()>;
+}
+
+/// The receivers.
+#[async_trait]
+pub trait HttpSender: Send + Sync {
+    /// Makes one attempt. Whatever the receiver does is an `Outcome`; an error means that *we* could not try.
+    async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
+        Ok(self.exchange(request).await?.outcome)
+    }
+    /// The same, with the answer as far as it was read: for those who want to look at it.
+    async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange>;
+}
+
+/// Seals and opens signing secrets. A sealed secret opens only for the account and destination it was sealed for.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    async fn seal(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        secret: &SigningSecret,
+    ) -> PortResult<SealedSecret>;
+    async fn open(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        sealed: &SealedSecret,
+    ) -> PortResult<SigningSecret>;
+}
+
+/// Names to addresses.
+#[async_trait]
+pub trait HostLookup: Send + Sync {
+    /// The addresses of a host; empty when it has none or they cannot be found out now.
+    async fn addresses(&self, host: &str, port: u16) -> Vec<IpAddr>;
+}
+
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+pub trait Entropy: Send + Sync {
+    fn fill(&self, bytes: &mut [u8]) -> PortResult<()>;
+}
+
+/// Arrays straight from an [`Entropy`].
+pub trait EntropyExt: Entropy {
+    fn bytes<const N: usize>(&self) -> PortResult<[u8; N]> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl<T: Entropy + ?Sized> EntropyExt for T {}

@@ -1,0 +1,182 @@
+//! Answers kept in the container for a few seconds, so that a busy function asks the table once and not per record.
+//!
+//! It holds what customers configure, never what the ledger says: a change takes effect within [`KEEP`]. That an account or a
+//! destination does *not* exist is never kept: an event pushed right after its account was registered must not be ignored.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::destination::{Destination, Health};
+use domain::routing::{Bucket, Subscription};
+use domain::value::{AccountId, DestinationId, Timestamp};
+use ports::{Clock, DestinationHealth, FindAccount, FindDestination, FindSubscriptions, PortResult};
+use tokio::sync::OnceCell;
+
+/// How long an answer is used.
+pub const KEEP: Duration = Duration::from_secs(5);
+/// How many answers are kept before all are forgotten.
+const MOST: usize = 10_000;
+
+type Slot<V> = (Timestamp, Arc<OnceCell<V>>);
+
+struct Answers<K, V> {
+    slots: Mutex<HashMap<K, Slot<V>>>,
+}
+
+impl<K: Eq + Hash, V: Clone> Answers<K, V> {
+    fn new() -> Self {
+        Self { slots: Mutex::new(HashMap::new()) }
+    }
+
+    /// The kept answer, or the one that `ask` gives now; those who ask for the same thing meanwhile wait for that one.
+    async fn get(&self, key: K, now: Timestamp, ask: impl Future<Output = PortResult<V>>) -> PortResult<V> {
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            if slots.len() >= MOST {
+                slots.clear();
+            }
+            let slot = slots.entry(key).or_insert_with(|| (now, Arc::default()));
+            if now.since(slot.0) >= KEEP {
+                *slot = (now, Arc::default());
+            }
+            Arc::clone(&slot.1)
+        };
+        slot.get_or_try_init(|| ask).await.cloned()
+    }
+
+    /// Keeps an answer that came otherwise.
+    fn put(&self, key: K, now: Timestamp, value: V) {
+        let slot = (now, Arc::new(OnceCell::new_with(Some(value))));
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(key, slot);
+    }
+
+    fn forget(&self, key: &K) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Answers<K, Option<V>> {
+    /// As [`Answers::get`], but a "there is none" is not kept.
+    async fn find(
+        &self,
+        key: K,
+        now: Timestamp,
+        ask: impl Future<Output = PortResult<Option<V>>>,
+    ) -> PortResult<Option<V>> {
+        let found = self.get(key.clone(), now, ask).await?;
+        if found.is_none() {
+            self.forget(&key);
+        }
+        Ok(found)
+    }
+}
+
+/// The three look-ups of the fast path, each answered from memory while its answer is fresh.
+pub struct Cached<S> {
+    store: Arc<S>,
+    clock: Arc<dyn Clock>,
+    accounts: Answers<AccountId, Option<Timestamp>>,
+    destinations: Answers<(AccountId, DestinationId), Option<Destination>>,
+    buckets: Answers<(AccountId, Bucket), Arc<[Subscription]>>,
+}
+
+impl<S> Cached<S> {
+    pub fn new(store: Arc<S>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, accounts: Answers::new(), destinations: Answers::new(), buckets: Answers::new() }
+    }
+}
+
+#[async_trait]
+impl<S: FindAccount> FindAccount for Cached<S> {
+    async fn find_account(&self, account: &AccountId) -> PortResult<Option<Timestamp>> {
+        let ask = async { self.store.find_account(account).await };
+        self.accounts.find(account.clone(), self.clock.now(), ask).await
+    }
+}
+
+#[async_trait]
+impl<S: FindDestination> FindDestination for Cached<S> {
+    async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        let ask = async { self.store.find_destination(account, id).await };
+        self.destinations.find((account.clone(), id.clone()), self.clock.now(), ask).await
+    }
+}
+
+/// A container that learns how a destination does acts on it at once; the others do when what they keep is no longer fresh.
+#[async_trait]
+impl<S: DestinationHealth> DestinationHealth for Cached<S> {
+    async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        let (key, found) = ((account.clone(), id.clone()), self.store.find_destination_anew(account, id).await?);
+        match &found {
+            Some(_) => self.destinations.put(key, self.clock.now(), found.clone()),
+            None => self.destinations.forget(&key),
+        }
+        Ok(found)
+    }
+
+    async fn update_health(&self, before: &Destination, health: &Health) -> PortResult<bool> {
+        let updated = self.store.update_health(before, health).await?;
+        if updated {
+            let key = (before.account.clone(), before.id.clone());
+            self.destinations.put(key, self.clock.now(), Some(before.with_health(health.clone())));
+        }
+        Ok(updated)
+    }
+}
+
+#[async_trait]
+impl<S: FindSubscriptions> FindSubscriptions for Cached<S> {
+    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Subscription>> {
+        let now = self.clock.now();
+        let look = buckets.iter().map(|bucket| async move {
+            let ask = async {
+                let one = std::slice::from_ref(bucket);
+                self.store.find_subscriptions(account, one).await.map(Arc::from)
+            };
+            self.buckets.get((account.clone(), bucket.clone()), now, ask).await
+        });
+        let found: Vec<Arc<[Subscription]>> = futures_util::future::try_join_all(look).await?;
+        Ok(found.iter().flat_map(|bucket| bucket.iter().cloned()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use ports::PortError;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_asked_for_once_while_it_is_fresh() {
+        let (answers, asked) = (Answers::new(), AtomicU32::new(0));
+        let at = Timestamp::from_unix_ms;
+        let get = |now| answers.get("key", now, async { Ok(asked.fetch_add(1, Ordering::SeqCst)) });
+        let (a, b) = tokio::join!(get(at(0)), get(at(0)));
+        assert_eq!((a.expect("an answer"), b.expect("an answer")), (0, 0));
+        assert_eq!(get(at(4_999)).await.expect("an answer"), 0);
+        assert_eq!(get(at(5_000)).await.expect("an answer"), 1);
+    }
+
+    #[tokio::test]
+    async fn that_there_is_none_is_not_kept() {
+        let answers = Answers::new();
+        let now = Timestamp::from_unix_ms(0);
+        assert_eq!(answers.find("key", now, async { Ok(None) }).await.expect("an answer"), None);
+        assert_eq!(answers.find("key", now, async { Ok(Some(1)) }).await.expect("an answer"), Some(1));
+        assert_eq!(answers.find("key", now, async { Ok(Some(2)) }).await.expect("an answer"), Some(1));
+    }
+
+    #[tokio::test]
+    async fn an_error_is_not_kept() {
+        let answers = Answers::<_, u8>::new();
+        let now = Timestamp::from_unix_ms(0);
+        let fail = async { Err(PortError::transient("asking", "no")) };
+        assert!(answers.get("key", now, fail).await.is_err());
+        assert_eq!(answers.get("key", now, async { Ok(1) }).await.expect("an answer"), 1);
+    }
+}

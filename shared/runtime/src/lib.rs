@@ -1,0 +1,8 @@
+//! What every function runs on: records of a batch beside each other, a cache for seconds, the environment, logs, and page sessions.
+//! It deliberately knows no AWS service.
+
+pub mod batch;
+pub mod cache;
+pub mod config;
+pub mod page_session;
+pub mod telemetry;

@@ -1,0 +1,35 @@
+//! Whom the token of a page session lets in: asked by `authorizer` for the API, and by `portal` for the page. It changes nothing
+//! but when the session was last used.
+
+use domain::access::{PresentedSession, Session};
+use ports::{Clock, FindAccount, PortResult, Sessions};
+use tracing::warn;
+
+use crate::telemetry::ErrorChain;
+
+/// The presented session, if it has not ended and is one of an account that is not being deleted.
+pub async fn admit(
+    accounts: &dyn FindAccount,
+    sessions: &dyn Sessions,
+    clock: &dyn Clock,
+    presented: &PresentedSession,
+) -> PortResult<Option<Session>> {
+    let session = sessions.find_session(&presented.account, &presented.session);
+    let (session, account) = tokio::join!(session, accounts.find_account(&presented.account));
+    let (session, account, now) = (session?, account?, clock.now());
+    let accepted = session.filter(|session| account.is_some() && session.accepts(presented, now));
+    if let Some(session) = &accepted {
+        note_use(sessions, clock, session).await;
+    }
+    Ok(accepted)
+}
+
+/// Once a minute. Who calls is who it is, whether or not that can be written down: at worst, the session ends earlier.
+async fn note_use(sessions: &dyn Sessions, clock: &dyn Clock, session: &Session) {
+    let now = clock.now();
+    if session.is_to_be_noted(now)
+        && let Err(error) = sessions.note_session_use(&session.account, &session.id, now).await
+    {
+        warn!(error = %ErrorChain(&error), "the use of a session could not be noted");
+    }
+}

@@ -1,0 +1,45 @@
+//! JSON logs: a message that can be read alone, plus dotted ids. Healthy deliveries write nothing at INFO.
+
+use std::error::Error;
+use std::fmt;
+
+use tracing_subscriber::EnvFilter;
+
+/// An error with all its causes on one line. (`&err as &dyn Error` loses the sources in JSON logs.)
+pub struct ErrorChain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Starts logging to standard output at `level` (`ERROR` to `TRACE`); the SDKs and HTTP libraries stay at WARN.
+pub fn start(level: &str) {
+    let filter = EnvFilter::new(format!(
+        "{level},hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,aws_config=warn,aws_smithy_runtime=warn,aws_runtime=warn"
+    ));
+    let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    // A second start in one process, as in tests, keeps the first one.
+    let _ = format.with_env_filter(filter).with_target(false).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use ports::PortError;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_all_its_causes() {
+        let inner = PortError::transient("asking", "the wire is cut");
+        let outer = PortError::permanent("looking", inner);
+        assert_eq!(ErrorChain(&outer).to_string(), "looking failed: asking did not work this time: the wire is cut");
+    }
+}

@@ -1,0 +1,82 @@
+//! What every implementation of the table's and the vault's ports must do. Run on the fakes here, on the real adapters in
+//! the end-to-end tests. Each suite works in an account of its own, given by the caller, and panics where a promise is broken.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a contract suite is a test")]
+
+mod accounts;
+mod awaited_runs;
+mod destinations;
+mod jobs;
+mod ledger;
+mod ledger_lists;
+mod reckoning;
+mod rejections;
+mod roll_ups;
+mod scopes;
+mod sessions;
+mod subscriptions;
+mod vault;
+mod waiting;
+
+pub use accounts::{accounts, api_keys, deletion_of_an_account};
+pub use awaited_runs::awaited_runs;
+pub use destinations::destinations;
+use domain::value::Timestamp;
+pub use jobs::{jobs, purge, started_jobs};
+pub use ledger::{deliveries, events, owing_more};
+pub use ledger_lists::{listed_deliveries, listed_events};
+pub use reckoning::{owed_in_bulk, standings};
+pub use rejections::rejections;
+pub use roll_ups::{results, roll_ups, rolled_up_notes};
+pub use scopes::seen_scopes;
+pub use sessions::sessions;
+pub use subscriptions::{subscriptions, transitions};
+pub use vault::vault;
+pub use waiting::{audit, health, paces, waiting};
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_ms(1_795_426_200_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{MemoryStore, PlainVault, account};
+    use super::*;
+
+    #[tokio::test]
+    async fn the_memory_store_keeps_the_contracts() {
+        let (a, b) = (account("mine"), account("theirs"));
+        accounts(&MemoryStore::default(), &a, &b).await;
+        deletion_of_an_account(&MemoryStore::default(), &a).await;
+        jobs(&MemoryStore::default(), &a).await;
+        started_jobs(&MemoryStore::default(), &a).await;
+        purge(&MemoryStore::default(), &a, &b).await;
+        api_keys(&MemoryStore::default(), &a, &b).await;
+        sessions(&MemoryStore::default(), &a, &b).await;
+        destinations(&MemoryStore::default(), &a, &b).await;
+        subscriptions(&MemoryStore::default(), &a, &b).await;
+        transitions(&MemoryStore::default(), &a, &b).await;
+        events(&MemoryStore::default(), &a, &b).await;
+        owing_more(&MemoryStore::default(), &a).await;
+        deliveries(&MemoryStore::default(), &a, &b).await;
+        rejections(&MemoryStore::default(), &a).await;
+        awaited_runs(&MemoryStore::default(), &a, &b).await;
+        seen_scopes(&MemoryStore::default(), &a, &b).await;
+        waiting(&MemoryStore::default(), &a, &b).await;
+        health(&MemoryStore::default(), &a).await;
+        audit(&MemoryStore::default(), &a).await;
+        paces(&MemoryStore::default(), &a, &b).await;
+        listed_events(&MemoryStore::default(), &a, &b).await;
+        listed_deliveries(&MemoryStore::default(), &a, &b).await;
+        owed_in_bulk(&MemoryStore::default(), &a, &b).await;
+        standings(&MemoryStore::default(), &a, &b).await;
+        roll_ups(&MemoryStore::default(), &a, &b).await;
+        results(&MemoryStore::default(), &a, &b).await;
+        rolled_up_notes(&MemoryStore::default(), &a, &b).await;
+    }
+
+    #[tokio::test]
+    async fn the_plain_vault_keeps_the_contract() {
+        vault(&PlainVault, &account("a"), &account("b")).await;
+    }
+}

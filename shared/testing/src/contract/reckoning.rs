@@ -1,0 +1,54 @@
+//! What many events owe and where many deliveries stand, each account's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
+use ports::{Deliveries, DeliveryStanding, Events, Reckoning};
+
+use super::super::samples::{destination, record};
+use super::ledger::sealed;
+
+pub async fn owed_in_bulk(store: &(impl Events + Reckoning), account: &AccountId, other: &AccountId) {
+    let mut expected: BTreeMap<EventId, BTreeSet<DeliveryId>> = BTreeMap::new();
+    // One owes more than fits beside the largest body in one row; and they are more than one call reads.
+    let few = (0..120).map(|n| (format!("few-{n}"), n % 3, 0));
+    for (id, owed, padding) in few.chain([("many".to_owned(), 5_000, 250_000)]) {
+        let event = sealed(account, &id, owed, padding);
+        store.seal_event(&event).await.expect("sealed");
+        expected.insert(event.id, event.owed.into_iter().map(|owed| owed.id).collect());
+    }
+    let unknown: EventId = "unknown".parse().expect("an id");
+    let asked: Vec<EventId> = expected.keys().cloned().chain([unknown]).collect();
+    let found = store.find_owed(account, &asked).await.expect("an answer");
+    assert_eq!(found.iter().map(|(_, owed)| owed.len()).sum::<usize>(), 5_120);
+    let found: BTreeMap<_, _> = found.into_iter().map(|(id, owed)| (id, BTreeSet::from_iter(owed))).collect();
+    assert!(found == expected, "what is owed was not read back as it was sealed");
+    assert_eq!(store.find_owed(account, &[]).await.expect("an answer"), []);
+    assert_eq!(store.find_owed(other, &asked).await.expect("an answer"), []);
+}
+
+pub async fn standings(store: &(impl Deliveries + Reckoning), account: &AccountId, other: &AccountId) {
+    use DeliveryState::{Cancelled, Delivered, Exhausted, Parked, Retrying};
+    let target = destination(account, 1, "https://example.com/hooks");
+    let due_at = Timestamp::from_unix_ms(1_795_426_200_123);
+    let states = [Delivered, Retrying { due_at }, Parked, Exhausted, Cancelled];
+    let (mut asked, mut expected) = (Vec::new(), Vec::new());
+    for n in 0..230 {
+        let state = states[n % states.len()];
+        let recovered_by_audit = n % 3 == 0;
+        let record = DeliveryRecord { recovered_by_audit, ..record(&target, &format!("evt-{n}"), 1, state) };
+        asked.push(record.delivery.id.clone());
+        // Every other one has no row.
+        if n % 2 == 0 {
+            store.record_delivery(&record).await.expect("recorded");
+            expected.push(DeliveryStanding { id: record.delivery.id, state, recovered_by_audit });
+        }
+    }
+    expected.sort_by(|one, other| one.id.cmp(&other.id));
+    let mut found = store.find_standings(account, &asked).await.expect("an answer");
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    assert_eq!(found, expected);
+    assert_eq!(store.find_standings(account, &[]).await.expect("an answer"), []);
+    assert_eq!(store.find_standings(other, &asked).await.expect("an answer"), []);
+}

@@ -1,0 +1,136 @@
+//! Roll-ups: what they are made of, where they are kept, and which are to be looked at again.
+
+use std::time::Duration;
+
+use domain::attempt::{Latencies, Outcome};
+use domain::delivery::{DeliveryState, Hour, HourRead, RollUp, Tally};
+use domain::value::{AccountId, DestinationId, Slot, Timestamp};
+use ports::{AccountPurge, Accounts, Deliveries, Destinations, OlderThan, RollUps, RolledUpTo, SealNote, SealNotes};
+
+use super::super::samples::{destination, record};
+use super::now;
+
+/// What a store of roll-ups is.
+pub trait RollUpStore: RollUps + SealNotes + Deliveries + Destinations + Accounts + AccountPurge {}
+
+impl<S: RollUps + SealNotes + Deliveries + Destinations + Accounts + AccountPurge> RollUpStore for S {}
+
+fn after(seconds: u64) -> Timestamp {
+    now().plus(Duration::from_secs(seconds))
+}
+
+fn rolled(account: &AccountId, destination: &DestinationId, seconds: u64) -> RollUp {
+    let latencies: Latencies = [(3, 1), (60, 2_000)].into_iter().collect();
+    let tally =
+        Tally { delivered: 2_001, failed: seconds, parked: 1, cancelled: 2, waiting: 3, latencies, partial: false };
+    let read = HourRead { at: after(seconds), owed: tally.count() + 1, tally, unsure: true };
+    let hours = [(Hour(1), read.clone()), (Hour(2), HourRead { unsure: false, ..read })].into();
+    RollUp { account: account.clone(), destination: destination.clone(), computed_at: after(seconds), hours }
+}
+
+pub async fn roll_ups(store: &dyn RollUpStore, account: &AccountId, other: &AccountId) {
+    store.create_account(account, now()).await.expect("created");
+    let (one, two) =
+        (destination(account, 1, "https://example.com/hooks"), destination(account, 2, "https://example.com/hooks"));
+    let find = async |account, id| store.find_roll_up(account, id).await.expect("an answer");
+    let put =
+        async |before, after: &RollUp, look_at| store.store_roll_up(before, after, look_at).await.expect("an answer");
+    let due = async |until| {
+        let all = store.due_roll_ups(until, 10_000).await.expect("a list");
+        all.into_iter().filter(|(mine, _)| mine == account).map(|(_, id)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(find(account, &one.id).await, None);
+    let (first, second) = (rolled(account, &one.id, 1), rolled(account, &one.id, 2));
+    assert!(!put(Some(after(0)), &first, None).await, "there is none yet");
+    assert!(put(None, &first, Some(after(60))).await);
+    assert!(!put(None, &second, None).await, "there is one");
+    assert!(!put(Some(after(2)), &second, None).await, "it is another one");
+    assert_eq!((find(account, &one.id).await, find(other, &one.id).await), (Some(first.clone()), None));
+
+    // It is listed from when it is to be looked at, until it is stored without that.
+    assert!(put(None, &rolled(account, &two.id, 1), Some(after(30))).await);
+    assert_eq!(due(after(29)).await, []);
+    assert_eq!(due(after(30)).await, std::slice::from_ref(&two.id));
+    assert_eq!(due(after(60)).await, [two.id.clone(), one.id.clone()]);
+    assert!(store.due_roll_ups(after(60), 1).await.expect("a list").len() <= 1);
+    assert!(put(Some(after(1)), &second, None).await);
+    assert_eq!((find(account, &one.id).await, due(after(60)).await), (Some(second), vec![two.id.clone()]));
+    for _ in 0..2 {
+        store.forget_roll_up(account, &two.id).await.expect("forgotten");
+        assert_eq!((find(account, &two.id).await, due(after(60)).await), (None, vec![]));
+    }
+
+    // It goes with its destination, and with its account.
+    for gone in [&one, &two] {
+        store.create_destination(gone, 10).await.expect("created");
+    }
+    store.delete_destination(account, &one.id).await.expect("deleted");
+    assert_eq!(find(account, &one.id).await, None);
+    assert!(put(None, &rolled(account, &two.id, 1), Some(after(30))).await);
+    while store.purge_account(account, 100).await.expect("purged").more {}
+    assert_eq!(find(account, &two.id).await, None);
+}
+
+pub async fn results(store: &dyn RollUpStore, account: &AccountId, other: &AccountId) {
+    let target = destination(account, 1, "https://example.com/hooks");
+    let due_at = after(1);
+    let mut expected = Vec::new();
+    for (n, state) in
+        [DeliveryState::Delivered, DeliveryState::Retrying { due_at }, DeliveryState::Parked].into_iter().enumerate()
+    {
+        let mut record = record(&target, &format!("evt-{n}"), 2, state);
+        if state == DeliveryState::Delivered {
+            record.attempts[1].outcome = Outcome::Delivered { status: 204 };
+            record.attempts[1].took = Duration::from_millis(77);
+        } else if state == DeliveryState::Parked {
+            record.attempts.clear();
+        }
+        store.record_delivery(&record).await.expect("recorded");
+        let took = (state == DeliveryState::Delivered).then_some(Duration::from_millis(77));
+        expected.push((record.delivery.id, state, !record.attempts.is_empty(), took));
+    }
+    expected.sort_by(|one, other| other.0.cmp(&one.0));
+    let list = async |account, older: OlderThan, limit| {
+        let since = Timestamp::from_unix_ms(0);
+        let found = store.list_results(account, &target.id, since, &older, limit).await.expect("a list");
+        found.into_iter().map(|found| (found.id, found.state, found.failed, found.took)).collect::<Vec<_>>()
+    };
+    assert_eq!(list(account, OlderThan::Time(now()), 9).await, expected);
+    assert_eq!(list(account, OlderThan::Time(now()), 2).await, expected[..2]);
+    assert_eq!(list(account, OlderThan::Delivery(expected[1].0.clone()), 9).await, expected[2..]);
+    assert_eq!(list(other, OlderThan::Time(now()), 9).await, []);
+    // It occurred a minute ago.
+    assert_eq!(
+        store.list_results(account, &target.id, now(), &OlderThan::Time(after(9)), 9).await.expect("a list"),
+        []
+    );
+}
+
+pub async fn rolled_up_notes(store: &dyn RollUpStore, account: &AccountId, other: &AccountId) {
+    // A slot that no other test of the same table uses: of a horizon of its own.
+    let digits = account.as_str().bytes().fold(3u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let slot = Slot(2_000_000_000_000 + digits % 1_000_000_000);
+    let note =
+        |account: &AccountId, occurred| SealNote { sealed: slot, account: account.clone(), occurred: Slot(occurred) };
+    let mut notes = vec![note(account, 1), note(account, 2), note(other, 1)];
+    for note in &notes {
+        store.note_seal(note, after(99)).await.expect("noted");
+    }
+    notes.sort();
+    let list =
+        async |slot, after: Option<&SealNote>, limit| store.notes_after(slot, after, limit).await.expect("a list");
+    assert_eq!(list(slot, None, 9).await, notes);
+    assert_eq!(list(slot, None, 2).await, notes[..2]);
+    assert_eq!(list(slot, Some(&notes[1]), 9).await, notes[2..]);
+    assert_eq!(list(slot, Some(&notes[2]), 9).await, []);
+    assert_eq!(list(slot.next(), None, 9).await, []);
+    // Others may roll up the same table meanwhile: how far they are, they stay. One that is far behind does no harm.
+    if store.rolled_up_to().await.expect("an answer").is_none() {
+        let note = SealNote { sealed: Slot(7), account: account.clone(), occurred: Slot(5) };
+        for (after, failed) in [(Some(note), true), (None, false)] {
+            let to = RolledUpTo { slot: Slot(7), after, failed };
+            store.set_rolled_up_to(&to).await.expect("noted");
+            assert_eq!(store.rolled_up_to().await.expect("an answer"), Some(to));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The table in memory: the same answers as the DynamoDB adapter, with calls counted and failures on demand.
+
+mod accounts;
+mod awaited_runs;
+mod destinations;
+mod jobs;
+mod ledger;
+mod ledger_lists;
+mod reckoning;
+mod rejections;
+mod roll_ups;
+mod scopes;
+mod sessions;
+mod subscriptions;
+mod waiting;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use domain::access::{Account, ApiKey, Session};
+use domain::delivery::{DeliveryRecord, Job, Lease, RollUp};
+use domain::destination::{Destination, Pace};
+use domain::event::{EventType, RejectedEvent, Scope, SeenScope};
+use domain::routing::{AwaitedRun, Subscription};
+use domain::value::{
+    AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Slot, SubscriptionId,
+    Timestamp,
+};
+use ports::{AwaitedPlace, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
+
+#[derive(Default)]
+struct Rows {
+    accounts: BTreeMap<AccountId, Account>,
+    keys: BTreeMap<(AccountId, KeyId), ApiKey>,
+    sessions: BTreeMap<(AccountId, SessionId), Session>,
+    destinations: BTreeMap<(AccountId, DestinationId), Destination>,
+    subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
+    events: BTreeMap<(AccountId, EventId), SealedEvent>,
+    deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
+    runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
+    /// By the text of the scope, as the table sorts them.
+    scopes: BTreeMap<(AccountId, String), SeenScope>,
+    awaited: BTreeMap<AwaitedPlace, AwaitedRun>,
+    paces: BTreeMap<(AccountId, DestinationId), Pace>,
+    seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
+    last_audited: Option<Slot>,
+    /// Each with when it is to be looked at.
+    roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
+    rolled_up_to: Option<RolledUpTo>,
+    jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
+    rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
+    calls: Vec<&'static str>,
+    failing: BTreeMap<&'static str, u32>,
+}
+
+/// Implements every port that the table implements.
+#[derive(Default)]
+pub struct MemoryStore {
+    rows: Mutex<Rows>,
+}
+
+impl MemoryStore {
+    fn call(&self, name: &'static str) -> PortResult<MutexGuard<'_, Rows>> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.calls.push(name);
+        match rows.failing.get_mut(name) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                Err(PortError::transient(name, "a failure was asked for"))
+            }
+            _ => Ok(rows),
+        }
+    }
+
+    fn look(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the next `times` calls of the named method fail.
+    pub fn fail(&self, method: &'static str, times: u32) {
+        self.look().failing.insert(method, times);
+    }
+
+    /// The names of the methods called so far, in order; forgets them.
+    pub fn take_calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.look().calls)
+    }
+
+    /// Puts a subscription there without looking at names and limits, for tests that need very many.
+    pub fn put_subscription(&self, subscription: Subscription) {
+        let key = (subscription.account.clone(), subscription.id.clone());
+        self.look().subscriptions.insert(key, subscription);
+    }
+
+    pub fn destinations(&self) -> Vec<Destination> {
+        self.look().destinations.values().cloned().collect()
+    }
+
+    /// When the first delivery or destination is to be looked at.
+    pub fn next_look(&self) -> Option<Timestamp> {
+        let rows = self.look();
+        let deliveries = rows.deliveries.values().filter_map(|record| record.look_at);
+        deliveries.chain(rows.destinations.values().filter_map(Destination::look_at)).min()
+    }
+
+    /// The notes that no audit has gone through.
+    pub fn seal_notes_left(&self) -> Vec<SealNote> {
+        self.look().seal_notes.keys().cloned().collect()
+    }
+
+    pub fn events(&self) -> Vec<SealedEvent> {
+        self.look().events.values().cloned().collect()
+    }
+
+    /// The notes of rejected events with what is kept of their texts, by when they were sent.
+    pub fn rejections(&self) -> Vec<(RejectedEvent, String)> {
+        self.look().rejections.values().cloned().collect()
+    }
+
+    pub fn deliveries(&self) -> Vec<DeliveryRecord> {
+        self.look().deliveries.values().cloned().collect()
+    }
+}

@@ -1,0 +1,51 @@
+//! Notes of rejected events in memory.
+
+use async_trait::async_trait;
+use domain::event::{RejectedEvent, Resubmission};
+use domain::value::RejectedEventId;
+use ports::{PortResult, Rejections, Span};
+
+use super::MemoryStore;
+
+#[async_trait]
+impl Rejections for MemoryStore {
+    async fn note_rejection(&self, rejected: &RejectedEvent, body: &str) -> PortResult<()> {
+        let mut rows = self.call("note_rejection")?;
+        rows.rejections.entry(rejected.id.clone()).or_insert_with(|| (rejected.clone(), body.to_owned()));
+        Ok(())
+    }
+
+    async fn find_rejection(&self, id: &RejectedEventId) -> PortResult<Option<RejectedEvent>> {
+        Ok(self.call("find_rejection")?.rejections.get(id).map(|(rejected, _)| rejected.clone()))
+    }
+
+    async fn find_rejected_body(&self, id: &RejectedEventId) -> PortResult<Option<String>> {
+        Ok(self.call("find_rejected_body")?.rejections.get(id).map(|(_, body)| body.clone()))
+    }
+
+    async fn list_rejections(
+        &self,
+        span: Span,
+        after: Option<&RejectedEventId>,
+        limit: usize,
+    ) -> PortResult<Vec<RejectedEvent>> {
+        let rows = self.call("list_rejections")?;
+        let within = |id: &RejectedEventId| {
+            (span.since..span.until).contains(&id.sent_at()) && after.is_none_or(|after| id < after)
+        };
+        let newest = rows.rejections.iter().rev().filter(|(id, _)| within(id));
+        Ok(newest.take(limit).map(|(_, (rejected, _))| rejected.clone()).collect())
+    }
+
+    async fn note_resubmission(&self, id: &RejectedEventId, resubmission: &Resubmission) -> PortResult<()> {
+        let mut rows = self.call("note_resubmission")?;
+        if let Some((rejected, _)) = rows.rejections.get_mut(id) {
+            rejected.resubmission = Some(resubmission.clone());
+        }
+        Ok(())
+    }
+
+    async fn delete_rejection(&self, id: &RejectedEventId) -> PortResult<bool> {
+        Ok(self.call("delete_rejection")?.rejections.remove(id).is_some())
+    }
+}

@@ -1,0 +1,306 @@
+//! Queues, receivers, secrets, names, time and chance in memory.
+
+#![expect(clippy::panic, reason = "one of the scripted receivers makes the sender panic")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::attempt::{Answer, Exchange, Outcome, SealedSecret, SigningSecret};
+use domain::delivery::{DeliveryMessage, OutgoingDelivery, SignedRequest};
+use domain::event::Rejection;
+use domain::operational::Alert;
+use domain::value::{AccountId, DestinationId, Timestamp};
+use ports::{
+    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, HttpSender, PortError, PortResult, RejectedEvents,
+    Vault,
+};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Both queues, as far as a function sees them: what it sent, rejected and postponed.
+#[derive(Default)]
+pub struct MemoryQueue {
+    sent: Mutex<Vec<(DeliveryMessage, Duration)>>,
+    rejected: Mutex<Vec<(String, Rejection)>>,
+    events: Mutex<Vec<String>>,
+    postponed: Mutex<Vec<(String, Duration)>>,
+    /// How many of the next sends break off after having taken half of their messages.
+    breaking: AtomicU64,
+}
+
+impl MemoryQueue {
+    pub fn break_sends(&self, times: u64) {
+        self.breaking.store(times, Ordering::SeqCst);
+    }
+
+    pub fn take_sent(&self) -> Vec<DeliveryMessage> {
+        self.take_delayed().into_iter().map(|(message, _)| message).collect()
+    }
+
+    /// What was sent, and for how long the queue holds it back.
+    pub fn take_delayed(&self) -> Vec<(DeliveryMessage, Duration)> {
+        std::mem::take(&mut lock(&self.sent))
+    }
+
+    pub fn take_rejected(&self) -> Vec<(String, Rejection)> {
+        std::mem::take(&mut lock(&self.rejected))
+    }
+
+    pub fn take_events(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.events))
+    }
+
+    pub fn take_postponed(&self) -> Vec<(String, Duration)> {
+        std::mem::take(&mut lock(&self.postponed))
+    }
+}
+
+#[async_trait]
+impl DeliveryQueue for MemoryQueue {
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
+        let message = |outgoing: &OutgoingDelivery<'_>| DeliveryMessage {
+            delivery: outgoing.delivery.clone(),
+            purpose: outgoing.purpose,
+            body: outgoing.body.to_owned(),
+        };
+        let messages: Vec<_> = messages.iter().map(|outgoing| (message(outgoing), outgoing.delay)).collect();
+        let mut sent = lock(&self.sent);
+        if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            sent.extend_from_slice(&messages[..messages.len() / 2]);
+            return Err(PortError::transient("sending deliveries", "a failure was asked for"));
+        }
+        sent.extend(messages);
+        Ok(())
+    }
+
+    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
+        lock(&self.postponed).push((receipt.to_owned(), wait));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl EventQueue for MemoryQueue {
+    async fn send_event(&self, text: &str) -> PortResult<()> {
+        if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(PortError::transient("sending an event", "a failure was asked for"));
+        }
+        lock(&self.events).push(text.to_owned());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RejectedEvents for MemoryQueue {
+    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
+        if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(PortError::transient("rejecting an event", "a failure was asked for"));
+        }
+        lock(&self.rejected).push((body.to_owned(), rejection.clone()));
+        Ok(())
+    }
+}
+
+/// The topic, as far as a function sees it: what it published.
+#[derive(Default)]
+pub struct MemoryAlerts {
+    published: Mutex<Vec<Alert>>,
+    failing: AtomicU64,
+}
+
+impl MemoryAlerts {
+    /// The next so many alerts are not taken.
+    pub fn fail(&self, times: u64) {
+        self.failing.store(times, Ordering::SeqCst);
+    }
+
+    pub fn take(&self) -> Vec<Alert> {
+        std::mem::take(&mut lock(&self.published))
+    }
+}
+
+#[async_trait]
+impl Alerts for MemoryAlerts {
+    async fn publish(&self, alert: &Alert) -> PortResult<()> {
+        if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(PortError::transient("publishing an alert", "a failure was asked for"));
+        }
+        lock(&self.published).push(alert.clone());
+        Ok(())
+    }
+}
+
+/// What a scripted receiver does with one request.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Answer(u16),
+    AnswerRetryAfter(u16, Duration),
+    AnswerInFull(Answer),
+    /// Not at once, and not at all when the attempt may not take that long.
+    AnswerAfter(u16, Duration),
+    /// Holds the attempt for as long as it may take.
+    Hang,
+    /// Never called: its address is refused.
+    Blocked,
+    Unreachable,
+    Panic,
+    /// Our side fails before anything is sent.
+    Fail,
+}
+
+/// Receivers by URL, each with a script; one whose script is over, or that has none, answers 200.
+#[derive(Default)]
+pub struct ScriptedSender {
+    scripts: Mutex<BTreeMap<String, VecDeque<Step>>>,
+    requests: Mutex<Vec<SignedRequest>>,
+}
+
+impl ScriptedSender {
+    pub fn script(&self, url: &str, steps: impl IntoIterator<Item = Step>) {
+        lock(&self.scripts).insert(url.to_owned(), steps.into_iter().collect());
+    }
+
+    pub fn requests(&self) -> Vec<SignedRequest> {
+        lock(&self.requests).clone()
+    }
+}
+
+#[async_trait]
+impl HttpSender for ScriptedSender {
+    async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange> {
+        let step = lock(&self.scripts).get_mut(&request.url.to_string()).and_then(VecDeque::pop_front);
+        let step = step.unwrap_or(Step::Answer(200));
+        if matches!(step, Step::Fail) {
+            return Err(PortError::transient("sending", "a failure was asked for"));
+        }
+        lock(&self.requests).push(request.clone());
+        let without_answer = |outcome| Exchange { outcome, answer: None };
+        Ok(match step {
+            Step::Answer(status) => answered(empty(status), None),
+            Step::AnswerRetryAfter(status, wait) => answered(empty(status), Some(wait)),
+            Step::AnswerInFull(answer) => answered(answer, None),
+            Step::AnswerAfter(status, wait) if wait < request.timeout => {
+                tokio::time::sleep(wait).await;
+                answered(empty(status), None)
+            }
+            Step::Hang | Step::Fail | Step::AnswerAfter(..) => {
+                tokio::time::sleep(request.timeout).await;
+                without_answer(Outcome::TimedOut)
+            }
+            Step::Blocked => without_answer(Outcome::Blocked { host: "internal.example".to_owned(), address: None }),
+            Step::Unreachable => without_answer(Outcome::Unreachable { reason: "connection refused".to_owned() }),
+            Step::Panic => panic!("a panic was asked for"),
+        })
+    }
+}
+
+fn empty(status: u16) -> Answer {
+    Answer::new(status, std::iter::empty(), Vec::new(), false)
+}
+
+fn answered(answer: Answer, retry_after: Option<Duration>) -> Exchange {
+    let excerpt = answer.text().unwrap_or_default().to_owned();
+    Exchange { outcome: Outcome::from_answer(answer.status, retry_after, excerpt), answer: Some(answer) }
+}
+
+/// Seals by writing account and destination in front of the secret: no encryption, the same refusals.
+#[derive(Default)]
+pub struct PlainVault;
+
+fn label(account: &AccountId, destination: &DestinationId) -> Vec<u8> {
+    format!("{account}/{destination}/").into_bytes()
+}
+
+#[async_trait]
+impl Vault for PlainVault {
+    async fn seal(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        secret: &SigningSecret,
+    ) -> PortResult<SealedSecret> {
+        let sealed = [label(account, destination).as_slice(), secret.key()].concat();
+        Ok(SealedSecret { key_id: "plain".into(), sealed })
+    }
+
+    async fn open(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        sealed: &SealedSecret,
+    ) -> PortResult<SigningSecret> {
+        let key = sealed.sealed.strip_prefix(label(account, destination).as_slice());
+        let secret = key.and_then(|key| SigningSecret::from_bytes(key).ok());
+        secret.ok_or_else(|| PortError::permanent("opening a secret", "it was sealed for another destination"))
+    }
+}
+
+/// A clock that stands still until it is moved, or goes on each time somebody looks at it.
+pub struct TestClock {
+    unix_ms: AtomicU64,
+    step_ms: AtomicU64,
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl TestClock {
+    /// Starts at 2026-11-23T09:30:00Z, the time of the samples.
+    pub fn new() -> Self {
+        Self { unix_ms: AtomicU64::new(1_795_426_200_000), step_ms: AtomicU64::new(0) }
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.unix_ms.fetch_add(whole_ms(by), Ordering::SeqCst);
+    }
+
+    /// From now on, every look at it moves it.
+    pub fn advance_with_each_look(&self, by: Duration) {
+        self.step_ms.store(whole_ms(by), Ordering::SeqCst);
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let step = self.step_ms.load(Ordering::SeqCst);
+        Timestamp::from_unix_ms(self.unix_ms.fetch_add(step, Ordering::SeqCst))
+    }
+}
+
+/// Counts upwards: different every time, the same in every run.
+#[derive(Default)]
+pub struct TestEntropy(AtomicU64);
+
+impl Entropy for TestEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> PortResult<()> {
+        let count = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        for (byte, value) in bytes.iter_mut().zip(count.iter().cycle()) {
+            *byte = *value;
+        }
+        Ok(())
+    }
+}
+
+/// Hosts with fixed addresses; any other has none.
+#[derive(Default)]
+pub struct FixedHosts(pub BTreeMap<String, Vec<IpAddr>>);
+
+#[async_trait]
+impl HostLookup for FixedHosts {
+    async fn addresses(&self, host: &str, _port: u16) -> Vec<IpAddr> {
+        self.0.get(host).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,126 @@
+//! The ports of one process: those of the store in memory, shaken by chaos at every call.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::attempt::{SealedSecret, SigningSecret};
+use domain::delivery::{DeliveryRecord, DeliveryResult, Job, Lease, RollUp};
+use domain::destination::{Destination, Health, Pace};
+use domain::event::{EventType, Scope, SeenScope};
+use domain::operational::Alert;
+use domain::routing::{AwaitedRun, Bucket, History, Subscription};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Slot, Timestamp};
+use ports::*;
+
+use crate::chaos::Chaos;
+
+pub struct Shaken<S> {
+    pub chaos: Arc<Chaos>,
+    pub inner: Arc<S>,
+}
+
+macro_rules! shaken {
+    ($($port:ident { $(fn $call:ident($($name:ident: $type:ty),*) -> $answer:ty;)* })*) => {
+        $(
+            #[async_trait]
+            impl<S: $port> $port for Shaken<S> {
+                $(
+                    async fn $call(&self, $($name: $type),*) -> PortResult<$answer> {
+                        self.chaos.around(self.inner.$call($($name),*)).await
+                    }
+                )*
+            }
+        )*
+    };
+}
+
+shaken! {
+    Alerts {
+        fn publish(alert: &Alert) -> ();
+    }
+    AwaitRuns {
+        fn await_run(run: &AwaitedRun) -> ();
+    }
+    FindAccount {
+        fn find_account(account: &AccountId) -> Option<Timestamp>;
+    }
+    FindSubscriptions {
+        fn find_subscriptions(account: &AccountId, buckets: &[Bucket]) -> Vec<Subscription>;
+    }
+    Transitions {
+        fn find_runs(account: &AccountId, event_type: EventType, place: &Scope) -> Remembered;
+        fn store_runs(account: &AccountId, event_type: EventType, place: &Scope, before: &Remembered, history: &History,
+            expires_at: Timestamp) -> bool;
+    }
+    Events {
+        fn find_event(account: &AccountId, id: &EventId) -> Option<SealedEvent>;
+        fn seal_event(event: &SealedEvent) -> Sealed;
+    }
+    SealNotes {
+        fn note_seal(note: &SealNote, expires_at: Timestamp) -> ();
+    }
+    FindDestination {
+        fn find_destination(account: &AccountId, id: &DestinationId) -> Option<Destination>;
+    }
+    DestinationHealth {
+        fn find_destination_anew(account: &AccountId, id: &DestinationId) -> Option<Destination>;
+        fn update_health(before: &Destination, health: &Health) -> bool;
+    }
+    Deliveries {
+        fn find_delivery(account: &AccountId, id: &DeliveryId) -> Option<DeliveryRecord>;
+        fn record_delivery(record: &DeliveryRecord) -> Recorded;
+        fn replace_delivery(before: &DeliveryRecord, after: &DeliveryRecord) -> bool;
+    }
+    Paces {
+        fn store_pace(account: &AccountId, destination: &DestinationId, before: Pace, after: Pace) -> Option<Pace>;
+    }
+    Waiting {
+        fn due_deliveries(shard: u8, until: Timestamp, limit: usize) -> Vec<Due>;
+        fn parked_deliveries(account: &AccountId, destination: &DestinationId, limit: usize) -> Vec<DeliveryId>;
+        fn watched_destinations(until: Timestamp, limit: usize) -> Vec<(AccountId, DestinationId)>;
+    }
+    ListEvents {
+        fn list_events(account: &AccountId, span: Span, after: Option<&EventPlace>, limit: usize) -> Vec<ListedEvent>;
+    }
+    Audit {
+        fn last_audited() -> Option<Slot>;
+        fn set_last_audited(slot: Slot) -> ();
+        fn seal_notes(sealed: Slot, limit: usize) -> Vec<(SealNote, Option<EventPlace>)>;
+        fn note_progress(note: &SealNote, to: &EventPlace) -> ();
+        fn forget_note(note: &SealNote) -> ();
+    }
+    Reckoning {
+        fn find_owed(account: &AccountId, events: &[EventId]) -> Vec<(EventId, Vec<DeliveryId>)>;
+        fn find_standings(account: &AccountId, ids: &[DeliveryId]) -> Vec<DeliveryStanding>;
+    }
+    FindRollUp {
+        fn find_roll_up(account: &AccountId, destination: &DestinationId) -> Option<RollUp>;
+    }
+    RollUps {
+        fn store_roll_up(before: Option<Timestamp>, after: &RollUp, look_at: Option<Timestamp>) -> bool;
+        fn forget_roll_up(account: &AccountId, destination: &DestinationId) -> ();
+        fn due_roll_ups(until: Timestamp, limit: usize) -> Vec<(AccountId, DestinationId)>;
+        fn list_results(account: &AccountId, destination: &DestinationId, since: Timestamp, older: &OlderThan,
+            limit: usize) -> Vec<DeliveryResult>;
+        fn notes_after(sealed: Slot, after: Option<&SealNote>, limit: usize) -> Vec<SealNote>;
+        fn rolled_up_to() -> Option<RolledUpTo>;
+        fn set_rolled_up_to(to: &RolledUpTo) -> ();
+    }
+    FindJob {
+        fn find_job(id: &JobId) -> Option<Job>;
+    }
+    Jobs {
+        fn pending_jobs(now: Timestamp, limit: usize) -> Vec<JobId>;
+        fn take_job(id: &JobId, lease: &Lease, now: Timestamp) -> Option<Job>;
+        fn record_progress(job: &Job, lease: &Lease) -> Held;
+        fn end_job(job: &Job, lease: &Lease) -> Held;
+    }
+    Vault {
+        fn seal(account: &AccountId, destination: &DestinationId, secret: &SigningSecret) -> SealedSecret;
+        fn open(account: &AccountId, destination: &DestinationId, sealed: &SealedSecret) -> SigningSecret;
+    }
+    SeenScopes {
+        fn note_scope(seen: &SeenScope) -> ();
+        fn list_scopes(account: &AccountId, after: Option<&Scope>, limit: usize) -> Vec<SeenScope>;
+    }
+}

@@ -1,0 +1,20 @@
+//! Runs `authorizer` on Lambda.
+
+use std::sync::Arc;
+
+use adapters::{AwsClients, DynamoStore, SystemClock};
+use authorizer::{Deps, handle};
+use lambda_runtime::{Error, service_fn};
+use runtime::config::{AuthorizerConfig, FromEnvironment};
+use runtime::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = AuthorizerConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let deps =
+        Arc::new(Deps { accounts: store.clone(), keys: store.clone(), sessions: store, clock: Arc::new(SystemClock) });
+    lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
+}

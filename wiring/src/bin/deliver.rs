@@ -1,0 +1,36 @@
+//! Runs `deliver` on Lambda.
+
+use std::sync::Arc;
+
+use adapters::{AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SystemClock, SystemEntropy};
+use deliver::{Deps, Rows, Turns, handle};
+use lambda_runtime::{Error, service_fn};
+use runtime::cache::Cached;
+use runtime::config::{DeliverConfig, FromEnvironment};
+use runtime::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = DeliverConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let deps = Arc::new(Deps {
+        accounts: store.clone(),
+        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
+        vault: Arc::new(KmsVault::new(&aws, config.secrets_key, Arc::clone(&store), entropy.clone())),
+        deliveries: store.clone(),
+        paces: store,
+        turns: Turns::default(),
+        queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
+        sender: Arc::new(ReqwestSender::new(config.addresses, clock.clone())?),
+        clock,
+        entropy,
+        rows: Rows::default(),
+        retries: config.retries,
+        horizon: config.horizon,
+        retention: config.retention,
+    });
+    lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
+}

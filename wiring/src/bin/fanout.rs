@@ -1,0 +1,35 @@
+//! Runs `fanout` on Lambda.
+
+use std::sync::Arc;
+
+use adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsRejectedEvents, SystemClock};
+use fanout::{Deps, ScopeNotes, Seals, handle};
+use lambda_runtime::{Error, service_fn};
+use runtime::cache::Cached;
+use runtime::config::{FanoutConfig, FromEnvironment};
+use runtime::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = FanoutConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let clock = Arc::new(SystemClock);
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
+    let deps = Arc::new(Deps {
+        accounts: cached.clone(),
+        subscriptions: cached,
+        transitions: store.clone(),
+        awaited_runs: store.clone(),
+        events: store.clone(),
+        rejections: store.clone(),
+        scopes: ScopeNotes::new(store.clone()),
+        seals: Seals::new(store, config.horizon),
+        deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
+        rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),
+        clock,
+        retention: config.retention,
+    });
+    lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
+}

@@ -1,0 +1,44 @@
+//! Runs `redrive` on Lambda.
+
+use std::sync::Arc;
+
+use adapters::{AwsClients, DynamoStore, SnsAlerts, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy};
+use lambda_runtime::{Error, service_fn};
+use redrive::{Alerted, Deps, handle};
+use runtime::config::{FromEnvironment, RedriveConfig};
+use runtime::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = RedriveConfig::from_env()?;
+    telemetry::start(&config.log_level);
+    let aws = AwsClients::from_env().await;
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let deps = Arc::new(Deps {
+        waiting: store.clone(),
+        destinations: store.clone(),
+        destination_list: store.clone(),
+        deliveries: store.clone(),
+        delivery_list: store.clone(),
+        events: store.clone(),
+        event_list: store.clone(),
+        paces: store.clone(),
+        awaited_runs: store.clone(),
+        subscriptions: store.clone(),
+        audit: store.clone(),
+        reckoning: store.clone(),
+        roll_ups: store.clone(),
+        queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
+        event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
+        alerts: Arc::new(SnsAlerts::new(&aws, config.alerts_topic)),
+        alerted: Alerted::default(),
+        jobs: store.clone(),
+        accounts: store.clone(),
+        purge: store,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        horizon: config.horizon,
+        retention: config.retention,
+    });
+    lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
+}

@@ -1,0 +1,50 @@
+//! Wiring: the only crate that names adapters. Its programs, one for each function, read the configuration, connect to AWS and run
+//! the function's library; none has logic of its own. Here is what more than one of them builds.
+
+use std::sync::Arc;
+
+use adapters::{
+    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
+    SystemHosts,
+};
+use api::{Deps, Limits};
+use lambda_runtime::Error;
+use runtime::config::ApiConfig;
+
+/// What the API needs from AWS, for `api` itself and for `portal`, which has the API inside.
+///
+/// # Errors
+/// When the HTTP client cannot be built, for example without a certificate that the system trusts.
+pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
+    let aws = AwsClients::from_env().await;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    Ok(Deps {
+        accounts: store.clone(),
+        keys: store.clone(),
+        sessions: store.clone(),
+        jobs: store.clone(),
+        destinations: store.clone(),
+        subscriptions: store.clone(),
+        events: store.clone(),
+        event_list: store.clone(),
+        rejections: store.clone(),
+        event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
+        deliveries: store.clone(),
+        delivery_list: store.clone(),
+        reckoning: store.clone(),
+        roll_ups: store.clone(),
+        delivery_queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
+        scopes: store.clone(),
+        transitions: store.clone(),
+        vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
+        hosts: Arc::new(SystemHosts),
+        sender: Arc::new(ReqwestSender::new(config.addresses.clone(), clock.clone())?),
+        clock,
+        entropy,
+        addresses: config.addresses,
+        limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },
+        horizon: config.horizon,
+        page_url: config.page_url,
+    })
+}
