@@ -3,38 +3,24 @@
 //! It has no rule of its own. What it shows and does, it asks the API's own router for, within this process (`inner`), as the
 //! account and with the role of the session; so the page can do nothing that the API cannot, and refuses what it refuses, in
 //! its words. It deliberately keeps nothing either: what a form holds travels in its fields.
+//!
+//! From the ground up, and each uses only those below it: `markup` (what a page is written with), `web` (requests, sessions, the API
+//! within this process), `model` (what the API answers), `pages`, and the router here. No page uses another page.
 
-mod assets;
-mod failure;
-mod faults;
-mod fields;
-mod html;
-mod icons;
-mod inner;
+mod markup;
 mod model;
 mod pages;
-mod render;
-mod security;
-mod timing;
-mod visitor;
+mod web;
 
 use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Router, middleware};
-use ports::{Accounts, Clock, Sessions};
 use tower_http::compression::CompressionLayer;
 
-use crate::visitor::Cookies;
-
-/// What the page needs beside the API.
-struct Portal {
-    api: Router,
-    accounts: Arc<dyn Accounts>,
-    sessions: Arc<dyn Sessions>,
-    clock: Arc<dyn Clock>,
-    cookies: Cookies,
-}
+use crate::web::cookies::Cookies;
+use crate::web::portal::Portal;
+use crate::web::{inner, security, timing};
 
 /// What serves the page, over the same dependencies as the API.
 ///
@@ -47,7 +33,7 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
     let portal = Portal { api: api.clone(), accounts, sessions, clock, cookies };
     Router::new()
         .route("/", get(pages::home))
-        .route("/assets/{name}", get(assets::serve))
+        .route("/assets/{name}", get(pages::asset))
         .merge(pages::entry::routes())
         .merge(pages::wizard::routes())
         .merge(pages::destinations::routes())

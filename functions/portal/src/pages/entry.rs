@@ -16,13 +16,16 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::{error, warn};
 
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::{Form, query};
-use crate::icons;
-use crate::inner::Problem;
-use crate::render::{self, Shell};
-use crate::visitor::{self, Stranger, Visitor};
+use crate::markup::address::query;
+use crate::markup::icons;
+use crate::markup::message::message;
+use crate::markup::shell::Shell;
+use crate::web::failure::Failure;
+use crate::web::fields::Form;
+use crate::web::portal::Portal;
+use crate::web::problem::Problem;
+use crate::web::visitor::{Stranger, Visitor};
+use crate::web::{render, visitor};
 
 const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
 
@@ -134,7 +137,7 @@ async fn sign_out(State(portal): State<Arc<Portal>>, visitor: Result<Visitor, Fa
         Err(other) => return Err(other),
     }
     let detail = "To come back, choose “Configure webhooks” where you look at your data: you get a new link.";
-    let page = render::message(StatusCode::OK, "You are signed out", detail, None);
+    let page = message(StatusCode::OK, "You are signed out", detail, None);
     Ok(with_cookie(page, &portal.cookies.none()))
 }
 

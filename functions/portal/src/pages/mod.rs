@@ -5,18 +5,18 @@ pub mod destinations;
 pub mod entry;
 pub mod events;
 pub mod ledger;
-mod listing;
-mod named;
-mod shown;
 pub mod subscriptions;
 pub mod wizard;
 
-use axum::response::Response;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
 use domain::access::Permission;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
-use crate::render;
-use crate::visitor::Visitor;
+use crate::markup::assets;
+use crate::markup::message::message;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 /// Where who comes without a path goes on.
 pub async fn home(visitor: Visitor) -> Response {
@@ -25,11 +25,23 @@ pub async fn home(visitor: Visitor) -> Response {
 
 pub async fn no_such_page() -> Response {
     let (title, detail) = ("There is nothing here", "The address leads nowhere.");
-    render::message(StatusCode::NOT_FOUND, title, detail, Some(("/", "To the start")))
+    message(StatusCode::NOT_FOUND, title, detail, Some(("/", "To the start")))
 }
 
 /// For addresses that only take forms, such as when somebody reloads what a form was refused with.
 pub async fn nothing_to_see() -> Response {
     let (title, detail) = ("There is nothing to see here", "This address only takes forms, and nothing was done.");
-    render::message(StatusCode::METHOD_NOT_ALLOWED, title, detail, Some(("/", "To the start")))
+    message(StatusCode::METHOD_NOT_ALLOWED, title, detail, Some(("/", "To the start")))
+}
+
+/// The stylesheet, the script or the mark.
+pub async fn asset(Path(name): Path<String>) -> Response {
+    let Some(asset) = assets::find(&name) else {
+        return message(StatusCode::NOT_FOUND, "There is nothing here", "Reload the page you came from.", None);
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+    ];
+    (headers, asset.content).into_response()
 }

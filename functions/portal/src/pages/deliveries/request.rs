@@ -10,11 +10,12 @@ use domain::value::{AccountId, Timestamp};
 use serde_json::json;
 
 use super::curl::{self, Body};
-use super::one::Delivery;
-use crate::failure::Failure;
-use crate::html;
+use super::delivery::Delivery;
+use crate::markup::html;
+use crate::markup::shown::{Excerpt, escaped_bytes};
 use crate::model::Destination;
-use crate::pages::shown::{Excerpt, escaped_bytes};
+use crate::model::event::body_file;
+use crate::web::failure::Failure;
 
 /// The most room that the body has on the page, and a command with the body in it, in bytes.
 const BODY: usize = 8 * 1024;
@@ -85,11 +86,6 @@ fn target(
         inline => (inline, None),
     };
     Ok(Target { url, headers, command, file })
-}
-
-/// The name of the file that an event's body is downloaded as.
-pub fn body_file(event: &str) -> String {
-    format!("event-{event}.json")
 }
 
 fn with_placeholder((name, value): (Cow<'static, str>, String)) -> (String, String) {

@@ -6,14 +6,16 @@ use axum::response::Response;
 use domain::access::Permission;
 use http::{Method, StatusCode};
 
-use super::{at, path};
-use crate::failure::Failure;
-use crate::fields::{Form, query, segment};
-use crate::icons;
-use crate::inner::Api;
-use crate::model::{Destination, Listed, Subscription};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::markup::address::query;
+use crate::markup::icons;
+use crate::markup::shell::Shell;
+use crate::model::destination::{at, path};
+use crate::model::{Destination, Listed, Subscription, subscription};
+use crate::web::failure::Failure;
+use crate::web::fields::Form;
+use crate::web::inner::Api;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 /// How many subscriptions a page names, and how many pages are looked through for them: as many as an account may have.
 const NAMED: usize = 100;
@@ -75,7 +77,7 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
 
 async fn delete_each(api: &Api, subscriptions: &[Subscription]) -> Result<(), Failure> {
     for subscription in subscriptions {
-        let path = format!("/v1/subscriptions/{}", segment(&subscription.id));
+        let path = subscription::at(&subscription.id);
         match api.call(Method::DELETE, &path, None, None).await {
             // Somebody else was quicker.
             Err(Failure::Problem(problem)) if problem.status == 404 => {}
@@ -88,7 +90,7 @@ async fn delete_each(api: &Api, subscriptions: &[Subscription]) -> Result<(), Fa
 async fn confirm(visitor: &Visitor, id: &str, error: Option<&'static str>) -> Result<Response, Failure> {
     let destination: Destination = visitor.api.get(&at(id)).await?;
     let (subscriptions, more) = sending_to(&visitor.api, id).await?;
-    let shell = Shell::of(visitor, "Destinations", format!("Delete {}", destination.name));
+    let shell = visitor.shell("Destinations", format!("Delete {}", destination.name));
     let status = if error.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     render::page_with(status, &Delete { shell, destination, subscriptions, more, error })
 }

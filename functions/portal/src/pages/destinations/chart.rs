@@ -1,7 +1,7 @@
 //! Where the bars of a chart stand: pure geometry. Each hour is a stack of what was delivered, failed and parked, from the bottom
 //! up; the tallest stack fills the height.
 
-use super::stats::Hour;
+use super::hour::Hour;
 
 /// In units of the chart's own.
 #[derive(Debug, Clone, Copy)]

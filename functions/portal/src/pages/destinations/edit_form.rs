@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::faults::Faults;
-use crate::fields::Fields;
 use crate::model::Destination;
+use crate::model::faults::Faults;
+use crate::web::fields::Fields;
 
 /// The settings as the form has them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,16 +12,18 @@ use domain::value::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{at, path};
-use crate::Portal;
-use crate::failure::Failure;
-use crate::faults::Faults;
-use crate::fields::{Fields, Form, query};
-use crate::icons;
+use crate::markup::address::query;
+use crate::markup::icons;
+use crate::markup::moment::{in_field, utc};
+use crate::markup::shell::Shell;
 use crate::model::Destination;
-use crate::pages::listing::{in_field, utc};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::model::destination::{at, path};
+use crate::model::faults::Faults;
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Form};
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 /// How far back: a name, seconds, and words.
 const SPANS: [(&str, u64, &str); 3] =
@@ -55,7 +57,7 @@ struct Begun {
 impl Ask {
     async fn new(visitor: &Visitor, id: &str) -> Result<Self, Failure> {
         let destination: Destination = visitor.api.get(&at(id)).await?;
-        let shell = Shell::of(visitor, "Destinations", format!("Recover {}", destination.name));
+        let shell = visitor.shell("Destinations", format!("Recover {}", destination.name));
         let usual = RecoverStatus::USUAL.map(|status| status.as_str().to_owned());
         let (span, since) = ("day".to_owned(), String::new());
         Ok(Self { shell, destination, span, since, statuses: usual.into(), faults: Faults::default() })

@@ -7,14 +7,17 @@ use futures_util::future::{OptionFuture, try_join3};
 use serde::Deserialize;
 
 use super::stats::Stats;
-use super::{at, words};
-use crate::failure::Failure;
-use crate::fields::{Fields, Query, query, segment};
-use crate::inner::Api;
+use super::words;
+use crate::markup::address::{query, segment};
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::destination::{at, path};
 use crate::model::{Destination, Listed, Subscription};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Query};
+use crate::web::inner::Api;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "destinations/show.html")]
@@ -47,14 +50,14 @@ struct Progress {
 
 pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query) -> Result<Response, Failure> {
     let api = &visitor.api;
-    let path = at(&id);
+    let address = at(&id);
     let job: OptionFuture<_> = fields.some("job").map(|job| recovery(api, job, &id)).into();
-    let wanted = try_join3(api.get::<Destination>(&path), Stats::of(api, &id), subscriptions(api, &id, &fields));
+    let wanted = try_join3(api.get::<Destination>(&address), Stats::of(api, &id), subscriptions(api, &id, &fields));
     let (wanted, recovery) = futures_util::future::join(wanted, job).await;
     let (destination, stats, subscriptions) = wanted?;
     let more = subscriptions.next_cursor.as_deref();
-    let more = more.map(|cursor| format!("{}{}", super::path(&id), query([("cursor", cursor)])));
-    let shell = Shell::of(&visitor, "Destinations", destination.name.as_str()).after(&fields);
+    let more = more.map(|cursor| format!("{}{}", path(&id), query([("cursor", cursor)])));
+    let shell = visitor.shell("Destinations", destination.name.as_str()).after(fields.get("done"));
     render::page(&Show { shell, destination, stats, subscriptions, more, recovery: recovery.flatten() })
 }
 

@@ -4,10 +4,11 @@ use domain::value::Timestamp;
 use serde::Deserialize;
 
 use super::chart::{self, Bar, Size};
-use crate::failure::Failure;
-use crate::fields::segment;
-use crate::html::{grouped, took};
-use crate::inner::Api;
+use super::hour::Hour;
+use crate::markup::html::{grouped, took};
+use crate::model::destination;
+use crate::web::failure::Failure;
+use crate::web::inner::Api;
 
 #[derive(Debug, Deserialize)]
 pub struct Stats {
@@ -25,15 +26,6 @@ pub struct Stats {
     pub partial: bool,
 }
 
-/// What became of the deliveries of an hour.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub struct Hour {
-    pub start: Timestamp,
-    pub delivered: u64,
-    pub failed: u64,
-    pub parked: u64,
-}
-
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct Latency {
     median: u64,
@@ -42,7 +34,7 @@ struct Latency {
 
 impl Stats {
     pub async fn of(api: &Api, id: &str) -> Result<Self, Failure> {
-        api.get(&format!("/v1/destinations/{}/stats", segment(id))).await
+        api.get(&format!("{}/stats", destination::at(id))).await
     }
 
     pub fn success_rate(&self) -> String {
@@ -81,15 +73,6 @@ impl Stats {
     }
 }
 
-impl Hour {
-    fn label(&self) -> String {
-        let start = self.start.to_string();
-        let start = start.get(11..16).unwrap_or(&start);
-        let [delivered, failed, parked] = [self.delivered, self.failed, self.parked].map(grouped);
-        format!("{start} UTC: {delivered} delivered, {failed} failed, {parked} parked")
-    }
-}
-
 /// A share of one in per cent; never 100 % while anything failed.
 fn percent(share: f64) -> String {
     let tenths = (share.clamp(0.0, 1.0) * 1_000.0 + 1e-9).floor() / 10.0;
@@ -113,12 +96,5 @@ mod tests {
         check(0.5, "50 %");
         check(0.0, "0 %");
         check(7.0, "100 %");
-    }
-
-    #[test]
-    fn an_hour_is_told_in_words() {
-        let start = Timestamp::parse("2026-11-23T09:00:00Z").expect("a time");
-        let hour = Hour { start, delivered: 1_200, failed: 3, parked: 0 };
-        assert_eq!(hour.label(), "09:00 UTC: 1\u{202f}200 delivered, 3 failed, 0 parked");
     }
 }

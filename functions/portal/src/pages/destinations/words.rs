@@ -1,10 +1,8 @@
 //! What the API answers of a destination, in words.
 
-use domain::destination::health::drained_per_second;
 use serde_json::Value;
 
-use crate::html::span;
-use crate::model::Destination;
+use crate::markup::html::span;
 
 /// How much of an address a list shows, in characters.
 const SHOWN: usize = 60;
@@ -38,27 +36,6 @@ pub fn short_url(url: &str) -> String {
     match address.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &address[..end]),
         None => address.to_owned(),
-    }
-}
-
-impl Destination {
-    /// What a badge says of it.
-    pub fn state(&self) -> &str {
-        if self.health == "healthy" && self.draining { "draining" } else { &self.health }
-    }
-
-    /// How many a second are sent of what was set aside, at most.
-    pub fn drained_per_second(&self) -> u64 {
-        drained_per_second(self.rate_limit)
-    }
-
-    /// Whether resuming helps.
-    pub fn may_be_resumed(&self) -> bool {
-        self.health != "healthy"
-    }
-
-    pub fn header_lines(&self) -> Vec<String> {
-        self.headers.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default())).collect()
     }
 }
 

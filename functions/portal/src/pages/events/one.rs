@@ -10,13 +10,15 @@ use http::{HeaderValue, header};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::failure::Failure;
-use crate::fields::{Query, query, segment};
-use crate::pages::deliveries::body_file;
-use crate::pages::shown::{self, Excerpt};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::markup::address::query;
+use crate::markup::shell::Shell;
+use crate::markup::shown::Excerpt;
+use crate::markup::{html, icons, shown};
+use crate::model::event::{at, body_file};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 /// How many of the deliveries that it owes are shown.
 const OWED: usize = 25;
@@ -99,9 +101,9 @@ impl One {
 }
 
 pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query) -> Result<Response, Failure> {
-    let mut event: Event = visitor.api.get(&format!("/v1/events/{}", segment(&id))).await?;
+    let mut event: Event = visitor.api.get(&at(&id)).await?;
     event.owed.truncate(OWED);
-    let mut shell = Shell::of(&visitor, "Events", "Event").after(&query);
+    let mut shell = visitor.shell("Events", "Event").after(query.get("done"));
     if query.get("done") == "nothing_new" {
         shell.done = Some("Matched again. Today's subscriptions ask for nothing that it did not owe before.");
     }
@@ -111,7 +113,7 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query)
 
 /// The body byte for byte, as a file.
 pub async fn body(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
-    let event: Event = visitor.api.get(&format!("/v1/events/{}", segment(&id))).await?;
+    let event: Event = visitor.api.get(&at(&id)).await?;
     let mut response = event.body.get().to_owned().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -127,7 +129,7 @@ pub async fn replay(visitor: Visitor, Path(id): Path<String>) -> Result<Response
     struct Replayed {
         new_count: u64,
     }
-    let answer = visitor.api.act(&format!("/v1/events/{}/replay", segment(&id))).await?;
+    let answer = visitor.api.act(&format!("{}/replay", at(&id))).await?;
     let done = if answer.read::<Replayed>()?.new_count > 0 { "replayed" } else { "nothing_new" };
     Ok(render::see(&format!("/events/{id}?done={done}")))
 }

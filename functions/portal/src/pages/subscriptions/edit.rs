@@ -9,15 +9,15 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::edit_form::Typed;
-use super::{at, path};
-use crate::failure::Failure;
-use crate::faults::Faults;
-use crate::fields::Form;
-use crate::icons;
-use crate::inner::Api;
+use crate::markup::icons;
+use crate::markup::shell::Shell;
+use crate::model::faults::Faults;
+use crate::model::subscription::{at, path};
 use crate::model::{Destination, Listed, Subscription};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::web::failure::Failure;
+use crate::web::fields::Form;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 /// The fields of the API's body that the form has.
 const FIELDS: [&str; 9] =
@@ -56,12 +56,12 @@ struct EventType {
 
 impl Edit {
     async fn new(visitor: &Visitor, id: &str) -> Result<Self, Failure> {
-        let (subscription, etag) = read(&visitor.api, id).await?;
+        let (subscription, etag): (Subscription, _) = visitor.api.get_versioned(&at(id)).await?;
         let types = visitor.api.get::<Listed<EventType>>("/v1/event-types");
         let destinations = visitor.api.get::<Listed<Destination>>("/v1/destinations?limit=100");
         let (types, destinations) = try_join(types, destinations).await?;
         let destinations = if destinations.next_cursor.is_none() { destinations.data } else { Vec::new() };
-        let shell = Shell::of(visitor, "Subscriptions", format!("Edit {}", subscription.name));
+        let shell = visitor.shell("Subscriptions", format!("Edit {}", subscription.name));
         let (typed, faults) = (Typed::from(&subscription), Faults::default());
         Ok(Self { shell, subscription, etag, typed, types: types.data, destinations, faults, newer: None })
     }
@@ -97,7 +97,7 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
 
 pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
-    let (now, etag) = read(&visitor.api, &id).await?;
+    let (now, etag) = visitor.api.get_versioned(&at(&id)).await?;
     let (typed, read_tag) = (Typed::from(&form), form.get("etag"));
     let (status, faults, is_stale) = match typed.patch(&now) {
         Err(faults) => (StatusCode::UNPROCESSABLE_ENTITY, faults, false),
@@ -122,10 +122,4 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
         page.etag = read_tag.to_owned();
     }
     render::page_with(status, &page)
-}
-
-/// The subscription and its version.
-async fn read(api: &Api, id: &str) -> Result<(Subscription, String), Failure> {
-    let answer = api.call(Method::GET, &at(id), None, None).await?;
-    Ok((answer.read()?, answer.etag.unwrap_or_default()))
 }

@@ -4,9 +4,10 @@ use domain::routing::Pattern;
 use serde_json::{Value, json};
 
 use super::patch;
-use crate::faults::Faults;
-use crate::fields::Fields;
+use crate::markup::html::pretty_value;
 use crate::model::Subscription;
+use crate::model::faults::Faults;
+use crate::web::fields::Fields;
 
 /// The settings as the form has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl From<&Subscription> for Typed {
             destination_id: subscription.destination_id.clone(),
             event_types: subscription.event_types.clone(),
             scope: subscription.scope.clone(),
-            condition: subscription.condition.as_ref().map(crate::html::pretty_value).unwrap_or_default(),
+            condition: subscription.condition.as_ref().map(pretty_value).unwrap_or_default(),
             transition: subscription.transition.clone().unwrap_or_default(),
             grace_seconds: subscription.grace_seconds.to_string(),
             path: subscription.path.clone().unwrap_or_default(),

@@ -1,87 +1,8 @@
-//! The usual conditions, as choices in words, and what a condition makes of the catalogue's samples.
+//! What a condition makes of the catalogue's samples.
 
 use domain::event::{EventType, Scope};
 use domain::routing::{AwaitedTransition, Pattern, Run};
-use serde_json::{Value, json};
-
-/// Which of the events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    All,
-    Failures,
-    RowsChanged,
-    Changed,
-    Broke,
-    Recovered,
-    Pattern,
-}
-
-impl When {
-    pub const CHOICES: [When; 7] =
-        [When::All, When::Failures, When::RowsChanged, When::Changed, When::Broke, When::Recovered, When::Pattern];
-
-    pub fn of(name: &str) -> Self {
-        Self::CHOICES.into_iter().find(|when| when.name() == name).unwrap_or(When::All)
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            When::All => "all",
-            When::Failures => "failures",
-            When::RowsChanged => "rows",
-            When::Changed => "changed",
-            When::Broke => "broke",
-            When::Recovered => "recovered",
-            When::Pattern => "pattern",
-        }
-    }
-
-    pub fn title(self) -> &'static str {
-        match self {
-            When::All => "All of them",
-            When::Failures => "Only failures",
-            When::RowsChanged => "Only when rows changed",
-            When::Changed => "Only when it broke or recovered",
-            When::Broke => "Only when it broke",
-            When::Recovered => "Only when it recovered",
-            When::Pattern => "My own pattern",
-        }
-    }
-
-    pub fn description(self) -> &'static str {
-        match self {
-            When::All => "Whatever the outcome.",
-            When::Failures => "Runs and populations that failed. Partial ones are not among them.",
-            When::RowsChanged => "At least one record was inserted, updated, deleted or written.",
-            When::Changed => "The first failure after a success, and the first success after a failure.",
-            When::Broke => "The first failure after a success; not the failures that follow.",
-            When::Recovered => "The first success after a failure.",
-            When::Pattern => "An event pattern, as Amazon EventBridge knows them, over the event’s data.",
-        }
-    }
-
-    /// What an event's `data` must look like, where the choice alone says it.
-    pub fn condition(self) -> Option<Value> {
-        let some = |field: &str| json!({ "records": { field: [{ "numeric": [">", 0] }] } });
-        match self {
-            When::Failures => Some(json!({ "status": ["failed"] })),
-            When::RowsChanged => {
-                let any = ["inserted", "updated", "deleted", "written"].map(some);
-                Some(json!({ "$or": any }))
-            }
-            When::All | When::Changed | When::Broke | When::Recovered | When::Pattern => None,
-        }
-    }
-
-    pub fn transition(self) -> Option<AwaitedTransition> {
-        match self {
-            When::Changed => Some(AwaitedTransition::Changed),
-            When::Broke => Some(AwaitedTransition::Broke),
-            When::Recovered => Some(AwaitedTransition::Recovered),
-            _ => None,
-        }
-    }
-}
+use serde_json::Value;
 
 /// What becomes of one sample.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,6 +54,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::when::When;
 
     #[track_caller]
     fn check(when: When, event_type: &str, expected: &[&str]) {
@@ -170,13 +92,5 @@ mod tests {
         check_at("connection/xero/endpoint/invoices", When::All, "insight_population.completed", &[]);
         check_at("connection/xero", When::All, "insight_population.completed", &["succeeded", "failed", "partial"]);
         check_at("connection/xero", When::All, "destination.failing", &[]);
-    }
-
-    #[test]
-    fn a_choice_is_found_by_its_name_and_all_is_the_first() {
-        for when in When::CHOICES {
-            assert_eq!(When::of(when.name()), when);
-        }
-        assert_eq!(When::of("nonsense"), When::All);
     }
 }

@@ -5,10 +5,12 @@ use domain::routing::Pattern;
 use domain::value::DestinationId;
 use serde_json::{Value, json};
 
-use super::conditions::{Wanted, When};
-use crate::fields::{Fields, query};
-use crate::inner::Problem;
-use crate::visitor::SENDER;
+use super::conditions::Wanted;
+use crate::markup::address::query;
+use crate::markup::shell::SENDER;
+use crate::model::when::When;
+use crate::web::fields::Fields;
+use crate::web::problem::Problem;
 
 /// The steps at which something is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! The wizard: what happened where, only when, where to; then everything is created at once, and the receiver is tested. What was
 //! typed travels in the fields of its forms (`draft`): forward, back and reloading are plain requests.
 
-pub mod conditions;
+mod conditions;
 mod draft;
 mod places;
 mod snippets;
@@ -19,18 +19,20 @@ use domain::value::DestinationId;
 use http::StatusCode;
 use serde::Deserialize;
 
-use self::conditions::{Verdict, When, judge};
+use self::conditions::{Verdict, judge};
 use self::draft::{Draft, Errors, Step};
 use self::places::{Places, Tree};
 use self::snippets::{SNIPPETS, Snippet};
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::{Fields, Form, Query, query, segment};
-use crate::html;
-use crate::icons;
-use crate::model::{Destination, Listed};
-use crate::render::{self, Shell};
-use crate::visitor::{SENDER, Visitor};
+use crate::markup::address::query;
+use crate::markup::shell::{SENDER, Shell};
+use crate::markup::{html, icons};
+use crate::model::when::When;
+use crate::model::{Destination, Listed, destination};
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Form, Query};
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/configure", get(show).post(create)).route("/configure/test", get(test::show).post(test::run))
@@ -144,7 +146,7 @@ async fn show_step(
     draft: &Draft,
     errors: &Errors,
 ) -> Result<Response, Failure> {
-    let shell = Shell::of(visitor, "Configure", "Configure webhooks");
+    let shell = visitor.shell("Configure", "Configure webhooks");
     match step {
         Step::What => {
             let tree: Tree = visitor.api.get("/v1/scopes").await?;
@@ -182,8 +184,7 @@ async fn offered_destinations(visitor: &Visitor, fields: &Fields) -> Result<Offe
     let is_none_found = data.is_empty();
     let chosen = fields.some("to").filter(|to| to.starts_with(DestinationId::PREFIX));
     if let Some(id) = chosen.filter(|id| data.iter().all(|destination| destination.id != **id)) {
-        let path = format!("/v1/destinations/{}", segment(id));
-        match visitor.api.get(&path).await {
+        match visitor.api.get(&destination::at(id)).await {
             Ok(destination) => data.insert(0, destination),
             // It was deleted meanwhile: choosing it is refused when everything is created.
             Err(failure) => drop(failure.problem()?),
@@ -233,7 +234,7 @@ async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failur
     match destination.secret {
         None => Ok(render::see(&next)),
         Some(secret) => {
-            let shell = Shell::of(&visitor, "Configure", "Your signing secret");
+            let shell = visitor.shell("Configure", "Your signing secret");
             let (destination, secret) = (destination.name.as_str(), secret.as_str());
             render::page(&SecretPage { shell, destination, secret, next, snippets: SNIPPETS })
         }

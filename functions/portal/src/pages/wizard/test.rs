@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use crate::failure::Failure;
-use crate::faults::Faults;
-use crate::fields::{Fields, Form, Query, segment};
-use crate::html;
-use crate::icons;
-use crate::model::Destination;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::faults::Faults;
+use crate::model::{Destination, destination};
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Form, Query};
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 /// How much of an answer is shown, in characters.
 const SHOWN: usize = 4_000;
@@ -170,7 +170,7 @@ pub async fn run(visitor: Visitor, Form(fields): Form) -> Result<Response, Failu
             test[name] = json!(value);
         }
     }
-    let path = format!("/v1/destinations/{}/test", segment(fields.get("destination")));
+    let path = format!("{}/test", destination::at(fields.get("destination")));
     match visitor.api.post(&path, &test).await {
         Ok(answer) => shown(&visitor, &fields, (StatusCode::OK, Some(answer.read()?), Faults::default())).await,
         Err(failure) => {
@@ -189,10 +189,9 @@ async fn shown(
     fields: &Fields,
     (status, made, faults): (StatusCode, Option<Made>, Faults),
 ) -> Result<Response, Failure> {
-    let path = format!("/v1/destinations/{}", segment(fields.get("destination")));
-    let destination = visitor.api.get(&path).await?;
+    let destination = visitor.api.get(&destination::at(fields.get("destination"))).await?;
     let event_type = event_type(fields);
     let section = if fields.get("wizard") == "1" { "Configure" } else { "Destinations" };
-    let shell = Shell::of(visitor, section, "Test");
+    let shell = visitor.shell(section, "Test");
     render::page_with(status, &TestPage { shell, fields, destination, event_type, made, faults })
 }

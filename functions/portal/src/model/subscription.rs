@@ -1,10 +1,35 @@
-//! What a subscription wants, in words.
+//! A subscription as the API answers it, and what it wants in words.
 
 use domain::routing::AwaitedTransition;
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::Subscription;
-use crate::pages::wizard::conditions::When;
+use crate::markup::address::segment;
+use crate::model::when::When;
+
+#[derive(Debug, Deserialize)]
+pub struct Subscription {
+    pub id: String,
+    pub name: String,
+    pub destination_id: String,
+    pub event_types: Vec<String>,
+    pub scope: String,
+    pub condition: Option<Value>,
+    pub transition: Option<String>,
+    pub path: Option<String>,
+    pub grace_seconds: u64,
+    pub enabled: bool,
+}
+
+/// Where a subscription's page is, and what lies below it.
+pub fn path(id: &str) -> String {
+    format!("/subscriptions/{}", segment(id))
+}
+
+/// Where the API has it.
+pub fn at(id: &str) -> String {
+    format!("/v1/subscriptions/{}", segment(id))
+}
 
 impl Subscription {
     /// What a badge says of it.

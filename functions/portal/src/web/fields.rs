@@ -6,10 +6,9 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use http::{StatusCode, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
-use crate::render;
+use crate::markup::message::message;
 
 /// The largest form, in bytes: above what the API takes in any of its fields.
 const MAX_FORM: usize = 64 * 1024;
@@ -59,20 +58,6 @@ impl Fields {
     }
 }
 
-/// `?…`, or nothing for nothing.
-pub fn query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    if text.is_empty() { text } else { format!("?{text}") }
-}
-
-/// What a part of a path cannot have as it is; a dot alone would lead elsewhere.
-const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
-
-/// A part of a path that was typed by somebody, or came from a producer.
-pub fn segment(text: &str) -> String {
-    utf8_percent_encode(text, IN_SEGMENT).to_string()
-}
-
 /// The query.
 pub struct Query(pub Fields);
 
@@ -95,7 +80,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
             Ok(bytes) => Ok(Self(Fields::parse(&bytes))),
             Err(_) => {
                 let detail = "A form may have up to 64 KiB. Go back and shorten what you typed.";
-                Err(render::message(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", detail, None))
+                Err(message(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", detail, None))
             }
         }
     }

@@ -14,13 +14,16 @@ use axum::routing::get;
 use domain::value::Timestamp;
 use serde::Deserialize;
 
-use super::listing::Filters;
-use crate::failure::Failure;
-use crate::fields::{Fields, Query, query};
-use crate::inner::Api;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{Portal, html, icons};
+use crate::markup::address::query;
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::listing::Filters;
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Query};
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["from", "to"];
 /// How many pages of the API's are summed: each covers at most 500 events and the 5,000 deliveries that they owe.
@@ -130,7 +133,7 @@ struct Ledger {
 }
 
 async fn show(State(portal): State<Arc<Portal>>, visitor: Visitor, Query(typed): Query) -> Result<Response, Failure> {
-    let shell = Shell::of(&visitor, "Ledger", "Ledger");
+    let shell = visitor.shell("Ledger", "Ledger");
     let (typed, last) = with_period(typed, portal.clock.now());
     let mut filters = Filters::new(typed, FILTERS);
     let part = match sum(&visitor.api, &filters).await {

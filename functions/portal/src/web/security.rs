@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::render;
+use crate::markup::message::message;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'";
@@ -48,7 +48,7 @@ pub async fn same_origin(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let detail = "The request came from another site. Open the page itself, and try again there.";
-    render::message(StatusCode::FORBIDDEN, "This was refused", detail, None)
+    message(StatusCode::FORBIDDEN, "This was refused", detail, None)
 }
 
 fn is_ours(request: &Request) -> bool {

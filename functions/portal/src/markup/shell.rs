@@ -1,14 +1,10 @@
-//! Pages from templates, and what all of them have around.
+//! What all pages have around: the title, the navigation, and what was just done.
 
-use askama::Template;
-use axum::response::{Html, IntoResponse, Response};
-use domain::access::Permission;
-use http::{HeaderValue, StatusCode, header};
+use crate::markup::address::query;
+use crate::markup::icons::{self, Icon};
 
-use crate::failure::Failure;
-use crate::fields::{Fields, query};
-use crate::icons::{self, Icon};
-use crate::visitor::{SENDER, Visitor};
+/// The parameter with which a form says whose page it is on.
+pub const SENDER: &str = "account";
 
 /// The navigation: path, name and icon of each section.
 pub const SECTIONS: &[(&str, &str, Icon)] = &[
@@ -33,17 +29,6 @@ pub struct Shell {
 }
 
 impl Shell {
-    pub fn of(visitor: &Visitor, section: &'static str, title: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            section,
-            account: Some(visitor.account.to_string()),
-            may_change: visitor.may(Permission::Configure),
-            may_rotate: visitor.may(Permission::RotateSecrets),
-            done: None,
-        }
-    }
-
     /// For who is not signed in, or whose page could not be made.
     pub fn of_nobody(title: impl Into<String>) -> Self {
         Self { title: title.into(), section: "", account: None, may_change: false, may_rotate: false, done: None }
@@ -56,8 +41,8 @@ impl Shell {
     }
 
     /// Says what was done, when the page was come to because it was done.
-    pub fn after(mut self, query: &Fields) -> Self {
-        self.done = match query.get("done") {
+    pub fn after(mut self, done: &str) -> Self {
+        self.done = match done {
             "paused" => Some("Paused. What is owed is kept until you resume."),
             "resumed" => Some("Resumed. What was set aside is on its way."),
             "tried_soon" => Some("It is tried within a minute. What was set aside follows when it takes that."),
@@ -78,38 +63,4 @@ impl Shell {
         };
         self
     }
-}
-
-/// A message instead of a page.
-#[derive(Template)]
-#[template(path = "message.html")]
-struct Message<'a> {
-    shell: Shell,
-    detail: &'a str,
-    /// Where to go on: a path, and the words of the link.
-    next: Option<(&'a str, &'a str)>,
-}
-
-pub fn message(status: StatusCode, title: &str, detail: &str, next: Option<(&str, &str)>) -> Response {
-    match (Message { shell: Shell::of_nobody(title), detail, next }).render() {
-        Ok(text) => (status, Html(text)).into_response(),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, title.to_owned()).into_response(),
-    }
-}
-
-pub fn page(template: &impl Template) -> Result<Response, Failure> {
-    page_with(StatusCode::OK, template)
-}
-
-pub fn page_with(status: StatusCode, template: &impl Template) -> Result<Response, Failure> {
-    Ok((status, Html(template.render()?)).into_response())
-}
-
-/// Shows another page next, so that reloading it does nothing twice.
-pub fn see(path: &str) -> Response {
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    if let Ok(path) = HeaderValue::from_str(path) {
-        response.headers_mut().insert(header::LOCATION, path);
-    }
-    response
 }

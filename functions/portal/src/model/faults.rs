@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::inner::Problem;
+use crate::web::problem::Problem;
 
 #[derive(Debug, Default)]
 pub struct Faults {
@@ -72,7 +72,7 @@ fn place(below: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inner::Fault;
+    use crate::web::problem::Fault;
 
     fn problem(pointers: &[&str]) -> Problem {
         let fault = |pointer: &&str| Fault {

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use serde::Deserialize;
 
-use super::listing::Filters;
-use crate::failure::Failure;
-use crate::fields::segment;
-use crate::inner::Api;
-use crate::model::Listed;
+use crate::model::listing::Filters;
+use crate::model::{Listed, destination};
+use crate::web::failure::Failure;
+use crate::web::inner::Api;
 
 /// With more destinations than this, one is not chosen from a list but named by its id.
 const CHOICES: usize = 25;
@@ -66,13 +65,6 @@ impl Names {
 }
 
 async fn name_of(api: &Api, id: &str) -> Result<(String, Option<String>), Failure> {
-    let found = api.get::<Named>(&format!("/v1/destinations/{}", segment(id))).await;
-    let name = match found {
-        Ok(destination) => Some(destination.name),
-        Err(failure) => match failure.problem()? {
-            problem if problem.status == 404 => None,
-            problem => return Err(Failure::Problem(problem)),
-        },
-    };
-    Ok((id.to_owned(), name))
+    let found = api.find::<Named>(&destination::at(id)).await?;
+    Ok((id.to_owned(), found.map(|found| found.name)))
 }

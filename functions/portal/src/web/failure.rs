@@ -7,8 +7,8 @@ use ports::PortError;
 use runtime::telemetry::ErrorChain;
 use tracing::error;
 
-use crate::inner::Problem;
-use crate::render;
+use crate::markup::message::message;
+use crate::web::problem::Problem;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -97,6 +97,6 @@ impl IntoResponse for Failure {
         };
         // Whoever is signed in finds on from here.
         let next = (!matches!(self, Failure::NoSession)).then_some(("/", "To the start"));
-        render::message(status, title, &detail, next)
+        message(status, title, &detail, next)
     }
 }

@@ -3,23 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use domain::access::session::LONGEST;
-use domain::access::{Permission, PresentedSession, Role, Session};
+use domain::access::{Permission, Role, Session};
 use domain::value::{AccountId, SessionId};
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, header};
 use lambda_http::request::RequestContext;
 use runtime::page_session;
 
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::Fields;
-use crate::inner::Api;
-
-/// The cookie of a session. The prefix keeps other hosts of the domain from setting it.
-const COOKIE: &str = "__Host-synchub";
-/// The parameter with which a form says whose page it is on.
-pub const SENDER: &str = "account";
+use crate::markup::shell::{SENDER, Shell};
+use crate::web::cookies::presented;
+use crate::web::failure::Failure;
+use crate::web::fields::Fields;
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
 
 pub struct Visitor {
     pub api: Api,
@@ -31,42 +27,21 @@ pub struct Visitor {
 /// Whoever it is, as the API sees somebody without credentials.
 pub struct Stranger(pub Api);
 
-/// The lines that set and take away the cookie of a session.
-#[derive(Clone, Copy)]
-pub struct Cookies {
-    /// How other sites may come to the page. Within a frame of another site a browser sends no `Lax` cookie, so there it is one
-    /// that is kept apart for that site.
-    attributes: &'static str,
-}
-
-impl Cookies {
-    pub fn new(framed: bool) -> Self {
-        let attributes = if framed { "SameSite=None; Partitioned" } else { "SameSite=Lax" };
-        Self { attributes }
-    }
-
-    pub fn session(self, token: &str) -> String {
-        self.line(token, LONGEST.as_secs())
-    }
-
-    pub fn none(self) -> String {
-        self.line("", 0)
-    }
-
-    fn line(self, value: &str, seconds: u64) -> String {
-        format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; Secure; {}", self.attributes)
-    }
-}
-
-fn presented(headers: &HeaderMap) -> Option<PresentedSession> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.find(|(name, _)| *name == COOKIE)?.1.parse().ok()
-}
-
 impl Visitor {
     pub fn may(&self, permission: Permission) -> bool {
         self.role.may(permission)
+    }
+
+    /// What is around a page that this visitor sees.
+    pub fn shell(&self, section: &'static str, title: impl Into<String>) -> Shell {
+        Shell {
+            title: title.into(),
+            section,
+            account: Some(self.account.to_string()),
+            may_change: self.may(Permission::Configure),
+            may_rotate: self.may(Permission::RotateSecrets),
+            done: None,
+        }
     }
 
     /// Refuses what comes from a page of another account, or of none.

@@ -12,12 +12,11 @@ use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext};
 use lambda_http::request::RequestContext;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::failure::Failure;
+use crate::web::failure::Failure;
 
 /// Answers what is no path of the page but one of the API: API Gateway hands over here whatever none of the API's routes took, such as a
 /// line break in a path. It is answered in the API's own words, and whatever it was, nothing is done.
@@ -45,38 +44,6 @@ pub struct Answer {
     body: Bytes,
 }
 
-/// A problem that the API answered with.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Problem {
-    pub status: u16,
-    pub code: String,
-    pub detail: String,
-    #[serde(default)]
-    pub errors: Vec<Fault>,
-}
-
-/// One thing to mend.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Fault {
-    pub pointer: Option<String>,
-    pub parameter: Option<String>,
-    pub detail: String,
-}
-
-impl Problem {
-    pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    /// What is wrong with a field of the body, or of what lies below it.
-    pub fn at(&self, pointer: &str) -> Option<&str> {
-        let below =
-            |found: &str| found.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let fault = self.errors.iter().find(|fault| fault.pointer.as_deref().is_some_and(below))?;
-        Some(&fault.detail)
-    }
-}
-
 impl Answer {
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(Failure::Unreadable)
@@ -101,6 +68,20 @@ impl Api {
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.call(Method::GET, path, None, None).await?.read()
+    }
+
+    /// As [`Api::get`], where the API has something of that name.
+    pub async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+        match self.get(path).await {
+            Err(Failure::Problem(problem)) if problem.status == 404 => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// As [`Api::get`], with the version of what was found.
+    pub async fn get_versioned<T: DeserializeOwned>(&self, path: &str) -> Result<(T, String), Failure> {
+        let answer = self.call(Method::GET, path, None, None).await?;
+        Ok((answer.read()?, answer.etag.unwrap_or_default()))
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {

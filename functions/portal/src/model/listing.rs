@@ -1,13 +1,15 @@
 //! What the lists share: filters that stand in the URL, and pages gathered from the API's.
 
-use domain::value::Timestamp;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::failure::Failure;
-use crate::fields::{Fields, query};
-use crate::inner::{Api, Problem};
+use crate::markup::address::query;
+use crate::markup::moment::{in_field, utc};
 use crate::model::Listed;
+use crate::web::failure::Failure;
+use crate::web::fields::Fields;
+use crate::web::inner::Api;
+use crate::web::problem::Problem;
 
 /// How many rows a page has, unless they are large.
 pub const ROWS: usize = 25;
@@ -160,21 +162,6 @@ async fn gather<T: DeserializeOwned>(
         }
     }
     Ok(listing)
-}
-
-/// A moment as an input of date and time shows it, in UTC; what is none stays as it was typed.
-pub fn in_field(typed: &str) -> String {
-    let asked = utc(typed);
-    let moment = Timestamp::parse(&asked).map(|moment| moment.to_string());
-    moment.map_or(asked, |text| text.trim_end_matches("Z").trim_end_matches(".000").to_owned())
-}
-
-/// A moment as the API takes it: an input of date and time has no zone, and means UTC here. What is no moment stays as it was
-/// typed, for the API to say so.
-pub fn utc(typed: &str) -> String {
-    let readings = ["", "Z", ":00Z"].map(|end| format!("{typed}{end}"));
-    let read = readings.into_iter().find(|text| Timestamp::parse(text).is_ok());
-    read.unwrap_or_else(|| typed.to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The section of deliveries: their list, and one of them (`one`).
 
 mod curl;
+mod delivery;
 mod one;
 mod request;
 
@@ -10,23 +11,22 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::event::EventType;
 use domain::value::{DeliveryId, Timestamp};
 use futures_util::future::try_join;
-pub use request::body_file;
 use serde::Deserialize;
 
-use super::listing::{Filters, Listing, ROWS};
-use super::named::{Choices, Names};
-use super::shown;
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::Query;
-use crate::inner::Api;
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons, shown};
 use crate::model::Listed;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::model::event::types;
+use crate::model::listing::{Filters, Listing, ROWS};
+use crate::model::names::{Choices, Names};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["status", "destination_id", "type", "scope", "since", "until"];
 /// What a delivery in the list can be, with its words.
@@ -90,13 +90,8 @@ struct List {
     subscribed: bool,
 }
 
-/// The event types to choose from, with their titles.
-pub fn types() -> Vec<(&'static str, &'static str)> {
-    EventType::all().map(|event_type| (event_type.as_str(), event_type.title())).collect()
-}
-
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = Shell::of(&visitor, "Deliveries", "Deliveries").after(&query);
+    let shell = visitor.shell("Deliveries", "Deliveries").after(query.get("done"));
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Row>(&visitor.api, "/v1/deliveries", ROWS).await?;
     let (mut names, destinations) = Names::to_choose_from(&visitor.api, &filters).await?;
