@@ -1,11 +1,13 @@
-//! `portal`: the page on which customers configure webhooks and follow their deliveries, as HTML that works without JavaScript.
+//! `portal`: the page on which customers configure webhooks and follow their deliveries, as HTML that works without
+//! JavaScript.
 //!
-//! It has no rule of its own. What it shows and does, it asks the API's own router for, within this process (`inner`), as the
-//! account and with the role of the session; so the page can do nothing that the API cannot, and refuses what it refuses, in
-//! its words. It deliberately keeps nothing either: what a form holds travels in its fields.
+//! The page has no rules of its own. It calls the API's router within this process (`web::inner`), as the account and
+//! with the role of the session. So it can do nothing that the API cannot do, and it refuses what the API refuses, in
+//! the API's words. It deliberately stores nothing either: what a visitor typed travels in the fields of the forms.
 //!
-//! From the ground up, and each uses only those below it: `markup` (what a page is written with), `web` (requests, sessions, the API
-//! within this process), `model` (what the API answers), `pages`, and the router here. No page uses another page.
+//! The floors, from the ground up: `markup` (building blocks of HTML), `web` (requests, sessions, the API within this
+//! process), `model` (what the API answers), `pages`, and the router in this file. Each floor uses only those below it,
+//! and no page uses another page.
 
 mod markup;
 mod model;
@@ -22,9 +24,10 @@ use crate::web::cookies::Cookies;
 use crate::web::portal::Portal;
 use crate::web::{inner, security, timing};
 
-/// What serves the page, over the same dependencies as the API.
+/// Returns the router that serves the page. It has the same dependencies as the API.
 ///
-/// `frame_ancestors` are the origins that may show it in a frame, separated by spaces; none if empty.
+/// `frame_ancestors` lists the origins that may show the page in a frame, separated by spaces. If it is empty, none
+/// may.
 pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
     let (accounts, sessions, clock) = (deps.accounts.clone(), deps.sessions.clone(), deps.clock.clone());
     let headers = security::Headers::new(frame_ancestors);

@@ -1,4 +1,8 @@
-//! The stylesheet, the script and the mark. Their names change with their content, so browsers may keep them for ever.
+//! The stylesheet, the script and the logo. Their names contain a hash of their content, so browsers may cache them for
+//! ever.
+//!
+//! Invariant: stylesheet and script have less than 30 KB each, and their names change with their content (tests:
+//! `stylesheet_and_script_are_small_and_kept_for_ever`).
 
 use std::sync::LazyLock;
 
@@ -38,7 +42,7 @@ pub fn mark() -> &'static str {
     &MARK.path
 }
 
-/// The asset of this name, which is the last part of its path.
+/// Finds an asset by its name, which is the last segment of its path.
 pub fn find(name: &str) -> Option<&'static Asset> {
     [&*STYLES, &*SCRIPT, &*MARK].into_iter().find(|asset| asset.path.strip_prefix("/assets/") == Some(name))
 }

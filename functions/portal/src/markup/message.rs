@@ -1,4 +1,4 @@
-//! A message instead of a page.
+//! A page that shows only a message, for example an error.
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
@@ -12,10 +12,11 @@ use crate::markup::shell::Shell;
 struct Message<'a> {
     shell: Shell,
     detail: &'a str,
-    /// Where to go on: a path, and the words of the link.
+    /// A link that leads on: its path and its text.
     next: Option<(&'a str, &'a str)>,
 }
 
+/// `next` is a link that leads on: its path and its text.
 pub fn message(status: StatusCode, title: &str, detail: &str, next: Option<(&str, &str)>) -> Response {
     match (Message { shell: Shell::of_nobody(title), detail, next }).render() {
         Ok(text) => (status, Html(text)).into_response(),

@@ -1,5 +1,5 @@
-//! What a page is written with: the shell around it, small pieces of HTML, icons, assets and addresses. Nothing here knows who looks
-//! at a page, or the API.
+//! The building blocks of pages: the shell around them, small pieces of HTML, icons, assets and addresses. Nothing here
+//! knows the visitor or the API.
 
 pub mod address;
 pub mod assets;

@@ -1,9 +1,9 @@
-//! What all pages have around: the title, the navigation, and what was just done.
+//! The frame around every page: title, navigation, and a notice of what was just done.
 
 use crate::markup::address::query;
 use crate::markup::icons::{self, Icon};
 
-/// The parameter with which a form says whose page it is on.
+/// The query parameter that names the account on whose page a form is.
 pub const SENDER: &str = "account";
 
 /// The navigation: path, name and icon of each section.
@@ -15,32 +15,33 @@ pub const SECTIONS: &[(&str, &str, Icon)] = &[
     ("/ledger", "Ledger", icons::SCALE),
 ];
 
-/// What is around a page.
+/// The data for the frame around a page.
 pub struct Shell {
     pub title: String,
     /// The section that the page belongs to.
     pub section: &'static str,
-    /// Whose page it is; there is no navigation where nobody is signed in.
+    /// The account that is signed in. Without one there is no navigation.
     pub account: Option<String>,
     pub may_change: bool,
     pub may_rotate: bool,
-    /// What was just done.
+    /// A notice of what was just done.
     pub done: Option<&'static str>,
 }
 
 impl Shell {
-    /// For who is not signed in, or whose page could not be made.
+    /// The shell of a page on which nobody is signed in, and of error messages.
     pub fn of_nobody(title: impl Into<String>) -> Self {
         Self { title: title.into(), section: "", account: None, may_change: false, may_rotate: false, done: None }
     }
 
-    /// What the address of a form ends with, so that it is refused where this browser meanwhile is signed in for somebody else.
+    /// The query that is appended to the address of a form. It names the account, so that the form is refused if this
+    /// browser has been signed in to another account since.
     pub fn sender(&self) -> String {
         let account = self.account.as_deref();
         query(account.map(|account| (SENDER, account)))
     }
 
-    /// Says what was done, when the page was come to because it was done.
+    /// Adds the notice for `done`, the parameter that a redirect carries after an action.
     pub fn after(mut self, done: &str) -> Self {
         self.done = match done {
             "paused" => Some("Paused. What is owed is kept until you resume."),

@@ -1,4 +1,4 @@
-//! A destination as the API answers it.
+//! A destination, as the API answers it.
 
 use domain::destination::health::drained_per_second;
 use domain::value::Timestamp;
@@ -27,7 +27,7 @@ pub struct Destination {
     pub created_at: Timestamp,
 }
 
-/// A valid secret, which nothing shows any more.
+/// A valid secret. Its value is never shown again.
 #[derive(Debug, Deserialize)]
 pub struct Secret {
     pub fingerprint: String,
@@ -35,32 +35,33 @@ pub struct Secret {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Where a destination's page is, and what lies below it.
+/// The path of a destination's page. The paths of its actions begin with it.
 pub fn path(id: &str) -> String {
     format!("/destinations/{}", segment(id))
 }
 
-/// Where the API has it.
+/// The path of a destination in the API.
 pub fn at(id: &str) -> String {
     format!("/v1/destinations/{}", segment(id))
 }
 
 impl Destination {
-    /// What a badge says of it.
+    /// The text of its badge.
     pub fn state(&self) -> &str {
         if self.health == "healthy" && self.draining { "draining" } else { &self.health }
     }
 
-    /// How many a second are sent of what was set aside, at most.
+    /// The greatest number of parked deliveries that are sent in a second.
     pub fn drained_per_second(&self) -> u64 {
         drained_per_second(self.rate_limit)
     }
 
-    /// Whether resuming helps.
+    /// Whether to offer resuming it.
     pub fn may_be_resumed(&self) -> bool {
         self.health != "healthy"
     }
 
+    /// Its headers, each as `name: value`.
     pub fn header_lines(&self) -> Vec<String> {
         self.headers.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default())).collect()
     }

@@ -1,5 +1,5 @@
-//! What the API answers, as far as more than one page shows it: things, lists of them with their filters, and what it finds wrong
-//! with a form. The API's document says what each field means.
+//! What the API answers, as far as several pages use it: destinations, subscriptions, lists with their filters, and the
+//! faults of forms. The API's OpenAPI document describes each field.
 
 pub mod destination;
 pub mod event;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub use self::destination::Destination;
 pub use self::subscription::Subscription;
 
-/// A page of a list.
+/// A page of a list in the API.
 #[derive(Debug, Deserialize)]
 pub struct Listed<T> {
     pub data: Vec<T>,

@@ -1,4 +1,4 @@
-//! A subscription as the API answers it, and what it wants in words.
+//! A subscription, as the API answers it, and a description of it in words.
 
 use domain::routing::AwaitedTransition;
 use serde::Deserialize;
@@ -21,23 +21,23 @@ pub struct Subscription {
     pub enabled: bool,
 }
 
-/// Where a subscription's page is, and what lies below it.
+/// The path of a subscription's page. The paths of its actions begin with it.
 pub fn path(id: &str) -> String {
     format!("/subscriptions/{}", segment(id))
 }
 
-/// Where the API has it.
+/// The path of a subscription in the API.
 pub fn at(id: &str) -> String {
     format!("/v1/subscriptions/{}", segment(id))
 }
 
 impl Subscription {
-    /// What a badge says of it.
+    /// The text of its badge.
     pub fn state(&self) -> &'static str {
         if self.enabled { "enabled" } else { "off" }
     }
 
-    /// Which of the events, in a few words.
+    /// Its condition and transition in a few words.
     pub fn wants(&self) -> String {
         let change = self.transition.as_deref().map(|transition| {
             let usual = When::CHOICES
@@ -53,7 +53,7 @@ impl Subscription {
         }
     }
 
-    /// The events as a list has them.
+    /// Its event types in one line.
     pub fn types(&self) -> String {
         self.event_types
             .iter()
@@ -62,12 +62,13 @@ impl Subscription {
             .join(", ")
     }
 
+    /// Its scope in words.
     pub fn place(&self) -> &str {
         if self.scope == "*" { "everywhere" } else { &self.scope }
     }
 }
 
-/// The conditions that the wizard offers have its words; others are patterns.
+/// A condition that the wizard offers, in the wizard's words; any other is called a pattern.
 fn condition(condition: &Value) -> String {
     let usual = When::CHOICES.into_iter().find(|when| when.condition().as_ref() == Some(condition));
     usual.map_or("own pattern".to_owned(), |when| uncapitalized(when.title()))

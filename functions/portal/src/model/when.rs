@@ -1,9 +1,9 @@
-//! The usual conditions of a subscription, as choices in words.
+//! The usual conditions of a subscription, as the wizard offers them.
 
 use domain::routing::AwaitedTransition;
 use serde_json::{Value, json};
 
-/// Which of the events.
+/// A choice of events by their outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     All,
@@ -59,7 +59,7 @@ impl When {
         }
     }
 
-    /// What an event's `data` must look like, where the choice alone says it.
+    /// The condition on an event's `data`, if the choice implies one.
     pub fn condition(self) -> Option<Value> {
         let some = |field: &str| json!({ "records": { field: [{ "numeric": [">", 0] }] } });
         match self {

@@ -1,19 +1,19 @@
-//! The cookie of a session: how it is read, set and taken away.
+//! Reads, sets and removes the session cookie.
 //!
-//! The `cookie` crate is not used: it writes the attributes in another order, and it also takes a name with a space after it.
+//! The `cookie` crate is not used: it writes the attributes in another order, and it accepts a space after the name.
 
 use domain::access::PresentedSession;
 use domain::access::session::LONGEST;
 use http::{HeaderMap, header};
 
-/// The cookie of a session. The prefix keeps other hosts of the domain from setting it.
+/// The name of the session cookie. Its prefix prevents other hosts of the domain from setting it.
 const COOKIE: &str = "__Host-synchub";
 
-/// The lines that set and take away the cookie of a session.
+/// Builds the `Set-Cookie` lines that set and remove the session cookie.
 #[derive(Clone, Copy)]
 pub struct Cookies {
-    /// How other sites may come to the page. Within a frame of another site a browser sends no `Lax` cookie, so there it is one
-    /// that is kept apart for that site.
+    /// The attributes that decide when a browser sends the cookie. Browsers send no `Lax` cookie inside a frame of
+    /// another site, so a framed page uses a cookie that is partitioned by that site.
     attributes: &'static str,
 }
 
@@ -23,10 +23,12 @@ impl Cookies {
         Self { attributes }
     }
 
+    /// Sets the cookie.
     pub fn session(self, token: &str) -> String {
         self.line(token, LONGEST.as_secs())
     }
 
+    /// Removes the cookie.
     pub fn none(self) -> String {
         self.line("", 0)
     }
@@ -36,7 +38,7 @@ impl Cookies {
     }
 }
 
-/// The session that a request says it is of.
+/// The session token that a request presents. Nothing is checked but its form.
 pub fn presented(headers: &HeaderMap) -> Option<PresentedSession> {
     let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
     let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));

@@ -1,4 +1,4 @@
-//! The fields of a query or a form, in their order. A field may be there several times, as with check boxes.
+//! The fields of a query or a form, in order. A name can occur several times, for example with check boxes.
 
 use std::convert::Infallible;
 
@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use crate::markup::message::message;
 
-/// The largest form, in bytes: above what the API takes in any of its fields.
+/// The largest form, in bytes. It is larger than any field that the API accepts.
 const MAX_FORM: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Default)]
@@ -26,16 +26,17 @@ impl Fields {
         Self::parse(uri.query().unwrap_or_default().as_bytes())
     }
 
-    /// What was typed, without space around it; empty where the field is absent.
+    /// The trimmed value of the first field of this name, or an empty string if there is none.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.trim())
     }
 
-    /// As [`Fields::get`], where something was typed.
+    /// Like [`Fields::get`], but `None` for an empty value.
     pub fn some(&self, name: &str) -> Option<&str> {
         Some(self.get(name)).filter(|value| !value.is_empty())
     }
 
+    /// All values of this name, untrimmed.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
     }
@@ -44,6 +45,7 @@ impl Fields {
         self.all(name).any(|found| found == value)
     }
 
+    /// Replaces all values of this name by one.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.retain(|(found, _)| found != name);
         self.0.push((name.to_owned(), value.to_owned()));
@@ -58,7 +60,7 @@ impl Fields {
     }
 }
 
-/// The query.
+/// Extracts the query of a request.
 pub struct Query(pub Fields);
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
@@ -69,7 +71,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     }
 }
 
-/// A form that was sent.
+/// Extracts the form from the body of a request.
 pub struct Form(pub Fields);
 
 impl<S: Send + Sync> FromRequest<S> for Form {

@@ -1,5 +1,5 @@
-//! How a request comes in and an answer goes out: the state, who is looking, the API as they see it, fields that were sent, and what
-//! is answered where there is no page. Nothing here knows a page.
+//! Everything between a request and a page: the state, the visitor and their session, the API within this process, the
+//! fields of forms, security headers and failures. Nothing here knows a particular page.
 
 pub mod cookies;
 pub mod failure;

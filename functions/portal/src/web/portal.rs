@@ -1,4 +1,4 @@
-//! The state that every handler has.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use ports::{Accounts, Clock, Sessions};
 
 use crate::web::cookies::Cookies;
 
-/// What the page needs beside the API.
+/// The API, and what the page needs besides.
 pub struct Portal {
     pub api: Router,
     pub accounts: Arc<dyn Accounts>,

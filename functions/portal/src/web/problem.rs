@@ -1,9 +1,8 @@
-//! Problems that the API answers with (RFC 9457).
+//! The problems (RFC 9457) that the API answers with, as far as pages use them.
 
 use http::StatusCode;
 use serde::Deserialize;
 
-/// A problem that the API answered with.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Problem {
     pub status: u16,
@@ -13,7 +12,7 @@ pub struct Problem {
     pub errors: Vec<Fault>,
 }
 
-/// One thing to mend.
+/// One fault in a request: where it is, and what is wrong.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Fault {
     pub pointer: Option<String>,
@@ -26,7 +25,7 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// What is wrong with a field of the body, or of what lies below it.
+    /// The first fault at a JSON pointer into the body, or below it.
     pub fn at(&self, pointer: &str) -> Option<&str> {
         let below =
             |found: &str| found.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -1,4 +1,4 @@
-//! Answers to a browser: a page from a template, or the address of another page.
+//! Builds responses: a page from a template, or a redirect.
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
@@ -14,7 +14,7 @@ pub fn page_with(status: StatusCode, template: &impl Template) -> Result<Respons
     Ok((status, Html(template.render()?)).into_response())
 }
 
-/// Shows another page next, so that reloading it does nothing twice.
+/// Redirects to another page (303), so that reloading it repeats nothing.
 pub fn see(path: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     if let Ok(path) = HeaderValue::from_str(path) {

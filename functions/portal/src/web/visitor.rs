@@ -1,4 +1,10 @@
-//! Who looks at the page: an account, with the role of the session that a cookie carries.
+//! The visitor: the account and the role of the session whose token is in the cookie.
+//!
+//! Invariant: a session lets in until it ends, by itself or by signing out, wherever its cookie is kept (tests:
+//! `who_has_no_session_or_one_that_has_ended_is_told_so`, `who_signs_out_is_out_wherever_the_cookie_is_kept`).
+//!
+//! Invariant: a form does nothing in another account than that of the page it was on (tests:
+//! `a_form_of_another_account_does_nothing`).
 
 use std::sync::Arc;
 
@@ -24,7 +30,7 @@ pub struct Visitor {
     pub role: Role,
 }
 
-/// Whoever it is, as the API sees somebody without credentials.
+/// The API as a caller without credentials sees it.
 pub struct Stranger(pub Api);
 
 impl Visitor {
@@ -32,7 +38,7 @@ impl Visitor {
         self.role.may(permission)
     }
 
-    /// What is around a page that this visitor sees.
+    /// The shell of a page for this visitor.
     pub fn shell(&self, section: &'static str, title: impl Into<String>) -> Shell {
         Shell {
             title: title.into(),
@@ -44,7 +50,7 @@ impl Visitor {
         }
     }
 
-    /// Refuses what comes from a page of another account, or of none.
+    /// Refuses a form from a page of another account, or of none.
     pub fn must_be(&self, sender: &str) -> Result<(), Failure> {
         match sender {
             "" => Err(Failure::NoSender),
@@ -53,13 +59,13 @@ impl Visitor {
         }
     }
 
-    /// Refuses to show what whoever looks could do nothing with. What is done is refused by the API in any case.
+    /// Refuses to show a page whose form the visitor may not send. The API refuses the action itself in any case.
     pub fn must(&self, permission: Permission) -> Result<(), Failure> {
         if self.may(permission) { Ok(()) } else { Err(Failure::NotAllowed) }
     }
 }
 
-/// The session that a request comes with, if it has not ended.
+/// The session of a request, if it has one that has not ended.
 pub async fn session(portal: &Portal, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
     let Some(presented) = presented(headers) else { return Ok(None) };
     let (accounts, sessions, clock) = (&*portal.accounts, &*portal.sessions, &*portal.clock);
@@ -69,8 +75,8 @@ pub async fn session(portal: &Portal, headers: &HeaderMap) -> Result<Option<Sess
 impl FromRequestParts<Arc<Portal>> for Visitor {
     type Rejection = Failure;
 
-    /// What changes something must come from a page of the same account: another link that was opened in this browser meanwhile
-    /// has replaced the session.
+    /// A request that changes something must be sent from a page of the account that is signed in. Pages of another
+    /// account can still be open in the browser, because opening a link replaces the session.
     async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
         let session = session(portal, &parts.headers).await?.ok_or(Failure::NoSession)?;
         let context = parts.extensions.get::<RequestContext>();

@@ -1,4 +1,4 @@
-//! A delivery as the API answers it.
+//! A delivery, as the API answers it.
 
 use domain::destination::DeliveryPath;
 use domain::event::{EventType, Scope};

@@ -1,4 +1,4 @@
-//! One delivery: its attempts, the request that it makes, and what can be done about it.
+//! The page of one delivery: its attempts, its request, and actions to resend or cancel it.
 
 use askama::Template;
 use axum::extract::Path;
@@ -21,13 +21,13 @@ use crate::web::problem::Problem;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-/// How many attempts are shown, the newest first.
+/// The number of attempts that are shown, the newest first.
 const ATTEMPTS: usize = 12;
-/// The most room that the answers of all attempts have on the page, and that of one, in bytes.
+/// The greatest size on the page of the answers of all attempts together, and of one answer, in bytes after escaping.
 const ANSWERS: usize = 7 * 1024;
 const ANSWER: usize = 5 * 1024;
 
-/// What an event is looked up for here.
+/// The event that owes the delivery, as far as it is used here.
 #[derive(Deserialize)]
 struct Event {
     body: Box<RawValue>,
@@ -45,12 +45,12 @@ struct Owed {
 struct One {
     shell: Shell,
     delivery: Delivery,
-    /// As far as they are shown, the newest first, each with the beginning of what was answered.
+    /// The attempts that are shown, the newest first, each with the beginning of its answer.
     attempts: Vec<(Attempt, Option<Excerpt>)>,
-    /// Nothing where it was deleted.
+    /// `None` if it was deleted.
     destination: Option<Destination>,
     request: Request,
-    /// Why what was asked for was not done.
+    /// Why the action was refused.
     refused: Option<String>,
 }
 
@@ -68,9 +68,9 @@ impl One {
 #[template(path = "deliveries/pending.html")]
 struct Pending {
     shell: Shell,
-    /// The event that owes it, where that is known and kept.
+    /// The id of the event that owes it, if it is known and has not expired.
     event: Option<String>,
-    /// Whether that event says that it is pending.
+    /// Whether the event says that the delivery is pending.
     pending: bool,
 }
 
@@ -96,7 +96,7 @@ pub async fn cancel(visitor: Visitor, Path(id): Path<String>) -> Result<Response
     }
 }
 
-/// The page of the delivery, with the reason; or the failure where there is no such page.
+/// Shows the page with the reason if the state of the delivery does not allow the action. Returns any other failure.
 async fn refused(visitor: &Visitor, id: &str, failure: Failure) -> Result<Response, Failure> {
     let problem = failure.problem()?;
     if matches!(problem.status, 409 | 410) {
@@ -124,12 +124,12 @@ async fn page(visitor: &Visitor, id: &str, query: &Fields, refused: Option<Probl
     render::page_with(status.unwrap_or(StatusCode::OK), &one)
 }
 
-/// Where the API has it.
+/// The path of a delivery in the API.
 fn at(id: &str) -> String {
     format!("/v1/deliveries/{}", segment(id))
 }
 
-/// The newest first, each with as much of its answer as there is room for.
+/// The newest attempts first, each with as much of its answer as fits.
 fn newest(attempts: Vec<Attempt>) -> Vec<(Attempt, Option<Excerpt>)> {
     let mut room = ANSWERS;
     let with_answer = |attempt: Attempt| {
@@ -140,7 +140,7 @@ fn newest(attempts: Vec<Attempt>) -> Vec<(Attempt, Option<Excerpt>)> {
     attempts.into_iter().rev().take(ATTEMPTS).map(with_answer).collect()
 }
 
-/// A delivery without a row: it is pending, or there is none.
+/// The page of a delivery that has no row: it is pending, or it does not exist.
 async fn not_attempted(visitor: &Visitor, id: &str, query: &Fields) -> Result<Response, Failure> {
     let event = match query.some("event") {
         Some(event) => visitor.api.find::<Event>(&event::at(event)).await?,

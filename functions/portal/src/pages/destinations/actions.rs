@@ -1,4 +1,4 @@
-//! Pausing, resuming and deleting a destination.
+//! Pauses, resumes and deletes a destination.
 
 use askama::Template;
 use axum::extract::Path;
@@ -17,8 +17,9 @@ use crate::web::inner::Api;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-/// How many subscriptions a page names, and how many pages are looked through for them: as many as an account may have.
+/// The number of subscriptions that the page names.
 const NAMED: usize = 100;
+/// The number of API pages that are searched for them: as many as the subscriptions of an account may fill.
 const PAGES: usize = 20;
 const UNSEEN: &str = "Nothing was deleted: meanwhile a subscription to it was created. Look at the list again.";
 
@@ -39,7 +40,7 @@ struct Delete {
     shell: Shell,
     destination: Destination,
     subscriptions: Vec<Subscription>,
-    /// Whether more send to it than are shown.
+    /// Whether more subscriptions send to it than are shown.
     more: bool,
     error: Option<&'static str>,
 }
@@ -49,12 +50,12 @@ pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<R
     confirm(&visitor, &id, None).await
 }
 
-/// Deletes it, with the subscriptions that were shown, one by one. Another one is shown first.
+/// Deletes it with the subscriptions that were shown, one by one. If there is another one by now, it asks again.
 pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let (subscriptions, more) = sending_to(&visitor.api, &id).await?;
     let was_shown = |subscription: &Subscription| form.has("shown", &subscription.id);
-    // Of more than a page names, all were agreed to.
+    // With `more`, the visitor agreed to delete all subscriptions, named or not.
     if form.get("more") != "true" && (more || !subscriptions.iter().all(was_shown)) {
         return confirm(&visitor, &id, Some(UNSEEN)).await;
     }
@@ -79,7 +80,7 @@ async fn delete_each(api: &Api, subscriptions: &[Subscription]) -> Result<(), Fa
     for subscription in subscriptions {
         let path = subscription::at(&subscription.id);
         match api.call(Method::DELETE, &path, None, None).await {
-            // Somebody else was quicker.
+            // Somebody else has deleted it already.
             Err(Failure::Problem(problem)) if problem.status == 404 => {}
             other => drop(other?),
         }

@@ -1,4 +1,5 @@
-//! Changing a destination. Who typed on what somebody else changed meanwhile keeps what was typed, and sees what is new.
+//! The form that edits a destination. If somebody else changed it meanwhile, the visitor keeps what they typed and sees
+//! the new values.
 
 use askama::Template;
 use axum::extract::Path;
@@ -18,7 +19,7 @@ use crate::web::fields::Form;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-/// The fields of the API's body that the form has.
+/// The fields of the API's body that the form contains.
 const FIELDS: [&str; 7] = ["name", "url", "description", "headers", "timeout_seconds", "rate_limit", "retry_policy"];
 
 #[derive(Template)]
@@ -29,18 +30,18 @@ struct Edit {
     etag: String,
     typed: Typed,
     faults: Faults,
-    /// What it is now, where somebody else changed it.
+    /// The present settings, if somebody else changed them.
     newer: Option<Typed>,
 }
 
 impl Edit {
-    /// What a field is now, where that is not what was typed.
+    /// The present value of a field, if it differs from what was typed.
     fn newer(&self, field: &str) -> Option<&str> {
         let newer = self.newer.as_ref()?.get(field);
         Some(newer).filter(|newer| *newer != self.typed.get(field))
     }
 
-    /// What is said of a field, by ids.
+    /// The ids of the elements that describe a field.
     fn described(&self, field: &str) -> String {
         match self.faults.at(field) {
             Some(_) => format!("{field}-hint {field}-error"),

@@ -1,11 +1,11 @@
-//! One hour of a destination, as the API counts it.
+//! One hour in the statistics of a destination.
 
 use domain::value::Timestamp;
 use serde::Deserialize;
 
 use crate::markup::html::grouped;
 
-/// What became of the deliveries of an hour.
+/// The deliveries of an hour by their state.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Hour {
     pub start: Timestamp,

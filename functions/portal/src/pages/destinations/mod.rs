@@ -1,4 +1,4 @@
-//! Destinations: their health at a glance, and a page for each with all that can be done with it.
+//! The section of destinations: a list that shows their health, and the pages of each destination.
 
 mod actions;
 mod chart;
@@ -33,7 +33,7 @@ use crate::web::render;
 use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["name_contains"];
-/// How many destinations a page shows, each with a chart.
+/// The number of destinations on a page; each has a chart.
 const ROWS: usize = 20;
 
 pub fn routes() -> Router<Arc<Portal>> {
@@ -70,7 +70,7 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
     render::page_with(filters.status(), &List { shell, filters, list: Listing { rows, next } })
 }
 
-/// A destination with its numbers; nothing when it was deleted since it was listed.
+/// A destination with its statistics, or `None` if it was deleted since it was listed.
 async fn row(api: &Api, destination: Destination) -> Result<Option<Row>, Failure> {
     match Stats::of(api, &destination.id).await {
         Ok(stats) => Ok(Some(Row { destination, stats })),

@@ -1,4 +1,4 @@
-//! Sending a destination again what it was owed and did not get.
+//! The form that sends a destination again what it was owed and did not get.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +25,11 @@ use crate::web::portal::Portal;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-/// How far back: a name, seconds, and words.
+/// How far back to go: name, seconds and label.
 const SPANS: [(&str, u64, &str); 3] =
     [("hour", 3_600, "The last hour"), ("day", 86_400, "The last 24 hours"), ("days", 259_200, "The last 3 days")];
 
-/// Which deliveries: where they stand, and in words.
+/// Which deliveries to send again: status, title and description.
 const STATUSES: [(RecoverStatus, &str, &str); 5] = [
     (RecoverStatus::Exhausted, "Exhausted", "Given up after the last attempt. Each gets one more."),
     (RecoverStatus::Parked, "Parked", "Set aside while the destination took nothing."),
@@ -99,7 +99,7 @@ pub async fn recover(
     render::page_with(problem.status(), &page)
 }
 
-/// Since when, as the API takes it.
+/// The value of `since` for the API.
 fn since(form: &Fields, now: Timestamp) -> String {
     let chosen = SPANS.iter().find(|(name, ..)| *name == form.get("span"));
     match chosen {

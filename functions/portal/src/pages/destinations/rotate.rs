@@ -1,5 +1,5 @@
-//! Giving a destination a new secret. It is shown by the answer to the form and by nothing else, so that answer leads nowhere; sent
-//! again, the form rotates nothing, because the version it names is gone.
+//! Gives a destination a new secret. Only the answer to the form shows it, so that answer is a page and no redirect.
+//! Sending the form again rotates nothing, because the version that it names is outdated.
 
 use askama::Template;
 use axum::extract::Path;
@@ -18,13 +18,14 @@ use crate::web::fields::Form;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-/// How long the secrets before may stay valid: seconds, and what that is good for.
+/// How long the previous secrets stay valid: seconds, title, and when to choose it.
 const OVERLAPS: [(u64, &str, &str); 4] = [
     (0, "At once", "The old one may be known to others. Deliveries fail until your receiver has the new one."),
     (3_600, "In 1 hour", "You put the new one in place right now."),
     (86_400, "In 1 day", "Time for a deployment."),
     (604_800, "In 7 days", "Several receivers, or several people."),
 ];
+/// The default, in seconds.
 const USUAL: u64 = 86_400;
 
 #[derive(Template)]

@@ -1,4 +1,4 @@
-//! One destination: how it does and what to do, its settings, and the subscriptions that send to it.
+//! The page of one destination: its health and statistics, its settings, and the subscriptions that send to it.
 
 use askama::Template;
 use axum::extract::Path;
@@ -26,12 +26,12 @@ struct Show {
     destination: Destination,
     stats: Stats,
     subscriptions: Listed<Subscription>,
-    /// Where the next subscriptions are.
+    /// The address of the page with more subscriptions.
     more: Option<String>,
     recovery: Option<Recovery>,
 }
 
-/// A job that sends again what was missed.
+/// A recovery job.
 #[derive(Deserialize)]
 struct Recovery {
     id: String,
@@ -67,7 +67,7 @@ async fn subscriptions(api: &Api, id: &str, fields: &Fields) -> Result<Listed<Su
     api.get(&format!("/v1/subscriptions{asked}")).await
 }
 
-/// The job, if it is one of this destination. The page does without it where it is not to be had.
+/// The recovery job, if it belongs to this destination. The page is shown without it if it cannot be read.
 async fn recovery(api: &Api, job: &str, destination: &str) -> Option<Recovery> {
     let found: Recovery = api.get(&format!("/v1/jobs/{}", segment(job))).await.ok()?;
     Some(found).filter(|found| found.destination_id == destination)

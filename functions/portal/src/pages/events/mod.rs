@@ -1,4 +1,4 @@
-//! The section of events: their list, and one of them (`one`).
+//! The section of events: the list, and the page of one event (`one`).
 
 mod one;
 
@@ -33,7 +33,7 @@ pub fn routes() -> Router<Arc<Portal>> {
         .route("/events/{id}/replay", post(one::replay))
 }
 
-/// An event in the API's list.
+/// A row of the API's list.
 #[derive(Deserialize)]
 struct Row {
     id: String,

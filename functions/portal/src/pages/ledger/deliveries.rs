@@ -1,4 +1,4 @@
-//! Which deliveries a number of the ledger counts: also those that are pending, and those to destinations that were deleted.
+//! The deliveries that a number of the ledger counts. Pending ones and those to deleted destinations are among them.
 
 use askama::Template;
 use axum::response::Response;
@@ -24,7 +24,7 @@ const STATUSES: &[(&str, &str)] = &[
 ];
 const RECOVERED: &[(&str, &str)] = &[("true", "Sent again by the audit"), ("false", "Not sent again by the audit")];
 
-/// A delivery in the API's list.
+/// A row of the API's list.
 #[derive(Deserialize)]
 struct Row {
     id: String,

@@ -1,4 +1,4 @@
-//! Switching a subscription on and off, and deleting it.
+//! Enables, disables and deletes a subscription.
 
 use askama::Template;
 use axum::extract::Path;

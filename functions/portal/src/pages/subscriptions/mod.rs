@@ -1,4 +1,4 @@
-//! Subscriptions: which events go where, a page for each, and changing them. New ones come from the wizard.
+//! The section of subscriptions: the list, and the pages of each subscription. New ones are created by the wizard.
 
 mod actions;
 mod edit;
@@ -45,12 +45,12 @@ struct List {
     shell: Shell,
     filters: Filters,
     list: Listing<Subscription>,
-    /// The names of the destinations that they send to, by id.
+    /// The names of their destinations by id.
     names: BTreeMap<String, String>,
 }
 
 impl List {
-    /// What a destination is called; its id where it is not there any more.
+    /// The name of a destination, or its id if it was deleted.
     fn name<'a>(&'a self, destination: &'a str) -> &'a str {
         self.names.get(destination).map_or(destination, String::as_str)
     }
@@ -73,7 +73,7 @@ async fn names(api: &Api, subscriptions: &[Subscription]) -> Result<BTreeMap<Str
     found.map(|found| found.map(|destination| (destination.id, destination.name))).collect()
 }
 
-/// A destination; nothing where it was deleted meanwhile.
+/// A destination, or `None` if it was deleted.
 async fn find_destination(api: &Api, id: &str) -> Result<Option<Destination>, Failure> {
     api.find(&destination::at(id)).await
 }

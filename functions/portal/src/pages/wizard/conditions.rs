@@ -1,26 +1,26 @@
-//! What a condition makes of the catalogue's samples.
+//! Applies a condition to the samples of the catalogue, to show which of them would be sent.
 
 use domain::event::{EventType, Scope};
 use domain::routing::{AwaitedTransition, Pattern, Run};
 use serde_json::Value;
 
-/// What becomes of one sample.
+/// Whether one sample would be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub event_type: &'static str,
     pub status: &'static str,
-    /// Whether it is sent, and what that hangs on besides; otherwise why it is not.
+    /// `Ok` if it is sent, with a further proviso if there is one; otherwise the reason why not.
     pub sent: Result<Option<&'static str>, String>,
 }
 
-/// What is asked for: the events at a place, of which only those that match a pattern and are a change.
+/// The events that are wanted: those within a scope that match a pattern and are a transition.
 pub struct Wanted {
     pub scope: Option<Scope>,
     pub pattern: Option<Pattern>,
     pub transition: Option<AwaitedTransition>,
 }
 
-/// Every sample of these types, and what becomes of it.
+/// Judges every sample of these types.
 pub fn judge(wanted: &Wanted, types: &[EventType]) -> Vec<Verdict> {
     let samples = types.iter().flat_map(|event_type| event_type.samples().iter().map(|sample| (*event_type, sample)));
     let judged = samples.map(|(event_type, sample)| {
@@ -39,7 +39,7 @@ impl Wanted {
             return Err(mismatch.detail);
         }
         let Some(transition) = self.transition else { return Ok(None) };
-        // A sample is no event yet, and a run is known by its event.
+        // A run needs the id of its event, and a sample has none.
         let run = "evt-sample".parse().ok().and_then(|id| Run::of_event(&id, data));
         match run {
             None => Err("it neither failed nor succeeded, so it breaks nothing and recovers nothing".to_owned()),

@@ -1,5 +1,11 @@
-//! The wizard: what happened where, only when, where to; then everything is created at once, and the receiver is tested. What was
-//! typed travels in the fields of its forms (`draft`): forward, back and reloading are plain requests.
+//! The wizard that configures webhooks. Its steps ask which events at which place (what), under which condition (when)
+//! and to which destination (where). Then it creates everything at once, shows the secret, and tests the receiver. All
+//! choices travel in the fields of its forms (`draft`), so forward, back and reload are plain requests.
+//!
+//! Invariant: the wizard creates no subscription that can never hear of anything (tests:
+//! `what_never_happens_at_the_place_is_told_before_anything_is_created`).
+//!
+//! Invariant: the keyboard alone completes the wizard (tests: `the_keyboard_alone_completes_the_wizard`).
 
 mod conditions;
 mod draft;
@@ -38,7 +44,7 @@ pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/configure", get(show).post(create)).route("/configure/test", get(test::show).post(test::run))
 }
 
-/// How many destinations are offered at once.
+/// The number of destinations that are offered at once.
 const DESTINATIONS: usize = 10;
 
 #[derive(Template)]
@@ -57,7 +63,7 @@ struct WhenPage<'a> {
     shell: Shell,
     draft: &'a Draft,
     errors: &'a Errors,
-    /// What the choice makes of the samples; nothing while it is no condition.
+    /// Which samples the condition lets through. It is empty while the condition is invalid.
     verdicts: Vec<Verdict>,
 }
 
@@ -70,16 +76,16 @@ struct Where<'a> {
     offered: Offered,
 }
 
-/// Some of the account's destinations.
+/// The destinations that are offered.
 struct Offered {
     destinations: Vec<Destination>,
-    /// Whether none of those asked for was among what was looked at.
+    /// Whether the search found none on this page.
     is_none_found: bool,
     next_cursor: Option<String>,
 }
 
 impl Where<'_> {
-    /// Whether there are so many that finding helps.
+    /// Whether there are so many that a search field helps.
     fn are_many(&self) -> bool {
         self.offered.next_cursor.is_some()
             || ["cursor", "find_destination"].iter().any(|field| self.draft.fields.is_there(field))
@@ -96,7 +102,7 @@ struct SecretPage<'a> {
     snippets: &'static [Snippet],
 }
 
-/// Where a page of the wizard stands among its five steps.
+/// Tells the position of each page among the five steps.
 macro_rules! steps {
     ($($page:ident: $step:literal),* $(,)?) => {
         $(impl $page<'_> {
@@ -119,7 +125,7 @@ impl What<'_> {
     }
 }
 
-/// A step. One before it that is wrong is shown instead.
+/// Shows a step, or an earlier one that has errors.
 async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     if let Some(sender) = fields.some(SENDER) {
@@ -133,7 +139,7 @@ async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failur
             return show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, step, &draft, &errors).await;
         }
     }
-    // A pattern is looked at when that is asked for, and not before it was typed.
+    // A pattern is checked only on request, and only if something was typed.
     let asked = draft.fields.get("check") == "1" && wanted == Step::When && draft.fields.some("pattern").is_some();
     let errors = if asked { draft.errors(Step::When) } else { Errors::default() };
     show_step(&visitor, StatusCode::OK, wanted, &draft, &errors).await
@@ -164,7 +170,7 @@ async fn show_step(
     }
 }
 
-/// Some of the account's destinations, the chosen one among them, and where others begin.
+/// A page of the account's destinations, and the chosen one if it is not on that page.
 async fn offered_destinations(visitor: &Visitor, fields: &Fields) -> Result<Offered, Failure> {
     let limit = DESTINATIONS.to_string();
     let listed = async |cursor: Option<&str>| {
@@ -175,7 +181,7 @@ async fn offered_destinations(visitor: &Visitor, fields: &Fields) -> Result<Offe
     let Listed { mut data, next_cursor } = match (fields.some("cursor"), listed(fields.some("cursor")).await) {
         (_, Ok(found)) => found,
         (None, Err(failure)) => return Err(failure),
-        // It goes on with what was looked for before.
+        // The cursor belongs to an earlier search, so this one begins at its first page.
         (Some(_), Err(failure)) => {
             failure.problem()?;
             listed(None).await?
@@ -186,14 +192,14 @@ async fn offered_destinations(visitor: &Visitor, fields: &Fields) -> Result<Offe
     if let Some(id) = chosen.filter(|id| data.iter().all(|destination| destination.id != **id)) {
         match visitor.api.get(&destination::at(id)).await {
             Ok(destination) => data.insert(0, destination),
-            // It was deleted meanwhile: choosing it is refused when everything is created.
+            // It was deleted meanwhile. The API refuses it when everything is created.
             Err(failure) => drop(failure.problem()?),
         }
     }
     Ok(Offered { destinations: data, is_none_found, next_cursor })
 }
 
-/// What the API answers when everything was created.
+/// The API's answer after everything was created.
 #[derive(Deserialize)]
 struct Setup {
     steps: (SetUpDestination, serde::de::IgnoredAny, serde::de::IgnoredAny),
@@ -206,7 +212,7 @@ struct SetUpDestination {
     secret: Option<String>,
 }
 
-/// Creates everything that was chosen.
+/// Creates everything, or shows the step that has errors.
 async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let draft = Draft::new(fields);
