@@ -1,25 +1,27 @@
-//! Who looks at the page: an account, with the role of the session that a cookie carries.
+//! The visitor: the account and the role of the session whose token is in the cookie.
+//!
+//! Invariant: a session lets in until it ends, by itself or by signing out, wherever its cookie is kept (tests:
+//! `who_has_no_session_or_one_that_has_ended_is_told_so`, `who_signs_out_is_out_wherever_the_cookie_is_kept`).
+//!
+//! Invariant: a form does nothing in another account than that of the page it was on (tests:
+//! `a_form_of_another_account_does_nothing`).
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use domain::access::session::LONGEST;
-use domain::access::{Permission, PresentedSession, Role, Session};
+use domain::access::{Permission, Role, Session};
 use domain::value::{AccountId, SessionId};
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, header};
 use lambda_http::request::RequestContext;
 use runtime::page_session;
 
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::Fields;
-use crate::inner::Api;
-
-/// The cookie of a session. The prefix keeps other hosts of the domain from setting it.
-const COOKIE: &str = "__Host-synchub";
-/// The parameter with which a form says whose page it is on.
-pub const SENDER: &str = "account";
+use crate::markup::shell::{SENDER, Shell};
+use crate::web::cookies::presented;
+use crate::web::failure::Failure;
+use crate::web::fields::Fields;
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
 
 pub struct Visitor {
     pub api: Api,
@@ -28,48 +30,27 @@ pub struct Visitor {
     pub role: Role,
 }
 
-/// Whoever it is, as the API sees somebody without credentials.
+/// The API as a caller without credentials sees it.
 pub struct Stranger(pub Api);
-
-/// The lines that set and take away the cookie of a session.
-#[derive(Clone, Copy)]
-pub struct Cookies {
-    /// How other sites may come to the page. Within a frame of another site a browser sends no `Lax` cookie, so there it is one
-    /// that is kept apart for that site.
-    attributes: &'static str,
-}
-
-impl Cookies {
-    pub fn new(framed: bool) -> Self {
-        let attributes = if framed { "SameSite=None; Partitioned" } else { "SameSite=Lax" };
-        Self { attributes }
-    }
-
-    pub fn session(self, token: &str) -> String {
-        self.line(token, LONGEST.as_secs())
-    }
-
-    pub fn none(self) -> String {
-        self.line("", 0)
-    }
-
-    fn line(self, value: &str, seconds: u64) -> String {
-        format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; Secure; {}", self.attributes)
-    }
-}
-
-fn presented(headers: &HeaderMap) -> Option<PresentedSession> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.find(|(name, _)| *name == COOKIE)?.1.parse().ok()
-}
 
 impl Visitor {
     pub fn may(&self, permission: Permission) -> bool {
         self.role.may(permission)
     }
 
-    /// Refuses what comes from a page of another account, or of none.
+    /// The shell of a page for this visitor.
+    pub fn shell(&self, section: &'static str, title: impl Into<String>) -> Shell {
+        Shell {
+            title: title.into(),
+            section,
+            account: Some(self.account.to_string()),
+            may_change: self.may(Permission::Configure),
+            may_rotate: self.may(Permission::RotateSecrets),
+            done: None,
+        }
+    }
+
+    /// Refuses a form from a page of another account, or of none.
     pub fn must_be(&self, sender: &str) -> Result<(), Failure> {
         match sender {
             "" => Err(Failure::NoSender),
@@ -78,13 +59,13 @@ impl Visitor {
         }
     }
 
-    /// Refuses to show what whoever looks could do nothing with. What is done is refused by the API in any case.
+    /// Refuses to show a page whose form the visitor may not send. The API refuses the action itself in any case.
     pub fn must(&self, permission: Permission) -> Result<(), Failure> {
         if self.may(permission) { Ok(()) } else { Err(Failure::NotAllowed) }
     }
 }
 
-/// The session that a request comes with, if it has not ended.
+/// The session of a request, if it has one that has not ended.
 pub async fn session(portal: &Portal, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
     let Some(presented) = presented(headers) else { return Ok(None) };
     let (accounts, sessions, clock) = (&*portal.accounts, &*portal.sessions, &*portal.clock);
@@ -94,8 +75,8 @@ pub async fn session(portal: &Portal, headers: &HeaderMap) -> Result<Option<Sess
 impl FromRequestParts<Arc<Portal>> for Visitor {
     type Rejection = Failure;
 
-    /// What changes something must come from a page of the same account: another link that was opened in this browser meanwhile
-    /// has replaced the session.
+    /// A request that changes something must be sent from a page of the account that is signed in. Pages of another
+    /// account can still be open in the browser, because opening a link replaces the session.
     async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
         let session = session(portal, &parts.headers).await?.ok_or(Failure::NoSession)?;
         let context = parts.extensions.get::<RequestContext>();

@@ -1,6 +1,7 @@
-//! The section of deliveries: their list, and one of them (`one`).
+//! The section of deliveries: the list, and the page of one delivery (`one`).
 
 mod curl;
+mod delivery;
 mod one;
 mod request;
 
@@ -10,26 +11,25 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
-use domain::event::EventType;
 use domain::value::{DeliveryId, Timestamp};
 use futures_util::future::try_join;
-pub use request::body_file;
 use serde::Deserialize;
 
-use super::listing::{Filters, Listing, ROWS};
-use super::named::{Choices, Names};
-use super::shown;
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::Query;
-use crate::inner::Api;
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons, shown};
 use crate::model::Listed;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::model::event::types;
+use crate::model::listing::{Filters, Listing, ROWS};
+use crate::model::names::{Choices, Names};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["status", "destination_id", "type", "scope", "since", "until"];
-/// What a delivery in the list can be, with its words.
+/// The statuses that the list can be filtered by, with their labels.
 const STATUSES: &[(&str, &str)] = &[
     ("delivered", "Delivered"),
     ("retrying", "Retrying"),
@@ -46,7 +46,7 @@ pub fn routes() -> Router<Arc<Portal>> {
         .route("/deliveries/{id}/cancel", post(one::cancel))
 }
 
-/// A delivery in the API's list.
+/// A row of the API's list.
 #[derive(Deserialize)]
 struct Row {
     id: DeliveryId,
@@ -69,7 +69,7 @@ struct Last {
 }
 
 impl Last {
-    /// What came of it in a word, with the code of the answer.
+    /// The outcome in words, with the status code of the answer.
     fn words(&self) -> String {
         let outcome = self.outcome.replace('_', " ");
         self.status_code.map_or(outcome.clone(), |code| format!("{outcome} · {code}"))
@@ -81,22 +81,17 @@ impl Last {
 struct List {
     shell: Shell,
     filters: Filters,
-    /// None where there are too many to choose from.
+    /// `None` if there are too many to choose from.
     destinations: Choices,
     types: Vec<(&'static str, &'static str)>,
     names: Names,
     list: Listing<Row>,
-    /// Whether anything can be delivered at all; looked for where the list is empty.
+    /// Whether the account has a subscription. It is looked up only if the list is empty, and `true` otherwise.
     subscribed: bool,
 }
 
-/// The event types to choose from, with their titles.
-pub fn types() -> Vec<(&'static str, &'static str)> {
-    EventType::all().map(|event_type| (event_type.as_str(), event_type.title())).collect()
-}
-
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = Shell::of(&visitor, "Deliveries", "Deliveries").after(&query);
+    let shell = visitor.shell("Deliveries", "Deliveries").after(query.get("done"));
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Row>(&visitor.api, "/v1/deliveries", ROWS).await?;
     let (mut names, destinations) = Names::to_choose_from(&visitor.api, &filters).await?;
@@ -107,7 +102,7 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
     render::page_with(status, &List { shell, filters, destinations, types: types(), names, list, subscribed })
 }
 
-/// Whether there is any subscription; not looked for where it does not matter.
+/// Whether there is any subscription. If that does not matter, it is not looked up.
 async fn has_subscription(api: &Api, matters: bool) -> Result<bool, Failure> {
     if !matters {
         return Ok(true);

@@ -1,14 +1,17 @@
-//! Texts of any length, as far as a page has room for them.
+//! Cuts long texts to the room that a page has for them.
+//!
+//! Invariant: a page has less than 50 KB of HTML, however long the things are that it shows (tests:
+//! `no_page_grows_over_50_kb_with_what_is_as_long_as_it_may_be`, `a_page_of_twenty_busy_destinations_is_small`).
 
-/// The beginning of a text of which a page shows no more.
+/// The beginning of a text, or all of it if it is short.
 pub struct Excerpt {
     pub text: String,
-    /// Whether that is all of it.
+    /// Whether this is the whole text.
     pub whole: bool,
 }
 
 impl Excerpt {
-    /// As much as takes at most so many bytes when it is escaped.
+    /// Takes as much of the text as fits into `bytes` after escaping.
     pub fn of(text: &str, bytes: usize) -> Self {
         let mut room = bytes;
         let end = text.char_indices().find(|(_, c)| {
@@ -21,13 +24,13 @@ impl Excerpt {
         Self { text: text.get(..end).unwrap_or_default().to_owned(), whole: end == text.len() }
     }
 
-    /// How many bytes it takes on the page.
+    /// Its size on the page, in bytes after escaping.
     pub fn room(&self) -> usize {
         escaped_bytes(&self.text)
     }
 }
 
-/// How many bytes a text takes when it is escaped.
+/// The size of a text in bytes after escaping.
 pub fn escaped_bytes(text: &str) -> usize {
     text.chars().map(escaped_len).sum()
 }
@@ -39,7 +42,7 @@ fn escaped_len(c: char) -> usize {
     }
 }
 
-/// One line for a cell of a table: at most so many characters.
+/// Cuts a text for a table cell to `characters` characters and an ellipsis.
 pub fn cut(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         None => text.to_owned(),

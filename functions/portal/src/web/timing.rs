@@ -1,5 +1,5 @@
-//! Tells with each answer how long it took to make, in the header that browsers show beside a request (W3C Server Timing). What
-//! Lambda and API Gateway take is not in it.
+//! Adds the header `server-timing` (W3C Server Timing) to each answer: how long the page took, in milliseconds.
+//! Browsers show it beside the request. The time that Lambda and API Gateway take is not included.
 
 use axum::extract::Request;
 use axum::middleware::Next;

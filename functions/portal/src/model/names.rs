@@ -1,17 +1,16 @@
-//! The names of destinations, which lists of deliveries tell by id only.
+//! The names of destinations, for lists of deliveries: the API gives only ids there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use serde::Deserialize;
 
-use super::listing::Filters;
-use crate::failure::Failure;
-use crate::fields::segment;
-use crate::inner::Api;
-use crate::model::Listed;
+use crate::model::listing::Filters;
+use crate::model::{Listed, destination};
+use crate::web::failure::Failure;
+use crate::web::inner::Api;
 
-/// With more destinations than this, one is not chosen from a list but named by its id.
+/// The most destinations that a list offers to choose from. With more, a visitor types an id instead.
 const CHOICES: usize = 25;
 
 #[derive(Deserialize)]
@@ -20,22 +19,22 @@ struct Named {
     name: String,
 }
 
-/// Names by id; nothing for a destination that was deleted.
+/// Names by id. The name is `None` for a destination that was deleted.
 #[derive(Default)]
 pub struct Names(BTreeMap<String, Option<String>>);
 
-/// The destinations to choose from; none where there are too many for that.
+/// The ids and names of the destinations to choose from, or `None` if there are too many.
 pub type Choices = Option<Vec<(String, String)>>;
 
 impl Names {
-    /// Finds those of all `ids`.
+    /// Looks up the names of all `ids`.
     pub async fn find<'a>(api: &Api, ids: impl Iterator<Item = &'a str>) -> Result<Self, Failure> {
         let mut names = Self::default();
         names.find_more(api, ids).await?;
         Ok(names)
     }
 
-    /// Finds those of `ids` that are not known yet.
+    /// Looks up the names of those `ids` that are not known yet.
     pub async fn find_more<'a>(&mut self, api: &Api, ids: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
         let unknown: BTreeSet<&str> = ids.filter(|id| !self.0.contains_key(*id)).collect();
         let found = try_join_all(unknown.into_iter().map(|id| name_of(api, id))).await?;
@@ -43,7 +42,7 @@ impl Names {
         Ok(())
     }
 
-    /// Those among which one chooses, with the one that is chosen already, and all names met on the way.
+    /// Returns the destinations to choose from, including the chosen one, and all names found on the way.
     pub async fn to_choose_from(api: &Api, filters: &Filters) -> Result<(Self, Choices), Failure> {
         let page: Listed<Named> = api.get(&format!("/v1/destinations?limit={CHOICES}")).await?;
         let mut all: Vec<_> = page.data.into_iter().map(|Named { id, name }| (id, name)).collect();
@@ -66,13 +65,6 @@ impl Names {
 }
 
 async fn name_of(api: &Api, id: &str) -> Result<(String, Option<String>), Failure> {
-    let found = api.get::<Named>(&format!("/v1/destinations/{}", segment(id))).await;
-    let name = match found {
-        Ok(destination) => Some(destination.name),
-        Err(failure) => match failure.problem()? {
-            problem if problem.status == 404 => None,
-            problem => return Err(Failure::Problem(problem)),
-        },
-    };
-    Ok((id.to_owned(), name))
+    let found = api.find::<Named>(&destination::at(id)).await?;
+    Ok((id.to_owned(), found.map(|found| found.name)))
 }

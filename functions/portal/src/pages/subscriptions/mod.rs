@@ -1,10 +1,9 @@
-//! Subscriptions: which events go where, a page for each, and changing them. New ones come from the wizard.
+//! The section of subscriptions: the list, and the pages of each subscription. New ones are created by the wizard.
 
 mod actions;
 mod edit;
 mod edit_form;
 mod patch;
-mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,15 +15,17 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::future::join_all;
 
-use super::listing::{Filters, Listing, ROWS};
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::{Query, segment};
-use crate::inner::Api;
-use crate::model::{Destination, Subscription};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::listing::{Filters, Listing, ROWS};
+use crate::model::subscription::at;
+use crate::model::{Destination, Subscription, destination};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["name_contains"];
 
@@ -44,19 +45,19 @@ struct List {
     shell: Shell,
     filters: Filters,
     list: Listing<Subscription>,
-    /// The names of the destinations that they send to, by id.
+    /// The names of their destinations by id.
     names: BTreeMap<String, String>,
 }
 
 impl List {
-    /// What a destination is called; its id where it is not there any more.
+    /// The name of a destination, or its id if it was deleted.
     fn name<'a>(&'a self, destination: &'a str) -> &'a str {
         self.names.get(destination).map_or(destination, String::as_str)
     }
 }
 
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = Shell::of(&visitor, "Subscriptions", "Subscriptions").after(&query);
+    let shell = visitor.shell("Subscriptions", "Subscriptions").after(query.get("done"));
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Subscription>(&visitor.api, "/v1/subscriptions", ROWS).await?;
     let names = names(&visitor.api, &list.rows).await?;
@@ -67,18 +68,14 @@ async fn names(api: &Api, subscriptions: &[Subscription]) -> Result<BTreeMap<Str
     let mut ids: Vec<_> = subscriptions.iter().map(|subscription| subscription.destination_id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let found = join_all(ids.into_iter().map(|id| destination(api, id))).await;
+    let found = join_all(ids.into_iter().map(|id| find_destination(api, id))).await;
     let found = found.into_iter().filter_map(Result::transpose);
     found.map(|found| found.map(|destination| (destination.id, destination.name))).collect()
 }
 
-/// A destination; nothing where it was deleted meanwhile.
-async fn destination(api: &Api, id: &str) -> Result<Option<Destination>, Failure> {
-    match api.get(&format!("/v1/destinations/{}", segment(id))).await {
-        Ok(found) => Ok(Some(found)),
-        Err(Failure::Problem(problem)) if problem.status == 404 => Ok(None),
-        Err(failure) => Err(failure),
-    }
+/// A destination, or `None` if it was deleted.
+async fn find_destination(api: &Api, id: &str) -> Result<Option<Destination>, Failure> {
+    api.find(&destination::at(id)).await
 }
 
 #[derive(Template)]
@@ -91,17 +88,7 @@ struct Show {
 
 async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query) -> Result<Response, Failure> {
     let subscription: Subscription = visitor.api.get(&at(&id)).await?;
-    let destination = destination(&visitor.api, &subscription.destination_id).await?;
-    let shell = Shell::of(&visitor, "Subscriptions", subscription.name.as_str()).after(&fields);
+    let destination = find_destination(&visitor.api, &subscription.destination_id).await?;
+    let shell = visitor.shell("Subscriptions", subscription.name.as_str()).after(fields.get("done"));
     render::page(&Show { shell, subscription, destination })
-}
-
-/// Where a subscription's page is, and what lies below it.
-fn path(id: &str) -> String {
-    format!("/subscriptions/{}", segment(id))
-}
-
-/// Where the API has it.
-fn at(id: &str) -> String {
-    format!("/v1/subscriptions/{}", segment(id))
 }

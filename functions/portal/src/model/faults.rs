@@ -1,19 +1,23 @@
-//! What is wrong with a form, by the field it stands by. Most of it the API said; only what cannot be sent to it is found here,
-//! such as a line that is no header.
+//! The faults of a form, each with the field beside which it is shown. Most come from the API. Only what cannot be sent
+//! to the API is found here, for example a line that is not a header.
+//!
+//! Invariant: what the API refuses is told by its field, and nothing that was typed is lost (tests:
+//! `what_the_api_refuses_stands_by_its_field_and_nothing_is_lost`).
 
 use serde_json::{Value, json};
 
-use crate::inner::Problem;
+use crate::web::problem::Problem;
 
 #[derive(Debug, Default)]
 pub struct Faults {
     by_field: Vec<(&'static str, String)>,
-    /// What stands by no field.
+    /// A fault that belongs to no field.
     pub general: Option<String>,
 }
 
 impl Faults {
-    /// What the API found. `fields` are those of its body that the form has under the same names.
+    /// The faults in a problem of the API. `fields` are the fields of the API's body that the form has under the same
+    /// names.
     pub fn of(problem: &Problem, fields: &[&'static str]) -> Self {
         let mut faults = Self::default();
         for fault in &problem.errors {
@@ -44,7 +48,7 @@ impl Faults {
         self.by_field.is_empty() && self.general.is_none()
     }
 
-    /// A number that was typed, for the API to judge; `null`, which means its default, where nothing was.
+    /// A typed number as JSON; the API checks its range. An empty text is `null`, which means the default.
     pub fn number(&mut self, field: &'static str, typed: &str) -> Value {
         match typed.parse::<u64>() {
             Ok(number) => json!(number),
@@ -57,7 +61,7 @@ impl Faults {
     }
 }
 
-/// Where in a field: the third of a list, or the names that lead there.
+/// The place within a field: a number in a list, or the names on the way to it.
 fn place(below: &[String]) -> String {
     match below {
         [] => String::new(),
@@ -72,7 +76,7 @@ fn place(below: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inner::Fault;
+    use crate::web::problem::Fault;
 
     fn problem(pointers: &[&str]) -> Problem {
         let fault = |pointer: &&str| Fault {

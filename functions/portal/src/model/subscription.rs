@@ -1,18 +1,43 @@
-//! What a subscription wants, in words.
+//! A subscription, as the API answers it, and a description of it in words.
 
 use domain::routing::AwaitedTransition;
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::Subscription;
-use crate::pages::wizard::conditions::When;
+use crate::markup::address::segment;
+use crate::model::when::When;
+
+#[derive(Debug, Deserialize)]
+pub struct Subscription {
+    pub id: String,
+    pub name: String,
+    pub destination_id: String,
+    pub event_types: Vec<String>,
+    pub scope: String,
+    pub condition: Option<Value>,
+    pub transition: Option<String>,
+    pub path: Option<String>,
+    pub grace_seconds: u64,
+    pub enabled: bool,
+}
+
+/// The path of a subscription's page. The paths of its actions begin with it.
+pub fn path(id: &str) -> String {
+    format!("/subscriptions/{}", segment(id))
+}
+
+/// The path of a subscription in the API.
+pub fn at(id: &str) -> String {
+    format!("/v1/subscriptions/{}", segment(id))
+}
 
 impl Subscription {
-    /// What a badge says of it.
+    /// The text of its badge.
     pub fn state(&self) -> &'static str {
         if self.enabled { "enabled" } else { "off" }
     }
 
-    /// Which of the events, in a few words.
+    /// Its condition and transition in a few words.
     pub fn wants(&self) -> String {
         let change = self.transition.as_deref().map(|transition| {
             let usual = When::CHOICES
@@ -28,7 +53,7 @@ impl Subscription {
         }
     }
 
-    /// The events as a list has them.
+    /// Its event types in one line.
     pub fn types(&self) -> String {
         self.event_types
             .iter()
@@ -37,12 +62,13 @@ impl Subscription {
             .join(", ")
     }
 
+    /// Its scope in words.
     pub fn place(&self) -> &str {
         if self.scope == "*" { "everywhere" } else { &self.scope }
     }
 }
 
-/// The conditions that the wizard offers have its words; others are patterns.
+/// A condition that the wizard offers, in the wizard's words; any other is called a pattern.
 fn condition(condition: &Value) -> String {
     let usual = When::CHOICES.into_iter().find(|when| when.condition().as_ref() == Some(condition));
     usual.map_or("own pattern".to_owned(), |when| uncapitalized(when.title()))

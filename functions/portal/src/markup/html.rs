@@ -1,5 +1,7 @@
-//! Small pieces of markup that every page uses: times, states, and text shown as it is. What comes from a producer or a receiver
-//! is escaped here, as the templates do with everything else.
+//! Small pieces of HTML that every page uses: times, states, numbers and JSON. Text from producers and receivers is
+//! escaped here, just as the templates escape everything else.
+//!
+//! Invariant: what a producer or a receiver sent is text and never markup (tests: `markup_is_shown_as_text`).
 
 use std::fmt;
 
@@ -8,7 +10,7 @@ use domain::value::Timestamp;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// Markup that is safe to write into a page as it is.
+/// Markup that templates write without escaping it again.
 pub struct Markup(String);
 
 impl fmt::Display for Markup {
@@ -26,14 +28,15 @@ fn escaped(text: &str) -> String {
     markup
 }
 
-/// A moment in UTC, to the second. The script shows it in the viewer's zone, relative, with the exact one on hover.
+/// A moment in UTC, to the second. The script replaces it with a relative time and shows the exact one, in the viewer's
+/// time zone, on hover.
 pub fn time(moment: &Timestamp) -> Markup {
     let exact = moment.to_string();
     let shown = exact.get(..19).unwrap_or(&exact).replacen('T', " ", 1);
     Markup(format!(r#"<time datetime="{exact}">{shown} UTC</time>"#))
 }
 
-/// A state of a delivery, of a destination's health, or an outcome of an attempt, in colour and in words.
+/// A coloured badge for the state of a delivery, the health of a destination or the outcome of an attempt.
 pub fn badge(state: &str) -> Markup {
     let (kind, words) = match state {
         "delivered" | "healthy" | "enabled" | "succeeded" | "passed" | "matched" => ("ok", state),
@@ -49,7 +52,7 @@ pub fn badge(state: &str) -> Markup {
     Markup(format!(r#"<span class="badge badge-{kind}">{}</span>"#, escaped(words)))
 }
 
-/// A sentence of the API, with what stands between `` ` `` as code.
+/// A sentence of the API, with the parts between backticks shown as code.
 pub fn with_code(sentence: &(impl fmt::Display + ?Sized)) -> Markup {
     let sentence = sentence.to_string();
     let mut parts = sentence.split('`').map(escaped);
@@ -63,7 +66,7 @@ pub fn with_code(sentence: &(impl fmt::Display + ?Sized)) -> Markup {
     Markup(markup)
 }
 
-/// How long something took, in the unit that reads best.
+/// A duration in the unit that reads best.
 pub fn took(milliseconds: u64) -> String {
     match milliseconds {
         0..1_000 => format!("{milliseconds} ms"),
@@ -72,7 +75,7 @@ pub fn took(milliseconds: u64) -> String {
     }
 }
 
-/// Whole seconds in the largest units that tell them exactly.
+/// A duration in days, hours, minutes and seconds, without rounding.
 pub fn span(seconds: u64) -> String {
     let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let mut left = seconds;
@@ -99,7 +102,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// JSON with its lines broken and every token as it was sent; anything else as it is.
+/// Breaks JSON into indented lines and leaves every token as it was sent. Text that is not JSON stays unchanged.
 pub fn pretty(text: &str) -> String {
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
         return text.to_owned();
@@ -149,7 +152,7 @@ fn break_line(out: &mut String, depth: usize) {
     out.extend(std::iter::repeat_n("  ", depth));
 }
 
-/// A value as JSON with its lines broken.
+/// A value as JSON in indented lines.
 pub fn pretty_value(value: &Value) -> String {
     format!("{value:#}")
 }

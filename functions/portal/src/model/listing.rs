@@ -1,29 +1,33 @@
-//! What the lists share: filters that stand in the URL, and pages gathered from the API's.
+//! What all lists share: filters that are kept in the URL, and rows that are gathered from pages of the API.
 
-use domain::value::Timestamp;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::failure::Failure;
-use crate::fields::{Fields, query};
-use crate::inner::{Api, Problem};
+use crate::markup::address::query;
+use crate::markup::moment::{in_field, utc};
 use crate::model::Listed;
+use crate::web::failure::Failure;
+use crate::web::fields::Fields;
+use crate::web::inner::Api;
+use crate::web::problem::Problem;
 
-/// How many rows a page has, unless they are large.
+/// The number of rows on a page, unless rows are large.
 pub const ROWS: usize = 25;
-/// How many pages of the API are asked for to fill one: each looks at 1,000 rows at most, so a filter may leave few of them.
+/// The greatest number of API pages that are read to fill one page. Each covers at most 1,000 rows, and a filter may
+/// leave few.
 const ASKED: usize = 4;
-/// The filters that are moments.
+/// The filters whose values are moments.
 const TIMES: [&str; 4] = ["since", "until", "from", "to"];
 
-/// What a list is filtered by, and what the API found wrong with that.
+/// The filters of a list as they were typed, and the problem that the API has with them, if any.
 pub struct Filters {
     typed: Fields,
     names: &'static [&'static str],
     problem: Option<Problem>,
 }
 
-/// A page of a list. `next` is there where the API has more, even if it has found nothing yet.
+/// A page of a list. `next` is the cursor of the next page. It can be there although `rows` is empty: then nothing was
+/// found yet.
 pub struct Listing<T> {
     pub rows: Vec<T>,
     pub next: Option<String>,
@@ -34,14 +38,14 @@ impl<T> Listing<T> {
         Self { rows: Vec::new(), next: None }
     }
 
-    /// Whether there may be rows that are not on this page.
+    /// Whether there can be rows that are not on this page.
     pub fn is_part(&self, filters: &Filters) -> bool {
         self.next.is_some() || filters.cursor().is_some() || filters.any()
     }
 }
 
 impl Filters {
-    /// Of what was typed, the filters of these names.
+    /// Takes the filters with these names from the query.
     pub fn new(typed: Fields, names: &'static [&'static str]) -> Self {
         Self { typed, names, problem: None }
     }
@@ -54,19 +58,19 @@ impl Filters {
         self.value(name) == value
     }
 
-    /// A moment as an input of date and time shows it.
+    /// A moment as a date and time input shows it.
     pub fn time(&self, name: &str) -> String {
         in_field(self.value(name))
     }
 
-    /// What is wrong with a filter, in the API's words.
+    /// The fault of one filter, in the API's words.
     pub fn error(&self, name: &str) -> Option<&str> {
         let faults = &self.problem.as_ref()?.errors;
         let fault = faults.iter().find(|fault| fault.parameter.as_deref() == Some(name))?;
         Some(&fault.detail)
     }
 
-    /// What is wrong that stands by none of the filters.
+    /// The problem as a whole, if it belongs to none of the filters.
     pub fn other_error(&self) -> Option<&str> {
         let problem = self.problem.as_ref()?;
         let shown = self.names.iter().any(|name| self.error(name).is_some());
@@ -77,12 +81,12 @@ impl Filters {
         self.problem.is_some()
     }
 
-    /// What the page is answered with.
+    /// The status of the page.
     pub fn status(&self) -> StatusCode {
         if self.has_error() { StatusCode::BAD_REQUEST } else { StatusCode::OK }
     }
 
-    /// Whether anything is filtered.
+    /// Whether any filter is set.
     pub fn any(&self) -> bool {
         self.names.iter().any(|name| self.typed.some(name).is_some())
     }
@@ -91,7 +95,8 @@ impl Filters {
         self.typed.some("cursor")
     }
 
-    /// As the API is asked: always the same for the same query, because a cursor is good for that only.
+    /// The parameters for the API. The same filters always give the same parameters, because a cursor is valid only for
+    /// those it was made with.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         let asked = |name: &&'static str| {
             let value = self.typed.some(name)?;
@@ -105,7 +110,7 @@ impl Filters {
         format!("{path}{}", query(self.filled()))
     }
 
-    /// The address of the page that goes on at a cursor.
+    /// The address of the page that begins at a cursor.
     pub fn next(&self, path: &str, cursor: &str) -> String {
         format!("{path}{}", query(self.filled().chain([("cursor", cursor)])))
     }
@@ -114,7 +119,7 @@ impl Filters {
         self.names.iter().filter_map(|name| Some((*name, self.typed.some(name)?)))
     }
 
-    /// Keeps a problem with what was typed, to be shown by it; any other failure goes on.
+    /// Keeps the problem that the API has with the filters (400), to be shown beside them. Returns any other failure.
     pub fn blame(&mut self, failure: Failure) -> Result<(), Failure> {
         let problem = failure.problem()?;
         if problem.status != 400 {
@@ -124,7 +129,7 @@ impl Filters {
         Ok(())
     }
 
-    /// The rows that the API has at `path`, as many as a page has; none where a filter is wrong.
+    /// Reads up to `rows` rows from the API at `path`. There are none if a filter is wrong.
     pub async fn list<T: DeserializeOwned>(
         &mut self,
         api: &Api,
@@ -138,7 +143,7 @@ impl Filters {
     }
 }
 
-/// Pages of the API until there are enough rows for one of ours.
+/// Reads pages of the API until there are enough rows for one page here.
 async fn gather<T: DeserializeOwned>(
     api: &Api,
     path: &str,
@@ -160,21 +165,6 @@ async fn gather<T: DeserializeOwned>(
         }
     }
     Ok(listing)
-}
-
-/// A moment as an input of date and time shows it, in UTC; what is none stays as it was typed.
-pub fn in_field(typed: &str) -> String {
-    let asked = utc(typed);
-    let moment = Timestamp::parse(&asked).map(|moment| moment.to_string());
-    moment.map_or(asked, |text| text.trim_end_matches("Z").trim_end_matches(".000").to_owned())
-}
-
-/// A moment as the API takes it: an input of date and time has no zone, and means UTC here. What is no moment stays as it was
-/// typed, for the API to say so.
-pub fn utc(typed: &str) -> String {
-    let readings = ["", "Z", ":00Z"].map(|end| format!("{typed}{end}"));
-    let read = readings.into_iter().find(|text| Timestamp::parse(text).is_ok());
-    read.unwrap_or_else(|| typed.to_owned())
 }
 
 #[cfg(test)]

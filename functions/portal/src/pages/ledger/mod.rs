@@ -1,5 +1,5 @@
-//! The ledger of a period: two equations, in which every number leads to the list of what it counts. It is summed over a few pages
-//! of the API's, however long the period is; the rest follows a link at a time, so that no page takes longer for a large account.
+//! The ledger of a period: two equations, in which every number links to the list of what it counts. Each page sums a
+//! few pages of the API and links to the next part, so no page takes longer for a long period or a large account.
 
 mod deliveries;
 
@@ -14,23 +14,26 @@ use axum::routing::get;
 use domain::value::Timestamp;
 use serde::Deserialize;
 
-use super::listing::Filters;
-use crate::failure::Failure;
-use crate::fields::{Fields, Query, query};
-use crate::inner::Api;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{Portal, html, icons};
+use crate::markup::address::query;
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::listing::Filters;
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Query};
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["from", "to"];
-/// How many pages of the API's are summed: each covers at most 500 events and the 5,000 deliveries that they owe.
+/// The number of API pages that are summed. Each covers at most 500 events and the 5,000 deliveries that they owe.
 const PAGES: usize = 2;
-/// How many of the events that disagree are shown.
+/// The number of disagreeing events that are shown.
 const DISAGREEING: usize = 25;
-/// The periods that end now: their names in the URL and for people, and how long they are, in hours.
+/// The periods that end now: name in the URL, label, and length in hours.
 const PERIODS: [(&str, &str, u64); 4] =
     [("1h", "Last hour", 1), ("24h", "24 hours", 24), ("7d", "7 days", 7 * 24), ("31d", "31 days", 31 * 24)];
-/// The one that is shown when none is asked for.
+/// The period that is shown by default.
 const USUAL: &str = "24h";
 
 pub fn routes() -> Router<Arc<Portal>> {
@@ -58,7 +61,7 @@ struct Part {
     next_cursor: Option<String>,
 }
 
-/// One number of the ledger, and the API's list of what it counts.
+/// One number of the ledger, and the path of the API's list of what it counts.
 #[derive(Deserialize)]
 struct Number {
     count: u64,
@@ -66,7 +69,8 @@ struct Number {
 }
 
 impl Number {
-    /// The page that lists what it counts: it is where the API's list is, and takes the same parameters.
+    /// The page that lists what it counts. Its path is that of the API's list without `/v1`, and it has the same
+    /// parameters.
     fn link(&self) -> &str {
         self.list.strip_prefix("/v1").unwrap_or("/events")
     }
@@ -77,7 +81,7 @@ impl Number {
 }
 
 impl Part {
-    /// Adds what follows it in the same period.
+    /// Adds the next part of the same period.
     fn add(&mut self, next: Part) {
         for (sum, more) in [
             (&mut self.accepted, next.accepted),
@@ -121,16 +125,16 @@ impl Part {
 struct Ledger {
     shell: Shell,
     filters: Filters,
-    /// The name of the period, if it is one of those that end now.
+    /// The name of the period if it is one of [`PERIODS`], and empty otherwise.
     last: &'static str,
-    /// Nothing where what was asked for is wrong.
+    /// `None` if a filter is wrong.
     part: Option<Part>,
-    /// The page with the next part.
+    /// The address of the page with the next part.
     next: Option<String>,
 }
 
 async fn show(State(portal): State<Arc<Portal>>, visitor: Visitor, Query(typed): Query) -> Result<Response, Failure> {
-    let shell = Shell::of(&visitor, "Ledger", "Ledger");
+    let shell = visitor.shell("Ledger", "Ledger");
     let (typed, last) = with_period(typed, portal.clock.now());
     let mut filters = Filters::new(typed, FILTERS);
     let part = match sum(&visitor.api, &filters).await {
@@ -143,8 +147,8 @@ async fn show(State(portal): State<Arc<Portal>>, visitor: Visitor, Query(typed):
     render::page_with(status, &Ledger { shell, filters, last, part, next })
 }
 
-/// What was typed, with both ends of the period that it names, and the name of that period. Both ends are there from the first
-/// page on, so that all pages are of the same period.
+/// Replaces the name of a period by its two ends, and returns the name as well. Every address then has both ends, so
+/// that all pages are of the same period.
 fn with_period(mut typed: Fields, now: Timestamp) -> (Fields, &'static str) {
     let named = typed.some("from").or(typed.some("to")).is_none();
     let asked = typed.some("last").unwrap_or(USUAL);
@@ -161,7 +165,7 @@ fn is_known(period: &str) -> bool {
     PERIODS.iter().any(|(name, ..)| *name == period)
 }
 
-/// The sum of a few pages, from where the query goes on.
+/// The sum of a few API pages, beginning at the cursor of the query.
 async fn sum(api: &Api, filters: &Filters) -> Result<Part, Failure> {
     let mut sum = page(api, filters, filters.cursor()).await?;
     for _ in 1..PAGES {

@@ -1,9 +1,10 @@
-//! Destinations: their health at a glance, and a page for each with all that can be done with it.
+//! The section of destinations: a list that shows their health, and the pages of each destination.
 
 mod actions;
 mod chart;
 mod edit;
 mod edit_form;
+mod hour;
 mod recover;
 mod rotate;
 mod show;
@@ -19,18 +20,20 @@ use axum::routing::{get, post};
 use futures_util::future::join_all;
 
 use self::stats::Stats;
-use super::listing::{Filters, Listing};
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::{Query, segment};
-use crate::inner::{Api, Problem};
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
 use crate::model::Destination;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::model::listing::{Filters, Listing};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
+use crate::web::problem::Problem;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["name_contains"];
-/// How many destinations a page shows, each with a chart.
+/// The number of destinations on a page; each has a chart.
 const ROWS: usize = 20;
 
 pub fn routes() -> Router<Arc<Portal>> {
@@ -59,7 +62,7 @@ struct Row {
 }
 
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = Shell::of(&visitor, "Destinations", "Destinations").after(&query);
+    let shell = visitor.shell("Destinations", "Destinations").after(query.get("done"));
     let mut filters = Filters::new(query, FILTERS);
     let Listing { rows, next } = filters.list::<Destination>(&visitor.api, "/v1/destinations", ROWS).await?;
     let rows = join_all(rows.into_iter().map(|destination| row(&visitor.api, destination))).await;
@@ -67,21 +70,11 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
     render::page_with(filters.status(), &List { shell, filters, list: Listing { rows, next } })
 }
 
-/// A destination with its numbers; nothing when it was deleted since it was listed.
+/// A destination with its statistics, or `None` if it was deleted since it was listed.
 async fn row(api: &Api, destination: Destination) -> Result<Option<Row>, Failure> {
     match Stats::of(api, &destination.id).await {
         Ok(stats) => Ok(Some(Row { destination, stats })),
         Err(Failure::Problem(Problem { status: 404, .. })) => Ok(None),
         Err(failure) => Err(failure),
     }
-}
-
-/// Where a destination's page is, and what lies below it.
-fn path(id: &str) -> String {
-    format!("/destinations/{}", segment(id))
-}
-
-/// Where the API has it.
-fn at(id: &str) -> String {
-    format!("/v1/destinations/{}", segment(id))
 }

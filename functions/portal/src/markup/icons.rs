@@ -1,11 +1,12 @@
-//! Icons of the Lucide set, as SVG within the page. They say nothing that text beside them does not, so screen readers skip them.
+//! Icons of the Lucide set, as inline SVG. They only repeat what the text beside them says, so screen readers skip
+//! them.
 
 use std::fmt;
 
 use askama::filters::HtmlSafe;
 use icondata_core::Icon as Drawing;
 
-/// An icon, written into a template as `{{ icons::CHECK }}`.
+/// An icon. Templates write it as `{{ icons::CHECK }}`.
 #[derive(Clone, Copy)]
 pub struct Icon(Drawing);
 
@@ -19,7 +20,7 @@ impl fmt::Display for Icon {
     }
 }
 
-/// The set's drawings are markup without anything of anybody's in it.
+/// The drawings are constants, so they contain no text from outside.
 impl HtmlSafe for Icon {}
 
 macro_rules! icons {

@@ -1,4 +1,4 @@
-//! The section of events: their list, and one of them (`one`).
+//! The section of events: the list, and the page of one event (`one`).
 
 mod one;
 
@@ -11,15 +11,15 @@ use axum::routing::{get, post};
 use domain::value::Timestamp;
 use serde::Deserialize;
 
-use super::deliveries::types;
-use super::listing::{Filters, Listing, ROWS};
-use super::shown;
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::Query;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons, shown};
+use crate::model::event::types;
+use crate::model::listing::{Filters, Listing, ROWS};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["status", "type", "scope", "since", "until"];
 const STATUSES: &[(&str, &str)] =
@@ -33,7 +33,7 @@ pub fn routes() -> Router<Arc<Portal>> {
         .route("/events/{id}/replay", post(one::replay))
 }
 
-/// An event in the API's list.
+/// A row of the API's list.
 #[derive(Deserialize)]
 struct Row {
     id: String,
@@ -60,7 +60,7 @@ struct List {
 }
 
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = Shell::of(&visitor, "Events", "Events").after(&query);
+    let shell = visitor.shell("Events", "Events").after(query.get("done"));
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Row>(&visitor.api, "/v1/events", ROWS).await?;
     let status = filters.status();

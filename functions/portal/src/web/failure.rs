@@ -1,4 +1,4 @@
-//! Why there is no page to show, and the page that says so.
+//! The reasons why a page cannot be shown, and the message that tells the visitor.
 
 use axum::response::{IntoResponse, Response};
 use domain::value::AccountId;
@@ -7,18 +7,18 @@ use ports::PortError;
 use runtime::telemetry::ErrorChain;
 use tracing::error;
 
-use crate::inner::Problem;
-use crate::render;
+use crate::markup::message::message;
+use crate::web::problem::Problem;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Nobody is signed in, or not any more.
+    /// Nobody is signed in, or the session has ended.
     #[error("there is no session")]
     NoSession,
-    /// The session's role does not allow it.
+    /// The role of the session does not allow this.
     #[error("the role of the session does not allow this")]
     NotAllowed,
-    /// A form was sent from a page of another account than this one, whose session it is now.
+    /// The form is from a page of another account. The session is now of the account given here.
     #[error("the form is of another account than {0}")]
     OtherAccount(AccountId),
     #[error("the form is of no account")]
@@ -38,7 +38,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The problem that the API answered with, where that is what failed.
+    /// Returns the API's problem if that is the reason, and `Err` with the failure itself otherwise.
     pub fn problem(self) -> Result<Problem, Failure> {
         match self {
             Failure::Problem(problem) => Ok(problem),
@@ -63,7 +63,7 @@ impl IntoResponse for Failure {
                     .to_owned(),
             ),
             Failure::NotAllowed => not_allowed(),
-            // In the API's words it is about keys.
+            // The API's own detail is about keys, and a visitor has none.
             Failure::Problem(problem) if problem.code == "forbidden" => not_allowed(),
             Failure::OtherAccount(account) => (
                 StatusCode::CONFLICT,
@@ -95,8 +95,8 @@ impl IntoResponse for Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", detail)
             }
         };
-        // Whoever is signed in finds on from here.
+        // A visitor with a session gets a link to the start page.
         let next = (!matches!(self, Failure::NoSession)).then_some(("/", "To the start"));
-        render::message(status, title, &detail, next)
+        message(status, title, &detail, next)
     }
 }

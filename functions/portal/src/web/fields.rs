@@ -1,4 +1,4 @@
-//! The fields of a query or a form, in their order. A field may be there several times, as with check boxes.
+//! The fields of a query or a form, in order. A name can occur several times, for example with check boxes.
 
 use std::convert::Infallible;
 
@@ -6,12 +6,11 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use http::{StatusCode, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
-use crate::render;
+use crate::markup::message::message;
 
-/// The largest form, in bytes: above what the API takes in any of its fields.
+/// The largest form, in bytes. It is larger than any field that the API accepts.
 const MAX_FORM: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Default)]
@@ -27,16 +26,17 @@ impl Fields {
         Self::parse(uri.query().unwrap_or_default().as_bytes())
     }
 
-    /// What was typed, without space around it; empty where the field is absent.
+    /// The trimmed value of the first field of this name, or an empty string if there is none.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.trim())
     }
 
-    /// As [`Fields::get`], where something was typed.
+    /// Like [`Fields::get`], but `None` for an empty value.
     pub fn some(&self, name: &str) -> Option<&str> {
         Some(self.get(name)).filter(|value| !value.is_empty())
     }
 
+    /// All values of this name, untrimmed.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
     }
@@ -45,6 +45,7 @@ impl Fields {
         self.all(name).any(|found| found == value)
     }
 
+    /// Replaces all values of this name by one.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.retain(|(found, _)| found != name);
         self.0.push((name.to_owned(), value.to_owned()));
@@ -59,21 +60,7 @@ impl Fields {
     }
 }
 
-/// `?…`, or nothing for nothing.
-pub fn query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    if text.is_empty() { text } else { format!("?{text}") }
-}
-
-/// What a part of a path cannot have as it is; a dot alone would lead elsewhere.
-const IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
-
-/// A part of a path that was typed by somebody, or came from a producer.
-pub fn segment(text: &str) -> String {
-    utf8_percent_encode(text, IN_SEGMENT).to_string()
-}
-
-/// The query.
+/// Extracts the query of a request.
 pub struct Query(pub Fields);
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
@@ -84,7 +71,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     }
 }
 
-/// A form that was sent.
+/// Extracts the form from the body of a request.
 pub struct Form(pub Fields);
 
 impl<S: Send + Sync> FromRequest<S> for Form {
@@ -95,7 +82,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
             Ok(bytes) => Ok(Self(Fields::parse(&bytes))),
             Err(_) => {
                 let detail = "A form may have up to 64 KiB. Go back and shorten what you typed.";
-                Err(render::message(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", detail, None))
+                Err(message(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", detail, None))
             }
         }
     }

@@ -1,5 +1,12 @@
-//! The API, asked within this process as one account. The router is the one that the function `api` serves, so it answers as it
-//! would answer a program; only who is calling comes from the session here, and not from API Gateway.
+//! Calls the API within this process, as one account. It is the same router that the function `api` serves, so the page
+//! gets the same answers as any program. Only the caller's identity differs: it comes from the session, not from API
+//! Gateway.
+//!
+//! Invariant: what belongs to another account is not there (tests: `what_belongs_to_another_account_is_not_there`,
+//! `two_accounts_never_see_each_others`).
+//!
+//! Invariant: what no route of the API took is answered as the API does, and nothing is done (tests:
+//! `what_no_route_of_the_api_took_is_answered_as_the_api_does`).
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -12,15 +19,14 @@ use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext};
 use lambda_http::request::RequestContext;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::failure::Failure;
+use crate::web::failure::Failure;
 
-/// Answers what is no path of the page but one of the API: API Gateway hands over here whatever none of the API's routes took, such as a
-/// line break in a path. It is answered in the API's own words, and whatever it was, nothing is done.
+/// Answers requests for paths of the API. API Gateway sends those here that match none of the API's routes, for example
+/// because of a line break in the path. They get the API's own answer for an unknown path, and nothing is done.
 pub async fn no_such_resource(State(api): State<Router>, request: Request, next: Next) -> Response {
     if !["/v1/", "/admin/v1/"].iter().any(|prefix| request.uri().path().starts_with(prefix)) {
         return next.run(request).await;
@@ -39,42 +45,10 @@ pub struct Api {
     context: ApiGatewayV2httpRequestContext,
 }
 
-/// What the API answered that is no problem.
+/// An answer of the API with a status below 400.
 pub struct Answer {
     pub etag: Option<String>,
     body: Bytes,
-}
-
-/// A problem that the API answered with.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Problem {
-    pub status: u16,
-    pub code: String,
-    pub detail: String,
-    #[serde(default)]
-    pub errors: Vec<Fault>,
-}
-
-/// One thing to mend.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Fault {
-    pub pointer: Option<String>,
-    pub parameter: Option<String>,
-    pub detail: String,
-}
-
-impl Problem {
-    pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    /// What is wrong with a field of the body, or of what lies below it.
-    pub fn at(&self, pointer: &str) -> Option<&str> {
-        let below =
-            |found: &str| found.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let fault = self.errors.iter().find(|fault| fault.pointer.as_deref().is_some_and(below))?;
-        Some(&fault.detail)
-    }
 }
 
 impl Answer {
@@ -84,7 +58,7 @@ impl Answer {
 }
 
 impl Api {
-    /// As this account, with this role; as nobody without one.
+    /// The API as `caller` sees it: an account with a role, or nobody.
     pub fn new(router: Router, context: Option<&RequestContext>, caller: Option<(&AccountId, Role)>) -> Self {
         let mut context = match context {
             Some(RequestContext::ApiGatewayV2(context)) => context.clone(),
@@ -103,11 +77,25 @@ impl Api {
         self.call(Method::GET, path, None, None).await?.read()
     }
 
+    /// Like [`Api::get`], but `None` if the API answers 404.
+    pub async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
+        match self.get(path).await {
+            Err(Failure::Problem(problem)) if problem.status == 404 => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// Like [`Api::get`], with the ETag of the answer.
+    pub async fn get_versioned<T: DeserializeOwned>(&self, path: &str) -> Result<(T, String), Failure> {
+        let answer = self.call(Method::GET, path, None, None).await?;
+        Ok((answer.read()?, answer.etag.unwrap_or_default()))
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         self.call(Method::POST, path, None, Some(body)).await
     }
 
-    /// Does what takes no body.
+    /// Sends a `POST` without a body.
     pub async fn act(&self, path: &str) -> Result<Answer, Failure> {
         self.call(Method::POST, path, None, None).await
     }
