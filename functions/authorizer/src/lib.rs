@@ -2,23 +2,20 @@
 //! else of the request is looked at, so API Gateway may keep the answer for every route. It changes nothing but when a key or
 //! a session was last used.
 
+mod deps;
+
 use std::sync::Arc;
 
 use aws_lambda_events::event::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use domain::access::{ApiKey, PresentedKey, PresentedSession};
 use domain::value::Day;
 use lambda_runtime::{Error, LambdaEvent};
-use ports::{ApiKeys, Clock, FindAccount, PortResult, Sessions};
+use ports::PortResult;
 use runtime::page_session;
 use runtime::telemetry::ErrorChain;
 use serde::Serialize;
 
-pub struct Deps {
-    pub accounts: Arc<dyn FindAccount>,
-    pub keys: Arc<dyn ApiKeys>,
-    pub sessions: Arc<dyn Sessions>,
-    pub clock: Arc<dyn Clock>,
-}
+pub use self::deps::Deps;
 
 /// API Gateway's simple response.
 #[derive(Debug, Serialize, PartialEq, Eq)]

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use domain::attempt::Attempt;
-use domain::attempt::Outcome;
+use domain::attempt::{Attempt, Outcome};
 use domain::delivery::request::sign;
 use domain::delivery::{Delivery, DeliveryMessage, Purpose};
 use domain::destination::Destination;
 use ports::PortResult;
 use tracing::info;
 
-use crate::Deps;
+use crate::deps::Deps;
 
 pub(crate) async fn attempt(
     deps: &Deps,

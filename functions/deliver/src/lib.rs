@@ -6,34 +6,34 @@
 //! owed is set aside there. The attempt's number comes from the row, never from the queue's receive count.
 
 mod attempt;
+mod container;
+mod deps;
 mod gates;
 mod health;
+mod received;
 mod record;
 mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::attempt::{Jitter, NextStep, Outcome, RetryPolicy};
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use domain::attempt::{Jitter, NextStep, Outcome};
 use domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, DeliveryState, Purpose};
 use domain::destination::pace::PATIENCE;
 use domain::destination::{Admission, Destination, Failure};
-use domain::value::{Horizon, Timestamp};
+use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
-use ports::{
-    Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EntropyExt, FindAccount, HttpSender, Paces,
-    PortError, PortResult, Vault,
-};
+use ports::{EntropyExt, PortResult};
 use runtime::batch;
 use runtime::batch::Verdict;
 use runtime::telemetry::ErrorChain;
 use tracing::{Span, warn};
 
-use self::gates::Gates;
-pub use self::health::Rows;
-use self::record::{ended_as, gone, ignored, keep, park, retry, unknown, wait_in_line};
-pub use self::turns::Turns;
+pub use self::container::{Rows, Turns};
+pub use self::deps::Deps;
+use self::received::{DeliverError, Received, received};
+use self::record::{IN_QUEUE, ended_as, gone, ignored, keep, park, retry, unknown, wait_in_line};
 use self::turns::When;
 
 /// Records of one batch handled at once; a batch has at most 10, so none waits for another destination's.
@@ -42,52 +42,8 @@ const AT_ONCE: usize = 10;
 const SPARE: Duration = Duration::from_secs(2);
 /// Two messages of one delivery, or a clock that is off, may come this much before a retry is due.
 const EARLY: Duration = Duration::from_millis(500);
-/// The longest wait that is spent in the queue: there it is in flight, and a queue holds about 120,000 of those.
-const IN_QUEUE: Duration = Duration::from_secs(120);
 /// What happened longer ago may have been recorded, whatever the queue says of its message.
 const FRESH: Duration = Duration::from_secs(3_600);
-/// A message received as often is not kept for another retry: `redrive` sends a new one. After 20 it would be dead-lettered.
-const RECEIVES: u32 = 10;
-
-pub struct Deps {
-    /// Asked only about destinations that are gone.
-    pub accounts: Arc<dyn FindAccount>,
-    pub destinations: Arc<dyn DestinationHealth>,
-    pub deliveries: Arc<dyn Deliveries>,
-    pub vault: Arc<dyn Vault>,
-    pub queue: Arc<dyn DeliveryQueue>,
-    pub sender: Arc<dyn HttpSender>,
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
-    pub rows: Rows,
-    pub paces: Arc<dyn Paces>,
-    pub turns: Turns,
-    pub retries: RetryPolicy,
-    /// After how long what was lost is looked for.
-    pub horizon: Horizon,
-    /// How long a delivery's row is kept.
-    pub retention: Duration,
-}
-
-/// One message as it was received.
-struct Received {
-    body: String,
-    receipt: String,
-    /// How often, with this time; after the first it may have been handled before, and the row is looked at first.
-    receives: u32,
-    /// When the invocation ends.
-    deadline: Timestamp,
-    gates: Arc<Gates>,
-}
-
-/// Why a record failed through our own fault; the message is received again.
-#[derive(Debug, thiserror::Error)]
-enum DeliverError {
-    #[error("the delivery message cannot be read")]
-    Unreadable(#[source] serde_json::Error),
-    #[error(transparent)]
-    Port(#[from] PortError),
-}
 
 /// Handles one batch; the answer lists the records to be received again.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
@@ -103,15 +59,6 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = again.into_iter().map(failure).collect();
     Ok(response)
-}
-
-fn received(record: SqsMessage, deadline: Timestamp, gates: &Arc<Gates>) -> Result<(String, Received), Error> {
-    // A record without an id could not be reported as failed; so the whole batch is.
-    let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
-    let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-    let receives = receives.unwrap_or(u32::MAX);
-    let (body, receipt) = (record.body.unwrap_or_default(), record.receipt_handle.unwrap_or_default());
-    Ok((id, Received { body, receipt, receives, deadline, gates: Arc::clone(gates) }))
 }
 
 fn failure(id: String) -> BatchItemFailure {

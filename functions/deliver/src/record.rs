@@ -8,7 +8,13 @@ use ports::Recorded;
 use runtime::batch::Verdict;
 use tracing::info;
 
-use crate::{DeliverError, Deps, IN_QUEUE, RECEIVES, Received};
+use crate::deps::Deps;
+use crate::received::{DeliverError, Received};
+
+/// The longest wait that is spent in the queue: there it is in flight, and a queue holds about 120,000 of those.
+pub(crate) const IN_QUEUE: Duration = Duration::from_secs(120);
+/// A message received as often is not kept for another retry: `redrive` sends a new one. After 20 it would be dead-lettered.
+const RECEIVES: u32 = 10;
 
 /// A destination that does not exist: it was deleted, or its whole account is.
 pub(crate) async fn gone(

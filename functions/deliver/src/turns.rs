@@ -1,26 +1,17 @@
 //! Turns at destinations that have a rate limit. What one container is handed for a moment, its records take one after the other.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::destination::{Block, Destination, Pace, RateLimit, Turn};
-use domain::value::{DestinationId, Timestamp};
+use domain::value::Timestamp;
 use ports::{EntropyExt, PortResult};
-use tokio::sync::Mutex;
 
-use crate::Deps;
+use crate::container::MOST;
+use crate::deps::Deps;
 
 /// How often a turn is asked for anew because another container was quicker. Where many ask at once, somebody always
 /// loses so often, and stands in line for a moment.
 const TRIES: u32 = 20;
-/// How many destinations are remembered before all are forgotten.
-const MOST: usize = 10_000;
-
-/// What this container was handed and has not used up, by destination.
-#[derive(Debug, Default)]
-pub struct Turns {
-    handed: Mutex<HashMap<DestinationId, (Pace, Block)>>,
-}
 
 /// When a record may make its attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{EventPlace, PortResult, SealNote, SealedEvent, Span};
 use tracing::warn;
 
+use crate::deps::Deps;
 use crate::send::{claim_and_send, give_row};
-use crate::{Deps, has_time};
 
 /// How many notes of a slot are listed at once.
 const NOTES: usize = 100;
@@ -23,9 +23,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let before = deps.audit.last_audited().await?;
     let mut audited = None;
     let mut slot = deps.horizon.first_to_audit(before, now);
-    while slot <= deps.horizon.last_to_audit(now)
-        && has_time(deps, deadline)
-        && audit_slot(deps, slot, deadline).await?
+    while slot <= deps.horizon.last_to_audit(now) && deps.has_time(deadline) && audit_slot(deps, slot, deadline).await?
     {
         audited = Some(slot);
         slot = slot.next();
@@ -41,7 +39,7 @@ async fn audit_slot(deps: &Deps, slot: Slot, deadline: Timestamp) -> PortResult<
     loop {
         let notes = deps.audit.seal_notes(slot, NOTES).await?;
         for (note, after) in &notes {
-            if !has_time(deps, deadline) || !audit_note(deps, note, after.clone(), deadline).await? {
+            if !deps.has_time(deadline) || !audit_note(deps, note, after.clone(), deadline).await? {
                 return Ok(false);
             }
             deps.audit.forget_note(note).await?;
@@ -76,7 +74,7 @@ async fn audit_note(
             None => return Ok(true),
             Some(to) => deps.audit.note_progress(note, to).await?,
         }
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             return Ok(false);
         }
     }

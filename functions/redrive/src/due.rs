@@ -8,8 +8,9 @@ use domain::value::Timestamp;
 use ports::{Due, PortResult, SHARDS};
 use tracing::error;
 
+use crate::deps::Deps;
 use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
-use crate::{Deps, has_time, tell};
+use crate::tell;
 
 /// What comes due before the next run is sent now, held back by the queue: so it starts to the second.
 const AHEAD: Duration = Duration::from_secs(60);
@@ -26,7 +27,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
             let due = deps.waiting.due_deliveries(shard, deps.clock.now().plus(AHEAD), PAGE).await?;
             let (last, mut sent) = (due.len() < PAGE, 0);
             for together in due.chunks(TOGETHER) {
-                if !has_time(deps, deadline) {
+                if !deps.has_time(deadline) {
                     return Ok(());
                 }
                 sent += claim_and_send(deps, together.to_vec(), |due| claim(deps, due)).await?;

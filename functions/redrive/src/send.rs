@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{PortError, PortResult, Recorded};
 use serde_json::value::RawValue;
 
-use crate::Deps;
+use crate::deps::Deps;
 
 /// How many rows are read or written at once.
 const AT_ONCE: usize = 20;

@@ -4,8 +4,6 @@
 //! The two do not wait for each other, and nothing waits for them: what did not work is logged, and told again with the next look.
 //! So either may be told twice; the event is the same one then, which `fanout` knows.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::delivery::DeliveryRecord;
@@ -13,48 +11,14 @@ use domain::destination::{Destination, HealthChange};
 use domain::event::OwnEvent;
 use domain::operational;
 use domain::operational::Alert;
-use domain::value::{DestinationId, Timestamp};
 use ports::PortResult;
 use runtime::telemetry::ErrorChain;
 use tracing::{error, warn};
 
-use crate::Deps;
+use crate::deps::Deps;
 
 /// For how long it is tried to tell of a change of health, so that the row of a destination that keeps changing stays small.
 const TRY_FOR: Duration = Duration::from_secs(3_600);
-/// How long people hear nothing of further deliveries to a destination that were given up. Each of them is an event all the same.
-const QUIET: Duration = Duration::from_secs(3_600);
-/// How many destinations are remembered before all are forgotten.
-const MOST: usize = 10_000;
-
-/// The destinations about whose deliveries people were alerted lately by this container.
-#[derive(Debug, Default)]
-pub struct Alerted {
-    at: Mutex<HashMap<DestinationId, Timestamp>>,
-}
-
-impl Alerted {
-    /// Whether people are to be alerted now. They count as alerted from here on, so that it is done once.
-    fn begin(&self, destination: &DestinationId, now: Timestamp) -> bool {
-        let mut at = self.lock();
-        if at.get(destination).is_some_and(|alerted| now.since(*alerted) < QUIET) {
-            return false;
-        }
-        if at.len() >= MOST {
-            at.clear();
-        }
-        at.insert(destination.clone(), now);
-        true
-    }
-
-    fn undo(&self, destination: &DestinationId) {
-        self.lock().remove(destination);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<DestinationId, Timestamp>> {
-        self.at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Tells of a change of a destination's health; answers whether that is over.
 pub(crate) async fn changed(deps: &Deps, destination: &Destination, change: &HealthChange) -> bool {

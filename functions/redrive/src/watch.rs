@@ -11,8 +11,9 @@ use ports::PortResult;
 use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
+use crate::deps::Deps;
 use crate::send::{ToSend, body_of, claim_and_send, find, reopen, send};
-use crate::{Deps, has_time, tell};
+use crate::tell;
 
 /// Most destinations looked at in one run.
 const AT_MOST: usize = 1_000;
@@ -26,7 +27,7 @@ const TOGETHER: usize = 50;
 pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let mut failure = None;
     for (account, id) in deps.waiting.watched_destinations(deps.clock.now(), AT_MOST).await? {
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             break;
         }
         let looked = match deps.destinations.find_destination_anew(&account, &id).await {
@@ -135,7 +136,7 @@ async fn drain(deps: &Deps, destination: &Destination, deadline: Timestamp) -> P
     let every = domain::destination::health::DRAIN_EVERY.div_f64(f64::from(u32::try_from(portion).unwrap_or(u32::MAX)));
     let due: Vec<_> = (0u32..).zip(parked).map(|(n, id)| (id, begin.plus(every.saturating_mul(n)))).collect();
     for together in due.chunks(TOGETHER) {
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             break;
         }
         let claim = |(id, due_at): (DeliveryId, Timestamp)| unpark(deps, destination, id, due_at);

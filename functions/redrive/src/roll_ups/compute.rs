@@ -9,7 +9,7 @@ use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use ports::{OlderThan, PortError, PortResult};
 
 use super::touched::Touch;
-use crate::{Deps, has_time};
+use crate::deps::Deps;
 
 /// How many rows are read at once.
 const PAGE: usize = 1_000;
@@ -35,7 +35,7 @@ pub(super) async fn compute(
     deadline: Timestamp,
 ) -> PortResult<Computed> {
     for _ in 0..TRIES {
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             return Ok(Computed::OutOfTime);
         }
         let before = deps.roll_ups.find_roll_up(account, id).await?;
@@ -108,7 +108,7 @@ impl Reading<'_> {
     /// Reads hours that follow each other, newest first: all at once where one page holds them, or each to its own depth.
     async fn run(&mut self, hours: &[Hour]) -> PortResult<Computed> {
         let (Some(newest), Some(oldest)) = (hours.first(), hours.last()) else { return Ok(Computed::InTime) };
-        if !has_time(self.deps, self.deadline) {
+        if !self.deps.has_time(self.deadline) {
             return Ok(Computed::OutOfTime);
         }
         if hours.len() > 1 {
@@ -124,7 +124,7 @@ impl Reading<'_> {
         for hour in hours {
             let (mut counted, mut older, mut rows) = (Counted::default(), OlderThan::Time(hour.end()), 0);
             loop {
-                if !has_time(self.deps, self.deadline) {
+                if !self.deps.has_time(self.deadline) {
                     return Ok(Computed::OutOfTime);
                 }
                 let page = self.page(*hour, &older).await?;

@@ -18,7 +18,7 @@ use tracing::warn;
 
 use self::compute::{Computed, compute};
 use self::touched::{Touch, touched};
-use crate::{Deps, MARGIN, has_time};
+use crate::deps::{Deps, MARGIN};
 
 /// The longest that a run spends on roll-ups, so that the audit and jobs get their share.
 const AT_MOST: Duration = Duration::from_secs(15);
@@ -46,7 +46,7 @@ async fn roll_up_touched(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let to = begun.clone().filter(|to| to.slot >= first);
     let mut to = to.unwrap_or(RolledUpTo { slot: first, after: None, failed: false });
     let mut result = Ok(());
-    while to.slot <= last && has_time(deps, deadline) {
+    while to.slot <= last && deps.has_time(deadline) {
         let notes = deps.roll_ups.notes_after(to.slot, to.after.as_ref(), NOTES).await?;
         let ended = notes.len() < NOTES;
         let gone_through = go_through(deps, notes, &mut to, deadline).await;
@@ -73,7 +73,7 @@ async fn go_through(
     deadline: Timestamp,
 ) -> PortResult<Computed> {
     for accounts in by_account(notes).chunks(ACCOUNTS) {
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             return Ok(Computed::OutOfTime);
         }
         let all = accounts.iter().map(|notes| roll_up_account(deps, notes, deadline));

@@ -7,7 +7,7 @@ use domain::delivery::Hour;
 use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp};
 use ports::{PortResult, SealNote, Span};
 
-use crate::Deps;
+use crate::deps::Deps;
 
 /// How many events are listed at once, and read together: each may owe deliveries without number.
 const PAGE: usize = 100;

@@ -10,8 +10,8 @@ use domain::value::Timestamp;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{EventPlace, Held, ListedEvent, OlderThan, PortResult, Recorded, Span};
 
-use crate::Deps;
-use crate::jobs::{Progress, Taken};
+use super::taken::{Progress, Taken};
+use crate::deps::Deps;
 use crate::send::{claim_and_send, first_row, give_row, reopen};
 
 /// How many rows or events are listed at once.
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 10;
 /// Until the next part is sent: a little less than a minute, so that the run after that is not too early for it.
 const NEXT: Duration = DRAIN_EVERY.saturating_sub(Duration::from_secs(5));
 
-pub(crate) async fn recover(taken: &mut Taken<'_>, asked: &Recovery) -> PortResult<Progress> {
+pub(super) async fn recover(taken: &mut Taken<'_>, asked: &Recovery) -> PortResult<Progress> {
     let found = taken.deps.destinations.find_destination_anew(&asked.account, &asked.destination_id).await?;
     let Some(destination) = found.filter(|found| found.admission() != Admission::Closed) else {
         return taken.end(Err("the destination was deleted")).await;

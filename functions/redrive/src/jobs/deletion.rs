@@ -4,12 +4,12 @@ use domain::delivery::job::SETTLE;
 use domain::value::AccountId;
 use ports::{Held, PortError, PortResult};
 
-use crate::jobs::{Progress, Taken};
+use super::taken::{Progress, Taken};
 
 /// Rows deleted between two records of progress.
 const STEP: usize = 500;
 
-pub(crate) async fn delete_account(taken: &mut Taken<'_>, account: &AccountId) -> PortResult<Progress> {
+pub(super) async fn delete_account(taken: &mut Taken<'_>, account: &AccountId) -> PortResult<Progress> {
     let marked = taken.deps.accounts.read_account(account).await?.and_then(|account| account.deletion);
     if marked.as_ref() != Some(&taken.job.id) {
         // What is there now is not what was to be deleted.
@@ -37,7 +37,7 @@ pub(crate) async fn delete_account(taken: &mut Taken<'_>, account: &AccountId) -
     }
     let mut ended = taken.job.clone();
     ended.succeeded(taken.deps.clock.now());
-    match taken.deps.purge.end_deletion(account, &ended, taken.lease()).await? {
+    match taken.deps.purge.end_deletion(account, &ended, &taken.lease).await? {
         Held::Held => Ok(Progress::Ended),
         Held::Lost => Ok(Progress::Lost),
     }

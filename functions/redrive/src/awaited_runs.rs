@@ -11,7 +11,7 @@ use ports::{AwaitedPlace, PortResult, SHARDS};
 use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
-use crate::{Deps, has_time};
+use crate::deps::Deps;
 
 /// How many are listed at once.
 const PAGE: usize = 500;
@@ -26,7 +26,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
             let overdue = deps.awaited_runs.overdue_runs(shard, deps.clock.now(), PAGE).await?;
             let (last, mut looked_at) = (overdue.len() < PAGE, 0);
             for together in overdue.chunks(AT_ONCE) {
-                if !has_time(deps, deadline) {
+                if !deps.has_time(deadline) {
                     return failure.map_or(Ok(()), Err);
                 }
                 let looks = stream::iter(together.to_vec()).map(|(look_at, at)| look(deps, look_at, at));

@@ -1,0 +1,63 @@
+//! Works on the pending jobs, one after the other, for as long as the invocation lasts. What a job of a kind does is in a file
+//! of its own.
+
+mod deletion;
+mod recover;
+mod taken;
+
+use domain::delivery::{JobKind, Lease};
+use domain::value::{JobId, Timestamp};
+use ports::{EntropyExt, PortError, PortResult};
+use runtime::telemetry::ErrorChain;
+use tracing::{error, info, warn};
+
+use self::taken::{Progress, Taken};
+use crate::deps::Deps;
+
+/// Most jobs looked at in one run.
+const AT_MOST: usize = 100;
+
+/// Works on every job that is pending and nobody else's. One that fails does nothing to the others; the last failure that
+/// trying again may mend is returned.
+pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
+    let mut failure = None;
+    for id in deps.jobs.pending_jobs(deps.clock.now(), AT_MOST).await? {
+        if !deps.has_time(deadline) {
+            break;
+        }
+        if let Err(error) = work_on(deps, &id, deadline).await {
+            warn!("job.id" = %id, error = %ErrorChain(&error), "a job did not get on; the next run tries again");
+            failure = Some(error);
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+async fn work_on(deps: &Deps, id: &JobId, deadline: Timestamp) -> PortResult<()> {
+    let now = deps.clock.now();
+    let lease = Lease::taken(deps.entropy.bytes()?, now);
+    let Some(job) = deps.jobs.take_job(id, &lease, now).await? else { return Ok(()) };
+    let mut taken = Taken { deps, job, lease, deadline };
+    let progress = match taken.job.kind.clone() {
+        JobKind::DeleteAccount { account } => deletion::delete_account(&mut taken, &account).await,
+        JobKind::Recover(recovery) => recover::recover(&mut taken, &recovery).await,
+    };
+    match progress {
+        Ok(Progress::Ended) => {
+            info!("job.id" = %id, done = taken.job.done, "a job has ended");
+            Ok(())
+        }
+        Ok(Progress::OutOfTime) => taken.give_back().await,
+        Ok(Progress::Lost | Progress::PutOff) => Ok(()),
+        Err(failed @ PortError::Permanent { .. }) => {
+            error!("job.id" = %id, error = %ErrorChain(&failed), "a job has failed");
+            taken.job.failed(failed.to_string(), deps.clock.now());
+            deps.jobs.end_job(&taken.job, &taken.lease).await.map(drop)
+        }
+        Err(failed) => {
+            // What did not work may keep this from working as well; then the lease runs out.
+            let _ = taken.give_back().await;
+            Err(failed)
+        }
+    }
+}
