@@ -3,14 +3,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use super::custom_headers::CustomHeaders;
 use super::health::{Admission, DRAIN_EVERY, Health, HealthState, drained_per_second};
-use super::url::DestinationUrl;
-use crate::attempt::{RetryChoice, SealedSecret, SigningSecret};
-use crate::value::{AccountId, Description, DestinationId, Label, Timestamp};
+use super::secrets::{DestinationSecret, MAX_SECRETS, TooManySecrets};
+use super::settings::DestinationSettings;
+use crate::value::{AccountId, DestinationId, Timestamp};
 
 /// A destination as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,120 +22,6 @@ pub struct Destination {
     pub version: u64,
     /// Changes by itself, and counts that itself.
     pub health: Health,
-}
-
-/// What the owner of a destination decides; the same fields wherever it is written down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DestinationSettings {
-    /// Unique in its account.
-    pub name: Label,
-    pub url: DestinationUrl,
-    #[serde(default)]
-    pub description: Description,
-    /// Sent along with every request.
-    #[serde(default)]
-    pub headers: CustomHeaders,
-    /// While this is false nothing is sent: what it is owed is parked.
-    #[serde(default = "enabled")]
-    pub enabled: bool,
-    #[serde(default)]
-    pub timeout_seconds: TimeoutSeconds,
-    #[serde(default)]
-    pub rate_limit: Option<RateLimit>,
-    #[serde(default)]
-    pub retry_policy: RetryChoice,
-}
-
-fn enabled() -> bool {
-    true
-}
-
-/// How long one attempt may take, in whole seconds: 1 to 30, 15 unless it is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
-pub struct TimeoutSeconds(u64);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a whole number of seconds from 1 to 30")]
-pub struct TimeoutError;
-
-impl Default for TimeoutSeconds {
-    fn default() -> Self {
-        Self(15)
-    }
-}
-
-impl TryFrom<u64> for TimeoutSeconds {
-    type Error = TimeoutError;
-    fn try_from(seconds: u64) -> Result<Self, TimeoutError> {
-        if (1..=30).contains(&seconds) { Ok(Self(seconds)) } else { Err(TimeoutError) }
-    }
-}
-
-impl From<TimeoutSeconds> for u64 {
-    fn from(timeout: TimeoutSeconds) -> u64 {
-        timeout.0
-    }
-}
-
-impl From<TimeoutSeconds> for Duration {
-    fn from(timeout: TimeoutSeconds) -> Duration {
-        Duration::from_secs(timeout.0)
-    }
-}
-
-/// Deliveries a second at most: 1 to 1,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
-pub struct RateLimit(u64);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a whole number of deliveries a second from 1 to 1000, or null for no limit")]
-pub struct RateLimitError;
-
-impl TryFrom<u64> for RateLimit {
-    type Error = RateLimitError;
-    fn try_from(rate: u64) -> Result<Self, RateLimitError> {
-        if (1..=1_000).contains(&rate) { Ok(Self(rate)) } else { Err(RateLimitError) }
-    }
-}
-
-impl From<RateLimit> for u64 {
-    fn from(rate: RateLimit) -> u64 {
-        rate.0
-    }
-}
-
-/// How many secrets a destination can have that are still valid.
-pub const MAX_SECRETS: usize = 3;
-/// How long a replaced secret stays valid unless it is said, in seconds: a day.
-pub const DEFAULT_OVERLAP_SECONDS: u64 = 86_400;
-/// The longest it can stay valid, in seconds: a week.
-pub const MAX_OVERLAP_SECONDS: u64 = 604_800;
-
-/// One of a destination's secrets. While several are valid, every request carries a signature by each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DestinationSecret {
-    pub sealed: SealedSecret,
-    /// Tells it from others without revealing it.
-    pub fingerprint: String,
-    pub created_at: Timestamp,
-    /// When a replaced one ends; the current one has no end.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// The first 8 bytes of the secret's SHA-256, in hexadecimal. A secret has at least 192 random bits: this tells none of them.
-pub fn fingerprint(secret: &SigningSecret) -> String {
-    let digest = Sha256::new().chain_update(b"synchub-fingerprint\0").chain_update(secret.key()).finalize();
-    data_encoding::HEXLOWER.encode(&digest[..8])
-}
-
-/// Why a secret cannot be rotated now.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the destination has {MAX_SECRETS} valid secrets, the most there can be; the next of them ends at {until}")]
-pub struct TooManySecrets {
-    pub until: Timestamp,
 }
 
 impl Destination {
@@ -228,6 +110,9 @@ impl Destination {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::{RetryChoice, SealedSecret};
+    use crate::destination::RateLimit;
+    use crate::destination::health::DisabledReason;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -295,7 +180,7 @@ mod tests {
     fn resuming_helps_whatever_kept_it_from_its_deliveries_and_helps_once() {
         let at = Timestamp::from_unix_ms;
         let with = |state| Health { state, ..Health::default() };
-        let (since, reason) = (at(1), crate::destination::health::DisabledReason::Gone);
+        let (since, reason) = (at(1), DisabledReason::Gone);
         check_resumed(with(HealthState::Disabled { since, reason }), Admission::Everything, Some(7));
         check_resumed(
             with(HealthState::Failing { since, probes: 3, next_probe_at: at(99), half_open: false }),
@@ -355,13 +240,5 @@ mod tests {
         assert_eq!(refused, Err(now.plus(DAY)));
         assert!(full.rotated(secret(4, 0), DAY, now.plus(DAY)).is_ok());
         assert!(full.rotated(secret(4, 0), Duration::ZERO, now).is_ok(), "none of the old ones stays");
-    }
-
-    #[test]
-    fn a_fingerprint_tells_secrets_apart() {
-        let of = |n| fingerprint(&SigningSecret::from_entropy([n; 32]));
-        assert_eq!(of(1).len(), 16);
-        assert_eq!(of(1), of(1));
-        assert_ne!(of(1), of(2));
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::health_change::{ChangedTo, HealthChange};
 use crate::value::Timestamp;
 
 /// So many failures in a row open the breaker.
@@ -98,30 +99,6 @@ impl DisabledReason {
 pub struct Drain {
     pub since: Timestamp,
     pub next_at: Timestamp,
-}
-
-/// A change that people and other systems are told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HealthChange {
-    pub to: ChangedTo,
-    pub at: Timestamp,
-    /// Since when it had been failing.
-    pub failing_since: Timestamp,
-    /// How many attempts in a row had failed, where it began to fail.
-    #[serde(default)]
-    pub failures: u32,
-    /// Whether a delivery of an operational event brought it about; such a change is told to people only.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub by_operational: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangedTo {
-    Failing,
-    Recovered,
-    Gone,
-    GivenUp,
 }
 
 /// One attempt that failed, as far as health goes.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::destination::RateLimit;
+use super::settings::RateLimit;
 use crate::value::Timestamp;
 
 /// The longest that a turn is waited for where it was asked for.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::event::{Rejection, RejectionCode};
+use super::rejection::{Rejection, RejectionCode};
 use crate::value::{AccountId, EventId, RejectedEventId, Timestamp};
 
 /// How long a rejected event is kept: as long as its message in the dead-letter queue.

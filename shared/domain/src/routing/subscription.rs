@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::missed_run;
-use super::missed_run::Grace;
+use super::awaited_run;
+use super::awaited_run::Grace;
 use super::pattern::{Mismatch, Pattern};
 use super::transition::{AwaitedTransition, Transition};
 use crate::delivery::Delivery;
@@ -196,7 +196,7 @@ impl Subscription {
         }
         match settings.transition {
             Some(wanted) if !wanted.is(event.transition) => Err(Miss::Transition { wanted, was: event.transition }),
-            _ if missed_run::is_of_other_grace(event.event_type, event.data, settings.grace) => {
+            _ if awaited_run::is_of_other_grace(event.event_type, event.data, settings.grace) => {
                 Err(Miss::Grace { wanted: settings.grace })
             }
             _ if operational::is_about(event.event_type, event.data, &settings.destination_id) => {

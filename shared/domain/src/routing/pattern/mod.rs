@@ -2,13 +2,14 @@
 //!
 //! [`Pattern::parse`] refuses what is malformed or can never match; [`Pattern::matches`] and [`Pattern::explain`] are total.
 //! The stages are the files: `parse` and `operators` read the JSON, `spread` brings together what `$or` takes apart,
-//! `matches` and `explain` walk the data. It deliberately does not know which fields an event type has.
+//! `matches` and `explain` walk the data, `error` says what is refused. It deliberately does not know which fields an event type has.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
+mod error;
 mod explain;
 mod matches;
 mod operators;
@@ -20,6 +21,7 @@ mod wildcard;
 #[cfg(test)]
 mod tests;
 
+pub use error::PatternError;
 pub use explain::Mismatch;
 use matches::ObjectTest;
 
@@ -38,15 +40,6 @@ pub const MAX_FIELD_TESTS: usize = 300;
 pub struct Pattern {
     source: Value,
     test: ObjectTest,
-}
-
-/// Why a pattern is refused, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{pointer}`: {detail}")]
-pub struct PatternError {
-    /// RFC 6901, relative to the pattern: empty for the whole of it.
-    pub pointer: String,
-    pub detail: String,
 }
 
 impl Pattern {

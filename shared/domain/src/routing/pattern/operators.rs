@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::PatternError;
-use super::parse::{child, refused};
+use super::error::{PatternError, child, refused};
 use super::scalar::{Comparison, Folded, NumberTest, ScalarTest, Test};
 use super::wildcard::Wildcard;
 

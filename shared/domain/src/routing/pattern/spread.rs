@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use super::MAX_FIELD_TESTS;
+use super::error::{PatternError, refused};
 use super::matches::{Alternatives, FieldTest, ObjectTest};
-use super::parse::refused;
-use super::{MAX_FIELD_TESTS, PatternError};
 
 pub(super) fn spread(test: ObjectTest) -> Result<ObjectTest, PatternError> {
     let test = object(test)?;
