@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::value::{AccountId, Slot, Timestamp};
 
 use super::PortResult;
-use super::ledger_lists::EventPlace;
+use super::events::EventPlace;
 
 /// Events of `account` that occurred in the slot `occurred` were sealed in the slot `sealed`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

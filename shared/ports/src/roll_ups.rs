@@ -6,7 +6,7 @@ use domain::value::{AccountId, DestinationId, Slot, Timestamp};
 
 use super::PortResult;
 use super::audit::SealNote;
-use super::ledger_lists::OlderThan;
+use super::deliveries::OlderThan;
 
 /// How far roll-ups are with what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]

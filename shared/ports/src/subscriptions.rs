@@ -1,9 +1,8 @@
-//! Which events an account wants where, and what is remembered of the runs at a place for those who wait for a change.
+//! Which events an account wants where.
 
 use async_trait::async_trait;
-use domain::event::{EventType, Scope};
-use domain::routing::{Bucket, History, Subscription};
-use domain::value::{AccountId, Label, SubscriptionId, Timestamp};
+use domain::routing::{Bucket, Subscription};
+use domain::value::{AccountId, Label, SubscriptionId};
 
 use super::PortResult;
 
@@ -50,27 +49,4 @@ pub trait Subscriptions: FindSubscriptions {
     ) -> PortResult<Vec<Subscription>>;
     /// Whether there was one to delete.
     async fn delete_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<bool>;
-}
-
-/// The runs remembered at a place, and which state of that memory this is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Remembered {
-    pub history: History,
-    pub version: u64,
-}
-
-#[async_trait]
-pub trait Transitions: Send + Sync {
-    /// What is remembered of the runs of this type at this place: nothing at all, at first.
-    async fn find_runs(&self, account: &AccountId, event_type: EventType, place: &Scope) -> PortResult<Remembered>;
-    /// Stores `history` in the place of `before`; answers whether that was still what is stored.
-    async fn store_runs(
-        &self,
-        account: &AccountId,
-        event_type: EventType,
-        place: &Scope,
-        before: &Remembered,
-        history: &History,
-        expires_at: Timestamp,
-    ) -> PortResult<bool>;
 }

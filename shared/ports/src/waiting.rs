@@ -2,11 +2,9 @@
 //! index answers all three; what is healthy and delivered is not in it.
 
 use async_trait::async_trait;
-use domain::destination::{Destination, Health};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 
 use super::PortResult;
-use super::destinations::FindDestination;
 
 /// The due deliveries lie in so many parts of the index, because each part takes 1,000 writes a second.
 pub const SHARDS: u8 = 8;
@@ -34,13 +32,4 @@ pub trait Waiting: Send + Sync {
     /// The destinations to be looked at at `until` or before, earliest first, at most `limit`.
     async fn watched_destinations(&self, until: Timestamp, limit: usize)
     -> PortResult<Vec<(AccountId, DestinationId)>>;
-}
-
-/// How destinations do.
-#[async_trait]
-pub trait DestinationHealth: FindDestination {
-    /// The destination as it is stored now, whatever is kept of it elsewhere.
-    async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>>;
-    /// Stores the health, where `before` is what is stored; answers whether it was.
-    async fn update_health(&self, before: &Destination, health: &Health) -> PortResult<bool>;
 }

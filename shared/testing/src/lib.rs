@@ -5,8 +5,10 @@
 pub mod contract;
 mod memory;
 mod outside;
+mod receivers;
 mod samples;
 
 pub use memory::MemoryStore;
-pub use outside::{FixedHosts, MemoryAlerts, MemoryQueue, PlainVault, ScriptedSender, Step, TestClock, TestEntropy};
+pub use outside::{FixedHosts, MemoryAlerts, MemoryQueue, PlainVault, TestClock, TestEntropy};
+pub use receivers::{ScriptedSender, Step};
 pub use samples::{account, destination, event_text, record, subscription};

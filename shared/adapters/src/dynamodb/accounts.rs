@@ -8,10 +8,10 @@ use domain::value::{AccountId, JobId, Timestamp};
 use ports::{Accounts, CreatedAccount, FindAccount, PortResult};
 use serde::{Deserialize, Serialize};
 
-use super::super::aws::build_error;
 use super::keys::Key;
 use super::rows::to_item;
 use super::{DynamoStore, as_item, keys};
+use crate::aws::build_error;
 
 #[derive(Serialize, Deserialize)]
 struct AccountRow {

@@ -8,9 +8,9 @@ use domain::value::{JobId, Timestamp};
 use ports::{FindJob, Held, Jobs, PortError, PortResult, StartJob};
 use serde::{Deserialize, Serialize};
 
-use super::super::aws::{build_error, port_error};
 use super::rows::{from_item, to_attribute, to_item};
 use super::{DynamoStore, as_item, keys};
+use crate::aws::{build_error, port_error};
 
 #[derive(Serialize, Deserialize)]
 struct JobRow {

@@ -6,19 +6,20 @@ mod api_keys;
 mod audit;
 mod awaited_runs;
 mod data_keys;
+mod deliveries;
 mod destinations;
+mod events;
+mod health;
 mod jobs;
 mod keys;
-mod ledger;
-mod ledger_lists;
-mod ledger_rows;
+mod newest;
 mod paces;
 mod purge;
 mod reckoning;
-mod rejections;
+mod rejected_events;
 mod roll_ups;
 mod rows;
-mod scopes;
+mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transactions;
@@ -36,7 +37,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use self::data_keys::DataKeyRow;
 use self::keys::Key;
-use super::aws::{AwsClients, port_error};
+use crate::aws::{AwsClients, port_error};
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -25,10 +25,10 @@ use domain::value::{AccountId, DeliveryId, DestinationId};
 use ports::{AccountPurge, DestinationHealth, Destinations, Held, PortError, PortResult, Purged, Subscriptions};
 use serde::Deserialize;
 
-use super::super::aws::{build_error, port_error};
 use super::keys::Key;
 use super::rows::from_item;
 use super::{DynamoStore, as_item, keys};
+use crate::aws::{build_error, port_error};
 
 /// Most rows that one batch of DynamoDB deletes.
 const BATCH: usize = 25;

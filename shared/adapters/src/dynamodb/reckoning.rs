@@ -11,10 +11,10 @@ use ports::{DeliveryStanding, PortError, PortResult, Reckoning};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::super::aws::{build_error, port_error};
 use super::keys::{self, Key};
 use super::rows::from_item;
 use super::{DynamoStore, as_item};
+use crate::aws::{build_error, port_error};
 
 /// How many rows one call may ask for.
 const BATCH: usize = 100;

@@ -10,7 +10,7 @@ use ports::{PortError, PortResult, Rejections, Span};
 use serde::{Deserialize, Serialize};
 
 use super::keys::Key;
-use super::ledger_lists::Newest;
+use super::newest::Newest;
 use super::rows::to_item;
 use super::{DynamoStore, Written, as_item, keys};
 use crate::aws::port_error;

@@ -13,7 +13,7 @@ use ports::{FindRollUp, OlderThan, PortError, PortResult, RollUps, RolledUpTo, S
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::ledger_lists::Newest;
+use super::newest::Newest;
 use super::rows::to_item;
 use super::waiting::{Entry, unreadable};
 use super::{DynamoStore, Written, as_item, keys, written};

@@ -9,10 +9,10 @@ use domain::value::{AccountId, DestinationId, Label, SubscriptionId, Timestamp};
 use ports::{CreatedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions, UpdatedSubscription};
 use serde::{Deserialize, Serialize};
 
-use super::super::aws::build_error;
 use super::rows::to_item;
 use super::transactions::{Counted, NameRow};
 use super::{DynamoStore, as_item, keys};
+use crate::aws::build_error;
 
 /// The same fields in an account's list and in every bucket the subscription is filed under.
 #[derive(Serialize, Deserialize)]

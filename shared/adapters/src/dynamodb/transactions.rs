@@ -7,12 +7,12 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
 use domain::value::AccountId;
-use ports::{PortError, PortResult};
+use ports::{FindAccount, PortError, PortResult};
 
-use super::super::aws::{build_error, port_error};
 use super::keys::{self, Key};
 use super::rows::to_item;
 use super::{DynamoStore, Item, as_item};
+use crate::aws::{build_error, port_error};
 
 /// How often a transaction is tried again that met another one.
 const TRIES: u32 = 6;
@@ -107,6 +107,14 @@ impl DynamoStore {
         let update = update.expression_attribute_values(":one", AttributeValue::N("1".into()));
         let update = update.expression_attribute_values(":most", AttributeValue::N(most.to_string()));
         Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+    }
+
+    /// After the account's count was refused: fine when the account is there, for then it has as many as it may.
+    pub(super) async fn limit_reached(&self, account: &AccountId) -> PortResult<()> {
+        match self.find_account(account).await? {
+            Some(_) => Ok(()),
+            None => Err(PortError::permanent("counting in an account", "the account is not registered")),
+        }
     }
 
     /// Counts one less of its kind in the account's row.

@@ -1,18 +1,12 @@
 //! The runs that somebody waits for.
 
-use std::time::Duration;
-
 use domain::event::EventType;
 use domain::routing::{AwaitedRun, Grace};
 use domain::value::{AccountId, Timestamp};
 use ports::{AwaitedPlace, AwaitedRuns, SHARDS};
 use serde_json::json;
 
-use super::now;
-
-fn after(seconds: u64) -> Timestamp {
-    now().plus(Duration::from_secs(seconds))
-}
+use super::after;
 
 /// What is to be looked at until then of the account, over all shards.
 async fn overdue(store: &dyn AwaitedRuns, account: &AccountId, until: u64) -> Vec<(Timestamp, AwaitedPlace)> {

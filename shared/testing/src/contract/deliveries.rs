@@ -1,74 +1,49 @@
-//! The ledger's lists: newest first, in pages, each account's own.
+//! Deliveries: one by one, and in lists that are newest first, in pages, each account's own.
 
 use domain::delivery::{DeliveryRecord, DeliveryState};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Deliveries, EventPlace, Events, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
+use ports::{Deliveries, ListDeliveries, OlderThan, Recorded};
 
-use super::super::samples::{destination, record};
-use super::ledger::sealed;
-use super::now;
+use super::after_ms;
+use crate::samples::{destination, record};
 
-fn at(ms: u64) -> Timestamp {
-    Timestamp::from_unix_ms(now().unix_ms() + ms)
-}
-
-fn always() -> Span {
-    Span { since: Timestamp::from_unix_ms(0), until: Timestamp::from_unix_ms(u64::MAX) }
-}
-
-fn ids(events: &[ListedEvent]) -> Vec<&str> {
-    events.iter().map(|event| event.place.id.as_str()).collect()
-}
-
-pub async fn listed_events(store: &(impl Events + ListEvents), account: &AccountId, other: &AccountId) {
-    // Sealed in another order than they occurred in; two in one millisecond.
-    for (id, ms, owed) in [("b", 20, 0), ("a", 20, 2), ("late", 30, 5_000), ("early", 10, 1)] {
-        let mut event = sealed(account, id, owed, 0);
-        event.occurred_at = at(ms);
-        store.seal_event(&event).await.expect("sealed");
-    }
-    let list = async |span: Span, after: Option<EventPlace>, limit: usize| {
-        store.list_events(account, span, after.as_ref(), limit).await.expect("a list")
-    };
-    let all = list(always(), None, 10).await;
-    assert_eq!(ids(&all), ["late", "b", "a", "early"]);
-    for listed in &all {
-        let event = store.find_event(account, &listed.place.id).await.expect("an answer").expect("the event");
-        assert_eq!(listed.place.occurred_at, event.occurred_at);
-        assert_eq!((listed.event_type, &listed.scope), (event.event_type, &event.scope));
-        assert_eq!((listed.sealed_at, listed.expires_at), (event.sealed_at, event.expires_at));
-        assert_eq!((listed.owed_count, listed.unmatched), (event.owed.len(), event.unmatched));
-    }
-    // Pages of every size are the whole list, piece by piece.
-    for limit in 1..=4 {
-        let (mut seen, mut after) = (Vec::new(), None);
-        loop {
-            let page = list(always(), after, limit).await;
-            assert!(page.len() <= limit);
-            after = page.last().map(|event| event.place.clone());
-            let last = page.len() < limit;
-            seen.extend(page);
-            if last {
-                break;
-            }
+pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &AccountId) {
+    use DeliveryState::{Cancelled, Delivered, Exhausted, Parked};
+    let target = destination(account, 1, "https://example.com/hooks");
+    let due =
+        |seconds: u64| DeliveryState::Retrying { due_at: Timestamp::from_unix_ms(1_795_426_200_000 + seconds * 1000) };
+    let states = [
+        (0, Parked),
+        (1, Parked),
+        (2, Parked),
+        (0, Cancelled),
+        (1, due(1)),
+        (1, Delivered),
+        (2, due(2)),
+        (2, Delivered),
+        (2, Exhausted),
+        (3, Cancelled),
+    ];
+    // Every state written over every other does what the rule says.
+    for (i, (old_attempts, old_state)) in states.into_iter().enumerate() {
+        for (j, (new_attempts, new_state)) in states.into_iter().enumerate() {
+            let id = format!("evt-{i}-{j}");
+            let old = record(&target, &id, old_attempts, old_state);
+            let new = record(&target, &id, new_attempts, new_state);
+            assert_eq!(store.find_delivery(account, &old.delivery.id).await.expect("an answer"), None);
+            assert_eq!(store.record_delivery(&old).await.expect("an answer"), Recorded::Recorded);
+            let expected = if new.supersedes(&old) { Recorded::Recorded } else { Recorded::Superseded };
+            assert_eq!(
+                store.record_delivery(&new).await.expect("an answer"),
+                expected,
+                "{new_state:?} over {old_state:?}"
+            );
+            let stands = if expected == Recorded::Recorded { new } else { old };
+            let found = store.find_delivery(account, &stands.delivery.id).await.expect("an answer");
+            assert_eq!(found, Some(stands.clone()));
+            assert_eq!(store.find_delivery(other, &stands.delivery.id).await.expect("an answer"), None);
         }
-        assert_eq!(seen, all, "in pages of {limit}");
     }
-    for (since, until, expected) in [
-        (10, 31, &["late", "b", "a", "early"][..]),
-        (10, 30, &["b", "a", "early"]),
-        (11, 21, &["b", "a"]),
-        (20, 20, &[]),
-        (21, 20, &[]),
-        (31, 99, &[]),
-    ] {
-        let span = Span { since: at(since), until: at(until) };
-        assert_eq!(ids(&list(span, None, 10).await), expected, "{since} to {until}");
-    }
-    // A page after an event that is younger than the span begins at its end.
-    let (span, after) = (Span { since: at(0), until: at(20) }, all.first().map(|event| event.place.clone()));
-    assert_eq!(ids(&list(span, after, 10).await), ["early"]);
-    assert_eq!(store.list_events(other, always(), None, 10).await.expect("a list"), []);
 }
 
 /// A delivered record of event `id`, with `ms` in place of the sample's time.
@@ -76,7 +51,7 @@ fn delivered(account: &AccountId, n: u8, id: &str, ms: u64) -> DeliveryRecord {
     let target = destination(account, n, "https://example.com/hooks");
     let mut record = record(&target, id, 1, DeliveryState::Delivered);
     let digest = record.delivery.id.by_time().2.to_owned();
-    let first = DeliveryId::first_possible(&target.id, at(ms));
+    let first = DeliveryId::first_possible(&target.id, after_ms(ms));
     record.delivery.id = format!("{first}{digest}").parse().expect("an id");
     record
 }
@@ -95,11 +70,11 @@ pub async fn listed_deliveries(store: &(impl Deliveries + ListDeliveries), accou
         store.list_deliveries(account, &first, since, &older, limit).await.expect("a list")
     };
     let end = Timestamp::from_unix_ms(u64::MAX);
-    assert_eq!(list(at(0), OlderThan::Time(end), 10).await, expected);
+    assert_eq!(list(after_ms(0), OlderThan::Time(end), 10).await, expected);
     for limit in 1..=4 {
         let (mut seen, mut older) = (Vec::new(), OlderThan::Time(end));
         loop {
-            let page = list(at(0), older.clone(), limit).await;
+            let page = list(after_ms(0), older.clone(), limit).await;
             if let Some(last) = page.last() {
                 older = OlderThan::Delivery(last.delivery.id.clone());
             }
@@ -112,11 +87,15 @@ pub async fn listed_deliveries(store: &(impl Deliveries + ListDeliveries), accou
         assert_eq!(seen, expected, "in pages of {limit}");
     }
     for (since, until, count) in [(10, 31, 4), (10, 30, 3), (11, 21, 2), (20, 20, 0), (21, 20, 0)] {
-        assert_eq!(list(at(since), OlderThan::Time(at(until)), 10).await.len(), count, "{since} to {until}");
+        assert_eq!(
+            list(after_ms(since), OlderThan::Time(after_ms(until)), 10).await.len(),
+            count,
+            "{since} to {until}"
+        );
     }
     // A delivery older than all that is asked for leaves nothing.
     let oldest = expected.last().expect("a record").delivery.id.clone();
-    assert_eq!(list(at(20), OlderThan::Delivery(oldest), 10).await, []);
-    let theirs = store.list_deliveries(other, &first, at(0), &OlderThan::Time(end), 10).await;
+    assert_eq!(list(after_ms(20), OlderThan::Delivery(oldest), 10).await, []);
+    let theirs = store.list_deliveries(other, &first, after_ms(0), &OlderThan::Time(end), 10).await;
     assert_eq!(theirs.expect("a list"), []);
 }

@@ -4,8 +4,8 @@ use domain::destination::Destination;
 use domain::value::AccountId;
 use ports::{Accounts, CreatedDestination, DeletedDestination, Destinations, UpdatedDestination};
 
-use super::super::samples::destination;
 use super::now;
+use crate::samples::destination;
 
 const MOST: u32 = 5;
 

@@ -6,8 +6,8 @@ use domain::delivery::{DeliveryRecord, DeliveryState};
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
 use ports::{Deliveries, DeliveryStanding, Events, Reckoning};
 
-use super::super::samples::{destination, record};
-use super::ledger::sealed;
+use super::events::sealed;
+use crate::samples::{destination, record};
 
 pub async fn owed_in_bulk(store: &(impl Events + Reckoning), account: &AccountId, other: &AccountId) {
     let mut expected: BTreeMap<EventId, BTreeSet<DeliveryId>> = BTreeMap::new();

@@ -7,17 +7,13 @@ use domain::delivery::{DeliveryState, Hour, HourRead, RollUp, Tally};
 use domain::value::{AccountId, DestinationId, Slot, Timestamp};
 use ports::{AccountPurge, Accounts, Deliveries, Destinations, OlderThan, RollUps, RolledUpTo, SealNote, SealNotes};
 
-use super::super::samples::{destination, record};
-use super::now;
+use super::{after, now};
+use crate::samples::{destination, record};
 
 /// What a store of roll-ups is.
 pub trait RollUpStore: RollUps + SealNotes + Deliveries + Destinations + Accounts + AccountPurge {}
 
 impl<S: RollUps + SealNotes + Deliveries + Destinations + Accounts + AccountPurge> RollUpStore for S {}
-
-fn after(seconds: u64) -> Timestamp {
-    now().plus(Duration::from_secs(seconds))
-}
 
 fn rolled(account: &AccountId, destination: &DestinationId, seconds: u64) -> RollUp {
     let latencies: Latencies = [(3, 1), (60, 2_000)].into_iter().collect();

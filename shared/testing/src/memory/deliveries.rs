@@ -1,43 +1,35 @@
-//! The ledger's lists in memory.
+//! Deliveries in memory.
 
 use async_trait::async_trait;
 use domain::delivery::DeliveryRecord;
-use domain::value::{AccountId, DestinationId, Timestamp};
-use ports::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, PortResult, SealedEvent, Span};
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use ports::{Deliveries, ListDeliveries, OlderThan, PortResult, Recorded};
 
 use super::{MemoryStore, Rows};
 
-fn listed(event: &SealedEvent) -> ListedEvent {
-    ListedEvent {
-        place: EventPlace { occurred_at: event.occurred_at, id: event.id.clone() },
-        event_type: event.event_type,
-        scope: event.scope.clone(),
-        sealed_at: event.sealed_at,
-        owed_count: event.owed.len(),
-        unmatched: event.unmatched,
-        expires_at: event.expires_at,
-    }
-}
-
 #[async_trait]
-impl ListEvents for MemoryStore {
-    async fn list_events(
-        &self,
-        account: &AccountId,
-        span: Span,
-        after: Option<&EventPlace>,
-        limit: usize,
-    ) -> PortResult<Vec<ListedEvent>> {
-        let rows = self.call("list_events")?;
-        let mine = rows.events.values().filter(|event| event.account == *account).map(listed);
-        let within = |event: &ListedEvent| {
-            let place = &event.place;
-            (span.since..span.until).contains(&place.occurred_at) && after.is_none_or(|after| place < after)
-        };
-        let mut found: Vec<_> = mine.filter(within).collect();
-        found.sort_by(|one, other| other.place.cmp(&one.place));
-        found.truncate(limit);
-        Ok(found)
+impl Deliveries for MemoryStore {
+    async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
+        Ok(self.call("find_delivery")?.deliveries.get(&(account.clone(), id.clone())).cloned())
+    }
+
+    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
+        let mut rows = self.call("record_delivery")?;
+        let key = (record.delivery.account.clone(), record.delivery.id.clone());
+        if rows.deliveries.get(&key).is_some_and(|old| !record.supersedes(old)) {
+            return Ok(Recorded::Superseded);
+        }
+        rows.deliveries.insert(key, record.clone());
+        Ok(Recorded::Recorded)
+    }
+
+    async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
+        let mut rows = self.call("replace_delivery")?;
+        let stored = rows.deliveries.get_mut(&(before.delivery.account.clone(), before.delivery.id.clone()));
+        let known = |stored: &DeliveryRecord| (stored.state.as_str(), stored.attempts.len(), stored.look_at);
+        let Some(stored) = stored.filter(|stored| known(stored) == known(before)) else { return Ok(false) };
+        *stored = after.clone();
+        Ok(true)
     }
 }
 

@@ -1,17 +1,23 @@
 //! The table in memory: the same answers as the DynamoDB adapter, with calls counted and failures on demand.
 
 mod accounts;
+mod api_keys;
+mod audit;
 mod awaited_runs;
+mod deliveries;
 mod destinations;
+mod events;
+mod health;
 mod jobs;
-mod ledger;
-mod ledger_lists;
+mod paces;
+mod purge;
 mod reckoning;
-mod rejections;
+mod rejected_events;
 mod roll_ups;
-mod scopes;
+mod seen_scopes;
 mod sessions;
 mod subscriptions;
+mod transitions;
 mod waiting;
 
 use std::collections::BTreeMap;

@@ -1,16 +1,21 @@
-//! Sealed events and deliveries.
+//! Sealed events: a row each, further rows where one owes more than fits there, and an entry in the index `events-by-account`, by
+//! which they are listed. The index does not read consistently.
+
+mod row;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
-use domain::value::{AccountId, DeliveryId, EventId};
-use ports::{Deliveries, Events, OweMore, PortError, PortResult, Recorded, Sealed, SealedEvent};
+use domain::delivery::Delivery;
+use domain::event::{EventType, Scope};
+use domain::value::{AccountId, EventId, Timestamp};
+use ports::{EventPlace, Events, ListEvents, ListedEvent, OweMore, PortError, PortResult, Sealed, SealedEvent, Span};
+use serde::Deserialize;
 
-use super::super::aws::build_error;
-use super::keys;
-use super::ledger_rows::{DeliveryRow, EventRow, OwedRows};
+use self::row::{EventRow, OwedRows, unmatched};
+use super::newest::Newest;
 use super::rows::{from_item, to_item};
-use super::{DynamoStore, Written, as_item, written};
+use super::{DynamoStore, Written, as_item, keys};
+use crate::aws::build_error;
 
 #[async_trait]
 impl Events for DynamoStore {
@@ -89,55 +94,108 @@ impl DynamoStore {
     }
 }
 
-#[async_trait]
-impl Deliveries for DynamoStore {
-    async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
-        Ok(self.get::<DeliveryRow>(keys::delivery(account, id)).await?.map(DeliveryRecord::from))
-    }
+/// What the index keeps of an event. Id and time are in its sort key.
+#[derive(Deserialize)]
+struct EventEntry {
+    gsi1sk: String,
+    event_type: EventType,
+    scope: Scope,
+    sealed_at: Timestamp,
+    owed_count: usize,
+    #[serde(default)]
+    unmatched: Option<String>,
+    expires_at: u64,
+}
 
-    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
-        let key = keys::delivery(&record.delivery.account, &record.delivery.id);
-        let item = to_item(key, &DeliveryRow::from(record))?;
-        let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        // The domain's rule (`DeliveryRecord::supersedes`) as a condition; the contract suite holds the two together.
-        let rule = match record.state {
-            DeliveryState::Delivered => "#state <> :delivered OR size(attempts) < :n",
-            DeliveryState::Exhausted | DeliveryState::Cancelled => {
-                "#state IN (:retrying, :parked) AND size(attempts) <= :n"
-            }
-            DeliveryState::Parked => {
-                "(#state = :retrying AND size(attempts) <= :n) OR (#state = :parked AND size(attempts) < :n)"
-            }
-            DeliveryState::Retrying { .. } => "#state IN (:retrying, :parked) AND size(attempts) < :n",
-        };
-        let call = call.condition_expression(format!("attribute_not_exists(pk) OR ({rule})"));
-        let call = call.expression_attribute_names("#state", "state");
-        let call = if record.state == DeliveryState::Delivered {
-            call.expression_attribute_values(":delivered", AttributeValue::S("delivered".into()))
-        } else {
-            call.expression_attribute_values(":retrying", AttributeValue::S("retrying".into()))
-                .expression_attribute_values(":parked", AttributeValue::S("parked".into()))
-        };
-        let call = call.expression_attribute_values(":n", AttributeValue::N(record.attempts.len().to_string()));
-        Ok(match written(call.send().await.map(|_| ()))? {
-            Written::Written => Recorded::Recorded,
-            Written::Refused(_) => Recorded::Superseded,
+impl TryFrom<EventEntry> for ListedEvent {
+    type Error = PortError;
+
+    fn try_from(entry: EventEntry) -> PortResult<Self> {
+        let place = keys::listed_event_place(&entry.gsi1sk);
+        Ok(Self {
+            place: place.ok_or_else(|| PortError::permanent("reading a row", "no place in the index"))?,
+            event_type: entry.event_type,
+            scope: entry.scope,
+            sealed_at: entry.sealed_at,
+            owed_count: entry.owed_count,
+            unmatched: unmatched(entry.unmatched.as_deref())?,
+            expires_at: Timestamp::from_unix_ms(entry.expires_at * 1000),
         })
     }
-    async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
-        let key = keys::delivery(&after.delivery.account, &after.delivery.id);
-        let call = self.client.put_item().table_name(&self.table);
-        let call = call.set_item(Some(to_item(key, &DeliveryRow::from(after))?));
-        let rule = "#state = :state AND size(attempts) = :n AND ";
-        let call = match before.look_at {
-            None => call.condition_expression(format!("{rule}attribute_not_exists(look_at)")),
-            Some(look_at) => call
-                .condition_expression(format!("{rule}look_at = :look_at"))
-                .expression_attribute_values(":look_at", AttributeValue::S(look_at.to_string())),
+}
+
+#[async_trait]
+impl ListEvents for DynamoStore {
+    async fn list_events(
+        &self,
+        account: &AccountId,
+        span: Span,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> PortResult<Vec<ListedEvent>> {
+        let pk = keys::listed_events_pk(account);
+        let until = keys::listed_events_from(span.until);
+        let after = after.map(|place| (keys::listed_event_sk(place), keys::event(account, &place.id)));
+        let (to, after) = match after {
+            Some((sk, row)) if sk < until => {
+                let mut key = as_item(row);
+                for (name, value) in keys::INDEX_KEYS.into_iter().zip([pk.clone(), sk.clone()]) {
+                    key.insert(name.to_owned(), AttributeValue::S(value));
+                }
+                (sk, Some(key))
+            }
+            _ => (until, None),
         };
-        let call = call.expression_attribute_names("#state", "state");
-        let call = call.expression_attribute_values(":state", AttributeValue::S(before.state.as_str().into()));
-        let call = call.expression_attribute_values(":n", AttributeValue::N(before.attempts.len().to_string()));
-        Ok(matches!(written(call.send().await.map(|_| ()))?, Written::Written))
+        let from = keys::listed_events_from(span.since);
+        let (index, names) = (Some(keys::EVENTS_BY_ACCOUNT), keys::INDEX_KEYS);
+        let entries: Vec<EventEntry> =
+            self.query_newest(Newest { index, names, pk, from, to, after, limit, only: &[] }).await?;
+        entries.into_iter().map(ListedEvent::try_from).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ports::UnmatchedReason;
+
+    use super::*;
+    use crate::dynamodb::rows::to_item;
+
+    /// What the template projects beside the keys.
+    const PROJECTED: [&str; 6] = ["event_type", "scope", "sealed_at", "owed_count", "unmatched", "expires_at"];
+
+    fn bytes(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) => text.len(),
+            // At most: two digits a byte, and one more.
+            AttributeValue::N(digits) => digits.len() / 2 + 2,
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn an_entry_of_the_index_stays_below_a_kilobyte_however_long_its_names_are() {
+        let (name, at) = ("n".repeat(128), Timestamp::from_unix_ms(u64::MAX));
+        let event = SealedEvent {
+            account: "a".repeat(64).parse().expect("an account"),
+            id: name.parse().expect("an id"),
+            event_type: "insight_population.completed".parse().expect("a type"),
+            scope: format!("connection/{name}/endpoint/{name}").parse().expect("a scope"),
+            occurred_at: at,
+            sealed_at: at,
+            digest: [0; 32],
+            body: String::new(),
+            owed: Vec::new(),
+            unmatched: Some(UnmatchedReason::NoSubscription),
+            expires_at: at,
+        };
+        let item = to_item(keys::event(&event.account, &event.id), &EventRow::split(&event).0).expect("an item");
+        let keys = ["pk", "sk"].into_iter().chain(keys::INDEX_KEYS);
+        let size = |name: &str| match item.get(name) {
+            Some(value) if bytes(value) > 0 => name.len() + bytes(value),
+            other => panic!("{name} is {other:?}"),
+        };
+        let size: usize = keys.chain(PROJECTED).map(size).sum();
+        assert!(size < 1_024, "{size}");
     }
 }
