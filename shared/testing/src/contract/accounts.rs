@@ -1,14 +1,13 @@
 //! Accounts.
 
-use domain::access::Account;
+use domain::access::{Account, ApiKey, Role};
 use domain::delivery::Job;
-use domain::value::{AccountId, JobId, Timestamp};
+use domain::value::{AccountId, JobId, KeyId, Timestamp};
 use ports::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindJob};
 
-use super::api_keys::key;
 use super::now;
 
-/// What a store of accounts and keys is.
+/// A store of accounts and API keys.
 pub trait AccountStore: Accounts + ApiKeys + FindJob {}
 
 impl<S: Accounts + ApiKeys + FindJob> AccountStore for S {}
@@ -29,7 +28,7 @@ pub async fn accounts(store: &dyn AccountStore, account: &AccountId, other: &Acc
     let registered = |id: &AccountId| Account { id: id.clone(), created_at: now(), deletion: None };
     assert_eq!(store.read_account(account).await.expect("an answer"), Some(registered(account)));
 
-    // Others may have accounts there; these two are listed where they belong, one on each page.
+    // Others may have accounts there too. These two are listed in order, one per page.
     let (first, second) = if account < other { (account, other) } else { (other, account) };
     let before: AccountId = first.as_str()[..first.as_str().len() - 1].parse().expect("an id that sorts before");
     let listed = store.list_accounts(Some(&before), 1_000).await.expect("a list");
@@ -51,7 +50,7 @@ pub async fn deletion_of_an_account(store: &dyn AccountStore, account: &AccountI
     assert_eq!(store.find_job(&second.id).await.expect("an answer"), None);
     assert_eq!(store.find_job(&first.id).await.expect("an answer"), Some(first.clone()));
 
-    // It is there for whoever asks for it by name, and for nobody else.
+    // Only `read_account` finds it.
     assert_eq!(store.find_account(account).await.expect("an answer"), None);
     let marked = Account { id: account.clone(), created_at: now(), deletion: Some(first.id.clone()) };
     assert_eq!(store.read_account(account).await.expect("an answer"), Some(marked));
@@ -63,11 +62,16 @@ pub async fn deletion_of_an_account(store: &dyn AccountStore, account: &AccountI
     assert_eq!(read.deletion, Some(second.id));
 }
 
-/// A job of an id that no other account's suite uses.
+/// A job with an id that no other account's suite uses.
 pub(super) fn unused_job(account: &AccountId, n: u8) -> Job {
     let mut entropy = [n; 10];
     for (place, byte) in account.as_str().bytes().enumerate() {
         entropy[place % 9] = entropy[place % 9].wrapping_mul(31).wrapping_add(byte);
     }
     Job::delete_account(JobId::from_entropy(entropy), account.clone(), now())
+}
+
+pub(super) fn key(account: &AccountId, n: u8) -> ApiKey {
+    let name = "ci".to_owned().try_into().expect("a name");
+    ApiKey::issue(KeyId::from_entropy([n; 10]), account.clone(), name, Role::Editor, [9; 32], now()).0
 }

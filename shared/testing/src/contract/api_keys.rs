@@ -1,16 +1,11 @@
 //! API keys.
 
-use domain::access::{ApiKey, Role};
-use domain::value::{AccountId, Day, KeyId, Timestamp};
+use domain::access::ApiKey;
+use domain::value::{AccountId, Day, Timestamp};
 use ports::CreatedKey;
 
-use super::accounts::AccountStore;
+use super::accounts::{AccountStore, key};
 use super::now;
-
-pub(super) fn key(account: &AccountId, n: u8) -> ApiKey {
-    let name = "ci".to_owned().try_into().expect("a name");
-    ApiKey::issue(KeyId::from_entropy([n; 10]), account.clone(), name, Role::Editor, [9; 32], now()).0
-}
 
 pub async fn api_keys(store: &dyn AccountStore, account: &AccountId, other: &AccountId) {
     let (first, second) = (key(account, 5), key(account, 6));
