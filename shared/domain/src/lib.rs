@@ -1,9 +1,10 @@
-//! The rules and the words of SyncHub Webhooks: pure functions and types.
+//! The rules and words of SyncHub Webhooks: pure functions and types.
 //!
 //! Nothing here does I/O, reads a clock, draws a random number or knows AWS: `now`, jitter and entropy are passed in.
 //!
-//! Each stage is a type, and each function takes the last one's output: [`event::Event`] → [`delivery::Delivery`] →
-//! [`delivery::SignedRequest`] → [`attempt::Outcome`] → [`attempt::Attempt`] → [`attempt::NextStep`].
+//! Each stage is a type, and each function takes the output of the previous one: [`event::Event`] →
+//! [`delivery::Delivery`] → [`delivery::SignedRequest`] → [`attempt::Outcome`] → [`attempt::Attempt`] →
+//! [`attempt::NextStep`].
 //!
 //! # Chapters
 //! Each chapter uses only chapters above it:
@@ -29,8 +30,8 @@
 //!    once after its horizon, and works on jobs ([`delivery::job`]).
 //! 4. `authorizer` turns an API key or a page session into an account, and `api` and `portal` let that account configure.
 //!
-//! Two kinds of failure never mix: a receiver's is a value ([`attempt::Outcome`]), ours is an error of a port, retried by the queue
-//! and dead-lettered at last.
+//! Two kinds of failure never mix: a failure of a receiver is a value ([`attempt::Outcome`]); a failure of ours is an
+//! error of a port, which the queue retries and finally dead-letters.
 
 pub mod access;
 pub mod attempt;

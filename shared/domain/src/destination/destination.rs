@@ -1,5 +1,5 @@
-//! A receiver: where its requests go, how, and what signs them. It is the owner's to configure; its tables are called
-//! endpoints, it never is.
+//! A receiver: where its requests go, how they are sent, and which secrets sign them. Its owner configures it. An
+//! endpoint is a table of the customer; a receiver is never called endpoint.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ pub struct Destination {
     pub id: DestinationId,
     pub account: AccountId,
     pub settings: DestinationSettings,
-    /// Newest first, at most [`MAX_SECRETS`].
+    /// Newest first, at most [`MAX_SECRETS`] that are still valid.
     pub secrets: Vec<DestinationSecret>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Counts the changes its owner made, from 1.
+    /// Counts the changes that its owner made, from 1.
     pub version: u64,
-    /// Changes by itself, and counts that itself.
+    /// Changes without its owner, and has a version of its own.
     pub health: Health,
 }
 
@@ -30,7 +30,8 @@ impl Destination {
         self.secrets.iter().filter(move |secret| secret.expires_at.is_none_or(|end| end > now))
     }
 
-    /// This destination with `new` as its current secret; the ones before stay valid for `overlap`, or until their own end.
+    /// This destination with `new` as its current secret. Older secrets stay valid for `overlap`, or until their own
+    /// end if that is earlier.
     pub fn rotated(&self, new: DestinationSecret, overlap: Duration, now: Timestamp) -> Result<Self, TooManySecrets> {
         let end = now.plus(overlap);
         let ending = |secret: &DestinationSecret| DestinationSecret {
@@ -40,7 +41,7 @@ impl Destination {
         let older = self.live_secrets(now).map(ending).filter(|secret| secret.expires_at.is_some_and(|end| end > now));
         let older: Vec<_> = older.collect();
         if older.len() >= MAX_SECRETS {
-            // Each of them has an end here; without any there would be room.
+            // Each of them has an end, because without any there would be room.
             let until = older.iter().filter_map(|secret| secret.expires_at).min().unwrap_or(end);
             return Err(TooManySecrets { until });
         }
@@ -48,21 +49,21 @@ impl Destination {
         Ok(Self { secrets, updated_at: now, version: self.version + 1, ..self.clone() })
     }
 
-    /// This destination with other settings. Enabling it resumes it.
+    /// This destination with other settings. Enabling it also resumes it.
     pub fn changed(&self, settings: DestinationSettings, now: Timestamp) -> Self {
         let resumed = settings.enabled && !self.settings.enabled;
         let health = if resumed { self.health.resumed(now) } else { self.health.clone() };
         Self { settings, updated_at: now, version: self.version + 1, health, ..self.clone() }
     }
 
-    /// As its owner pauses it; none where it is paused.
+    /// The destination paused by its owner; none if it is paused already.
     pub fn paused(&self, now: Timestamp) -> Option<Self> {
         let settings = || DestinationSettings { enabled: false, ..self.settings.clone() };
         self.settings.enabled.then(|| self.changed(settings(), now))
     }
 
-    /// As its owner resumes it, whatever kept it from getting what it is owed; none where that is on its way. Where it was not
-    /// paused, only its health changes, and its version stays.
+    /// The destination resumed by its owner, whatever kept deliveries from it; none if it needs no resuming. If it was
+    /// not paused, only its health changes and its version stays.
     pub fn resumed(&self, now: Timestamp) -> Option<Self> {
         if !self.settings.enabled {
             return Some(self.changed(DestinationSettings { enabled: true, ..self.settings.clone() }, now));
@@ -85,22 +86,22 @@ impl Destination {
         }
     }
 
-    /// When somebody has to look at it: to tell a change, to probe, or to drain.
+    /// When `redrive` has to look at it: to report a change, to probe, or to drain.
     pub fn look_at(&self) -> Option<Timestamp> {
         self.health.look_at(self.settings.enabled)
     }
 
-    /// Whether neither its owner's settings nor its health have changed between `other` and this one.
+    /// Whether settings and health are in the same versions as in `other`.
     pub fn is_as(&self, other: &Self) -> bool {
         (self.version, self.health.version) == (other.version, other.health.version)
     }
 
-    /// The same destination doing otherwise.
+    /// This destination with another health.
     pub fn with_health(&self, health: Health) -> Self {
         Self { health, ..self.clone() }
     }
 
-    /// Most deliveries that a drain sends at once.
+    /// How many deliveries a drain sends at once, at most.
     pub fn drain_portion(&self) -> usize {
         let limit = drained_per_second(self.settings.rate_limit.map(u64::from));
         usize::try_from(limit * DRAIN_EVERY.as_secs()).unwrap_or(usize::MAX)

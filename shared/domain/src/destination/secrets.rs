@@ -1,29 +1,30 @@
-//! The secrets of a destination: what is kept of each, and how many there may be.
+//! The secrets of a destination: what is stored of each, and how many there may be.
 
 use sha2::{Digest, Sha256};
 
 use crate::attempt::{SealedSecret, SigningSecret};
 use crate::value::Timestamp;
 
-/// How many secrets a destination can have that are still valid.
+/// How many valid secrets a destination can have.
 pub const MAX_SECRETS: usize = 3;
-/// How long a replaced secret stays valid unless it is said, in seconds: a day.
+/// How long a replaced secret stays valid by default, in seconds: a day.
 pub const DEFAULT_OVERLAP_SECONDS: u64 = 86_400;
-/// The longest it can stay valid, in seconds: a week.
+/// How long a replaced secret can stay valid at most, in seconds: a week.
 pub const MAX_OVERLAP_SECONDS: u64 = 604_800;
 
-/// One of a destination's secrets. While several are valid, every request carries a signature by each.
+/// One of a destination's secrets. While several are valid, every request carries a signature by each of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DestinationSecret {
     pub sealed: SealedSecret,
-    /// Tells it from others without revealing it.
+    /// Identifies the secret without revealing it.
     pub fingerprint: String,
     pub created_at: Timestamp,
-    /// When a replaced one ends; the current one has no end.
+    /// When a replaced secret ends; the current one has no end.
     pub expires_at: Option<Timestamp>,
 }
 
-/// The first 8 bytes of the secret's SHA-256, in hexadecimal. A secret has at least 192 random bits: this tells none of them.
+/// The first 8 bytes of the secret's SHA-256, in hexadecimal. A secret has at least 192 random bits, and this reveals
+/// none of them.
 pub fn fingerprint(secret: &SigningSecret) -> String {
     let digest = Sha256::new().chain_update(b"synchub-fingerprint\0").chain_update(secret.key()).finalize();
     data_encoding::HEXLOWER.encode(&digest[..8])

@@ -1,4 +1,4 @@
-//! What the owner of a destination decides.
+//! The settings that the owner of a destination decides.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::url::DestinationUrl;
 use crate::attempt::RetryChoice;
 use crate::value::{Description, Label};
 
-/// What the owner of a destination decides; the same fields wherever it is written down.
+/// The settings that the owner of a destination decides. They have the same fields wherever they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DestinationSettings {
@@ -18,10 +18,10 @@ pub struct DestinationSettings {
     pub url: DestinationUrl,
     #[serde(default)]
     pub description: Description,
-    /// Sent along with every request.
+    /// Sent with every request.
     #[serde(default)]
     pub headers: CustomHeaders,
-    /// While this is false nothing is sent: what it is owed is parked.
+    /// If this is false, nothing is sent and deliveries are parked.
     #[serde(default = "enabled")]
     pub enabled: bool,
     #[serde(default)]
@@ -36,7 +36,7 @@ fn enabled() -> bool {
     true
 }
 
-/// How long one attempt may take, in whole seconds: 1 to 30, 15 unless it is said.
+/// How long one attempt may take, in whole seconds: 1 to 30, by default 15.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct TimeoutSeconds(u64);
@@ -70,7 +70,7 @@ impl From<TimeoutSeconds> for Duration {
     }
 }
 
-/// Deliveries a second at most: 1 to 1,000.
+/// The greatest number of deliveries per second: 1 to 1,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct RateLimit(u64);

@@ -1,8 +1,9 @@
-//! The catalogue of event types: what each file of `shared/domain/catalogue` says of one. Those files are the only place that knows the
-//! types; a file added there is a type added. They are embedded when this crate is compiled, and read once, when first asked for.
+//! The catalogue of event types. Each file of `shared/domain/catalogue` describes one type, and adding a file adds a
+//! type. Nothing else in Rust knows the types, except for the four that [`crate::operational`] makes. The files are
+//! embedded when this crate is compiled, and read once, when first needed.
 //!
-//! It deliberately checks no event: that is [`super::payload`]. A file that cannot be read is left out, so that it breaks no other
-//! type; the tests below fail for it.
+//! It deliberately checks no event: that is [`super::payload`]. A file that cannot be read is left out, so that it does
+//! not break the other types; the tests fail for it.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -13,17 +14,17 @@ use serde_json::value::RawValue;
 
 use super::scope::Scope;
 
-/// The name and the text of each file, in the order of the names. Written by `build.rs`.
+/// The name and the text of each file, sorted by name. Written by `build.rs`.
 static FILES: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| FILES.iter().filter_map(|(_, text)| read(text).ok()).collect());
 
-/// Every entry, in the order of the types' names.
+/// Every entry, sorted by the name of its type.
 pub fn entries() -> &'static [Entry] {
     &ENTRIES
 }
 
-/// What the catalogue says of one event type.
+/// The description of one event type.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -32,21 +33,22 @@ pub struct Entry {
     pub title: String,
     pub description: String,
     pub scope: Place,
-    /// Whether it tells of this system itself and not of data: only this system makes such events, and `*` does not mean them.
+    /// Whether it is about this system itself and not about data. Only this system makes such events, and `*` does not
+    /// include them.
     #[serde(default)]
     pub operational: bool,
-    /// The type of events whose absence it tells of. Only this system makes such events, and `*` does not mean them: what is
-    /// waited for costs a write each time, so it is asked for by name.
+    /// The type of events whose absence it reports. Only this system makes such events, and `*` does not include them:
+    /// awaiting a run costs a write each time, so these types are subscribed to by name.
     #[serde(default)]
     pub absence_of: Option<String>,
     /// The JSON Schema (2020-12) of an event's `data`.
     pub schema: Box<RawValue>,
-    /// In the order of the file; the first is the one to take when none is asked for.
+    /// In the order of the file. The first is used if no status is asked for.
     #[serde(deserialize_with = "in_order")]
     pub samples: Vec<Sample>,
 }
 
-/// The form of scope that events of a type have.
+/// The form of the scope of a type's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
@@ -60,9 +62,9 @@ pub enum Place {
 /// An event's `data` with every field filled in.
 #[derive(Debug)]
 pub struct Sample {
-    /// How what happened ended: `succeeded`, `failed`, ….
+    /// How it ended: `succeeded`, `failed`, ….
     pub status: String,
-    /// Where it happened, as `data` says.
+    /// Where it happened, according to `data`.
     pub scope: Scope,
     pub data: Box<RawValue>,
 }
@@ -86,7 +88,7 @@ impl Place {
         }
     }
 
-    /// Whether `scope` is such a place, or has such places in it.
+    /// Whether `scope` is such a place or contains such places.
     pub fn is_within(self, scope: &Scope) -> bool {
         self.is_of(scope)
             || match scope {
@@ -106,7 +108,7 @@ fn read(text: &'static str) -> Result<Entry, serde_json::Error> {
     }
 }
 
-/// The part of a sample that says where it happened.
+/// The part of a sample that tells where it happened.
 #[derive(Deserialize)]
 struct Whereabouts {
     connection: Option<Named>,

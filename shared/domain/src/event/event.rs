@@ -1,4 +1,5 @@
-//! An event as a producer pushed it: one fact about one account. Parsing it is the only way to get one.
+//! An event as a producer pushed it: one fact about one account. Apart from the catalogue's samples, parsing is the
+//! only way to get one.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -67,8 +68,8 @@ impl Event {
         })
     }
 
-    /// The catalogue's sample of this type and status (the most usual one, where none is given), as if it had occurred at `now`
-    /// in `account`. The times inside `data` are the catalogue's.
+    /// The catalogue's sample of this type and status (the most common status if none is given), as if it had occurred
+    /// in `account` at `now`. The times inside `data` are those of the catalogue.
     pub fn sample(
         event_type: EventType,
         status: Option<&str>,
@@ -88,7 +89,7 @@ impl Event {
 }
 
 fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
-    // Where an object is meant, serde would also take an array of its values.
+    // In place of an object, serde would also accept an array of its values.
     if text.trim_start().starts_with('[') {
         return Err(Rejection::new(RejectionCode::InvalidEvent, "the event must be a JSON object, not an array"));
     }

@@ -1,7 +1,7 @@
-//! What happened, as producers tell it: the event, its type and place, and the checks it passes.
+//! What happened, as producers report it: the event, its type and place, and the checks that it passes.
 //!
-//! [`Event`] parses a producer's JSON, [`EventType`] and the catalogue say which types there are, [`payload`] checks `data` against the
-//! type's schema, and [`envelope`] builds the body that every destination receives.
+//! [`Event`] parses a producer's JSON, [`EventType`] and the catalogue define the types, [`payload`] checks `data`
+//! against the schema of the type, and [`envelope`] builds the body that every destination receives.
 
 mod catalogue;
 pub mod envelope;

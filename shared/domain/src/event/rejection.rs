@@ -1,4 +1,4 @@
-//! Why an event was refused, for its producer to mend.
+//! Why an event was refused, in words that help its producer to correct it.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::payload;
 use crate::value::EventId;
 
-/// Why an event was refused: a stable code, and a sentence that names the field and says what to mend.
+/// Why an event was refused: a stable code, and a sentence that names the field and what to correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     pub code: RejectionCode,
-    /// A JSON pointer to what is to be mended; empty for the whole event.
+    /// A JSON pointer to what has to be corrected; empty for the whole event.
     pub pointer: String,
     pub detail: String,
 }
@@ -59,7 +59,7 @@ impl Rejection {
         Self { code, pointer: format!("/{}", field.replace('.', "/")), detail: format!("{field}: {reason}") }
     }
 
-    /// The first fault is pointed at, all are told.
+    /// Points at the first fault, and reports all.
     pub(super) fn of_data(faults: Vec<payload::Fault>) -> Self {
         let detail =
             faults.iter().map(|fault| format!("{}: {}", fault.path, fault.reason)).collect::<Vec<_>>().join("; ");
@@ -67,13 +67,13 @@ impl Rejection {
         Self { code: RejectionCode::InvalidEvent, pointer, detail }
     }
 
-    /// The detail without the field, for where the pointer tells it.
+    /// The detail without the field, for answers in which the pointer names the field.
     pub fn reason(&self) -> &str {
         let reason = self.detail.split_once(": ").map(|(_, reason)| reason);
         reason.filter(|_| !self.pointer.is_empty()).unwrap_or(&self.detail)
     }
 
-    /// The same id came before with other content; the first one stands.
+    /// The same id was used before with other content; the first event is kept.
     pub fn id_reused(id: &EventId) -> Self {
         let reason = format!(
             "{id:?} was used before in this account for an event with other content; give each event its own id",

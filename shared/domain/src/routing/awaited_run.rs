@@ -1,5 +1,5 @@
-//! Runs that were announced and do not come: what is known of the last run of a place that somebody watches, until when the next one is
-//! waited for, and what is told when it has not come. It looks at no clock and keeps nothing.
+//! Runs that were announced and do not come: what is known about the last run of a watched place, until when the next
+//! run is awaited, and what is reported if it has not come. It reads no clock and stores nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use crate::event::{Event, EventType, MAX_AGE_SECONDS, OwnEvent, Scope};
 use crate::value::{AccountId, Timestamp};
 
-/// Shortest and longest grace, in seconds.
+/// The shortest and longest grace, in seconds.
 pub const GRACE_SECONDS: std::ops::RangeInclusive<u64> = 60..=86_400;
-/// So long after the event of a run was taken in, nothing is said to be missed: what stands behind it in a queue comes first.
+/// After an event of a run was accepted, no run is reported as missed for this long, because the next run's event may
+/// be behind it in a queue.
 pub const SETTLE: Duration = Duration::from_secs(60);
 
-/// How long after its announced time a run may come without being missed, in whole seconds; 15 minutes if nothing is said.
+/// How long after its announced time a run may come without being missed, in whole seconds; by default 15 minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct Grace(u64);
@@ -43,28 +44,29 @@ impl From<Grace> for u64 {
     }
 }
 
-/// What is known of the last run of a place, and the run after it.
+/// What is known about the last run of a place and about the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwaitedRun {
     pub account: AccountId,
-    /// Of the events that tell of such runs.
+    /// The type of the events that report such runs.
     pub event_type: EventType,
     pub place: Scope,
     pub last_completed_at: Timestamp,
     /// When the last run became known here.
     pub noted_at: Timestamp,
-    /// None where the last run announced no other.
+    /// None if the last run announced no other.
     pub next_run_at: Option<Timestamp>,
-    /// What an event that it was missed says of the place and of the last run.
+    /// What the event about the missed run says of the place and of the last run.
     pub known: Value,
-    /// The longest grace after which it was told that the run is missed.
+    /// The longest grace after which the run was reported as missed.
     pub told: Option<Grace>,
-    /// When somebody has waited long enough; none where nobody waits any more.
+    /// When somebody will have waited long enough; none if nobody waits any more.
     pub look_at: Option<Timestamp>,
 }
 
 impl AwaitedRun {
-    /// The run that the event of another one announces. `data` is the event's, read; `shortest` the shortest grace of those who watch.
+    /// The awaited run that this event announces. `data` is the event's, parsed; `shortest` is the shortest grace of
+    /// those who watch.
     pub fn after(event: &Event, data: &Value, shortest: Grace, now: Timestamp) -> Option<Self> {
         let time = |field: &str| serde_json::from_value::<Timestamp>(data[field].clone()).ok();
         let last_completed_at = time("completed_at")?;
@@ -78,7 +80,7 @@ impl AwaitedRun {
             place: event.scope.clone(),
             last_completed_at,
             noted_at: now,
-            // One that was to begin before this one ended is not coming any more.
+            // A run that was to begin before this one ended is not coming any more.
             next_run_at: time("next_run_at").filter(|next| *next > last_completed_at),
             known,
             told: None,
@@ -87,13 +89,14 @@ impl AwaitedRun {
         Some(Self { look_at: awaited.deadline(shortest), ..awaited })
     }
 
-    /// When the run is missed for those who wait so long.
+    /// When the run counts as missed for those who wait this long.
     fn deadline(&self, grace: Grace) -> Option<Timestamp> {
         let settled = self.noted_at.plus(SETTLE);
         self.next_run_at.map(|next| next.plus(Duration::from_secs(grace.0)).max(settled))
     }
 
-    /// What is to be told now, one event for each grace that has passed and was not told, and what is known after that.
+    /// The events to be sent at `now`, one for each grace that has passed and was not reported; and what is known after
+    /// that.
     pub fn missed(&self, graces: &BTreeSet<Grace>, now: Timestamp) -> (Vec<OwnEvent>, Self) {
         let mut after = Self { look_at: None, ..self.clone() };
         let mut events = Vec::new();
@@ -104,7 +107,7 @@ impl AwaitedRun {
                 continue;
             }
             after.told = Some(grace);
-            // One of longer ago would be refused for its age.
+            // An older event would be refused for its age.
             if now.since(deadline).as_secs() < MAX_AGE_SECONDS {
                 events.extend(self.event(grace, deadline));
             }
@@ -124,7 +127,7 @@ impl AwaitedRun {
     }
 }
 
-/// Whether an event with this `data` tells that a run was missed by another grace than this one.
+/// Whether an event with this `data` reports a run missed after another grace than this one.
 pub fn is_of_other_grace(event_type: EventType, data: &Value, grace: Grace) -> bool {
     event_type.absence_of().is_some() && data["grace_seconds"] != grace.0
 }

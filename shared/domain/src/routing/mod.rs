@@ -1,5 +1,5 @@
-//! Which event goes to which destination: subscriptions with their conditions, the changes and missed runs they wait for, and
-//! the plan that turns one configuration into another.
+//! Which event goes to which destination: subscriptions with their conditions, transitions and awaited runs, and the
+//! plan that turns one configuration into another.
 
 mod awaited_run;
 mod pattern;

@@ -1,5 +1,5 @@
-//! An account's destinations and subscriptions as one document, by name, and the steps that lead from one such document to
-//! another. It deliberately takes no step: how a thing is created, changed or deleted is for others.
+//! An account's destinations and subscriptions as one document, by name, and the steps that lead from one such document
+//! to another. It deliberately performs no step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,8 @@ use crate::destination::{DeliveryPath, DestinationSettings};
 use crate::event::Scope;
 use crate::value::{DestinationId, Label};
 
-/// What an account has, or is to have, without its secrets. The names of each kind are unique once [`Configuration::check`]
-/// has said so.
+/// What an account has or should have, without its secrets. Names are unique within each kind once
+/// [`Configuration::check`] has succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
@@ -23,7 +23,7 @@ pub struct Configuration {
     pub subscriptions: Vec<NamedSubscription>,
 }
 
-/// [`SubscriptionSettings`], with the name of the destination in the place of its id.
+/// [`SubscriptionSettings`] with the name of the destination in place of its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedSubscription {
@@ -60,7 +60,7 @@ impl NamedSubscription {
     }
 }
 
-/// Why a document cannot be what an account has.
+/// Why a document cannot be an account's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{pointer}: {detail}")]
 pub struct ConfigurationError {
@@ -70,14 +70,15 @@ pub struct ConfigurationError {
 }
 
 impl Configuration {
-    /// The same, with each kind in the order of the names.
+    /// The same configuration, with each kind sorted by name.
     pub fn sorted(mut self) -> Self {
         self.destinations.sort_by(|a, b| a.name.cmp(&b.name));
         self.subscriptions.sort_by(|a, b| a.name.cmp(&b.name));
         self
     }
 
-    /// Whether each name of a kind is there once, and every subscription has its destination in the document.
+    /// Checks that names are unique within each kind, and that the destination of every subscription is in the
+    /// document.
     pub fn check(&self) -> Result<(), ConfigurationError> {
         let known = unique("/destinations", self.destinations.iter().map(|d| &d.name))?;
         unique("/subscriptions", self.subscriptions.iter().map(|s| &s.name))?;
@@ -90,7 +91,7 @@ impl Configuration {
     }
 }
 
-/// The places of the names.
+/// The position of each name.
 fn unique<'a>(
     list: &str,
     names: impl Iterator<Item = &'a Label>,
@@ -121,19 +122,19 @@ pub enum Action {
     Unchanged,
 }
 
-/// What is to be done with one thing.
+/// What has to be done with one destination or subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     pub kind: Kind,
     pub name: Label,
     pub action: Action,
-    /// Of an update, the fields that change, as JSON pointers into the thing.
+    /// The fields that an update changes, as JSON pointers.
     pub changes: Vec<String>,
 }
 
-/// The steps from `current` to `wanted`, in an order in which each can be taken: destinations are there before a subscription
-/// needs them, and go after the last one that did. What is new is created before anything is deleted, so that an event that is
-/// heard before and after is heard in between.
+/// The steps from `current` to `wanted`, in an order in which each is possible: destinations are created before the
+/// subscriptions that need them, and deleted after them. Everything new is created before anything is deleted, so that
+/// an event that matches before and after also matches in between.
 pub fn plan(current: &Configuration, wanted: &Configuration) -> Vec<Step> {
     let destination = |d: &DestinationSettings| d.name.clone();
     let subscription = |s: &NamedSubscription| s.name.clone();
@@ -143,7 +144,7 @@ pub fn plan(current: &Configuration, wanted: &Configuration) -> Vec<Step> {
     steps
 }
 
-/// The steps that make the wanted ones, and those that delete the others.
+/// The steps that create or update what is wanted, and those that delete the rest.
 fn diff<T: PartialEq + Serialize>(
     kind: Kind,
     current: &[T],
@@ -161,7 +162,7 @@ fn diff<T: PartialEq + Serialize>(
     (made, left.into_keys().map(|name| step(name, Action::Delete, Vec::new())).collect())
 }
 
-/// The fields in which the two differ, in the order of their names.
+/// The fields in which both differ, sorted by name.
 fn changes<T: Serialize>(before: &T, after: &T) -> Vec<String> {
     let fields = |one| serde_json::to_value(one).unwrap_or_default();
     let (before, after): (Value, Value) = (fields(before), fields(after));

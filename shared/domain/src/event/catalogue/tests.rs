@@ -1,4 +1,4 @@
-//! What each file of the catalogue must be.
+//! Requirements on every file of the catalogue.
 
 use std::collections::BTreeSet;
 use std::path::Path;

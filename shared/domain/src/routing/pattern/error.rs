@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{pointer}`: {detail}")]
 pub struct PatternError {
-    /// RFC 6901, relative to the pattern: empty for the whole of it.
+    /// RFC 6901, relative to the pattern; empty for the whole pattern.
     pub pointer: String,
     pub detail: String,
 }
@@ -13,7 +13,7 @@ pub(super) fn refused(pointer: &str, detail: impl Into<String>) -> PatternError 
     PatternError { pointer: pointer.to_owned(), detail: detail.into() }
 }
 
-/// The pointer to `name` in what `pointer` points to.
+/// The pointer to `name` in the value at `pointer`.
 pub(super) fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
 }

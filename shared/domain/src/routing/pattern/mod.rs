@@ -1,8 +1,9 @@
 //! The condition of a subscription: an Amazon EventBridge event pattern over an event's `data`.
 //!
-//! [`Pattern::parse`] refuses what is malformed or can never match; [`Pattern::matches`] and [`Pattern::explain`] are total.
-//! The stages are the files: `parse` and `operators` read the JSON, `spread` brings together what `$or` takes apart,
-//! `matches` and `explain` walk the data, `error` says what is refused. It deliberately does not know which fields an event type has.
+//! [`Pattern::parse`] refuses what is malformed or can never match; [`Pattern::matches`] and [`Pattern::explain`] are
+//! total. The stages are the files: `parse` and `operators` read the JSON, `spread` combines what `$or` separates,
+//! `matches` and `explain` compare it with data, and `error` says what is refused. It deliberately does not know which
+//! fields an event type has.
 
 use std::fmt;
 
@@ -27,15 +28,17 @@ use matches::ObjectTest;
 
 /// The size of a pattern, in bytes of its JSON without white space: EventBridge's own limit.
 pub const MAX_BYTES: usize = 2_048;
-/// How deep objects may nest; a pattern whose fields are all at the top has depth 1. A `$or` counts as one level.
+/// How deeply objects may be nested; a pattern whose fields are all at the top has depth 1. A `$or` counts as one
+/// level.
 pub const MAX_DEPTH: usize = 10;
 /// The product of the lengths of all `$or` lists: EventBridge's own limit.
 pub const MAX_COMBINATIONS: usize = 1_000;
-/// How many fields may be tested, where those of an object beside a `$or` and inside it count once for every alternative.
-/// Only such patterns come near: one event costs no more work than by the longest pattern without them.
+/// How many fields may be tested. Fields of an object both beside a `$or` and inside it count once for every
+/// alternative; only such patterns come near the limit. So one event costs no more work than with the longest pattern
+/// without them.
 pub const MAX_FIELD_TESTS: usize = 300;
 
-/// A condition over an event's `data`, with the JSON it was read from, which is shown again as it was.
+/// A condition over an event's `data`, with the JSON that it was read from, in which it is shown again.
 #[derive(Clone)]
 pub struct Pattern {
     source: Value,

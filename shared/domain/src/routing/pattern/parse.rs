@@ -1,4 +1,4 @@
-//! Reads the shape of a pattern: objects, lists and `$or`, within the limits. What a list may hold is `operators`' business.
+//! Reads the structure of a pattern: objects, lists and `$or`, within the limits. `operators` reads what is in a list.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) fn parse(value: &Value) -> Result<ObjectTest, PatternError> {
     }
 }
 
-/// `in_or`: below an alternative of a `$or`, where EventBridge reserves the operators' names.
+/// `in_or` says that the object is in an alternative of a `$or`, where EventBridge reserves the names of operators.
 fn object(value: &Value, pointer: &str, depth: usize, in_or: bool) -> Result<ObjectTest, PatternError> {
     let Value::Object(object) = value else {
         return Err(refused(pointer, r#"must be an object, such as {"status": ["failed"]}"#));

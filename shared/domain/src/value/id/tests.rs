@@ -1,4 +1,4 @@
-//! What is an id, and what derived ids tell.
+//! Which texts are ids, and what derived ids tell.
 
 use super::*;
 
