@@ -1,4 +1,4 @@
-//! Time, chance and names from the operating system.
+//! Time, random bytes and host names from the operating system.
 
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};

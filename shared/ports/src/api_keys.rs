@@ -9,7 +9,7 @@ use super::PortResult;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreatedKey {
     Created,
-    /// Its account does not exist or is being deleted; nothing was created.
+    /// The account does not exist or is being deleted; nothing was created.
     NoAccount,
 }
 
@@ -17,10 +17,10 @@ pub enum CreatedKey {
 pub trait ApiKeys: Send + Sync {
     async fn create_key(&self, key: &ApiKey) -> PortResult<CreatedKey>;
     async fn find_key(&self, account: &AccountId, id: &KeyId) -> PortResult<Option<ApiKey>>;
-    /// In the order of their ids, from the one after `after`, at most `limit`.
+    /// At most `limit` keys, sorted by id, beginning after `after`.
     async fn list_keys(&self, account: &AccountId, after: Option<&KeyId>, limit: usize) -> PortResult<Vec<ApiKey>>;
-    /// Whether there was one to delete.
+    /// Whether there was a key to delete.
     async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool>;
-    /// Notes that the key was used on `day`, unless it is noted already, for a later day, or the key is gone.
+    /// Notes that the key was used on `day`, unless this day or a later one is noted already, or the key is gone.
     async fn note_key_use(&self, account: &AccountId, id: &KeyId, day: Day) -> PortResult<()>;
 }

@@ -1,6 +1,6 @@
 //! The rows of deliveries, one by one and in lists, newest first.
 //!
-//! A list is asked for in pages and knows no filter but time: whoever asks filters, and decides when to stop.
+//! A list comes in pages and has no filter except time: the caller filters, and decides when to stop.
 
 use async_trait::async_trait;
 use domain::delivery::DeliveryRecord;
@@ -11,32 +11,32 @@ use super::PortResult;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     Recorded,
-    /// The row already tells of as many attempts or of an end, so it stays as it is.
+    /// The row already has as many attempts or has ended, so it was left as it is.
     Superseded,
 }
 
 #[async_trait]
 pub trait Deliveries: Send + Sync {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>>;
-    /// Writes what is known of a delivery, in one write, unless the row there stands by [`DeliveryRecord::supersedes`].
+    /// Writes the record, in one write, unless the stored row wins by [`DeliveryRecord::supersedes`].
     async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded>;
-    /// Writes `after` where the state, the number of attempts and `look_at` of `before` are still what is stored; answers whether
-    /// they were. For changes that no attempt brings about.
+    /// Writes `after` if the state, the number of attempts and `look_at` of `before` are still stored; answers whether
+    /// they were. It is for changes that are not made by an attempt.
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool>;
 }
 
-/// What the deliveries on a page are older than.
+/// The upper bound of a page of deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OlderThan {
     Time(Timestamp),
-    /// Those of the same millisecond stand by their ids.
+    /// Deliveries of the same millisecond are sorted by id.
     Delivery(DeliveryId),
 }
 
 #[async_trait]
 pub trait ListDeliveries: Send + Sync {
-    /// At most `limit` deliveries of one destination, newest first, whose events occurred at `since` or later. Fewer than
-    /// `limit` are the last. Those that are pending have no row and are not among them.
+    /// At most `limit` deliveries of one destination, newest first, whose events occurred at `since` or later. Fewer
+    /// than `limit` are the last page. Pending deliveries have no row and are not listed.
     async fn list_deliveries(
         &self,
         account: &AccountId,

@@ -1,7 +1,7 @@
 //! Sealed events with what they owe, one by one and in lists, newest first.
 //!
-//! A list is asked for in pages and knows no filter but time: whoever asks filters, and decides when to stop. Nothing on the way of an
-//! event or a delivery asks for one.
+//! A list comes in pages and has no filter except time: the caller filters, and decides when to stop. Neither `fanout`
+//! nor `deliver` uses lists.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use domain::value::{AccountId, EventId, Timestamp};
 
 use super::PortResult;
 
-/// An event that was accepted, with what it owes. It never changes, but that a replay may add to what it owes.
+/// An accepted event, with the deliveries it owes. It never changes, except that a replay may add deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedEvent {
     pub account: AccountId,
@@ -22,13 +22,13 @@ pub struct SealedEvent {
     pub scope: Scope,
     pub occurred_at: Timestamp,
     pub sealed_at: Timestamp,
-    /// The digest of the body, by which a repeated event is told from another one under the same id.
+    /// The digest of the body. It distinguishes a repeated event from another event with the same id.
     pub digest: [u8; 32],
     pub body: String,
     pub owed: Vec<Delivery>,
-    /// Why it owes nothing, when it does.
+    /// Why it owes nothing, if it does.
     pub unmatched: Option<UnmatchedReason>,
-    /// When the row may be forgotten.
+    /// When the row may be deleted.
     pub expires_at: Timestamp,
 }
 
@@ -36,7 +36,7 @@ pub struct SealedEvent {
 pub enum UnmatchedReason {
     /// No subscription listens to this type at this scope or a wider one.
     NoSubscription,
-    /// Some listen, but the event is not what they want: a condition or a change it is not.
+    /// Some subscriptions listen, but their conditions or transitions do not match the event.
     ConditionsNotMet,
 }
 
@@ -58,7 +58,7 @@ impl UnmatchedReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sealed {
     Sealed,
-    /// One of that id was sealed before; its digest tells whether it is the same event.
+    /// An event with that id was sealed before. The digest tells whether it is the same event.
     Before {
         digest: [u8; 32],
     },
@@ -67,25 +67,26 @@ pub enum Sealed {
 #[async_trait]
 pub trait Events: Send + Sync {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>>;
-    /// Seals the event unless one of its id is sealed already.
+    /// Seals the event, unless one with its id is sealed already.
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed>;
 }
 
 #[async_trait]
 pub trait OweMore: Events {
-    /// Adds `more` to what the event owes, where it still owes what `known` does; answers whether it did. After that it is not
-    /// unmatched any more. Where there are very many, a part of them may be added when this fails.
+    /// Adds `more` to what the event owes, if it still owes exactly what `known` does; answers whether it did.
+    /// Afterwards the event does not count as unmatched. If `more` is very long, a part of it may have been added when
+    /// this fails.
     async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool>;
 }
 
-/// When the events in question occurred: from `since` on, and before `until`.
+/// When events occurred: at `since` or later, and before `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     pub since: Timestamp,
     pub until: Timestamp,
 }
 
-/// Where an event stands in the list: by time, and among those of the same millisecond by id.
+/// The position of an event in the list: by time, then by id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventPlace {
     pub occurred_at: Timestamp,
@@ -113,7 +114,7 @@ impl FromStr for EventPlace {
 #[error("must be a time in milliseconds, `.` and an event's id")]
 pub struct EventPlaceError;
 
-/// A sealed event without its body, and with a count of what it owes.
+/// A sealed event without its body, and with the number of its deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedEvent {
     pub place: EventPlace,
@@ -122,14 +123,14 @@ pub struct ListedEvent {
     pub sealed_at: Timestamp,
     pub owed_count: usize,
     pub unmatched: Option<UnmatchedReason>,
-    /// When the row may be forgotten; until it is, it may still be listed.
+    /// When the row may be deleted; until it is, it may still be listed.
     pub expires_at: Timestamp,
 }
 
 #[async_trait]
 pub trait ListEvents: Send + Sync {
-    /// At most `limit` events of the span, newest first, that come after `after` in this order. Fewer than `limit` are the
-    /// last. An event may be missing for a moment after it was sealed.
+    /// At most `limit` events of the span, newest first, that follow `after` in this order. Fewer than `limit` are the
+    /// last page. An event may be missing for a moment after it was sealed.
     async fn list_events(
         &self,
         account: &AccountId,

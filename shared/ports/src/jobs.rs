@@ -10,7 +10,7 @@ use super::PortResult;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
     Held,
-    /// Somebody else has the job, or it has ended; nothing was written.
+    /// Another holder has the job, or it has ended; nothing was written.
     Lost,
 }
 
@@ -21,18 +21,19 @@ pub trait FindJob: Send + Sync {
 
 #[async_trait]
 pub trait StartJob: FindJob {
-    /// Stores the job, pending, unless one of its id is there that has not ended; answers the one that is there then.
+    /// Stores the job as pending, unless a job with its id exists and has not ended. Answers the job that is stored
+    /// then.
     async fn start_job(&self, job: &Job) -> PortResult<Job>;
 }
 
 #[async_trait]
 pub trait Jobs: FindJob {
-    /// The pending jobs whose time has come, those first that could start first, at most `limit`.
+    /// At most `limit` pending jobs that may start at `now`, sorted by their start.
     async fn pending_jobs(&self, now: Timestamp, limit: usize) -> PortResult<Vec<JobId>>;
-    /// Gives the pending job to the holder of `lease`; `None` while somebody else's lease lasts, and when it has ended.
+    /// Gives the pending job to the holder of `lease`; `None` if another lease is still valid or the job has ended.
     async fn take_job(&self, id: &JobId, lease: &Lease, now: Timestamp) -> PortResult<Option<Job>>;
-    /// Writes down how far the job is, and until when the lease lasts.
+    /// Stores the progress of the job and the end of the lease.
     async fn record_progress(&self, job: &Job, lease: &Lease) -> PortResult<Held>;
-    /// Writes down how the job ended; it is not pending any more.
+    /// Stores how the job ended; it is not pending any more.
     async fn end_job(&self, job: &Job, lease: &Lease) -> PortResult<Held>;
 }

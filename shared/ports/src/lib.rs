@@ -1,6 +1,6 @@
-//! What the functions need from outside, as questions in the domain's words. No SDK type appears here.
+//! What the functions need from outside, as questions in the words of the domain. No SDK type appears here.
 //!
-//! Adapters answer them for real, [`testing`] answers them in memory, and both pass the same contract suites.
+//! `adapters` answers them with AWS, `testing` answers them in memory, and both pass the same contract suites.
 
 mod accounts;
 mod api_keys;
@@ -47,13 +47,13 @@ pub use waiting::{Due, SHARDS, Waiting};
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Our own failure to do something. It is never about a receiver.
+/// A failure of ours. It is never about a receiver.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Worth trying again: throttling, time-outs, faults of a service.
+    /// Trying again may help: throttling, time-outs, faults of a service.
     #[error("{doing} did not work this time")]
     Transient { doing: &'static str, source: BoxError },
-    /// Trying again changes nothing: refused permission, invalid input, unreadable data.
+    /// Trying again does not help: refused permission, invalid input, unreadable data.
     #[error("{doing} failed")]
     Permanent { doing: &'static str, source: BoxError },
 }

@@ -8,7 +8,8 @@ use super::PortResult;
 
 #[async_trait]
 pub trait FindSubscriptions: Send + Sync {
-    /// Every subscription of the account that is filed under one of `buckets`; one filed under several may come repeatedly.
+    /// Every subscription of the account that is filed under one of `buckets`. A subscription that is filed under
+    /// several may occur several times.
     async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Subscription>>;
 }
 
@@ -18,7 +19,7 @@ pub enum CreatedSubscription {
     /// Its destination does not exist (any more); nothing was created.
     NoDestination,
     NameTaken,
-    /// The account has as many as it may.
+    /// The account has as many as it may have.
     LimitReached,
 }
 
@@ -27,26 +28,26 @@ pub enum UpdatedSubscription {
     Updated,
     NoDestination,
     NameTaken,
-    /// It was changed or deleted meanwhile; nothing was written.
+    /// It was changed or deleted in the meantime; nothing was written.
     Changed,
 }
 
 #[async_trait]
 pub trait Subscriptions: FindSubscriptions {
-    /// Creates it unless the account has `most` already.
+    /// Creates it, unless the account already has `most` subscriptions.
     async fn create_subscription(&self, subscription: &Subscription, most: u32) -> PortResult<CreatedSubscription>;
-    /// Writes `after` where `before` is still what is stored.
+    /// Writes `after` if `before` is still stored.
     async fn update_subscription(&self, before: &Subscription, after: &Subscription)
     -> PortResult<UpdatedSubscription>;
     async fn find_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<Option<Subscription>>;
     async fn find_subscription_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<SubscriptionId>>;
-    /// In the order of their ids, from the one after `after`, at most `limit`.
+    /// At most `limit` subscriptions, sorted by id, beginning after `after`.
     async fn list_subscriptions(
         &self,
         account: &AccountId,
         after: Option<&SubscriptionId>,
         limit: usize,
     ) -> PortResult<Vec<Subscription>>;
-    /// Whether there was one to delete.
+    /// Whether there was a subscription to delete.
     async fn delete_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<bool>;
 }

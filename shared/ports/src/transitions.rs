@@ -7,7 +7,7 @@ use domain::value::{AccountId, Timestamp};
 
 use super::PortResult;
 
-/// The runs remembered at a place, and which state of that memory this is.
+/// The runs remembered at a place, and the version of that memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remembered {
     pub history: History,
@@ -16,9 +16,9 @@ pub struct Remembered {
 
 #[async_trait]
 pub trait Transitions: Send + Sync {
-    /// What is remembered of the runs of this type at this place: nothing at all, at first.
+    /// What is remembered of the runs of this type at this place; initially nothing.
     async fn find_runs(&self, account: &AccountId, event_type: EventType, place: &Scope) -> PortResult<Remembered>;
-    /// Stores `history` in the place of `before`; answers whether that was still what is stored.
+    /// Stores `history` in place of `before`; answers whether `before` was still stored.
     async fn store_runs(
         &self,
         account: &AccountId,

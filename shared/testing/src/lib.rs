@@ -1,6 +1,6 @@
 //! In-memory ports that behave like the real ones, and the contract suites that both must pass.
 //!
-//! Only for tests: nothing here is compiled into a function.
+//! It is only for tests: no function contains it.
 
 pub mod contract;
 mod memory;

@@ -1,4 +1,4 @@
-//! Queues, alerts, secrets, names, time and chance in memory.
+//! Queues, alerts, secrets, host names, time and random bytes in memory.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ pub struct MemoryQueue {
     rejected: Mutex<Vec<(String, Rejection)>>,
     events: Mutex<Vec<String>>,
     postponed: Mutex<Vec<(String, Duration)>>,
-    /// How many of the next sends break off after having taken half of their messages.
+    /// How many of the next sends fail after half of their messages were accepted.
     breaking: AtomicU64,
 }
 
@@ -40,7 +40,7 @@ impl MemoryQueue {
         self.take_delayed().into_iter().map(|(message, _)| message).collect()
     }
 
-    /// What was sent, and for how long the queue holds it back.
+    /// What was sent, and for how long the queue delays it.
     pub fn take_delayed(&self) -> Vec<(DeliveryMessage, Duration)> {
         std::mem::take(&mut lock(&self.sent))
     }
@@ -112,7 +112,7 @@ pub struct MemoryAlerts {
 }
 
 impl MemoryAlerts {
-    /// The next so many alerts are not taken.
+    /// Lets the next `times` alerts fail.
     pub fn fail(&self, times: u64) {
         self.failing.store(times, Ordering::SeqCst);
     }
@@ -133,7 +133,8 @@ impl Alerts for MemoryAlerts {
     }
 }
 
-/// Seals by writing account and destination in front of the secret: no encryption, the same refusals.
+/// Seals by writing account and destination in front of the secret. It does not encrypt, but refuses the same as the
+/// real vault.
 #[derive(Default)]
 pub struct PlainVault;
 
@@ -165,7 +166,7 @@ impl Vault for PlainVault {
     }
 }
 
-/// A clock that stands still until it is moved, or goes on each time somebody looks at it.
+/// A clock that stands still until it is advanced, or advances each time it is read.
 pub struct TestClock {
     unix_ms: AtomicU64,
     step_ms: AtomicU64,
@@ -185,7 +186,7 @@ impl TestClock {
         self.unix_ms.fetch_add(whole_ms(by), Ordering::SeqCst);
     }
 
-    /// From now on, every look at it moves it.
+    /// From now on, each reading advances it by `by`.
     pub fn advance_with_each_look(&self, by: Duration) {
         self.step_ms.store(whole_ms(by), Ordering::SeqCst);
     }
@@ -204,7 +205,7 @@ impl Clock for TestClock {
     }
 }
 
-/// Counts upwards: different every time, the same in every run.
+/// Counts upwards: different bytes each time, the same in every run.
 #[derive(Default)]
 pub struct TestEntropy(AtomicU64);
 

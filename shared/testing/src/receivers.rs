@@ -19,19 +19,19 @@ pub enum Step {
     Answer(u16),
     AnswerRetryAfter(u16, Duration),
     AnswerInFull(Answer),
-    /// Not at once, and not at all when the attempt may not take that long.
+    /// Answers after a delay, or not at all if the attempt may not take that long.
     AnswerAfter(u16, Duration),
-    /// Holds the attempt for as long as it may take.
+    /// Lets the attempt run into its timeout.
     Hang,
-    /// Never called: its address is refused.
+    /// Is never called, because its address is refused.
     Blocked,
     Unreachable,
     Panic,
-    /// Our side fails before anything is sent.
+    /// Fails on our side before anything is sent.
     Fail,
 }
 
-/// Receivers by URL, each with a script; one whose script is over, or that has none, answers 200.
+/// Receivers by URL, each with a script. A receiver answers 200 if it has no script or its script is over.
 #[derive(Default)]
 pub struct ScriptedSender {
     scripts: Mutex<BTreeMap<String, VecDeque<Step>>>,

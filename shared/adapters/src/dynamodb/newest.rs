@@ -1,4 +1,4 @@
-//! Reads a part of a partition from its end: the newest rows first. It does not read consistently.
+//! Reads a part of a partition from its end: newest rows first. It does not read consistently.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ports::PortResult;
@@ -8,23 +8,23 @@ use super::rows::from_item;
 use super::{DynamoStore, Item};
 use crate::aws::port_error;
 
-/// Part of a partition, to be read from its end: sort keys from `from` to `to`, both included, without that of `after`.
+/// The part of a partition that is read: sort keys from `from` to `to`, both included, but without the row of `after`.
 pub(super) struct Newest {
     pub(super) index: Option<&'static str>,
     pub(super) names: [&'static str; 2],
     pub(super) pk: String,
     pub(super) from: String,
     pub(super) to: String,
-    /// The primary and the index key of the row that was read last. Its sort key is `to`.
+    /// The primary key and the index key of the last row that was read. Its sort key is `to`.
     pub(super) after: Option<Item>,
     pub(super) limit: usize,
-    /// The attributes that are wanted, where not all are. It costs the same, and less has to be carried.
+    /// The attributes to read; empty for all. Reading fewer costs the same, but transfers less.
     pub(super) only: &'static [&'static str],
 }
 
 impl DynamoStore {
     pub(super) async fn query_newest<T: DeserializeOwned>(&self, what: Newest) -> PortResult<Vec<T>> {
-        // The service refuses a range that is the wrong way round; it holds nothing.
+        // The service refuses a range whose end comes before its beginning. Such a range is empty.
         if what.from > what.to {
             return Ok(Vec::new());
         }

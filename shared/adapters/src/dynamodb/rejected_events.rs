@@ -1,5 +1,5 @@
-//! Notes of rejected events: a row each in the partition of the day when the message was sent, and its text in a row of its
-//! own. So listing reads no texts, and a day's partition, which takes 1,000 write units a second, is not filled by them.
+//! Notes of rejected events: a row each, in the partition of the day when the message was sent, and the text in a row
+//! of its own. So lists read no texts, and texts do not use up the 1,000 write units a second of a day's partition.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
@@ -30,7 +30,7 @@ struct RejectionRow {
     expires_at: u64,
 }
 
-/// What is kept of the text.
+/// The part of the text that is kept.
 #[derive(Serialize, Deserialize)]
 struct BodyRow<'a> {
     body: std::borrow::Cow<'a, str>,
@@ -71,7 +71,7 @@ impl From<RejectionRow> for RejectedEvent {
 
 #[async_trait]
 impl Rejections for DynamoStore {
-    /// The text goes first: a row that is listed has one.
+    /// The text is written first, so that every listed row has one.
     async fn note_rejection(&self, rejected: &RejectedEvent, body: &str) -> PortResult<()> {
         let row = BodyRow { body: body.into(), expires_at: rejected.expires_at.unix_seconds() };
         self.put(to_item(keys::rejected_body(&rejected.id), &row)?).await?;
@@ -138,7 +138,7 @@ impl Rejections for DynamoStore {
         }
     }
 
-    /// The text goes last: what is left of a deletion that was broken off is found by nobody, and expires.
+    /// The text is deleted last. If the deletion breaks off, nobody finds the rest, and it expires.
     async fn delete_rejection(&self, id: &RejectedEventId) -> PortResult<bool> {
         let was_there = self.delete_rejection_row(keys::rejected_event(id)).await?;
         self.delete_rejection_row(keys::rejected_body(id)).await?;

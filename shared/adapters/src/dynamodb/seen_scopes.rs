@@ -1,4 +1,5 @@
-//! The places that events were seen at: a row each, written when a container of `fanout` first sees it, then hourly.
+//! The places that events have named: a row each, written when a container of `fanout` first sees the place, and then
+//! hourly.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -17,7 +18,7 @@ struct ScopeRow {
     connection_name: String,
     service: String,
     name: String,
-    /// An endpoint's table; an insight has none.
+    /// The table of an endpoint; insights have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     table: Option<String>,
     last_event_at: Timestamp,
@@ -72,7 +73,7 @@ impl SeenScopes for DynamoStore {
     async fn note_scope(&self, seen: &SeenScope) -> PortResult<()> {
         let item = to_item(keys::seen_scope(&seen.account, &seen.scope), &ScopeRow::from(seen))?;
         let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        // Times are texts of one length, so they compare as they follow each other.
+        // Times are texts of the same length, so they sort by time.
         let call = call.condition_expression("attribute_not_exists(pk) OR last_event_at <= :at");
         let call = call.expression_attribute_values(":at", AttributeValue::S(seen.last_event_at.to_string()));
         match written(call.send().await.map(|_| ()))? {

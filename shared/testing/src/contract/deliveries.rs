@@ -1,4 +1,4 @@
-//! Deliveries: one by one, and in lists that are newest first, in pages, each account's own.
+//! Deliveries: one by one, and in lists, which are newest first, in pages, and of one account.
 
 use domain::delivery::{DeliveryRecord, DeliveryState};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
@@ -93,7 +93,7 @@ pub async fn listed_deliveries(store: &(impl Deliveries + ListDeliveries), accou
             "{since} to {until}"
         );
     }
-    // A delivery older than all that is asked for leaves nothing.
+    // Nothing is older than the oldest delivery.
     let oldest = expected.last().expect("a record").delivery.id.clone();
     assert_eq!(list(after_ms(20), OlderThan::Delivery(oldest), 10).await, []);
     let theirs = store.list_deliveries(other, &first, after_ms(0), &OlderThan::Time(end), 10).await;

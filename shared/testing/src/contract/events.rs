@@ -1,4 +1,4 @@
-//! Sealed events: one by one, and in lists that are newest first, in pages, each account's own.
+//! Sealed events: one by one, and in lists, which are newest first, in pages, and of one account.
 
 use domain::delivery::Delivery;
 use domain::event::{Event, envelope};
@@ -49,13 +49,13 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
     }
 }
 
-/// What a store is whose events come to owe more.
+/// A store of events to which more deliveries can be added.
 pub trait OwingStore: OweMore + ListEvents {}
 
 impl<S: OweMore + ListEvents> OwingStore for S {}
 
 pub async fn owing_more(store: &dyn OwingStore, account: &AccountId) {
-    // What is added to the last one fills several rows, as what it owes does already.
+    // What is added to the last event fills several rows, as does what it owes already.
     for (id, owed, padding, more) in [("none", 0, 0, 2), ("one", 1, 0, 1), ("many", 3_000, 250_000, 3_000)] {
         let event = sealed(account, id, owed, padding);
         let added = sealed(account, id, owed + more, padding).owed.split_off(owed);
@@ -90,7 +90,7 @@ fn ids(events: &[ListedEvent]) -> Vec<&str> {
 }
 
 pub async fn listed_events(store: &(impl Events + ListEvents), account: &AccountId, other: &AccountId) {
-    // Sealed in another order than they occurred in; two in one millisecond.
+    // They are sealed in another order than they occurred in; two occurred in the same millisecond.
     for (id, ms, owed) in [("b", 20, 0), ("a", 20, 2), ("late", 30, 5_000), ("early", 10, 1)] {
         let mut event = sealed(account, id, owed, 0);
         event.occurred_at = after_ms(ms);
@@ -108,7 +108,7 @@ pub async fn listed_events(store: &(impl Events + ListEvents), account: &Account
         assert_eq!((listed.sealed_at, listed.expires_at), (event.sealed_at, event.expires_at));
         assert_eq!((listed.owed_count, listed.unmatched), (event.owed.len(), event.unmatched));
     }
-    // Pages of every size are the whole list, piece by piece.
+    // Pages of any size together are the whole list.
     for limit in 1..=4 {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
@@ -134,7 +134,7 @@ pub async fn listed_events(store: &(impl Events + ListEvents), account: &Account
         let span = Span { since: after_ms(since), until: after_ms(until) };
         assert_eq!(ids(&list(span, None, 10).await), expected, "{since} to {until}");
     }
-    // A page after an event that is younger than the span begins at its end.
+    // A page after an event that is younger than the span begins at the end of the span.
     let (span, after) =
         (Span { since: after_ms(0), until: after_ms(20) }, all.first().map(|event| event.place.clone()));
     assert_eq!(ids(&list(span, after, 10).await), ["early"]);

@@ -9,7 +9,7 @@ use ports::{Accounts, DestinationHealth, Destinations, UpdatedDestination, Waiti
 use super::{after, now};
 use crate::samples::destination;
 
-/// What a store of destinations is that knows how they do.
+/// A store of destinations and their health.
 pub trait HealthStore: DestinationHealth + Destinations + Accounts + Waiting {}
 
 impl<S: DestinationHealth + Destinations + Accounts + Waiting> HealthStore for S {}
@@ -43,7 +43,7 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
     assert_eq!(stored, created.with_health(disabled.clone()));
     assert_eq!((watched(0).await, watched(1).await), (false, true), "until somebody has told it");
 
-    // The owner's changes and those of health do not overwrite each other.
+    // Changes by the owner and changes of health do not overwrite each other.
     let renamed = stored.changed(stored.settings.clone(), after(2));
     assert!(store.update_health(&stored, &disabled.told(1)).await.expect("an answer"));
     let changed = store.update_destination(&stored, &renamed).await.expect("an answer");

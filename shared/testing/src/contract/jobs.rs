@@ -8,12 +8,12 @@ use ports::{Held, Jobs, StartJob};
 use super::accounts::{AccountStore, unused_job};
 use super::{after_ms, now};
 
-/// What a store of jobs and of the accounts they delete is.
+/// A store of jobs, and of the accounts that they delete.
 pub trait JobStore: AccountStore + Jobs {}
 
 impl<S: AccountStore + Jobs> JobStore for S {}
 
-/// A deletion of `account` that was just asked for.
+/// Starts a deletion of `account`.
 pub(super) async fn start(store: &(impl AccountStore + ?Sized), account: &AccountId, n: u8) -> Job {
     store.create_account(account, now()).await.expect("created");
     let job = unused_job(account, n);
@@ -40,14 +40,14 @@ pub async fn jobs(store: &dyn JobStore, account: &AccountId) {
     job.progressed(7, after_ms(101_000));
     assert_eq!(store.record_progress(&job, &mine.renewed(after_ms(101_000))).await.expect("an answer"), Held::Held);
     assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
-    // The lease that was renewed lasts longer than the one that was taken.
+    // The renewed lease lasts longer than the one that was taken.
     let end = at.plus(LEASE);
     assert_eq!(store.take_job(&job.id, &theirs, end).await.expect("an answer"), None);
     let end = after_ms(101_000).plus(LEASE);
     assert!(store.take_job(&job.id, &theirs, end).await.expect("an answer").is_some());
     assert_eq!(store.record_progress(&job, &mine).await.expect("an answer"), Held::Lost);
 
-    // Given back, it is anyone's at once.
+    // Once it is given back, anyone can take it at once.
     assert_eq!(store.record_progress(&job, &theirs.released(end)).await.expect("an answer"), Held::Held);
     let last = Lease::taken([3; 16], end);
     assert!(store.take_job(&job.id, &last, end).await.expect("an answer").is_some());
@@ -59,7 +59,7 @@ pub async fn jobs(store: &dyn JobStore, account: &AccountId) {
     assert_eq!(store.end_job(&job, &last).await.expect("an answer"), Held::Lost);
 }
 
-/// What a store of jobs that accounts start is.
+/// A store of jobs that accounts start.
 pub trait StartedJobs: StartJob + Jobs {}
 
 impl<S: StartJob + Jobs> StartedJobs for S {}
@@ -95,7 +95,7 @@ pub async fn started_jobs(store: &dyn StartedJobs, account: &AccountId) {
     job.succeeded(after_ms(20));
     assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
 
-    // What has ended is followed by another one, which knows nothing of it.
+    // A job that has ended is followed by another, which knows nothing of it.
     assert_eq!(store.start_job(&second).await.expect("an answer"), second);
     assert_eq!(store.find_job(&second.id).await.expect("an answer"), Some(second.clone()));
     assert_eq!(store.record_progress(&job, &lease).await.expect("an answer"), Held::Lost);

@@ -1,5 +1,6 @@
-//! What every implementation of the table's and the vault's ports must do. Run on the fakes here, on the real adapters in
-//! the end-to-end tests. Each suite works in an account of its own, given by the caller, and panics where a promise is broken.
+//! What every implementation of the ports of the table and the vault must do. The suites run on the fakes here, and on
+//! the real adapters in the end-to-end tests. Each suite works in an account of its own, given by the caller, and
+//! panics if a promise is broken.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a contract suite is a test")]
 

@@ -11,7 +11,7 @@ use super::jobs::start;
 use super::now;
 use crate::samples::{destination, record, subscription};
 
-/// What a store of everything that belongs to an account is.
+/// A store of everything that belongs to an account.
 pub trait WholeStore: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + Events + Deliveries {}
 
 impl<S: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + Events + Deliveries> WholeStore for S {}
@@ -62,7 +62,7 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
 pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountId) {
     let (mine, theirs) = (fill(store, account).await, fill(store, other).await);
     let job = start(store, account, 11).await;
-    // Nothing new is created meanwhile.
+    // Nothing new can be created in the meantime.
     let late = destination(account, 3, "https://c.example/");
     assert!(store.create_destination(&late, 10).await.is_err());
     let subscribed = subscription(&destination(account, 1, "https://a.example/"), 3, &["*"], "*", None);
@@ -83,7 +83,7 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert_eq!((again.deleted, again.more), (0, false));
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::BeingDeleted);
 
-    // The account goes with the end of its job, and with that of no other.
+    // The account is deleted when its own job ends, and by no other job.
     let (at, lease) = (job.starts_at, Lease::taken([1; 16], job.starts_at));
     let mut job = store.take_job(&job.id, &lease, at).await.expect("an answer").expect("the job");
     job.succeeded(at);
@@ -96,7 +96,7 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
     assert!(store.find_account(other).await.expect("an answer").is_some());
 
-    // An account that is registered anew has nothing to do with it.
+    // An account that is registered again is not affected.
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::Created);
     assert_eq!(store.end_deletion(account, &job, &lease).await.expect("an answer"), Held::Lost);
     assert!(store.find_account(account).await.expect("an answer").is_some());

@@ -1,4 +1,4 @@
-//! Notes of rejected events: the first of an id stands, and they are listed newest first, over days, in pages.
+//! Notes of rejected events: the first note of an id is kept, and lists are newest first, over several days, in pages.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 const DAY_MS: u64 = 86_400_000;
 
-/// The last second of a day, far in the future, on which no other run's events were sent.
+/// The last second of a day far in the future, on which no other run sends events.
 fn evening(account: &AccountId) -> Timestamp {
     let digest = Sha256::digest(account.as_str());
     let day = 50_000 + u64::from(u16::from_be_bytes([digest[0], digest[1]]));
@@ -20,14 +20,14 @@ fn rejected(account: &AccountId, text: &str, sent_at: Timestamp) -> RejectedEven
     let (now, text) = (sent_at.plus(Duration::from_millis(7)), format!(r#"{{"account":"{account}","text":"{text}"}}"#));
     let rejection = Event::parse(&text, now).expect_err("a rejection");
     let rejected = RejectedEvent::new(&text, sent_at, &rejection, now);
-    // Rows expire by the second.
+    // Expiry is in whole seconds.
     RejectedEvent { expires_at: Timestamp::from_unix_ms(rejected.expires_at.unix_seconds() * 1000), ..rejected }
 }
 
 pub async fn rejections(store: &dyn Rejections, account: &AccountId) {
     let evening = evening(account);
     let at = |ms: u64| evening.plus(Duration::from_millis(ms));
-    // On three days, two in one millisecond, and not in their order.
+    // They were sent on three days, two in the same millisecond, and are noted in another order.
     let mut all: Vec<_> = [("b", 0), ("next-day", 1_000), ("a", 0), ("late", 2_500 + DAY_MS), ("end-of-day", 999)]
         .map(|(text, ms)| rejected(account, text, at(ms)))
         .into();
@@ -47,7 +47,7 @@ pub async fn rejections(store: &dyn Rejections, account: &AccountId) {
     store.note_resubmission(&first.id, &resubmission).await.expect("noted");
     let resubmitted = RejectedEvent { resubmission: Some(resubmission.clone()), ..first.clone() };
     assert_eq!(store.find_rejection(&first.id).await.expect("an answer").as_ref(), Some(&resubmitted));
-    // Rejected again, the note stands as it is.
+    // If the event is rejected again, the note stays as it is.
     store.note_rejection(first, &format!("body of {}", first.id)).await.expect("noted");
     assert_eq!(store.find_rejection(&first.id).await.expect("an answer"), Some(resubmitted));
 
@@ -92,7 +92,7 @@ async fn lists(store: &dyn Rejections, all: &[RejectedEvent], at: &impl Fn(u64) 
         let span = Span { since: at(since), until: at(until) };
         assert_eq!(list(span, None, 10).await.len(), count, "{since} to {until}");
     }
-    // A page after one that is younger than the span begins at its end.
+    // A page after an event that is younger than the span begins at the end of the span.
     let span = Span { since: at(0), until: at(1_000) };
     assert_eq!(list(span, Some(all[0].id.clone()), 10).await, all[2..]);
 }

@@ -1,4 +1,4 @@
-//! The places that events were seen at.
+//! The places that events have named.
 
 use domain::event::{Event, SeenScope};
 use domain::value::{AccountId, Timestamp};
@@ -7,7 +7,7 @@ use ports::SeenScopes;
 use super::now;
 use crate::event_text;
 
-/// An event at `place` of the connection `xero`, which it calls `name`, at a time.
+/// An event at `place` of the connection `xero`, which it calls `name`, `ms` after the sample's time.
 fn seen(account: &AccountId, place: &str, name: &str, ms: u64) -> SeenScope {
     let text = event_text(account, "evt-1").replace("Xero", name);
     let event = Event::parse(&text, now()).map_err(|r| r.detail).expect("an event");
@@ -27,7 +27,7 @@ pub async fn seen_scopes(store: &dyn SeenScopes, account: &AccountId, other: &Ac
     assert_eq!(store.list_scopes(account, None, 2).await.expect("a list"), all[..2]);
     assert_eq!(store.list_scopes(account, Some(&all[1].scope), 2).await.expect("a list"), all[2..]);
     assert_eq!(store.list_scopes(account, Some(&all[2].scope), 2).await.expect("a list"), []);
-    // A later event tells more, an earlier one nothing; across a second's and a day's border as well.
+    // A later event changes the note and an earlier one does not, also across the border of a second or a day.
     let later = seen(account, "endpoint/bills", "Renamed", 86_400_000);
     for one in [&later, &seen(account, "endpoint/bills", "Old", 86_399_999)] {
         store.note_scope(one).await.expect("noted");

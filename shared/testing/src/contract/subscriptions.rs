@@ -63,7 +63,7 @@ pub async fn subscriptions<S: Subscriptions + Destinations + Accounts>(
     }
 }
 
-/// What cannot be created leaves nothing behind.
+/// A subscription that cannot be created leaves nothing behind.
 async fn refuse<S: Subscriptions>(store: &S, wide: &Subscription) {
     let mut orphan = wide.clone();
     orphan.id = SubscriptionId::from_entropy([3; 10]);

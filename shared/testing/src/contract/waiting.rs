@@ -7,12 +7,12 @@ use ports::{Deliveries, Due, Recorded, SHARDS, Waiting};
 use super::after;
 use crate::samples::{destination, record};
 
-/// What a store of deliveries is that can be asked what waits.
+/// A store of deliveries that lists what waits.
 pub trait WaitingStore: Waiting + Deliveries {}
 
 impl<S: Waiting + Deliveries> WaitingStore for S {}
 
-/// The account's deliveries that are to be looked at until then.
+/// The account's deliveries that have to be looked at by `until`.
 async fn due(store: &dyn WaitingStore, account: &AccountId, until: Timestamp) -> Vec<Due> {
     let mut all = Vec::new();
     for shard in 0..SHARDS {
@@ -47,7 +47,7 @@ pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &Acco
     assert_eq!(due(store, account, after(99)).await, [as_due(&told), as_due(&first), as_due(&second)]);
     assert_eq!(due(store, other, after(99)).await, []);
 
-    // Pushed forward, it is due later; and only who knows it as it is pushes it.
+    // A delivery that is pushed forward is due later; only who knows its current state can push it.
     let leased = first.leased(after(50));
     assert!(store.replace_delivery(&first, &leased).await.expect("an answer"));
     assert!(!store.replace_delivery(&first, &first.leased(after(60))).await.expect("an answer"));
@@ -56,7 +56,7 @@ pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &Acco
     assert_eq!(due(store, account, after(30)).await, [as_due(&told), as_due(&second)]);
     assert_eq!(store.find_delivery(account, &first.delivery.id).await.expect("an answer"), Some(leased.clone()));
 
-    // What was told is not looked at again, and what ends is not either.
+    // A delivery that was reported is not looked at again, and neither is one that has ended.
     let quiet = DeliveryRecord { look_at: None, ..told.clone() };
     assert!(store.replace_delivery(&told, &quiet).await.expect("an answer"));
     assert!(store.replace_delivery(&quiet, &quiet).await.expect("an answer"));

@@ -9,7 +9,7 @@ use super::MemoryStore;
 #[async_trait]
 impl SealNotes for MemoryStore {
     async fn note_seal(&self, note: &SealNote, _expires_at: Timestamp) -> PortResult<()> {
-        // As in the table, noting it again lets the audit begin again.
+        // As in the table, writing the note again lets the audit start over with it.
         self.call("note_seal")?.seal_notes.insert(note.clone(), None);
         Ok(())
     }

@@ -68,7 +68,7 @@ impl Rows {
                 && delivery.id.occurred_at() >= since
                 && older
         };
-        // An account's are in the order of their ids, which is that of time for each destination.
+        // They are sorted by account and id, which for each destination is the order of time.
         self.deliveries.values().rev().filter(within).take(limit).cloned().collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The places that events were seen at, in memory.
+//! The places that events have named, in memory.
 
 use async_trait::async_trait;
 use domain::event::{Scope, SeenScope};

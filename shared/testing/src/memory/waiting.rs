@@ -7,7 +7,7 @@ use ports::{Due, PortResult, SHARDS, Waiting};
 
 use super::MemoryStore;
 
-/// The same as the table's, so that both lists hold the same deliveries.
+/// The same as in the table, so that both list the same deliveries.
 fn shard(id: &DeliveryId) -> u8 {
     id.as_str().bytes().last().unwrap_or_default() % SHARDS
 }

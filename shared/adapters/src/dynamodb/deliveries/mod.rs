@@ -1,5 +1,5 @@
-//! Deliveries: a row each, listed by their sort key, which begins with when the event occurred. No index is needed for that, and
-//! no list reads consistently.
+//! Deliveries: a row each. They are listed by sort key, which begins with the time of the event, so no index is needed.
+//! Lists are not consistent.
 
 mod row;
 
@@ -24,7 +24,7 @@ impl Deliveries for DynamoStore {
         let key = keys::delivery(&record.delivery.account, &record.delivery.id);
         let item = to_item(key, &DeliveryRow::from(record))?;
         let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        // The domain's rule (`DeliveryRecord::supersedes`) as a condition; the contract suite holds the two together.
+        // The domain's rule (`DeliveryRecord::supersedes`) as a condition; the contract suite checks that both agree.
         let rule = match record.state {
             DeliveryState::Delivered => "#state <> :delivered OR size(attempts) < :n",
             DeliveryState::Exhausted | DeliveryState::Cancelled => {

@@ -32,7 +32,7 @@ pub(super) struct DeliveryRow {
     path: Option<DeliveryPath>,
     #[serde(flatten)]
     state: DeliveryState,
-    /// The attempts made; their count orders concurrent writes.
+    /// The attempts so far; their number orders concurrent writes.
     attempts: Vec<AttemptRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     look_at: Option<Timestamp>,
@@ -41,14 +41,14 @@ pub(super) struct DeliveryRow {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     recovered_by_audit: bool,
     expires_at: u64,
-    /// Its place in the index of what waits.
+    /// Its key in the index `waiting`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gsi2pk: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gsi2sk: Option<String>,
 }
 
-/// Where a delivery lies in the index of what waits.
+/// The key of a delivery in the index `waiting`, if it is in there.
 fn waiting_place(record: &DeliveryRecord) -> Option<(String, String)> {
     let delivery = &record.delivery;
     if record.state == DeliveryState::Parked {

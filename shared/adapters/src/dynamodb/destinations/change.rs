@@ -1,4 +1,4 @@
-//! An update of a destination's row.
+//! Updates of a destination's row.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::dynamodb::rows::to_item;
 /// Attributes that a row may lack.
 const OPTIONAL: [&str; 3] = ["rate_limit", "gsi2pk", "gsi2sk"];
 
-/// An update of a destination's row from one version, of settings and health, to another.
+/// An update of a destination's row from one version of settings and health to another.
 pub(in crate::dynamodb) struct Change {
     pub(in crate::dynamodb) key: Key,
     pub(in crate::dynamodb) update: String,
@@ -24,7 +24,7 @@ pub(in crate::dynamodb) struct Change {
 }
 
 impl Change {
-    /// Of every field but the count of subscriptions, which others count.
+    /// An update of every field except the number of subscriptions, which subscriptions change.
     pub(in crate::dynamodb) fn of(before: &Destination, after: &Destination) -> PortResult<Self> {
         let key = keys::destination(&before.account, &before.id);
         let item = to_item(key.clone(), &DestinationRow::from(after))?;

@@ -1,4 +1,4 @@
-//! Destinations, and the names they have taken.
+//! Destinations, and their names, which are unique.
 
 mod change;
 mod row;
@@ -95,7 +95,7 @@ impl Destinations for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Writes every field of `after` but the count of subscriptions, where the row is still `before`'s.
+    /// Writes every field of `after` except the number of subscriptions, if the row is still `before`'s.
     fn replace_destination_part(&self, before: &Destination, after: &Destination) -> PortResult<TransactWriteItem> {
         let change = Change::of(before, after)?;
         let update = Update::builder().table_name(&self.table).set_key(Some(as_item(change.key)));
@@ -105,7 +105,8 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Deletes the row when no subscription sends there, and it still has the name that is given up with it.
+    /// Deletes the row if no subscription uses it and it is still the version that was read, so that its name is the
+    /// one to release.
     fn delete_unused_part(&self, found: &Destination) -> PortResult<TransactWriteItem> {
         let key = keys::destination(&found.account, &found.id);
         let delete = Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));

@@ -33,22 +33,22 @@ pub(super) struct DestinationRow {
     timeout_seconds: TimeoutSeconds,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate_limit: Option<RateLimit>,
-    /// Rows of before there was a choice have none.
+    /// Missing from rows that were written before there was a choice.
     #[serde(default)]
     retry_policy: RetryChoice,
     secrets: Vec<SecretRow>,
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
-    /// Missing from rows written before destinations had it.
+    /// Missing from rows that were written before destinations had a health.
     #[serde(default)]
     health: Health,
-    /// Its place in the index of what waits.
+    /// Its key in the index `waiting`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gsi2pk: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gsi2sk: Option<String>,
-    /// How many subscriptions send here; while there are any, the destination cannot be deleted.
+    /// How many subscriptions use it. While there are any, it cannot be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subscriptions: Option<u32>,
 }

@@ -1,5 +1,5 @@
-//! Sealed events: a row each, further rows where one owes more than fits there, and an entry in the index `events-by-account`, by
-//! which they are listed. The index does not read consistently.
+//! Sealed events: a row each, further rows if one owes more than fits in that, and an entry in the index
+//! `events-by-account`, by which they are listed. The index is not consistent.
 
 mod row;
 
@@ -37,7 +37,7 @@ impl Events for DynamoStore {
         {
             return Ok(Sealed::Before { digest: before.digest()? });
         }
-        // The further rows first: once the event's own row is there, everything it counts on is.
+        // The further rows are written first: once the event's own row exists, everything it refers to exists.
         for (key, owed) in row.further_keys().zip(further) {
             self.put(to_item(key, &OwedRows { owed, expires_at: row.expires_at })?).await?;
         }
@@ -57,7 +57,7 @@ impl OweMore for DynamoStore {
         if count != known.owed.len() {
             return Ok(false);
         }
-        // A further row each, together with the event's own, which counts it.
+        // Each further row is written together with the event's own, which counts it.
         for further in OwedRows::of(more, row.expires_at).filter(|further| !further.owed.is_empty()) {
             let added = count + further.owed.len();
             let parts = vec![
@@ -74,7 +74,8 @@ impl OweMore for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Counts one more row of what the event owes, and `added` deliveries over all, where it has as many of both as before.
+    /// Adds one to the number of further rows and sets the number of deliveries to `added`, if both are still as
+    /// before.
     fn owe_more_part(
         &self,
         event: &SealedEvent,
@@ -94,7 +95,7 @@ impl DynamoStore {
     }
 }
 
-/// What the index keeps of an event. Id and time are in its sort key.
+/// The part of an event that is in the index. Id and time are in its sort key.
 #[derive(Deserialize)]
 struct EventEntry {
     gsi1sk: String,

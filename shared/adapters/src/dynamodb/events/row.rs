@@ -1,4 +1,4 @@
-//! The rows of a sealed event: its own, and further ones where it owes more than fits there.
+//! The rows of a sealed event: its own, and further ones if it owes more than fits in that.
 
 use domain::delivery::Delivery;
 use domain::destination::DeliveryPath;
@@ -11,7 +11,7 @@ use serde_bytes::ByteBuf;
 use crate::dynamodb::keys::{self, Key};
 use crate::dynamodb::rows::digest;
 
-/// One delivery owed, as short as it can be told: the id names the destination.
+/// One delivery owed, as short as possible: the id contains the destination.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct OwedRow {
     id: DeliveryId,
@@ -20,13 +20,13 @@ pub(super) struct OwedRow {
 }
 
 impl OwedRow {
-    /// About what it takes in the table, from above.
+    /// An upper estimate of its size in the table, in bytes.
     fn bytes(&self) -> usize {
         32 + self.id.as_str().len() + self.path.as_ref().map_or(0, |path| path.as_str().len())
     }
 }
 
-/// A row holding more of what an event owes than fits in the event's own.
+/// A further row of what an event owes.
 #[derive(Serialize, Deserialize)]
 pub(super) struct OwedRows {
     pub(super) owed: Vec<OwedRow>,
@@ -44,32 +44,32 @@ pub(super) struct EventRow {
     pub(super) digest: ByteBuf,
     body: String,
     pub(super) owed: Vec<OwedRow>,
-    /// How many further rows list what it owes.
+    /// How many further rows there are.
     pub(super) owed_rows: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unmatched: Option<String>,
     pub(super) expires_at: u64,
-    /// How many deliveries it owes, over all rows: for the index, which has no lists.
+    /// How many deliveries it owes, in all rows together. It is for the index, which has no lists.
     #[serde(default)]
     pub(super) owed_count: usize,
-    /// Its place in the index of events.
+    /// Its key in the index of events.
     #[serde(default)]
     gsi1pk: String,
     #[serde(default)]
     gsi1sk: String,
 }
 
-/// Bytes of a row that may be filled; the service's limit is 400 KiB.
+/// How many bytes of a row are filled; the service's limit is 400 KiB.
 const ROW_BYTES: usize = 380 * 1024;
 
 impl OwedRows {
-    /// What is owed as rows that are not too large, each but the last one full.
+    /// What is owed, as rows that are not too large. All but the last are full.
     pub(super) fn of(owed: &[Delivery], expires_at: u64) -> impl Iterator<Item = Self> {
         lists(owed, 0).into_iter().map(move |owed| Self { owed, expires_at })
     }
 }
 
-/// What is owed as lists for a row each, of which the first one's has `bytes` already.
+/// What is owed, as a list for each row. The row of the first list already has `bytes`.
 fn lists(owed: &[Delivery], mut bytes: usize) -> Vec<Vec<OwedRow>> {
     let mut lists: Vec<Vec<OwedRow>> = vec![Vec::new()];
     for one in owed.iter().map(|d| OwedRow { id: d.id.clone(), path: d.path.clone() }) {
@@ -86,7 +86,7 @@ fn lists(owed: &[Delivery], mut bytes: usize) -> Vec<Vec<OwedRow>> {
 }
 
 impl EventRow {
-    /// The event's own row, and the lists for further rows when it owes more than fits there.
+    /// The event's own row, and lists for further rows if it owes more than fits in that.
     pub(super) fn split(event: &SealedEvent) -> (Self, Vec<Vec<OwedRow>>) {
         let mut lists = lists(&event.owed, event.body.len() + 2_048);
         let further = lists.split_off(1);
@@ -110,7 +110,7 @@ impl EventRow {
         (row, further)
     }
 
-    /// The event, with what further rows say it owes.
+    /// The event, with what further rows contain.
     pub(super) fn join(self, further: Vec<OwedRow>) -> PortResult<SealedEvent> {
         let (account, event, event_type) = (self.account.clone(), self.id.clone(), self.event_type);
         let scope = Some(self.scope.clone());
