@@ -1,6 +1,6 @@
-//! `authorizer`: tells whose request it is. The account comes from the presented key or page session alone; nothing
-//! else of the request is looked at, so API Gateway may keep the answer for every route. It changes nothing but when a key or
-//! a session was last used.
+//! `authorizer` tells whose request it is. The account comes from the presented API key or page session alone. Nothing
+//! else in the request matters, so API Gateway may cache the answer for every route. It changes nothing except when a
+//! key or a session was last used.
 
 mod deps;
 
@@ -22,7 +22,7 @@ pub use self::deps::Deps;
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
     pub is_authorized: bool,
-    /// What the `api` function is told about the caller.
+    /// What the `api` function learns about the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<Caller>,
 }
@@ -37,7 +37,7 @@ pub struct Caller {
     pub session_id: Option<String>,
 }
 
-/// What a caller may present.
+/// The credentials that a caller may present.
 enum Presented {
     Key(PresentedKey),
     Session(PresentedSession),
@@ -45,7 +45,7 @@ enum Presented {
 
 const REFUSED: Decision = Decision { is_authorized: false, context: None };
 
-/// Decides on one request. An error means that we could not tell; API Gateway answers 500 then and keeps nothing.
+/// Decides on one request. An error means that we could not tell; then API Gateway answers 500 and caches nothing.
 pub async fn handle(
     deps: Arc<Deps>,
     event: LambdaEvent<ApiGatewayV2CustomAuthorizerV2Request>,
@@ -73,7 +73,7 @@ fn bearer(header: &str) -> Option<Presented> {
     key.or_else(|_| token.parse().map(Presented::Session)).ok()
 }
 
-/// Whose key was presented, if it is one of an account that is not being deleted.
+/// The holder of the presented key, unless its account is being deleted.
 async fn by_key(deps: &Deps, presented: &PresentedKey) -> PortResult<Option<Caller>> {
     let key = deps.keys.find_key(&presented.account, &presented.key);
     let (key, account) = tokio::join!(key, deps.accounts.find_account(&presented.account));
@@ -84,7 +84,7 @@ async fn by_key(deps: &Deps, presented: &PresentedKey) -> PortResult<Option<Call
     Ok(Some(Caller { account, role, key_id: Some(key.id.to_string()), session_id: None }))
 }
 
-/// Whose page session was presented.
+/// The holder of the presented page session.
 async fn by_session(deps: &Deps, presented: &PresentedSession) -> PortResult<Option<Caller>> {
     let session = page_session::admit(&*deps.accounts, &*deps.sessions, &*deps.clock, presented).await?;
     Ok(session.map(|session| {
@@ -93,7 +93,7 @@ async fn by_session(deps: &Deps, presented: &PresentedSession) -> PortResult<Opt
     }))
 }
 
-/// Once a day for each key. The caller is who it is, whether or not that can be written down.
+/// Notes the use of a key once a day. If that fails, the caller is admitted all the same.
 async fn note_key_use(deps: &Deps, key: &ApiKey) {
     let today = Day::of(deps.clock.now());
     if key.last_used_at < Some(today)

@@ -1,4 +1,4 @@
-//! One attempt: signs with the time of now, sends, and says what came of it. It records nothing.
+//! One attempt: signs with the current time, sends, and returns the outcome. It records nothing.
 
 use std::time::Duration;
 

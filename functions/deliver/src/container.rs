@@ -1,4 +1,4 @@
-//! What a container remembers of destinations from one batch to the next.
+//! What a container remembers about destinations from one batch to the next.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,17 +6,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::destination::{Block, Pace};
 use domain::value::DestinationId;
 
-/// How many destinations are remembered before all are forgotten.
+/// How many destinations are remembered before all are dropped.
 pub(crate) const MOST: usize = 10_000;
 
-/// How many attempts in a row this container has seen fail, by destination.
+/// How many attempts in a row have failed in this container, by destination.
 #[derive(Debug, Default)]
 pub struct Rows {
     failures: Mutex<HashMap<DestinationId, u32>>,
 }
 
 impl Rows {
-    /// One more failure; answers how many that are.
+    /// Adds one failure; answers how many there are in a row.
     pub(crate) fn failed(&self, destination: &DestinationId) -> u32 {
         let mut failures = self.lock();
         if failures.len() >= MOST {
@@ -36,7 +36,7 @@ impl Rows {
     }
 }
 
-/// What this container was handed and has not used up, by destination.
+/// The turns that this container was handed and has not used, by destination.
 #[derive(Debug, Default)]
 pub struct Turns {
     pub(crate) handed: tokio::sync::Mutex<HashMap<DestinationId, (Pace, Block)>>,

@@ -10,7 +10,7 @@ use ports::{Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, FindAc
 use crate::container::{Rows, Turns};
 
 pub struct Deps {
-    /// Asked only about destinations that are gone.
+    /// Asked only when a destination does not exist.
     pub accounts: Arc<dyn FindAccount>,
     pub destinations: Arc<dyn DestinationHealth>,
     pub deliveries: Arc<dyn Deliveries>,
@@ -23,7 +23,7 @@ pub struct Deps {
     pub paces: Arc<dyn Paces>,
     pub turns: Turns,
     pub retries: RetryPolicy,
-    /// After how long what was lost is looked for.
+    /// After how long lost deliveries are looked for.
     pub horizon: Horizon,
     /// How long a delivery's row is kept.
     pub retention: Duration,

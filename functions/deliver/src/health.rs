@@ -1,16 +1,16 @@
-//! Tells the breaker how attempts ended. The rules are [`domain::destination::health`]; here is who
-//! wins when several change the same destination.
+//! Reports the results of attempts to the breaker. The rules are in [`domain::destination::health`]; here is what
+//! happens if several containers change the same destination at once.
 
 use domain::destination::{Destination, Health};
 use ports::PortResult;
 
 use crate::deps::Deps;
 
-/// How often a change is made anew because somebody else was quicker.
+/// How often a change is tried if others keep being faster.
 const TRIES: u32 = 5;
 
-/// Makes a change to the destination's health, and answers the destination as it then is. Nothing is asked or written where
-/// there is nothing to change. When others keep being quicker, what they told stands: it is as good as this.
+/// Changes the destination's health, and returns the destination as it then is. If there is nothing to change, nothing
+/// is read or written. If others keep being faster, their changes stand: they are as good as this one.
 pub(crate) async fn note(
     deps: &Deps,
     destination: &Destination,

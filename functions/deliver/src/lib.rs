@@ -1,9 +1,10 @@
-//! `deliver`: makes one attempt for each delivery message and records what came of it. It decides nothing about who is
-//! owed what; that is `fanout`'s. The flow is told in [`domain`].
+//! `deliver` makes one attempt for each delivery message and records its outcome. `fanout` decides who is owed what.
+//! [`domain`] describes the whole flow.
 //!
-//! **A message is acknowledged only when the delivery's row says where it waits or how it ended.** A short wait is spent in the
-//! queue; a longer one in the table, from where `redrive` sends it when it is due. What a destination that is down or paused is
-//! owed is set aside there. The attempt's number comes from the row, never from the queue's receive count.
+//! **A message is acknowledged only when the delivery's row says where it waits or how it ended.** A short wait is
+//! spent in the queue, a longer one in the table, from which `redrive` sends the delivery when it is due. Deliveries to
+//! a destination that is down or paused are parked in the table. The number of an attempt comes from the row, never
+//! from the queue's receive count.
 
 mod attempt;
 mod container;
@@ -36,16 +37,17 @@ use self::received::{DeliverError, Received, received};
 use self::record::{IN_QUEUE, ended_as, gone, ignored, keep, park, retry, unknown, wait_in_line};
 use self::turns::When;
 
-/// Records of one batch handled at once; a batch has at most 10, so none waits for another destination's.
+/// How many records of a batch are handled at once. A batch has at most 10, so none waits for another destination.
 const AT_ONCE: usize = 10;
-/// What is left for recording and answering after the longest attempt.
+/// The time that must remain for recording and answering after the longest attempt.
 const SPARE: Duration = Duration::from_secs(2);
-/// Two messages of one delivery, or a clock that is off, may come this much before a retry is due.
+/// A message may come this much before its retry is due, because there are two messages of the delivery or a clock is
+/// off.
 const EARLY: Duration = Duration::from_millis(500);
-/// What happened longer ago may have been recorded, whatever the queue says of its message.
+/// Deliveries of events older than this may have been recorded, whatever the queue says about the message.
 const FRESH: Duration = Duration::from_secs(3_600);
 
-/// Handles one batch; the answer lists the records to be received again.
+/// Handles one batch. The answer lists the records to be received again.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let deadline = Timestamp::from_unix_ms(event.context.deadline);
     let gates = Arc::default();
@@ -71,7 +73,8 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
     let message: DeliveryMessage = serde_json::from_str(&record.body).map_err(DeliverError::Unreadable)?;
     let delivery = &message.delivery;
     Span::current().record("delivery.id", delivery.id.as_str());
-    // A message that was redriven from a dead-letter queue counts its receives anew: its age gives it away.
+    // A message that was redriven from a dead-letter queue starts a new receive count, but the age of its event shows
+    // it.
     let old = deps.clock.now().since(delivery.id.occurred_at()) > FRESH;
     let looked_up = record.receives != 1 || message.purpose != Purpose::New || old;
     let before = if looked_up { find(deps, delivery).await? } else { None };
@@ -95,7 +98,7 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
         return keep(deps, &record, Duration::ZERO).await;
     }
     if let Some(limit) = limit {
-        // What `redrive` sends at its own pace goes before what comes anew.
+        // What `redrive` sends at its own pace goes before new deliveries.
         let from_line = message.purpose == Purpose::Probe || before.as_ref().is_some_and(|before| before.in_line);
         match turns::turn(deps, &destination, limit, from_line).await? {
             When::After(wait) => tokio::time::sleep(wait).await,
@@ -109,7 +112,7 @@ async fn find(deps: &Deps, delivery: &Delivery) -> PortResult<Option<DeliveryRec
     deps.deliveries.find_delivery(&delivery.account, &delivery.id).await
 }
 
-/// What becomes of a message whose delivery has a row that says that nothing is to be attempted now.
+/// The verdict on a message whose delivery's row says that nothing should be attempted now; none if it should.
 async fn not_now(
     deps: &Deps,
     record: &Received,
@@ -119,7 +122,7 @@ async fn not_now(
     match before.state {
         DeliveryState::Delivered if message.purpose == Purpose::Resend => Ok(None),
         DeliveryState::Delivered if message.purpose == Purpose::Probe => {
-            // The probe delivered, and may have ended before it could tell.
+            // The probe was delivered, but the process may have ended before it reported that.
             let (account, id) = (&message.delivery.account, &message.delivery.destination);
             if let Some(destination) = deps.destinations.find_destination(account, id).await? {
                 tell_success(deps, &destination, &message.delivery).await?;
@@ -132,7 +135,7 @@ async fn not_now(
             if wait <= EARLY {
                 return Ok(None);
             }
-            // A row that nobody looks at is from before there was anybody who did.
+            // A row without `look_at` is from before there was one.
             if wait > IN_QUEUE && before.look_at.is_some() {
                 return Ok(Some(Verdict::Acknowledge));
             }
@@ -142,7 +145,7 @@ async fn not_now(
     }
 }
 
-/// Makes the attempt, records it, and decides what becomes of the message.
+/// Makes the attempt, records it, and decides what happens to the message.
 async fn deliver(
     deps: &Deps,
     record: &Received,
@@ -176,7 +179,7 @@ async fn deliver(
     match retries.next_step(scheduled, &outcome, jitter) {
         _ if probe => ended_as(deps, record, known.ended(DeliveryState::Parked, None)).await,
         NextStep::Delivered | NextStep::Exhausted => {
-            // Somebody is told, but not of what told somebody something itself.
+            // Somebody is told, except about a delivery that was itself an operational event.
             let look_at = (!message.delivery.event_type.is_operational()).then_some(ended);
             ended_as(deps, record, known.ended(DeliveryState::Exhausted, look_at)).await
         }
@@ -191,7 +194,8 @@ async fn tell_success(deps: &Deps, destination: &Destination, delivery: &Deliver
     health::note(deps, destination, |health| health.succeeded(now, operational)).await.map(drop)
 }
 
-/// The destination as it is after the failure. That it could not be told fails nothing: the next one tells it.
+/// The destination after the failure. If the failure could not be noted, the delivery does not fail: the next failure
+/// will be noted.
 async fn tell_failure(
     deps: &Deps,
     destination: &Destination,

@@ -1,4 +1,4 @@
-//! One message as it was received, and how handling it may fail.
+//! One message as it was received, and the errors of handling it.
 
 use std::sync::Arc;
 
@@ -13,14 +13,15 @@ use crate::gates::Gates;
 pub(crate) struct Received {
     pub(crate) body: String,
     pub(crate) receipt: String,
-    /// How often, with this time; after the first it may have been handled before, and the row is looked at first.
+    /// How often it was received, including this time. After the first time it may have been handled before, so the row
+    /// is read first.
     pub(crate) receives: u32,
     /// When the invocation ends.
     pub(crate) deadline: Timestamp,
     pub(crate) gates: Arc<Gates>,
 }
 
-/// Why a record failed through our own fault; the message is received again.
+/// A failure of ours; the message is received again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeliverError {
     #[error("the delivery message cannot be read")]
@@ -29,13 +30,13 @@ pub(crate) enum DeliverError {
     Port(#[from] PortError),
 }
 
-/// The message under the id by which it can be reported as failed.
+/// The message, with the id by which it can be reported as failed.
 pub(crate) fn received(
     record: SqsMessage,
     deadline: Timestamp,
     gates: &Arc<Gates>,
 ) -> Result<(String, Received), Error> {
-    // A record without an id could not be reported as failed; so the whole batch is.
+    // A record without an id could not be reported as failed, so the whole batch fails.
     let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
     let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
     let receives = receives.unwrap_or(u32::MAX);

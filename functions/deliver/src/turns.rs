@@ -1,4 +1,5 @@
-//! Turns at destinations that have a rate limit. What one container is handed for a moment, its records take one after the other.
+//! Turns at destinations with a rate limit. The records of a container use one after the other the turns that it was
+//! handed.
 
 use std::time::Duration;
 
@@ -9,16 +10,16 @@ use ports::{EntropyExt, PortResult};
 use crate::container::MOST;
 use crate::deps::Deps;
 
-/// How often a turn is asked for anew because another container was quicker. Where many ask at once, somebody always
-/// loses so often, and stands in line for a moment.
+/// How often a turn is asked for if other containers keep being faster. If many ask at once, someone always fails this
+/// often, and then waits in line for a moment.
 const TRIES: u32 = 20;
 
 /// When a record may make its attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
-    /// After so long, which is waited for here.
+    /// After this wait, within the invocation.
     After(Duration),
-    /// Its turn comes later, or is to be asked for then.
+    /// Later: its turn comes then, or it should ask again then.
     At(Timestamp),
 }
 

@@ -1,8 +1,8 @@
-//! `fanout`: turns each event into the deliveries it owes. It parses, matches, sends, and then seals; it never talks to a
-//! receiver. The flow is told in [`domain`].
+//! `fanout` turns each event into the deliveries that it owes. It parses, matches, sends and then seals; it never calls
+//! a receiver. [`domain`] describes the whole flow.
 //!
-//! **Send first, note, then seal**: a crash in between repeats deliveries under the same ids, and never loses one. The note lets
-//! the audit find every event that is sealed.
+//! **Send first, note, then seal**: a crash in between repeats deliveries under the same ids and never loses one. The
+//! note lets the audit find every sealed event.
 
 mod deps;
 mod owed;
@@ -27,33 +27,33 @@ use self::owed::{Owed, owed};
 pub use self::seals::Seals;
 pub use self::seen_scopes::ScopeNotes;
 
-/// Records of one batch handled at once; a batch has at most 10.
+/// How many records of a batch are handled at once; a batch has at most 10.
 const AT_ONCE: usize = 10;
 
 /// One message as it was received.
 struct Received {
     body: String,
-    /// When the producer sent it: an event that waited in a queue is not refused for its age.
+    /// When the producer sent it. An event that waited in a queue is not refused for its age.
     sent_at: Timestamp,
-    /// It may have been handled before, so what it owes may have been sent.
+    /// It may have been handled before, so its deliveries may have been sent.
     repeated: bool,
 }
 
-/// What became of one record.
+/// The result for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Handled {
     Sealed,
     Duplicate,
-    /// Its account was never registered: no row, no cost.
+    /// Its account was never registered: no row is written.
     Ignored,
     Rejected,
 }
 
-/// Handles one batch; the answer lists the records to be received again.
+/// Handles one batch. The answer lists the records to be received again.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let mut records = Vec::new();
     for record in event.payload.records {
-        // A record without an id could not be reported as failed; so the whole batch is.
+        // A record without an id could not be reported as failed, so the whole batch fails.
         let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
         let sent = record.attributes.get("SentTimestamp").and_then(|ms| ms.parse().ok()).map(Timestamp::from_unix_ms);
         let repeated = record.attributes.get("ApproximateReceiveCount").map(String::as_str) != Some("1");
@@ -80,7 +80,7 @@ fn failure(id: String) -> BatchItemFailure {
     failure
 }
 
-/// What did not go the usual way is counted by a log line that a metric filter can find; sealed events are silent.
+/// Everything unusual is counted by a log line that a metric filter finds; sealed events log nothing.
 fn log(handled: Handled) {
     match handled {
         Handled::Sealed | Handled::Rejected => {}
@@ -119,12 +119,12 @@ async fn handle_record(deps: &Deps, record: &Received) -> PortResult<Handled> {
     }
 }
 
-/// An event whose id was sealed before: the same one is acknowledged, another one under its id refused.
+/// Handles an event whose id was sealed before: the same event is acknowledged, another event with this id is rejected.
 async fn again(deps: &Deps, record: &Received, event: &Event, same: bool) -> PortResult<Handled> {
     if same { Ok(Handled::Duplicate) } else { reject(deps, record, &Rejection::id_reused(&event.id)).await }
 }
 
-/// Notes it before the queue has it: what raises the alarm is always in the operator's list.
+/// Notes the event before the queue has it, so that whatever raises the alarm is in the operator's list.
 async fn reject(deps: &Deps, record: &Received, rejection: &Rejection) -> PortResult<Handled> {
     let noted = RejectedEvent::new(&record.body, record.sent_at, rejection, deps.clock.now());
     deps.rejections.note_rejection(&noted, RejectedEvent::kept(&record.body)).await?;

@@ -1,5 +1,5 @@
-//! What an event owes: finds the subscriptions that listen, judges the run for those that wait for a change, and notes the next run
-//! for those that want to hear when it does not come.
+//! What an event owes. It finds the subscriptions that listen, judges the run if one of them waits for a transition,
+//! and notes the next run if one of them waits for a missed run.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use crate::deps::Deps;
 
-/// How often a run is judged anew because another event of its place was quicker.
+/// How often a run is judged if events of the same place keep being faster.
 const REMEMBER_TRIES: u32 = 10;
-/// How long the runs of a place are remembered after the last one: even a yearly one has one before it.
+/// How long the runs of a place are remembered after the last one: long enough for a yearly schedule.
 const REMEMBER_FOR: Duration = Duration::from_secs(400 * 86_400);
 
-/// What an event owes, and why nothing when it does.
+/// The deliveries that an event owes, and the reason if there are none.
 pub(crate) struct Owed {
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) unmatched: Option<UnmatchedReason>,
@@ -40,8 +40,8 @@ pub(crate) async fn owed(deps: &Deps, event: &Event) -> PortResult<Owed> {
     Ok(Owed { deliveries, unmatched })
 }
 
-/// Where somebody wants to be told that the next run does not come, it is noted until when it is waited for. That is done before
-/// the event is sealed, and once: after a crash, the same run changes nothing.
+/// Notes until when the next run is awaited, if somebody wants to know when it does not come. This is done before the
+/// event is sealed and only once: after a crash, the same run changes nothing.
 async fn await_next_run(deps: &Deps, event: &Event, filed: &[Subscription]) -> PortResult<()> {
     let Some(absence) = event.event_type.absence() else { return Ok(()) };
     let watching = filed.iter().filter(|subscription| subscription.listens(absence, &event.scope));
@@ -54,8 +54,8 @@ async fn await_next_run(deps: &Deps, event: &Event, filed: &[Subscription]) -> P
     }
 }
 
-/// Which change in the runs of its place the event is. It is judged and remembered before anything is sent, so that after
-/// a crash it is judged the same.
+/// The transition that the event is, if any. The run is judged and remembered before anything is sent, so that after a
+/// crash the judgement is the same.
 async fn transition(deps: &Deps, event: &Event, data: &Value) -> PortResult<Option<Transition>> {
     let Some(run) = Run::of_event(&event.id, data) else { return Ok(None) };
     let (account, event_type, place) = (&event.account, event.event_type, &event.scope);

@@ -1,5 +1,6 @@
-//! Which scopes this container has noted lately: an event at a known place costs no read and no write, and a place is written
-//! once an hour by each container at most. Pickers need no more; so a failure here is logged and fails no event.
+//! The scopes that this container has noted recently. An event at a known place costs no read and no write, and each
+//! container writes a place at most once an hour. That is enough for pickers, so a failure here is logged and fails no
+//! event.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,9 +12,9 @@ use ports::SeenScopes;
 use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
-/// How long a note is good.
+/// How long a note is valid.
 const KEEP: Duration = Duration::from_secs(3_600);
-/// How many scopes are known before all are forgotten.
+/// How many scopes are remembered before all are dropped.
 const MOST: usize = 10_000;
 
 type Known = HashMap<(AccountId, Scope), Timestamp>;
@@ -28,7 +29,7 @@ impl ScopeNotes {
         Self { store, known: Mutex::default() }
     }
 
-    /// Notes where an event happened, unless that was done lately.
+    /// Notes where an event happened, unless that was done recently.
     pub async fn note(&self, event: &Event, now: Timestamp) {
         let key = (event.account.clone(), event.scope.clone());
         if !self.begin(&key, now) {
@@ -41,7 +42,7 @@ impl ScopeNotes {
         }
     }
 
-    /// Whether it is to be noted now. It counts as known from here on, so that the records of a batch note it once.
+    /// Whether it has to be noted now. From here on it counts as known, so that the records of a batch note it once.
     fn begin(&self, key: &(AccountId, Scope), now: Timestamp) -> bool {
         let mut known = self.lock();
         if known.get(key).is_some_and(|noted| now.since(*noted) < KEEP) {

@@ -1,5 +1,5 @@
-//! Remembers whom people were alerted about, so that a destination whose deliveries are given up one after the other makes one alert
-//! an hour.
+//! Remembers about which destinations people were alerted, so that a destination that loses many deliveries causes one
+//! alert an hour.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,19 +7,20 @@ use std::time::Duration;
 
 use domain::value::{DestinationId, Timestamp};
 
-/// How long people hear nothing of further deliveries to a destination that were given up. Each of them is an event all the same.
+/// For how long people are not alerted about further lost deliveries of a destination. Each of them is still reported
+/// as an event.
 const QUIET: Duration = Duration::from_secs(3_600);
-/// How many destinations are remembered before all are forgotten.
+/// How many destinations are remembered before all are dropped.
 const MOST: usize = 10_000;
 
-/// The destinations about whose deliveries people were alerted lately by this container.
+/// The destinations about whose deliveries this container has alerted people recently.
 #[derive(Debug, Default)]
 pub struct Alerted {
     at: Mutex<HashMap<DestinationId, Timestamp>>,
 }
 
 impl Alerted {
-    /// Whether people are to be alerted now. They count as alerted from here on, so that it is done once.
+    /// Whether people should be alerted now. From here on they count as alerted, so that it is done once.
     pub(crate) fn begin(&self, destination: &DestinationId, now: Timestamp) -> bool {
         let mut at = self.lock();
         if at.get(destination).is_some_and(|alerted| now.since(*alerted) < QUIET) {

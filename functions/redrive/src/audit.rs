@@ -1,5 +1,5 @@
-//! Visits every event once after its horizon: a delivery that is owed and has no row is sent again, and counted. Which events
-//! there are comes from the notes that `fanout` makes before it seals.
+//! Visits every event once after its horizon: deliveries that are owed and have no row are sent again and counted. It
+//! finds the events by the notes that `fanout` writes before it seals.
 
 use domain::delivery::{Delivery, DeliveryState};
 use domain::destination::Admission;
@@ -15,7 +15,7 @@ use crate::send::{claim_and_send, give_row};
 const NOTES: usize = 100;
 /// How many events are visited between two records of progress.
 const PAGE: usize = 100;
-/// How many of them are visited at once.
+/// How many events are visited at once.
 const AT_ONCE: usize = 10;
 
 pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
@@ -34,7 +34,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     }
 }
 
-/// Whether every note of the slot was gone through.
+/// Audits a slot; answers whether every note was processed.
 async fn audit_slot(deps: &Deps, slot: Slot, deadline: Timestamp) -> PortResult<bool> {
     loop {
         let notes = deps.audit.seal_notes(slot, NOTES).await?;
@@ -50,7 +50,7 @@ async fn audit_slot(deps: &Deps, slot: Slot, deadline: Timestamp) -> PortResult<
     }
 }
 
-/// Whether it came to the end.
+/// Audits the events of a note; answers whether all were visited.
 async fn audit_note(
     deps: &Deps,
     note: &SealNote,
@@ -100,7 +100,7 @@ async fn visit(deps: &Deps, event: SealedEvent) -> PortResult<()> {
     claim_and_send(deps, missing, |delivery| give_row(deps, delivery, now, true)).await.map(drop)
 }
 
-/// What is set aside is sent by a drain; one that came too late for it begins another.
+/// A drain sends what is parked. A delivery that was parked too late for it starts another drain.
 async fn unstick(deps: &Deps, delivery: &Delivery) -> PortResult<()> {
     let found = deps.destinations.find_destination_anew(&delivery.account, &delivery.destination).await?;
     let Some(destination) = found else { return Ok(()) };

@@ -1,6 +1,8 @@
-//! Tells of runs that were announced and did not come, to those who waited long enough. When that is, the domain says.
+//! Reports runs that were announced and did not come to those who have waited long enough. The domain decides when that
+//! is.
 //!
-//! It is told before that is written down: after a crash it is told again, as the same event, which `fanout` knows.
+//! A missed run is reported before that is stored. After a crash it is reported again as the same event, which `fanout`
+//! recognizes.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +20,7 @@ const PAGE: usize = 500;
 /// How many are looked at together.
 const AT_ONCE: usize = 20;
 
-/// A place that cannot be looked at keeps no other from it; the next run looks again.
+/// A failure at one place does not affect the others; the next run looks again.
 pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let mut failure = None;
     for shard in 0..SHARDS {
@@ -40,7 +42,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
                     }
                 }
             }
-            // The list may still hold what was just looked at.
+            // The list may still contain what was just handled.
             if last || looked_at == 0 {
                 break;
             }
@@ -49,7 +51,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     failure.map_or(Ok(()), Err)
 }
 
-/// Whether there was something to look at, and nobody else did.
+/// Looks at one place; answers whether this run handled it.
 async fn look(deps: &Deps, look_at: Timestamp, at: AwaitedPlace) -> PortResult<bool> {
     let Some(awaited) = deps.awaited_runs.find_awaited_run(&at).await? else { return Ok(false) };
     let Some(absence) = at.event_type.absence().filter(|_| awaited.look_at == Some(look_at)) else { return Ok(false) };

@@ -1,4 +1,4 @@
-//! What `redrive` needs from outside, and how much time a run has.
+//! What `redrive` needs from outside, and whether a run has time left.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use ports::{
 
 use crate::alerted::Alerted;
 
-/// Left for the step under way when the time is up: every call to AWS gives up after 10 s.
+/// Reserved for the current step when the time is up: every call to AWS gives up after 10 s.
 pub(crate) const MARGIN: Duration = Duration::from_secs(15);
 
 pub struct Deps {

@@ -1,9 +1,10 @@
-//! `redrive`: what has to be gone back to, each minute. It sends what is due, looks at destinations that are down or were and tells
-//! of them, tells of runs that did not come, rolls up what became of deliveries, visits events after their horizon, and works on
-//! pending jobs. It answers no request and receives no event.
+//! `redrive` does everything that has to be done later. Each minute it sends what is due, looks after destinations that
+//! are or were down and reports on them, reports missed runs, rolls up the results of deliveries, audits events after
+//! their horizon, and works on pending jobs. It answers no request and receives no event.
 //!
-//! The schedule's event says nothing: what there is to do is in the table. Two invocations at once do not disturb each other:
-//! whatever one does is claimed first, by a row's change or a lease. What one leaves undone, the next one finds.
+//! The schedule's event contains nothing: the table says what there is to do. Concurrent invocations do not disturb
+//! each other: each step is claimed first, by a change of a row or by a lease. Whatever one run leaves undone, the next
+//! one finds.
 
 mod alerted;
 mod audit;
@@ -28,8 +29,8 @@ use tracing::error;
 pub use self::alerted::Alerted;
 pub use self::deps::Deps;
 
-/// One run. An error means that something of ours did not work; the next run goes on where this one stopped. What does not
-/// work keeps none of the rest from being done.
+/// One run. An error means that something of ours failed; the next run continues. A part that fails does not keep the
+/// other parts from being done.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Error> {
     let deadline = Timestamp::from_unix_ms(event.context.deadline);
     let mut failure = None;
@@ -42,7 +43,7 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Er
     done("due", due::run(&deps, deadline).await);
     done("watch", watch::run(&deps, deadline).await);
     done("missed runs", awaited_runs::run(&deps, deadline).await);
-    // The audit forgets the notes that roll-ups go by.
+    // Before the audit, which deletes the notes that roll-ups need.
     done("roll-ups", roll_ups::run(&deps, deadline).await);
     done("audit", audit::run(&deps, deadline).await);
     done("jobs", jobs::run(&deps, deadline).await);

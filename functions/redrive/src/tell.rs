@@ -1,8 +1,8 @@
-//! Tells of what happened to destinations and deliveries: other destinations by an event, people by an alert. What is said is
-//! [`domain::operational`]'s.
+//! Reports what happened to destinations and deliveries: to other destinations by an event, to people by an alert.
+//! [`domain::operational`] writes the texts.
 //!
-//! The two do not wait for each other, and nothing waits for them: what did not work is logged, and told again with the next look.
-//! So either may be told twice; the event is the same one then, which `fanout` knows.
+//! The event and the alert do not wait for each other, and nothing waits for them. A failure is logged, and the report
+//! is repeated with the next look. So either may be sent twice; then the event is the same, which `fanout` recognizes.
 
 use std::time::Duration;
 
@@ -17,10 +17,11 @@ use tracing::{error, warn};
 
 use crate::deps::Deps;
 
-/// For how long it is tried to tell of a change of health, so that the row of a destination that keeps changing stays small.
+/// How long a change of health is tried to be reported, so that the row of a destination that keeps changing stays
+/// small.
 const TRY_FOR: Duration = Duration::from_secs(3_600);
 
-/// Tells of a change of a destination's health; answers whether that is over.
+/// Reports a change of a destination's health; answers whether that is finished.
 pub(crate) async fn changed(deps: &Deps, destination: &Destination, change: &HealthChange) -> bool {
     warn!(
         "account.id" = %destination.account, "destination.id" = %destination.id, change = ?change.to,
@@ -39,7 +40,7 @@ pub(crate) async fn changed(deps: &Deps, destination: &Destination, change: &Hea
     late
 }
 
-/// Tells that a delivery was given up; answers whether that worked.
+/// Reports that a delivery was given up; answers whether that worked.
 pub(crate) async fn exhausted(deps: &Deps, record: &DeliveryRecord) -> bool {
     let delivery = &record.delivery;
     warn!("account.id" = %delivery.account, "delivery.id" = %delivery.id, "a delivery was given up");

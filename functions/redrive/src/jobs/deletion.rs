@@ -1,4 +1,4 @@
-//! Deletes an account, with everything that belongs to it.
+//! Deletes an account and everything that belongs to it.
 
 use domain::delivery::job::SETTLE;
 use domain::value::AccountId;
@@ -6,16 +6,17 @@ use ports::{Held, PortError, PortResult};
 
 use super::taken::{Progress, Taken};
 
-/// Rows deleted between two records of progress.
+/// How many rows are deleted between two records of progress.
 const STEP: usize = 500;
 
 pub(super) async fn delete_account(taken: &mut Taken<'_>, account: &AccountId) -> PortResult<Progress> {
     let marked = taken.deps.accounts.read_account(account).await?.and_then(|account| account.deletion);
     if marked.as_ref() != Some(&taken.job.id) {
-        // What is there now is not what was to be deleted.
+        // What exists now is not what was to be deleted.
         return Err(PortError::permanent("deleting the account", "the account does not name this job"));
     }
-    // What was let in before ends first: requests since the account was marked, attempts since its destinations are closed.
+    // What was admitted before must end first: requests since the account was marked, attempts since its destinations
+    // were closed.
     let closed = taken.deps.purge.close_destinations(account).await?;
     let since = if closed > 0 { taken.deps.clock.now() } else { taken.job.created_at };
     let settled = since.plus(SETTLE);

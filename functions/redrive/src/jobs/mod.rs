@@ -1,5 +1,4 @@
-//! Works on the pending jobs, one after the other, for as long as the invocation lasts. What a job of a kind does is in a file
-//! of its own.
+//! Works on the pending jobs one after the other while the invocation lasts. Each kind of job has a file of its own.
 
 mod deletion;
 mod recover;
@@ -14,11 +13,11 @@ use tracing::{error, info, warn};
 use self::taken::{Progress, Taken};
 use crate::deps::Deps;
 
-/// Most jobs looked at in one run.
+/// How many jobs are looked at in one run, at most.
 const AT_MOST: usize = 100;
 
-/// Works on every job that is pending and nobody else's. One that fails does nothing to the others; the last failure that
-/// trying again may mend is returned.
+/// Works on every pending job that nobody else holds. A job that fails does not affect the others. Returns the last
+/// failure for which trying again may help.
 pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let mut failure = None;
     for id in deps.jobs.pending_jobs(deps.clock.now(), AT_MOST).await? {
@@ -55,7 +54,7 @@ async fn work_on(deps: &Deps, id: &JobId, deadline: Timestamp) -> PortResult<()>
             deps.jobs.end_job(&taken.job, &taken.lease).await.map(drop)
         }
         Err(failed) => {
-            // What did not work may keep this from working as well; then the lease runs out.
+            // The same failure may keep this from working as well; then the lease runs out.
             let _ = taken.give_back().await;
             Err(failed)
         }

@@ -1,5 +1,5 @@
-//! Sends again what a destination did not get of the events of a span, at the rate of a drain: first what has a row, then what
-//! its events owe and has none. It goes on where it stopped, and leaves alone what is under way.
+//! Sends again what a destination did not receive of the events of a time span, at the rate of a drain: first what has
+//! a row, then what the events owe and has no row. It continues where it stopped, and leaves alone what is under way.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const PAGE: usize = 100;
 const TOGETHER: usize = 50;
 /// How many events are read, or rows set aside, at once.
 const AT_ONCE: usize = 10;
-/// Until the next part is sent: a little less than a minute, so that the run after that is not too early for it.
+/// The wait until the next part: a little less than a minute, so that the run after that is not too early for it.
 const NEXT: Duration = DRAIN_EVERY.saturating_sub(Duration::from_secs(5));
 
 pub(super) async fn recover(taken: &mut Taken<'_>, asked: &Recovery) -> PortResult<Progress> {
@@ -30,7 +30,7 @@ pub(super) async fn recover(taken: &mut Taken<'_>, asked: &Recovery) -> PortResu
     };
     let (begin, ready) = (taken.deps.clock.now(), destination.admission() == Admission::Everything);
     if ready && destination.health.drain.is_some() {
-        // Both together would be too fast, and the drain sends most of what is wanted.
+        // Both together would be too fast, and the drain sends most of it anyway.
         taken.put_off(begin.plus(NEXT)).await?;
         return Ok(Progress::PutOff);
     }
@@ -52,20 +52,20 @@ pub(super) async fn recover(taken: &mut Taken<'_>, asked: &Recovery) -> PortResu
     }
 }
 
-/// What may be sent before the next minute.
+/// The part that may be sent before the next minute.
 struct Part<'a, 'b> {
     taken: &'a mut Taken<'b>,
     asked: &'a Recovery,
-    /// Whether the destination takes anything; what it does not take is set aside.
+    /// Whether the destination accepts deliveries; if not, they are parked.
     ready: bool,
     begin: Timestamp,
-    /// From one delivery to the next.
+    /// The distance between two deliveries.
     every: Duration,
     sent: usize,
     most: usize,
 }
 
-/// What came of some deliveries.
+/// The results of some deliveries.
 #[derive(Default)]
 struct Again {
     resent: usize,
@@ -77,14 +77,14 @@ impl<'b> Part<'_, 'b> {
         self.taken.deps
     }
 
-    /// When each of the next deliveries is due.
+    /// Each of the next deliveries, with the time at which it is due.
     fn due<T>(&self, items: Vec<T>) -> Vec<(T, Timestamp)> {
         let first = u32::try_from(self.sent).unwrap_or(u32::MAX);
         let due_at = |n| self.begin.plus(self.every.saturating_mul(n));
         items.into_iter().zip((first..).map(due_at)).collect()
     }
 
-    /// How many of what is left are dealt with together: so many that what is wanted of them may be sent now.
+    /// How many of `left` are handled together: as many as contain no more wanted ones than may be sent now.
     fn together<T>(&self, left: &[T], wanted: impl Fn(&T) -> bool) -> usize {
         let mut room = self.most.saturating_sub(self.sent).clamp(1, TOGETHER);
         let fits = |item: &&T| {
@@ -96,7 +96,7 @@ impl<'b> Part<'_, 'b> {
         left.iter().take_while(fits).count()
     }
 
-    /// Goes through one page of rows.
+    /// Processes one page of rows.
     async fn rows(&mut self, older: OlderThan) -> PortResult<Option<Progress>> {
         let (deps, asked) = (self.deps(), self.asked);
         let list = deps.delivery_list.list_deliveries(&asked.account, &asked.destination_id, asked.since, &older, PAGE);
@@ -135,7 +135,7 @@ impl<'b> Part<'_, 'b> {
         count(set_aside).await
     }
 
-    /// Goes through one page of events.
+    /// Processes one page of events.
     async fn events(&mut self, after: Option<EventPlace>) -> PortResult<Option<Progress>> {
         let (deps, asked) = (self.deps(), self.asked);
         let span = Span { since: asked.since, until: asked.until };
@@ -153,7 +153,7 @@ impl<'b> Part<'_, 'b> {
         if events.len() == PAGE { Ok(None) } else { self.went(RecoveredTo::End, 0, Again::default()).await }
     }
 
-    /// What these events owe the destination and has no row. What was sealed just now is under way.
+    /// What these events owe the destination and has no row. What was sealed just now is under way and left out.
     async fn missing(&self, events: &[ListedEvent]) -> PortResult<Vec<Delivery>> {
         let (deps, asked) = (self.deps(), self.asked);
         let settled = |event: &&ListedEvent| event.sealed_at.plus(deps.horizon.lease()) <= deps.clock.now();
@@ -173,7 +173,7 @@ impl<'b> Part<'_, 'b> {
         Ok(missing.buffered(AT_ONCE).try_collect::<Vec<_>>().await?.concat())
     }
 
-    /// Gives each its first row.
+    /// Gives each delivery its first row.
     async fn first(&self, missing: Vec<Delivery>) -> PortResult<Again> {
         let deps = self.deps();
         if self.ready {
@@ -187,7 +187,7 @@ impl<'b> Part<'_, 'b> {
         count(set_aside).await
     }
 
-    /// Writes down how far it is; answers why it goes no further now, if it does not.
+    /// Stores how far the recovery is; answers why it stops now, if it does.
     async fn went(&mut self, to: RecoveredTo, looked_at: usize, again: Again) -> PortResult<Option<Progress>> {
         let ended = to == RecoveredTo::End;
         let recovered = self.taken.job.recovered.get_or_insert_default();
@@ -206,7 +206,7 @@ impl<'b> Part<'_, 'b> {
     }
 }
 
-/// Sets aside, several at once; answers how many were.
+/// Parks deliveries, several at once; answers how many were parked.
 async fn count<F: Future<Output = PortResult<bool>>>(each: impl Iterator<Item = F>) -> PortResult<Again> {
     let done: Vec<bool> = stream::iter(each).buffer_unordered(AT_ONCE).try_collect().await?;
     Ok(Again { resent: 0, set_aside: done.into_iter().filter(|done| *done).count() })

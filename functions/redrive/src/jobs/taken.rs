@@ -1,4 +1,4 @@
-//! A job that a run has taken: it works on it under a lease, and writes down how far it got.
+//! A job that this run has taken: the run works under a lease and stores its progress.
 
 use domain::delivery::{Job, Lease};
 use domain::value::Timestamp;
@@ -6,15 +6,15 @@ use ports::{Held, PortResult};
 
 use crate::deps::Deps;
 
-/// How far one run got with a job.
+/// How far a run got with a job.
 pub(super) enum Progress {
-    /// It has ended, and that is written down.
+    /// It has ended, and that is stored.
     Ended,
-    /// There was no time for more.
+    /// There was no time left.
     OutOfTime,
     /// There is nothing to do for a while.
     PutOff,
-    /// Somebody else has it by now.
+    /// Another run holds it now.
     Lost,
 }
 
@@ -32,7 +32,7 @@ impl Taken<'_> {
         self.deps.has_time(self.deadline)
     }
 
-    /// Writes down what was done, and renews the lease.
+    /// Stores the progress, and renews the lease.
     pub(super) async fn progressed(&mut self, by: u64) -> PortResult<Held> {
         let now = self.deps.clock.now();
         self.job.progressed(by, now);
@@ -40,13 +40,13 @@ impl Taken<'_> {
         self.deps.jobs.record_progress(&self.job, &self.lease).await
     }
 
-    /// Lets nobody take the job before `until`; whoever takes it then goes on.
+    /// Lets nobody take the job before `until`; whoever takes it then continues it.
     pub(super) async fn put_off(&mut self, until: Timestamp) -> PortResult<Held> {
         let lease = Lease { until, ..self.lease.clone() };
         self.deps.jobs.record_progress(&self.job, &lease).await
     }
 
-    /// Writes down that it has ended, and why where it failed.
+    /// Stores that the job has ended, and why if it failed.
     pub(super) async fn end(&mut self, how: Result<(), &str>) -> PortResult<Progress> {
         let now = self.deps.clock.now();
         match how {

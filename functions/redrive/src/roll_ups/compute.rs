@@ -1,5 +1,5 @@
-//! Computes the roll-up of one destination: reads the hours that are to be read, page by page and each to a bounded depth, and writes
-//! one row, unless it would say what is there already.
+//! Computes the roll-up of one destination: reads the hours that have to be read, page by page and each to a bounded
+//! depth, and writes one row if it changes anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,9 @@ use crate::deps::Deps;
 
 /// How many rows are read at once.
 const PAGE: usize = 1_000;
-/// How many rows of an hour are read; one with more is partial, and says so.
+/// How many rows of an hour are read. An hour with more rows is marked as partial.
 const MOST: usize = 20_000;
-/// How often it is computed anew because another run was quicker.
+/// How often it is computed if other runs keep being faster.
 const TRIES: u32 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) enum Computed {
     OutOfTime,
 }
 
-/// Unless the touched hours were read at `since` or later.
+/// Computes the roll-up, unless the touched hours were read at `since` or later.
 pub(super) async fn compute(
     deps: &Deps,
     account: &AccountId,
@@ -43,7 +43,7 @@ pub(super) async fn compute(
         if hours.peek().is_some() && before.as_ref().is_some_and(|before| before.has_read(hours, since)) {
             return Ok(Computed::InTime);
         }
-        // While its account is being deleted, nothing is written that the deletion might not meet.
+        // While its account is being deleted, nothing is written that the deletion might miss.
         let found = deps.destinations.find_destination_anew(account, id).await?;
         if found.is_none_or(|found| found.admission() == Admission::Closed) {
             if before.is_some() {
@@ -60,7 +60,7 @@ pub(super) async fn compute(
     Err(PortError::transient("rolling up a destination", "other runs kept doing so at the same time"))
 }
 
-/// Writes it, unless it says what is there already; answers whether nobody else wrote meanwhile.
+/// Writes the roll-up, unless the stored one says the same; answers whether nobody else wrote in the meantime.
 async fn store(deps: &Deps, before: Option<&RollUp>, after: &RollUp) -> PortResult<bool> {
     let slot = deps.horizon.slot_length();
     let (was_listed, look_at) = (before.is_some_and(|before| before.look_at(slot).is_some()), after.look_at(slot));
@@ -70,7 +70,7 @@ async fn store(deps: &Deps, before: Option<&RollUp>, after: &RollUp) -> PortResu
     deps.roll_ups.store_roll_up(before.map(|before| before.computed_at), after, look_at).await
 }
 
-/// Hours that follow each other, newest first.
+/// Groups of consecutive hours, newest first.
 fn runs(hours: &BTreeSet<Hour>) -> Vec<Vec<Hour>> {
     let mut runs: Vec<Vec<Hour>> = Vec::new();
     for hour in hours.iter().rev() {
@@ -93,7 +93,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// What is there now; none where there was no time to read everything.
+    /// The roll-up as it is now; none if there was no time to read everything.
     async fn after(mut self, before: Option<&RollUp>) -> PortResult<Option<RollUp>> {
         let touched = self.touch.hours.keys().copied();
         let hours = RollUp::hours_to_read(before, touched, self.deps.horizon.slot_length(), self.now);
@@ -105,7 +105,7 @@ impl Reading<'_> {
         Ok(Some(RollUp::with(before.cloned(), self.account, self.id, self.read, self.now)))
     }
 
-    /// Reads hours that follow each other, newest first: all at once where one page holds them, or each to its own depth.
+    /// Reads consecutive hours, newest first: all at once if they fit in one page, otherwise each to its own depth.
     async fn run(&mut self, hours: &[Hour]) -> PortResult<Computed> {
         let (Some(newest), Some(oldest)) = (hours.first(), hours.last()) else { return Ok(Computed::InTime) };
         if !self.deps.has_time(self.deadline) {
