@@ -1,6 +1,16 @@
 //! `authorizer` tells whose request it is. The account comes from the presented API key or page session alone. Nothing
 //! else in the request matters, so API Gateway may cache the answer for every route. It changes nothing except when a
 //! key or a session was last used.
+//!
+//! Invariant: "no" and "we could not tell" are different answers (tests: `everyone_else_is_refused`,
+//! `a_failing_table_is_an_error_and_not_a_refusal`).
+//!
+//! Invariant: the keys of an account that is being deleted are refused (tests:
+//! `the_key_of_an_account_that_is_being_deleted_is_refused`).
+//!
+//! Invariant: noting the day of a key's last use costs one write a day, and refuses no request (tests:
+//! `the_day_of_the_last_use_is_written_once_a_day_and_by_the_holder_only`,
+//! `a_use_that_cannot_be_noted_keeps_nobody_out`).
 
 mod deps;
 

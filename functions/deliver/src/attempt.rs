@@ -1,4 +1,7 @@
 //! One attempt: signs with the current time, sends, and returns the outcome. It records nothing.
+//!
+//! Invariant: every live secret signs, and none that has ended (tests:
+//! `every_live_secret_signs_and_an_ended_one_does_not`).
 
 use std::time::Duration;
 

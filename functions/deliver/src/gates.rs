@@ -1,5 +1,8 @@
 //! Limits how many attempts of one batch go to the same destination at once. The others learn from how those end, and a
 //! destination that hangs cannot hold the whole batch.
+//!
+//! Invariant: a destination that hangs takes no more than half a batch, for one attempt (tests:
+//! `one_that_hangs_holds_a_batch_for_one_attempt_and_its_neighbours_not_at_all`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

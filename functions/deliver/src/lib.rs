@@ -5,6 +5,27 @@
 //! spent in the queue, a longer one in the table, from which `redrive` sends the delivery when it is due. Deliveries to
 //! a destination that is down or paused are parked in the table. The number of an attempt comes from the row, never
 //! from the queue's receive count.
+//!
+//! Invariant: a message is acknowledged only when the delivery's row says where it waits or how it ended (tests:
+//! `twice_500_then_200_is_one_delivery_in_three_attempts`,
+//! `a_second_message_of_a_delivery_never_takes_back_what_the_first_recorded`).
+//!
+//! Invariant: a first attempt that delivers costs one write and, while its destination is cached, nothing else of the
+//! table (tests: `a_healthy_first_attempt_costs_one_write`, counted at the SDK's clients
+//! `a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_seconds`).
+//!
+//! Invariant: nothing is sent to a disabled destination, and nothing it is owed is lost: it is parked (tests:
+//! `what_a_disabled_destination_is_owed_is_parked_and_not_attempted`).
+//!
+//! Invariant: the attempt number comes from the row, never from the queue's receive count (tests:
+//! `the_attempt_number_comes_from_the_row_and_not_from_the_receive_count`).
+//!
+//! Invariant: a record that hangs, fails or panics does nothing to its neighbours (tests:
+//! `one_that_never_answers_is_retried_and_delays_none_of_its_neighbours`,
+//! `a_panic_or_a_failure_of_ours_gives_back_only_its_own_record`).
+//!
+//! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 2 s must
+//! be left (tests: `no_attempt_is_started_that_could_outlast_the_invocation`).
 
 mod attempt;
 mod container;

@@ -1,5 +1,9 @@
 //! Turns at destinations with a rate limit. The records of a container use one after the other the turns that it was
 //! handed.
+//!
+//! Invariant: a delivery that finds no turn waits in line and is not a failure, and one that loses too often against
+//! other containers waits for seconds only (tests: `what_is_over_the_limit_waits_in_line_and_is_no_failure`,
+//! `who_gets_no_turn_against_others_stands_in_line_for_seconds`).
 
 use std::time::Duration;
 

@@ -3,6 +3,39 @@
 //!
 //! **Send first, note, then seal**: a crash in between repeats deliveries under the same ids and never loses one. The
 //! note lets the audit find every sealed event.
+//!
+//! Invariant: a bad event is rejected alone; its neighbours are not affected (tests:
+//! `a_malformed_event_is_rejected_alone`,
+//! `each_bad_event_is_dead_lettered_with_its_reason_and_its_neighbours_are_delivered`).
+//!
+//! Invariant: a rejected event is noted for the operator before it is dead-lettered, and once however often its message
+//! is handled; an accepted event pays nothing for it (tests:
+//! `every_rejected_event_is_noted_with_its_reason_and_its_text`,
+//! `what_raises_the_alarm_is_noted_before_and_once_however_often_it_comes`, `an_accepted_event_costs_no_note`).
+//!
+//! Invariant: an event is sealed only after everything it owes was sent (tests:
+//! `an_event_whose_deliveries_were_not_all_sent_is_not_sealed_and_comes_again_under_the_same_ids`).
+//!
+//! Invariant: the same event again sends nothing (tests: `the_same_event_again_is_acknowledged_and_sends_nothing`,
+//! `the_same_event_pushed_twice_is_delivered_once`).
+//!
+//! Invariant: other content under a used id is rejected, and the first content stands (tests:
+//! `other_content_under_a_used_id_is_rejected`).
+//!
+//! Invariant: an event of an unregistered account costs no row (tests: `an_unregistered_account_costs_no_row`).
+//!
+//! Invariant: while its configuration is cached, an event costs one read, one message to the queue for up to ten
+//! deliveries, and one write (tests: `a_second_event_of_the_same_kind_costs_one_read_and_one_row`, counted at the SDK's
+//! clients `an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveries_and_one_write`).
+//!
+//! Invariant: the next run is awaited where somebody asked for it, before the event is sealed, and costs nothing
+//! elsewhere (tests: `the_next_run_is_awaited_where_somebody_asked_and_nowhere_else`).
+//!
+//! Invariant: runs are remembered only where somebody waits for a change (tests:
+//! `a_condition_lets_through_what_it_names_and_the_rest_is_sealed_with_the_reason`).
+//!
+//! Invariant: a failure of ours gives back only its own record (tests:
+//! `a_failure_at_any_step_gives_back_only_its_own_record`).
 
 mod deps;
 mod owed;

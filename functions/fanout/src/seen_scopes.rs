@@ -1,6 +1,10 @@
 //! The scopes that this container has noted recently. An event at a known place costs no read and no write, and each
 //! container writes a place at most once an hour. That is enough for pickers, so a failure here is logged and fails no
 //! event.
+//!
+//! Invariant: an event at a known place costs no read or write for it, and a place that cannot be noted fails no event
+//! (tests: `a_scope_is_noted_once_an_hour_and_an_event_of_a_known_one_costs_nothing_more`,
+//! `a_scope_that_could_not_be_noted_fails_no_event_and_is_noted_with_the_next`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

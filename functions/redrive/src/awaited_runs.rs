@@ -3,6 +3,11 @@
 //!
 //! A missed run is reported before that is stored. After a crash it is reported again as the same event, which `fanout`
 //! recognizes.
+//!
+//! Invariant: a run that does not come is told once to each who waited long enough, a late run cancels that, and after a
+//! crash the same event is told again (tests: `a_run_that_does_not_come_is_told_once_to_each_who_waited_long_enough`,
+//! `a_late_run_cancels_it_and_one_that_announces_nothing_ends_the_watch`,
+//! `what_could_not_be_written_down_is_told_again_as_the_same_event`, the contract suite `awaited_runs`).
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,9 @@
 //! Sends what is due. The row of a delivery that is sent stays in the index, pushed forward, until the outcome of an
 //! attempt is written. If the message is lost or this process crashes, the delivery becomes due again.
+//!
+//! Invariant: what was sent is not sent again before its lease has run out, however short that is (tests:
+//! `what_was_sent_ahead_is_not_sent_again_before_its_lease_has_run_out`,
+//! `what_spends_a_short_wait_in_the_queue_is_left_there_until_its_lease_has_run_out`).
 
 use std::time::Duration;
 

@@ -5,6 +5,9 @@
 //! The schedule's event contains nothing: the table says what there is to do. Concurrent invocations do not disturb
 //! each other: each step is claimed first, by a change of a row or by a lease. Whatever one run leaves undone, the next
 //! one finds.
+//!
+//! Invariant: a run with nothing to do costs twenty-one small reads, and in every sixth of the horizon two more and two
+//! small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`).
 
 mod alerted;
 mod audit;

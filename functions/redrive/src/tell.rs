@@ -3,6 +3,17 @@
 //!
 //! The event and the alert do not wait for each other, and nothing waits for them. A failure is logged, and the report
 //! is repeated with the next look. So either may be sent twice; then the event is the same, which `fanout` recognizes.
+//!
+//! Invariant: a change of health, and a delivery that was given up, is told at least once, as an event and as an alert;
+//! neither waits for the other, and nothing waits for them (tests:
+//! `an_alert_that_fails_does_not_keep_the_event_back_and_both_are_told_again_the_event_being_the_same`,
+//! `an_event_that_fails_does_not_keep_the_alert_back`, `a_crash_between_telling_and_writing_that_down_tells_it_again`,
+//! `one_that_cannot_be_told_is_told_later_and_keeps_nothing_that_is_due_back`).
+//!
+//! Invariant: what cannot be told for an hour is dropped with an error in the log, so that no row grows without end;
+//! people hear of deliveries that were given up once an hour and destination (tests:
+//! `a_change_that_cannot_be_told_for_an_hour_is_dropped`,
+//! `every_delivery_that_was_given_up_is_an_event_and_people_hear_of_a_destination_once_an_hour`).
 
 use std::time::Duration;
 

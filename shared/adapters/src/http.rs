@@ -1,6 +1,12 @@
 //! Sends one signed POST to a receiver. It never follows a redirect, never uses a proxy, and never connects to an
 //! address that the policy refuses. Names are checked when they are resolved, literal addresses before that, because
 //! connectors skip the resolver for them.
+//!
+//! Invariant: a delivery goes only to a receiver whose certificate the system trusts for that name (tests:
+//! `only_a_certificate_the_system_trusts_is_delivered_to`, `a_certificate_for_another_name_is_refused`).
+//!
+//! Invariant: redirects are not followed (tests:
+//! `a_broken_connection_and_a_redirect_are_retried_and_the_redirect_is_not_followed`).
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};

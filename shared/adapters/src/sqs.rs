@@ -1,4 +1,7 @@
 //! The queues that functions write to: deliveries, events, and the dead-letter queue of events.
+//!
+//! Invariant: batches hold no more entries and bytes than SQS takes, and every message is in one (tests:
+//! `batches_keep_every_message_in_order_and_the_limits`).
 
 use std::time::Duration;
 

@@ -1,5 +1,9 @@
 //! Runs the records of one invocation concurrently and independently: a record that fails, panics or is slow is
 //! reported by its id and does not affect its neighbours.
+//!
+//! Invariant: records run beside each other, no more at once than allowed, and each on its own (tests:
+//! `a_failing_or_panicking_record_is_reported_alone`, `a_slow_record_does_not_delay_its_neighbours`,
+//! `no_more_records_run_at_once_than_allowed`).
 
 use std::error::Error;
 use std::future::Future;

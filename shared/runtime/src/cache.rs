@@ -4,6 +4,10 @@
 //! It caches what customers configure, never the ledger; a change takes effect within [`KEEP`]. It does not cache that
 //! an account or a destination does *not* exist: an event that is pushed right after its account was registered must
 //! not be ignored.
+//!
+//! Invariant: only configuration is kept, for 5 s; an error is not, and neither is that an account or a destination does
+//! not exist (tests: `an_answer_is_asked_for_once_while_it_is_fresh`, `an_error_is_not_kept`,
+//! `that_there_is_none_is_not_kept`).
 
 use std::collections::HashMap;
 use std::hash::Hash;

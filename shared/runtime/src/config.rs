@@ -1,4 +1,8 @@
 //! The environment of each function, read once at cold start. All mistakes are reported, not only the first.
+//!
+//! Invariant: only this module reads the environment (checked by `clippy.toml`).
+//!
+//! Invariant: all mistakes in the environment are reported at once (tests: `every_mistake_is_reported_at_once`).
 
 use std::fmt;
 use std::str::FromStr;

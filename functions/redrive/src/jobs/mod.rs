@@ -1,4 +1,10 @@
 //! Works on the pending jobs one after the other while the invocation lasts. Each kind of job has a file of its own.
+//!
+//! Invariant: a crash at any step leaves a job that the next run finishes (tests:
+//! `a_crash_at_any_step_leaves_a_job_that_the_next_run_finishes`).
+//!
+//! Invariant: a run that has lost the lease of a job writes no further (tests: `who_lost_the_lease_deletes_no_further`,
+//! the contract suite `jobs`).
 
 mod deletion;
 mod recover;

@@ -1,5 +1,10 @@
 //! Sends again what a destination did not receive of the events of a time span, at the rate of a drain: first what has
 //! a row, then what the events owe and has no row. It continues where it stopped, and leaves alone what is under way.
+//!
+//! Invariant: a recovery sends no faster than a drain, leaves alone what is under way, and loses nothing in a crash
+//! (tests: `no_more_than_a_drain_may_is_sent_in_a_minute_evenly_and_all_of_it_in_the_end`,
+//! `what_was_not_delivered_is_sent_again_and_what_was_or_is_under_way_is_left_alone`,
+//! `a_crash_at_any_step_of_it_loses_nothing_and_the_next_run_goes_on_where_it_stopped`).
 
 use std::time::Duration;
 

@@ -1,5 +1,12 @@
 //! Computes the roll-up of one destination: reads the hours that have to be read, page by page and each to a bounded
 //! depth, and writes one row if it changes anything.
+//!
+//! Invariant: a roll-up that does not count everything says so (tests:
+//! `an_hour_with_more_deliveries_than_are_read_says_that_it_is_partial`).
+//!
+//! Invariant: no roll-up outlives its destination or its account (tests:
+//! `nothing_is_written_of_a_destination_that_is_gone_or_closed_and_what_was_is_forgotten`, the contract suite
+//! `roll_ups`).
 
 use std::collections::{BTreeMap, BTreeSet};
 

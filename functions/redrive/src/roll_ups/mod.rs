@@ -5,6 +5,22 @@
 //! Who was owed something is found through the notes of the audit, soon after their slot has ended. So this runs before
 //! the audit, which deletes the notes. The result does not depend on earlier results, so a crash costs a repetition,
 //! and of two concurrent runs the first to write wins.
+//!
+//! Invariant: adding up costs one write for each destination, however many deliveries it had (tests:
+//! `what_was_owed_is_rolled_up_soon_after_its_slot_in_one_write_for_each_destination`).
+//!
+//! Invariant: what is known to be owed is added up, late or not, and an hour is read again until nothing of it is open
+//! (tests: `what_is_recorded_late_is_found_because_it_was_known_to_be_owed`,
+//! `an_hour_is_read_again_until_nothing_of_it_is_open_and_then_never`,
+//! `an_event_that_comes_long_after_it_occurred_is_counted_where_it_occurred`).
+//!
+//! Invariant: no slot is audited, and its notes forgotten, before it is rolled up (tests:
+//! `under_the_shortest_horizon_no_slot_is_audited_before_it_is_rolled_up`).
+//!
+//! Invariant: a failure, a crash or the end of a run leaves roll-ups to the next run (tests:
+//! `a_failure_at_any_step_is_made_good_by_the_next_run`,
+//! `a_run_without_time_leaves_what_it_did_not_get_to_to_the_next_one`,
+//! `what_fails_twice_is_passed_over_and_what_it_missed_is_read_with_what_comes_next`, the contract suite `roll_ups`).
 
 mod compute;
 mod touched;

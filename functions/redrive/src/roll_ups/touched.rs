@@ -1,5 +1,8 @@
 //! Finds out which destinations of an account were owed something by events sealed in a slot, and what. It asks the
 //! events that were noted. If there are very many, it assumes every destination of the account.
+//!
+//! Invariant: events are asked what they owe only while the account has not very many of them (tests:
+//! `an_account_with_very_many_events_is_rolled_up_without_asking_each_what_it_owes`).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -43,6 +43,9 @@
 //!
 //! No part can contain `#` except a name, which is always the last part. The only row that is written for each delivery
 //! is the delivery's own.
+//!
+//! Invariant: the indexes are narrow; `api`, `portal` and `redrive` read that of events, and only `redrive` reads that of
+//! what waits (tests: `indexes_are_narrow_and_read_by_those_who_need_them_alone`).
 
 use domain::event::{EventType, Scope};
 use domain::routing::Bucket;

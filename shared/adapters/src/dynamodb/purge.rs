@@ -13,6 +13,9 @@
 //! their messages in the dead-letter queue, they expire after 14 days.
 //!
 //! A new kind of row must be in the account's partition or be added here.
+//!
+//! Invariant: a deletion leaves no row of its account and touches no other account (tests: the contract suite `purge`,
+//! `deleting_an_account_refuses_its_keys_at_once_and_leaves_no_row_of_it`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! API keys: `whk_<account>.<key>.<secret>`. The key itself names its account, and only a hash of the secret is stored.
+//!
+//! Invariant: debug output shows nothing of a key's secret (tests: `debug_output_shows_nothing_of_the_secret`).
 
 use std::fmt;
 use std::str::FromStr;

@@ -3,6 +3,10 @@
 //!
 //! A link is `whl_<account>.<session>.<secret>`, a token `whs_<account>.<session>.<secret>`; only hashes of both are
 //! stored.
+//!
+//! Invariant: a link opens its session once and in time, and the session ends when it is idle, or after eight hours
+//! (tests: `a_link_opens_its_session_once_and_in_time`,
+//! `a_session_ends_when_it_is_idle_and_after_eight_hours_in_any_case`, the contract suite `sessions`).
 
 use std::fmt;
 use std::str::FromStr;

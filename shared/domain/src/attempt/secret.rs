@@ -1,4 +1,6 @@
 //! Secrets that sign requests. They have no `Display` and no `Serialize`, and are wiped from memory when dropped.
+//!
+//! Invariant: debug output shows nothing of a signing secret (tests: `debug_output_shows_nothing_of_a_secret`).
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,7 @@
 //! The signature that proves who sent a request: that of Standard Webhooks 1.0 over `id.timestamp.body`.
+//!
+//! Invariant: signatures agree with those of Standard Webhooks (tests:
+//! `signatures_agree_with_the_standard_webhooks_vectors`).
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};

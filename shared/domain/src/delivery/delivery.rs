@@ -1,4 +1,7 @@
 //! One event owed to one destination: the unit that is retried and accounted for.
+//!
+//! Invariant: a delivery has the same id every time, and another one when any part of it differs (tests:
+//! `a_delivery_id_is_stable`, `every_part_of_a_delivery_changes_its_id`).
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

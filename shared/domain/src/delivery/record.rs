@@ -1,4 +1,7 @@
 //! A delivery's row: what happened to it so far, and which of two such records wins.
+//!
+//! Invariant: what was delivered stays delivered (tests: the contract suite `deliveries`,
+//! `what_was_delivered_is_sent_again_and_stays_delivered`).
 
 use serde::{Deserialize, Serialize};
 

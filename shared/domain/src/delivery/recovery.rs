@@ -1,5 +1,8 @@
 //! A recovery sends again everything that a destination did not receive of the events of a time span. Here is what is
 //! asked for and how far it is. Rules only: a job of `redrive` does the work.
+//!
+//! Invariant: a destination has one recovery at a time (tests: `a_destination_has_one_job_whatever_is_asked_for`, the
+//! contract suite `started_jobs`).
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -3,6 +3,9 @@
 //!
 //! An hour is settled when every delivery that is known to be owed was delivered or cancelled. Other hours are read
 //! again after waits that grow with their age, because nothing announces when a failed delivery is sent again.
+//!
+//! Invariant: an hour that never settles is read a bounded number of times (tests:
+//! `an_hour_that_never_settles_is_read_a_bounded_number_of_times`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,5 +1,9 @@
 //! Which addresses may be called: global ones, and those that the operator allows in addition. It resolves no names;
 //! the HTTP adapter asks it about the very address that it is about to connect to.
+//!
+//! Invariant: no non-global address is permitted, in any spelling and in any IPv6 form (tests:
+//! `non_global_addresses_are_refused_and_their_neighbours_are_not`, `v4_addresses_inside_v6_ones_follow_the_v4_rule`,
+//! `a_literal_private_address_is_refused_in_every_spelling`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;

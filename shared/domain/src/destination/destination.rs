@@ -1,5 +1,9 @@
 //! A receiver: where its requests go, how they are sent, and which secrets sign them. Its owner configures it. An
 //! endpoint is a table of the customer; a receiver is never called endpoint.
+//!
+//! Invariant: resuming a destination ends whatever kept it from its deliveries, and resuming it twice does no more than
+//! once (tests: `resuming_helps_whatever_kept_it_from_its_deliveries_and_helps_once`,
+//! `a_destination_is_paused_and_resumed_and_twice_does_no_harm`).
 
 use std::time::Duration;
 

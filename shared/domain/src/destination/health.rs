@@ -3,6 +3,15 @@
 //!
 //! Rules only: total functions from a health and something that happened to the next health, or to none if nothing
 //! changes. The health of a healthy destination does not change with its deliveries, so it costs nothing.
+//!
+//! Invariant: a destination that is down is called by probes only, and a healthy one pays nothing for that (tests:
+//! `five_failures_in_a_row_open_the_breaker_and_the_rest_of_the_batch_is_set_aside`,
+//! `a_retry_of_a_destination_that_is_down_is_set_aside_without_an_attempt`,
+//! `a_probe_that_fails_is_set_aside_again_and_does_not_count_for_the_schedule`,
+//! `a_failure_now_and_then_opens_nothing_however_many_there_are`, `a_healthy_first_attempt_costs_one_write`).
+//!
+//! Invariant: while anything may be parked for a destination, `redrive` looks at it again, whatever happened to it before
+//! (tests: `whatever_happens_something_is_looked_at_while_something_can_be_set_aside`).
 
 use std::time::Duration;
 

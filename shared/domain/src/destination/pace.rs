@@ -2,6 +2,9 @@
 //! line.
 //!
 //! Turns are handed out in blocks, so that a high rate needs few writes. A pure function of what was handed out before.
+//!
+//! Invariant: a rate limit holds over all containers: no second has more turns than the limit (tests:
+//! `no_second_has_more_turns_than_the_limit`, the contract suite `paces`).
 
 use std::time::Duration;
 

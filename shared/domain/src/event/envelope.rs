@@ -1,5 +1,8 @@
 //! The body that a destination receives. It is built once per event; every destination, attempt and resend gets the
 //! same bytes.
+//!
+//! Invariant: a receiver gets the producer's own bytes of `data` (tests: `a_valid_event_keeps_the_bytes_of_its_data`,
+//! `the_body_has_the_documented_fields_and_the_producers_bytes`, `a_message_carries_the_body_byte_for_byte`).
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -1,4 +1,7 @@
 //! The event types, as the catalogue has them, and the filter for them in a subscription.
+//!
+//! Invariant: the filter `*` accepts every type that producers publish and no other; all other types are subscribed to by
+//! name (tests: `a_star_accepts_every_type_that_producers_publish_and_a_name_only_its_own`).
 
 use std::fmt;
 use std::str::FromStr;

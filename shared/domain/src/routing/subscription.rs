@@ -1,5 +1,18 @@
 //! Which events go where: event types × scope × condition → destination (and path). Here are the rule of matching and
 //! the buckets that make matching cheap; the table stores the buckets.
+//!
+//! Invariant: a subscription matches exactly when it is filed in a bucket that the event looks into (tests:
+//! `a_subscription_matches_exactly_when_it_is_filed_where_the_event_looks`).
+//!
+//! Invariant: an account's event never matches another account's subscription (tests:
+//! `another_accounts_subscription_never_matches`).
+//!
+//! Invariant: an event about a destination never goes to that destination (tests:
+//! `an_event_about_a_destination_never_goes_to_that_destination`,
+//! `a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_to_itself`).
+//!
+//! Invariant: an event costs the same reads however many subscriptions there are (tests:
+//! `an_event_costs_the_same_reads_among_10_000_subscriptions_as_among_10`).
 
 use std::collections::BTreeMap;
 use std::fmt;

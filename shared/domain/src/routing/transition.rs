@@ -1,5 +1,11 @@
 //! When the runs at one place begin to fail, and when they succeed again. A run is compared with the newest run known
 //! before it. The result is remembered, so that an event that comes twice gets the same result twice.
+//!
+//! Invariant: a subscription that waits for a change hears of it once, however often and in whatever order the events
+//! arrive, and after a crash as well (tests:
+//! `who_waits_for_a_change_hears_of_it_once_in_whatever_order_and_however_often_events_arrive`,
+//! `a_change_that_was_judged_and_not_sealed_is_judged_the_same_again`,
+//! `told_transitions_alternate_however_events_arrive`).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

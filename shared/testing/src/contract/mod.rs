@@ -1,6 +1,9 @@
 //! What every implementation of the ports of the table and the vault must do. The suites run on the fakes here, and on
 //! the real adapters in the end-to-end tests. Each suite works in an account of its own, given by the caller, and
 //! panics if a promise is broken.
+//!
+//! Invariant: fakes and real adapters keep the same contracts (tests: `the_memory_store_keeps_the_contracts`,
+//! `the_plain_vault_keeps_the_contract`, on the deployed table and key `tests/e2e/contracts.rs`).
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a contract suite is a test")]
 

@@ -1,4 +1,7 @@
 //! The row of a delivery.
+//!
+//! Invariant: a delivered row costs one write unit, and a row of ten refusals no more than 23 (tests:
+//! `a_delivery_costs_one_write_unit_and_a_long_failure_no_more_than_23`, `what_earlier_answers_said_is_kept_in_short`).
 
 use std::time::Duration;
 

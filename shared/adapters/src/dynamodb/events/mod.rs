@@ -1,5 +1,8 @@
 //! Sealed events: a row each, further rows if one owes more than fits in that, and an entry in the index
 //! `events-by-account`, by which they are listed. The index is not consistent.
+//!
+//! Invariant: an entry of the index of events is below a kilobyte, however long its names are (tests:
+//! `an_entry_of_the_index_stays_below_a_kilobyte_however_long_its_names_are`).
 
 mod row;
 

@@ -1,5 +1,9 @@
 //! The schedule that the owner of a destination chooses: `"standard"`, `"short"`, `"none"`, or a list of waits. This
 //! file only selects the [`RetryPolicy`]; the policy decides what follows an attempt.
+//!
+//! Invariant: a destination's own retry policy decides how often a delivery is attempted (tests:
+//! `none_is_exhausted_after_one_attempt_whatever_the_receiver_asks_for`, `short_is_exhausted_after_five_attempts`,
+//! `an_own_list_is_used_to_its_end`, `standard_is_the_schedule_of_the_stack`).
 
 use std::borrow::Cow;
 use std::fmt;
