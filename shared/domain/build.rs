@@ -1,5 +1,5 @@
-//! Lists the files of the event-type catalogue for `src/domain/catalogue.rs`, with their text, so that adding an event type is
-//! adding a file. It drops the white space between JSON's tokens and deliberately reads nothing of what they say.
+//! Lists the files of the catalogue of event types, with their texts, for `src/event/catalogue.rs`. So adding an event
+//! type means adding a file. It removes the white space between JSON tokens and deliberately reads nothing else.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// JSON without the white space between its tokens: samples become bodies, and bodies carry no indentation.
+/// JSON without the white space between its tokens: samples become bodies, and bodies are not indented.
 fn without_white_space(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);
     let keep = |c: &char| {

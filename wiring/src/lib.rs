@@ -1,5 +1,5 @@
-//! Wiring: the only crate that names adapters. Its programs, one for each function, read the configuration, connect to AWS and run
-//! the function's library; none has logic of its own. Here is what more than one of them builds.
+//! The only crate that uses adapters. Each of its programs reads the configuration, connects to AWS and runs the
+//! library of one function; none has logic of its own. This file builds what several of them need.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use api::{Deps, Limits};
 use lambda_runtime::Error;
 use runtime::config::ApiConfig;
 
-/// What the API needs from AWS, for `api` itself and for `portal`, which has the API inside.
+/// What the API needs from AWS: for `api` itself, and for `portal`, which contains the API.
 ///
 /// # Errors
-/// When the HTTP client cannot be built, for example without a certificate that the system trusts.
+/// If the HTTP client cannot be built, for example without a certificate that the system trusts.
 pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
     let aws = AwsClients::from_env().await;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));

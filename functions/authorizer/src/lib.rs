@@ -1,6 +1,18 @@
-//! `authorizer`: tells whose request it is. The account comes from the presented key or page session alone; nothing
-//! else of the request is looked at, so API Gateway may keep the answer for every route. It changes nothing but when a key or
-//! a session was last used.
+//! `authorizer` tells whose request it is. The account comes from the presented API key or page session alone. Nothing
+//! else in the request matters, so API Gateway may cache the answer for every route. It changes nothing except when a
+//! key or a session was last used.
+//!
+//! Invariant: "no" and "we could not tell" are different answers (tests: `everyone_else_is_refused`,
+//! `a_failing_table_is_an_error_and_not_a_refusal`).
+//!
+//! Invariant: the keys of an account that is being deleted are refused (tests:
+//! `the_key_of_an_account_that_is_being_deleted_is_refused`).
+//!
+//! Invariant: noting the day of a key's last use costs one write a day, and refuses no request (tests:
+//! `the_day_of_the_last_use_is_written_once_a_day_and_by_the_holder_only`,
+//! `a_use_that_cannot_be_noted_keeps_nobody_out`).
+
+mod deps;
 
 use std::sync::Arc;
 
@@ -8,24 +20,19 @@ use aws_lambda_events::event::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use domain::access::{ApiKey, PresentedKey, PresentedSession};
 use domain::value::Day;
 use lambda_runtime::{Error, LambdaEvent};
-use ports::{ApiKeys, Clock, FindAccount, PortResult, Sessions};
+use ports::PortResult;
 use runtime::page_session;
 use runtime::telemetry::ErrorChain;
 use serde::Serialize;
 
-pub struct Deps {
-    pub accounts: Arc<dyn FindAccount>,
-    pub keys: Arc<dyn ApiKeys>,
-    pub sessions: Arc<dyn Sessions>,
-    pub clock: Arc<dyn Clock>,
-}
+pub use self::deps::Deps;
 
 /// API Gateway's simple response.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
     pub is_authorized: bool,
-    /// What the `api` function is told about the caller.
+    /// What the `api` function learns about the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<Caller>,
 }
@@ -40,7 +47,7 @@ pub struct Caller {
     pub session_id: Option<String>,
 }
 
-/// What a caller may present.
+/// The credentials that a caller may present.
 enum Presented {
     Key(PresentedKey),
     Session(PresentedSession),
@@ -48,7 +55,7 @@ enum Presented {
 
 const REFUSED: Decision = Decision { is_authorized: false, context: None };
 
-/// Decides on one request. An error means that we could not tell; API Gateway answers 500 then and keeps nothing.
+/// Decides on one request. An error means that we could not tell; then API Gateway answers 500 and caches nothing.
 pub async fn handle(
     deps: Arc<Deps>,
     event: LambdaEvent<ApiGatewayV2CustomAuthorizerV2Request>,
@@ -76,7 +83,7 @@ fn bearer(header: &str) -> Option<Presented> {
     key.or_else(|_| token.parse().map(Presented::Session)).ok()
 }
 
-/// Whose key was presented, if it is one of an account that is not being deleted.
+/// The holder of the presented key, unless its account is being deleted.
 async fn by_key(deps: &Deps, presented: &PresentedKey) -> PortResult<Option<Caller>> {
     let key = deps.keys.find_key(&presented.account, &presented.key);
     let (key, account) = tokio::join!(key, deps.accounts.find_account(&presented.account));
@@ -87,7 +94,7 @@ async fn by_key(deps: &Deps, presented: &PresentedKey) -> PortResult<Option<Call
     Ok(Some(Caller { account, role, key_id: Some(key.id.to_string()), session_id: None }))
 }
 
-/// Whose page session was presented.
+/// The holder of the presented page session.
 async fn by_session(deps: &Deps, presented: &PresentedSession) -> PortResult<Option<Caller>> {
     let session = page_session::admit(&*deps.accounts, &*deps.sessions, &*deps.clock, presented).await?;
     Ok(session.map(|session| {
@@ -96,7 +103,7 @@ async fn by_session(deps: &Deps, presented: &PresentedSession) -> PortResult<Opt
     }))
 }
 
-/// Once a day for each key. The caller is who it is, whether or not that can be written down.
+/// Notes the use of a key once a day. If that fails, the caller is admitted all the same.
 async fn note_key_use(deps: &Deps, key: &ApiKey) {
     let today = Day::of(deps.clock.now());
     if key.last_used_at < Some(today)

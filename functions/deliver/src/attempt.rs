@@ -1,16 +1,18 @@
-//! One attempt: signs with the time of now, sends, and says what came of it. It records nothing.
+//! One attempt: signs with the current time, sends, and returns the outcome. It records nothing.
+//!
+//! Invariant: every live secret signs, and none that has ended (tests:
+//! `every_live_secret_signs_and_an_ended_one_does_not`).
 
 use std::time::Duration;
 
-use domain::attempt::Attempt;
-use domain::attempt::Outcome;
+use domain::attempt::{Attempt, Outcome};
 use domain::delivery::request::sign;
 use domain::delivery::{Delivery, DeliveryMessage, Purpose};
 use domain::destination::Destination;
 use ports::PortResult;
 use tracing::info;
 
-use crate::Deps;
+use crate::deps::Deps;
 
 pub(crate) async fn attempt(
     deps: &Deps,

@@ -1,5 +1,8 @@
-//! Lets only so many attempts of one batch go to one destination at once: the others learn from how those end, and one that
-//! hangs cannot hold the whole batch.
+//! Limits how many attempts of one batch go to the same destination at once. The others learn from how those end, and a
+//! destination that hangs cannot hold the whole batch.
+//!
+//! Invariant: a destination that hangs takes no more than half a batch, for one attempt (tests:
+//! `one_that_hangs_holds_a_batch_for_one_attempt_and_its_neighbours_not_at_all`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::value::DestinationId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// As many as failures in a row open the breaker: what waits behind them need not find out again.
+/// As many as the failures in a row that open the breaker: the rest of the batch need not find out again.
 const AT_ONCE: usize = 5;
 
 /// The gates of one batch.
@@ -17,13 +20,13 @@ pub(crate) struct Gates {
 }
 
 impl Gates {
-    /// Waits for a place, which is held until the answer is dropped.
+    /// Waits for a permit, which is held until it is dropped.
     pub(crate) async fn enter(&self, destination: &DestinationId) -> Option<OwnedSemaphorePermit> {
         let gate = {
             let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(gates.entry(destination.clone()).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))))
         };
-        // A gate is never closed; without a place the record would just run unbounded.
+        // A gate is never closed. Without a permit the record would simply run without a bound.
         gate.acquire_owned().await.ok()
     }
 }

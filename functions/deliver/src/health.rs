@@ -1,49 +1,16 @@
-//! Tells the breaker how attempts ended. The rules are [`domain::destination::health`]; here is what a container remembers, and who
-//! wins when several change the same destination.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! Reports the results of attempts to the breaker. The rules are in [`domain::destination::health`]; here is what
+//! happens if several containers change the same destination at once.
 
 use domain::destination::{Destination, Health};
-use domain::value::DestinationId;
 use ports::PortResult;
 
-use crate::Deps;
+use crate::deps::Deps;
 
-/// How often a change is made anew because somebody else was quicker.
+/// How often a change is tried if others keep being faster.
 const TRIES: u32 = 5;
-/// How many destinations are remembered before all are forgotten.
-const MOST: usize = 10_000;
 
-/// How many attempts in a row this container has seen fail, by destination.
-#[derive(Debug, Default)]
-pub struct Rows {
-    failures: Mutex<HashMap<DestinationId, u32>>,
-}
-
-impl Rows {
-    /// One more failure; answers how many that are.
-    pub(crate) fn failed(&self, destination: &DestinationId) -> u32 {
-        let mut failures = self.lock();
-        if failures.len() >= MOST {
-            failures.clear();
-        }
-        let count = failures.entry(destination.clone()).or_default();
-        *count = count.saturating_add(1);
-        *count
-    }
-
-    pub(crate) fn succeeded(&self, destination: &DestinationId) {
-        self.lock().remove(destination);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<DestinationId, u32>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Makes a change to the destination's health, and answers the destination as it then is. Nothing is asked or written where
-/// there is nothing to change. When others keep being quicker, what they told stands: it is as good as this.
+/// Changes the destination's health, and returns the destination as it then is. If there is nothing to change, nothing
+/// is read or written. If others keep being faster, their changes stand: they are as good as this one.
 pub(crate) async fn note(
     deps: &Deps,
     destination: &Destination,

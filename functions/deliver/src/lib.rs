@@ -1,95 +1,74 @@
-//! `deliver`: makes one attempt for each delivery message and records what came of it. It decides nothing about who is
-//! owed what; that is `fanout`'s. The flow is told in [`domain`].
+//! `deliver` makes one attempt for each delivery message and records its outcome. `fanout` decides who is owed what.
+//! [`domain`] describes the whole flow.
 //!
-//! **A message is acknowledged only when the delivery's row says where it waits or how it ended.** A short wait is spent in the
-//! queue; a longer one in the table, from where `redrive` sends it when it is due. What a destination that is down or paused is
-//! owed is set aside there. The attempt's number comes from the row, never from the queue's receive count.
+//! **A message is acknowledged only when the delivery's row says where it waits or how it ended.** A short wait is
+//! spent in the queue, a longer one in the table, from which `redrive` sends the delivery when it is due. Deliveries to
+//! a destination that is down or paused are parked in the table. The number of an attempt comes from the row, never
+//! from the queue's receive count.
+//!
+//! Invariant: a message is acknowledged only when the delivery's row says where it waits or how it ended (tests:
+//! `twice_500_then_200_is_one_delivery_in_three_attempts`,
+//! `a_second_message_of_a_delivery_never_takes_back_what_the_first_recorded`).
+//!
+//! Invariant: a first attempt that delivers costs one write and, while its destination is cached, nothing else of the
+//! table (tests: `a_healthy_first_attempt_costs_one_write`, counted at the SDK's clients
+//! `a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_seconds`).
+//!
+//! Invariant: nothing is sent to a disabled destination, and nothing it is owed is lost: it is parked (tests:
+//! `what_a_disabled_destination_is_owed_is_parked_and_not_attempted`).
+//!
+//! Invariant: the attempt number comes from the row, never from the queue's receive count (tests:
+//! `the_attempt_number_comes_from_the_row_and_not_from_the_receive_count`).
+//!
+//! Invariant: a record that hangs, fails or panics does nothing to its neighbours (tests:
+//! `one_that_never_answers_is_retried_and_delays_none_of_its_neighbours`,
+//! `a_panic_or_a_failure_of_ours_gives_back_only_its_own_record`).
+//!
+//! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 2 s must
+//! be left (tests: `no_attempt_is_started_that_could_outlast_the_invocation`).
 
 mod attempt;
+mod container;
+mod deps;
 mod gates;
 mod health;
+mod received;
 mod record;
 mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::attempt::{Jitter, NextStep, Outcome, RetryPolicy};
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use domain::attempt::{Jitter, NextStep, Outcome};
 use domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, DeliveryState, Purpose};
 use domain::destination::pace::PATIENCE;
 use domain::destination::{Admission, Destination, Failure};
-use domain::value::{Horizon, Timestamp};
+use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
-use ports::{
-    Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, EntropyExt, FindAccount, HttpSender, Paces,
-    PortError, PortResult, Vault,
-};
+use ports::{EntropyExt, PortResult};
 use runtime::batch;
 use runtime::batch::Verdict;
 use runtime::telemetry::ErrorChain;
 use tracing::{Span, warn};
 
-use self::gates::Gates;
-pub use self::health::Rows;
-use self::record::{ended_as, gone, ignored, keep, park, retry, unknown, wait_in_line};
-pub use self::turns::Turns;
+pub use self::container::{Rows, Turns};
+pub use self::deps::Deps;
+use self::received::{DeliverError, Received, received};
+use self::record::{IN_QUEUE, ended_as, gone, ignored, keep, park, retry, unknown, wait_in_line};
 use self::turns::When;
 
-/// Records of one batch handled at once; a batch has at most 10, so none waits for another destination's.
+/// How many records of a batch are handled at once. A batch has at most 10, so none waits for another destination.
 const AT_ONCE: usize = 10;
-/// What is left for recording and answering after the longest attempt.
+/// The time that must remain for recording and answering after the longest attempt.
 const SPARE: Duration = Duration::from_secs(2);
-/// Two messages of one delivery, or a clock that is off, may come this much before a retry is due.
+/// A message may come this much before its retry is due, because there are two messages of the delivery or a clock is
+/// off.
 const EARLY: Duration = Duration::from_millis(500);
-/// The longest wait that is spent in the queue: there it is in flight, and a queue holds about 120,000 of those.
-const IN_QUEUE: Duration = Duration::from_secs(120);
-/// What happened longer ago may have been recorded, whatever the queue says of its message.
+/// Deliveries of events older than this may have been recorded, whatever the queue says about the message.
 const FRESH: Duration = Duration::from_secs(3_600);
-/// A message received as often is not kept for another retry: `redrive` sends a new one. After 20 it would be dead-lettered.
-const RECEIVES: u32 = 10;
 
-pub struct Deps {
-    /// Asked only about destinations that are gone.
-    pub accounts: Arc<dyn FindAccount>,
-    pub destinations: Arc<dyn DestinationHealth>,
-    pub deliveries: Arc<dyn Deliveries>,
-    pub vault: Arc<dyn Vault>,
-    pub queue: Arc<dyn DeliveryQueue>,
-    pub sender: Arc<dyn HttpSender>,
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
-    pub rows: Rows,
-    pub paces: Arc<dyn Paces>,
-    pub turns: Turns,
-    pub retries: RetryPolicy,
-    /// After how long what was lost is looked for.
-    pub horizon: Horizon,
-    /// How long a delivery's row is kept.
-    pub retention: Duration,
-}
-
-/// One message as it was received.
-struct Received {
-    body: String,
-    receipt: String,
-    /// How often, with this time; after the first it may have been handled before, and the row is looked at first.
-    receives: u32,
-    /// When the invocation ends.
-    deadline: Timestamp,
-    gates: Arc<Gates>,
-}
-
-/// Why a record failed through our own fault; the message is received again.
-#[derive(Debug, thiserror::Error)]
-enum DeliverError {
-    #[error("the delivery message cannot be read")]
-    Unreadable(#[source] serde_json::Error),
-    #[error(transparent)]
-    Port(#[from] PortError),
-}
-
-/// Handles one batch; the answer lists the records to be received again.
+/// Handles one batch. The answer lists the records to be received again.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let deadline = Timestamp::from_unix_ms(event.context.deadline);
     let gates = Arc::default();
@@ -105,15 +84,6 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     Ok(response)
 }
 
-fn received(record: SqsMessage, deadline: Timestamp, gates: &Arc<Gates>) -> Result<(String, Received), Error> {
-    // A record without an id could not be reported as failed; so the whole batch is.
-    let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
-    let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-    let receives = receives.unwrap_or(u32::MAX);
-    let (body, receipt) = (record.body.unwrap_or_default(), record.receipt_handle.unwrap_or_default());
-    Ok((id, Received { body, receipt, receives, deadline, gates: Arc::clone(gates) }))
-}
-
 fn failure(id: String) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = id;
@@ -124,7 +94,8 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
     let message: DeliveryMessage = serde_json::from_str(&record.body).map_err(DeliverError::Unreadable)?;
     let delivery = &message.delivery;
     Span::current().record("delivery.id", delivery.id.as_str());
-    // A message that was redriven from a dead-letter queue counts its receives anew: its age gives it away.
+    // A message that was redriven from a dead-letter queue starts a new receive count, but the age of its event shows
+    // it.
     let old = deps.clock.now().since(delivery.id.occurred_at()) > FRESH;
     let looked_up = record.receives != 1 || message.purpose != Purpose::New || old;
     let before = if looked_up { find(deps, delivery).await? } else { None };
@@ -148,7 +119,7 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
         return keep(deps, &record, Duration::ZERO).await;
     }
     if let Some(limit) = limit {
-        // What `redrive` sends at its own pace goes before what comes anew.
+        // What `redrive` sends at its own pace goes before new deliveries.
         let from_line = message.purpose == Purpose::Probe || before.as_ref().is_some_and(|before| before.in_line);
         match turns::turn(deps, &destination, limit, from_line).await? {
             When::After(wait) => tokio::time::sleep(wait).await,
@@ -162,7 +133,7 @@ async fn find(deps: &Deps, delivery: &Delivery) -> PortResult<Option<DeliveryRec
     deps.deliveries.find_delivery(&delivery.account, &delivery.id).await
 }
 
-/// What becomes of a message whose delivery has a row that says that nothing is to be attempted now.
+/// The verdict on a message whose delivery's row says that nothing should be attempted now; none if it should.
 async fn not_now(
     deps: &Deps,
     record: &Received,
@@ -172,7 +143,7 @@ async fn not_now(
     match before.state {
         DeliveryState::Delivered if message.purpose == Purpose::Resend => Ok(None),
         DeliveryState::Delivered if message.purpose == Purpose::Probe => {
-            // The probe delivered, and may have ended before it could tell.
+            // The probe was delivered, but the process may have ended before it reported that.
             let (account, id) = (&message.delivery.account, &message.delivery.destination);
             if let Some(destination) = deps.destinations.find_destination(account, id).await? {
                 tell_success(deps, &destination, &message.delivery).await?;
@@ -185,7 +156,7 @@ async fn not_now(
             if wait <= EARLY {
                 return Ok(None);
             }
-            // A row that nobody looks at is from before there was anybody who did.
+            // A row without `look_at` is from before there was one.
             if wait > IN_QUEUE && before.look_at.is_some() {
                 return Ok(Some(Verdict::Acknowledge));
             }
@@ -195,7 +166,7 @@ async fn not_now(
     }
 }
 
-/// Makes the attempt, records it, and decides what becomes of the message.
+/// Makes the attempt, records it, and decides what happens to the message.
 async fn deliver(
     deps: &Deps,
     record: &Received,
@@ -229,7 +200,7 @@ async fn deliver(
     match retries.next_step(scheduled, &outcome, jitter) {
         _ if probe => ended_as(deps, record, known.ended(DeliveryState::Parked, None)).await,
         NextStep::Delivered | NextStep::Exhausted => {
-            // Somebody is told, but not of what told somebody something itself.
+            // Somebody is told, except about a delivery that was itself an operational event.
             let look_at = (!message.delivery.event_type.is_operational()).then_some(ended);
             ended_as(deps, record, known.ended(DeliveryState::Exhausted, look_at)).await
         }
@@ -244,7 +215,8 @@ async fn tell_success(deps: &Deps, destination: &Destination, delivery: &Deliver
     health::note(deps, destination, |health| health.succeeded(now, operational)).await.map(drop)
 }
 
-/// The destination as it is after the failure. That it could not be told fails nothing: the next one tells it.
+/// The destination after the failure. If the failure could not be noted, the delivery does not fail: the next failure
+/// will be noted.
 async fn tell_failure(
     deps: &Deps,
     destination: &Destination,

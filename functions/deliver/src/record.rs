@@ -1,4 +1,4 @@
-//! What is written of a delivery and what becomes of its message, where no attempt is made and after one that was.
+//! What is written in a delivery's row and what happens to its message, both without an attempt and after one.
 
 use std::time::Duration;
 
@@ -8,9 +8,17 @@ use ports::Recorded;
 use runtime::batch::Verdict;
 use tracing::info;
 
-use crate::{DeliverError, Deps, IN_QUEUE, RECEIVES, Received};
+use crate::deps::Deps;
+use crate::received::{DeliverError, Received};
 
-/// A destination that does not exist: it was deleted, or its whole account is.
+/// The longest wait that is spent in the queue. There the message is in flight, and a queue holds about 120,000 of
+/// those.
+pub(crate) const IN_QUEUE: Duration = Duration::from_secs(120);
+/// A message that was received this often is not kept for another retry: `redrive` sends a new one. After 20 times it
+/// would be dead-lettered.
+const RECEIVES: u32 = 10;
+
+/// The destination does not exist: it was deleted, or its whole account was.
 pub(crate) async fn gone(
     deps: &Deps,
     record: &Received,
@@ -24,13 +32,13 @@ pub(crate) async fn gone(
     set_aside(deps, record, &known, DeliveryState::Cancelled).await
 }
 
-/// A row written now would outlive the account, whose rows are being deleted.
+/// Acknowledges the message and writes no row, which would outlive the account.
 pub(crate) fn ignored() -> Verdict {
     info!(counted = "ignored", "a delivery of an account that is gone or being deleted was acknowledged");
     Verdict::Acknowledge
 }
 
-/// Records when its turn comes, which takes no attempt.
+/// Records when the delivery's turn comes. This is not an attempt.
 pub(crate) async fn wait_in_line(
     deps: &Deps,
     record: &Received,
@@ -41,7 +49,7 @@ pub(crate) async fn wait_in_line(
     let now = deps.clock.now();
     let (look_at, in_queue) = place(deps, record, due_at, now);
     let written = match before {
-        // Delivered before, and asked for once more: the row says nothing of waiting.
+        // It was delivered before and somebody asked for it again. The row does not show that it waits.
         Some(before) if before.state.is_final() => return keep(deps, record, due_at.since(now)).await,
         Some(before) => deps.deliveries.replace_delivery(&before, &before.queued(due_at, look_at)).await?,
         None => {
@@ -56,13 +64,13 @@ pub(crate) async fn wait_in_line(
     }
 }
 
-/// When somebody looks at what is due then, and whether it waits in the queue for that.
+/// When `redrive` looks at a delivery that is due at `due_at`, and whether the delivery waits for that in the queue.
 pub(crate) fn place(deps: &Deps, record: &Received, due_at: Timestamp, now: Timestamp) -> (Timestamp, bool) {
     let in_queue = due_at.since(now) <= IN_QUEUE && record.receives < RECEIVES;
     (if in_queue { deps.horizon.look_again(due_at, now) } else { due_at }, in_queue)
 }
 
-/// Sets aside what its destination gets when it is back.
+/// Parks the delivery until its destination works again.
 pub(crate) async fn park(
     deps: &Deps,
     record: &Received,
@@ -77,7 +85,7 @@ pub(crate) async fn park(
     set_aside(deps, record, &known, DeliveryState::Parked).await
 }
 
-/// What is known of a delivery that has no row.
+/// The record of a delivery that has no row.
 pub(crate) fn unknown(deps: &Deps, delivery: &Delivery) -> DeliveryRecord {
     DeliveryRecord {
         delivery: delivery.clone(),
@@ -107,13 +115,13 @@ pub(crate) async fn retry(
     }
 }
 
-/// Records what nothing more is to be attempted of now.
+/// Records a delivery for which nothing more is attempted now.
 pub(crate) async fn ended_as(deps: &Deps, record: &Received, known: DeliveryRecord) -> Result<Verdict, DeliverError> {
     match deps.deliveries.record_delivery(&known).await? {
         Recorded::Recorded => Ok(Verdict::Acknowledge),
-        // Only a delivered row stands against `delivered`.
+        // Only a delivered row is not replaced by a delivered record.
         Recorded::Superseded if known.state == DeliveryState::Delivered => Ok(Verdict::Acknowledge),
-        // Another message of this delivery was quicker. Its row decides, when this one is received again.
+        // Another message of this delivery was faster. Its row decides when this message is received again.
         Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
     }
 }

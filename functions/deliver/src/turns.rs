@@ -1,33 +1,29 @@
-//! Turns at destinations that have a rate limit. What one container is handed for a moment, its records take one after the other.
+//! Turns at destinations with a rate limit. The records of a container use one after the other the turns that it was
+//! handed.
+//!
+//! Invariant: a delivery that finds no turn waits in line and is not a failure, and one that loses too often against
+//! other containers waits for seconds only (tests: `what_is_over_the_limit_waits_in_line_and_is_no_failure`,
+//! `who_gets_no_turn_against_others_stands_in_line_for_seconds`).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::destination::{Block, Destination, Pace, RateLimit, Turn};
-use domain::value::{DestinationId, Timestamp};
+use domain::value::Timestamp;
 use ports::{EntropyExt, PortResult};
-use tokio::sync::Mutex;
 
-use crate::Deps;
+use crate::container::MOST;
+use crate::deps::Deps;
 
-/// How often a turn is asked for anew because another container was quicker. Where many ask at once, somebody always
-/// loses so often, and stands in line for a moment.
+/// How often a turn is asked for if other containers keep being faster. If many ask at once, someone always fails this
+/// often, and then waits in line for a moment.
 const TRIES: u32 = 20;
-/// How many destinations are remembered before all are forgotten.
-const MOST: usize = 10_000;
-
-/// What this container was handed and has not used up, by destination.
-#[derive(Debug, Default)]
-pub struct Turns {
-    handed: Mutex<HashMap<DestinationId, (Pace, Block)>>,
-}
 
 /// When a record may make its attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
-    /// After so long, which is waited for here.
+    /// After this wait, within the invocation.
     After(Duration),
-    /// Its turn comes later, or is to be asked for then.
+    /// Later: its turn comes then, or it should ask again then.
     At(Timestamp),
 }
 

@@ -1,81 +1,92 @@
-//! `fanout`: turns each event into the deliveries it owes. It parses, matches, sends, and then seals; it never talks to a
-//! receiver. The flow is told in [`domain`].
+//! `fanout` turns each event into the deliveries that it owes. It parses, matches, sends and then seals; it never calls
+//! a receiver. [`domain`] describes the whole flow.
 //!
-//! **Send first, note, then seal**: a crash in between repeats deliveries under the same ids, and never loses one. The note lets
-//! the audit find every event that is sealed.
+//! **Send first, note, then seal**: a crash in between repeats deliveries under the same ids and never loses one. The
+//! note lets the audit find every sealed event.
+//!
+//! Invariant: a bad event is rejected alone; its neighbours are not affected (tests:
+//! `a_malformed_event_is_rejected_alone`,
+//! `each_bad_event_is_dead_lettered_with_its_reason_and_its_neighbours_are_delivered`).
+//!
+//! Invariant: a rejected event is noted for the operator before it is dead-lettered, and once however often its message
+//! is handled; an accepted event pays nothing for it (tests:
+//! `every_rejected_event_is_noted_with_its_reason_and_its_text`,
+//! `what_raises_the_alarm_is_noted_before_and_once_however_often_it_comes`, `an_accepted_event_costs_no_note`).
+//!
+//! Invariant: an event is sealed only after everything it owes was sent (tests:
+//! `an_event_whose_deliveries_were_not_all_sent_is_not_sealed_and_comes_again_under_the_same_ids`).
+//!
+//! Invariant: the same event again sends nothing (tests: `the_same_event_again_is_acknowledged_and_sends_nothing`,
+//! `the_same_event_pushed_twice_is_delivered_once`).
+//!
+//! Invariant: other content under a used id is rejected, and the first content stands (tests:
+//! `other_content_under_a_used_id_is_rejected`).
+//!
+//! Invariant: an event of an unregistered account costs no row (tests: `an_unregistered_account_costs_no_row`).
+//!
+//! Invariant: while its configuration is cached, an event costs one read, one message to the queue for up to ten
+//! deliveries, and one write (tests: `a_second_event_of_the_same_kind_costs_one_read_and_one_row`, counted at the SDK's
+//! clients `an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveries_and_one_write`).
+//!
+//! Invariant: the next run is awaited where somebody asked for it, before the event is sealed, and costs nothing
+//! elsewhere (tests: `the_next_run_is_awaited_where_somebody_asked_and_nowhere_else`).
+//!
+//! Invariant: runs are remembered only where somebody waits for a change (tests:
+//! `a_condition_lets_through_what_it_names_and_the_rest_is_sealed_with_the_reason`).
+//!
+//! Invariant: a failure of ours gives back only its own record (tests:
+//! `a_failure_at_any_step_gives_back_only_its_own_record`).
 
-mod scopes;
+mod deps;
+mod owed;
 mod seals;
+mod seen_scopes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use domain::delivery::{Delivery, OutgoingDelivery, Purpose};
+use domain::delivery::{OutgoingDelivery, Purpose};
 use domain::event::{Event, RejectedEvent, Rejection, envelope};
-use domain::routing::subscription::deliveries;
-use domain::routing::{AwaitedRun, Bucket, Run, Subscription, Transition};
 use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
-use ports::{
-    AwaitRuns, Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, PortError, PortResult, RejectedEvents,
-    Rejections, Sealed, SealedEvent, Transitions, UnmatchedReason,
-};
+use ports::{PortError, PortResult, Sealed, SealedEvent};
 use runtime::batch;
 use runtime::batch::Verdict;
-use serde_json::Value;
 use tracing::{info, warn};
 
-pub use self::scopes::ScopeNotes;
+pub use self::deps::Deps;
+use self::owed::{Owed, owed};
 pub use self::seals::Seals;
+pub use self::seen_scopes::ScopeNotes;
 
-/// Records of one batch handled at once; a batch has at most 10.
+/// How many records of a batch are handled at once; a batch has at most 10.
 const AT_ONCE: usize = 10;
-/// How often a run is judged anew because another event of its place was quicker.
-const REMEMBER_TRIES: u32 = 10;
-/// How long the runs of a place are remembered after the last one: even a yearly one has one before it.
-const REMEMBER_FOR: Duration = Duration::from_secs(400 * 86_400);
-
-pub struct Deps {
-    pub accounts: Arc<dyn FindAccount>,
-    pub subscriptions: Arc<dyn FindSubscriptions>,
-    pub transitions: Arc<dyn Transitions>,
-    pub awaited_runs: Arc<dyn AwaitRuns>,
-    pub events: Arc<dyn Events>,
-    pub deliveries: Arc<dyn DeliveryQueue>,
-    pub rejected: Arc<dyn RejectedEvents>,
-    pub rejections: Arc<dyn Rejections>,
-    pub scopes: ScopeNotes,
-    pub seals: Seals,
-    pub clock: Arc<dyn Clock>,
-    /// How long a sealed event is kept.
-    pub retention: Duration,
-}
 
 /// One message as it was received.
 struct Received {
     body: String,
-    /// When the producer sent it: an event that waited in a queue is not refused for its age.
+    /// When the producer sent it. An event that waited in a queue is not refused for its age.
     sent_at: Timestamp,
-    /// It may have been handled before, so what it owes may have been sent.
+    /// It may have been handled before, so its deliveries may have been sent.
     repeated: bool,
 }
 
-/// What became of one record.
+/// The result for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Handled {
     Sealed,
     Duplicate,
-    /// Its account was never registered: no row, no cost.
+    /// Its account was never registered: no row is written.
     Ignored,
     Rejected,
 }
 
-/// Handles one batch; the answer lists the records to be received again.
+/// Handles one batch. The answer lists the records to be received again.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let mut records = Vec::new();
     for record in event.payload.records {
-        // A record without an id could not be reported as failed; so the whole batch is.
+        // A record without an id could not be reported as failed, so the whole batch fails.
         let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
         let sent = record.attributes.get("SentTimestamp").and_then(|ms| ms.parse().ok()).map(Timestamp::from_unix_ms);
         let repeated = record.attributes.get("ApproximateReceiveCount").map(String::as_str) != Some("1");
@@ -102,7 +113,7 @@ fn failure(id: String) -> BatchItemFailure {
     failure
 }
 
-/// What did not go the usual way is counted by a log line that a metric filter can find; sealed events are silent.
+/// Everything unusual is counted by a log line that a metric filter finds; sealed events log nothing.
 fn log(handled: Handled) {
     match handled {
         Handled::Sealed | Handled::Rejected => {}
@@ -141,68 +152,12 @@ async fn handle_record(deps: &Deps, record: &Received) -> PortResult<Handled> {
     }
 }
 
-/// What an event owes, and why nothing when it does.
-struct Owed {
-    deliveries: Vec<Delivery>,
-    unmatched: Option<UnmatchedReason>,
-}
-
-async fn owed(deps: &Deps, event: &Event) -> PortResult<Owed> {
-    let buckets = Bucket::of_event(event.event_type, &event.scope);
-    let mut listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
-    await_next_run(deps, event, &listening).await?;
-    listening.retain(|subscription| subscription.listens(event.event_type, &event.scope));
-    if listening.is_empty() {
-        return Ok(Owed { deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) });
-    }
-    let data: Value = serde_json::from_str(event.data.get())
-        .map_err(|error| PortError::permanent("reading an event's data", error))?;
-    let awaited = listening.iter().any(|subscription| subscription.settings.transition.is_some());
-    let transition = if awaited { transition(deps, event, &data).await? } else { None };
-    let deliveries = deliveries(event, &data, transition, &listening);
-    let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
-    Ok(Owed { deliveries, unmatched })
-}
-
-/// Where somebody wants to be told that the next run does not come, it is noted until when it is waited for. That is done before
-/// the event is sealed, and once: after a crash, the same run changes nothing.
-async fn await_next_run(deps: &Deps, event: &Event, filed: &[Subscription]) -> PortResult<()> {
-    let Some(absence) = event.event_type.absence() else { return Ok(()) };
-    let watching = filed.iter().filter(|subscription| subscription.listens(absence, &event.scope));
-    let Some(shortest) = watching.map(|subscription| subscription.settings.grace).min() else { return Ok(()) };
-    let data: Value = serde_json::from_str(event.data.get())
-        .map_err(|error| PortError::permanent("reading an event's data", error))?;
-    match AwaitedRun::after(event, &data, shortest, deps.clock.now()) {
-        Some(awaited) => deps.awaited_runs.await_run(&awaited).await,
-        None => Ok(()),
-    }
-}
-
-/// Which change in the runs of its place the event is. It is judged and remembered before anything is sent, so that after
-/// a crash it is judged the same.
-async fn transition(deps: &Deps, event: &Event, data: &Value) -> PortResult<Option<Transition>> {
-    let Some(run) = Run::of_event(&event.id, data) else { return Ok(None) };
-    let (account, event_type, place) = (&event.account, event.event_type, &event.scope);
-    for _ in 0..REMEMBER_TRIES {
-        let before = deps.transitions.find_runs(account, event_type, place).await?;
-        if let Some(judged) = before.history.find(&event.id) {
-            return Ok(judged.transition);
-        }
-        let (transition, after) = (before.history.judge(&run), before.history.with(run.clone()));
-        let expires_at = deps.clock.now().plus(REMEMBER_FOR);
-        if deps.transitions.store_runs(account, event_type, place, &before, &after, expires_at).await? {
-            return Ok(transition);
-        }
-    }
-    Err(PortError::transient("remembering a run", "other events of its place were always quicker"))
-}
-
-/// An event whose id was sealed before: the same one is acknowledged, another one under its id refused.
+/// Handles an event whose id was sealed before: the same event is acknowledged, another event with this id is rejected.
 async fn again(deps: &Deps, record: &Received, event: &Event, same: bool) -> PortResult<Handled> {
     if same { Ok(Handled::Duplicate) } else { reject(deps, record, &Rejection::id_reused(&event.id)).await }
 }
 
-/// Notes it before the queue has it: what raises the alarm is always in the operator's list.
+/// Notes the event before the queue has it, so that whatever raises the alarm is in the operator's list.
 async fn reject(deps: &Deps, record: &Received, rejection: &Rejection) -> PortResult<Handled> {
     let noted = RejectedEvent::new(&record.body, record.sent_at, rejection, deps.clock.now());
     deps.rejections.note_rejection(&noted, RejectedEvent::kept(&record.body)).await?;

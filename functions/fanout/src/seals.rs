@@ -1,5 +1,5 @@
-//! Notes for the audit that events were sealed: one for each account and stretch of time, not one for each event. Unlike other
-//! notes a container keeps, this one must be there before the seal, so a failure fails the event.
+//! Notes for the audit that events were sealed: one note for each account and stretch of time, not one for each event.
+//! Unlike other notes of a container, this one must exist before the seal, so a failure fails the event.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use domain::value::Horizon;
 use domain::value::horizon::NOTES_KEPT;
 use ports::{PortResult, SealNote, SealNotes, SealedEvent};
 
-/// How many notes are known before all are forgotten.
+/// How many notes are remembered before all are dropped.
 const MOST: usize = 10_000;
 
 pub struct Seals {
@@ -22,7 +22,7 @@ impl Seals {
         Self { store, horizon, known: Mutex::default() }
     }
 
-    /// Notes where the audit finds the event, unless this container did for another one.
+    /// Notes where the audit finds the event, unless this container has noted that already.
     pub(crate) async fn note(&self, event: &SealedEvent) -> PortResult<()> {
         let (sealed, occurred) = (self.horizon.slot(event.sealed_at), self.horizon.slot(event.occurred_at));
         let note = SealNote { sealed, account: event.account.clone(), occurred };

@@ -1,5 +1,5 @@
-//! Visits every event once after its horizon: a delivery that is owed and has no row is sent again, and counted. Which events
-//! there are comes from the notes that `fanout` makes before it seals.
+//! Visits every event once after its horizon: deliveries that are owed and have no row are sent again and counted. It
+//! finds the events by the notes that `fanout` writes before it seals.
 
 use domain::delivery::{Delivery, DeliveryState};
 use domain::destination::Admission;
@@ -8,14 +8,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{EventPlace, PortResult, SealNote, SealedEvent, Span};
 use tracing::warn;
 
+use crate::deps::Deps;
 use crate::send::{claim_and_send, give_row};
-use crate::{Deps, has_time};
 
 /// How many notes of a slot are listed at once.
 const NOTES: usize = 100;
 /// How many events are visited between two records of progress.
 const PAGE: usize = 100;
-/// How many of them are visited at once.
+/// How many events are visited at once.
 const AT_ONCE: usize = 10;
 
 pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
@@ -23,9 +23,7 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let before = deps.audit.last_audited().await?;
     let mut audited = None;
     let mut slot = deps.horizon.first_to_audit(before, now);
-    while slot <= deps.horizon.last_to_audit(now)
-        && has_time(deps, deadline)
-        && audit_slot(deps, slot, deadline).await?
+    while slot <= deps.horizon.last_to_audit(now) && deps.has_time(deadline) && audit_slot(deps, slot, deadline).await?
     {
         audited = Some(slot);
         slot = slot.next();
@@ -36,12 +34,12 @@ pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     }
 }
 
-/// Whether every note of the slot was gone through.
+/// Audits a slot; answers whether every note was processed.
 async fn audit_slot(deps: &Deps, slot: Slot, deadline: Timestamp) -> PortResult<bool> {
     loop {
         let notes = deps.audit.seal_notes(slot, NOTES).await?;
         for (note, after) in &notes {
-            if !has_time(deps, deadline) || !audit_note(deps, note, after.clone(), deadline).await? {
+            if !deps.has_time(deadline) || !audit_note(deps, note, after.clone(), deadline).await? {
                 return Ok(false);
             }
             deps.audit.forget_note(note).await?;
@@ -52,7 +50,7 @@ async fn audit_slot(deps: &Deps, slot: Slot, deadline: Timestamp) -> PortResult<
     }
 }
 
-/// Whether it came to the end.
+/// Audits the events of a note; answers whether all were visited.
 async fn audit_note(
     deps: &Deps,
     note: &SealNote,
@@ -76,7 +74,7 @@ async fn audit_note(
             None => return Ok(true),
             Some(to) => deps.audit.note_progress(note, to).await?,
         }
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             return Ok(false);
         }
     }
@@ -102,7 +100,7 @@ async fn visit(deps: &Deps, event: SealedEvent) -> PortResult<()> {
     claim_and_send(deps, missing, |delivery| give_row(deps, delivery, now, true)).await.map(drop)
 }
 
-/// What is set aside is sent by a drain; one that came too late for it begins another.
+/// A drain sends what is parked. A delivery that was parked too late for it starts another drain.
 async fn unstick(deps: &Deps, delivery: &Delivery) -> PortResult<()> {
     let found = deps.destinations.find_destination_anew(&delivery.account, &delivery.destination).await?;
     let Some(destination) = found else { return Ok(()) };

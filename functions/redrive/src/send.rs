@@ -1,5 +1,5 @@
-//! Sends deliveries through the queue again, with the body that their event was sealed with. Each has a row first, from which it is
-//! sent once more should its message be lost.
+//! Sends deliveries through the queue again, with the body of the sealed event. Each delivery has a row first, from
+//! which it is sent once more if its message is lost.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{PortError, PortResult, Recorded};
 use serde_json::value::RawValue;
 
-use crate::Deps;
+use crate::deps::Deps;
 
 /// How many rows are read or written at once.
 const AT_ONCE: usize = 20;
@@ -22,24 +22,24 @@ pub(crate) struct ToSend {
     pub(crate) delay: Duration,
 }
 
-/// What the row says, if there is one.
+/// The row of a delivery, if there is one.
 pub(crate) async fn find(deps: &Deps, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
     deps.deliveries.find_delivery(account, id).await
 }
 
-/// Whether an event that is not there has been forgotten; otherwise it was never sealed, which `fanout` may still do.
+/// Whether an event that is not found has been deleted; otherwise it was never sealed, and `fanout` may still do so.
 pub(crate) fn is_forgotten(deps: &Deps, delivery: &Delivery) -> bool {
     deps.clock.now().since(delivery.id.occurred_at()) > deps.retention
 }
 
-/// The body of a delivery; none while its event is not sealed, and once it has been forgotten.
+/// The body of a delivery; none before its event is sealed and after it was deleted.
 pub(crate) async fn body_of(deps: &Deps, delivery: &Delivery) -> PortResult<Option<Box<RawValue>>> {
     let Some(event) = deps.events.find_event(&delivery.account, &delivery.event).await? else { return Ok(None) };
     let body = RawValue::from_string(event.body);
     body.map(Some).map_err(|error| PortError::permanent("reading a body", error))
 }
 
-/// Lets a delivery wait again for an attempt at `due_at`. Without a body there is nothing to send: it is exhausted.
+/// Lets a delivery wait for another attempt at `due_at`. Without a body there is nothing to send, and it is exhausted.
 pub(crate) async fn reopen(deps: &Deps, record: DeliveryRecord, due_at: Timestamp) -> PortResult<Option<ToSend>> {
     let now = deps.clock.now();
     let Some(body) = body_of(deps, &record.delivery).await? else {
@@ -48,7 +48,7 @@ pub(crate) async fn reopen(deps: &Deps, record: DeliveryRecord, due_at: Timestam
         }
         return Ok(None);
     };
-    // It comes at a pace of ours: at a destination with a rate limit it goes before what comes anew.
+    // It is sent at our own pace, so at a destination with a rate limit it goes before new deliveries.
     let reopened = record.queued(due_at, deps.horizon.look_again(due_at, now));
     let claimed = deps.deliveries.replace_delivery(&record, &reopened).await?;
     let send = || ToSend { delivery: record.delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
@@ -91,8 +91,9 @@ pub(crate) async fn give_row(
     Ok(recorded.then(send))
 }
 
-/// Claims each of `items` with `claim`, several at once, and then sends those that were claimed. What is claimed and not sent,
-/// because of a crash or a failure in between, is looked at again when the claim says.
+/// Claims each of `items` with `claim`, several at once, and then sends those that were claimed; answers how many. What
+/// is claimed but not sent, because of a crash or a failure in between, is looked at again at the time set by the
+/// claim.
 pub(crate) async fn claim_and_send<T, F>(deps: &Deps, items: Vec<T>, claim: impl Fn(T) -> F) -> PortResult<usize>
 where
     F: Future<Output = PortResult<Option<ToSend>>>,

@@ -1,11 +1,20 @@
-//! Tells of what happened to destinations and deliveries: other destinations by an event, people by an alert. What is said is
-//! [`domain::operational`]'s.
+//! Reports what happened to destinations and deliveries: to other destinations by an event, to people by an alert.
+//! [`domain::operational`] writes the texts.
 //!
-//! The two do not wait for each other, and nothing waits for them: what did not work is logged, and told again with the next look.
-//! So either may be told twice; the event is the same one then, which `fanout` knows.
+//! The event and the alert do not wait for each other, and nothing waits for them. A failure is logged, and the report
+//! is repeated with the next look. So either may be sent twice; then the event is the same, which `fanout` recognizes.
+//!
+//! Invariant: a change of health, and a delivery that was given up, is told at least once, as an event and as an alert;
+//! neither waits for the other, and nothing waits for them (tests:
+//! `an_alert_that_fails_does_not_keep_the_event_back_and_both_are_told_again_the_event_being_the_same`,
+//! `an_event_that_fails_does_not_keep_the_alert_back`, `a_crash_between_telling_and_writing_that_down_tells_it_again`,
+//! `one_that_cannot_be_told_is_told_later_and_keeps_nothing_that_is_due_back`).
+//!
+//! Invariant: what cannot be told for an hour is dropped with an error in the log, so that no row grows without end;
+//! people hear of deliveries that were given up once an hour and destination (tests:
+//! `a_change_that_cannot_be_told_for_an_hour_is_dropped`,
+//! `every_delivery_that_was_given_up_is_an_event_and_people_hear_of_a_destination_once_an_hour`).
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::delivery::DeliveryRecord;
@@ -13,50 +22,17 @@ use domain::destination::{Destination, HealthChange};
 use domain::event::OwnEvent;
 use domain::operational;
 use domain::operational::Alert;
-use domain::value::{DestinationId, Timestamp};
 use ports::PortResult;
 use runtime::telemetry::ErrorChain;
 use tracing::{error, warn};
 
-use crate::Deps;
+use crate::deps::Deps;
 
-/// For how long it is tried to tell of a change of health, so that the row of a destination that keeps changing stays small.
+/// How long a change of health is tried to be reported, so that the row of a destination that keeps changing stays
+/// small.
 const TRY_FOR: Duration = Duration::from_secs(3_600);
-/// How long people hear nothing of further deliveries to a destination that were given up. Each of them is an event all the same.
-const QUIET: Duration = Duration::from_secs(3_600);
-/// How many destinations are remembered before all are forgotten.
-const MOST: usize = 10_000;
 
-/// The destinations about whose deliveries people were alerted lately by this container.
-#[derive(Debug, Default)]
-pub struct Alerted {
-    at: Mutex<HashMap<DestinationId, Timestamp>>,
-}
-
-impl Alerted {
-    /// Whether people are to be alerted now. They count as alerted from here on, so that it is done once.
-    fn begin(&self, destination: &DestinationId, now: Timestamp) -> bool {
-        let mut at = self.lock();
-        if at.get(destination).is_some_and(|alerted| now.since(*alerted) < QUIET) {
-            return false;
-        }
-        if at.len() >= MOST {
-            at.clear();
-        }
-        at.insert(destination.clone(), now);
-        true
-    }
-
-    fn undo(&self, destination: &DestinationId) {
-        self.lock().remove(destination);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<DestinationId, Timestamp>> {
-        self.at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Tells of a change of a destination's health; answers whether that is over.
+/// Reports a change of a destination's health; answers whether that is finished.
 pub(crate) async fn changed(deps: &Deps, destination: &Destination, change: &HealthChange) -> bool {
     warn!(
         "account.id" = %destination.account, "destination.id" = %destination.id, change = ?change.to,
@@ -75,7 +51,7 @@ pub(crate) async fn changed(deps: &Deps, destination: &Destination, change: &Hea
     late
 }
 
-/// Tells that a delivery was given up; answers whether that worked.
+/// Reports that a delivery was given up; answers whether that worked.
 pub(crate) async fn exhausted(deps: &Deps, record: &DeliveryRecord) -> bool {
     let delivery = &record.delivery;
     warn!("account.id" = %delivery.account, "delivery.id" = %delivery.id, "a delivery was given up");

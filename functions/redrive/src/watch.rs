@@ -1,6 +1,6 @@
-//! Looks at the destinations that are not simply healthy: tells how they do, sends probes, and drains what was set aside.
+//! Looks after destinations that are not simply healthy: reports changes, sends probes, and drains what was parked.
 //!
-//! Each step is claimed by a change of the destination's health first, so that of two runs at once only one takes it.
+//! Each step is claimed by a change of the destination's health, so that of two concurrent runs only one takes it.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use ports::PortResult;
 use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
+use crate::deps::Deps;
 use crate::send::{ToSend, body_of, claim_and_send, find, reopen, send};
-use crate::{Deps, has_time, tell};
+use crate::tell;
 
-/// Most destinations looked at in one run.
+/// How many destinations are looked at in one run, at most.
 const AT_MOST: usize = 1_000;
-/// The oldest deliveries that were set aside, of which each probe takes the next one.
+/// How many of the oldest parked deliveries are used for probes; each probe takes the next one.
 const PROBED: usize = 10;
-/// How often a change is made anew because somebody else was quicker.
+/// How often a change is tried if others keep being faster.
 const TRIES: u32 = 20;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
@@ -26,7 +27,7 @@ const TOGETHER: usize = 50;
 pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
     let mut failure = None;
     for (account, id) in deps.waiting.watched_destinations(deps.clock.now(), AT_MOST).await? {
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             break;
         }
         let looked = match deps.destinations.find_destination_anew(&account, &id).await {
@@ -59,15 +60,16 @@ async fn look(deps: &Deps, destination: Destination, deadline: Timestamp) -> Por
     }
 }
 
-/// Makes a change, unless somebody else has made one meanwhile; then there is no answer, and the next run looks again.
+/// Makes a change, unless somebody else has made one in the meantime; then there is no result, and the next run looks
+/// again.
 async fn change(deps: &Deps, known: &Destination, health: Option<Health>) -> PortResult<Option<Destination>> {
     let Some(health) = health else { return Ok(None) };
     let changed = deps.destinations.update_health(known, &health).await?;
     Ok(changed.then(|| known.with_health(health)))
 }
 
-/// Tells what nobody has been told of yet. It is told before that is written down: twice rather than never. What cannot be told
-/// is told by the next run, and keeps nothing else from being done.
+/// Reports changes that have not been reported. A change is reported before that is stored, so it may be reported twice
+/// but never not at all. What cannot be reported is left to the next run, and does not hold up anything else.
 async fn told(deps: &Deps, destination: Destination) -> PortResult<Option<Destination>> {
     let untold = destination.health.untold.clone();
     if untold.is_empty() {
@@ -86,8 +88,8 @@ async fn told(deps: &Deps, destination: Destination) -> PortResult<Option<Destin
     change(deps, &destination, Some(destination.health.told(count))).await
 }
 
-/// Sends one of the deliveries that were set aside, to find out whether the destination is back; without any, the next one that is
-/// owed will tell.
+/// Sends one of the parked deliveries to find out whether the destination works again. Without any, the next delivery
+/// will show it.
 async fn probe(deps: &Deps, destination: &Destination) -> PortResult<()> {
     let (now, health) = (deps.clock.now(), &destination.health);
     let HealthState::Failing { probes, half_open, .. } = health.state else { return Ok(()) };
@@ -103,7 +105,7 @@ async fn probe(deps: &Deps, destination: &Destination) -> PortResult<()> {
     }
 }
 
-/// What to probe with: each of the oldest in turn, so that none of them is tried much more often than the others.
+/// The delivery to probe with: each of the oldest in turn, so that none is tried much more often than the others.
 async fn candidate(deps: &Deps, destination: &Destination, probes: u32) -> PortResult<Option<ToSend>> {
     let parked = deps.waiting.parked_deliveries(&destination.account, &destination.id, PROBED).await?;
     let first = usize::try_from(probes).unwrap_or_default().checked_rem(parked.len()).unwrap_or_default();
@@ -119,7 +121,7 @@ async fn candidate(deps: &Deps, destination: &Destination, probes: u32) -> PortR
     Ok(None)
 }
 
-/// Sends a part of what was set aside, spread over the time until the next part.
+/// Sends a part of the parked deliveries, spread over the time until the next part.
 async fn drain(deps: &Deps, destination: &Destination, deadline: Timestamp) -> PortResult<()> {
     let portion = destination.drain_portion();
     let parked = deps.waiting.parked_deliveries(&destination.account, &destination.id, portion).await?;
@@ -135,7 +137,7 @@ async fn drain(deps: &Deps, destination: &Destination, deadline: Timestamp) -> P
     let every = domain::destination::health::DRAIN_EVERY.div_f64(f64::from(u32::try_from(portion).unwrap_or(u32::MAX)));
     let due: Vec<_> = (0u32..).zip(parked).map(|(n, id)| (id, begin.plus(every.saturating_mul(n)))).collect();
     for together in due.chunks(TOGETHER) {
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             break;
         }
         let claim = |(id, due_at): (DeliveryId, Timestamp)| unpark(deps, destination, id, due_at);
@@ -144,7 +146,8 @@ async fn drain(deps: &Deps, destination: &Destination, deadline: Timestamp) -> P
     Ok(())
 }
 
-/// Those who stood in line before it was down were set aside, and are sent again at the drain's pace: nobody waits for them.
+/// Clears the line. Deliveries that waited in it before the destination went down were parked, and are sent again at
+/// the pace of the drain, so nobody waits for them.
 async fn forget_line(deps: &Deps, destination: &Destination) -> PortResult<()> {
     let (account, id) = (&destination.account, &destination.id);
     let mut known = Pace::default();

@@ -1,4 +1,4 @@
-//! The SDK clients, built once per cold start over one TLS stack, and what their errors mean to us.
+//! The SDK clients, built once per cold start over one TLS stack, and the meaning of their errors.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use ports::PortError;
 
-/// Everything that talks to AWS. A client is cheap to make from the shared configuration.
+/// The shared configuration of all AWS clients, from which a client is cheap to make.
 #[derive(Debug)]
 pub struct AwsClients {
     config: SdkConfig,
 }
 
-/// How long one call may take with all its retries.
+/// How long one call may take, including all its retries.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl AwsClients {
@@ -50,7 +50,7 @@ impl AwsClients {
     }
 }
 
-/// Codes that AWS answers with status 400 although trying again helps.
+/// Error codes that come with status 400 although trying again helps.
 const THROTTLES: [&str; 7] = [
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -61,7 +61,7 @@ const THROTTLES: [&str; 7] = [
     "TransactionInProgressException",
 ];
 
-/// Sorts an SDK error: what the service refuses for good is permanent, all else may work next time.
+/// Classifies an SDK error: what the service refuses for good is permanent, everything else may work next time.
 pub(super) fn port_error<E>(doing: &'static str, error: SdkError<E, HttpResponse>) -> PortError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -77,7 +77,7 @@ where
     if refused { PortError::permanent(doing, error) } else { PortError::transient(doing, error) }
 }
 
-/// A request of ours that the SDK would not even build: a bug.
+/// A request that the SDK refuses to build, which is a bug of ours.
 pub(super) fn build_error(error: aws_sdk_dynamodb::error::BuildError) -> PortError {
     PortError::permanent("building a request", error)
 }

@@ -1,5 +1,12 @@
-//! One signed POST to a receiver. It never follows a redirect, never uses a proxy, and never connects to an address that
-//! the policy refuses: names are checked as they resolve, literal addresses before (connectors skip the resolver for those).
+//! Sends one signed POST to a receiver. It never follows a redirect, never uses a proxy, and never connects to an
+//! address that the policy refuses. Names are checked when they are resolved, literal addresses before that, because
+//! connectors skip the resolver for them.
+//!
+//! Invariant: a delivery goes only to a receiver whose certificate the system trusts for that name (tests:
+//! `only_a_certificate_the_system_trusts_is_delivered_to`, `a_certificate_for_another_name_is_refused`).
+//!
+//! Invariant: redirects are not followed (tests:
+//! `a_broken_connection_and_a_redirect_are_retried_and_the_redirect_is_not_followed`).
 
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +24,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, header};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much of an answer is read: what an excerpt may have.
+/// How much of an answer is read: as much as an excerpt may have.
 const READ_BYTES: usize = EXCERPT_BYTES;
 
 pub struct ReqwestSender {
@@ -35,7 +42,7 @@ impl ReqwestSender {
             .no_proxy()
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            // A socket that idles across a freeze of the container is stale; TLS sessions are resumed instead.
+            // A socket that was idle while the container was frozen is stale. TLS sessions are resumed instead.
             .pool_max_idle_per_host(0)
             .referer(false)
             .dns_resolver(Arc::new(CheckedResolver { policy: Arc::clone(&policy) }))
@@ -44,14 +51,14 @@ impl ReqwestSender {
         Ok(Self { client, policy, clock })
     }
 
-    /// Reads an answer to its end or to the limit, whichever comes first.
+    /// Reads an answer to its end or up to the limit.
     async fn read(&self, mut response: Response) -> Exchange {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|text| self.parse_retry_after(text));
         let declared = response.content_length();
         let (mut body, mut ended) = (Vec::new(), false);
-        // The status has decided; an answer that breaks off or hangs after it changes nothing.
+        // The status has decided the outcome. If the rest of the answer breaks off or hangs, that changes nothing.
         while body.len() < READ_BYTES && !ended {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
@@ -101,7 +108,7 @@ impl HttpSender for ReqwestSender {
     }
 }
 
-/// What a request that got no answer ended as.
+/// The outcome of a request without an answer.
 fn classify(error: &reqwest::Error, url: &domain::destination::DestinationUrl) -> Outcome {
     let mut reason = String::new();
     let mut cause: Option<&dyn Error> = error.source();
@@ -115,7 +122,7 @@ fn classify(error: &reqwest::Error, url: &domain::destination::DestinationUrl) -
     if error.is_timeout() { Outcome::TimedOut } else { Outcome::Unreachable { reason } }
 }
 
-/// Resolves names as the system does and refuses those with an address that must not be called.
+/// Resolves names as the system does, and refuses names with an address that must not be called.
 struct CheckedResolver {
     policy: Arc<AddressPolicy>,
 }

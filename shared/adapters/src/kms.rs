@@ -1,5 +1,5 @@
-//! Envelope encryption of signing secrets: one data key, kept in the table under KMS and decrypted once per container;
-//! AES-256-GCM per secret, bound to its account and destination.
+//! Envelope encryption of signing secrets. One data key, encrypted by KMS, is stored in the table and decrypted once
+//! per container; each secret is encrypted with AES-256-GCM and bound to its account and destination.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::aws::{AwsClients, port_error};
 use super::dynamodb::{DataKeyRow, DynamoStore};
 
 const NONCE_BYTES: usize = 12;
-/// What the encryption context of the data key says, so that it decrypts for nothing else.
+/// The encryption context of the data key, so that it can be decrypted for nothing else.
 const PURPOSE: &str = "synchub-webhooks/signing-secrets";
 
 pub struct KmsVault {
@@ -28,7 +28,7 @@ pub struct KmsVault {
     key_arn: String,
     store: Arc<DynamoStore>,
     entropy: Arc<dyn Entropy>,
-    /// Data keys decrypted so far, by id.
+    /// The data keys decrypted so far, by id.
     ciphers: Mutex<HashMap<String, Aes256Gcm>>,
 }
 
@@ -59,7 +59,7 @@ impl KmsVault {
         Aes256Gcm::new_from_slice(&plain).map_err(|error| PortError::permanent("decrypting a data key", error))
     }
 
-    /// The data key new secrets are sealed under; the first caller ever makes it.
+    /// The data key under which new secrets are sealed. The very first caller creates it.
     async fn current_key(&self) -> PortResult<String> {
         if let Some(id) = self.store.current_data_key().await? {
             return Ok(id);
@@ -74,7 +74,8 @@ impl KmsVault {
     }
 }
 
-/// Account and destination as associated data: a sealed secret copied to another row does not open there.
+/// Account and destination as associated data, so that a sealed secret that is copied to another row does not open
+/// there.
 fn bound_to(account: &AccountId, destination: &DestinationId) -> Vec<u8> {
     format!("{account}/{destination}").into_bytes()
 }

@@ -1,5 +1,5 @@
-//! The real answers to the ports. The only place that knows the SDKs and the HTTP client; rules live in
-//! [`domain`].
+//! The ports implemented with AWS and HTTP. This is the only place that knows the SDKs and the HTTP client; the rules
+//! are in [`domain`].
 
 mod aws;
 mod dynamodb;

@@ -1,4 +1,4 @@
-//! The topic that people subscribe to, by mail or otherwise.
+//! The topic for alerts, to which people subscribe by mail or in other ways.
 
 use async_trait::async_trait;
 use aws_sdk_sns::Client;

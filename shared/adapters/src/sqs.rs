@@ -1,4 +1,7 @@
 //! The queues that functions write to: deliveries, events, and the dead-letter queue of events.
+//!
+//! Invariant: batches hold no more entries and bytes than SQS takes, and every message is in one (tests:
+//! `batches_keep_every_message_in_order_and_the_limits`).
 
 use std::time::Duration;
 
@@ -11,15 +14,16 @@ use ports::{DeliveryQueue, EventQueue, PortError, PortResult, RejectedEvents};
 
 use super::aws::{AwsClients, build_error, port_error};
 
-/// Entries in one batch call, a limit of the service.
+/// The number of entries in one batch call, a limit of the service.
 const BATCH_ENTRIES: usize = 10;
-/// Bytes in one message or batch call, a limit of the service (1 MiB).
+/// The number of bytes in one message or batch call, a limit of the service (1 MiB).
 const BATCH_BYTES: usize = 1_048_576;
-/// How often entries that the service would not take are offered again at once.
+/// How often entries that the service did not accept are offered again at once.
 const ROUNDS: usize = 3;
-/// The longest time, in seconds, that the queue holds a new message back.
+/// The longest delay of a new message, in seconds, a limit of the service.
 const LONGEST_DELAY: u128 = 900;
-/// The longest wait for a received message: 12 hours counted from its receipt, less what handling it has taken.
+/// The longest wait for a received message, a limit of the service: 12 hours from its receipt, minus the time that
+/// handling it has taken.
 const LONGEST_WAIT: Duration = Duration::from_secs(43_100);
 
 pub struct SqsDeliveryQueue {
@@ -27,7 +31,7 @@ pub struct SqsDeliveryQueue {
     url: String,
 }
 
-/// A message ready to send; `group` is its destination, so that a busy one cannot crowd out the others.
+/// A message ready to be sent. `group` is its destination, so that a busy destination cannot crowd out the others.
 #[derive(Clone)]
 struct Outgoing {
     body: String,
@@ -41,7 +45,7 @@ impl Outgoing {
     }
 }
 
-/// Messages that go out together, within the service's limits on entries and bytes.
+/// Messages that are sent together, within the service's limits on entries and bytes.
 #[derive(Default)]
 struct Batch {
     messages: Vec<Outgoing>,
@@ -49,7 +53,7 @@ struct Batch {
 }
 
 impl Batch {
-    /// Adds a message; when it does not fit any more, the messages so far are handed out, to be sent first.
+    /// Adds a message. If it does not fit, the previous messages are returned, to be sent first.
     fn add(&mut self, message: Outgoing) -> Option<Vec<Outgoing>> {
         let bytes = self.bytes + message.bytes();
         if self.messages.is_empty() || (self.messages.len() < BATCH_ENTRIES && bytes <= BATCH_BYTES) {
@@ -67,7 +71,7 @@ impl SqsDeliveryQueue {
         Self { client: aws.sqs(), url }
     }
 
-    /// Sends one batch, offering again what the service reports as failed.
+    /// Sends one batch, and offers again what the service reports as failed.
     async fn send_batch(&self, mut batch: Vec<Outgoing>) -> PortResult<()> {
         let mut failures = Vec::new();
         for _ in 0..ROUNDS {
@@ -100,7 +104,7 @@ impl SqsDeliveryQueue {
 #[async_trait]
 impl DeliveryQueue for SqsDeliveryQueue {
     async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
-        // One batch in memory at a time: an event with a large body may be owed to thousands.
+        // Only one batch is in memory at a time: an event with a large body may be owed to thousands.
         let mut batch = Batch::default();
         for message in messages {
             let text = serde_json::to_string(message);
@@ -152,10 +156,10 @@ impl SqsRejectedEvents {
     }
 }
 
-/// Bytes of detail kept in the attribute.
+/// The number of bytes of the detail that the attribute holds.
 const DETAIL_BYTES: usize = 1_000;
 
-/// At most [`DETAIL_BYTES`] of the characters that SQS takes (those of XML 1.0).
+/// At most [`DETAIL_BYTES`] of the text, with only the characters that SQS accepts (those of XML 1.0).
 fn attribute_text(text: &str) -> String {
     let allowed =
         |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
@@ -176,7 +180,8 @@ fn attribute(text: &str) -> PortResult<MessageAttributeValue> {
 
 #[async_trait]
 impl RejectedEvents for SqsRejectedEvents {
-    /// A body so large that it leaves no room for the reason is an error: the queue's own redrive then moves it, whole.
+    /// A body so large that it leaves no room for the reason is an error. The queue's own redrive then moves the whole
+    /// message.
     async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
         let call = self.client.send_message().queue_url(&self.url).message_body(body);
         let call = call.message_attributes("error_code", attribute(rejection.code.as_str())?);

@@ -1,4 +1,6 @@
-//! Time, chance and names from the operating system.
+//! Time, random bytes and host names from the operating system.
+//!
+//! Invariant: only this file asks the system for the time (checked by `clippy.toml`).
 
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,5 @@
-//! The runs that somebody waits for: one row for each place that is watched, and in the index only while it is to be looked at.
+//! Runs that somebody waits for. There is one row for each watched place, and it is in the index only while somebody
+//! has to look at it.
 
 use async_trait::async_trait;
 use domain::event::{EventType, Scope};
@@ -7,7 +8,7 @@ use domain::value::{AccountId, Timestamp};
 
 use super::{PortResult, SHARDS};
 
-/// Where an awaited run is kept.
+/// The key of an awaited run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AwaitedPlace {
     pub account: AccountId,
@@ -20,7 +21,7 @@ impl AwaitedPlace {
         Self { account: run.account.clone(), event_type: run.event_type, place: run.place.clone() }
     }
 
-    /// The part of the index it lies in, by the sum of what its text has.
+    /// The part of the index that contains it, by the sum of the bytes of its text.
     pub fn shard(&self) -> u8 {
         let text = format!("{}#{}", self.account, self.place);
         text.bytes().fold(0, u8::wrapping_add) % SHARDS
@@ -29,14 +30,14 @@ impl AwaitedPlace {
 
 #[async_trait]
 pub trait AwaitRuns: Send + Sync {
-    /// Keeps it, unless a run that completed as late is known there.
+    /// Stores it, unless a run that completed as late or later is known there.
     async fn await_run(&self, run: &AwaitedRun) -> PortResult<()>;
 }
 
 #[async_trait]
 pub trait AwaitedRuns: AwaitRuns {
-    /// The places of a shard that are to be looked at at `until` or before, with when, earliest first, at most `limit`. It does not
-    /// read consistently: what was written a moment ago may be missing, or still there.
+    /// The places of a shard that have to be looked at by `until`, each with its time, earliest first, at most `limit`.
+    /// The list is not consistent: what was written a moment ago may be missing, or may still be there.
     async fn overdue_runs(
         &self,
         shard: u8,
@@ -44,6 +45,6 @@ pub trait AwaitedRuns: AwaitRuns {
         limit: usize,
     ) -> PortResult<Vec<(Timestamp, AwaitedPlace)>>;
     async fn find_awaited_run(&self, at: &AwaitedPlace) -> PortResult<Option<AwaitedRun>>;
-    /// Writes `after` where `before` is still what is stored; answers whether it was.
+    /// Writes `after` if `before` is still stored; answers whether it was.
     async fn update_awaited_run(&self, before: &AwaitedRun, after: &AwaitedRun) -> PortResult<bool>;
 }

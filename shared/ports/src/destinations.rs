@@ -15,7 +15,7 @@ pub trait FindDestination: Send + Sync {
 pub enum CreatedDestination {
     Created,
     NameTaken,
-    /// The account has as many as it may.
+    /// The account has as many as it may have.
     LimitReached,
 }
 
@@ -23,27 +23,27 @@ pub enum CreatedDestination {
 pub enum UpdatedDestination {
     Updated,
     NameTaken,
-    /// It was changed or deleted meanwhile; nothing was written.
+    /// It was changed or deleted in the meantime; nothing was written.
     Changed,
 }
 
-/// What became of a request to delete a destination.
+/// The result of deleting a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeletedDestination {
     Deleted,
     NotFound,
-    /// Subscriptions still send to it, so it stays.
+    /// Subscriptions still use it, so it was not deleted.
     InUse,
 }
 
 #[async_trait]
 pub trait Destinations: FindDestination {
-    /// Creates it unless the account has `most` already.
+    /// Creates it, unless the account already has `most` destinations.
     async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination>;
-    /// Writes `after` where `before` is still what is stored.
+    /// Writes `after` if `before` is still stored.
     async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination>;
     async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>>;
-    /// In the order of their ids, from the one after `after`, at most `limit`.
+    /// At most `limit` destinations, sorted by id, beginning after `after`.
     async fn list_destinations(
         &self,
         account: &AccountId,

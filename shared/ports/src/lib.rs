@@ -1,53 +1,59 @@
-//! What the functions need from outside, as questions in the domain's words. No SDK type appears here.
+//! What the functions need from outside, as questions in the words of the domain. No SDK type appears here.
 //!
-//! Adapters answer them for real, [`testing`] answers them in memory, and both pass the same contract suites.
+//! `adapters` answers them with AWS, `testing` answers them in memory, and both pass the same contract suites.
 
 mod accounts;
+mod api_keys;
 mod audit;
 mod awaited_runs;
+mod deliveries;
 mod destinations;
+mod events;
+mod health;
 mod jobs;
-mod ledger;
-mod ledger_lists;
 mod outside;
 mod paces;
+mod purge;
 mod reckoning;
 mod rejected_events;
 mod roll_ups;
-mod scopes;
+mod seen_scopes;
 mod sessions;
 mod subscriptions;
+mod transitions;
 mod waiting;
 
-pub use accounts::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount};
+pub use accounts::{Accounts, CreatedAccount, FindAccount};
+pub use api_keys::{ApiKeys, CreatedKey};
 pub use audit::{Audit, SealNote, SealNotes};
 pub use awaited_runs::{AwaitRuns, AwaitedPlace, AwaitedRuns};
+pub use deliveries::{Deliveries, ListDeliveries, OlderThan, Recorded};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
-pub use jobs::{AccountPurge, FindJob, Held, Jobs, Purged, StartJob};
-pub use ledger::{Deliveries, Events, OweMore, Recorded, Sealed, SealedEvent, UnmatchedReason};
-pub use ledger_lists::{EventPlace, ListDeliveries, ListEvents, ListedEvent, OlderThan, Span};
+pub use events::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, Span, UnmatchedReason};
+pub use health::DestinationHealth;
+pub use jobs::{FindJob, Held, Jobs, StartJob};
 pub use outside::{Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Vault};
 pub use paces::Paces;
+pub use purge::{AccountPurge, Purged};
 pub use reckoning::{DeliveryStanding, Reckoning};
 pub use rejected_events::{RejectedEvents, Rejections};
 pub use roll_ups::{FindRollUp, RollUps, RolledUpTo};
-pub use scopes::SeenScopes;
+pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
-pub use subscriptions::{
-    CreatedSubscription, FindSubscriptions, Remembered, Subscriptions, Transitions, UpdatedSubscription,
-};
-pub use waiting::{DestinationHealth, Due, SHARDS, Waiting};
+pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription};
+pub use transitions::{Remembered, Transitions};
+pub use waiting::{Due, SHARDS, Waiting};
 
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Our own failure to do something. It is never about a receiver.
+/// A failure of ours. It is never about a receiver.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Worth trying again: throttling, time-outs, faults of a service.
+    /// Trying again may help: throttling, time-outs, faults of a service.
     #[error("{doing} did not work this time")]
     Transient { doing: &'static str, source: BoxError },
-    /// Trying again changes nothing: refused permission, invalid input, unreadable data.
+    /// Trying again does not help: refused permission, invalid input, unreadable data.
     #[error("{doing} failed")]
     Permanent { doing: &'static str, source: BoxError },
 }

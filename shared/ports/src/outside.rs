@@ -1,4 +1,4 @@
-//! Queues, receivers, secrets, names, time and chance.
+//! Queues, receivers, alerts, secrets, host names, time and random bytes.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use super::PortResult;
 /// The queue of deliveries.
 #[async_trait]
 pub trait DeliveryQueue: Send + Sync {
-    /// Returns `Ok` only when the queue has taken every one of the messages; after an error some may have been taken.
+    /// Returns `Ok` only if the queue has accepted every message; after an error some may have been accepted.
     async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()>;
-    /// Hides a received message for `wait` from now; it must then be reported as failed, or it is deleted all the same.
+    /// Hides a received message for `wait` from now. It must also be reported as failed, or it is deleted nevertheless.
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()>;
 }
 
@@ -27,7 +27,7 @@ pub trait EventQueue: Send + Sync {
     async fn send_event(&self, text: &str) -> PortResult<()>;
 }
 
-/// Where people are told what they may have to do something about.
+/// Alerts to people who may have to act.
 #[async_trait]
 pub trait Alerts: Send + Sync {
     async fn publish(&self, alert: &Alert) -> PortResult<()>;
@@ -40,7 +40,7 @@ pub trait HttpSender: Send + Sync {
     async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
         Ok(self.exchange(request).await?.outcome)
     }
-    /// The same, with the answer as far as it was read: for those who want to look at it.
+    /// The same, with the part of the answer that was read.
     async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange>;
 }
 
@@ -61,10 +61,10 @@ pub trait Vault: Send + Sync {
     ) -> PortResult<SigningSecret>;
 }
 
-/// Names to addresses.
+/// Looks up the addresses of hosts.
 #[async_trait]
 pub trait HostLookup: Send + Sync {
-    /// The addresses of a host; empty when it has none or they cannot be found out now.
+    /// The addresses of a host; empty if it has none or they cannot be found out now.
     async fn addresses(&self, host: &str, port: u16) -> Vec<IpAddr>;
 }
 
@@ -76,7 +76,7 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, bytes: &mut [u8]) -> PortResult<()>;
 }
 
-/// Arrays straight from an [`Entropy`].
+/// Arrays of random bytes from an [`Entropy`].
 pub trait EntropyExt: Entropy {
     fn bytes<const N: usize>(&self) -> PortResult<[u8; N]> {
         let mut bytes = [0; N];

@@ -1,4 +1,4 @@
-//! The turns handed out at destinations that have a rate limit.
+//! The turns handed out at destinations with a rate limit.
 
 use async_trait::async_trait;
 use domain::destination::Pace;
@@ -8,7 +8,8 @@ use super::PortResult;
 
 #[async_trait]
 pub trait Paces: Send + Sync {
-    /// Stores `after` where `before` is what is stored (nothing is the default), and answers nothing; otherwise answers what is.
+    /// Stores `after` if `before` is stored, and answers `None`; otherwise answers what is stored. Nothing stored
+    /// counts as the default.
     async fn store_pace(
         &self,
         account: &AccountId,

@@ -1,4 +1,4 @@
-//! The roll-ups of destinations: what they are made of, where they are kept, and how far they are.
+//! The roll-ups of destinations: their input, their rows, and how far they are.
 
 use async_trait::async_trait;
 use domain::delivery::{DeliveryResult, RollUp};
@@ -6,16 +6,16 @@ use domain::value::{AccountId, DestinationId, Slot, Timestamp};
 
 use super::PortResult;
 use super::audit::SealNote;
-use super::ledger_lists::OlderThan;
+use super::deliveries::OlderThan;
 
-/// How far roll-ups are with what was sealed.
+/// How far roll-ups have got with what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolledUpTo {
-    /// The slot that is gone through next.
+    /// The slot that is processed next.
     pub slot: Slot,
-    /// The note of it that was gone through last, if it was begun.
+    /// The last processed note of that slot; none if the slot was not begun.
     pub after: Option<SealNote>,
-    /// Whether what comes then has failed once.
+    /// Whether the next account has failed once.
     pub failed: bool,
 }
 
@@ -26,20 +26,20 @@ pub trait FindRollUp: Send + Sync {
 
 #[async_trait]
 pub trait RollUps: FindRollUp {
-    /// Stores it, in one write, where what is stored was computed at `before`, or nothing is; answers whether that was so. It is
-    /// listed by [`RollUps::due_roll_ups`] from `look_at` on.
+    /// Stores `after` in one write, if the stored roll-up was computed at `before` (or none is stored); answers whether
+    /// that was so. [`RollUps::due_roll_ups`] lists it from `look_at` on.
     async fn store_roll_up(
         &self,
         before: Option<Timestamp>,
         after: &RollUp,
         look_at: Option<Timestamp>,
     ) -> PortResult<bool>;
-    /// Of a destination that is gone. That there is none is no mistake.
+    /// Deletes the roll-up of a destination that is gone. It is no error if there is none.
     async fn forget_roll_up(&self, account: &AccountId, destination: &DestinationId) -> PortResult<()>;
-    /// The destinations whose roll-ups are to be looked at at `until` or before, earliest first, at most `limit`. It does not read
-    /// consistently: what was written a moment ago may be missing, or still there.
+    /// The destinations whose roll-ups have to be looked at by `until`, earliest first, at most `limit`. The list is
+    /// not consistent: what was written a moment ago may be missing, or may still be there.
     async fn due_roll_ups(&self, until: Timestamp, limit: usize) -> PortResult<Vec<(AccountId, DestinationId)>>;
-    /// As [`super::ListDeliveries::list_deliveries`], with no more of each delivery than is added up.
+    /// Like [`super::ListDeliveries::list_deliveries`], with only the part of each delivery that is added up.
     async fn list_results(
         &self,
         account: &AccountId,
@@ -48,8 +48,8 @@ pub trait RollUps: FindRollUp {
         older: &OlderThan,
         limit: usize,
     ) -> PortResult<Vec<DeliveryResult>>;
-    /// At most `limit` notes of a slot in the order of their accounts, from the one after `after`. Those that the audit has been
-    /// through are gone.
+    /// At most `limit` notes of a slot, sorted by account, beginning after `after`. Notes that the audit has processed
+    /// are gone.
     async fn notes_after(&self, sealed: Slot, after: Option<&SealNote>, limit: usize) -> PortResult<Vec<SealNote>>;
     /// None before the first roll-up.
     async fn rolled_up_to(&self) -> PortResult<Option<RolledUpTo>>;

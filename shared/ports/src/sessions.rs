@@ -9,19 +9,19 @@ use super::{CreatedKey, PortResult};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenedSession {
     Opened,
-    /// Somebody else was quicker, or the session is gone; nothing was written.
+    /// Somebody else opened it first, or the session is gone; nothing was written.
     Not,
 }
 
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// As a key, a session is created only in an account that exists and is not being deleted.
+    /// Like a key, a session is created only in an account that exists and is not being deleted.
     async fn create_session(&self, session: &Session) -> PortResult<CreatedKey>;
     async fn find_session(&self, account: &AccountId, id: &SessionId) -> PortResult<Option<Session>>;
-    /// Writes the session down as opened, unless it was before.
+    /// Stores the session as opened, unless it was opened before.
     async fn open_session(&self, session: &Session) -> PortResult<OpenedSession>;
-    /// Notes that an opened session was used at `now`, unless a later use is noted or it is gone.
+    /// Notes that an opened session was used at `now`, unless a later use is noted or the session is gone.
     async fn note_session_use(&self, account: &AccountId, id: &SessionId, now: Timestamp) -> PortResult<()>;
-    /// Forgets the token of an opened session, so that it lets nobody in any more. Its link stays one that was opened.
+    /// Deletes the token of an opened session, so that it admits nobody any more. The link stays used.
     async fn end_session(&self, account: &AccountId, id: &SessionId) -> PortResult<()>;
 }

@@ -1,15 +1,15 @@
-//! Which events an account wants where, and what is remembered of the runs at a place for those who wait for a change.
+//! Which events an account wants where.
 
 use async_trait::async_trait;
-use domain::event::{EventType, Scope};
-use domain::routing::{Bucket, History, Subscription};
-use domain::value::{AccountId, Label, SubscriptionId, Timestamp};
+use domain::routing::{Bucket, Subscription};
+use domain::value::{AccountId, Label, SubscriptionId};
 
 use super::PortResult;
 
 #[async_trait]
 pub trait FindSubscriptions: Send + Sync {
-    /// Every subscription of the account that is filed under one of `buckets`; one filed under several may come repeatedly.
+    /// Every subscription of the account that is filed under one of `buckets`. A subscription that is filed under
+    /// several may occur several times.
     async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Subscription>>;
 }
 
@@ -19,7 +19,7 @@ pub enum CreatedSubscription {
     /// Its destination does not exist (any more); nothing was created.
     NoDestination,
     NameTaken,
-    /// The account has as many as it may.
+    /// The account has as many as it may have.
     LimitReached,
 }
 
@@ -28,49 +28,26 @@ pub enum UpdatedSubscription {
     Updated,
     NoDestination,
     NameTaken,
-    /// It was changed or deleted meanwhile; nothing was written.
+    /// It was changed or deleted in the meantime; nothing was written.
     Changed,
 }
 
 #[async_trait]
 pub trait Subscriptions: FindSubscriptions {
-    /// Creates it unless the account has `most` already.
+    /// Creates it, unless the account already has `most` subscriptions.
     async fn create_subscription(&self, subscription: &Subscription, most: u32) -> PortResult<CreatedSubscription>;
-    /// Writes `after` where `before` is still what is stored.
+    /// Writes `after` if `before` is still stored.
     async fn update_subscription(&self, before: &Subscription, after: &Subscription)
     -> PortResult<UpdatedSubscription>;
     async fn find_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<Option<Subscription>>;
     async fn find_subscription_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<SubscriptionId>>;
-    /// In the order of their ids, from the one after `after`, at most `limit`.
+    /// At most `limit` subscriptions, sorted by id, beginning after `after`.
     async fn list_subscriptions(
         &self,
         account: &AccountId,
         after: Option<&SubscriptionId>,
         limit: usize,
     ) -> PortResult<Vec<Subscription>>;
-    /// Whether there was one to delete.
+    /// Whether there was a subscription to delete.
     async fn delete_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<bool>;
-}
-
-/// The runs remembered at a place, and which state of that memory this is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Remembered {
-    pub history: History,
-    pub version: u64,
-}
-
-#[async_trait]
-pub trait Transitions: Send + Sync {
-    /// What is remembered of the runs of this type at this place: nothing at all, at first.
-    async fn find_runs(&self, account: &AccountId, event_type: EventType, place: &Scope) -> PortResult<Remembered>;
-    /// Stores `history` in the place of `before`; answers whether that was still what is stored.
-    async fn store_runs(
-        &self,
-        account: &AccountId,
-        event_type: EventType,
-        place: &Scope,
-        before: &Remembered,
-        history: &History,
-        expires_at: Timestamp,
-    ) -> PortResult<bool>;
 }

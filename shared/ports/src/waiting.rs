@@ -1,17 +1,15 @@
-//! What waits in the table for its time: deliveries that are due or set aside, and destinations to be looked at. One sparse
-//! index answers all three; what is healthy and delivered is not in it.
+//! What waits in the table: deliveries that are due or parked, and destinations to be looked at. One sparse index
+//! answers all three questions; what is healthy or delivered is not in it.
 
 use async_trait::async_trait;
-use domain::destination::{Destination, Health};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 
 use super::PortResult;
-use super::destinations::FindDestination;
 
-/// The due deliveries lie in so many parts of the index, because each part takes 1,000 writes a second.
+/// The due deliveries are spread over this many parts of the index, because each part takes 1,000 writes a second.
 pub const SHARDS: u8 = 8;
 
-/// A delivery that was to be looked at at `look_at`.
+/// A delivery that has to be looked at at `look_at`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     pub look_at: Timestamp,
@@ -19,28 +17,19 @@ pub struct Due {
     pub id: DeliveryId,
 }
 
-/// None of these lists reads consistently: what was written a moment ago may be missing, or still there.
+/// None of these lists is consistent: what was written a moment ago may be missing, or may still be there.
 #[async_trait]
 pub trait Waiting: Send + Sync {
-    /// The deliveries of a shard that are to be looked at at `until` or before, earliest first, at most `limit`.
+    /// The deliveries of a shard that have to be looked at by `until`, earliest first, at most `limit`.
     async fn due_deliveries(&self, shard: u8, until: Timestamp, limit: usize) -> PortResult<Vec<Due>>;
-    /// What a destination is owed and was set aside, oldest event first, at most `limit`.
+    /// The parked deliveries of a destination, oldest event first, at most `limit`.
     async fn parked_deliveries(
         &self,
         account: &AccountId,
         destination: &DestinationId,
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>>;
-    /// The destinations to be looked at at `until` or before, earliest first, at most `limit`.
+    /// The destinations that have to be looked at by `until`, earliest first, at most `limit`.
     async fn watched_destinations(&self, until: Timestamp, limit: usize)
     -> PortResult<Vec<(AccountId, DestinationId)>>;
-}
-
-/// How destinations do.
-#[async_trait]
-pub trait DestinationHealth: FindDestination {
-    /// The destination as it is stored now, whatever is kept of it elsewhere.
-    async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>>;
-    /// Stores the health, where `before` is what is stored; answers whether it was.
-    async fn update_health(&self, before: &Destination, health: &Health) -> PortResult<bool>;
 }

@@ -1,5 +1,9 @@
-//! Runs the records of one invocation beside each other, each on its own: a record that fails, panics or is slow is
-//! reported by its id and does nothing to its neighbours.
+//! Runs the records of one invocation concurrently and independently: a record that fails, panics or is slow is
+//! reported by its id and does not affect its neighbours.
+//!
+//! Invariant: records run beside each other, no more at once than allowed, and each on its own (tests:
+//! `a_failing_or_panicking_record_is_reported_alone`, `a_slow_record_does_not_delay_its_neighbours`,
+//! `no_more_records_run_at_once_than_allowed`).
 
 use std::error::Error;
 use std::future::Future;
@@ -11,17 +15,17 @@ use tracing::Instrument;
 
 use crate::telemetry::ErrorChain;
 
-/// What is to happen with a record's message.
+/// What should happen to a record's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Done with: the queue may delete it.
+    /// It is done, and the queue may delete it.
     Acknowledge,
-    /// To be received again.
+    /// It should be received again.
     Keep,
 }
 
 /// Handles every `(id, record)` with `handle`, at most `at_once` at a time, and returns the ids to be received again:
-/// those kept, and those that failed or panicked, which are logged here, once, with all their causes.
+/// those that are kept, and those that failed or panicked. Failures are logged here, once, with all their causes.
 pub async fn run<R, E, F>(
     records: Vec<(String, R)>,
     at_once: usize,
@@ -39,7 +43,7 @@ where
         let (places, handle) = (Arc::clone(&places), handle.clone());
         let span = tracing::info_span!("record", "message.id" = %id, "delivery.id" = tracing::field::Empty);
         let work = async move {
-            // The semaphore is never closed; without a place the record would just run unbounded.
+            // The semaphore is never closed. Without a permit the record would simply run without a bound.
             let _place = places.acquire_owned().await.ok();
             handle(record).await
         };

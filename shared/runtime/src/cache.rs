@@ -1,7 +1,13 @@
-//! Answers kept in the container for a few seconds, so that a busy function asks the table once and not per record.
+//! Answers cached in the container for a few seconds, so that a busy function asks the table once and not for each
+//! record.
 //!
-//! It holds what customers configure, never what the ledger says: a change takes effect within [`KEEP`]. That an account or a
-//! destination does *not* exist is never kept: an event pushed right after its account was registered must not be ignored.
+//! It caches what customers configure, never the ledger; a change takes effect within [`KEEP`]. It does not cache that
+//! an account or a destination does *not* exist: an event that is pushed right after its account was registered must
+//! not be ignored.
+//!
+//! Invariant: only configuration is kept, for 5 s; an error is not, and neither is that an account or a destination does
+//! not exist (tests: `an_answer_is_asked_for_once_while_it_is_fresh`, `an_error_is_not_kept`,
+//! `that_there_is_none_is_not_kept`).
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -17,7 +23,7 @@ use tokio::sync::OnceCell;
 
 /// How long an answer is used.
 pub const KEEP: Duration = Duration::from_secs(5);
-/// How many answers are kept before all are forgotten.
+/// How many answers are cached before all are dropped.
 const MOST: usize = 10_000;
 
 type Slot<V> = (Timestamp, Arc<OnceCell<V>>);
@@ -31,7 +37,8 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
         Self { slots: Mutex::new(HashMap::new()) }
     }
 
-    /// The kept answer, or the one that `ask` gives now; those who ask for the same thing meanwhile wait for that one.
+    /// The cached answer, or the one that `ask` gives now. Others who ask for the same thing in the meantime wait for
+    /// it.
     async fn get(&self, key: K, now: Timestamp, ask: impl Future<Output = PortResult<V>>) -> PortResult<V> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +54,7 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
         slot.get_or_try_init(|| ask).await.cloned()
     }
 
-    /// Keeps an answer that came otherwise.
+    /// Caches an answer from elsewhere.
     fn put(&self, key: K, now: Timestamp, value: V) {
         let slot = (now, Arc::new(OnceCell::new_with(Some(value))));
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(key, slot);
@@ -59,7 +66,7 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Answers<K, Option<V>> {
-    /// As [`Answers::get`], but a "there is none" is not kept.
+    /// Like [`Answers::get`], but the answer "there is none" is not cached.
     async fn find(
         &self,
         key: K,
@@ -74,7 +81,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Answers<K, Option<V>> {
     }
 }
 
-/// The three look-ups of the fast path, each answered from memory while its answer is fresh.
+/// The three look-ups of the fast path, each answered from the cache while its answer is fresh.
 pub struct Cached<S> {
     store: Arc<S>,
     clock: Arc<dyn Clock>,
@@ -105,7 +112,8 @@ impl<S: FindDestination> FindDestination for Cached<S> {
     }
 }
 
-/// A container that learns how a destination does acts on it at once; the others do when what they keep is no longer fresh.
+/// A container that learns of a change of health acts on it at once; other containers do when their cached answer
+/// expires.
 #[async_trait]
 impl<S: DestinationHealth> DestinationHealth for Cached<S> {
     async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {

@@ -1,4 +1,8 @@
-//! The environment of each function, read once at cold start. Every mistake is reported, not just the first.
+//! The environment of each function, read once at cold start. All mistakes are reported, not only the first.
+//!
+//! Invariant: only this module reads the environment (checked by `clippy.toml`).
+//!
+//! Invariant: all mistakes in the environment are reported at once (tests: `every_mistake_is_reported_at_once`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,14 +12,14 @@ use domain::attempt::RetryPolicy;
 use domain::destination::AddressPolicy;
 use domain::value::Horizon;
 
-/// What is wrong with the environment, one line each.
+/// The mistakes in the environment, one per line.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the function's environment is wrong: {}", .mistakes.join("; "))]
 pub struct ConfigError {
     pub mistakes: Vec<String>,
 }
 
-/// Reads variables and collects what is wrong with them.
+/// Reads variables and collects the mistakes in them.
 struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     mistakes: Vec<String>,
@@ -60,7 +64,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Origins separated by spaces, or nothing: as they go into a header, so each must be one and nothing else.
+    /// Origins separated by spaces, or nothing. They are put into a header, so each must be an origin and nothing else.
     fn origins(&mut self, name: &str) -> String {
         let origins = (self.lookup)(name).unwrap_or_default();
         for wrong in origins.split(' ').filter(|origin| !origins.is_empty() && !is_origin(origin)) {
@@ -74,7 +78,8 @@ impl Reader<'_> {
     }
 }
 
-/// `http` or `https`, a host, and a port or none. A browser compares hosts as text, so nothing is normalized here.
+/// Whether it is `http` or `https`, a host, and optionally a port. A browser compares hosts as text, so nothing is
+/// normalized here.
 fn is_origin(text: &str) -> bool {
     let Some(authority) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return false };
     let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));

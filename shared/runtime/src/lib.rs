@@ -1,5 +1,5 @@
-//! What every function runs on: records of a batch beside each other, a cache for seconds, the environment, logs, and page sessions.
-//! It deliberately knows no AWS service.
+//! What every function runs on: batches of records, a cache, the environment, logs, and page sessions. It deliberately
+//! knows no AWS service.
 
 pub mod batch;
 pub mod cache;

@@ -1,5 +1,5 @@
-//! Whom the token of a page session lets in: asked by `authorizer` for the API, and by `portal` for the page. It changes nothing
-//! but when the session was last used.
+//! Decides whom the token of a page session admits. `authorizer` asks for the API, and `portal` for the page. It
+//! changes nothing except when the session was last used.
 
 use domain::access::{PresentedSession, Session};
 use ports::{Clock, FindAccount, PortResult, Sessions};
@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::telemetry::ErrorChain;
 
-/// The presented session, if it has not ended and is one of an account that is not being deleted.
+/// The presented session, if it has not ended and its account is not being deleted.
 pub async fn admit(
     accounts: &dyn FindAccount,
     sessions: &dyn Sessions,
@@ -24,7 +24,8 @@ pub async fn admit(
     Ok(accepted)
 }
 
-/// Once a minute. Who calls is who it is, whether or not that can be written down: at worst, the session ends earlier.
+/// Notes the use at most once a minute. If that fails, the caller is admitted all the same; at worst, the session ends
+/// earlier.
 async fn note_use(sessions: &dyn Sessions, clock: &dyn Clock, session: &Session) {
     let now = clock.now();
     if session.is_to_be_noted(now)

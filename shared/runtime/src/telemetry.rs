@@ -1,4 +1,4 @@
-//! JSON logs: a message that can be read alone, plus dotted ids. Healthy deliveries write nothing at INFO.
+//! JSON logs: a message that is understandable on its own, and dotted ids. Healthy deliveries log nothing at INFO.
 
 use std::error::Error;
 use std::fmt;
@@ -20,13 +20,13 @@ impl fmt::Display for ErrorChain<'_> {
     }
 }
 
-/// Starts logging to standard output at `level` (`ERROR` to `TRACE`); the SDKs and HTTP libraries stay at WARN.
+/// Starts logging to standard output at `level` (`ERROR` to `TRACE`). The SDKs and HTTP libraries stay at WARN.
 pub fn start(level: &str) {
     let filter = EnvFilter::new(format!(
         "{level},hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,aws_config=warn,aws_smithy_runtime=warn,aws_runtime=warn"
     ));
     let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
-    // A second start in one process, as in tests, keeps the first one.
+    // A second start in one process, as in tests, changes nothing.
     let _ = format.with_env_filter(filter).with_target(false).try_init();
 }
 

@@ -1,12 +1,14 @@
 //! In-memory ports that behave like the real ones, and the contract suites that both must pass.
 //!
-//! Only for tests: nothing here is compiled into a function.
+//! It is only for tests: no function contains it.
 
 pub mod contract;
 mod memory;
 mod outside;
+mod receivers;
 mod samples;
 
 pub use memory::MemoryStore;
-pub use outside::{FixedHosts, MemoryAlerts, MemoryQueue, PlainVault, ScriptedSender, Step, TestClock, TestEntropy};
+pub use outside::{FixedHosts, MemoryAlerts, MemoryQueue, PlainVault, TestClock, TestEntropy};
+pub use receivers::{ScriptedSender, Step};
 pub use samples::{account, destination, event_text, record, subscription};

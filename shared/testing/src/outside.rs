@@ -1,25 +1,22 @@
-//! Queues, receivers, secrets, names, time and chance in memory.
+//! Queues, alerts, secrets, host names, time and random bytes in memory.
 
-#![expect(clippy::panic, reason = "one of the scripted receivers makes the sender panic")]
-
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::attempt::{Answer, Exchange, Outcome, SealedSecret, SigningSecret};
-use domain::delivery::{DeliveryMessage, OutgoingDelivery, SignedRequest};
+use domain::attempt::{SealedSecret, SigningSecret};
+use domain::delivery::{DeliveryMessage, OutgoingDelivery};
 use domain::event::Rejection;
 use domain::operational::Alert;
 use domain::value::{AccountId, DestinationId, Timestamp};
 use ports::{
-    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, HttpSender, PortError, PortResult, RejectedEvents,
-    Vault,
+    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, PortError, PortResult, RejectedEvents, Vault,
 };
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -30,7 +27,7 @@ pub struct MemoryQueue {
     rejected: Mutex<Vec<(String, Rejection)>>,
     events: Mutex<Vec<String>>,
     postponed: Mutex<Vec<(String, Duration)>>,
-    /// How many of the next sends break off after having taken half of their messages.
+    /// How many of the next sends fail after half of their messages were accepted.
     breaking: AtomicU64,
 }
 
@@ -43,7 +40,7 @@ impl MemoryQueue {
         self.take_delayed().into_iter().map(|(message, _)| message).collect()
     }
 
-    /// What was sent, and for how long the queue holds it back.
+    /// What was sent, and for how long the queue delays it.
     pub fn take_delayed(&self) -> Vec<(DeliveryMessage, Duration)> {
         std::mem::take(&mut lock(&self.sent))
     }
@@ -115,7 +112,7 @@ pub struct MemoryAlerts {
 }
 
 impl MemoryAlerts {
-    /// The next so many alerts are not taken.
+    /// Lets the next `times` alerts fail.
     pub fn fail(&self, times: u64) {
         self.failing.store(times, Ordering::SeqCst);
     }
@@ -136,80 +133,8 @@ impl Alerts for MemoryAlerts {
     }
 }
 
-/// What a scripted receiver does with one request.
-#[derive(Debug, Clone)]
-pub enum Step {
-    Answer(u16),
-    AnswerRetryAfter(u16, Duration),
-    AnswerInFull(Answer),
-    /// Not at once, and not at all when the attempt may not take that long.
-    AnswerAfter(u16, Duration),
-    /// Holds the attempt for as long as it may take.
-    Hang,
-    /// Never called: its address is refused.
-    Blocked,
-    Unreachable,
-    Panic,
-    /// Our side fails before anything is sent.
-    Fail,
-}
-
-/// Receivers by URL, each with a script; one whose script is over, or that has none, answers 200.
-#[derive(Default)]
-pub struct ScriptedSender {
-    scripts: Mutex<BTreeMap<String, VecDeque<Step>>>,
-    requests: Mutex<Vec<SignedRequest>>,
-}
-
-impl ScriptedSender {
-    pub fn script(&self, url: &str, steps: impl IntoIterator<Item = Step>) {
-        lock(&self.scripts).insert(url.to_owned(), steps.into_iter().collect());
-    }
-
-    pub fn requests(&self) -> Vec<SignedRequest> {
-        lock(&self.requests).clone()
-    }
-}
-
-#[async_trait]
-impl HttpSender for ScriptedSender {
-    async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange> {
-        let step = lock(&self.scripts).get_mut(&request.url.to_string()).and_then(VecDeque::pop_front);
-        let step = step.unwrap_or(Step::Answer(200));
-        if matches!(step, Step::Fail) {
-            return Err(PortError::transient("sending", "a failure was asked for"));
-        }
-        lock(&self.requests).push(request.clone());
-        let without_answer = |outcome| Exchange { outcome, answer: None };
-        Ok(match step {
-            Step::Answer(status) => answered(empty(status), None),
-            Step::AnswerRetryAfter(status, wait) => answered(empty(status), Some(wait)),
-            Step::AnswerInFull(answer) => answered(answer, None),
-            Step::AnswerAfter(status, wait) if wait < request.timeout => {
-                tokio::time::sleep(wait).await;
-                answered(empty(status), None)
-            }
-            Step::Hang | Step::Fail | Step::AnswerAfter(..) => {
-                tokio::time::sleep(request.timeout).await;
-                without_answer(Outcome::TimedOut)
-            }
-            Step::Blocked => without_answer(Outcome::Blocked { host: "internal.example".to_owned(), address: None }),
-            Step::Unreachable => without_answer(Outcome::Unreachable { reason: "connection refused".to_owned() }),
-            Step::Panic => panic!("a panic was asked for"),
-        })
-    }
-}
-
-fn empty(status: u16) -> Answer {
-    Answer::new(status, std::iter::empty(), Vec::new(), false)
-}
-
-fn answered(answer: Answer, retry_after: Option<Duration>) -> Exchange {
-    let excerpt = answer.text().unwrap_or_default().to_owned();
-    Exchange { outcome: Outcome::from_answer(answer.status, retry_after, excerpt), answer: Some(answer) }
-}
-
-/// Seals by writing account and destination in front of the secret: no encryption, the same refusals.
+/// Seals by writing account and destination in front of the secret. It does not encrypt, but refuses the same as the
+/// real vault.
 #[derive(Default)]
 pub struct PlainVault;
 
@@ -241,7 +166,7 @@ impl Vault for PlainVault {
     }
 }
 
-/// A clock that stands still until it is moved, or goes on each time somebody looks at it.
+/// A clock that stands still until it is advanced, or advances each time it is read.
 pub struct TestClock {
     unix_ms: AtomicU64,
     step_ms: AtomicU64,
@@ -261,7 +186,7 @@ impl TestClock {
         self.unix_ms.fetch_add(whole_ms(by), Ordering::SeqCst);
     }
 
-    /// From now on, every look at it moves it.
+    /// From now on, each reading advances it by `by`.
     pub fn advance_with_each_look(&self, by: Duration) {
         self.step_ms.store(whole_ms(by), Ordering::SeqCst);
     }
@@ -280,7 +205,7 @@ impl Clock for TestClock {
     }
 }
 
-/// Counts upwards: different every time, the same in every run.
+/// Counts upwards: different bytes each time, the same in every run.
 #[derive(Default)]
 pub struct TestEntropy(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! Well-formed values for tests to start from.
+//! Well-formed values that tests start from.
 
 use domain::attempt::Attempt;
 use domain::attempt::{Outcome, SealedSecret};

@@ -1,5 +1,12 @@
-//! Computes the roll-up of one destination: reads the hours that are to be read, page by page and each to a bounded depth, and writes
-//! one row, unless it would say what is there already.
+//! Computes the roll-up of one destination: reads the hours that have to be read, page by page and each to a bounded
+//! depth, and writes one row if it changes anything.
+//!
+//! Invariant: a roll-up that does not count everything says so (tests:
+//! `an_hour_with_more_deliveries_than_are_read_says_that_it_is_partial`).
+//!
+//! Invariant: no roll-up outlives its destination or its account (tests:
+//! `nothing_is_written_of_a_destination_that_is_gone_or_closed_and_what_was_is_forgotten`, the contract suite
+//! `roll_ups`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +16,13 @@ use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use ports::{OlderThan, PortError, PortResult};
 
 use super::touched::Touch;
-use crate::{Deps, has_time};
+use crate::deps::Deps;
 
 /// How many rows are read at once.
 const PAGE: usize = 1_000;
-/// How many rows of an hour are read; one with more is partial, and says so.
+/// How many rows of an hour are read. An hour with more rows is marked as partial.
 const MOST: usize = 20_000;
-/// How often it is computed anew because another run was quicker.
+/// How often it is computed if other runs keep being faster.
 const TRIES: u32 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +32,7 @@ pub(super) enum Computed {
     OutOfTime,
 }
 
-/// Unless the touched hours were read at `since` or later.
+/// Computes the roll-up, unless the touched hours were read at `since` or later.
 pub(super) async fn compute(
     deps: &Deps,
     account: &AccountId,
@@ -35,7 +42,7 @@ pub(super) async fn compute(
     deadline: Timestamp,
 ) -> PortResult<Computed> {
     for _ in 0..TRIES {
-        if !has_time(deps, deadline) {
+        if !deps.has_time(deadline) {
             return Ok(Computed::OutOfTime);
         }
         let before = deps.roll_ups.find_roll_up(account, id).await?;
@@ -43,7 +50,7 @@ pub(super) async fn compute(
         if hours.peek().is_some() && before.as_ref().is_some_and(|before| before.has_read(hours, since)) {
             return Ok(Computed::InTime);
         }
-        // While its account is being deleted, nothing is written that the deletion might not meet.
+        // While its account is being deleted, nothing is written that the deletion might miss.
         let found = deps.destinations.find_destination_anew(account, id).await?;
         if found.is_none_or(|found| found.admission() == Admission::Closed) {
             if before.is_some() {
@@ -60,7 +67,7 @@ pub(super) async fn compute(
     Err(PortError::transient("rolling up a destination", "other runs kept doing so at the same time"))
 }
 
-/// Writes it, unless it says what is there already; answers whether nobody else wrote meanwhile.
+/// Writes the roll-up, unless the stored one says the same; answers whether nobody else wrote in the meantime.
 async fn store(deps: &Deps, before: Option<&RollUp>, after: &RollUp) -> PortResult<bool> {
     let slot = deps.horizon.slot_length();
     let (was_listed, look_at) = (before.is_some_and(|before| before.look_at(slot).is_some()), after.look_at(slot));
@@ -70,7 +77,7 @@ async fn store(deps: &Deps, before: Option<&RollUp>, after: &RollUp) -> PortResu
     deps.roll_ups.store_roll_up(before.map(|before| before.computed_at), after, look_at).await
 }
 
-/// Hours that follow each other, newest first.
+/// Groups of consecutive hours, newest first.
 fn runs(hours: &BTreeSet<Hour>) -> Vec<Vec<Hour>> {
     let mut runs: Vec<Vec<Hour>> = Vec::new();
     for hour in hours.iter().rev() {
@@ -93,7 +100,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// What is there now; none where there was no time to read everything.
+    /// The roll-up as it is now; none if there was no time to read everything.
     async fn after(mut self, before: Option<&RollUp>) -> PortResult<Option<RollUp>> {
         let touched = self.touch.hours.keys().copied();
         let hours = RollUp::hours_to_read(before, touched, self.deps.horizon.slot_length(), self.now);
@@ -105,10 +112,10 @@ impl Reading<'_> {
         Ok(Some(RollUp::with(before.cloned(), self.account, self.id, self.read, self.now)))
     }
 
-    /// Reads hours that follow each other, newest first: all at once where one page holds them, or each to its own depth.
+    /// Reads consecutive hours, newest first: all at once if they fit in one page, otherwise each to its own depth.
     async fn run(&mut self, hours: &[Hour]) -> PortResult<Computed> {
         let (Some(newest), Some(oldest)) = (hours.first(), hours.last()) else { return Ok(Computed::InTime) };
-        if !has_time(self.deps, self.deadline) {
+        if !self.deps.has_time(self.deadline) {
             return Ok(Computed::OutOfTime);
         }
         if hours.len() > 1 {
@@ -124,7 +131,7 @@ impl Reading<'_> {
         for hour in hours {
             let (mut counted, mut older, mut rows) = (Counted::default(), OlderThan::Time(hour.end()), 0);
             loop {
-                if !has_time(self.deps, self.deadline) {
+                if !self.deps.has_time(self.deadline) {
                     return Ok(Computed::OutOfTime);
                 }
                 let page = self.page(*hour, &older).await?;

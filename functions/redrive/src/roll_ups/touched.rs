@@ -1,5 +1,8 @@
-//! Finds out which destinations of an account were owed something by what was sealed in a slot, and what: through the events that
-//! were noted, or, where those are very many, by taking it that it was every destination of the account.
+//! Finds out which destinations of an account were owed something by events sealed in a slot, and what. It asks the
+//! events that were noted. If there are very many, it assumes every destination of the account.
+//!
+//! Invariant: events are asked what they owe only while the account has not very many of them (tests:
+//! `an_account_with_very_many_events_is_rolled_up_without_asking_each_what_it_owes`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +10,17 @@ use domain::delivery::Hour;
 use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp};
 use ports::{PortResult, SealNote, Span};
 
-use crate::Deps;
+use crate::deps::Deps;
 
-/// How many events are listed at once, and read together: each may owe deliveries without number.
+/// How many events are listed at once and read together; each may owe any number of deliveries.
 const PAGE: usize = 100;
-/// How many listed events are too many to ask each what it owes.
+/// How many listed events are too many to read what each owes.
 const MANY: usize = 1_000;
 
-/// Hours of a destination in which something was owed that may not have been added up yet.
+/// The hours of a destination in which something was owed that may not have been added up yet.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Touch {
-    /// By hour: what is owed, as far as it is known.
+    /// By hour: what is owed, as far as is known.
     pub(crate) hours: BTreeMap<Hour, BTreeSet<DeliveryId>>,
     /// Whether more may be owed than is known.
     pub(crate) unsure: bool,
@@ -62,7 +65,7 @@ async fn every_destination(
     account: &AccountId,
     notes: &[SealNote],
 ) -> PortResult<BTreeMap<DestinationId, Touch>> {
-    // A slot that is longer than an hour, or lies in two, begins in one and ends in another.
+    // A slot may begin in one hour and end in another.
     let hours = notes.iter().flat_map(|note| {
         let last = deps.horizon.begin(note.occurred.next()).unix_ms().saturating_sub(1);
         let last = Hour::of(Timestamp::from_unix_ms(last));

@@ -1,4 +1,4 @@
-//! Accounts: each a row of its own, where every look-up finds it, and a copy in the list of all of them.
+//! Accounts: a row each, which every look-up reads, and a copy in the list of all accounts.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
@@ -8,10 +8,10 @@ use domain::value::{AccountId, JobId, Timestamp};
 use ports::{Accounts, CreatedAccount, FindAccount, PortResult};
 use serde::{Deserialize, Serialize};
 
-use super::super::aws::build_error;
 use super::keys::Key;
 use super::rows::to_item;
 use super::{DynamoStore, as_item, keys};
+use crate::aws::build_error;
 
 #[derive(Serialize, Deserialize)]
 struct AccountRow {
@@ -71,7 +71,7 @@ impl Accounts for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Names the job that deletes the account, in place of the one before.
+    /// Stores which job deletes the account, in place of the previous job.
     fn mark_part(&self, key: Key, job: &JobId, replacing: Option<&JobId>) -> PortResult<TransactWriteItem> {
         let update = Update::builder().table_name(&self.table).set_key(Some(as_item(key)));
         let update = update.update_expression("SET deletion = :job");

@@ -9,9 +9,9 @@ use ports::{ApiKeys, CreatedKey, PortError, PortResult};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::super::aws::port_error;
 use super::rows::{digest, to_item};
 use super::{DynamoStore, as_item, keys};
+use crate::aws::port_error;
 
 #[derive(Serialize, Deserialize)]
 struct ApiKeyRow {

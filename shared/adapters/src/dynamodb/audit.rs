@@ -1,4 +1,4 @@
-//! The notes by which the audit finds what was sealed, and how far it is.
+//! The notes by which the audit finds sealed events, and how far the audit is.
 
 use async_trait::async_trait;
 use domain::value::{AccountId, Slot, Timestamp};
@@ -14,7 +14,7 @@ struct NoteRow {
     account: AccountId,
     occurred: u64,
     expires_at: u64,
-    /// The event it was gone through to.
+    /// The last event that was processed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<String>,
 }
@@ -34,7 +34,7 @@ impl SealNotes for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Notes of a slot in the order of their keys, each with the event it was gone through to.
+    /// Notes of a slot, sorted by key, each with the last event that was processed.
     pub(super) async fn notes(
         &self,
         sealed: Slot,

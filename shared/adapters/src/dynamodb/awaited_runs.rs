@@ -1,4 +1,4 @@
-//! The run that is waited for at a place: a row each, written by each run that completes where somebody watches.
+//! Awaited runs: a row for each watched place, written by each run that completes there.
 
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use super::rows::to_item;
 use super::waiting::unreadable;
 use super::{DynamoStore, Written, keys, written};
 
-/// How long it is known that a run completed, after the next one was announced for: no event of longer ago is accepted.
+/// How long a completed run is remembered, counted from the announced time of the next one. Older events are not
+/// accepted anyway.
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
 
-/// Times in milliseconds, so that they compare.
+/// Times are in milliseconds, so that they can be compared.
 #[derive(Serialize, Deserialize)]
 struct AwaitedRow {
     last_completed_at: u64,

@@ -1,4 +1,4 @@
-//! Jobs: each a row that tells everything, and while it is pending a row that says so. Nothing else is asked each minute.
+//! Jobs: a row each with everything, and another row while the job is pending. Each minute only the latter are read.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
@@ -8,9 +8,9 @@ use domain::value::{JobId, Timestamp};
 use ports::{FindJob, Held, Jobs, PortError, PortResult, StartJob};
 use serde::{Deserialize, Serialize};
 
-use super::super::aws::{build_error, port_error};
 use super::rows::{from_item, to_attribute, to_item};
 use super::{DynamoStore, as_item, keys};
+use crate::aws::{build_error, port_error};
 
 #[derive(Serialize, Deserialize)]
 struct JobRow {
@@ -30,7 +30,7 @@ struct JobRow {
     expires_at: Option<u64>,
 }
 
-/// A row that stands for a pending job.
+/// The row that exists while a job is pending.
 #[derive(Serialize, Deserialize)]
 struct PendingRow {
     id: JobId,
@@ -69,7 +69,7 @@ impl From<JobRow> for Job {
     }
 }
 
-/// The condition that a lease still holds.
+/// The condition under which a lease is still valid.
 const HELD: &str = "lease_holder = :holder";
 
 fn holder(lease: &Lease) -> AttributeValue {
@@ -167,7 +167,7 @@ impl Jobs for DynamoStore {
 }
 
 impl DynamoStore {
-    /// A new job, pending.
+    /// Stores a new job as pending.
     pub(super) fn new_job_parts(&self, job: &Job) -> PortResult<[TransactWriteItem; 2]> {
         let pending = PendingRow { id: job.id.clone() };
         Ok([
@@ -176,7 +176,7 @@ impl DynamoStore {
         ])
     }
 
-    /// A job that has ended: its row is written anew, without a lease, and it is not pending any more.
+    /// Stores a job that has ended: its row is written without a lease, and the job is not pending any more.
     pub(super) fn ended_job_parts(&self, job: &Job, lease: &Lease) -> PortResult<Vec<TransactWriteItem>> {
         let item = to_item(keys::job(&job.id), &JobRow::from(job))?;
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(HELD);

@@ -1,4 +1,4 @@
-//! Every key string of the table. One table, `pk` and `sk`:
+//! Every key string of the table. There is one table, with the keys `pk` and `sk`:
 //!
 //! | row | `pk` | `sk` |
 //! |---|---|---|
@@ -10,13 +10,13 @@
 //! | subscription | `A#<account>` | `SUB#<id>` |
 //! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
 //! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
-//! | the run that is waited for at a place | `A#<account>` | `AWAITED#<type>#<scope>` |
-//! | turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
-//! | what became of a destination's deliveries in the last day | `A#<account>` | `ROLL_UP#<destination>` |
-//! | place seen in events | `A#<account>` | `SCOPE#<scope>` |
+//! | awaited run of a place | `A#<account>` | `AWAITED#<type>#<scope>` |
+//! | pace: turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
+//! | roll-up of a destination's deliveries in the last day | `A#<account>` | `ROLL_UP#<destination>` |
+//! | seen scope | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
-//! | what else it owes | `E#<account>#<event>` | `OWED#<n>` |
+//! | more of what it owes | `E#<account>#<event>` | `OWED#<n>` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | job | `JOB#<id>` | `JOB` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
@@ -24,14 +24,14 @@
 //! | the last audited slot | `AUDIT` | `LAST` |
 //! | how far roll-ups are | `ROLL_UPS` | `LAST` |
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
-//! | what is kept of its text | `REJECTED_BODY#<id>` | `BODY` |
+//! | the kept part of its text | `REJECTED_BODY#<id>` | `BODY` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
-//! The index `events-by-account` has one entry for each sealed event and none of anything else, because only those rows have its
-//! keys: `gsi1pk` `EV#<account>`, `gsi1sk` `<occurred_at in ms, 15 digits>#<event>`.
+//! The index `events-by-account` has one entry for each sealed event and nothing else, because only those rows have its
+//! keys: `gsi1pk` is `EV#<account>`, `gsi1sk` is `<occurred_at in ms, 15 digits>#<event>`.
 //!
-//! The index `waiting` has an entry for what waits for its time, and none of what is healthy or delivered:
+//! The index `waiting` has an entry for each thing that waits for its time. What is healthy or delivered is not in it:
 //!
 //! | entry of | `gsi2pk` | `gsi2sk` |
 //! |---|---|---|
@@ -39,9 +39,13 @@
 //! | a delivery that is parked | `PARKED#<account>#<destination>` | its id (sorted by when the event occurred) |
 //! | a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
 //! | a roll-up with an hour to be read again | `ROLL_UPS` | `<when, in ms, 15 digits>` |
-//! | a run that was not to come later | `AWAITED#<shard>` | `<when it is looked at, in ms, 15 digits>` |
+//! | an awaited run | `AWAITED#<shard>` | `<when, in ms, 15 digits>` |
 //!
-//! None of the parts can contain `#` but a name, which is always the last one. No row takes a write per delivery but the delivery's own.
+//! No part can contain `#` except a name, which is always the last part. The only row that is written for each delivery
+//! is the delivery's own.
+//!
+//! Invariant: the indexes are narrow; `api`, `portal` and `redrive` read that of events, and only `redrive` reads that of
+//! what waits (tests: `indexes_are_narrow_and_read_by_those_who_need_them_alone`).
 
 use domain::event::{EventType, Scope};
 use domain::routing::Bucket;
@@ -115,12 +119,12 @@ pub(super) fn roll_up(account: &AccountId, id: &DestinationId) -> Key {
     key(account_pk(account), format!("{ROLL_UP}{id}"))
 }
 
-/// The account and the destination whose roll-up's row has this key.
+/// The account and the destination whose roll-up has this key.
 pub(super) fn rolled_up(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
     Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(ROLL_UP)?.parse().ok()?))
 }
 
-/// The part of the index `waiting` that lists roll-ups; also the partition that says how far they are.
+/// The partition of the index `waiting` that lists roll-ups; also the partition of the row that says how far they are.
 pub(super) fn roll_ups_pk() -> String {
     "ROLL_UPS".to_owned()
 }
@@ -151,7 +155,7 @@ pub(super) fn awaited_pk(shard: u8) -> String {
     format!("{AWAITED}{shard}")
 }
 
-/// Where the run is kept whose row has this key.
+/// The place whose awaited run has this key.
 pub(super) fn awaited_place(pk: &str, sk: &str) -> Option<AwaitedPlace> {
     let (event_type, place) = sk.strip_prefix(AWAITED)?.split_once('#')?;
     let account = pk.strip_prefix("A#")?.parse().ok()?;
@@ -186,7 +190,7 @@ pub(super) fn listed_events_pk(account: &AccountId) -> String {
     format!("EV#{account}")
 }
 
-/// What no event that occurred at `time` or later sorts before in the index, and every earlier one does.
+/// A bound for listing: events that occurred at `time` or later sort after it in the index, all earlier ones before it.
 pub(super) fn listed_events_from(time: Timestamp) -> String {
     format!("{:015}", time.unix_ms())
 }
@@ -228,7 +232,7 @@ pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
     key(pending_jobs_pk(), format!("{:015}#{id}", starts_at.unix_ms()))
 }
 
-/// Not before any pending job that may start at `now`.
+/// A bound for listing: pending jobs that may start at `now` sort before it.
 pub(super) fn startable_until(now: Timestamp) -> String {
     format!("{:015}#~", now.unix_ms())
 }
@@ -241,7 +245,7 @@ pub(super) fn due_pk(shard: u8) -> String {
     format!("DUE#{shard}")
 }
 
-/// The shard of a delivery, by the last of its digest.
+/// The shard of a delivery, by the last character of its digest.
 pub(super) fn shard(id: &DeliveryId) -> u8 {
     id.as_str().bytes().last().unwrap_or_default() % SHARDS
 }
@@ -254,7 +258,7 @@ pub(super) fn watch_pk() -> String {
     "WATCH".to_owned()
 }
 
-/// Sorts what waits by when it is looked at.
+/// The sort key of what waits: when it has to be looked at.
 pub(super) fn look_at(moment: Timestamp) -> String {
     format!("{:015}", moment.unix_ms())
 }

@@ -1,24 +1,25 @@
-//! The table in DynamoDB. [`keys`] has every key string, the other files have the rows of what they store; none is seen
-//! outside.
+//! The table in DynamoDB. [`keys`] builds every key string; each other file has the rows of what it stores. Rows are
+//! never seen outside.
 
 mod accounts;
 mod api_keys;
 mod audit;
 mod awaited_runs;
 mod data_keys;
+mod deliveries;
 mod destinations;
+mod events;
+mod health;
 mod jobs;
 mod keys;
-mod ledger;
-mod ledger_lists;
-mod ledger_rows;
+mod newest;
 mod paces;
 mod purge;
 mod reckoning;
-mod rejections;
+mod rejected_events;
 mod roll_ups;
 mod rows;
-mod scopes;
+mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transactions;
@@ -36,7 +37,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use self::data_keys::DataKeyRow;
 use self::keys::Key;
-use super::aws::{AwsClients, port_error};
+use crate::aws::{AwsClients, port_error};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -46,10 +47,10 @@ pub struct DynamoStore {
     table: String,
 }
 
-/// How a conditional write went.
+/// The result of a conditional write.
 enum Written {
     Written,
-    /// The condition did not hold; with the row as it is, where it was asked for.
+    /// The condition was not met; with the stored row, if it was asked for.
     Refused(Option<Box<Item>>),
 }
 
@@ -58,7 +59,7 @@ impl DynamoStore {
         Self { client: aws.dynamodb(), table }
     }
 
-    /// The row at `key`, read consistently: what was written before is seen.
+    /// The row at `key`, read consistently.
     async fn get<T: DeserializeOwned>(&self, key: Key) -> PortResult<Option<T>> {
         let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(key))).consistent_read(true);
         let answer = call.send().await.map_err(|error| port_error("reading a row", error))?;
@@ -70,7 +71,7 @@ impl DynamoStore {
         call.send().await.map(|_| ()).map_err(|error| port_error("writing a row", error))
     }
 
-    /// Writes the row when none of its key exists.
+    /// Writes the row if there is none with its key.
     async fn put_new(&self, item: Item) -> PortResult<Written> {
         let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
         let call = call.condition_expression("attribute_not_exists(pk)");
@@ -81,7 +82,7 @@ impl DynamoStore {
     }
 
     /// The rows of a partition whose sort key begins with `prefix` and comes after `after`, in order, at most `limit`
-    /// (all of them where there is no limit).
+    /// (all if there is no limit).
     async fn query<T: DeserializeOwned>(
         &self,
         pk: String,

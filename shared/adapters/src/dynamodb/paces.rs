@@ -1,4 +1,4 @@
-//! The turns handed out at destinations with a rate limit: a row each, one write for each block of turns.
+//! The turns handed out at destinations with a rate limit: a row each, and one write for each block of turns.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException;
@@ -12,7 +12,7 @@ use super::rows::{from_item, to_item};
 use super::{DynamoStore, keys};
 use crate::aws::port_error;
 
-/// How long a row is kept that nobody writes, in seconds: a day.
+/// How long a row is kept after its last turn, in seconds: a day.
 const KEPT: u64 = 86_400;
 
 #[derive(Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl Paces for DynamoStore {
         match call.send().await {
             Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
-                // Without a row, nothing is stored.
+                // If there is no row, nothing is stored.
                 Some(ConditionalCheckFailedException(refused)) => {
                     let stored = refused.item().cloned().map(from_item::<PaceRow>).transpose()?;
                     let pace = |row: PaceRow| Pace { free_from: row.free_from, line_until: row.line_until };

@@ -1,4 +1,4 @@
-//! Deletes every row of an account, one kind after the other: what leads to other rows goes after them.
+//! Deletes every row of an account, one kind after the other. Rows that lead to other rows are deleted after them.
 //!
 //! | kind | found through |
 //! |---|---|
@@ -9,10 +9,13 @@
 //! | destinations | the account's partition |
 //! | everything else: names, runs remembered, places seen | the account's partition |
 //!
-//! Not deleted: notes of rejected events, which lie by day and name an account that nobody has checked. Like their messages in
-//! the dead-letter queue they are gone after 14 days.
+//! Notes of rejected events are not deleted. They are stored by day, and name an account that nobody has checked. Like
+//! their messages in the dead-letter queue, they expire after 14 days.
 //!
-//! A new kind of row either lies in the account's partition, or must be added here.
+//! A new kind of row must be in the account's partition or be added here.
+//!
+//! Invariant: a deletion leaves no row of its account and touches no other account (tests: the contract suite `purge`,
+//! `deleting_an_account_refuses_its_keys_at_once_and_leaves_no_row_of_it`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,28 +28,28 @@ use domain::value::{AccountId, DeliveryId, DestinationId};
 use ports::{AccountPurge, DestinationHealth, Destinations, Held, PortError, PortResult, Purged, Subscriptions};
 use serde::Deserialize;
 
-use super::super::aws::{build_error, port_error};
 use super::keys::Key;
 use super::rows::from_item;
 use super::{DynamoStore, as_item, keys};
+use crate::aws::{build_error, port_error};
 
-/// Most rows that one batch of DynamoDB deletes.
+/// How many rows one batch call can delete, a limit of the service.
 const BATCH: usize = 25;
-/// Events purged together; each may have deliveries without number, and rows of up to 400 KiB.
+/// How many events are purged together. Each may owe any number of deliveries, and have rows of up to 400 KiB.
 const EVENTS: usize = 25;
-/// Subscriptions purged together; each is filed in up to 20 buckets.
+/// How many subscriptions are purged together. Each is filed in up to 20 buckets.
 const SUBSCRIPTIONS: usize = 25;
-/// Destinations listed together.
+/// How many destinations are listed together.
 const DESTINATIONS: usize = 100;
-/// How often a change is made anew that met another one, or what DynamoDB left out of a batch is sent again.
+/// How often a change that met another one is tried again, or the rest of a batch is sent again.
 const TRIES: u32 = 6;
 
-/// What is read of a row that is to be deleted.
+/// The part that is read of a row to be deleted.
 #[derive(Deserialize)]
 struct KeyRow {
     pk: String,
     sk: String,
-    /// Of an event: what it owed.
+    /// What an event owed; empty for other rows.
     #[serde(default)]
     owed: Vec<OwedId>,
 }
@@ -105,7 +108,7 @@ impl AccountPurge for DynamoStore {
         if !found.is_empty() {
             return self.purge_destinations(account, &found, limit).await;
         }
-        // One more, because the account's own row is among them.
+        // One more than `limit`, because the account's own row is among them.
         let found = self.rows_of(&own, "", limit.saturating_add(1)).await?;
         let last = keys::account(account);
         self.purge(&found.into_iter().filter(|row| row.key() != last).collect::<Vec<_>>()).await
@@ -122,7 +125,7 @@ impl AccountPurge for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Whether it was open.
+    /// Closes the destination; answers whether it was open.
     async fn close_destination(&self, listed: &Destination) -> PortResult<bool> {
         let mut found = Some(listed.clone());
         for _ in 0..TRIES {
@@ -141,7 +144,7 @@ impl DynamoStore {
         Ok(Purged { deleted, more: deleted > 0 })
     }
 
-    /// Deletes the deliveries of everything that these events owed to, and then the events.
+    /// Deletes the deliveries of all destinations that these events owed something, and then the events.
     async fn purge_events(&self, account: &AccountId, events: Vec<String>, limit: usize) -> PortResult<Purged> {
         let mut rows = Vec::new();
         for pk in &events {
@@ -152,7 +155,7 @@ impl DynamoStore {
         if deliveries.more {
             return Ok(deliveries);
         }
-        // What an event's own row counts on goes before it.
+        // The rows that an event's own row refers to are deleted before it.
         let (events, further): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.sk == keys::EVENT);
         let mut deleted = deliveries.deleted + self.delete_all(further.into_iter().map(KeyRow::key).collect()).await?;
         deleted += self.delete_all(events.into_iter().map(KeyRow::key).collect()).await?;
@@ -170,7 +173,7 @@ impl DynamoStore {
         Ok(Purged { deleted: deliveries.deleted + deleted, more: true })
     }
 
-    /// Deletes deliveries of these destinations, `more` when there may be others of them.
+    /// Deletes deliveries of these destinations; `more` says that there may be others.
     async fn purge_deliveries(
         &self,
         account: &AccountId,
@@ -214,7 +217,8 @@ impl DynamoStore {
         }
     }
 
-    /// Partitions of the account's events, found through their index; one that was just deleted may still be among them.
+    /// Partitions of the account's events, found through the index. A partition that was just deleted may still be
+    /// among them.
     async fn event_partitions(&self, account: &AccountId, limit: usize) -> PortResult<Vec<String>> {
         let call = self.client.query().table_name(&self.table).index_name(keys::EVENTS_BY_ACCOUNT);
         let call = call.set_limit(i32::try_from(limit).ok()).key_condition_expression("gsi1pk = :account");
@@ -224,7 +228,7 @@ impl DynamoStore {
         page.items.unwrap_or_default().into_iter().map(|item| Ok(from_item::<KeyRow>(item)?.pk)).collect()
     }
 
-    /// Deletes these rows, of which none may be named twice; answers how many.
+    /// Deletes these rows; answers how many. No row may be named twice.
     async fn delete_all(&self, rows: Vec<Key>) -> PortResult<u64> {
         for batch in rows.chunks(BATCH) {
             let delete = |key: &Key| {
@@ -250,7 +254,7 @@ impl DynamoStore {
         Err(PortError::transient("deleting rows", "the table left rows out of a batch again and again"))
     }
 
-    /// Deletes an account's row, which `job` must have marked; that it is gone already is no mistake.
+    /// Deletes an account's row, which `job` must have marked. It is no error if the row is gone already.
     fn delete_marked_part(&self, key: Key, job: &Job) -> PortResult<TransactWriteItem> {
         let delete = aws_sdk_dynamodb::types::Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));
         let delete = delete.condition_expression("attribute_not_exists(pk) OR deletion = :job");

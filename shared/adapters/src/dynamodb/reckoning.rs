@@ -1,4 +1,4 @@
-//! The ledger in bulk: up to 100 rows with one call, and of each only what is asked about.
+//! The ledger in bulk: up to 100 rows with one call, and only the needed part of each.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,32 +11,33 @@ use ports::{DeliveryStanding, PortError, PortResult, Reckoning};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::super::aws::{build_error, port_error};
 use super::keys::{self, Key};
 use super::rows::from_item;
 use super::{DynamoStore, as_item};
+use crate::aws::{build_error, port_error};
 
 /// How many rows one call may ask for.
 const BATCH: usize = 100;
 /// How often the rest of a batch is asked for again.
 const TRIES: u32 = 6;
 
-/// What is read of rows.
+/// The part that is read of rows.
 #[derive(Clone, Copy)]
 struct Fields {
     expression: &'static str,
-    /// The real name of `#state`, where the expression has it.
+    /// The real name of `#state`, if the expression contains it.
     state: Option<&'static str>,
-    /// Whether what was written before is always seen.
+    /// Whether the read is consistent.
     consistent: bool,
 }
 
-/// The event was in the index, so its row must be seen.
+/// Read consistently: the event was in the index, so its row must be found.
 const OWED: Fields = Fields { expression: "pk, owed, owed_rows", state: None, consistent: true };
 const STANDING: Fields =
     Fields { expression: "id, #state, due_at, recovered_by_audit", state: Some("state"), consistent: false };
 
-/// What a row of an event says it owes: the event's own row, or a further one, which knows of no others.
+/// What a row of an event says that it owes. It is either the event's own row, or a further row, which refers to no
+/// others.
 #[derive(Deserialize)]
 struct OwedPart {
     pk: String,
@@ -60,7 +61,7 @@ struct StandingRow {
 }
 
 impl DynamoStore {
-    /// Those of the rows that exist, in any order.
+    /// The rows that exist, in any order.
     async fn get_all<T: DeserializeOwned>(&self, rows: Vec<Key>, fields: Fields) -> PortResult<Vec<T>> {
         let mut found = Vec::with_capacity(rows.len());
         for batch in rows.chunks(BATCH) {
@@ -85,7 +86,7 @@ impl DynamoStore {
             for item in answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default() {
                 found.push(from_item(item)?);
             }
-            // An answer has 16 MB at most, and a throttled table leaves rows out.
+            // An answer has at most 16 MB, and a throttled table leaves rows out.
             match answer.unprocessed_keys.unwrap_or_default().remove(&self.table) {
                 Some(rest) => left = rest,
                 None => return Ok(()),

@@ -1,5 +1,6 @@
-//! The roll-ups of destinations: a row each, in the account's partition, and in the index only while one of its hours is to be read
-//! again. An hour is a list and its histogram bytes, so that a row of a usual day is below two kilobytes.
+//! The roll-ups of destinations: a row each, in the account's partition. A row is in the index only while one of its
+//! hours has to be read again. An hour is stored as a list with the bytes of its histogram, so that the row of a usual
+//! day has less than two kilobytes.
 
 use std::time::Duration;
 
@@ -13,13 +14,13 @@ use ports::{FindRollUp, OlderThan, PortError, PortResult, RollUps, RolledUpTo, S
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::ledger_lists::Newest;
+use super::newest::Newest;
 use super::rows::to_item;
 use super::waiting::{Entry, unreadable};
 use super::{DynamoStore, Written, as_item, keys, written};
 use crate::aws::port_error;
 
-/// Times in milliseconds.
+/// Times are in milliseconds.
 #[derive(Serialize, Deserialize)]
 struct RollUpRow {
     computed_at: u64,
@@ -31,7 +32,8 @@ struct RollUpRow {
     gsi2sk: Option<String>,
 }
 
-/// The hour; when it was read; delivered, failed, parked, cancelled and waiting; owed; whether it is partial, and unsure; latencies.
+/// The hour; when it was read; how many are delivered, failed, parked, cancelled and waiting; how many are owed;
+/// whether it is partial, and unsure; its latencies.
 #[derive(Serialize, Deserialize)]
 struct HourRow(u64, u64, [u64; 5], u64, bool, bool, ByteBuf);
 
@@ -44,7 +46,7 @@ struct RolledUpToRow {
     failed: bool,
 }
 
-/// What is read of a delivery's row.
+/// The part that is read of a delivery's row.
 #[derive(Deserialize)]
 struct ResultRow {
     id: DeliveryId,
@@ -77,7 +79,7 @@ impl HourRow {
     }
 }
 
-/// A byte for each bucket, and its count in groups of seven bits, the lowest first.
+/// For each bucket one byte, then its count in groups of seven bits, the lowest first.
 fn to_bytes(latencies: &Latencies) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (bucket, mut count) in latencies.buckets() {

@@ -1,4 +1,4 @@
-//! Rows to items and back. The rows themselves lie beside what stores them.
+//! Converts rows to items and back. The rows themselves are defined beside what stores them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ports::{BoxError, PortError, PortResult};
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Item;
 use super::keys::Key;
 
-/// A row's fields as an item under `key`.
+/// The fields of a row as an item under `key`.
 pub(super) fn to_item(key: Key, row: &impl Serialize) -> PortResult<Item> {
     let mut item: Item = serde_dynamo::to_item(row).map_err(|e| PortError::permanent("writing a row", e))?;
     item.insert("pk".into(), AttributeValue::S(key.pk));
@@ -21,7 +21,7 @@ pub(super) fn to_attribute(field: &impl Serialize) -> PortResult<AttributeValue>
     serde_dynamo::to_attribute_value(field).map_err(|e| PortError::permanent("writing a row", e))
 }
 
-/// A row's fields read from an item; what lies in the table was written by us, so any mistake is permanent.
+/// The fields of a row, read from an item. We wrote whatever is in the table, so any error is permanent.
 pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> PortResult<T> {
     serde_dynamo::from_item(item).map_err(|e| PortError::permanent("reading a row", e))
 }

@@ -11,9 +11,9 @@ use ports::{CreatedKey, OpenedSession, PortError, PortResult, Sessions};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::super::aws::port_error;
 use super::rows::{digest, to_item};
 use super::{DynamoStore, Written, as_item, keys, written};
+use crate::aws::port_error;
 
 #[derive(Serialize, Deserialize)]
 struct SessionRow {

@@ -1,4 +1,4 @@
-//! Subscriptions: each once in its account's list, and once in every bucket it is filed under.
+//! Subscriptions: each has a row in its account's list, and a copy in every bucket that it is filed under.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use domain::value::{AccountId, DestinationId, Label, SubscriptionId, Timestamp};
 use ports::{CreatedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions, UpdatedSubscription};
 use serde::{Deserialize, Serialize};
 
-use super::super::aws::build_error;
 use super::rows::to_item;
 use super::transactions::{Counted, NameRow};
 use super::{DynamoStore, as_item, keys};
+use crate::aws::build_error;
 
-/// The same fields in an account's list and in every bucket the subscription is filed under.
+/// The row has the same fields in the account's list and in every bucket.
 #[derive(Serialize, Deserialize)]
 struct SubscriptionRow {
     id: SubscriptionId,
     account: AccountId,
-    /// The settings as JSON: a condition's numbers are then read back as they were written.
+    /// The settings as JSON, so that numbers in conditions are read back as they were written.
     settings: String,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -167,7 +167,7 @@ impl Subscriptions for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Adds to the count of subscriptions of a destination, which must exist.
+    /// Changes the number of subscriptions of a destination, which must exist, by `by`.
     fn count_user_part(&self, account: &AccountId, id: &DestinationId, by: i8) -> PortResult<TransactWriteItem> {
         let update = Update::builder().table_name(&self.table).set_key(Some(as_item(keys::destination(account, id))));
         let update = update.update_expression("ADD subscriptions :by").condition_expression("attribute_exists(pk)");
@@ -182,7 +182,7 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().put(put.build().map_err(build_error)?).build())
     }
 
-    /// Deletes the row when it is still the one that was read, whose name and buckets go with it.
+    /// Deletes the row if it is still the version that was read, whose name and buckets are deleted with it.
     fn delete_found_part(&self, found: &Subscription) -> PortResult<TransactWriteItem> {
         let key = keys::subscription(&found.account, &found.id);
         let delete = aws_sdk_dynamodb::types::Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));

@@ -7,23 +7,23 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
 use domain::value::AccountId;
-use ports::{PortError, PortResult};
+use ports::{FindAccount, PortError, PortResult};
 
-use super::super::aws::{build_error, port_error};
 use super::keys::{self, Key};
 use super::rows::to_item;
 use super::{DynamoStore, Item, as_item};
+use crate::aws::{build_error, port_error};
 
-/// How often a transaction is tried again that met another one.
+/// How often a transaction is tried that conflicts with another one.
 const TRIES: u32 = 6;
 
-/// The row of a taken name.
+/// The row of a name that is in use.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(super) struct NameRow {
     pub(super) id: String,
 }
 
-/// What an account has a limited number of, as an attribute of its row.
+/// What an account can have only a limited number of; the numbers are attributes of its row.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Counted {
     Destinations,
@@ -40,7 +40,7 @@ impl Counted {
 }
 
 impl DynamoStore {
-    /// Writes all parts, or none and answers the places of those whose condition did not hold.
+    /// Writes all parts. If conditions are not met, writes none and answers the positions of those parts.
     pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> PortResult<Vec<usize>> {
         let mut tries = 1;
         loop {
@@ -73,7 +73,7 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Writes the row whatever is there.
+    /// Writes the row, whether or not it exists.
     pub(super) fn overwrite_part(&self, item: Item) -> PortResult<TransactWriteItem> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().map_err(build_error)?;
         Ok(TransactWriteItem::builder().put(put).build())
@@ -86,19 +86,19 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
-    /// The account must exist, and not be about to be deleted.
+    /// Checks that the account exists and is not being deleted.
     pub(super) fn account_part(&self, account: &AccountId) -> PortResult<TransactWriteItem> {
         let check = ConditionCheck::builder().table_name(&self.table).set_key(Some(as_item(keys::account(account))));
         let check = check.condition_expression("attribute_exists(pk) AND attribute_not_exists(deletion)");
         Ok(TransactWriteItem::builder().condition_check(check.build().map_err(build_error)?).build())
     }
 
-    /// Takes a name for `id`, unless another has it.
+    /// Takes a name for `id`, unless it is in use.
     pub(super) fn take_name_part(&self, key: Key, id: &str) -> PortResult<TransactWriteItem> {
         self.put_part(to_item(key, &NameRow { id: id.to_owned() })?)
     }
 
-    /// Counts one more of its kind in the account's row, unless it has `most` or is about to be deleted.
+    /// Adds one to the number in the account's row, unless it is `most` already or the account is being deleted.
     pub(super) fn count_up_part(&self, account: &AccountId, what: Counted, most: u32) -> PortResult<TransactWriteItem> {
         let update = self.account_update(account).update_expression("ADD #counted :one");
         let update = update
@@ -109,7 +109,16 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
     }
 
-    /// Counts one less of its kind in the account's row.
+    /// Called after the number in the account's row could not be increased: an error if the account does not exist;
+    /// otherwise it has as many as it may have.
+    pub(super) async fn limit_reached(&self, account: &AccountId) -> PortResult<()> {
+        match self.find_account(account).await? {
+            Some(_) => Ok(()),
+            None => Err(PortError::permanent("counting in an account", "the account is not registered")),
+        }
+    }
+
+    /// Subtracts one from the number in the account's row.
     pub(super) fn count_down_part(&self, account: &AccountId, what: Counted) -> PortResult<TransactWriteItem> {
         let update = self.account_update(account).update_expression("ADD #counted :less");
         let update = update.condition_expression("attribute_exists(pk)");
@@ -123,13 +132,13 @@ impl DynamoStore {
     }
 }
 
-/// Whether trying again helps: another transaction was at work on this row, or the table was busy.
+/// Whether trying again helps: another transaction was using this row, or the table was throttled.
 fn passes(reason: &CancellationReason) -> bool {
     let passing = ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     reason.code().is_none_or(|code| passing.contains(&code))
 }
 
-/// Which parts had their condition refused, by place.
+/// The positions of the parts whose conditions were not met.
 fn refused_parts(reasons: &[CancellationReason]) -> Vec<usize> {
     let refused =
         |(n, reason): (usize, &CancellationReason)| (reason.code() == Some("ConditionalCheckFailed")).then_some(n);

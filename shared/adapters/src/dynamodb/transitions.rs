@@ -1,4 +1,4 @@
-//! The runs remembered at a place, one row each; written only where a subscription waits for a change.
+//! The runs remembered at a place: a row each, written only if a subscription waits for a transition.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -1,4 +1,4 @@
-//! What waits for its time, by the index `waiting`, which has the keys of rows only.
+//! What waits for its time, read from the index `waiting`, which contains only the keys of rows.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -22,7 +22,7 @@ pub(super) fn unreadable() -> PortError {
 }
 
 impl DynamoStore {
-    /// Entries of a partition of the index, in order, up to the sort key `until` where there is one, at most `limit`.
+    /// Entries of a partition of the index, in order, at most `limit`, up to the sort key `until` if there is one.
     pub(super) async fn waiting(&self, pk: String, until: Option<String>, limit: usize) -> PortResult<Vec<Entry>> {
         let (mut found, mut start) = (Vec::new(), None);
         loop {

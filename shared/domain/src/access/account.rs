@@ -1,4 +1,4 @@
-//! An account as the operator sees it. What belongs to it knows it by its id alone.
+//! An account as the operator sees it. Everything that belongs to an account refers to it only by its id.
 
 use crate::value::{AccountId, JobId, Timestamp};
 
@@ -7,6 +7,6 @@ use crate::value::{AccountId, JobId, Timestamp};
 pub struct Account {
     pub id: AccountId,
     pub created_at: Timestamp,
-    /// The job that deletes it, or that tried to; from its creation on the account's keys and events are refused.
+    /// The job that deletes it, or that tried to. While there is one, the account's keys and events are refused.
     pub deletion: Option<JobId>,
 }

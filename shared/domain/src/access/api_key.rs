@@ -1,4 +1,6 @@
-//! API keys: `whk_<account>.<key>.<secret>`. The account comes from the key alone, and only a hash of the secret is kept.
+//! API keys: `whk_<account>.<key>.<secret>`. The key itself names its account, and only a hash of the secret is stored.
+//!
+//! Invariant: debug output shows nothing of a key's secret (tests: `debug_output_shows_nothing_of_the_secret`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +12,7 @@ use super::token;
 use super::token::TokenSecret;
 use crate::value::{AccountId, Day, KeyId, Label, Timestamp};
 
-/// What the caller presents.
+/// The key that a caller presents.
 pub struct PresentedKey {
     pub account: AccountId,
     pub key: KeyId,
@@ -43,9 +45,9 @@ impl fmt::Debug for PresentedKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Everything an editor may, rotating secrets, and publishing events.
+    /// Everything an editor may do, and rotating secrets and publishing events.
     Admin,
-    /// Everything a viewer may, and changing what is configured.
+    /// Everything a viewer may do, and changing the configuration.
     Editor,
     /// Reading.
     Viewer,
@@ -53,7 +55,7 @@ pub enum Role {
     Publisher,
 }
 
-/// What a request needs its caller to be allowed.
+/// What a caller must be allowed to do for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     Read,
@@ -82,7 +84,7 @@ impl Role {
     }
 }
 
-/// What is kept of a key.
+/// An API key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: KeyId,
@@ -91,12 +93,12 @@ pub struct ApiKey {
     pub role: Role,
     pub hash: [u8; 32],
     pub created_at: Timestamp,
-    /// The last day on which it was presented.
+    /// The last day on which the key was presented.
     pub last_used_at: Option<Day>,
 }
 
 impl ApiKey {
-    /// Makes a key, and the text of it that is shown once.
+    /// Makes a key, and its text, which is shown once.
     pub fn issue(
         id: KeyId,
         account: AccountId,
@@ -111,12 +113,12 @@ impl ApiKey {
         (Self { id, account, name, role, hash, created_at: now, last_used_at: None }, text)
     }
 
-    /// Whether `presented` is this key; takes the same time wherever they differ.
+    /// Whether `presented` is this key. The comparison takes the same time wherever they differ.
     pub fn accepts(&self, presented: &PresentedKey) -> bool {
         token::same(&self.hash, &token::hash(&presented.account, presented.key.as_str(), &presented.secret))
     }
 
-    /// What may be shown of the key to tell it from others.
+    /// The part of the key that may be shown, by which people recognize it.
     pub fn prefix(&self) -> String {
         token::beginning(PREFIX, &self.account, Self::short(&self.id))
     }

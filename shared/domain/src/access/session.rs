@@ -1,7 +1,12 @@
-//! Page sessions: the operator gets a link for an account, whoever opens it first gets a token for a while. A token lets in as an
-//! API key does; the page that the link leads to is not here.
+//! Page sessions. The operator gets a link for an account, and whoever opens it first gets a token for some time. The
+//! token admits its holder as an API key does. The page behind the link is not here.
 //!
-//! Link `whl_<account>.<session>.<secret>`, token `whs_<account>.<session>.<secret>`; only hashes of both are kept.
+//! A link is `whl_<account>.<session>.<secret>`, a token `whs_<account>.<session>.<secret>`; only hashes of both are
+//! stored.
+//!
+//! Invariant: a link opens its session once and in time, and the session ends when it is idle, or after eight hours
+//! (tests: `a_link_opens_its_session_once_and_in_time`,
+//! `a_session_ends_when_it_is_idle_and_after_eight_hours_in_any_case`, the contract suite `sessions`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,11 +20,11 @@ use super::token::TokenSecret;
 use crate::event::Scope;
 use crate::value::{AccountId, SessionId, Timestamp};
 
-/// A session that is not used for so long ends.
+/// A session ends if it is not used for this long.
 pub const IDLE: Duration = Duration::from_secs(15 * 60);
-/// A session ends after so long, however much it is used.
+/// A session ends after this long, however much it is used.
 pub const LONGEST: Duration = Duration::from_secs(8 * 3_600);
-/// That a session is used is noted when the last note is so old.
+/// The use of a session is noted again when the last note is this old.
 pub const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 const LINK: &str = "whl_";
@@ -63,11 +68,11 @@ macro_rules! presented {
 }
 
 presented!(
-    /// What a link carries.
+    /// The secret of a link.
     PresentedLink, LINK
 );
 presented!(
-    /// What a page sends with each request.
+    /// The token that a page sends with each request.
     PresentedSession, TOKEN
 );
 
@@ -76,12 +81,12 @@ pub struct Session {
     pub id: SessionId,
     pub account: AccountId,
     pub role: Role,
-    /// Where the page begins. It restricts nothing.
+    /// The scope that the page starts with. It restricts nothing.
     pub scope: Option<Scope>,
     pub created_at: Timestamp,
     pub link_hash: [u8; 32],
     pub link_expires_at: Timestamp,
-    /// What is known since its link was opened.
+    /// What is known once the link was opened.
     pub opened: Option<Opened>,
 }
 
@@ -93,7 +98,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// What stands where the hash of a token was that was forgotten: it is no token's.
+    /// Stored in place of the hash of a token that was forgotten. No token has this hash.
     pub const NO_HASH: [u8; 32] = [0; 32];
 }
 
@@ -106,7 +111,7 @@ pub enum LinkRefusal {
 }
 
 impl Session {
-    /// A session to be opened within `open_within`, and the token for its link.
+    /// Makes a session that can be opened within `open_within`, and the secret for its link.
     pub fn offer(
         id: SessionId,
         account: AccountId,
@@ -122,7 +127,7 @@ impl Session {
         (Self { id, account, role, scope, created_at: now, link_hash, link_expires_at, opened: None }, link)
     }
 
-    /// Opens the session with its link, once, and makes its token.
+    /// Opens the session with its link, which works once, and makes its token.
     pub fn open(
         &mut self,
         link: &PresentedLink,
@@ -150,12 +155,12 @@ impl Session {
         presented.is(&opened.hash) && now < opened.at.plus(LONGEST) && now < opened.last_used_at.plus(IDLE)
     }
 
-    /// Whether a use now has to be noted.
+    /// Whether a use at `now` has to be noted.
     pub fn is_to_be_noted(&self, now: Timestamp) -> bool {
         self.opened.as_ref().is_some_and(|opened| now >= opened.last_used_at.plus(NOTED_EVERY))
     }
 
-    /// From when on it lets nobody in, however much it is used, and may be forgotten.
+    /// When the session ends, however much it is used, and may be deleted.
     pub fn ends_at(&self) -> Timestamp {
         self.opened.as_ref().map_or(self.link_expires_at, |opened| opened.at.plus(LONGEST))
     }

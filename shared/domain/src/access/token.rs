@@ -1,4 +1,5 @@
-//! What a caller presents to be let in: `<prefix><account>.<id>.<secret>`. It addresses itself, and only a hash of it is kept.
+//! The form of keys, links and tokens: `<prefix><account>.<id>.<secret>`. A token tells which row it belongs to, and
+//! only its hash is stored.
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
@@ -11,7 +12,8 @@ use crate::value::AccountId;
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub(super) struct TokenSecret(pub(super) [u8; 32]);
 
-/// A token's parts. An account id has no `.`, so they cannot be confused; the id is without its own prefix.
+/// The parts of a token. An account id contains no `.`, so the parts cannot be confused. The id is without its own
+/// prefix.
 pub(super) fn read(prefix: &str, text: &str) -> Option<(AccountId, String, TokenSecret)> {
     let mut parts = text.strip_prefix(prefix)?.splitn(3, '.');
     let (account, id) = (parts.next()?.parse().ok()?, parts.next()?.to_owned());
@@ -19,7 +21,7 @@ pub(super) fn read(prefix: &str, text: &str) -> Option<(AccountId, String, Token
     Some((account, id, TokenSecret(bytes.as_slice().try_into().ok()?)))
 }
 
-/// The beginning of a token, by which it is told from others; not secret.
+/// The beginning of a token, by which people recognize it. It is not secret.
 pub(super) fn beginning(prefix: &str, account: &AccountId, id: &str) -> String {
     format!("{prefix}{account}.{id}")
 }
@@ -29,13 +31,13 @@ pub(super) fn write(prefix: &str, account: &AccountId, id: &str, secret: &TokenS
     Zeroizing::new(format!("{}.{}", beginning(prefix, account, id), *encoded))
 }
 
-/// What is kept of a token. `id` is the whole id of what the token belongs to.
+/// The hash of a token, which is what is stored. `id` is the whole id of the thing that the token belongs to.
 pub(super) fn hash(account: &AccountId, id: &str, secret: &TokenSecret) -> [u8; 32] {
     let digest = Sha256::new().chain_update(account.as_str()).chain_update([0]).chain_update(id);
     digest.chain_update([0]).chain_update(secret.0).finalize().into()
 }
 
-/// Takes the same time wherever the two differ.
+/// Whether both are the same. Takes the same time wherever they differ.
 pub(super) fn same(kept: &[u8; 32], presented: &[u8; 32]) -> bool {
     kept.ct_eq(presented).into()
 }

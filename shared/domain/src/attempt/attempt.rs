@@ -15,7 +15,8 @@ pub struct Attempt {
     pub at: Timestamp,
     pub took: Duration,
     pub outcome: Outcome,
-    /// It was made to find out whether the destination is back, and does not count for the schedule.
+    /// The attempt was a probe: it was made to find out whether the destination works again, and does not count for the
+    /// schedule.
     #[serde(default)]
     pub probe: bool,
 }

@@ -1,14 +1,17 @@
-//! How long attempts took, summed up: a histogram of buckets that grow, of which only those are kept that hold something. Two are
-//! added without loss, and a quantile of the sum is off by less than 5 %, however many there are.
+//! How long attempts took, as a histogram. Its buckets grow with the duration, and only buckets that hold something are
+//! kept. Two histograms can be added without loss, and a quantile of any sum is off by less than 5 %.
+//!
+//! Invariant: a quantile is within 5 % of the exact one, however the latencies are split and merged (tests:
+//! `a_quantile_of_merged_parts_is_within_the_error_of_the_exact_one`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Where a bucket ends, as a multiple of where it begins. The middle is off by (G − 1) / (G + 1) at most: 4.8 %.
+/// The end of a bucket as a multiple of its beginning. The middle is off by at most (G − 1) / (G + 1): 4.8 %.
 const GROWTH: f64 = 1.1;
 
-/// Counts by bucket. Bucket 0 holds what took a millisecond or less, bucket `n` what took more than `GROWTH`ⁿ⁻¹ ms and no more than
-/// `GROWTH`ⁿ ms; the last one also holds what took longer, which is more than a year.
+/// Counts by bucket. Bucket 0 holds attempts of up to a millisecond, bucket `n` those of more than `GROWTH`ⁿ⁻¹ ms and
+/// up to `GROWTH`ⁿ ms. The last bucket also holds everything longer, which is more than a year.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Latencies {
     counts: BTreeMap<u8, u64>,
@@ -28,7 +31,7 @@ impl Latencies {
         self.counts.iter().map(|(bucket, count)| (*bucket, *count))
     }
 
-    /// What so many of a hundred are not slower than, in whole milliseconds; none where nothing was added.
+    /// The duration that `percent` of the attempts do not exceed, in whole milliseconds; none if nothing was added.
     pub fn quantile(&self, percent: u8) -> Option<u64> {
         let all: u128 = self.counts.values().map(|count| u128::from(*count)).sum();
         let rank = (all * u128::from(percent.min(100))).div_ceil(100).max(1);

@@ -1,7 +1,7 @@
 //! One HTTP request to a receiver: what signs it, how it ended, and what follows.
 //!
-//! This chapter knows neither destinations nor deliveries, so that both can rest on it: a destination has secrets and a retry policy,
-//! and a delivery has attempts.
+//! This chapter knows neither destinations nor deliveries, so that both can use it: a destination has secrets and a
+//! retry policy, and a delivery has attempts.
 
 mod attempt;
 mod latencies;

@@ -1,25 +1,26 @@
-//! What came of one HTTP request. Every one of these is the receiver's (or the owner's) doing and a normal value;
-//! our own failures are errors and never an `Outcome`.
+//! The outcome of one HTTP request. Each outcome is caused by the receiver or by the owner of the destination, and is a
+//! normal value. Our own failures are errors and never an `Outcome`.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How much of a refusal is kept with the latest attempt, in bytes: 16 KiB.
+/// How much of an answer is kept with the latest attempt if it was refused, in bytes: 16 KiB.
 pub const EXCERPT_BYTES: usize = 16 * 1024;
 /// The longest wait a receiver can ask for with `Retry-After`: 24 hours.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
-/// How much of it is kept once there is a later attempt, so that the row of a long failure stays small.
+/// How much of the answer is kept once there is a later attempt, in bytes, so that the row of a long failure stays
+/// small.
 pub const SHORT_EXCERPT_BYTES: usize = 512;
 
-/// The beginning of an answer's body, where it is text: UTF-8 without control characters but tab and line ends. Empty where
-/// it is not.
+/// The beginning of an answer's body if the body is text: UTF-8 with no control characters other than tabs and line
+/// ends. Empty otherwise.
 pub fn excerpt(body: &[u8]) -> String {
     let body = &body[..body.len().min(EXCERPT_BYTES)];
     let text = match std::str::from_utf8(body) {
         Ok(text) => text,
-        // A character cut off at the end is not a mistake.
+        // A character that is cut off at the end is not an error.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&body[..error.valid_up_to()]).unwrap_or_default()
         }
@@ -39,14 +40,14 @@ pub enum Outcome {
     Refused { status: u16, retry_after: Option<Duration>, excerpt: String },
     /// No complete answer within the attempt's timeout.
     TimedOut,
-    /// No connection, a broken one, or no HTTP on it.
+    /// No connection could be made, it broke, or it did not speak HTTP.
     Unreachable { reason: String },
-    /// The address is one this system never calls (design: a private or otherwise non-global one).
+    /// This system never calls the address, for example because it is private.
     Blocked { host: String, address: Option<IpAddr> },
 }
 
 impl Outcome {
-    /// Sorts an answer by its status; `retry_after` and `excerpt` only matter where it is not 2xx.
+    /// The outcome of an answer, by its status; `retry_after` and `excerpt` matter only if the status is not 2xx.
     pub fn from_answer(status: u16, retry_after: Option<Duration>, excerpt: String) -> Self {
         if (200..300).contains(&status) {
             Outcome::Delivered { status }
@@ -65,7 +66,7 @@ impl Outcome {
         }
     }
 
-    /// The answer's status, where there was an answer.
+    /// The status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {
             Outcome::Delivered { status } | Outcome::Refused { status, .. } => Some(*status),
@@ -73,7 +74,7 @@ impl Outcome {
         }
     }
 
-    /// How long the receiver asked to wait, as far as it is heeded: at most a day.
+    /// How long the receiver asked us to wait; at most a day of it is respected.
     pub fn retry_after(&self) -> Duration {
         match self {
             Outcome::Refused { retry_after, .. } => retry_after.unwrap_or_default().min(MAX_RETRY_AFTER),
@@ -81,7 +82,7 @@ impl Outcome {
         }
     }
 
-    /// What went wrong, for people; `None` when nothing did.
+    /// What went wrong, for people to read; `None` if nothing did.
     pub fn error(&self) -> Option<String> {
         match self {
             Outcome::Delivered { .. } => None,
@@ -95,7 +96,7 @@ impl Outcome {
         }
     }
 
-    /// Keeps the beginning of the excerpt only, as for an attempt that another one followed.
+    /// Shortens the excerpt, as is done once another attempt follows.
     pub fn shorten(&mut self) {
         if let Outcome::Refused { excerpt, .. } = self {
             excerpt.truncate(excerpt.floor_char_boundary(SHORT_EXCERPT_BYTES));
@@ -107,12 +108,12 @@ impl Outcome {
     }
 }
 
-/// The most of an answer's headers that are shown.
+/// How many of an answer's headers are shown.
 const MAX_HEADERS: usize = 50;
-/// The most of a header's name or value that is shown, in bytes.
+/// How much of a header's name or value is shown, in bytes.
 const MAX_HEADER_BYTES: usize = 1024;
 
-/// What a receiver answered, as far as it was read. Nothing of it is to be trusted.
+/// The answer of a receiver, as far as it was read. None of it can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -120,7 +121,7 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The beginning of the body.
     pub body: Vec<u8>,
-    /// Whether more of the body followed, or may have, when it broke off.
+    /// Whether the body was longer, or may have been when the connection broke.
     pub truncated: bool,
 }
 
@@ -136,7 +137,7 @@ impl Answer {
         Self { status, headers, body, truncated }
     }
 
-    /// The body, when it is text in UTF-8; a character that the reading cut in two is left out.
+    /// The body if it is UTF-8 text, without a last character that reading cut in two.
     pub fn text(&self) -> Option<&str> {
         match std::str::from_utf8(&self.body) {
             Ok(text) => Some(text),
@@ -148,7 +149,7 @@ impl Answer {
     }
 }
 
-/// One HTTP request as it went: how it ended, and the answer if there was one.
+/// What happened to one HTTP request: its outcome, and the answer if there was one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
     pub outcome: Outcome,

@@ -1,5 +1,5 @@
-//! When to try again, and when to stop. A total function of the attempt, its outcome and a given jitter. Which policy holds for
-//! a destination is its owner's [`RetryChoice`].
+//! When to try again, and when to stop. The rule is a total function of the attempt, its outcome and a given jitter.
+//! The owner of a destination chooses its policy ([`RetryChoice`]).
 
 mod choice;
 
@@ -21,7 +21,7 @@ const MAX_WAITS: usize = 19;
 /// The longest wait of any schedule: 7 days.
 pub const MAX_WAIT: Duration = Duration::from_secs(7 * 86_400);
 
-/// A number in -1.0 ..= 1.0, drawn by the caller; it moves a wait by up to 20 % either way.
+/// A number in -1.0 ..= 1.0, drawn by the caller. It lengthens or shortens a wait by up to 20 %.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Jitter(f64);
 
@@ -34,11 +34,11 @@ impl Jitter {
     }
 }
 
-/// What becomes of a delivery after an attempt.
+/// What happens to a delivery after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
     Delivered,
-    /// Attempt it again after this long. Where it waits, in the queue or in a due index, is up to the caller.
+    /// Attempt it again after this duration. The caller decides where the delivery waits: in the queue or in the table.
     RetryIn(Duration),
     /// The schedule has run out.
     Exhausted,
@@ -58,7 +58,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// `attempt` is the number of the attempt that ended so, from 1.
+    /// `attempt` is the number of the attempt that had this outcome, from 1.
     pub fn next_step(&self, attempt: u32, outcome: &Outcome, jitter: Jitter) -> NextStep {
         if outcome.is_delivered() {
             return NextStep::Delivered;

@@ -1,4 +1,6 @@
-//! Secrets that sign requests. They have no `Display` and no `Serialize`, and are wiped when dropped.
+//! Secrets that sign requests. They have no `Display` and no `Serialize`, and are wiped from memory when dropped.
+//!
+//! Invariant: debug output shows nothing of a signing secret (tests: `debug_output_shows_nothing_of_a_secret`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,10 +54,11 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// A signing secret as it lies in the table: AES-256-GCM under the data key `key_id`, bound to its account and destination.
+/// A signing secret as it is stored: encrypted with AES-256-GCM under the data key `key_id`, bound to its account and
+/// destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedSecret {
-    /// Which data key it is sealed under, so that data keys can be replaced one secret at a time.
+    /// The data key it is sealed under. Data keys can be replaced one secret at a time.
     pub key_id: String,
     /// 12-byte nonce, then ciphertext and tag.
     pub sealed: Vec<u8>,

@@ -1,4 +1,7 @@
-//! What proves who sent a request: the signature of Standard Webhooks 1.0 over `id.timestamp.body`, made with a secret.
+//! The signature that proves who sent a request: that of Standard Webhooks 1.0 over `id.timestamp.body`.
+//!
+//! Invariant: signatures agree with those of Standard Webhooks (tests:
+//! `signatures_agree_with_the_standard_webhooks_vectors`).
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -6,7 +9,7 @@ use sha2::Sha256;
 
 use super::secret::SigningSecret;
 
-/// What is signed: `id.timestamp.body`.
+/// The signed text: `id.timestamp.body`.
 pub fn signed_text(id: &str, timestamp: u64, body: &str) -> String {
     format!("{id}.{timestamp}.{body}")
 }
@@ -17,7 +20,7 @@ pub fn signature(secret: &SigningSecret, id: &str, timestamp: u64, body: &str) -
 }
 
 fn signature_with(key: &[u8], id: &str, timestamp: u64, body: &str) -> String {
-    // HMAC takes a key of any length, so this cannot fail; an empty key block stands in for the impossible.
+    // HMAC takes a key of any length, so this cannot fail. An empty key stands in for the impossible case.
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
     mac.update(id.as_bytes());
     mac.update(b".");

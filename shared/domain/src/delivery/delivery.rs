@@ -1,4 +1,7 @@
 //! One event owed to one destination: the unit that is retried and accounted for.
+//!
+//! Invariant: a delivery has the same id every time, and another one when any part of it differs (tests:
+//! `a_delivery_id_is_stable`, `every_part_of_a_delivery_changes_its_id`).
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -7,14 +10,14 @@ use crate::destination::DeliveryPath;
 use crate::event::{Event, EventType, Scope};
 use crate::value::{AccountId, DeliveryId, DestinationId, EventId};
 
-/// What is owed to whom.
+/// An event owed to a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     pub id: DeliveryId,
     pub account: AccountId,
     pub event: EventId,
     pub event_type: EventType,
-    /// Where the event happened; not in what was sent or recorded before scopes were kept here.
+    /// Where the event happened. Missing from what was sent or recorded before deliveries had scopes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     pub destination: DestinationId,
@@ -23,15 +26,15 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The delivery of `event` to `destination` at `path`. Its id is the same every time.
+    /// The delivery of `event` to `destination` at `path`. It has the same id every time.
     pub fn of_event(event: &Event, destination: DestinationId, path: Option<DeliveryPath>) -> Self {
         let id = derive_id(event, &destination, path.as_ref());
         let (account, event_type, scope) = (event.account.clone(), event.event_type, Some(event.scope.clone()));
         Self { id, account, event: event.id.clone(), event_type, scope, destination, path }
     }
 
-    /// What a test sends is shaped like a delivery and is none: it is owed to nobody and recorded nowhere. Its id is new with
-    /// every `entropy`, and no delivery's.
+    /// A test request has the form of a delivery and is not one: nobody owes it, and it is not recorded. Its id depends
+    /// on `entropy` and is no delivery's id.
     pub fn of_test(event: &Event, destination: DestinationId, path: Option<DeliveryPath>, entropy: &[u8; 15]) -> Self {
         let id = DeliveryId::of_test(&destination, entropy);
         Self { id, ..Self::of_event(event, destination, path) }
@@ -40,7 +43,7 @@ impl Delivery {
 
 fn derive_id(event: &Event, destination: &DestinationId, path: Option<&DeliveryPath>) -> DeliveryId {
     let mut digest = Sha256::new();
-    // None of the parts can hold a zero byte, so no two lists of parts look the same.
+    // No part can contain a zero byte, so different lists of parts give different texts.
     for part in [event.account.as_str(), event.id.as_str(), destination.as_str(), path.map_or("", DeliveryPath::as_str)]
     {
         digest.update(part.as_bytes());

@@ -1,7 +1,8 @@
-//! Work that takes longer than a request: what it is, how far it is, how it ended. The rules only; `redrive` does the work.
+//! Work that takes longer than a request: what a job does, how far it is, and how it ended. Rules only: `redrive` does
+//! the work.
 //!
-//! A job is pending until it has ended. Whoever works on it holds a [`Lease`], renewed with each piece of progress, so that
-//! after a crash another one goes on where it stopped.
+//! A job is pending until it has ended. Whoever works on it holds a [`Lease`], which is renewed with each step, so that
+//! after a crash another run continues the job.
 
 use std::time::Duration;
 
@@ -10,27 +11,27 @@ use serde::{Deserialize, Serialize};
 use super::recovery::{Recovered, Recovery};
 use crate::value::{AccountId, JobId, Timestamp};
 
-/// How long a lease lasts: longer than an invocation of `redrive`, so that no one outlives the lease it took.
+/// How long a lease lasts: longer than an invocation of `redrive`, so that none outlives its lease.
 pub const LEASE: Duration = Duration::from_secs(120);
-/// How long a job that has ended can be read.
+/// How long a job can be read after it has ended.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// From marking an account and closing its destinations until its rows are deleted. Requests and deliveries that were let in
-/// before have ended by then: an authorizer's answer (5 s) that is cached (60 s) for a request (29 s), or an account or a destination
-/// cached (5 s) by a batch (60 s).
+/// The wait between marking an account and closing its destinations on the one hand, and deleting its rows on the
+/// other. Requests and deliveries admitted before have ended by then: an authorizer's answer (5 s) that is cached (60
+/// s) for a request (29 s), or an account or a destination cached (5 s) by a batch (60 s).
 pub const SETTLE: Duration = Duration::from_secs(100);
 
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobKind {
-    /// Deletes an account with everything that belongs to it.
+    /// Deletes an account and everything that belongs to it.
     DeleteAccount { account: AccountId },
-    /// Sends again what a destination did not get.
+    /// Sends again what a destination did not receive.
     Recover(Recovery),
 }
 
 impl JobKind {
-    /// Whose job it is.
+    /// The account that the job is for.
     pub fn account(&self) -> &AccountId {
         match self {
             JobKind::DeleteAccount { account } => account,
@@ -53,15 +54,15 @@ pub struct Job {
     pub id: JobId,
     pub kind: JobKind,
     pub status: JobStatus,
-    /// How many things it has dealt with.
+    /// How many items it has processed.
     pub done: u64,
-    /// Of a recovery: how far it is.
+    /// How far a recovery is; none for other jobs.
     pub recovered: Option<Recovered>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Nobody works on it before.
+    /// The time before which nobody works on it.
     pub starts_at: Timestamp,
-    /// Why it failed, when it did.
+    /// Why it failed, if it did.
     pub error: Option<String>,
 }
 
@@ -98,7 +99,7 @@ impl Job {
         matches!(self.status, JobStatus::Succeeded | JobStatus::Failed)
     }
 
-    /// When the job may be forgotten, once it has ended.
+    /// When the row of an ended job may be deleted.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.has_ended().then(|| self.updated_at.plus(KEPT))
     }
@@ -117,10 +118,10 @@ impl Job {
     }
 }
 
-/// The right to work on a job, until somebody else may take it.
+/// The right to work on a job, until another may take it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Who has it: random, one for each invocation.
+    /// The holder: random, one for each invocation.
     pub holder: [u8; 16],
     pub until: Timestamp,
 }
@@ -130,12 +131,12 @@ impl Lease {
         Self { holder, until: now.plus(LEASE) }
     }
 
-    /// The same lease, running from `now`.
+    /// The lease renewed at `now`.
     pub fn renewed(&self, now: Timestamp) -> Self {
         Self::taken(self.holder, now)
     }
 
-    /// The lease given back: the next one may take it at once.
+    /// The lease given back, so that another may take the job at once.
     pub fn released(&self, now: Timestamp) -> Self {
         Self { holder: self.holder, until: now }
     }

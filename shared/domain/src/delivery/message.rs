@@ -11,14 +11,14 @@ use super::delivery::Delivery;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// Its event was matched. Unless the queue repeats it, nothing can have been recorded yet.
+    /// Its event was matched. Unless the queue repeats the message, nothing has been recorded yet.
     #[default]
     New,
-    /// It may have been sent before, so its row is looked at first: it has come due, or its event was handled twice.
+    /// It may have been sent before, so its row is read first: it has become due, or its event was handled twice.
     Again,
-    /// To find out whether its destination is back.
+    /// It finds out whether its destination works again.
     Probe,
-    /// Somebody asked for it, even if it was delivered before.
+    /// Somebody asked for it. It is sent even if it was delivered before.
     Resend,
 }
 
@@ -34,18 +34,18 @@ pub struct DeliveryMessage {
     pub delivery: Delivery,
     #[serde(default)]
     pub purpose: Purpose,
-    /// The body as raw JSON: it costs no escaping, and arrives byte for byte.
+    /// The body as raw JSON, which needs no escaping and arrives byte for byte.
     pub body: Box<RawValue>,
 }
 
-/// The same for writing: the body is shared by all deliveries of an event and never copied for each.
+/// The same for writing. All deliveries of an event share the body, so that it is never copied.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct OutgoingDelivery<'a> {
     pub delivery: &'a Delivery,
     #[serde(skip_serializing_if = "Purpose::is_new")]
     pub purpose: Purpose,
     pub body: &'a RawValue,
-    /// How long the queue holds it back, in whole seconds: at most 900.
+    /// How long the queue delays the message, in whole seconds: at most 900.
     #[serde(skip)]
     pub delay: Duration,
 }

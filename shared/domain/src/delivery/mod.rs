@@ -1,6 +1,6 @@
-//! One event owed to one destination: its id, its message, the request it becomes, its row, and the work on many of them.
+//! One event owed to one destination: its id, its message, its request, its row, and work on many deliveries.
 //!
-//! [`request`] and [`proof`] are here, not beside the signature, because they need a delivery and a destination.
+//! [`request`] and [`proof`] are here and not beside the signature, because they need a delivery and a destination.
 
 mod delivery;
 pub mod job;

@@ -1,5 +1,10 @@
-//! Whether a receiver verifies: the good request of a test, the three forged ones that a correct receiver refuses, and what
-//! its answers show. It sends nothing; what is sent is signed by the same function as every delivery.
+//! Finds out whether a receiver verifies signatures: the good request of a test, three forged requests that a correct
+//! receiver refuses, and what its answers show. It sends nothing. What is sent is signed by the same function as every
+//! delivery.
+//!
+//! Invariant: a receiver is proven only if it refuses each forged request, and each of these is wrong in one thing only
+//! (tests: `each_forged_request_is_wrong_in_one_thing_only`, against receivers built on a public library, and ones that
+//! leave a check out, `tests/e2e/test_payload.rs`).
 
 use std::time::Duration;
 
@@ -10,17 +15,17 @@ use crate::attempt::{Outcome, SigningSecret};
 use crate::destination::DestinationSettings;
 use crate::value::Timestamp;
 
-/// How old the request with the old timestamp is, in seconds: six minutes. Standard Webhooks allows for five.
+/// The age of the request with the old timestamp, in seconds: six minutes. Standard Webhooks tolerates five.
 pub const OLD_SECONDS: u64 = 360;
 
-/// A request of a test, and the text that its signature was made over.
+/// A request of a test, with the text that was signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
     pub request: SignedRequest,
     pub signed_text: String,
 }
 
-/// A request that a correct receiver refuses, named after what is wrong with it. All else about it is right.
+/// A request that a correct receiver refuses, named after what is wrong with it. Everything else in it is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
     WrongSignature,
@@ -38,7 +43,7 @@ impl Probe {
     }
 }
 
-/// What is sent as a test, and by whom it is signed.
+/// What is sent as a test, and with which secrets.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample<'a> {
     pub destination: &'a DestinationSettings,
@@ -47,12 +52,12 @@ pub struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    /// The request as a real delivery is sent at `now`.
+    /// The request as a real delivery would be sent at `now`.
     pub fn good(&self, delivery: &Delivery, now: Timestamp) -> Trial {
         self.signed(delivery, self.secrets, now)
     }
 
-    /// The same, forged. `stranger` is a secret that the destination does not have.
+    /// The same request, forged. `stranger` is a secret that the destination does not have.
     pub fn forged(&self, probe: Probe, delivery: &Delivery, stranger: SigningSecret, now: Timestamp) -> Trial {
         match probe {
             Probe::WrongSignature => self.signed(delivery, &[stranger], now),
@@ -74,8 +79,8 @@ impl Sample<'_> {
     }
 }
 
-/// The body with another last digit in its last number: the same length and still JSON of the same form, so that only the
-/// signature tells. Where there is no number, white space is added, which changes nothing but the bytes.
+/// The body with another last digit in its last number. Its length and form stay the same, so that only the signature
+/// shows the change. A body without a number gets white space instead, which changes nothing but its bytes.
 fn altered(body: &str) -> String {
     let (mut quoted, mut escaped, mut last) = (false, false, None);
     for (at, byte) in body.bytes().enumerate() {
@@ -88,7 +93,7 @@ fn altered(body: &str) -> String {
         }
     }
     match last {
-        // Never to 0, which may not stand in front of other digits.
+        // Never 0, which may not stand in front of other digits.
         Some((at, digit)) => {
             let other = if digit == b'9' { '8' } else { char::from(digit + 1) };
             format!("{}{other}{}", &body[..at], &body[at + 1..])
@@ -97,7 +102,7 @@ fn altered(body: &str) -> String {
     }
 }
 
-/// What became of a forged request, and what to mend.
+/// The result of a forged request, and what to correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     pub passed: bool,
@@ -107,13 +112,13 @@ pub struct Judgement {
 /// Why a forged request was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotRun {
-    /// The good one was not accepted, so a refusal would show nothing.
+    /// The good request was not accepted, so a refusal would prove nothing.
     GoodNotAccepted,
     NoTimeLeft,
 }
 
 impl Judgement {
-    /// A refusal is any 4xx, but for those that say "not now" and would have met a good request as well.
+    /// A refusal is any 4xx except those that say "not now", which a good request would have met as well.
     pub fn of(probe: Probe, outcome: &Outcome) -> Self {
         let failed = |detail: String| Self { passed: false, detail };
         match outcome {
@@ -147,7 +152,7 @@ impl Judgement {
     }
 }
 
-/// What a receiver that accepts a forged request does wrong.
+/// What is wrong in a receiver that accepts this forged request.
 fn accepted(probe: Probe) -> &'static str {
     match probe {
         Probe::WrongSignature => {
@@ -166,7 +171,7 @@ fn accepted(probe: Probe) -> &'static str {
     }
 }
 
-/// Whether the receiver is proven to verify, given which probes it passed, and a sentence about it.
+/// Whether the receiver is proven to verify, given which probes it passed; and a sentence about it.
 pub fn conclude(good: &Outcome, passed: &[(Probe, bool)]) -> (bool, String) {
     let failing: Vec<_> = passed.iter().filter(|(_, passed)| !passed).map(|(probe, _)| probe.as_str()).collect();
     match good.is_delivered() {
@@ -178,7 +183,7 @@ pub fn conclude(good: &Outcome, passed: &[(Probe, bool)]) -> (bool, String) {
     }
 }
 
-/// What the outcome of the good request means, and what to do. `given` is how long it was given.
+/// What the outcome of the good request means, and what to do. `given` is the timeout it had.
 pub fn advise(outcome: &Outcome, given: Duration) -> String {
     match outcome {
         Outcome::Delivered { status } => format!("answered {status}: deliveries are accepted here"),

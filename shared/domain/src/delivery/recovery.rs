@@ -1,5 +1,8 @@
-//! Sending again everything that a destination did not get of the events of a span: what is asked for, and how far that is. The
-//! rules only; a job of `redrive` does the work.
+//! A recovery sends again everything that a destination did not receive of the events of a time span. Here is what is
+//! asked for and how far it is. Rules only: a job of `redrive` does the work.
+//!
+//! Invariant: a destination has one recovery at a time (tests: `a_destination_has_one_job_whatever_is_asked_for`, the
+//! contract suite `started_jobs`).
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,18 +15,18 @@ use crate::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Timesta
 pub struct Recovery {
     pub account: AccountId,
     pub destination_id: DestinationId,
-    /// The events that occurred then or later.
+    /// Events that occurred then or later.
     pub since: Timestamp,
-    /// The events that occurred before.
+    /// Events that occurred before then.
     pub until: Timestamp,
     pub statuses: Vec<RecoverStatus>,
 }
 
-/// Which deliveries are sent again, by where they stand.
+/// Which deliveries are sent again, by their state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoverStatus {
-    /// Owed, and without a row.
+    /// Owed and without a row.
     Pending,
     Retrying,
     Parked,
@@ -32,7 +35,7 @@ pub enum RecoverStatus {
 }
 
 impl RecoverStatus {
-    /// What is sent again unless it is said: everything but what somebody gave up.
+    /// What is sent again by default: everything except what somebody cancelled.
     pub const USUAL: [Self; 4] = [Self::Pending, Self::Retrying, Self::Parked, Self::Exhausted];
 
     pub fn as_str(self) -> &'static str {
@@ -45,7 +48,7 @@ impl RecoverStatus {
         }
     }
 
-    /// The status of a row in this state; none of one that was delivered.
+    /// The status of a row in this state; none if it was delivered.
     pub fn of(state: DeliveryState) -> Option<Self> {
         match state {
             DeliveryState::Delivered => None,
@@ -58,11 +61,11 @@ impl RecoverStatus {
 }
 
 impl Recovery {
-    /// The id of the job that does it: the same for everything that is asked of a destination, so that it has one at a time, and
-    /// deliveries are sent to it at the rate of one.
+    /// The id of the job that does it. It depends only on the destination, so that a destination has one recovery at a
+    /// time and receives deliveries at the rate of one.
     pub fn job_id(&self) -> JobId {
         let mut digest = Sha256::new();
-        // Neither id can hold a zero byte.
+        // Neither id can contain a zero byte.
         for part in ["recover", self.account.as_str(), self.destination_id.as_str()] {
             digest.update(part.as_bytes());
             digest.update([0]);
@@ -83,12 +86,12 @@ impl Recovery {
 pub struct Recovered {
     /// Deliveries that were sent again.
     pub resent: u64,
-    /// Deliveries that were set aside, because the destination took nothing.
+    /// Deliveries that were parked because the destination accepted nothing.
     pub set_aside: u64,
     pub to: RecoveredTo,
 }
 
-/// Up to where it went: first through what has a row, then through what the events owe, each newest first.
+/// How far it has got: first through what has a row, then through what the events owe, each newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum RecoveredTo {

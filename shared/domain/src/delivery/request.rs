@@ -1,4 +1,4 @@
-//! The request as it goes out: Standard Webhooks 1.0 headers over the exact bytes of the body.
+//! The request that is sent: Standard Webhooks 1.0 headers over the exact bytes of the body.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -19,10 +19,10 @@ pub struct SignedRequest {
     pub timeout: Duration,
 }
 
-/// What `user-agent` says.
+/// The value of `user-agent`.
 pub const USER_AGENT: &str = concat!("SyncHub-Webhooks/", env!("CARGO_PKG_VERSION"));
 
-/// Signs attempt number `attempt` of `delivery`, made `now`, with every secret the destination has.
+/// Signs attempt number `attempt` of `delivery` at `now` with each of the given secrets.
 pub fn sign(
     delivery: &Delivery,
     destination: &DestinationSettings,

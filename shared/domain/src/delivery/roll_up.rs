@@ -1,8 +1,11 @@
-//! What became of one destination's deliveries in the last day, by the hour of the clock in which their events occurred. The rules
-//! only: which hours are read when, and what they add up to. `redrive` reads them.
+//! Statistics of one destination's deliveries in the last day, by the hour in which their events occurred. Rules only:
+//! which hours are read when, and what they add up to. `redrive` reads them.
 //!
-//! An hour is settled when everything that is known to be owed of it was delivered or cancelled. One that is not is read again,
-//! after waits that grow with its age, because nothing tells when a delivery that failed is sent again.
+//! An hour is settled when every delivery that is known to be owed was delivered or cancelled. Other hours are read
+//! again after waits that grow with their age, because nothing announces when a failed delivery is sent again.
+//!
+//! Invariant: an hour that never settles is read a bounded number of times (tests:
+//! `an_hour_that_never_settles_is_read_a_bounded_number_of_times`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,12 +14,12 @@ use super::record::DeliveryState;
 use crate::attempt::{Latencies, Outcome};
 use crate::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 
-/// How many hours are told of, the present one included.
+/// How many hours are reported, including the current one.
 pub const HOURS: u64 = 24;
-/// An hour that is not settled is read again after such a part of its age.
+/// An hour that is not settled is read again after its age divided by this.
 const PART_OF_AGE: u32 = 8;
 const DAY: Duration = Duration::from_secs(HOURS * 3_600);
-/// How long a roll-up is kept after it was computed: until nothing it tells is of the last day.
+/// How long a roll-up is kept after it was computed: until none of it is in the last day.
 pub const KEPT: Duration = Duration::from_secs((HOURS + 1) * 3_600);
 
 /// An hour of the clock, counted from 1970.
@@ -32,12 +35,12 @@ impl Hour {
         Timestamp::from_unix_ms(self.0.saturating_mul(3_600_000))
     }
 
-    /// Where the next one begins.
+    /// The beginning of the next hour.
     pub fn end(self) -> Timestamp {
         Self(self.0.saturating_add(1)).begin()
     }
 
-    /// The hours that are told of at `now`, oldest first.
+    /// The hours that are reported at `now`, oldest first.
     pub fn told_at(now: Timestamp) -> impl DoubleEndedIterator<Item = Self> {
         let last = Self::of(now).0;
         (last.saturating_sub(HOURS - 1)..=last).map(Self)
@@ -49,19 +52,19 @@ impl Hour {
     }
 }
 
-/// What is asked of a delivery's row.
+/// The part of a delivery's row that is added up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryResult {
     pub id: DeliveryId,
     pub state: DeliveryState,
-    /// Whether any attempt was made that did not deliver it.
+    /// Whether any attempt failed.
     pub failed: bool,
-    /// How long the attempt took that delivered it.
+    /// How long the successful attempt took.
     pub took: Option<Duration>,
 }
 
 impl DeliveryResult {
-    /// Of a row with these attempts, in their order.
+    /// The result of a row with these attempts, in order.
     pub fn new<'a>(
         id: DeliveryId,
         state: DeliveryState,
@@ -78,18 +81,18 @@ impl DeliveryResult {
     }
 }
 
-/// Deliveries, counted.
+/// Numbers of deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     pub delivered: u64,
-    /// Given up, or to be attempted again after an attempt that failed.
+    /// Given up, or to be attempted again after a failed attempt.
     pub failed: u64,
     pub parked: u64,
     pub cancelled: u64,
-    /// To be attempted for the first time.
+    /// Not attempted yet.
     pub waiting: u64,
     pub latencies: Latencies,
-    /// Whether there are more than were counted.
+    /// Whether there are more deliveries than were counted.
     pub partial: bool,
 }
 
@@ -129,26 +132,26 @@ impl Tally {
             .fold(self.delivered, |sum, n| sum.saturating_add(*n))
     }
 
-    /// The part that was delivered of what has an outcome; none where nothing has.
+    /// The delivered part of the deliveries that have an outcome; none if none has.
     pub fn success_rate(&self) -> Option<f64> {
         let ended = self.delivered.saturating_add(self.failed);
         (ended > 0).then(|| self.delivered as f64 / ended as f64)
     }
 }
 
-/// What an hour of a destination was when it was last read.
+/// An hour of a destination as it was last read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HourRead {
     pub at: Timestamp,
     pub tally: Tally,
-    /// How many deliveries are known to be owed: more than were counted where some had no row yet.
+    /// How many deliveries are known to be owed: more than were counted if some had no row yet.
     pub owed: u64,
-    /// Whether more may be owed than is known, so that it is worth a second look.
+    /// Whether more may be owed than is known, so that it is worth reading again.
     pub unsure: bool,
 }
 
 impl HourRead {
-    /// When it is to be read again; never where it is settled.
+    /// When it has to be read again; none if it is settled.
     fn due_at(&self, hour: Hour, at_least: Duration) -> Option<Timestamp> {
         let open = self.tally.failed + self.tally.parked + self.tally.waiting > 0 || self.owed > self.tally.count();
         let wait = at_least.max(self.at.since(hour.begin()) / PART_OF_AGE);
@@ -156,7 +159,7 @@ impl HourRead {
     }
 }
 
-/// What one destination was owed, hour by hour. Hours of which nothing is known to be owed are left out.
+/// The deliveries that one destination was owed, by hour. Hours in which nothing is known to be owed are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollUp {
     pub account: AccountId,
@@ -166,8 +169,9 @@ pub struct RollUp {
 }
 
 impl RollUp {
-    /// The hours to be read at `now`: those of what has been sealed since, those that are due to be read again (after `at_least` and
-    /// a part of their age), and every one since the hour in which it was last computed, so that what was missed is found.
+    /// The hours to be read at `now`: those of what has been sealed since, those that are due again (after `at_least`
+    /// and a part of their age), and every hour since the one in which the roll-up was last computed, so that what was
+    /// missed is found.
     pub fn hours_to_read(
         before: Option<&Self>,
         touched: impl Iterator<Item = Hour>,
@@ -182,7 +186,8 @@ impl RollUp {
         touched.chain(due).chain(Hour::told_at(now).filter(|hour| *hour >= since)).collect()
     }
 
-    /// The roll-up at `now`, with what was read of these hours; the others stay as they were, and those before yesterday go.
+    /// The roll-up at `now` with these hours as they were just read. The others stay the same, and hours that are no
+    /// longer reported are dropped.
     pub fn with(
         before: Option<Self>,
         account: &AccountId,
@@ -192,7 +197,7 @@ impl RollUp {
     ) -> Self {
         let mut hours = before.map(|before| before.hours).unwrap_or_default();
         for (hour, mut read) in read {
-            // What was owed before is owed still, whether or not it has a row by now.
+            // What was owed before is still owed, whether or not it has a row by now.
             let owed = hours.get(&hour).map_or(0, |before| before.owed);
             read.owed = if read.tally.partial { read.tally.count() } else { read.owed.max(owed) };
             hours.insert(hour, read);
@@ -201,7 +206,7 @@ impl RollUp {
         Self { account: account.clone(), destination: destination.clone(), computed_at: now, hours }
     }
 
-    /// When an hour of it is to be read again, if any is, while it is told of.
+    /// When an hour has to be read again, if any has while it is reported.
     pub fn look_at(&self, at_least: Duration) -> Option<Timestamp> {
         let due = self.hours.iter().filter_map(|(hour, read)| {
             let due_at = read.due_at(*hour, at_least)?;
@@ -215,13 +220,13 @@ impl RollUp {
         hours.all(|hour| self.hours.get(&hour).is_some_and(|read| read.at >= since))
     }
 
-    /// Whether it tells anything else than `before`.
+    /// Whether it differs from `before` in what it reports.
     pub fn tells_other_than(&self, before: Option<&Self>) -> bool {
         let told = |of: &Self| of.hours.iter().map(|(hour, read)| (*hour, read.tally.clone())).collect::<Vec<_>>();
         before.map_or(!self.hours.is_empty(), |before| told(self) != told(before))
     }
 
-    /// The last day at `now`: each hour, oldest first, and all of them together.
+    /// The last day at `now`: each hour, oldest first, and their sum.
     pub fn last_day(of: Option<&Self>, now: Timestamp) -> (Vec<(Hour, Tally)>, Tally) {
         let tally = |hour: &Hour| Some(of?.hours.get(hour)?.tally.clone());
         let hours: Vec<_> = Hour::told_at(now).map(|hour| (hour, tally(&hour).unwrap_or_default())).collect();

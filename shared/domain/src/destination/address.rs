@@ -1,12 +1,16 @@
-//! Which addresses may be called: global ones, and what the operator allows on top. It resolves nothing itself; the HTTP
-//! adapter asks it about the very address it is about to connect to.
+//! Which addresses may be called: global ones, and those that the operator allows in addition. It resolves no names;
+//! the HTTP adapter asks it about the very address that it is about to connect to.
+//!
+//! Invariant: no non-global address is permitted, in any spelling and in any IPv6 form (tests:
+//! `non_global_addresses_are_refused_and_their_neighbours_are_not`, `v4_addresses_inside_v6_ones_follow_the_v4_rule`,
+//! `a_literal_private_address_is_refused_in_every_spelling`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// The operator's choice of what may be called beyond global addresses over `https`.
+/// What the operator allows in addition to global addresses over `https`.
 #[derive(Debug, Clone, Default)]
 pub struct AddressPolicy {
     allowed: Vec<IpNet>,
@@ -36,7 +40,7 @@ impl AddressPolicy {
         allowed(&address) || allowed(&inner) || is_global(inner)
     }
 
-    /// Whether `host` is this system's own API, under which name no destination may lie.
+    /// Whether `host` is this system's own API, which no destination may call.
     pub fn is_own_host(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
         self.own_hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
@@ -86,7 +90,7 @@ fn is_global_v6(ip: Ipv6Addr) -> bool {
         [0x64, 0xff9b, ..] => false,
         // Discard-only, documentation.
         [0x100, 0, 0, 0, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // Teredo: the server's address, and the client's with its bits turned.
+        // Teredo: the address of the server, and that of the client with its bits inverted.
         [0x2001, 0, server_high, server_low, _, _, high, low] => {
             is_global_v4(v4(server_high, server_low)) && is_global_v4(v4(!high, !low))
         }

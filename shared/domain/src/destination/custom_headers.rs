@@ -1,5 +1,5 @@
-//! Headers an owner adds to the requests of a destination. What HTTP or the signature owns cannot be among them, nor can
-//! credentials: these headers are stored and shown in clear.
+//! Headers that an owner adds to the requests of a destination. Headers that belong to HTTP or to the signature are
+//! refused. So are credentials, because these headers are stored and shown in clear.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub const MAX_HEADERS: usize = 10;
 const MAX_NAME_BYTES: usize = 64;
 const MAX_VALUE_BYTES: usize = 1_024;
 
-/// At most [`MAX_HEADERS`] headers, their names in lower case.
+/// At most [`MAX_HEADERS`] headers, with their names in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 pub struct CustomHeaders(BTreeMap<String, String>);

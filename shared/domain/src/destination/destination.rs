@@ -1,16 +1,16 @@
-//! A receiver: where its requests go, how, and what signs them. It is the owner's to configure; its tables are called
-//! endpoints, it never is.
+//! A receiver: where its requests go, how they are sent, and which secrets sign them. Its owner configures it. An
+//! endpoint is a table of the customer; a receiver is never called endpoint.
+//!
+//! Invariant: resuming a destination ends whatever kept it from its deliveries, and resuming it twice does no more than
+//! once (tests: `resuming_helps_whatever_kept_it_from_its_deliveries_and_helps_once`,
+//! `a_destination_is_paused_and_resumed_and_twice_does_no_harm`).
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use super::custom_headers::CustomHeaders;
 use super::health::{Admission, DRAIN_EVERY, Health, HealthState, drained_per_second};
-use super::url::DestinationUrl;
-use crate::attempt::{RetryChoice, SealedSecret, SigningSecret};
-use crate::value::{AccountId, Description, DestinationId, Label, Timestamp};
+use super::secrets::{DestinationSecret, MAX_SECRETS, TooManySecrets};
+use super::settings::DestinationSettings;
+use crate::value::{AccountId, DestinationId, Timestamp};
 
 /// A destination as it is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,128 +18,14 @@ pub struct Destination {
     pub id: DestinationId,
     pub account: AccountId,
     pub settings: DestinationSettings,
-    /// Newest first, at most [`MAX_SECRETS`].
+    /// Newest first, at most [`MAX_SECRETS`] that are still valid.
     pub secrets: Vec<DestinationSecret>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    /// Counts the changes its owner made, from 1.
+    /// Counts the changes that its owner made, from 1.
     pub version: u64,
-    /// Changes by itself, and counts that itself.
+    /// Changes without its owner, and has a version of its own.
     pub health: Health,
-}
-
-/// What the owner of a destination decides; the same fields wherever it is written down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DestinationSettings {
-    /// Unique in its account.
-    pub name: Label,
-    pub url: DestinationUrl,
-    #[serde(default)]
-    pub description: Description,
-    /// Sent along with every request.
-    #[serde(default)]
-    pub headers: CustomHeaders,
-    /// While this is false nothing is sent: what it is owed is parked.
-    #[serde(default = "enabled")]
-    pub enabled: bool,
-    #[serde(default)]
-    pub timeout_seconds: TimeoutSeconds,
-    #[serde(default)]
-    pub rate_limit: Option<RateLimit>,
-    #[serde(default)]
-    pub retry_policy: RetryChoice,
-}
-
-fn enabled() -> bool {
-    true
-}
-
-/// How long one attempt may take, in whole seconds: 1 to 30, 15 unless it is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
-pub struct TimeoutSeconds(u64);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a whole number of seconds from 1 to 30")]
-pub struct TimeoutError;
-
-impl Default for TimeoutSeconds {
-    fn default() -> Self {
-        Self(15)
-    }
-}
-
-impl TryFrom<u64> for TimeoutSeconds {
-    type Error = TimeoutError;
-    fn try_from(seconds: u64) -> Result<Self, TimeoutError> {
-        if (1..=30).contains(&seconds) { Ok(Self(seconds)) } else { Err(TimeoutError) }
-    }
-}
-
-impl From<TimeoutSeconds> for u64 {
-    fn from(timeout: TimeoutSeconds) -> u64 {
-        timeout.0
-    }
-}
-
-impl From<TimeoutSeconds> for Duration {
-    fn from(timeout: TimeoutSeconds) -> Duration {
-        Duration::from_secs(timeout.0)
-    }
-}
-
-/// Deliveries a second at most: 1 to 1,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
-pub struct RateLimit(u64);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a whole number of deliveries a second from 1 to 1000, or null for no limit")]
-pub struct RateLimitError;
-
-impl TryFrom<u64> for RateLimit {
-    type Error = RateLimitError;
-    fn try_from(rate: u64) -> Result<Self, RateLimitError> {
-        if (1..=1_000).contains(&rate) { Ok(Self(rate)) } else { Err(RateLimitError) }
-    }
-}
-
-impl From<RateLimit> for u64 {
-    fn from(rate: RateLimit) -> u64 {
-        rate.0
-    }
-}
-
-/// How many secrets a destination can have that are still valid.
-pub const MAX_SECRETS: usize = 3;
-/// How long a replaced secret stays valid unless it is said, in seconds: a day.
-pub const DEFAULT_OVERLAP_SECONDS: u64 = 86_400;
-/// The longest it can stay valid, in seconds: a week.
-pub const MAX_OVERLAP_SECONDS: u64 = 604_800;
-
-/// One of a destination's secrets. While several are valid, every request carries a signature by each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DestinationSecret {
-    pub sealed: SealedSecret,
-    /// Tells it from others without revealing it.
-    pub fingerprint: String,
-    pub created_at: Timestamp,
-    /// When a replaced one ends; the current one has no end.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// The first 8 bytes of the secret's SHA-256, in hexadecimal. A secret has at least 192 random bits: this tells none of them.
-pub fn fingerprint(secret: &SigningSecret) -> String {
-    let digest = Sha256::new().chain_update(b"synchub-fingerprint\0").chain_update(secret.key()).finalize();
-    data_encoding::HEXLOWER.encode(&digest[..8])
-}
-
-/// Why a secret cannot be rotated now.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the destination has {MAX_SECRETS} valid secrets, the most there can be; the next of them ends at {until}")]
-pub struct TooManySecrets {
-    pub until: Timestamp,
 }
 
 impl Destination {
@@ -148,7 +34,8 @@ impl Destination {
         self.secrets.iter().filter(move |secret| secret.expires_at.is_none_or(|end| end > now))
     }
 
-    /// This destination with `new` as its current secret; the ones before stay valid for `overlap`, or until their own end.
+    /// This destination with `new` as its current secret. Older secrets stay valid for `overlap`, or until their own
+    /// end if that is earlier.
     pub fn rotated(&self, new: DestinationSecret, overlap: Duration, now: Timestamp) -> Result<Self, TooManySecrets> {
         let end = now.plus(overlap);
         let ending = |secret: &DestinationSecret| DestinationSecret {
@@ -158,7 +45,7 @@ impl Destination {
         let older = self.live_secrets(now).map(ending).filter(|secret| secret.expires_at.is_some_and(|end| end > now));
         let older: Vec<_> = older.collect();
         if older.len() >= MAX_SECRETS {
-            // Each of them has an end here; without any there would be room.
+            // Each of them has an end, because without any there would be room.
             let until = older.iter().filter_map(|secret| secret.expires_at).min().unwrap_or(end);
             return Err(TooManySecrets { until });
         }
@@ -166,21 +53,21 @@ impl Destination {
         Ok(Self { secrets, updated_at: now, version: self.version + 1, ..self.clone() })
     }
 
-    /// This destination with other settings. Enabling it resumes it.
+    /// This destination with other settings. Enabling it also resumes it.
     pub fn changed(&self, settings: DestinationSettings, now: Timestamp) -> Self {
         let resumed = settings.enabled && !self.settings.enabled;
         let health = if resumed { self.health.resumed(now) } else { self.health.clone() };
         Self { settings, updated_at: now, version: self.version + 1, health, ..self.clone() }
     }
 
-    /// As its owner pauses it; none where it is paused.
+    /// The destination paused by its owner; none if it is paused already.
     pub fn paused(&self, now: Timestamp) -> Option<Self> {
         let settings = || DestinationSettings { enabled: false, ..self.settings.clone() };
         self.settings.enabled.then(|| self.changed(settings(), now))
     }
 
-    /// As its owner resumes it, whatever kept it from getting what it is owed; none where that is on its way. Where it was not
-    /// paused, only its health changes, and its version stays.
+    /// The destination resumed by its owner, whatever kept deliveries from it; none if it needs no resuming. If it was
+    /// not paused, only its health changes and its version stays.
     pub fn resumed(&self, now: Timestamp) -> Option<Self> {
         if !self.settings.enabled {
             return Some(self.changed(DestinationSettings { enabled: true, ..self.settings.clone() }, now));
@@ -203,22 +90,22 @@ impl Destination {
         }
     }
 
-    /// When somebody has to look at it: to tell a change, to probe, or to drain.
+    /// When `redrive` has to look at it: to report a change, to probe, or to drain.
     pub fn look_at(&self) -> Option<Timestamp> {
         self.health.look_at(self.settings.enabled)
     }
 
-    /// Whether neither its owner's settings nor its health have changed between `other` and this one.
+    /// Whether settings and health are in the same versions as in `other`.
     pub fn is_as(&self, other: &Self) -> bool {
         (self.version, self.health.version) == (other.version, other.health.version)
     }
 
-    /// The same destination doing otherwise.
+    /// This destination with another health.
     pub fn with_health(&self, health: Health) -> Self {
         Self { health, ..self.clone() }
     }
 
-    /// Most deliveries that a drain sends at once.
+    /// How many deliveries a drain sends at once, at most.
     pub fn drain_portion(&self) -> usize {
         let limit = drained_per_second(self.settings.rate_limit.map(u64::from));
         usize::try_from(limit * DRAIN_EVERY.as_secs()).unwrap_or(usize::MAX)
@@ -228,6 +115,9 @@ impl Destination {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::{RetryChoice, SealedSecret};
+    use crate::destination::RateLimit;
+    use crate::destination::health::DisabledReason;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -295,7 +185,7 @@ mod tests {
     fn resuming_helps_whatever_kept_it_from_its_deliveries_and_helps_once() {
         let at = Timestamp::from_unix_ms;
         let with = |state| Health { state, ..Health::default() };
-        let (since, reason) = (at(1), crate::destination::health::DisabledReason::Gone);
+        let (since, reason) = (at(1), DisabledReason::Gone);
         check_resumed(with(HealthState::Disabled { since, reason }), Admission::Everything, Some(7));
         check_resumed(
             with(HealthState::Failing { since, probes: 3, next_probe_at: at(99), half_open: false }),
@@ -355,13 +245,5 @@ mod tests {
         assert_eq!(refused, Err(now.plus(DAY)));
         assert!(full.rotated(secret(4, 0), DAY, now.plus(DAY)).is_ok());
         assert!(full.rotated(secret(4, 0), Duration::ZERO, now).is_ok(), "none of the old ones stays");
-    }
-
-    #[test]
-    fn a_fingerprint_tells_secrets_apart() {
-        let of = |n| fingerprint(&SigningSecret::from_entropy([n; 32]));
-        assert_eq!(of(1).len(), 16);
-        assert_eq!(of(1), of(1));
-        assert_ne!(of(1), of(2));
     }
 }

@@ -1,40 +1,50 @@
-//! How a destination does, as far as its attempts tell: the breaker that stops calling one that is down, the probes that find
-//! out when it is back, and the drain that then sends what was set aside.
+//! The health of a destination, derived from its attempts: a breaker stops calling a destination that is down, probes
+//! find out when it works again, and a drain then sends what was parked.
 //!
-//! Rules only: total functions from a health and what happened to the next health, or to none where nothing changes. A healthy
-//! destination has nothing to change, so it costs nothing.
+//! Rules only: total functions from a health and something that happened to the next health, or to none if nothing
+//! changes. The health of a healthy destination does not change with its deliveries, so it costs nothing.
+//!
+//! Invariant: a destination that is down is called by probes only, and a healthy one pays nothing for that (tests:
+//! `five_failures_in_a_row_open_the_breaker_and_the_rest_of_the_batch_is_set_aside`,
+//! `a_retry_of_a_destination_that_is_down_is_set_aside_without_an_attempt`,
+//! `a_probe_that_fails_is_set_aside_again_and_does_not_count_for_the_schedule`,
+//! `a_failure_now_and_then_opens_nothing_however_many_there_are`, `a_healthy_first_attempt_costs_one_write`).
+//!
+//! Invariant: while anything may be parked for a destination, `redrive` looks at it again, whatever happened to it before
+//! (tests: `whatever_happens_something_is_looked_at_while_something_can_be_set_aside`).
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::health_change::{ChangedTo, HealthChange};
 use crate::value::Timestamp;
 
-/// So many failures in a row open the breaker.
+/// This many failures in a row open the breaker.
 pub const FAILURES: u32 = 5;
-/// How long a row of failures told by several containers must last: twice what each of them keeps of a destination, so that a
-/// success seen by any of them has had the time to end the row.
+/// How long a row of failures seen by several containers must last. This is twice as long as a container caches a
+/// destination, so that a success seen by any container has had time to end the row.
 pub const SHORTEST_ROW: Duration = Duration::from_secs(10);
-/// From the breaker's opening to the first probe; the wait doubles with each one.
+/// The wait from the breaker's opening to the first probe. It doubles with each probe.
 pub const FIRST_PROBE: Duration = Duration::from_secs(60);
 /// The longest wait between probes.
 pub const LAST_PROBES: Duration = Duration::from_secs(3_600);
 /// A destination that has been failing for this long is disabled: five days.
 pub const GIVE_UP: Duration = Duration::from_secs(5 * 86_400);
-/// How often a part of what was set aside is sent again, and how often that is looked for.
+/// How often a drain sends a part of the parked deliveries, and looks for more.
 pub const DRAIN_EVERY: Duration = Duration::from_secs(60);
-/// For how long after its return a destination is looked at for deliveries that were set aside meanwhile: longer than a batch
-/// (60 s) and what its container kept of the destination (5 s).
+/// For how long after its recovery a destination is checked for deliveries that were parked in the meantime: longer
+/// than a batch (60 s) and the time for which its container caches the destination (5 s).
 pub const DRAIN_AT_LEAST: Duration = Duration::from_secs(120);
-/// Most deliveries a second that a drain sends.
+/// How many deliveries a drain sends per second, at most.
 const DRAIN_PER_SECOND: u64 = 20;
 
-/// Most deliveries a second that a drain sends to a destination with this rate limit.
+/// How many deliveries per second a drain sends to a destination with this rate limit, at most.
 pub fn drained_per_second(rate_limit: Option<u64>) -> u64 {
     rate_limit.map_or(DRAIN_PER_SECOND, |limit| limit.min(DRAIN_PER_SECOND))
 }
 
-/// What is known of how a destination does.
+/// What is known about the health of a destination.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     #[serde(flatten)]
@@ -42,16 +52,16 @@ pub struct Health {
     /// Failures since the last success.
     #[serde(default)]
     pub failures: u32,
-    /// When the first of them ended.
+    /// When the first of these failures ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
-    /// There while what was set aside is sent again.
+    /// Present while parked deliveries are being sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<Drain>,
-    /// What nobody has been told of yet, in its order.
+    /// The changes that have not been reported yet, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<HealthChange>,
-    /// Counts the changes, so that of two at the same time one is made anew.
+    /// Counts the changes. Of two changes at the same time, one is refused and made again.
     #[serde(default)]
     pub version: u64,
 }
@@ -61,7 +71,8 @@ pub struct Health {
 pub enum HealthState {
     #[default]
     Healthy,
-    /// The breaker is open: nothing is sent but probes. Half open, it had nothing to probe with: the next delivery is the probe.
+    /// The breaker is open: only probes are sent. It is half open when there was nothing to probe with; then the next
+    /// delivery is the probe.
     Failing {
         since: Timestamp,
         probes: u32,
@@ -69,7 +80,7 @@ pub enum HealthState {
         #[serde(default)]
         half_open: bool,
     },
-    /// Nothing is sent until its owner resumes it.
+    /// Nothing is sent until the owner resumes it.
     Disabled { since: Timestamp, reason: DisabledReason },
     /// Its account is being deleted: nothing is sent or recorded.
     Closed,
@@ -93,38 +104,14 @@ impl DisabledReason {
     }
 }
 
-/// Sending again what was set aside.
+/// Parked deliveries are being sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drain {
     pub since: Timestamp,
     pub next_at: Timestamp,
 }
 
-/// A change that people and other systems are told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HealthChange {
-    pub to: ChangedTo,
-    pub at: Timestamp,
-    /// Since when it had been failing.
-    pub failing_since: Timestamp,
-    /// How many attempts in a row had failed, where it began to fail.
-    #[serde(default)]
-    pub failures: u32,
-    /// Whether a delivery of an operational event brought it about; such a change is told to people only.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub by_operational: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangedTo {
-    Failing,
-    Recovered,
-    Gone,
-    GivenUp,
-}
-
-/// One attempt that failed, as far as health goes.
+/// One failed attempt, as far as health is concerned.
 #[derive(Debug, Clone, Copy)]
 pub struct Failure {
     /// When it ended.
@@ -133,9 +120,9 @@ pub struct Failure {
     pub gone: bool,
     /// It was a probe.
     pub probe: bool,
-    /// How long it asked to wait.
+    /// How long the receiver asked us to wait.
     pub retry_after: Duration,
-    /// How many attempts in a row the container that tells of it has seen fail, with this one.
+    /// How many attempts in a row the reporting container has seen fail, including this one.
     pub seen_in_a_row: u32,
     /// It was the delivery of an operational event.
     pub operational: bool,
@@ -145,14 +132,14 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Everything,
-    /// Deliveries are set aside, but for probes.
+    /// Only probes; other deliveries are parked.
     Probes,
     Nothing,
     /// Not even a row may be written.
     Closed,
 }
 
-/// From the probe of this number to the next one; from the breaker's opening, for 0.
+/// The wait from probe number `probes` to the next one; for 0, from the opening of the breaker.
 fn between_probes(probes: u32) -> Duration {
     FIRST_PROBE.saturating_mul(1 << probes.min(10)).min(LAST_PROBES)
 }
@@ -167,8 +154,8 @@ impl Health {
         }
     }
 
-    /// When somebody has to look at the destination again: to tell a change, to probe, or to drain. `enabled` says whether its
-    /// owner wants anything to be sent.
+    /// When `redrive` has to look at the destination again: to report a change, to probe, or to drain. `enabled` says
+    /// whether the owner wants deliveries to be sent.
     pub fn look_at(&self, enabled: bool) -> Option<Timestamp> {
         let told = self.untold.first().map(|change| change.at);
         let probe = match self.state {
@@ -198,7 +185,7 @@ impl Health {
         next
     }
 
-    /// After an attempt that failed.
+    /// The health after a failed attempt.
     pub fn failed(&self, failure: Failure) -> Option<Self> {
         let since = self.failing_since.unwrap_or(failure.at).min(failure.at);
         match self.state {
@@ -238,7 +225,7 @@ impl Health {
         }
     }
 
-    /// After an attempt that delivered.
+    /// The health after a successful attempt.
     pub fn succeeded(&self, at: Timestamp, operational: bool) -> Option<Self> {
         let mut next = self.next();
         (next.failures, next.failing_since) = (0, None);
@@ -253,7 +240,7 @@ impl Health {
         }
     }
 
-    /// After a probe was sent.
+    /// The health after a probe was sent.
     pub fn probed(&self, now: Timestamp) -> Option<Self> {
         let HealthState::Failing { since, probes, .. } = self.state else { return None };
         let probes = probes.saturating_add(1);
@@ -263,7 +250,8 @@ impl Health {
         Some(next)
     }
 
-    /// After a probe was due and nothing was set aside to send. For a while it is looked whether something is after all.
+    /// The health after a probe was due and nothing was parked to send. For a while `redrive` checks whether something
+    /// has been parked after all.
     pub fn half_opened(&self, now: Timestamp) -> Option<Self> {
         let HealthState::Failing { since, probes, next_probe_at, .. } = self.state else { return None };
         let mut next = self.next();
@@ -272,7 +260,7 @@ impl Health {
         Some(next)
     }
 
-    /// After a part of what was set aside was sent again. `empty`: there was nothing left.
+    /// The health after a drain sent a part; `empty` says that nothing was left.
     pub fn drained(&self, now: Timestamp, empty: bool) -> Option<Self> {
         let drain = self.drain?;
         let mut next = self.next();
@@ -281,7 +269,7 @@ impl Health {
         Some(next)
     }
 
-    /// After its owner resumed it, or something was found set aside for no reason any more.
+    /// The health after the owner resumed the destination, or after something was found parked for no reason.
     pub fn resumed(&self, now: Timestamp) -> Self {
         let mut next = self.next();
         match self.state {
@@ -299,14 +287,14 @@ impl Health {
         next
     }
 
-    /// After the first `count` changes were told.
+    /// The health after the first `count` changes were reported.
     pub fn told(&self, count: usize) -> Self {
         let mut next = self.next();
         next.untold.drain(..count.min(self.untold.len()));
         next
     }
 
-    /// As the account is being deleted.
+    /// The health of a destination whose account is being deleted; none if it is closed already.
     pub fn closed(&self) -> Option<Self> {
         let open = self.state != HealthState::Closed;
         open.then(|| Self { state: HealthState::Closed, drain: None, untold: Vec::new(), ..self.next() })

@@ -4,15 +4,20 @@ mod address;
 pub mod custom_headers;
 mod destination;
 pub mod health;
+mod health_change;
 pub mod pace;
+mod secrets;
+mod settings;
 mod url;
 
 pub use self::address::{AddressPolicy, CidrError};
 pub use self::custom_headers::{CustomHeaders, HeadersError};
-pub use self::destination::{
-    DEFAULT_OVERLAP_SECONDS, Destination, DestinationSecret, DestinationSettings, MAX_OVERLAP_SECONDS, MAX_SECRETS,
-    RateLimit, RateLimitError, TimeoutError, TimeoutSeconds, TooManySecrets, fingerprint,
-};
-pub use self::health::{Admission, ChangedTo, DisabledReason, Drain, Failure, Health, HealthChange, HealthState};
+pub use self::destination::Destination;
+pub use self::health::{Admission, DisabledReason, Drain, Failure, Health, HealthState};
+pub use self::health_change::{ChangedTo, HealthChange};
 pub use self::pace::{Block, Pace, Turn};
+pub use self::secrets::{
+    DEFAULT_OVERLAP_SECONDS, DestinationSecret, MAX_OVERLAP_SECONDS, MAX_SECRETS, TooManySecrets, fingerprint,
+};
+pub use self::settings::{DestinationSettings, RateLimit, RateLimitError, TimeoutError, TimeoutSeconds};
 pub use self::url::{DeliveryPath, DestinationUrl, PathError, UrlError};

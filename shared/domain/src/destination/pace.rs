@@ -1,42 +1,46 @@
-//! Turns at a limited rate, shared by all containers: who may start now, who a moment later, and who has to wait in line.
+//! Turns at a limited rate, shared by all containers: who may send now, who a moment later, and who has to wait in
+//! line.
 //!
-//! Turns are handed out in blocks, so that a high rate takes few writes. A pure function of what was handed out before.
+//! Turns are handed out in blocks, so that a high rate needs few writes. A pure function of what was handed out before.
+//!
+//! Invariant: a rate limit holds over all containers: no second has more turns than the limit (tests:
+//! `no_second_has_more_turns_than_the_limit`, the contract suite `paces`).
 
 use std::time::Duration;
 
-use super::destination::RateLimit;
+use super::settings::RateLimit;
 use crate::value::Timestamp;
 
-/// The longest that a turn is waited for where it was asked for.
+/// The longest that a record waits for its turn within its invocation.
 pub const PATIENCE: Duration = Duration::from_secs(2);
-/// Blocks handed out in a second, while a rate is higher than that.
+/// How many blocks are handed out per second if the rate is higher than that.
 const BLOCKS_PER_SECOND: u64 = 20;
 
-/// What was handed out, in microseconds since 1970.
+/// What was handed out so far, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// The first turn that nobody has.
+    /// The first free turn.
     pub free_from: u64,
-    /// Where the line ends of those who wait.
+    /// The end of the line of those who wait.
     pub line_until: u64,
 }
 
-/// Turns that follow each other.
+/// Consecutive turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
-    /// When the first one is, in microseconds since 1970.
+    /// When the first turn is, in microseconds since 1970.
     pub next: u64,
     pub left: u64,
-    /// From one to the next, in microseconds.
+    /// The distance between two turns, in microseconds.
     pub every: u64,
 }
 
-/// What somebody gets who asks for a turn.
+/// The answer to a request for a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// These turns, of which the first is within [`PATIENCE`].
+    /// These turns. The first is within [`PATIENCE`].
     Block(Block),
-    /// A place in the line: come again then.
+    /// A place in the line: ask again then.
     Line(Timestamp),
 }
 
@@ -45,7 +49,7 @@ fn microseconds(moment: Timestamp) -> u64 {
 }
 
 impl Pace {
-    /// A turn for somebody who asks at `now`, and the pace after it. Who comes from the line goes before those who do not.
+    /// Hands out a turn at `now`, and gives the pace after it. Deliveries from the line go before new ones.
     pub fn take(self, limit: RateLimit, now: Timestamp, from_line: bool) -> (Self, Turn) {
         let (rate, now) = (u64::from(limit), microseconds(now));
         let every = 1_000_000 / rate;
@@ -63,10 +67,10 @@ impl Pace {
 }
 
 impl Block {
-    /// How long to wait for the next of these turns, which is taken. None when they are over, or went by unused.
+    /// Takes the next of these turns, and tells how long to wait for it. None if they are used up or have passed.
     pub fn next_turn(&mut self, now: Timestamp) -> Option<Duration> {
         let now = microseconds(now);
-        // A turn that is a block's length late is no longer where it belongs.
+        // A turn that is late by the length of a block does not keep the rate any more.
         let late = 1_000_000 / BLOCKS_PER_SECOND;
         while self.left > 0 {
             let turn = self.next;

@@ -7,8 +7,8 @@ use url::{Host, Url};
 
 use super::address::AddressPolicy;
 
-/// An absolute `http(s)` URL without credentials or fragment, at most 2,048 bytes. Whether its address may be called is
-/// [`DestinationUrl::check`]'s question, and again the HTTP adapter's on every connection.
+/// An absolute `http(s)` URL without credentials or fragment, at most 2,048 bytes long. [`DestinationUrl::check`] tells
+/// whether its address may be called; the HTTP adapter checks again on every connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DestinationUrl(Url);
@@ -34,7 +34,7 @@ pub enum UrlError {
 }
 
 impl DestinationUrl {
-    /// Whether the policy allows the scheme and, as far as the text alone tells, the host.
+    /// Whether the policy allows the scheme and the host, as far as the text alone tells.
     pub fn check(&self, policy: &AddressPolicy) -> Result<(), UrlError> {
         if self.0.scheme() == "http" && !policy.allow_http {
             return Err(UrlError::PlainHttp);
@@ -47,7 +47,7 @@ impl DestinationUrl {
         }
     }
 
-    /// The host when it is a name and not a literal address.
+    /// The host if it is a name and not a literal address.
     pub fn domain(&self) -> Option<&str> {
         self.0.domain()
     }
@@ -61,7 +61,7 @@ impl DestinationUrl {
         &self.0
     }
 
-    /// This URL with `path` appended to its own path; scheme, host, port and query stay.
+    /// This URL with `path` appended to its own path. Scheme, host, port and query stay the same.
     pub fn join(&self, path: Option<&DeliveryPath>) -> DestinationUrl {
         let mut url = self.0.clone();
         if let Some(DeliveryPath(path)) = path {
@@ -105,7 +105,8 @@ impl fmt::Display for DestinationUrl {
     }
 }
 
-/// What a subscription appends to its destination's URL: `/` and at most 255 bytes of path, no query, no dot segments.
+/// The path that a subscription appends to its destination's URL: `/` and at most 255 bytes, without query or dot
+/// segments.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DeliveryPath(String);

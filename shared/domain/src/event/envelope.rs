@@ -1,4 +1,8 @@
-//! The body a destination gets. It is built once per event, and every destination, attempt and resend gets the same bytes.
+//! The body that a destination receives. It is built once per event; every destination, attempt and resend gets the
+//! same bytes.
+//!
+//! Invariant: a receiver gets the producer's own bytes of `data` (tests: `a_valid_event_keeps_the_bytes_of_its_data`,
+//! `the_body_has_the_documented_fields_and_the_producers_bytes`, `a_message_carries_the_body_byte_for_byte`).
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -19,7 +23,7 @@ struct Body<'a> {
     data: &'a RawValue,
 }
 
-/// The scope as receivers see it: its parts, with those that do not apply left out.
+/// The scope as receivers see it. Parts that do not apply are left out.
 #[derive(Default, Serialize)]
 struct BodyScope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,12 +51,12 @@ impl<'a> From<&'a Scope> for BodyScope<'a> {
 
 /// Builds the body: `{"id","type","timestamp","account","scope","test","data"}`, with the producer's bytes as `data`.
 ///
-/// The error can only be one of serialization, which valid events do not cause.
+/// It can only fail to serialize, which does not happen with valid events.
 pub fn build(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
     body(event, false)
 }
 
-/// Builds the body of a sample: the same, but with `test: true`.
+/// Builds the body of a sample, which differs only in `test: true`.
 pub fn build_test(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
     body(event, true)
 }
@@ -69,7 +73,7 @@ fn body(event: &Event, test: bool) -> Result<Box<RawValue>, serde_json::Error> {
     })
 }
 
-/// The SHA-256 of a body: two events with one id are the same event exactly when these are equal.
+/// The SHA-256 of a body. Two events with the same id are the same event if their digests are equal.
 pub fn content_digest(body: &str) -> [u8; 32] {
     Sha256::digest(body.as_bytes()).into()
 }

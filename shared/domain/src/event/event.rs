@@ -1,12 +1,12 @@
-//! An event as a producer pushed it: one fact about one account. Parsing it is the only way to get one.
+//! An event as a producer pushed it: one fact about one account. Apart from the catalogue's samples, parsing is the
+//! only way to get one.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::event_type::{EventType, UnknownStatus};
 use super::payload;
+use super::rejection::{Rejection, RejectionCode};
 use super::scope::Scope;
 use crate::value::{AccountId, EventId, Timestamp};
 
@@ -26,82 +26,6 @@ pub struct Event {
     pub scope: Scope,
     pub occurred_at: Timestamp,
     pub data: Box<RawValue>,
-}
-
-/// Why an event was refused: a stable code, and a sentence that names the field and says what to mend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    pub code: RejectionCode,
-    /// A JSON pointer to what is to be mended; empty for the whole event.
-    pub pointer: String,
-    pub detail: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RejectionCode {
-    MalformedJson,
-    InvalidEvent,
-    UnknownEventType,
-    EventTooLarge,
-    OccurredAtOutOfRange,
-    IdReused,
-}
-
-impl RejectionCode {
-    pub const ALL: [Self; 6] = [
-        Self::MalformedJson,
-        Self::InvalidEvent,
-        Self::UnknownEventType,
-        Self::EventTooLarge,
-        Self::OccurredAtOutOfRange,
-        Self::IdReused,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RejectionCode::MalformedJson => "malformed_json",
-            RejectionCode::InvalidEvent => "invalid_event",
-            RejectionCode::UnknownEventType => "unknown_event_type",
-            RejectionCode::EventTooLarge => "event_too_large",
-            RejectionCode::OccurredAtOutOfRange => "occurred_at_out_of_range",
-            RejectionCode::IdReused => "id_reused",
-        }
-    }
-}
-
-impl Rejection {
-    fn new(code: RejectionCode, detail: impl Into<String>) -> Self {
-        Self { code, pointer: String::new(), detail: detail.into() }
-    }
-
-    /// `field` is a dotted path.
-    fn at(code: RejectionCode, field: &str, reason: impl fmt::Display) -> Self {
-        Self { code, pointer: format!("/{}", field.replace('.', "/")), detail: format!("{field}: {reason}") }
-    }
-
-    /// The first fault is pointed at, all are told.
-    fn of_data(faults: Vec<payload::Fault>) -> Self {
-        let detail =
-            faults.iter().map(|fault| format!("{}: {}", fault.path, fault.reason)).collect::<Vec<_>>().join("; ");
-        let pointer = faults.into_iter().next().map(|fault| fault.pointer).unwrap_or_default();
-        Self { code: RejectionCode::InvalidEvent, pointer, detail }
-    }
-
-    /// The detail without the field, for where the pointer tells it.
-    pub fn reason(&self) -> &str {
-        let reason = self.detail.split_once(": ").map(|(_, reason)| reason);
-        reason.filter(|_| !self.pointer.is_empty()).unwrap_or(&self.detail)
-    }
-
-    /// The same id came before with other content; the first one stands.
-    pub fn id_reused(id: &EventId) -> Self {
-        let reason = format!(
-            "{id:?} was used before in this account for an event with other content; give each event its own id",
-            id = id.as_str()
-        );
-        Self::at(RejectionCode::IdReused, "id", reason)
-    }
 }
 
 #[derive(Deserialize)]
@@ -144,8 +68,8 @@ impl Event {
         })
     }
 
-    /// The catalogue's sample of this type and status (the most usual one, where none is given), as if it had occurred at `now`
-    /// in `account`. The times inside `data` are the catalogue's.
+    /// The catalogue's sample of this type and status (the most common status if none is given), as if it had occurred
+    /// in `account` at `now`. The times inside `data` are those of the catalogue.
     pub fn sample(
         event_type: EventType,
         status: Option<&str>,
@@ -165,7 +89,7 @@ impl Event {
 }
 
 fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
-    // Where an object is meant, serde would also take an array of its values.
+    // In place of an object, serde would also accept an array of its values.
     if text.trim_start().starts_with('[') {
         return Err(Rejection::new(RejectionCode::InvalidEvent, "the event must be a JSON object, not an array"));
     }

@@ -1,4 +1,7 @@
-//! The event types that exist, which are those of the catalogue, and the filter a subscription keeps of them.
+//! The event types, as the catalogue has them, and the filter for them in a subscription.
+//!
+//! Invariant: the filter `*` accepts every type that producers publish and no other; all other types are subscribed to by
+//! name (tests: `a_star_accepts_every_type_that_producers_publish_and_a_name_only_its_own`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,10 +12,10 @@ use serde_json::value::RawValue;
 use super::catalogue::{Entry, Sample, entries};
 use super::scope::Scope;
 
-/// What kind of fact an event states: the place of an entry in the catalogue.
+/// The type of an event, as the index of an entry in the catalogue.
 ///
-/// Its name is in stored rows, so a type that has been in use must stay in the catalogue: without its file, those rows could no
-/// longer be read.
+/// The name is stored in rows, so a type that has been used must stay in the catalogue. Without its file, those rows
+/// could not be read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EventType(usize);
@@ -23,7 +26,7 @@ pub struct UnknownEventType {
     pub found: String,
 }
 
-/// There is no sample of this status.
+/// The type has no sample of this status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown status {found:?} of {event_type}; known are {}", event_type.statuses().collect::<Vec<_>>().join(", "))]
 pub struct UnknownStatus {
@@ -31,13 +34,13 @@ pub struct UnknownStatus {
     pub found: String,
 }
 
-/// The beginning of a text that was not understood, for the error about it.
+/// The beginning of a text that was not understood, to be shown in an error.
 fn shown(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
 impl EventType {
-    /// Every type, in the order of the names.
+    /// Every type, sorted by name.
     pub fn all() -> impl Iterator<Item = EventType> {
         (0..entries().len()).map(EventType)
     }
@@ -58,22 +61,22 @@ impl EventType {
         &self.entry().description
     }
 
-    /// Whether it tells of this system itself and not of data.
+    /// Whether it is about this system itself and not about data.
     pub fn is_operational(self) -> bool {
         self.entry().operational
     }
 
-    /// The type of events whose absence it tells of.
+    /// The type of events whose absence it reports.
     pub fn absence_of(self) -> Option<EventType> {
         self.entry().absence_of.as_deref()?.parse().ok()
     }
 
-    /// The type that tells of the absence of this one.
+    /// The type that reports the absence of this one.
     pub fn absence(self) -> Option<EventType> {
         Self::all().find(|event_type| event_type.absence_of() == Some(self))
     }
 
-    /// Whether only this system makes such events: producers do not publish them, and `*` does not mean them.
+    /// Whether only this system makes such events: producers do not publish them, and `*` does not include them.
     pub fn is_own(self) -> bool {
         self.is_operational() || self.absence_of().is_some()
     }
@@ -83,7 +86,7 @@ impl EventType {
         &self.entry().schema
     }
 
-    /// A sample for each status, the most usual first.
+    /// A sample for each status, the most common one first.
     pub fn samples(self) -> &'static [Sample] {
         &self.entry().samples
     }
@@ -92,14 +95,14 @@ impl EventType {
         self.samples().iter().map(|sample| sample.status.as_str())
     }
 
-    /// The sample of this status, or the most usual one.
+    /// The sample of this status; the most common one if none is given.
     pub fn sample(self, status: Option<&str>) -> Result<&'static Sample, UnknownStatus> {
         let wanted = |sample: &&Sample| status.is_none_or(|status| sample.status == status);
         let unknown = || UnknownStatus { event_type: self, found: shown(status.unwrap_or_default()) };
         self.samples().iter().find(wanted).ok_or_else(unknown)
     }
 
-    /// The form of scope that events of this type have.
+    /// The form of the scope of this type's events.
     pub fn scope_form(self) -> &'static str {
         self.entry().scope.form()
     }
@@ -109,7 +112,8 @@ impl EventType {
         self.entry().scope.is_of(scope)
     }
 
-    /// Whether an event of this type can be about `scope` or a place in it, so that a subscription there can hear it.
+    /// Whether an event of this type can be about `scope` or a place in it, so that a subscription there can receive
+    /// it.
     pub fn happens_within(self, scope: &Scope) -> bool {
         self.entry().scope.is_within(scope)
     }
@@ -147,7 +151,8 @@ impl fmt::Display for EventType {
     }
 }
 
-/// One entry of a subscription's `event_types`: a type, or `*` for all that producers publish, also those added later.
+/// One entry of a subscription's `event_types`: a type, or `*` for all types that producers publish, including future
+/// ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EventTypeFilter {

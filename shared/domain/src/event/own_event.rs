@@ -1,6 +1,7 @@
-//! An event that this system makes itself: of a destination, of a delivery, of a run that did not come. It goes the way of a producer's.
+//! An event that this system makes itself, about a destination, a delivery, or a run that did not come. It takes the
+//! same way as a producer's event.
 //!
-//! What happened once makes the same event every time, byte for byte, so that one sent twice is delivered once.
+//! The same fact always makes the same event, byte for byte, so that an event that is sent twice is delivered once.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -19,11 +20,11 @@ pub struct OwnEvent {
 }
 
 impl OwnEvent {
-    /// Derived from all that the event says, so that no two different ones share it.
+    /// Derived from everything in the event, so different events have different ids.
     pub fn id(&self) -> EventId {
         let (occurred_at, data) = (self.occurred_at.unix_ms().to_string(), self.data.to_string());
         let mut digest = Sha256::new();
-        // None of the parts can hold a zero byte, so no two lists of parts look the same.
+        // No part can contain a zero byte, so different lists of parts give different texts.
         for part in [self.account.as_str(), self.event_type, &occurred_at, &data] {
             digest.update(part.as_bytes());
             digest.update([0]);
@@ -42,7 +43,7 @@ impl OwnEvent {
             "id": id, "type": event_type, "account": account, "scope": scope, "occurred_at": occurred_at, "data": data
         })
         .to_string()
-        // The two characters that JSON may have in clear and the queue refuses.
+        // JSON may contain these two characters unescaped, and the queue refuses them.
         .replace('\u{FFFE}', "\\ufffe")
         .replace('\u{FFFF}', "\\uffff")
     }

@@ -1,5 +1,5 @@
-//! Whether an event's `data` is what the catalogue's JSON Schema of its type asks for. Only checked, never rebuilt: receivers get
-//! the producer's own bytes, with every extra field in them.
+//! Checks an event's `data` against the JSON Schema of its type. `data` is only checked and never rebuilt: receivers
+//! get the producer's own bytes, with every extra field.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,20 +11,20 @@ use serde_json::Value;
 use super::event_type::EventType;
 use crate::value::{Distinct, Timestamp};
 
-/// The most faults that are told at once.
+/// How many faults are reported at once.
 const MAX_FAULTS: usize = 5;
 
-/// One thing to mend in an event's `data`.
+/// One thing to correct in an event's `data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Dotted, from the event on: `data.records.read`.
+    /// A dotted path from the event: `data.records.read`.
     pub path: String,
     /// The same as a JSON pointer: `/data/records/read`.
     pub pointer: String,
     pub reason: String,
 }
 
-/// Checks `data` against its event type. At most five faults are told, in the order of their pointers.
+/// Checks `data` against its event type. Reports at most five faults, sorted by their pointers.
 pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
     let data = read(data).map_err(|fault| vec![fault])?;
     let Some(schema) = VALIDATORS.schemas.get(&event_type) else {
@@ -58,7 +58,7 @@ impl Validators {
             compiler.add_resource(&location, serde_json::from_str(event_type.schema().get())?)?;
             Ok(compiler.compile(&location, &mut compiled)?)
         };
-        // One that does not compile is left out, so that it breaks no other type; the tests fail for it.
+        // A schema that does not compile is left out, so that it does not break the other types; the tests fail for it.
         let schemas = EventType::all().filter_map(|t| schema(t).ok().map(|index| (t, index))).collect();
         Self { compiled, schemas }
     }
@@ -68,7 +68,7 @@ fn is_timestamp(value: &Value) -> Result<(), Box<dyn Error>> {
     value.as_str().map_or(Ok(()), |text| Timestamp::parse(text).map(drop).map_err(Into::into))
 }
 
-/// The errors that have no cause among them are what is to be mended.
+/// Collects the errors that have no further cause: these are what has to be corrected.
 fn collect(error: &ValidationError<'_, '_>, faults: &mut Vec<Fault>) {
     if error.causes.is_empty() {
         let (path, pointer) = place(error);
@@ -79,7 +79,7 @@ fn collect(error: &ValidationError<'_, '_>, faults: &mut Vec<Fault>) {
     }
 }
 
-/// Where a fault is: dotted for people, and as a JSON pointer.
+/// The place of a fault, as a dotted path for people and as a JSON pointer.
 fn place(error: &ValidationError<'_, '_>) -> (String, String) {
     let (mut path, mut pointer) = ("data".to_owned(), "/data".to_owned());
     for token in &error.instance_location.tokens {
@@ -97,7 +97,7 @@ fn place(error: &ValidationError<'_, '_>) -> (String, String) {
     (path, pointer)
 }
 
-/// What is expected. What was found is repeated only where it is short.
+/// What is expected. What was found is repeated only if it is short.
 fn reason(kind: &ErrorKind<'_, '_>) -> String {
     match kind {
         ErrorKind::Required { want } => {
@@ -125,7 +125,7 @@ fn read(data: &str) -> Result<Value, Fault> {
             path if path == "." => "data".to_owned(),
             path => format!("data.{path}"),
         };
-        // What cannot be read at all is pointed at as a whole.
+        // If it cannot be read at all, the fault is in the whole of it.
         Fault { path, pointer: "/data".to_owned(), reason: error.inner().to_string() }
     })
 }

@@ -1,41 +1,43 @@
-//! An event that could not be accepted, as the operator sees it: why, whose, and what became of it since. It is a note beside
-//! the events' dead-letter queue, which cannot be listed; the queue's message stays where it is.
+//! An event that could not be accepted, as the operator sees it: why it was rejected, whose it is, and whether it was
+//! sent again. It is a note beside the events' dead-letter queue, which cannot be listed. The message stays in that
+//! queue.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::event::{Rejection, RejectionCode};
+use super::rejection::{Rejection, RejectionCode};
 use crate::value::{AccountId, EventId, RejectedEventId, Timestamp};
 
-/// How long a rejected event is kept: as long as its message in the dead-letter queue.
+/// How long a rejected event is kept: as long as its message stays in the dead-letter queue.
 pub const KEPT: Duration = Duration::from_secs(14 * 86_400);
-/// How long before now a rejected event can have been sent: it may have waited in the events' queue for 14 days.
+/// The greatest age of a listed event, counted from when it was sent: it may have waited in the events' queue for 14
+/// days before it was rejected.
 pub const REACH: Duration = Duration::from_secs(28 * 86_400);
-/// How much of its text is kept, in bytes: more than an event may have, less than a row of the table.
+/// How much of the text is kept, in bytes: more than an event may have, less than a row may have.
 pub const KEPT_BYTES: usize = 300 * 1024;
-/// How much of the reason is kept, in bytes: it may repeat what was sent.
+/// How much of the reason is kept, in bytes. The reason may repeat what was sent.
 const REASON_BYTES: usize = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedEvent {
     pub id: RejectedEventId,
     pub code: RejectionCode,
-    /// A JSON pointer to what is to be mended; empty where nothing can be pointed at.
+    /// A JSON pointer to what has to be corrected; empty if there is no single place.
     pub pointer: String,
     pub detail: String,
-    /// The account it names, if it can be read. Nobody has checked that there is one.
+    /// The account that it names, if that can be read. Nobody has checked that the account exists.
     pub account: Option<AccountId>,
     pub rejected_at: Timestamp,
-    /// Bytes of the whole text, of which [`KEPT_BYTES`] are kept.
+    /// The size of the whole text in bytes, of which [`KEPT_BYTES`] are kept.
     pub body_bytes: usize,
     pub resubmission: Option<Resubmission>,
-    /// When it may be forgotten.
+    /// When the row may be deleted.
     pub expires_at: Timestamp,
 }
 
-/// That a rejected event, mended or not, was sent anew.
+/// The note that a rejected event was sent again, corrected or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resubmission {
     pub at: Timestamp,
@@ -44,7 +46,8 @@ pub struct Resubmission {
 }
 
 impl RejectedEvent {
-    /// The text of a message sent at `sent_at`, rejected at `now`. Rejected again, it has the same id.
+    /// The note of a message with this text that was sent at `sent_at` and rejected at `now`. It has the same id each
+    /// time the message is rejected.
     pub fn new(text: &str, sent_at: Timestamp, rejection: &Rejection, now: Timestamp) -> Self {
         let pointer = Some(&rejection.pointer).filter(|pointer| pointer.len() <= REASON_BYTES);
         Self {
@@ -60,7 +63,7 @@ impl RejectedEvent {
         }
     }
 
-    /// What is kept of its text.
+    /// The part of its text that is kept.
     pub fn kept(text: &str) -> &str {
         beginning(text, KEPT_BYTES)
     }
@@ -88,7 +91,7 @@ fn claimed_account(text: &str) -> Option<AccountId> {
     struct Claimed {
         account: AccountId,
     }
-    // Where an object is meant, serde would also take an array of its values.
+    // In place of an object, serde would also accept an array of its values.
     let object = Some(text).filter(|text| text.trim_start().starts_with('{'))?;
     serde_json::from_str::<Claimed>(object).ok().map(|claimed| claimed.account)
 }

@@ -1,5 +1,5 @@
-//! The place in the customer's tree of connections, tables and insights that an event is about or a subscription
-//! listens at. It only names places; whether one exists is the platform's business.
+//! A place in the customer's tree of connections, tables and insights: where an event happened, or what a subscription
+//! listens to. A scope only names a place; whether the place exists, only the platform knows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// `*`, `connection/xero`, `connection/xero/endpoint/invoices` or `connection/xero/insight/cash-flow`.
 ///
-/// Each name has 1 to 128 of `[A-Za-z0-9_.-]`.
+/// Each name consists of 1 to 128 characters of `[A-Za-z0-9_.-]`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Scope {
@@ -48,7 +48,7 @@ pub enum ScopeError {
 }
 
 impl Scope {
-    /// This scope and every wider one, narrowest first; the last is always `*`.
+    /// This scope and every wider one, narrowest first. The last is always `*`.
     pub fn and_wider(&self) -> Vec<Scope> {
         let mut scopes = vec![self.clone()];
         if let Scope::Endpoint { connection, .. } | Scope::Insight { connection, .. } = self {
@@ -60,7 +60,7 @@ impl Scope {
         scopes
     }
 
-    /// Whether a subscription at this scope hears what happens at `place`.
+    /// Whether a subscription at this scope receives events about `place`.
     pub fn contains(&self, place: &Scope) -> bool {
         match (self, place) {
             (Scope::Everything, _) => true,

@@ -1,5 +1,5 @@
-//! The tables and insights that events were seen at, with the names their events gave them: what a picker shows. It is not
-//! the platform's own list of them.
+//! The tables and insights that events have named, under the names in those events. Pickers show them. It is not the
+//! platform's own list.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::event::Event;
 use super::scope::{Name, Scope};
 use crate::value::{AccountId, Timestamp};
 
-/// How long a table or insight is shown after its last event: longer than any schedule waits.
+/// How long a table or insight is shown after its last event: longer than the interval of any schedule.
 pub const KEPT: Duration = Duration::from_secs(400 * 86_400);
 /// Characters kept of a name.
 const NAME_CHARS: usize = 128;
@@ -24,9 +24,9 @@ pub struct SeenScope {
     pub connection_name: String,
     pub service: String,
     pub place: SeenPlace,
-    /// When an event was last noted here; later ones may have come within the hour.
+    /// When an event was last noted here. Later events within the hour are not noted.
     pub last_event_at: Timestamp,
-    /// When the row may be forgotten.
+    /// When the row may be deleted.
     pub expires_at: Timestamp,
 }
 
@@ -36,7 +36,7 @@ pub enum SeenPlace {
     Insight { id: Name, name: String },
 }
 
-/// What of an event's data names its place. Anything may be missing: an event is not refused for it here.
+/// The part of an event's data that names its place. Anything may be missing: no event is refused for that.
 #[derive(Default, Deserialize)]
 struct Data {
     connection: Option<Named>,
@@ -60,7 +60,7 @@ fn short(name: Option<String>) -> Option<String> {
 }
 
 impl SeenScope {
-    /// What an event tells of its place; nothing where it is about neither a table nor an insight.
+    /// What an event tells about its place; none if it is about neither a table nor an insight.
     pub fn of_event(event: &Event, now: Timestamp) -> Option<Self> {
         let data: Data = serde_json::from_str(event.data.get()).unwrap_or_default();
         let named = |named: Option<Named>, id: &Name| {

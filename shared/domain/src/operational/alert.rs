@@ -1,4 +1,5 @@
-//! What people are told: what happened, and what they can do about it. In plain words, without anything that only receivers may see.
+//! The messages to people: what happened, and what they can do about it, in plain words and without anything that only
+//! receivers may see.
 
 use std::fmt::Write as _;
 
@@ -10,10 +11,10 @@ use crate::value::{AccountId, DestinationId};
 /// A message to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// One line of at most 99 characters, all of them ASCII: what SNS takes.
+    /// One line of at most 99 ASCII characters, as SNS requires.
     pub subject: String,
     pub text: String,
-    /// What a subscriber can filter by.
+    /// The type that a subscriber can filter by.
     pub event_type: &'static str,
     pub account: AccountId,
     pub destination: DestinationId,
@@ -29,9 +30,9 @@ impl Alert {
         text: String,
     ) -> Self {
         let mut subject = format!("SyncHub: {what}: {destination} of account {account}");
-        // Ids and what we say are ASCII.
+        // Ids and our own words are ASCII.
         subject.truncate(MAX_SUBJECT);
-        // Two characters that a name may have, and queues that subscribe would refuse.
+        // A name may contain these two characters, and queues that subscribe would refuse them.
         let text = text.replace(['\u{FFFE}', '\u{FFFF}'], "\u{FFFD}");
         Self { subject, text, event_type, account: account.clone(), destination: destination.clone() }
     }

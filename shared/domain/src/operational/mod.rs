@@ -1,8 +1,17 @@
-//! What this system tells of itself: how a destination does, and deliveries that were given up. It is told to systems, as an event
-//! of the catalogue's operational types that other destinations can subscribe to, and to people, as an [`Alert`].
+//! What this system reports about itself: the health of destinations, and deliveries that were given up. Systems get it
+//! as an event of the catalogue's operational types, to which other destinations can subscribe; people get it as an
+//! [`Alert`].
 //!
-//! Texts only: `redrive` sends them. What happened once makes the same event every time, byte for byte, so that one sent twice is
-//! delivered once. Nothing in it is secret: of a URL only the host.
+//! Only texts are made here: `redrive` sends them. The same fact always makes the same event, byte for byte, so that an
+//! event that is sent twice is delivered once. Nothing in them is secret: of a URL they contain only the host.
+//!
+//! Invariant: what this system tells of itself is a valid event of the catalogue, is the same byte for byte every time,
+//! and holds nothing secret (tests: `every_event_is_one_of_the_catalogue_and_valid`,
+//! `what_happened_once_is_the_same_event_and_every_part_makes_it_another`, `nothing_secret_is_told_to_anybody`).
+//!
+//! Invariant: operational events cause no further events: what one brings about is told to people only (tests:
+//! `what_an_operational_event_brought_about_is_told_to_people_only`,
+//! `a_delivery_of_an_operational_event_that_was_given_up_begets_no_event`).
 
 mod alert;
 
@@ -14,20 +23,20 @@ use crate::destination::{ChangedTo, Destination, HealthChange};
 use crate::event::{EventType, OwnEvent, Scope};
 use crate::value::{DestinationId, Timestamp};
 
-/// How something is told.
+/// The event and the alert about one fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// None where an operational event brought it about: those beget no others.
+    /// None if an operational event caused it: operational events cause no further events.
     pub event: Option<OwnEvent>,
     pub alert: Alert,
 }
 
-/// Whether an event with this `data` tells of `destination`.
+/// Whether an event with this `data` is about `destination`.
 pub fn is_about(event_type: EventType, data: &Value, destination: &DestinationId) -> bool {
     event_type.is_operational() && data["destination"]["id"] == destination.as_str()
 }
 
-/// How a change of a destination's health is told.
+/// The notice of a change of a destination's health.
 pub fn changed(destination: &Destination, change: &HealthChange) -> Notice {
     let (event_type, status, reason) = match change.to {
         ChangedTo::Failing => {
@@ -55,12 +64,12 @@ fn whole_ms(change: &HealthChange) -> u64 {
     change.at.unix_ms().saturating_sub(change.failing_since.unix_ms())
 }
 
-/// The host of its URL: neither path nor query, in which there may be a secret.
+/// The host of its URL, without path and query, which may contain a secret.
 fn host(destination: &Destination) -> Option<&str> {
     destination.settings.url.as_url().host_str()
 }
 
-/// How it is told that a delivery was given up. `destination` is none where it was deleted.
+/// The notice that a delivery was given up. `destination` is none if it was deleted.
 pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> Notice {
     let delivery = &record.delivery;
     let last = record.attempts.last().map(|attempt| {
@@ -82,8 +91,8 @@ pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> 
     Notice { alert, event: (!delivery.event_type.is_operational()).then_some(event) }
 }
 
-/// When it was given up: as its last attempt ended. One that was given up later, because what was to be sent had been forgotten,
-/// is looked at from then on.
+/// When it was given up: when its last attempt ended, or later if its event was forgotten in the meantime. In that case
+/// `look_at` has the time.
 fn exhausted_at(record: &DeliveryRecord) -> Timestamp {
     const SOON: std::time::Duration = std::time::Duration::from_secs(86_400);
     let ended = record.attempts.last().map(|attempt| attempt.at.plus(attempt.took));

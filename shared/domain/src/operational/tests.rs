@@ -1,4 +1,4 @@
-//! What is told is valid, the same every time, and says nothing that others may not see.
+//! Notices are valid, always the same, and contain nothing that others may not see.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,13 +1,13 @@
-//! Which event goes to which destination: subscriptions with their conditions, the changes and missed runs they wait for, and
-//! the plan that turns one configuration into another.
+//! Which event goes to which destination: subscriptions with their conditions, transitions and awaited runs, and the
+//! plan that turns one configuration into another.
 
-pub mod missed_run;
+mod awaited_run;
 mod pattern;
 pub mod plan;
 pub mod subscription;
 mod transition;
 
-pub use self::missed_run::{AwaitedRun, Grace, GraceError};
+pub use self::awaited_run::{AwaitedRun, Grace, GraceError};
 pub use self::pattern::{Mismatch, Pattern, PatternError};
 pub use self::plan::{Action, Configuration, ConfigurationError, Kind, NamedSubscription, Step};
 pub use self::subscription::{

@@ -1,12 +1,16 @@
-//! An account's destinations and subscriptions as one document, by name, and the steps that lead from one such document to
-//! another. It deliberately takes no step: how a thing is created, changed or deleted is for others.
+//! An account's destinations and subscriptions as one document, by name, and the steps that lead from one such document
+//! to another. It deliberately performs no step.
+//!
+//! Invariant: a plan's steps can be taken in their order, lead to what is wanted, and are finished by the next plan
+//! wherever they were broken off (tests: `a_plan_can_be_gone_and_leads_to_what_is_wanted`,
+//! `a_plan_broken_off_anywhere_is_finished_by_the_next_one`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::missed_run::Grace;
+use super::awaited_run::Grace;
 use super::pattern::Pattern;
 use super::subscription::{EventTypes, SubscriptionSettings};
 use super::transition::AwaitedTransition;
@@ -14,8 +18,8 @@ use crate::destination::{DeliveryPath, DestinationSettings};
 use crate::event::Scope;
 use crate::value::{DestinationId, Label};
 
-/// What an account has, or is to have, without its secrets. The names of each kind are unique once [`Configuration::check`]
-/// has said so.
+/// What an account has or should have, without its secrets. Names are unique within each kind once
+/// [`Configuration::check`] has succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configuration {
@@ -23,7 +27,7 @@ pub struct Configuration {
     pub subscriptions: Vec<NamedSubscription>,
 }
 
-/// [`SubscriptionSettings`], with the name of the destination in the place of its id.
+/// [`SubscriptionSettings`] with the name of the destination in place of its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedSubscription {
@@ -60,7 +64,7 @@ impl NamedSubscription {
     }
 }
 
-/// Why a document cannot be what an account has.
+/// Why a document cannot be an account's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{pointer}: {detail}")]
 pub struct ConfigurationError {
@@ -70,14 +74,15 @@ pub struct ConfigurationError {
 }
 
 impl Configuration {
-    /// The same, with each kind in the order of the names.
+    /// The same configuration, with each kind sorted by name.
     pub fn sorted(mut self) -> Self {
         self.destinations.sort_by(|a, b| a.name.cmp(&b.name));
         self.subscriptions.sort_by(|a, b| a.name.cmp(&b.name));
         self
     }
 
-    /// Whether each name of a kind is there once, and every subscription has its destination in the document.
+    /// Checks that names are unique within each kind, and that the destination of every subscription is in the
+    /// document.
     pub fn check(&self) -> Result<(), ConfigurationError> {
         let known = unique("/destinations", self.destinations.iter().map(|d| &d.name))?;
         unique("/subscriptions", self.subscriptions.iter().map(|s| &s.name))?;
@@ -90,7 +95,7 @@ impl Configuration {
     }
 }
 
-/// The places of the names.
+/// The position of each name.
 fn unique<'a>(
     list: &str,
     names: impl Iterator<Item = &'a Label>,
@@ -121,19 +126,19 @@ pub enum Action {
     Unchanged,
 }
 
-/// What is to be done with one thing.
+/// What has to be done with one destination or subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     pub kind: Kind,
     pub name: Label,
     pub action: Action,
-    /// Of an update, the fields that change, as JSON pointers into the thing.
+    /// The fields that an update changes, as JSON pointers.
     pub changes: Vec<String>,
 }
 
-/// The steps from `current` to `wanted`, in an order in which each can be taken: destinations are there before a subscription
-/// needs them, and go after the last one that did. What is new is created before anything is deleted, so that an event that is
-/// heard before and after is heard in between.
+/// The steps from `current` to `wanted`, in an order in which each is possible: destinations are created before the
+/// subscriptions that need them, and deleted after them. Everything new is created before anything is deleted, so that
+/// an event that matches before and after also matches in between.
 pub fn plan(current: &Configuration, wanted: &Configuration) -> Vec<Step> {
     let destination = |d: &DestinationSettings| d.name.clone();
     let subscription = |s: &NamedSubscription| s.name.clone();
@@ -143,7 +148,7 @@ pub fn plan(current: &Configuration, wanted: &Configuration) -> Vec<Step> {
     steps
 }
 
-/// The steps that make the wanted ones, and those that delete the others.
+/// The steps that create or update what is wanted, and those that delete the rest.
 fn diff<T: PartialEq + Serialize>(
     kind: Kind,
     current: &[T],
@@ -161,7 +166,7 @@ fn diff<T: PartialEq + Serialize>(
     (made, left.into_keys().map(|name| step(name, Action::Delete, Vec::new())).collect())
 }
 
-/// The fields in which the two differ, in the order of their names.
+/// The fields in which both differ, sorted by name.
 fn changes<T: Serialize>(before: &T, after: &T) -> Vec<String> {
     let fields = |one| serde_json::to_value(one).unwrap_or_default();
     let (before, after): (Value, Value) = (fields(before), fields(after));
@@ -171,179 +176,4 @@ fn changes<T: Serialize>(before: &T, after: &T) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(value: Value) -> Configuration {
-        serde_json::from_value(value).expect("a configuration")
-    }
-
-    fn sample() -> Value {
-        json!({
-            "destinations": [{"name": "a", "url": "https://example.com/"}, {"name": "b", "url": "https://example.com/"}],
-            "subscriptions": [
-                {"name": "s", "destination": "a", "event_types": ["*"], "scope": "*"},
-                {"name": "t", "destination": "b", "event_types": ["*"], "scope": "*", "condition": {"status": ["failed"]}}
-            ]
-        })
-    }
-
-    #[track_caller]
-    fn check_refused(change: impl FnOnce(&mut Value), pointer: &str) {
-        let mut document = sample();
-        change(&mut document);
-        assert_eq!(read(document).check().expect_err("an error").pointer, pointer);
-    }
-
-    #[test]
-    fn names_are_unique_and_destinations_known() {
-        assert_eq!(read(sample()).check(), Ok(()));
-        check_refused(|d| d["destinations"][1]["name"] = json!("a"), "/destinations/1/name");
-        check_refused(|d| d["subscriptions"][1]["name"] = json!("s"), "/subscriptions/1/name");
-        check_refused(|d| d["subscriptions"][1]["destination"] = json!("c"), "/subscriptions/1/destination");
-    }
-
-    #[track_caller]
-    fn check_plan(change: impl FnOnce(&mut Value), expected: &[&str]) {
-        let mut document = sample();
-        change(&mut document);
-        let steps = plan(&read(sample()), &read(document));
-        let told = steps
-            .iter()
-            .filter(|step| step.action != Action::Unchanged)
-            .map(|step| format!("{:?} {:?} {} {}", step.action, step.kind, step.name.as_str(), step.changes.join(" ")));
-        assert_eq!(told.collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn a_plan_says_what_changes_in_an_order_that_can_be_gone() {
-        check_plan(|_| {}, &[]);
-        check_plan(
-            |d| {
-                d["destinations"][0]["url"] = json!("https://example.com/x");
-                d["destinations"][0]["enabled"] = json!(false);
-            },
-            &["Update Destination a /enabled /url"],
-        );
-        check_plan(
-            |d| {
-                d["destinations"][1]["name"] = json!("c");
-                d["subscriptions"] = json!([d["subscriptions"][1]]);
-                d["subscriptions"][0]["destination"] = json!("c");
-                d["subscriptions"][0]["condition"]["status"] = json!(["partial"]);
-            },
-            &[
-                "Create Destination c ",
-                "Update Subscription t /condition /destination",
-                "Delete Subscription s ",
-                "Delete Destination b ",
-            ],
-        );
-        check_plan(
-            |d| *d = json!({"destinations": [], "subscriptions": []}),
-            &["Delete Subscription s ", "Delete Subscription t ", "Delete Destination a ", "Delete Destination b "],
-        );
-    }
-
-    #[test]
-    fn a_subscription_keeps_its_settings_under_a_name() {
-        let named = read(sample()).subscriptions.remove(1);
-        let id = DestinationId::from_entropy([1; 10]);
-        assert_eq!(NamedSubscription::new(named.clone().settings(id), named.destination.clone()), named);
-    }
-
-    fn any_configuration() -> impl Strategy<Value = Configuration> {
-        let destination = ("[abc]", any::<bool>(), "[xy]").prop_map(
-            |(name, enabled, url)| json!({"name": name, "enabled": enabled, "url": format!("https://{url}.example/")}),
-        );
-        let destinations = proptest::collection::vec(destination, 1..4);
-        let subscription = ("[stuv]", any::<prop::sample::Index>(), any::<bool>());
-        (destinations, proptest::collection::vec(subscription, 0..5)).prop_map(|(destinations, subscriptions)| {
-            let subscription = |(name, at, enabled): &(String, prop::sample::Index, bool)| {
-                let destination = &at.get(&destinations)["name"];
-                json!({"name": name, "destination": destination, "event_types": ["*"], "scope": "*", "enabled": enabled})
-            };
-            let subscriptions: Vec<_> = subscriptions.iter().map(subscription).collect();
-            let mut all = read(json!({"destinations": destinations, "subscriptions": subscriptions})).sorted();
-            all.destinations.dedup_by(|a, b| a.name == b.name);
-            all.subscriptions.dedup_by(|a, b| a.name == b.name);
-            all
-        })
-    }
-
-    /// An account that refuses what the table refuses.
-    #[derive(Default)]
-    struct Account {
-        destinations: BTreeMap<Label, DestinationSettings>,
-        subscriptions: BTreeMap<Label, NamedSubscription>,
-    }
-
-    impl Account {
-        fn of(all: &Configuration) -> Self {
-            Self {
-                destinations: all.destinations.iter().map(|d| (d.name.clone(), d.clone())).collect(),
-                subscriptions: all.subscriptions.iter().map(|s| (s.name.clone(), s.clone())).collect(),
-            }
-        }
-
-        fn configuration(&self) -> Configuration {
-            Configuration {
-                destinations: self.destinations.values().cloned().collect(),
-                subscriptions: self.subscriptions.values().cloned().collect(),
-            }
-        }
-
-        fn take(&mut self, step: &Step, wanted: &Account) {
-            let creates = step.action == Action::Create;
-            match (step.kind, step.action) {
-                (_, Action::Unchanged) => {}
-                (Kind::Destination, Action::Create | Action::Update) => {
-                    let before = self.destinations.insert(step.name.clone(), wanted.destinations[&step.name].clone());
-                    assert_eq!(before.is_none(), creates, "{step:?}");
-                }
-                (Kind::Subscription, Action::Create | Action::Update) => {
-                    let after = wanted.subscriptions[&step.name].clone();
-                    assert!(self.destinations.contains_key(&after.destination), "{step:?}: no destination");
-                    assert_eq!(self.subscriptions.insert(step.name.clone(), after).is_none(), creates, "{step:?}");
-                }
-                (Kind::Subscription, Action::Delete) => {
-                    assert!(self.subscriptions.remove(&step.name).is_some(), "{step:?}");
-                }
-                (Kind::Destination, Action::Delete) => {
-                    assert!(!self.subscriptions.values().any(|s| s.destination == step.name), "{step:?}: in use");
-                    assert!(self.destinations.remove(&step.name).is_some(), "{step:?}");
-                }
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_plan_can_be_gone_and_leads_to_what_is_wanted(current in any_configuration(), wanted in any_configuration()) {
-            let (mut account, target) = (Account::of(&current), Account::of(&wanted));
-            for step in plan(&current, &wanted) {
-                account.take(&step, &target);
-            }
-            prop_assert_eq!(account.configuration(), wanted.clone());
-            prop_assert!(plan(&account.configuration(), &wanted).iter().all(|step| step.action == Action::Unchanged));
-        }
-
-        #[test]
-        fn a_plan_broken_off_anywhere_is_finished_by_the_next_one(
-            current in any_configuration(), wanted in any_configuration(), stop in any::<prop::sample::Index>()
-        ) {
-            let (mut account, target) = (Account::of(&current), Account::of(&wanted));
-            let steps = plan(&current, &wanted);
-            for step in &steps[..stop.index(steps.len())] {
-                account.take(step, &target);
-            }
-            for step in plan(&account.configuration(), &wanted) {
-                account.take(&step, &target);
-            }
-            prop_assert_eq!(account.configuration(), wanted);
-        }
-    }
-}
+mod tests;

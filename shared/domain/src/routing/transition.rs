@@ -1,18 +1,24 @@
-//! When the runs at one place begin to fail, and when they succeed again. A run is judged against the newest one known
-//! before it; the judgement is remembered, so that an event that comes twice is judged twice the same.
+//! When the runs at one place begin to fail, and when they succeed again. A run is compared with the newest run known
+//! before it. The result is remembered, so that an event that comes twice gets the same result twice.
+//!
+//! Invariant: a subscription that waits for a change hears of it once, however often and in whatever order the events
+//! arrive, and after a crash as well (tests:
+//! `who_waits_for_a_change_hears_of_it_once_in_whatever_order_and_however_often_events_arrive`,
+//! `a_change_that_was_judged_and_not_sealed_is_judged_the_same_again`,
+//! `told_transitions_alternate_however_events_arrive`).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::value::{EventId, Timestamp};
 
-/// A change in the runs of a place.
+/// A change between two runs of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
-    /// Failed after it had succeeded.
+    /// The run failed after one that succeeded.
     Broke,
-    /// Succeeded after it had failed.
+    /// The run succeeded after one that failed.
     Recovered,
 }
 
@@ -25,7 +31,7 @@ impl Transition {
     }
 }
 
-/// What a subscription can wait for.
+/// The transition that a subscription can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AwaitedTransition {
@@ -44,7 +50,7 @@ impl AwaitedTransition {
         }
     }
 
-    /// Whether this is what was waited for.
+    /// Whether `transition` is what the subscription waits for.
     pub fn is(self, transition: Option<Transition>) -> bool {
         match self {
             AwaitedTransition::Broke => transition == Some(Transition::Broke),
@@ -53,13 +59,13 @@ impl AwaitedTransition {
         }
     }
 
-    /// Whether `run` is what is waited for where the run before it ended the other way.
+    /// Whether `run` would be what the subscription waits for if the run before it had ended the other way.
     pub fn may_be(self, run: &Run) -> bool {
         self.is(Some(if run.failed { Transition::Broke } else { Transition::Recovered }))
     }
 }
 
-/// A run that ended, as far as transitions go.
+/// A completed run, as far as transitions are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     pub event: EventId,
@@ -68,7 +74,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// The run an event's `data` tells of. One that was `partial` is neither a failure nor a success, and none here.
+    /// The run that an event's `data` reports. A run that was `partial` counts neither as a failure nor as a success,
+    /// and is left out here.
     pub fn of_event(event: &EventId, data: &Value) -> Option<Run> {
         let failed = match data.get("status")?.as_str()? {
             "failed" => true,
@@ -80,30 +87,31 @@ impl Run {
     }
 }
 
-/// A run and what it was judged to be.
+/// A run and its transition, if it was one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
     pub run: Run,
     pub transition: Option<Transition>,
 }
 
-/// How many runs of a place are remembered: an event that comes again after so many newer ones is judged as a late one.
+/// How many runs of a place are remembered. If an event comes again after this many newer ones, its run counts as late.
 pub const REMEMBERED: usize = 32;
 
-/// The latest runs at one place, in the order they were completed.
+/// The latest runs at one place, in the order of their completion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     pub runs: Vec<Judged>,
 }
 
 impl History {
-    /// What was found about this very event before, if it is remembered.
+    /// The result of this event's run, if it is remembered.
     pub fn find(&self, event: &EventId) -> Option<&Judged> {
         self.runs.iter().find(|judged| judged.run.event == *event)
     }
 
-    /// What `run` is, in the light of this history. One that was completed no later than the newest known run is late: it
-    /// is no transition, because what followed it has been told already. So transitions alternate, however events arrive.
+    /// Whether `run` is a transition, given this history. A run that was completed no later than the newest known run
+    /// is late. It is never a transition, because what followed it has been reported already. So transitions alternate,
+    /// however events arrive.
     pub fn judge(&self, run: &Run) -> Option<Transition> {
         if let Some(before) = self.find(&run.event) {
             return before.transition;
@@ -123,7 +131,7 @@ impl History {
         let mut runs = self.runs.clone();
         if self.find(&run.event).is_none() {
             let place = runs.partition_point(|known| known.run.completed_at <= run.completed_at);
-            // One completed when another was stands before it: the first that came stays the newest.
+            // Of two runs completed at the same time, the one that came first stays the newest.
             let tied =
                 runs.get(place.saturating_sub(1)).is_some_and(|known| known.run.completed_at == run.completed_at);
             runs.insert(if tied { place - 1 } else { place }, Judged { run, transition });

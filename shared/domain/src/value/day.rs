@@ -1,4 +1,4 @@
-//! A day in UTC, where the time of day is nobody's business. It is never read from a clock here.
+//! A day in UTC, for facts whose time of day should not be kept. It is never read from a clock here.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Day {
         Self(moment.unix_ms() / DAY_MS)
     }
 
-    /// The day before; that of the first day is itself.
+    /// The day before. The first day is its own day before.
     pub fn before(self) -> Self {
         Self(self.0.saturating_sub(1))
     }

@@ -1,4 +1,4 @@
-//! Reading JSON in which no field comes twice. It only reads: what the values must be is for others to say.
+//! Reads JSON in which no field occurs twice. It does not check what the values are.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// Any JSON value in which no field comes twice. Of a field that does, one reader takes the first value and another one the last.
+/// Any JSON value in which no field occurs twice. If a field did, some readers would take its first value and others
+/// its last.
 pub struct Distinct(pub Value);
 
 impl<'de> Deserialize<'de> for Distinct {

@@ -1,12 +1,13 @@
-//! How long something may go unnoticed: after the horizon, what is owed and has no row is sent again; after a quarter of it, what
-//! was due and came to nothing. Seals are noted by slots of a sixth of it, which is what the audit goes through.
+//! How long a loss may go unnoticed. After the horizon, a delivery that is owed and has no row is sent again. After a
+//! quarter of it, a delivery that was sent and has no outcome is sent again. Sealed events are noted by slots, each a
+//! sixth of the horizon long; the audit goes through them one by one.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::timestamp::Timestamp;
 
-/// Whole seconds, 60 to 86,400.
+/// Whole seconds, from 60 to 86,400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Horizon(u64);
 
@@ -14,10 +15,10 @@ pub struct Horizon(u64);
 #[error("must be a whole number of seconds from 60 to 86400; {0:?} is not")]
 pub struct HorizonError(String);
 
-/// How long the note of a seal is kept that no audit came for: a week.
+/// How long the note of a seal is kept if no audit removes it: a week.
 pub const NOTES_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
-/// A stretch of time, counted from 1970 in lengths of the horizon's slots.
+/// A stretch of time. Slots are counted from 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u64);
 
@@ -41,18 +42,19 @@ impl Horizon {
         self.0 * 1_000 / 6
     }
 
-    /// How long a delivery that was sent may take until it is sent again.
+    /// How long a delivery may be under way before it is sent again.
     pub fn lease(self) -> Duration {
         Duration::from_secs(self.0 / 4)
     }
 
-    /// When a delivery that was due at `due_at` and is sent at `now` is looked at again: after the lease, or after as long as it
-    /// has been waiting already, so that a queue that is behind is not filled with copies.
+    /// When a delivery that was due at `due_at` and is sent at `now` is looked at again: after the lease, or after as
+    /// long as it has already been overdue if that is longer. This way a queue that is behind does not fill with
+    /// copies.
     pub fn look_again(self, due_at: Timestamp, now: Timestamp) -> Timestamp {
         due_at.max(now).plus(self.lease().max(now.since(due_at)))
     }
 
-    /// The slot that a moment lies in.
+    /// The slot of a moment.
     pub fn slot(self, moment: Timestamp) -> Slot {
         Slot(moment.unix_ms() / self.slot_ms())
     }
@@ -61,7 +63,7 @@ impl Horizon {
         Timestamp::from_unix_ms(slot.0.saturating_mul(self.slot_ms()))
     }
 
-    /// The last slot whose every event lies behind the horizon.
+    /// The last slot in which every event is older than the horizon.
     pub fn last_to_audit(self, now: Timestamp) -> Slot {
         let horizon = self.0 * 1_000;
         Slot((now.unix_ms().saturating_sub(horizon) / self.slot_ms()).saturating_sub(1))
@@ -72,19 +74,20 @@ impl Horizon {
         Duration::from_millis(self.slot_ms())
     }
 
-    /// From when on roll-ups are computed of what was sealed in a slot: a tenth of it later, when what went well is recorded.
+    /// When the roll-ups of what was sealed in a slot can be computed: a tenth of a slot after its end, when successful
+    /// deliveries have been recorded.
     pub fn rolled_up_from(self, slot: Slot) -> Timestamp {
         self.begin(slot.next()).plus(self.slot_length() / 10)
     }
 
-    /// The last slot of which roll-ups are computed at `now`.
+    /// The last slot whose roll-ups can be computed at `now`.
     pub fn last_to_roll_up(self, now: Timestamp) -> Slot {
         let current = self.slot(Timestamp::from_unix_ms(now.unix_ms().saturating_sub(self.slot_ms() / 10)));
         Slot(current.0.saturating_sub(1))
     }
 
-    /// Where the audit goes on after `last`. One that was never made begins an hour before the horizon, and none goes further back
-    /// than the notes are kept.
+    /// The slot in which the audit continues after `last`. The very first audit begins an hour before the horizon. No
+    /// audit goes back further than notes are kept.
     pub fn first_to_audit(self, last: Option<Slot>, now: Timestamp) -> Slot {
         let back = |seconds: u64| self.slot(Timestamp::from_unix_ms(now.unix_ms().saturating_sub(seconds * 1_000)));
         match last {

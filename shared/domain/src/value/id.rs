@@ -1,7 +1,7 @@
-//! Identifiers. A value of one of these types is well formed: it was parsed when it came in, or made here.
+//! Identifiers. A value of one of these types is well formed: it was either parsed or made here.
 //!
-//! Accounts and events are named by the platform and its producers; everything else gets a prefixed id of ours.
-//! No id contains a `.`, because the signed text of a request is `id.timestamp.body`.
+//! The platform names accounts, and its producers name events; everything else has a prefixed id of ours. No id
+//! contains a `.`, because the signed text of a request is `id.timestamp.body`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::timestamp::Timestamp;
 
-/// Why a text is not the id it was meant to be; `Display` says what to write instead.
+/// Why a text is not an id of this kind; `Display` says what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     #[error("must have 1 to {limit} characters, has {length}")]
@@ -39,12 +39,12 @@ fn check_form(text: &str, prefix: &'static str, length: usize) -> Result<(), IdE
     if rest.len() == length && rest.bytes().all(base32) { Ok(()) } else { Err(wrong) }
 }
 
-/// Lower-case base32hex: it sorts as the bytes do, and is safe in keys, URLs and headers.
+/// Lower-case base32hex. It sorts as the bytes do, and is safe in keys, URLs and headers.
 pub(crate) fn base32(bytes: &[u8]) -> String {
     BASE32HEX_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
-/// A time as ten characters that sort as times do.
+/// A time as ten characters, which sort as times do.
 fn time_text(unix_ms: u64) -> String {
     base32(&unix_ms.to_be_bytes()[2..])
 }
@@ -52,7 +52,7 @@ fn time_text(unix_ms: u64) -> String {
 /// The time that [`time_text`] wrote.
 fn read_time(text: &str) -> Timestamp {
     let digit = |b: u8| u64::from(if b.is_ascii_digit() { b - b'0' } else { b - b'a' + 10 });
-    // Ten characters of five bits, of which the last two carry nothing.
+    // Ten characters of five bits each, of which the last two bits carry nothing.
     Timestamp::from_unix_ms(text.bytes().fold(0, |bits, b| bits << 5 | digit(b)) >> 2)
 }
 
@@ -98,7 +98,7 @@ macro_rules! prefixed_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $length:literal) => {
         text_id!($(#[$doc])* $name, |text| check_form(text, $prefix, $length));
         impl $name {
-            /// What every id of this kind begins with.
+            /// The beginning of every id of this kind.
             pub const PREFIX: &'static str = $prefix;
         }
     };
@@ -152,13 +152,13 @@ random_id!(
     SessionId, "ses_"
 );
 prefixed_id!(
-    /// One event owed to one destination and path. It is derived, so every repetition has the same id, and it tells
-    /// where its row lies: destination (16 characters), `occurred_at` in milliseconds (10), digest (24).
+    /// One event owed to one destination and path. The id is derived, so it is the same each time. It also tells where
+    /// the row is: destination (16 characters), `occurred_at` in milliseconds (10), digest (24).
     DeliveryId, "dlv_", 50
 );
 prefixed_id!(
-    /// An event that was rejected. It is derived, so the same message has the same id however often it is rejected, and it
-    /// tells when the message was sent: time in milliseconds (10 characters), digest (16).
+    /// An event that was rejected. The id is derived, so a message has the same id however often it is rejected. It
+    /// also tells when the message was sent: time in milliseconds (10 characters), digest (16).
     RejectedEventId, "rej_", 26
 );
 
@@ -182,19 +182,20 @@ impl DeliveryId {
         Self(format!("{}{destination}{time}{}", Self::PREFIX, base32(digest)))
     }
 
-    /// What no id of the destination's deliveries that occurred at `time` or later sorts before, and every earlier one does.
+    /// A bound for listing: ids of the destination's deliveries whose event occurred at `time` or later sort after it,
+    /// all earlier ones before it.
     pub fn first_possible(destination: &DestinationId, time: Timestamp) -> String {
         let mut first = Self::from_parts(destination, time.unix_ms(), &[0; 15]).0;
         first.truncate(Self::PREFIX.len() + 26);
         first
     }
 
-    /// When the event occurred, as the id tells it.
+    /// When the event occurred, read from the id.
     pub fn occurred_at(&self) -> Timestamp {
         read_time(self.parts().1)
     }
 
-    /// What sorts the deliveries of all destinations by time: time, then destination, then digest.
+    /// The parts by which deliveries of all destinations are sorted by time: time, then destination, then digest.
     pub fn by_time(&self) -> (&str, &str, &str) {
         let (destination, time, digest) = self.parts();
         (time, destination, digest)
@@ -206,7 +207,8 @@ impl DeliveryId {
         (destination, time, digest)
     }
 
-    /// The id of a test, which is no delivery: its time is 1970, when no event can have occurred, so no delivery has it.
+    /// The id of a test request, which is not a delivery. Its time is 1970, when no event can have occurred, so no
+    /// delivery has this id.
     pub(crate) fn of_test(destination: &DestinationId, entropy: &[u8; 15]) -> Self {
         Self::from_parts(destination, 0, entropy)
     }
@@ -222,87 +224,16 @@ impl RejectedEventId {
         Self(format!("{}{}", Self::first_possible(sent_at), base32(digest)))
     }
 
-    /// What no id of a message sent at `time` or later sorts before, and every earlier one does.
+    /// A bound for listing: ids of messages sent at `time` or later sort after it, all earlier ones before it.
     pub fn first_possible(time: Timestamp) -> String {
         format!("{}{}", Self::PREFIX, time_text(time.unix_ms()))
     }
 
-    /// When its message was sent, as the id tells it.
+    /// When its message was sent, read from the id.
     pub fn sent_at(&self) -> Timestamp {
         read_time(&self.0[Self::PREFIX.len()..][..10])
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check_event_id(text: &str, expected: Result<(), &str>) {
-        let got = text.parse::<EventId>().map(|_| ()).map_err(|e| e.to_string());
-        assert_eq!(got, expected.map_err(str::to_owned), "{text:?}");
-    }
-
-    #[test]
-    fn an_event_id_is_1_to_128_safe_characters() {
-        check_event_id("evt-1_A", Ok(()));
-        check_event_id(&"x".repeat(128), Ok(()));
-        check_event_id("", Err("must have 1 to 128 characters, has 0"));
-        check_event_id(&"x".repeat(129), Err("must have 1 to 128 characters, has 129"));
-        let dot = "character '.' is not allowed; use only A-Z, a-z, 0-9, `_` and `-`";
-        check_event_id("run.7", Err(dot));
-        check_event_id("é", Err("character 'é' is not allowed; use only A-Z, a-z, 0-9, `_` and `-`"));
-    }
-
-    #[test]
-    fn an_account_id_has_at_most_64_characters() {
-        assert!("a".repeat(64).parse::<AccountId>().is_ok());
-        assert!("a".repeat(65).parse::<AccountId>().is_err());
-    }
-
-    #[test]
-    fn a_prefixed_id_is_refused_in_every_other_form() {
-        let id = DestinationId::from_entropy([7; 10]);
-        assert_eq!(id.as_str().parse(), Ok(id.clone()));
-        for wrong in
-            ["", "dst_", "sub_0000000000000000", "dst_000000000000000", "dst_000000000000000z", "dst_é00000000000000"]
-        {
-            assert!(wrong.parse::<DestinationId>().is_err(), "{wrong}");
-        }
-        assert_eq!(
-            "x".parse::<DestinationId>().map_err(|e| e.to_string()),
-            Err("must be `dst_` followed by 16 characters of 0-9 and a-v".to_owned())
-        );
-    }
-
-    #[test]
-    fn a_delivery_id_tells_its_destination_and_sorts_by_time() {
-        let destination = DestinationId::from_entropy([9; 10]);
-        let early = DeliveryId::from_parts(&destination, 1_000, &[255; 15]);
-        let late = DeliveryId::from_parts(&destination, 1_001, &[0; 15]);
-        assert_eq!(early.destination(), destination);
-        assert!(early < late);
-        assert_eq!(early.as_str().parse(), Ok(early.clone()));
-        assert_eq!((early.occurred_at().unix_ms(), late.occurred_at().unix_ms()), (1_000, 1_001));
-        let last = Timestamp::from_unix_ms(u64::MAX);
-        assert_eq!(DeliveryId::from_parts(&destination, last.unix_ms(), &[7; 15]).occurred_at(), last);
-    }
-
-    #[test]
-    fn the_first_possible_id_of_a_time_parts_the_earlier_ones_from_the_others() {
-        let destination = DestinationId::from_entropy([9; 10]);
-        let first = DeliveryId::first_possible(&destination, Timestamp::from_unix_ms(1_001));
-        assert!(DeliveryId::from_parts(&destination, 1_000, &[255; 15]).as_str() < first.as_str());
-        assert!(DeliveryId::from_parts(&destination, 1_001, &[0; 15]).as_str() > first.as_str());
-    }
-
-    #[test]
-    fn deliveries_of_several_destinations_sort_by_time() {
-        let (a, b) = (DestinationId::from_entropy([1; 10]), DestinationId::from_entropy([2; 10]));
-        let mut ids = [(&b, 1, 9), (&a, 2, 9), (&b, 2, 0), (&a, 1, 0), (&a, 1, 1)]
-            .map(|(destination, ms, digest)| DeliveryId::from_parts(destination, ms, &[digest; 15]));
-        ids.sort_by(|one, other| one.by_time().cmp(&other.by_time()));
-        let told = ids.map(|id| (id.destination() == a, id.occurred_at().unix_ms()));
-        assert_eq!(told, [(true, 1), (true, 1), (false, 1), (true, 2), (false, 2)]);
-    }
-}
+mod tests;

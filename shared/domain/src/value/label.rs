@@ -1,8 +1,8 @@
-//! What people call things, and what they say about them.
+//! The names and descriptions that people give to things.
 
 use serde::{Deserialize, Serialize};
 
-/// A name people gave to something: 1 to 128 characters, none of them a control character.
+/// A name that people gave to something: 1 to 128 characters, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Label(String);
@@ -30,13 +30,13 @@ impl Label {
         &self.0
     }
 
-    /// Whether this is a part of it, in capitals or not.
+    /// Whether the name contains `part`, ignoring case.
     pub fn has(&self, part: &str) -> bool {
         self.0.to_lowercase().contains(&part.to_lowercase())
     }
 }
 
-/// Free text about something: at most 1,024 characters, none of them a control character but line breaks and tabs.
+/// Free text about something: at most 1,024 characters, no control characters other than line breaks and tabs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Description(String);

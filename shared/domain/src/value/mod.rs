@@ -1,5 +1,5 @@
-//! Values that everything else is made of: ids, names, moments and days. A value of these types is well formed. It was parsed when it
-//! came in, or made here.
+//! Values that everything else is made of: ids, names, moments and days. A value of one of these types is well formed:
+//! it was either parsed or made here.
 
 mod day;
 mod distinct;

@@ -7,11 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Milliseconds since 1970-01-01T00:00:00Z. Times before that do not occur in this system and are refused.
+/// Milliseconds since 1970-01-01T00:00:00Z. Earlier times do not occur in this system and are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
-/// The last millisecond of the year 9999, the last one RFC 3339 can write.
+/// The last millisecond of the year 9999, which is the last that RFC 3339 can write.
 const LAST_MS: u64 = 253_402_300_799_999;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since 1970, as signatures and expiry times use them.
+    /// Whole seconds since 1970, as used by signatures and expiry times.
     pub fn unix_seconds(self) -> u64 {
         self.0 / 1000
     }
@@ -36,7 +36,7 @@ impl Timestamp {
         Self::from_unix_ms(self.0.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// The time from `earlier` to here; zero when `earlier` is later.
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

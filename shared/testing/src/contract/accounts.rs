@@ -1,13 +1,13 @@
-//! Accounts and API keys.
+//! Accounts.
 
 use domain::access::{Account, ApiKey, Role};
 use domain::delivery::Job;
-use domain::value::{AccountId, Day, JobId, KeyId, Timestamp};
+use domain::value::{AccountId, JobId, KeyId, Timestamp};
 use ports::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindJob};
 
 use super::now;
 
-/// What a store of accounts and keys is.
+/// A store of accounts and API keys.
 pub trait AccountStore: Accounts + ApiKeys + FindJob {}
 
 impl<S: Accounts + ApiKeys + FindJob> AccountStore for S {}
@@ -28,7 +28,7 @@ pub async fn accounts(store: &dyn AccountStore, account: &AccountId, other: &Acc
     let registered = |id: &AccountId| Account { id: id.clone(), created_at: now(), deletion: None };
     assert_eq!(store.read_account(account).await.expect("an answer"), Some(registered(account)));
 
-    // Others may have accounts there; these two are listed where they belong, one on each page.
+    // Others may have accounts there too. These two are listed in order, one per page.
     let (first, second) = if account < other { (account, other) } else { (other, account) };
     let before: AccountId = first.as_str()[..first.as_str().len() - 1].parse().expect("an id that sorts before");
     let listed = store.list_accounts(Some(&before), 1_000).await.expect("a list");
@@ -50,7 +50,7 @@ pub async fn deletion_of_an_account(store: &dyn AccountStore, account: &AccountI
     assert_eq!(store.find_job(&second.id).await.expect("an answer"), None);
     assert_eq!(store.find_job(&first.id).await.expect("an answer"), Some(first.clone()));
 
-    // It is there for whoever asks for it by name, and for nobody else.
+    // Only `read_account` finds it.
     assert_eq!(store.find_account(account).await.expect("an answer"), None);
     let marked = Account { id: account.clone(), created_at: now(), deletion: Some(first.id.clone()) };
     assert_eq!(store.read_account(account).await.expect("an answer"), Some(marked));
@@ -62,7 +62,7 @@ pub async fn deletion_of_an_account(store: &dyn AccountStore, account: &AccountI
     assert_eq!(read.deletion, Some(second.id));
 }
 
-/// A job of an id that no other account's suite uses.
+/// A job with an id that no other account's suite uses.
 pub(super) fn unused_job(account: &AccountId, n: u8) -> Job {
     let mut entropy = [n; 10];
     for (place, byte) in account.as_str().bytes().enumerate() {
@@ -71,38 +71,7 @@ pub(super) fn unused_job(account: &AccountId, n: u8) -> Job {
     Job::delete_account(JobId::from_entropy(entropy), account.clone(), now())
 }
 
-fn key(account: &AccountId, n: u8) -> ApiKey {
+pub(super) fn key(account: &AccountId, n: u8) -> ApiKey {
     let name = "ci".to_owned().try_into().expect("a name");
     ApiKey::issue(KeyId::from_entropy([n; 10]), account.clone(), name, Role::Editor, [9; 32], now()).0
-}
-
-pub async fn api_keys(store: &dyn AccountStore, account: &AccountId, other: &AccountId) {
-    let (first, second) = (key(account, 5), key(account, 6));
-    assert_eq!(store.create_key(&first).await.expect("an answer"), CreatedKey::NoAccount);
-    store.create_account(account, now()).await.expect("created");
-    assert_eq!(store.find_key(account, &first.id).await.expect("an answer"), None);
-    for key in [&second, &first] {
-        assert_eq!(store.create_key(key).await.expect("an answer"), CreatedKey::Created);
-    }
-    assert_eq!(store.find_key(account, &first.id).await.expect("an answer"), Some(first.clone()));
-    assert_eq!(store.find_key(other, &first.id).await.expect("an answer"), None);
-
-    assert_eq!(store.list_keys(account, None, 9).await.expect("a list"), [first.clone(), second.clone()]);
-    assert_eq!(store.list_keys(account, None, 1).await.expect("a list"), std::slice::from_ref(&first));
-    assert_eq!(store.list_keys(account, Some(&first.id), 9).await.expect("a list"), std::slice::from_ref(&second));
-    assert_eq!(store.list_keys(other, None, 9).await.expect("a list"), []);
-
-    let (early, late) = (Day::of(Timestamp::from_unix_ms(1)), Day::of(now()));
-    for (day, noted) in [(early, early), (late, late), (late, late), (early, late)] {
-        store.note_key_use(account, &first.id, day).await.expect("an answer");
-        let read = store.find_key(account, &first.id).await.expect("an answer").expect("the key");
-        assert_eq!(read, ApiKey { last_used_at: Some(noted), ..first.clone() });
-    }
-
-    assert!(!store.delete_key(other, &first.id).await.expect("an answer"));
-    assert!(store.delete_key(account, &first.id).await.expect("an answer"));
-    assert!(!store.delete_key(account, &first.id).await.expect("an answer"));
-    // What is gone stays gone.
-    store.note_key_use(account, &first.id, late).await.expect("an answer");
-    assert_eq!(store.list_keys(account, None, 9).await.expect("a list"), [second]);
 }

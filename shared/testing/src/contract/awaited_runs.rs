@@ -1,6 +1,4 @@
-//! The runs that somebody waits for.
-
-use std::time::Duration;
+//! Awaited runs.
 
 use domain::event::EventType;
 use domain::routing::{AwaitedRun, Grace};
@@ -8,13 +6,9 @@ use domain::value::{AccountId, Timestamp};
 use ports::{AwaitedPlace, AwaitedRuns, SHARDS};
 use serde_json::json;
 
-use super::now;
+use super::after;
 
-fn after(seconds: u64) -> Timestamp {
-    now().plus(Duration::from_secs(seconds))
-}
-
-/// What is to be looked at until then of the account, over all shards.
+/// What has to be looked at by `until` in the account, over all shards.
 async fn overdue(store: &dyn AwaitedRuns, account: &AccountId, until: u64) -> Vec<(Timestamp, AwaitedPlace)> {
     let mut all = Vec::new();
     for shard in 0..SHARDS {
@@ -55,7 +49,7 @@ pub async fn awaited_runs(store: &dyn AwaitedRuns, account: &AccountId, other: &
         assert_eq!(store.find_awaited_run(&at).await.expect("an answer"), Some(first.clone()));
     }
 
-    // Only who knows it as it is changes it.
+    // Only who knows the current state can change it.
     let told = AwaitedRun { told: Some(Grace::default()), look_at: Some(after(200)), ..first.clone() };
     assert!(store.update_awaited_run(&first, &told).await.expect("an answer"));
     assert!(!store.update_awaited_run(&first, &told).await.expect("an answer"));
@@ -65,7 +59,7 @@ pub async fn awaited_runs(store: &dyn AwaitedRuns, account: &AccountId, other: &
     assert_eq!(store.find_awaited_run(&at).await.expect("an answer"), Some(over.clone()));
     assert_eq!(overdue(store, account, 999).await, []);
 
-    // A later run begins anew, and what was known of the one before does not overwrite it.
+    // A later run starts over, and a change of the earlier one does not overwrite it.
     let next = run(11, Some(300));
     store.await_run(&next).await.expect("stored");
     assert!(!store.update_awaited_run(&over, &told).await.expect("an answer"));

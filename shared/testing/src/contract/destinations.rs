@@ -4,8 +4,8 @@ use domain::destination::Destination;
 use domain::value::AccountId;
 use ports::{Accounts, CreatedDestination, DeletedDestination, Destinations, UpdatedDestination};
 
-use super::super::samples::destination;
 use super::now;
+use crate::samples::destination;
 
 const MOST: u32 = 5;
 
@@ -39,7 +39,7 @@ pub async fn destinations<S: Destinations + Accounts>(store: &S, account: &Accou
     delete(store, &all, other).await;
 }
 
-/// A change replaces every field, and only where nobody changed it meanwhile.
+/// A change replaces every field, unless somebody else made a change in the meantime.
 async fn change<S: Destinations>(store: &S, all: &mut [Destination]) {
     let (before, account) = (all[0].clone(), all[0].account.clone());
     let mut settings = before.settings.clone();

@@ -1,41 +1,67 @@
-//! What every implementation of the table's and the vault's ports must do. Run on the fakes here, on the real adapters in
-//! the end-to-end tests. Each suite works in an account of its own, given by the caller, and panics where a promise is broken.
+//! What every implementation of the ports of the table and the vault must do. The suites run on the fakes here, and on
+//! the real adapters in the end-to-end tests. Each suite works in an account of its own, given by the caller, and
+//! panics if a promise is broken.
+//!
+//! Invariant: fakes and real adapters keep the same contracts (tests: `the_memory_store_keeps_the_contracts`,
+//! `the_plain_vault_keeps_the_contract`, on the deployed table and key `tests/e2e/contracts.rs`).
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a contract suite is a test")]
 
 mod accounts;
+mod api_keys;
+mod audit;
 mod awaited_runs;
+mod deliveries;
 mod destinations;
+mod events;
+mod health;
 mod jobs;
-mod ledger;
-mod ledger_lists;
+mod paces;
+mod purge;
 mod reckoning;
-mod rejections;
+mod rejected_events;
 mod roll_ups;
-mod scopes;
+mod seen_scopes;
 mod sessions;
 mod subscriptions;
+mod transitions;
 mod vault;
 mod waiting;
 
-pub use accounts::{accounts, api_keys, deletion_of_an_account};
+use std::time::Duration;
+
+pub use accounts::{accounts, deletion_of_an_account};
+pub use api_keys::api_keys;
+pub use audit::audit;
 pub use awaited_runs::awaited_runs;
+pub use deliveries::{deliveries, listed_deliveries};
 pub use destinations::destinations;
 use domain::value::Timestamp;
-pub use jobs::{jobs, purge, started_jobs};
-pub use ledger::{deliveries, events, owing_more};
-pub use ledger_lists::{listed_deliveries, listed_events};
+pub use events::{events, listed_events, owing_more};
+pub use health::health;
+pub use jobs::{jobs, started_jobs};
+pub use paces::paces;
+pub use purge::purge;
 pub use reckoning::{owed_in_bulk, standings};
-pub use rejections::rejections;
+pub use rejected_events::rejections;
 pub use roll_ups::{results, roll_ups, rolled_up_notes};
-pub use scopes::seen_scopes;
+pub use seen_scopes::seen_scopes;
 pub use sessions::sessions;
-pub use subscriptions::{subscriptions, transitions};
+pub use subscriptions::subscriptions;
+pub use transitions::transitions;
 pub use vault::vault;
-pub use waiting::{audit, health, paces, waiting};
+pub use waiting::waiting;
 
 fn now() -> Timestamp {
     Timestamp::from_unix_ms(1_795_426_200_000)
+}
+
+fn after(seconds: u64) -> Timestamp {
+    now().plus(Duration::from_secs(seconds))
+}
+
+fn after_ms(ms: u64) -> Timestamp {
+    now().plus(Duration::from_millis(ms))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What many events owe and where many deliveries stand, each account's own.
+//! What many events owe, and the states of many deliveries, always of one account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use domain::delivery::{DeliveryRecord, DeliveryState};
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
 use ports::{Deliveries, DeliveryStanding, Events, Reckoning};
 
-use super::super::samples::{destination, record};
-use super::ledger::sealed;
+use super::events::sealed;
+use crate::samples::{destination, record};
 
 pub async fn owed_in_bulk(store: &(impl Events + Reckoning), account: &AccountId, other: &AccountId) {
     let mut expected: BTreeMap<EventId, BTreeSet<DeliveryId>> = BTreeMap::new();
-    // One owes more than fits beside the largest body in one row; and they are more than one call reads.
+    // One event owes more than fits beside the largest body in one row, and there are more events than one call reads.
     let few = (0..120).map(|n| (format!("few-{n}"), n % 3, 0));
     for (id, owed, padding) in few.chain([("many".to_owned(), 5_000, 250_000)]) {
         let event = sealed(account, &id, owed, padding);

@@ -1,4 +1,4 @@
-//! Roll-ups: what they are made of, where they are kept, and which are to be looked at again.
+//! Roll-ups: their input, their rows, and which of them have to be looked at again.
 
 use std::time::Duration;
 
@@ -7,17 +7,13 @@ use domain::delivery::{DeliveryState, Hour, HourRead, RollUp, Tally};
 use domain::value::{AccountId, DestinationId, Slot, Timestamp};
 use ports::{AccountPurge, Accounts, Deliveries, Destinations, OlderThan, RollUps, RolledUpTo, SealNote, SealNotes};
 
-use super::super::samples::{destination, record};
-use super::now;
+use super::{after, now};
+use crate::samples::{destination, record};
 
-/// What a store of roll-ups is.
+/// A store of roll-ups and their input.
 pub trait RollUpStore: RollUps + SealNotes + Deliveries + Destinations + Accounts + AccountPurge {}
 
 impl<S: RollUps + SealNotes + Deliveries + Destinations + Accounts + AccountPurge> RollUpStore for S {}
-
-fn after(seconds: u64) -> Timestamp {
-    now().plus(Duration::from_secs(seconds))
-}
 
 fn rolled(account: &AccountId, destination: &DestinationId, seconds: u64) -> RollUp {
     let latencies: Latencies = [(3, 1), (60, 2_000)].into_iter().collect();
@@ -47,7 +43,7 @@ pub async fn roll_ups(store: &dyn RollUpStore, account: &AccountId, other: &Acco
     assert!(!put(Some(after(2)), &second, None).await, "it is another one");
     assert_eq!((find(account, &one.id).await, find(other, &one.id).await), (Some(first.clone()), None));
 
-    // It is listed from when it is to be looked at, until it is stored without that.
+    // It is listed from `look_at` on, until it is stored without `look_at`.
     assert!(put(None, &rolled(account, &two.id, 1), Some(after(30))).await);
     assert_eq!(due(after(29)).await, []);
     assert_eq!(due(after(30)).await, std::slice::from_ref(&two.id));
@@ -60,7 +56,7 @@ pub async fn roll_ups(store: &dyn RollUpStore, account: &AccountId, other: &Acco
         assert_eq!((find(account, &two.id).await, due(after(60)).await), (None, vec![]));
     }
 
-    // It goes with its destination, and with its account.
+    // It is deleted with its destination, and with its account.
     for gone in [&one, &two] {
         store.create_destination(gone, 10).await.expect("created");
     }
@@ -107,7 +103,7 @@ pub async fn results(store: &dyn RollUpStore, account: &AccountId, other: &Accou
 }
 
 pub async fn rolled_up_notes(store: &dyn RollUpStore, account: &AccountId, other: &AccountId) {
-    // A slot that no other test of the same table uses: of a horizon of its own.
+    // A slot that no other test of the same table uses, as if of another horizon.
     let digits = account.as_str().bytes().fold(3u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let slot = Slot(2_000_000_000_000 + digits % 1_000_000_000);
     let note =
@@ -124,7 +120,8 @@ pub async fn rolled_up_notes(store: &dyn RollUpStore, account: &AccountId, other
     assert_eq!(list(slot, Some(&notes[1]), 9).await, notes[2..]);
     assert_eq!(list(slot, Some(&notes[2]), 9).await, []);
     assert_eq!(list(slot.next(), None, 9).await, []);
-    // Others may roll up the same table meanwhile: how far they are, they stay. One that is far behind does no harm.
+    // Others may roll up the same table at the same time, so their position is left as it is. A position far back does
+    // no harm.
     if store.rolled_up_to().await.expect("an answer").is_none() {
         let note = SealNote { sealed: Slot(7), account: account.clone(), occurred: Slot(5) };
         for (after, failed) in [(Some(note), true), (None, false)] {

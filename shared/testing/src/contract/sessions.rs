@@ -9,7 +9,7 @@ use ports::{CreatedKey, OpenedSession, Sessions};
 use super::accounts::AccountStore;
 use super::now;
 
-/// What a store of sessions is.
+/// A store of sessions.
 pub trait SessionStore: AccountStore + Sessions {}
 
 impl<S: AccountStore + Sessions> SessionStore for S {}
@@ -27,7 +27,7 @@ pub async fn sessions(store: &dyn SessionStore, account: &AccountId, other: &Acc
     assert_eq!(store.create_session(&session).await.expect("an answer"), CreatedKey::Created);
     assert_eq!(read().await, Some(session.clone()));
     assert_eq!(store.find_session(other, &id).await.expect("an answer"), None);
-    // What was never opened is not used.
+    // A session that was never opened cannot be used.
     store.note_session_use(account, &id, now()).await.expect("an answer");
     assert_eq!(read().await, Some(session.clone()));
 

@@ -1,15 +1,12 @@
-//! Subscriptions, the buckets they are found in, and what is remembered of runs.
+//! Subscriptions, and the buckets they are found in.
 
-use domain::routing::{AwaitedTransition, Bucket, Run, Subscription};
+use domain::routing::{AwaitedTransition, Bucket, Subscription};
 use domain::value::{AccountId, DestinationId, SubscriptionId};
-use ports::{
-    Accounts, CreatedSubscription, DeletedDestination, Destinations, Remembered, Subscriptions, Transitions,
-    UpdatedSubscription,
-};
+use ports::{Accounts, CreatedSubscription, DeletedDestination, Destinations, Subscriptions, UpdatedSubscription};
 use serde_json::json;
 
-use super::super::samples::{destination, subscription};
 use super::now;
+use crate::samples::{destination, subscription};
 
 const MOST: u32 = 3;
 
@@ -66,7 +63,7 @@ pub async fn subscriptions<S: Subscriptions + Destinations + Accounts>(
     }
 }
 
-/// What cannot be created leaves nothing behind.
+/// A subscription that cannot be created leaves nothing behind.
 async fn refuse<S: Subscriptions>(store: &S, wide: &Subscription) {
     let mut orphan = wide.clone();
     orphan.id = SubscriptionId::from_entropy([3; 10]);
@@ -125,22 +122,4 @@ async fn change<S: Subscriptions>(
     assert_eq!(store.update_subscription(&moved, &lost).await.expect("an answer"), UpdatedSubscription::NoDestination);
     assert_eq!(store.find_subscription(account, &narrow.id).await.expect("an answer").as_ref(), Some(&moved));
     moved
-}
-
-pub async fn transitions(store: &dyn Transitions, account: &AccountId, other: &AccountId) {
-    let event_type = "sync_run.completed".parse().expect("a type");
-    let place = "connection/xero/endpoint/invoices".parse().expect("a scope");
-    let run = |id: &str, failed| Run { event: id.parse().expect("an id"), completed_at: now(), failed };
-    let empty = store.find_runs(account, event_type, &place).await.expect("an answer");
-    assert_eq!(empty, Remembered::default());
-    let one = empty.history.with(run("evt-1", false));
-    assert!(store.store_runs(account, event_type, &place, &empty, &one, now()).await.expect("an answer"));
-    assert!(!store.store_runs(account, event_type, &place, &empty, &one, now()).await.expect("an answer"));
-    let stored = store.find_runs(account, event_type, &place).await.expect("an answer");
-    assert_eq!(stored.history, one);
-    let two = one.with(run("evt-2", true));
-    assert!(store.store_runs(account, event_type, &place, &stored, &two, now()).await.expect("an answer"));
-    assert!(!store.store_runs(account, event_type, &place, &stored, &two, now()).await.expect("an answer"));
-    assert_eq!(store.find_runs(account, event_type, &place).await.expect("an answer").history, two);
-    assert_eq!(store.find_runs(other, event_type, &place).await.expect("an answer"), Remembered::default());
 }

@@ -1,10 +1,10 @@
-//! Accounts and API keys in memory.
+//! Accounts in memory.
 
 use async_trait::async_trait;
-use domain::access::{Account, ApiKey};
+use domain::access::Account;
 use domain::delivery::Job;
-use domain::value::{AccountId, Day, JobId, KeyId, Timestamp};
-use ports::{Accounts, ApiKeys, CreatedAccount, CreatedKey, FindAccount, PortResult};
+use domain::value::{AccountId, JobId, Timestamp};
+use ports::{Accounts, CreatedAccount, FindAccount, PortResult};
 
 use super::{MemoryStore, Rows};
 
@@ -52,39 +52,5 @@ impl Accounts for MemoryStore {
         marked.deletion = Some(job.id.clone());
         rows.jobs.insert(job.id.clone(), (job.clone(), None));
         Ok(true)
-    }
-}
-
-#[async_trait]
-impl ApiKeys for MemoryStore {
-    async fn create_key(&self, key: &ApiKey) -> PortResult<CreatedKey> {
-        let mut rows = self.call("create_key")?;
-        if !rows.is_active(&key.account) {
-            return Ok(CreatedKey::NoAccount);
-        }
-        rows.keys.insert((key.account.clone(), key.id.clone()), key.clone());
-        Ok(CreatedKey::Created)
-    }
-
-    async fn find_key(&self, account: &AccountId, id: &KeyId) -> PortResult<Option<ApiKey>> {
-        Ok(self.call("find_key")?.keys.get(&(account.clone(), id.clone())).cloned())
-    }
-
-    async fn list_keys(&self, account: &AccountId, after: Option<&KeyId>, limit: usize) -> PortResult<Vec<ApiKey>> {
-        let rows = self.call("list_keys")?;
-        let mine = rows.keys.values().filter(|k| k.account == *account && after.is_none_or(|a| k.id > *a));
-        Ok(mine.take(limit).cloned().collect())
-    }
-
-    async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool> {
-        Ok(self.call("delete_key")?.keys.remove(&(account.clone(), id.clone())).is_some())
-    }
-
-    async fn note_key_use(&self, account: &AccountId, id: &KeyId, day: Day) -> PortResult<()> {
-        let mut rows = self.call("note_key_use")?;
-        if let Some(key) = rows.keys.get_mut(&(account.clone(), id.clone())) {
-            key.last_used_at = key.last_used_at.max(Some(day));
-        }
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The runs that somebody waits for, in memory.
+//! Awaited runs in memory.
 
 use async_trait::async_trait;
 use domain::routing::AwaitedRun;

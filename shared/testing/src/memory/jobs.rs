@@ -1,9 +1,9 @@
-//! Jobs in memory, and the purge of an account.
+//! Jobs in memory.
 
 use async_trait::async_trait;
 use domain::delivery::{Job, JobStatus, Lease};
-use domain::value::{AccountId, JobId, Timestamp};
-use ports::{AccountPurge, FindJob, Held, Jobs, PortResult, Purged, StartJob};
+use domain::value::{JobId, Timestamp};
+use ports::{FindJob, Held, Jobs, PortResult, StartJob};
 
 use super::{MemoryStore, Rows};
 
@@ -56,7 +56,7 @@ impl Jobs for MemoryStore {
 }
 
 impl Rows {
-    fn write_job(&mut self, job: &Job, lease: &Lease) -> Held {
+    pub(super) fn write_job(&mut self, job: &Job, lease: &Lease) -> Held {
         match self.jobs.get_mut(&job.id) {
             Some((there, Some(held))) if held.holder == lease.holder && !there.has_ended() => {
                 (*there, *held) = (job.clone(), lease.clone());
@@ -64,57 +64,5 @@ impl Rows {
             }
             _ => Held::Lost,
         }
-    }
-}
-
-/// Removes up to `limit` of what `of` says is the account's; answers how many.
-fn remove<K: Ord + Clone, V>(
-    rows: &mut std::collections::BTreeMap<K, V>,
-    limit: &mut usize,
-    of: impl Fn(&K) -> bool,
-) -> u64 {
-    let found: Vec<K> = rows.keys().filter(|key| of(key)).take(*limit).cloned().collect();
-    found.iter().for_each(|key| drop(rows.remove(key)));
-    *limit -= found.len();
-    found.len() as u64
-}
-
-#[async_trait]
-impl AccountPurge for MemoryStore {
-    async fn close_destinations(&self, account: &AccountId) -> PortResult<u64> {
-        let mut rows = self.call("close_destinations")?;
-        let mine = rows.destinations.values_mut().filter(|destination| destination.account == *account);
-        let closed = mine.filter_map(|destination| {
-            destination.health = destination.health.closed()?;
-            Some(())
-        });
-        Ok(closed.count() as u64)
-    }
-
-    async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged> {
-        let (mut rows, mut left) = (self.call("purge_account")?, limit);
-        let mut deleted = remove(&mut rows.keys, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.sessions, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.subscriptions, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.deliveries, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.destinations, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.roll_ups, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.paces, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.scopes, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.runs, &mut left, |(a, ..)| a == account);
-        Ok(Purged { deleted, more: deleted > 0 })
-    }
-
-    async fn end_deletion(&self, account: &AccountId, job: &Job, lease: &Lease) -> PortResult<Held> {
-        let mut rows = self.call("end_deletion")?;
-        if rows.accounts.get(account).is_some_and(|there| there.deletion.as_ref() != Some(&job.id)) {
-            return Ok(Held::Lost);
-        }
-        let held = rows.write_job(job, lease);
-        if held == Held::Held {
-            rows.accounts.remove(account);
-        }
-        Ok(held)
     }
 }

@@ -1,17 +1,23 @@
-//! The table in memory: the same answers as the DynamoDB adapter, with calls counted and failures on demand.
+//! The table in memory. It answers like the DynamoDB adapter, records calls, and fails on demand.
 
 mod accounts;
+mod api_keys;
+mod audit;
 mod awaited_runs;
+mod deliveries;
 mod destinations;
+mod events;
+mod health;
 mod jobs;
-mod ledger;
-mod ledger_lists;
+mod paces;
+mod purge;
 mod reckoning;
-mod rejections;
+mod rejected_events;
 mod roll_ups;
-mod scopes;
+mod seen_scopes;
 mod sessions;
 mod subscriptions;
+mod transitions;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -38,13 +44,13 @@ struct Rows {
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
     deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
-    /// By the text of the scope, as the table sorts them.
+    /// By the text of the scope, which is how the table sorts them.
     scopes: BTreeMap<(AccountId, String), SeenScope>,
     awaited: BTreeMap<AwaitedPlace, AwaitedRun>,
     paces: BTreeMap<(AccountId, DestinationId), Pace>,
     seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
     last_audited: Option<Slot>,
-    /// Each with when it is to be looked at.
+    /// Each with the time at which it has to be looked at.
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
     rolled_up_to: Option<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
@@ -81,12 +87,12 @@ impl MemoryStore {
         self.look().failing.insert(method, times);
     }
 
-    /// The names of the methods called so far, in order; forgets them.
+    /// The names of the methods called since the last time, in order.
     pub fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.look().calls)
     }
 
-    /// Puts a subscription there without looking at names and limits, for tests that need very many.
+    /// Stores a subscription without checking names and limits, for tests that need very many.
     pub fn put_subscription(&self, subscription: Subscription) {
         let key = (subscription.account.clone(), subscription.id.clone());
         self.look().subscriptions.insert(key, subscription);
@@ -96,14 +102,14 @@ impl MemoryStore {
         self.look().destinations.values().cloned().collect()
     }
 
-    /// When the first delivery or destination is to be looked at.
+    /// The earliest time at which a delivery or destination has to be looked at.
     pub fn next_look(&self) -> Option<Timestamp> {
         let rows = self.look();
         let deliveries = rows.deliveries.values().filter_map(|record| record.look_at);
         deliveries.chain(rows.destinations.values().filter_map(Destination::look_at)).min()
     }
 
-    /// The notes that no audit has gone through.
+    /// The notes that no audit has processed.
     pub fn seal_notes_left(&self) -> Vec<SealNote> {
         self.look().seal_notes.keys().cloned().collect()
     }
@@ -112,7 +118,7 @@ impl MemoryStore {
         self.look().events.values().cloned().collect()
     }
 
-    /// The notes of rejected events with what is kept of their texts, by when they were sent.
+    /// The notes of rejected events with the kept part of their texts, sorted by when they were sent.
     pub fn rejections(&self) -> Vec<(RejectedEvent, String)> {
         self.look().rejections.values().cloned().collect()
     }

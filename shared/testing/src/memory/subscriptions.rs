@@ -1,15 +1,11 @@
-//! Subscriptions, and remembered runs, in memory.
+//! Subscriptions in memory.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use domain::event::{EventType, Scope};
-use domain::routing::{Bucket, History, Subscription};
-use domain::value::{AccountId, Label, SubscriptionId, Timestamp};
-use ports::{
-    CreatedSubscription, FindSubscriptions, PortError, PortResult, Remembered, Subscriptions, Transitions,
-    UpdatedSubscription,
-};
+use domain::routing::{Bucket, Subscription};
+use domain::value::{AccountId, Label, SubscriptionId};
+use ports::{CreatedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions, UpdatedSubscription};
 
 use super::MemoryStore;
 
@@ -90,31 +86,5 @@ impl Subscriptions for MemoryStore {
     async fn delete_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<bool> {
         let key = (account.clone(), id.clone());
         Ok(self.call("delete_subscription")?.subscriptions.remove(&key).is_some())
-    }
-}
-
-#[async_trait]
-impl Transitions for MemoryStore {
-    async fn find_runs(&self, account: &AccountId, event_type: EventType, place: &Scope) -> PortResult<Remembered> {
-        let key = (account.clone(), event_type, place.clone());
-        Ok(self.call("find_runs")?.runs.get(&key).cloned().unwrap_or_default())
-    }
-
-    async fn store_runs(
-        &self,
-        account: &AccountId,
-        event_type: EventType,
-        place: &Scope,
-        before: &Remembered,
-        history: &History,
-        _expires_at: Timestamp,
-    ) -> PortResult<bool> {
-        let mut rows = self.call("store_runs")?;
-        let stored = rows.runs.entry((account.clone(), event_type, place.clone())).or_default();
-        if stored.version != before.version {
-            return Ok(false);
-        }
-        *stored = Remembered { history: history.clone(), version: before.version + 1 };
-        Ok(true)
     }
 }

@@ -1,14 +1,13 @@
-//! What waits, the notes of the audit, and the turns at limited destinations, in memory.
+//! What waits for its time, in memory.
 
 use async_trait::async_trait;
 use domain::delivery::DeliveryState;
-use domain::destination::{Destination, Health, Pace};
-use domain::value::{AccountId, DeliveryId, DestinationId, Slot, Timestamp};
-use ports::{Audit, DestinationHealth, Due, EventPlace, Paces, PortResult, SHARDS, SealNote, SealNotes, Waiting};
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use ports::{Due, PortResult, SHARDS, Waiting};
 
 use super::MemoryStore;
 
-/// The same as the table's, so that both lists hold the same deliveries.
+/// The same as in the table, so that both list the same deliveries.
 fn shard(id: &DeliveryId) -> u8 {
     id.as_str().bytes().last().unwrap_or_default() % SHARDS
 }
@@ -50,76 +49,5 @@ impl Waiting for MemoryStore {
         let mut due: Vec<_> = watched.filter(|(look_at, _)| *look_at <= until).collect();
         due.sort_by_key(|(look_at, destination)| (*look_at, destination.id.clone()));
         Ok(due.into_iter().take(limit).map(|(_, d)| (d.account.clone(), d.id.clone())).collect())
-    }
-}
-
-#[async_trait]
-impl DestinationHealth for MemoryStore {
-    async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
-        Ok(self.call("find_destination_anew")?.destinations.get(&(account.clone(), id.clone())).cloned())
-    }
-
-    async fn update_health(&self, before: &Destination, health: &Health) -> PortResult<bool> {
-        let mut rows = self.call("update_health")?;
-        let stored = rows.destinations.get_mut(&(before.account.clone(), before.id.clone()));
-        let Some(stored) = stored.filter(|stored| stored.is_as(before)) else { return Ok(false) };
-        stored.health = health.clone();
-        Ok(true)
-    }
-}
-
-#[async_trait]
-impl SealNotes for MemoryStore {
-    async fn note_seal(&self, note: &SealNote, _expires_at: Timestamp) -> PortResult<()> {
-        // As in the table, noting it again lets the audit begin again.
-        self.call("note_seal")?.seal_notes.insert(note.clone(), None);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Audit for MemoryStore {
-    async fn last_audited(&self) -> PortResult<Option<Slot>> {
-        Ok(self.call("last_audited")?.last_audited)
-    }
-
-    async fn set_last_audited(&self, slot: Slot) -> PortResult<()> {
-        self.call("set_last_audited")?.last_audited = Some(slot);
-        Ok(())
-    }
-
-    async fn seal_notes(&self, sealed: Slot, limit: usize) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
-        let rows = self.call("seal_notes")?;
-        let notes = rows.seal_notes.iter().filter(|(note, _)| note.sealed == sealed).take(limit);
-        Ok(notes.map(|(note, after)| (note.clone(), after.clone())).collect())
-    }
-
-    async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {
-        self.call("note_progress")?.seal_notes.insert(note.clone(), Some(to.clone()));
-        Ok(())
-    }
-
-    async fn forget_note(&self, note: &SealNote) -> PortResult<()> {
-        self.call("forget_note")?.seal_notes.remove(note);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Paces for MemoryStore {
-    async fn store_pace(
-        &self,
-        account: &AccountId,
-        destination: &DestinationId,
-        before: Pace,
-        after: Pace,
-    ) -> PortResult<Option<Pace>> {
-        let mut rows = self.call("store_pace")?;
-        let stored = rows.paces.entry((account.clone(), destination.clone())).or_default();
-        if *stored != before {
-            return Ok(Some(*stored));
-        }
-        *stored = after;
-        Ok(None)
     }
 }

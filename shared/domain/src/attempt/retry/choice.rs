@@ -1,5 +1,9 @@
-//! What the owner of a destination chooses as its schedule: `"standard"`, `"short"`, `"none"`, or a list of waits. It says which
-//! [`RetryPolicy`] holds, and nothing of what follows from an attempt.
+//! The schedule that the owner of a destination chooses: `"standard"`, `"short"`, `"none"`, or a list of waits. This
+//! file only selects the [`RetryPolicy`]; the policy decides what follows an attempt.
+//!
+//! Invariant: a destination's own retry policy decides how often a delivery is attempted (tests:
+//! `none_is_exhausted_after_one_attempt_whatever_the_receiver_asks_for`, `short_is_exhausted_after_five_attempts`,
+//! `an_own_list_is_used_to_its_end`, `standard_is_the_schedule_of_the_stack`).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,9 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{MAX_WAIT, RetryPolicy};
 
-/// How many waits an owner's list can have; it makes one attempt more.
+/// How many waits an owner's list can have. It leads to one attempt more than it has waits.
 pub const MAX_OWN_WAITS: usize = 20;
-/// What an owner's waits may come to before jitter, in seconds: 13 days.
+/// The greatest sum of an owner's waits, before jitter, in seconds: 13 days.
 const MAX_SUM_SECONDS: u64 = 13 * 86_400;
 
 static SHORT: RetryPolicy = RetryPolicy {
@@ -38,11 +42,11 @@ pub enum RetryChoice {
     Own(OwnWaits),
 }
 
-/// An owner's waits before attempts 2, 3, …: 1 to [`MAX_OWN_WAITS`] of them, at most 13 days together.
+/// An owner's waits before attempts 2, 3, …: 1 to [`MAX_OWN_WAITS`] waits, together at most 13 days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnWaits(RetryPolicy);
 
-/// One of them, in whole seconds: from 1 to [`MAX_WAIT`].
+/// One wait in whole seconds, from 1 to [`MAX_WAIT`].
 struct Wait(u64);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +60,7 @@ enum RetryChoiceError {
 }
 
 impl RetryChoice {
-    /// The policy that is meant, where the stack's is `standard`.
+    /// The policy that this choice stands for; `standard` is that of the stack.
     pub fn policy<'a>(&'a self, standard: &'a RetryPolicy) -> &'a RetryPolicy {
         match self {
             RetryChoice::Standard => standard,
@@ -97,7 +101,7 @@ impl<'de> Deserialize<'de> for RetryChoice {
     }
 }
 
-/// What can be chosen; it reads a choice.
+/// Reads a choice, and lists what can be chosen.
 struct Choices;
 
 impl fmt::Display for Choices {

@@ -1,4 +1,4 @@
-//! Says in a sentence why an event's `data` does not match: the first field that fails, and what was found there.
+//! Explains in a sentence why an event's `data` does not match: the first field that fails, and what was found there.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,7 +22,7 @@ pub(super) fn explain(test: &ObjectTest, data: &Value) -> Option<Mismatch> {
     if test.matches_any_in(Some(data)) { None } else { Some(in_objects(test, Some(data), "", "")) }
 }
 
-/// Why none of the objects in `found` matches: the reason of the only one, or that there are several.
+/// Why none of the objects in `found` matches: the reason for the only one, or that there are several.
 fn in_objects(test: &ObjectTest, found: Option<&Value>, pointer: &str, path: &str) -> Mismatch {
     let mut objects = objects(found);
     let (first, others) = (objects.next(), objects.count());
@@ -72,7 +72,7 @@ fn place(path: &str) -> String {
     if path.is_empty() { "the event's data".to_owned() } else { format!("`{path}`") }
 }
 
-/// The value as JSON, cut short.
+/// The value as JSON, shortened.
 fn shown(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(SHOWN) {

@@ -1,7 +1,7 @@
-//! Walks `data` by a pattern, never deeper than the pattern itself.
+//! Compares `data` with a pattern. It goes no deeper into `data` than the pattern does.
 //!
-//! A list in the data stands for each of its elements, lists in lists included: a field matches if one element does, and the
-//! fields of one object of the pattern must be matched by one and the same element.
+//! A list in the data stands for each of its elements, and so do lists in lists: a field matches if one element does.
+//! The fields of one object of the pattern must match in the same element.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::scalar::Test;
 
-/// What an object has to be like: all of its fields, and one of the alternatives.
+/// The test of an object: all of its fields and one of the alternatives must match.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ObjectTest {
     pub(super) fields: Vec<(String, FieldTest)>,
@@ -29,7 +29,7 @@ pub(super) enum FieldTest {
     Object { pointer: String, test: ObjectTest },
 }
 
-/// A field's list: one of its entries has to match.
+/// The list of a field: one of its entries must match.
 #[derive(Debug)]
 pub(super) struct ValueTest {
     pub(super) pointer: String,
@@ -37,8 +37,8 @@ pub(super) struct ValueTest {
 }
 
 impl ObjectTest {
-    /// Whether one of the objects in `found` matches. Where there is none, nothing at all is asked, which matches if every
-    /// field must be absent.
+    /// Whether one of the objects in `found` matches. If there is none, the pattern matches if it requires every field
+    /// to be absent.
     pub(super) fn matches_any_in(&self, found: Option<&Value>) -> bool {
         let mut objects = objects(found).peekable();
         match objects.peek() {
@@ -79,7 +79,7 @@ impl ValueTest {
     }
 }
 
-/// The values that are neither lists nor objects: what `exists` means by a field that is there.
+/// The values that are neither lists nor objects. `exists` asks whether there are any.
 pub(super) fn values(found: Option<&Value>) -> impl Iterator<Item = &Value> {
     elements(found).filter(|value| !value.is_object())
 }
@@ -88,7 +88,7 @@ pub(super) fn objects(found: Option<&Value>) -> impl Iterator<Item = &Map<String
     elements(found).filter_map(Value::as_object)
 }
 
-/// The value itself, or the elements of the list, however deep lists nest.
+/// The value itself, or the elements of the list, however deeply lists are nested.
 fn elements(found: Option<&Value>) -> impl Iterator<Item = &Value> {
     let mut open = vec![found.map_or(&[][..], std::slice::from_ref).iter()];
     std::iter::from_fn(move || {

@@ -1,14 +1,19 @@
 //! The condition of a subscription: an Amazon EventBridge event pattern over an event's `data`.
 //!
-//! [`Pattern::parse`] refuses what is malformed or can never match; [`Pattern::matches`] and [`Pattern::explain`] are total.
-//! The stages are the files: `parse` and `operators` read the JSON, `spread` brings together what `$or` takes apart,
-//! `matches` and `explain` walk the data. It deliberately does not know which fields an event type has.
+//! [`Pattern::parse`] refuses what is malformed or can never match; [`Pattern::matches`] and [`Pattern::explain`] are
+//! total. The stages are the files: `parse` and `operators` read the JSON, `spread` combines what `$or` separates,
+//! `matches` and `explain` compare it with data, and `error` says what is refused. It deliberately does not know which
+//! fields an event type has.
+//!
+//! Invariant: a condition matches exactly when an EventBridge pattern does, except for the differences that
+//! `tools/pattern_agreement.py` lists with their reasons (tests: `ten_thousand_pairs_agree_with_another_implementation`).
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
+mod error;
 mod explain;
 mod matches;
 mod operators;
@@ -20,33 +25,27 @@ mod wildcard;
 #[cfg(test)]
 mod tests;
 
+pub use error::PatternError;
 pub use explain::Mismatch;
 use matches::ObjectTest;
 
 /// The size of a pattern, in bytes of its JSON without white space: EventBridge's own limit.
 pub const MAX_BYTES: usize = 2_048;
-/// How deep objects may nest; a pattern whose fields are all at the top has depth 1. A `$or` counts as one level.
+/// How deeply objects may be nested; a pattern whose fields are all at the top has depth 1. A `$or` counts as one
+/// level.
 pub const MAX_DEPTH: usize = 10;
 /// The product of the lengths of all `$or` lists: EventBridge's own limit.
 pub const MAX_COMBINATIONS: usize = 1_000;
-/// How many fields may be tested, where those of an object beside a `$or` and inside it count once for every alternative.
-/// Only such patterns come near: one event costs no more work than by the longest pattern without them.
+/// How many fields may be tested. Fields of an object both beside a `$or` and inside it count once for every
+/// alternative; only such patterns come near the limit. So one event costs no more work than with the longest pattern
+/// without them.
 pub const MAX_FIELD_TESTS: usize = 300;
 
-/// A condition over an event's `data`, with the JSON it was read from, which is shown again as it was.
+/// A condition over an event's `data`, with the JSON that it was read from, in which it is shown again.
 #[derive(Clone)]
 pub struct Pattern {
     source: Value,
     test: ObjectTest,
-}
-
-/// Why a pattern is refused, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{pointer}`: {detail}")]
-pub struct PatternError {
-    /// RFC 6901, relative to the pattern: empty for the whole of it.
-    pub pointer: String,
-    pub detail: String,
 }
 
 impl Pattern {

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::PatternError;
-use super::parse::{child, refused};
+use super::error::{PatternError, child, refused};
 use super::scalar::{Comparison, Folded, NumberTest, ScalarTest, Test};
 use super::wildcard::Wildcard;
 
@@ -57,7 +56,7 @@ fn ignoring_case(inner: &Map<String, Value>, pointer: &str) -> Result<Folded, Pa
     string(operand, &child(pointer, name)).map(Folded::new)
 }
 
-/// What must not be: one or more strings, one or more numbers, or one operator with one or more strings.
+/// The excluded values: one or more strings, one or more numbers, or one operator with one or more strings.
 fn anything_but(operand: &Value, pointer: &str) -> Result<Vec<ScalarTest>, PatternError> {
     if let Value::Object(inner) = operand {
         let (name, excluded) = only_entry(inner, &EXCLUDABLE, pointer)?;
@@ -82,7 +81,7 @@ fn anything_but(operand: &Value, pointer: &str) -> Result<Vec<ScalarTest>, Patte
     Ok(excluded.into_iter().map(|(value, _)| ScalarTest::Equals(value.clone())).collect())
 }
 
-/// The operand, or the entries of the operand, each with its pointer.
+/// The operand, or the entries of the operand if it is a list, each with its pointer.
 fn one_or_more<'v>(operand: &'v Value, pointer: &str) -> Result<Vec<(&'v Value, String)>, PatternError> {
     match operand {
         Value::Array(list) if list.is_empty() => Err(refused(pointer, "is empty: list at least one value to exclude")),
@@ -136,7 +135,7 @@ fn string<'v>(operand: &'v Value, pointer: &str) -> Result<&'v str, PatternError
     operand.as_str().ok_or_else(|| refused(pointer, "must be a string"))
 }
 
-/// The operator in an object that must have exactly one, of `known`, with its operand.
+/// The only entry of an object: an operator, which must be one of `known`, and its operand.
 fn only_entry<'v>(
     expression: &'v Map<String, Value>,
     known: &[&'static str],

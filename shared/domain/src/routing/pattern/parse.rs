@@ -1,12 +1,13 @@
-//! Reads the shape of a pattern: objects, lists and `$or`, within the limits. What a list may hold is `operators`' business.
+//! Reads the structure of a pattern: objects, lists and `$or`, within the limits. `operators` reads what is in a list.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::error::{PatternError, child, refused};
 use super::matches::{Alternatives, FieldTest, ObjectTest, ValueTest};
 use super::operators::{self, OPERATORS};
-use super::{MAX_BYTES, MAX_COMBINATIONS, MAX_DEPTH, PatternError};
+use super::{MAX_BYTES, MAX_COMBINATIONS, MAX_DEPTH};
 
 pub(super) const OR: &str = "$or";
 
@@ -25,16 +26,7 @@ pub(super) fn parse(value: &Value) -> Result<ObjectTest, PatternError> {
     }
 }
 
-pub(super) fn refused(pointer: &str, detail: impl Into<String>) -> PatternError {
-    PatternError { pointer: pointer.to_owned(), detail: detail.into() }
-}
-
-/// The pointer to `name` in what `pointer` points to.
-pub(super) fn child(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// `in_or`: below an alternative of a `$or`, where EventBridge reserves the operators' names.
+/// `in_or` says that the object is in an alternative of a `$or`, where EventBridge reserves the names of operators.
 fn object(value: &Value, pointer: &str, depth: usize, in_or: bool) -> Result<ObjectTest, PatternError> {
     let Value::Object(object) = value else {
         return Err(refused(pointer, r#"must be an object, such as {"status": ["failed"]}"#));
@@ -115,11 +107,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_pointer_escapes_what_rfc_6901_says() {
-        assert_eq!(child("/a", "b/c~d"), "/a/b~1c~0d");
-    }
 
     #[test]
     fn combinations_are_the_product_of_all_or_lists() {

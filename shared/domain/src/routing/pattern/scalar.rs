@@ -1,4 +1,4 @@
-//! The tests of one value: a string, a number, `true`, `false` or `null`. Lists and objects are `matches`' business.
+//! The tests of one value: a string, a number, `true`, `false` or `null`. `matches` handles lists and objects.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -24,9 +24,9 @@ pub(super) enum ScalarTest {
     SuffixIgnoreCase(Folded),
     EqualsIgnoreCase(Folded),
     Wildcard(Wildcard),
-    /// All of them.
+    /// All of them must match.
     Numeric(Vec<NumberTest>),
-    /// None of them.
+    /// None of them may match.
     AnythingBut(Vec<ScalarTest>),
 }
 
@@ -100,8 +100,9 @@ impl NumberTest {
     }
 }
 
-/// Compares by value: 5, 5.0 and 5e0 are equal. Two integers are compared exactly, anything else as IEEE doubles.
-/// EventBridge's own range (±5e9, six decimals) does not apply: counts of bytes and times in milliseconds lie outside.
+/// Compares by value: 5, 5.0 and 5e0 are equal. Two integers are compared exactly, all other numbers as IEEE doubles.
+/// EventBridge's own range (±5e9, six decimals) does not apply, because counts of bytes and times in milliseconds
+/// exceed it.
 fn compare(a: &Number, b: &Number) -> Option<Ordering> {
     match (a.as_i128(), b.as_i128()) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
@@ -109,7 +110,7 @@ fn compare(a: &Number, b: &Number) -> Option<Ordering> {
     }
 }
 
-/// A text of which only the letters matter, not their case: it holds them folded (`ß` as `ss`).
+/// A text that is compared without regard to case. It is stored folded (`ß` as `ss`).
 #[derive(Debug, Clone)]
 pub(super) struct Folded(String);
 
@@ -133,7 +134,7 @@ impl Folded {
     }
 }
 
-/// By way of the capital letters, because some differ only in the small ones: ς and σ.
+/// Converts to capitals first, because some letters differ only in lower case: ς and σ.
 fn fold(text: &str) -> impl DoubleEndedIterator<Item = char> {
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }

@@ -1,12 +1,12 @@
-//! Brings together what a `$or` takes apart: an object that is tested beside a `$or` and in its alternatives becomes one
-//! test in each alternative, so that one element of a list has to satisfy both. Otherwise the pattern stays as it was
-//! written: the work of matching grows with its length, not with the number of combinations.
+//! Combines what a `$or` separates: an object that is tested both beside a `$or` and in its alternatives becomes one
+//! test in each alternative, so that one element of a list has to satisfy both. Apart from that, the pattern stays as
+//! it was written: the work of matching grows with its length, not with the number of combinations.
 
 use std::collections::BTreeSet;
 
+use super::MAX_FIELD_TESTS;
+use super::error::{PatternError, refused};
 use super::matches::{Alternatives, FieldTest, ObjectTest};
-use super::parse::refused;
-use super::{MAX_FIELD_TESTS, PatternError};
 
 pub(super) fn spread(test: ObjectTest) -> Result<ObjectTest, PatternError> {
     let test = object(test)?;
@@ -40,7 +40,7 @@ fn object(mut test: ObjectTest) -> Result<ObjectTest, PatternError> {
     Ok(test)
 }
 
-/// The names of all fields that are tested at the level of `test` itself.
+/// The names of all fields tested at the level of `test` itself.
 fn names(test: &ObjectTest) -> Vec<&str> {
     let own = test.fields.iter().map(|(name, _)| name.as_str());
     own.chain(test.alternatives.iter().flat_map(|a| a.branches.iter().flat_map(names))).collect()
@@ -57,7 +57,7 @@ fn with_field(mut test: ObjectTest, (name, added): (String, FieldTest)) -> Resul
     Ok(test)
 }
 
-/// One test for what two tests ask of the same field.
+/// Combines two tests of the same field into one.
 fn both(inner: FieldTest, outer: FieldTest) -> Result<FieldTest, PatternError> {
     match (inner, outer) {
         (FieldTest::Object { pointer, test: inner }, FieldTest::Object { test: outer, .. }) => {

@@ -1,9 +1,9 @@
-//! `wildcard`: `*` stands for any text, also none; `\*` and `\\` for the character itself. Matches in one pass, without
-//! backtracking.
+//! The operator `wildcard`: `*` stands for any text, including none; `\*` and `\\` stand for the character itself. It
+//! matches in one pass, without backtracking.
 
 use std::fmt;
 
-/// The literal texts between the `*`: one more than there are `*`.
+/// The literal texts between the `*`. There is one more of them than there are `*`.
 #[derive(Clone)]
 pub(super) struct Wildcard(Vec<String>);
 
@@ -37,7 +37,7 @@ impl Wildcard {
         };
         let Some(text) = text.strip_prefix(first.as_str()) else { return false };
         let Some(mut text) = text.strip_suffix(last.as_str()) else { return false };
-        // The leftmost place leaves the most for what follows.
+        // The leftmost match leaves the most text for the rest.
         between.iter().all(|literal| match text.split_once(literal.as_str()) {
             Some((_, rest)) => {
                 text = rest;

@@ -1,4 +1,4 @@
-//! What docs/conditions.md shows is what happens.
+//! Everything that docs/conditions.md shows is true.
 
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::routing::pattern::Pattern;
 
-/// Small words, so that patterns and data meet.
+/// Short words, so that patterns and data often share them.
 fn any_json() -> impl Strategy<Value = Value> {
     let special = ["$or", "exists", "numeric", "anything-but", "prefix", "wildcard"].as_slice();
     let name = prop_oneof![3 => "[ab]", 1 => prop::sample::select(special).prop_map(str::to_owned)];

@@ -1,4 +1,4 @@
-//! What is refused, where it points, and what it says to do.
+//! What is refused, where the error points, and what it says to do.
 
 use serde_json::{Value, json};
 

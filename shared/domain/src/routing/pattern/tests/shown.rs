@@ -1,4 +1,4 @@
-//! What is said of a mismatch, and how a pattern is shown again.
+//! How a mismatch is explained, and how a pattern is shown again.
 
 use serde_json::{Value, json};
 

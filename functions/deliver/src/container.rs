@@ -1,0 +1,43 @@
+//! What a container remembers about destinations from one batch to the next.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use domain::destination::{Block, Pace};
+use domain::value::DestinationId;
+
+/// How many destinations are remembered before all are dropped.
+pub(crate) const MOST: usize = 10_000;
+
+/// How many attempts in a row have failed in this container, by destination.
+#[derive(Debug, Default)]
+pub struct Rows {
+    failures: Mutex<HashMap<DestinationId, u32>>,
+}
+
+impl Rows {
+    /// Adds one failure; answers how many there are in a row.
+    pub(crate) fn failed(&self, destination: &DestinationId) -> u32 {
+        let mut failures = self.lock();
+        if failures.len() >= MOST {
+            failures.clear();
+        }
+        let count = failures.entry(destination.clone()).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+
+    pub(crate) fn succeeded(&self, destination: &DestinationId) {
+        self.lock().remove(destination);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<DestinationId, u32>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The turns that this container was handed and has not used, by destination.
+#[derive(Debug, Default)]
+pub struct Turns {
+    pub(crate) handed: tokio::sync::Mutex<HashMap<DestinationId, (Pace, Block)>>,
+}

@@ -1,0 +1,45 @@
+//! One message as it was received, and the errors of handling it.
+
+use std::sync::Arc;
+
+use aws_lambda_events::event::sqs::SqsMessage;
+use domain::value::Timestamp;
+use lambda_runtime::Error;
+use ports::PortError;
+
+use crate::gates::Gates;
+
+/// One message as it was received.
+pub(crate) struct Received {
+    pub(crate) body: String,
+    pub(crate) receipt: String,
+    /// How often it was received, including this time. After the first time it may have been handled before, so the row
+    /// is read first.
+    pub(crate) receives: u32,
+    /// When the invocation ends.
+    pub(crate) deadline: Timestamp,
+    pub(crate) gates: Arc<Gates>,
+}
+
+/// A failure of ours; the message is received again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeliverError {
+    #[error("the delivery message cannot be read")]
+    Unreadable(#[source] serde_json::Error),
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// The message, with the id by which it can be reported as failed.
+pub(crate) fn received(
+    record: SqsMessage,
+    deadline: Timestamp,
+    gates: &Arc<Gates>,
+) -> Result<(String, Received), Error> {
+    // A record without an id could not be reported as failed, so the whole batch fails.
+    let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
+    let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    let receives = receives.unwrap_or(u32::MAX);
+    let (body, receipt) = (record.body.unwrap_or_default(), record.receipt_handle.unwrap_or_default());
+    Ok((id, Received { body, receipt, receives, deadline, gates: Arc::clone(gates) }))
+}

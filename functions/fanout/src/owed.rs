@@ -1,0 +1,74 @@
+//! What an event owes. It finds the subscriptions that listen, judges the run if one of them waits for a transition,
+//! and notes the next run if one of them waits for a missed run.
+
+use std::time::Duration;
+
+use domain::delivery::Delivery;
+use domain::event::Event;
+use domain::routing::subscription::deliveries;
+use domain::routing::{AwaitedRun, Bucket, Run, Subscription, Transition};
+use ports::{PortError, PortResult, UnmatchedReason};
+use serde_json::Value;
+
+use crate::deps::Deps;
+
+/// How often a run is judged if events of the same place keep being faster.
+const REMEMBER_TRIES: u32 = 10;
+/// How long the runs of a place are remembered after the last one: long enough for a yearly schedule.
+const REMEMBER_FOR: Duration = Duration::from_secs(400 * 86_400);
+
+/// The deliveries that an event owes, and the reason if there are none.
+pub(crate) struct Owed {
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) unmatched: Option<UnmatchedReason>,
+}
+
+pub(crate) async fn owed(deps: &Deps, event: &Event) -> PortResult<Owed> {
+    let buckets = Bucket::of_event(event.event_type, &event.scope);
+    let mut listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
+    await_next_run(deps, event, &listening).await?;
+    listening.retain(|subscription| subscription.listens(event.event_type, &event.scope));
+    if listening.is_empty() {
+        return Ok(Owed { deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) });
+    }
+    let data: Value = serde_json::from_str(event.data.get())
+        .map_err(|error| PortError::permanent("reading an event's data", error))?;
+    let awaited = listening.iter().any(|subscription| subscription.settings.transition.is_some());
+    let transition = if awaited { transition(deps, event, &data).await? } else { None };
+    let deliveries = deliveries(event, &data, transition, &listening);
+    let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
+    Ok(Owed { deliveries, unmatched })
+}
+
+/// Notes until when the next run is awaited, if somebody wants to know when it does not come. This is done before the
+/// event is sealed and only once: after a crash, the same run changes nothing.
+async fn await_next_run(deps: &Deps, event: &Event, filed: &[Subscription]) -> PortResult<()> {
+    let Some(absence) = event.event_type.absence() else { return Ok(()) };
+    let watching = filed.iter().filter(|subscription| subscription.listens(absence, &event.scope));
+    let Some(shortest) = watching.map(|subscription| subscription.settings.grace).min() else { return Ok(()) };
+    let data: Value = serde_json::from_str(event.data.get())
+        .map_err(|error| PortError::permanent("reading an event's data", error))?;
+    match AwaitedRun::after(event, &data, shortest, deps.clock.now()) {
+        Some(awaited) => deps.awaited_runs.await_run(&awaited).await,
+        None => Ok(()),
+    }
+}
+
+/// The transition that the event is, if any. The run is judged and remembered before anything is sent, so that after a
+/// crash the judgement is the same.
+async fn transition(deps: &Deps, event: &Event, data: &Value) -> PortResult<Option<Transition>> {
+    let Some(run) = Run::of_event(&event.id, data) else { return Ok(None) };
+    let (account, event_type, place) = (&event.account, event.event_type, &event.scope);
+    for _ in 0..REMEMBER_TRIES {
+        let before = deps.transitions.find_runs(account, event_type, place).await?;
+        if let Some(judged) = before.history.find(&event.id) {
+            return Ok(judged.transition);
+        }
+        let (transition, after) = (before.history.judge(&run), before.history.with(run.clone()));
+        let expires_at = deps.clock.now().plus(REMEMBER_FOR);
+        if deps.transitions.store_runs(account, event_type, place, &before, &after, expires_at).await? {
+            return Ok(transition);
+        }
+    }
+    Err(PortError::transient("remembering a run", "other events of its place were always quicker"))
+}

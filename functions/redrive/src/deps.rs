@@ -1,0 +1,51 @@
+//! What `redrive` needs from outside, and whether a run has time left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::value::{Horizon, Timestamp};
+use ports::{
+    AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth,
+    Destinations, Entropy, EventQueue, Events, FindSubscriptions, Jobs, ListDeliveries, ListEvents, Paces, Reckoning,
+    RollUps, Waiting,
+};
+
+use crate::alerted::Alerted;
+
+/// Reserved for the current step when the time is up: every call to AWS gives up after 10 s.
+pub(crate) const MARGIN: Duration = Duration::from_secs(15);
+
+pub struct Deps {
+    pub waiting: Arc<dyn Waiting>,
+    pub destinations: Arc<dyn DestinationHealth>,
+    pub destination_list: Arc<dyn Destinations>,
+    pub deliveries: Arc<dyn Deliveries>,
+    pub delivery_list: Arc<dyn ListDeliveries>,
+    pub events: Arc<dyn Events>,
+    pub event_list: Arc<dyn ListEvents>,
+    pub audit: Arc<dyn Audit>,
+    pub reckoning: Arc<dyn Reckoning>,
+    pub roll_ups: Arc<dyn RollUps>,
+    pub paces: Arc<dyn Paces>,
+    pub awaited_runs: Arc<dyn AwaitedRuns>,
+    pub subscriptions: Arc<dyn FindSubscriptions>,
+    pub queue: Arc<dyn DeliveryQueue>,
+    pub event_queue: Arc<dyn EventQueue>,
+    pub alerts: Arc<dyn Alerts>,
+    pub alerted: Alerted,
+    pub jobs: Arc<dyn Jobs>,
+    pub accounts: Arc<dyn Accounts>,
+    pub purge: Arc<dyn AccountPurge>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub horizon: Horizon,
+    /// How long a delivery's row is kept.
+    pub retention: Duration,
+}
+
+impl Deps {
+    /// Whether there is time for another step before `deadline`.
+    pub(crate) fn has_time(&self, deadline: Timestamp) -> bool {
+        deadline.since(self.clock.now()) > MARGIN
+    }
+}

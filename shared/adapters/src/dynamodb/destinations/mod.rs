@@ -1,0 +1,118 @@
+//! Destinations, and their names, which are unique.
+
+mod change;
+mod row;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
+use domain::destination::Destination;
+use domain::value::{AccountId, DestinationId, Label};
+use ports::{
+    CreatedDestination, DeletedDestination, Destinations, FindDestination, PortError, PortResult, UpdatedDestination,
+};
+
+pub(super) use self::change::Change;
+use self::row::DestinationRow;
+use super::rows::to_item;
+use super::transactions::{Counted, NameRow};
+use super::{DynamoStore, as_item, keys};
+use crate::aws::build_error;
+
+#[async_trait]
+impl FindDestination for DynamoStore {
+    async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        Ok(self.get::<DestinationRow>(keys::destination(account, id)).await?.map(Destination::from))
+    }
+}
+
+#[async_trait]
+impl Destinations for DynamoStore {
+    async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination> {
+        let (account, id) = (&destination.account, &destination.id);
+        let mut row = DestinationRow::from(destination);
+        row.subscriptions = Some(0);
+        let parts = vec![
+            self.count_up_part(account, Counted::Destinations, most)?,
+            self.take_name_part(keys::destination_name(account, &destination.settings.name), id.as_str())?,
+            self.put_part(to_item(keys::destination(account, id), &row)?)?,
+        ];
+        match self.transact(parts).await?.as_slice() {
+            [] => Ok(CreatedDestination::Created),
+            [0, ..] => self.limit_reached(account).await.map(|()| CreatedDestination::LimitReached),
+            [1, ..] => Ok(CreatedDestination::NameTaken),
+            _ => Err(PortError::transient("creating a destination", "its random id is taken")),
+        }
+    }
+
+    async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination> {
+        let (account, id) = (&before.account, &before.id);
+        let mut parts = vec![self.replace_destination_part(before, after)?];
+        if before.settings.name != after.settings.name {
+            parts.push(self.take_name_part(keys::destination_name(account, &after.settings.name), id.as_str())?);
+            parts.push(self.delete_part(keys::destination_name(account, &before.settings.name), false)?);
+        }
+        match self.transact(parts).await?.as_slice() {
+            [] => Ok(UpdatedDestination::Updated),
+            [0, ..] => Ok(UpdatedDestination::Changed),
+            _ => Ok(UpdatedDestination::NameTaken),
+        }
+    }
+
+    async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>> {
+        let row: Option<NameRow> = self.get(keys::destination_name(account, name)).await?;
+        let id = row.map(|row| row.id.parse()).transpose();
+        id.map_err(|error| PortError::permanent("reading a name's row", error))
+    }
+
+    async fn list_destinations(
+        &self,
+        account: &AccountId,
+        after: Option<&DestinationId>,
+        limit: usize,
+    ) -> PortResult<Vec<Destination>> {
+        let after = after.map(|id| keys::destination(account, id));
+        let rows = self.query(keys::account_pk(account), keys::DESTINATIONS, after, Some(limit)).await?;
+        Ok(rows.into_iter().map(|row: DestinationRow| row.into()).collect())
+    }
+
+    async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination> {
+        let Some(found) = self.find_destination(account, id).await? else { return Ok(DeletedDestination::NotFound) };
+        let parts = vec![
+            self.delete_unused_part(&found)?,
+            self.delete_part(keys::destination_name(account, &found.settings.name), false)?,
+            self.count_down_part(account, Counted::Destinations)?,
+            self.delete_part(keys::roll_up(account, id), false)?,
+        ];
+        if self.transact(parts).await?.is_empty() {
+            return Ok(DeletedDestination::Deleted);
+        }
+        match self.find_destination(account, id).await? {
+            None => Ok(DeletedDestination::NotFound),
+            Some(now) if now.version == found.version => Ok(DeletedDestination::InUse),
+            Some(_) => Err(PortError::transient("deleting a destination", "it was changed meanwhile")),
+        }
+    }
+}
+
+impl DynamoStore {
+    /// Writes every field of `after` except the number of subscriptions, if the row is still `before`'s.
+    fn replace_destination_part(&self, before: &Destination, after: &Destination) -> PortResult<TransactWriteItem> {
+        let change = Change::of(before, after)?;
+        let update = Update::builder().table_name(&self.table).set_key(Some(as_item(change.key)));
+        let update = update.update_expression(change.update).condition_expression(change.condition);
+        let update = update.set_expression_attribute_names(Some(change.names));
+        let update = update.set_expression_attribute_values(Some(change.values)).build().map_err(build_error)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Deletes the row if no subscription uses it and it is still the version that was read, so that its name is the
+    /// one to release.
+    fn delete_unused_part(&self, found: &Destination) -> PortResult<TransactWriteItem> {
+        let key = keys::destination(&found.account, &found.id);
+        let delete = Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));
+        let delete = delete.condition_expression("subscriptions = :none AND version = :found");
+        let delete = delete.expression_attribute_values(":none", AttributeValue::N("0".into()));
+        let delete = delete.expression_attribute_values(":found", AttributeValue::N(found.version.to_string()));
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(build_error)?).build())
+    }
+}

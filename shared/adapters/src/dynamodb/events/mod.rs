@@ -1,0 +1,205 @@
+//! Sealed events: a row each, further rows if one owes more than fits in that, and an entry in the index
+//! `events-by-account`, by which they are listed. The index is not consistent.
+//!
+//! Invariant: an entry of the index of events is below a kilobyte, however long its names are (tests:
+//! `an_entry_of_the_index_stays_below_a_kilobyte_however_long_its_names_are`).
+
+mod row;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use domain::delivery::Delivery;
+use domain::event::{EventType, Scope};
+use domain::value::{AccountId, EventId, Timestamp};
+use ports::{EventPlace, Events, ListEvents, ListedEvent, OweMore, PortError, PortResult, Sealed, SealedEvent, Span};
+use serde::Deserialize;
+
+use self::row::{EventRow, OwedRows, unmatched};
+use super::newest::Newest;
+use super::rows::{from_item, to_item};
+use super::{DynamoStore, Written, as_item, keys};
+use crate::aws::build_error;
+
+#[async_trait]
+impl Events for DynamoStore {
+    async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>> {
+        let Some(row) = self.get::<EventRow>(keys::event(account, id)).await? else { return Ok(None) };
+        let mut further = Vec::new();
+        for key in row.further_keys() {
+            let rows: Option<OwedRows> = self.get(key).await?;
+            let missing = || PortError::permanent("reading an event", "a row of what it owes is missing");
+            further.extend(rows.ok_or_else(missing)?.owed);
+        }
+        row.join(further).map(Some)
+    }
+
+    async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
+        let (row, further) = EventRow::split(event);
+        if !further.is_empty()
+            && let Some(before) = self.get::<EventRow>(keys::event(&event.account, &event.id)).await?
+        {
+            return Ok(Sealed::Before { digest: before.digest()? });
+        }
+        // The further rows are written first: once the event's own row exists, everything it refers to exists.
+        for (key, owed) in row.further_keys().zip(further) {
+            self.put(to_item(key, &OwedRows { owed, expires_at: row.expires_at })?).await?;
+        }
+        match self.put_new(to_item(keys::event(&event.account, &event.id), &row)?).await? {
+            Written::Written => Ok(Sealed::Sealed),
+            Written::Refused(Some(before)) => Ok(Sealed::Before { digest: from_item::<EventRow>(*before)?.digest()? }),
+            Written::Refused(None) => Err(PortError::transient("sealing an event", "the row before was not returned")),
+        }
+    }
+}
+
+#[async_trait]
+impl OweMore for DynamoStore {
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool> {
+        let Some(row) = self.get::<EventRow>(keys::event(&known.account, &known.id)).await? else { return Ok(false) };
+        let (mut rows, mut count) = (row.owed_rows, row.owed_count);
+        if count != known.owed.len() {
+            return Ok(false);
+        }
+        // Each further row is written together with the event's own, which counts it.
+        for further in OwedRows::of(more, row.expires_at).filter(|further| !further.owed.is_empty()) {
+            let added = count + further.owed.len();
+            let parts = vec![
+                self.overwrite_part(to_item(keys::owed(&known.account, &known.id, rows), &further)?)?,
+                self.owe_more_part(known, (rows, count), added)?,
+            ];
+            if !self.transact(parts).await?.is_empty() {
+                return Ok(false);
+            }
+            (rows, count) = (rows + 1, added);
+        }
+        Ok(true)
+    }
+}
+
+impl DynamoStore {
+    /// Adds one to the number of further rows and sets the number of deliveries to `added`, if both are still as
+    /// before.
+    fn owe_more_part(
+        &self,
+        event: &SealedEvent,
+        (rows, count): (usize, usize),
+        added: usize,
+    ) -> PortResult<TransactWriteItem> {
+        let number = |n: usize| AttributeValue::N(n.to_string());
+        let key = as_item(keys::event(&event.account, &event.id));
+        let update = Update::builder().table_name(&self.table).set_key(Some(key));
+        let update = update.update_expression("SET owed_rows = :more, owed_count = :added REMOVE unmatched");
+        let update = update.condition_expression("owed_rows = :rows AND owed_count = :count");
+        let update = update.expression_attribute_values(":more", number(rows + 1));
+        let update = update.expression_attribute_values(":added", number(added));
+        let update = update.expression_attribute_values(":rows", number(rows));
+        let update = update.expression_attribute_values(":count", number(count));
+        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+    }
+}
+
+/// The part of an event that is in the index. Id and time are in its sort key.
+#[derive(Deserialize)]
+struct EventEntry {
+    gsi1sk: String,
+    event_type: EventType,
+    scope: Scope,
+    sealed_at: Timestamp,
+    owed_count: usize,
+    #[serde(default)]
+    unmatched: Option<String>,
+    expires_at: u64,
+}
+
+impl TryFrom<EventEntry> for ListedEvent {
+    type Error = PortError;
+
+    fn try_from(entry: EventEntry) -> PortResult<Self> {
+        let place = keys::listed_event_place(&entry.gsi1sk);
+        Ok(Self {
+            place: place.ok_or_else(|| PortError::permanent("reading a row", "no place in the index"))?,
+            event_type: entry.event_type,
+            scope: entry.scope,
+            sealed_at: entry.sealed_at,
+            owed_count: entry.owed_count,
+            unmatched: unmatched(entry.unmatched.as_deref())?,
+            expires_at: Timestamp::from_unix_ms(entry.expires_at * 1000),
+        })
+    }
+}
+
+#[async_trait]
+impl ListEvents for DynamoStore {
+    async fn list_events(
+        &self,
+        account: &AccountId,
+        span: Span,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> PortResult<Vec<ListedEvent>> {
+        let pk = keys::listed_events_pk(account);
+        let until = keys::listed_events_from(span.until);
+        let after = after.map(|place| (keys::listed_event_sk(place), keys::event(account, &place.id)));
+        let (to, after) = match after {
+            Some((sk, row)) if sk < until => {
+                let mut key = as_item(row);
+                for (name, value) in keys::INDEX_KEYS.into_iter().zip([pk.clone(), sk.clone()]) {
+                    key.insert(name.to_owned(), AttributeValue::S(value));
+                }
+                (sk, Some(key))
+            }
+            _ => (until, None),
+        };
+        let from = keys::listed_events_from(span.since);
+        let (index, names) = (Some(keys::EVENTS_BY_ACCOUNT), keys::INDEX_KEYS);
+        let entries: Vec<EventEntry> =
+            self.query_newest(Newest { index, names, pk, from, to, after, limit, only: &[] }).await?;
+        entries.into_iter().map(ListedEvent::try_from).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ports::UnmatchedReason;
+
+    use super::*;
+    use crate::dynamodb::rows::to_item;
+
+    /// What the template projects beside the keys.
+    const PROJECTED: [&str; 6] = ["event_type", "scope", "sealed_at", "owed_count", "unmatched", "expires_at"];
+
+    fn bytes(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) => text.len(),
+            // At most: two digits a byte, and one more.
+            AttributeValue::N(digits) => digits.len() / 2 + 2,
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn an_entry_of_the_index_stays_below_a_kilobyte_however_long_its_names_are() {
+        let (name, at) = ("n".repeat(128), Timestamp::from_unix_ms(u64::MAX));
+        let event = SealedEvent {
+            account: "a".repeat(64).parse().expect("an account"),
+            id: name.parse().expect("an id"),
+            event_type: "insight_population.completed".parse().expect("a type"),
+            scope: format!("connection/{name}/endpoint/{name}").parse().expect("a scope"),
+            occurred_at: at,
+            sealed_at: at,
+            digest: [0; 32],
+            body: String::new(),
+            owed: Vec::new(),
+            unmatched: Some(UnmatchedReason::NoSubscription),
+            expires_at: at,
+        };
+        let item = to_item(keys::event(&event.account, &event.id), &EventRow::split(&event).0).expect("an item");
+        let keys = ["pk", "sk"].into_iter().chain(keys::INDEX_KEYS);
+        let size = |name: &str| match item.get(name) {
+            Some(value) if bytes(value) > 0 => name.len() + bytes(value),
+            other => panic!("{name} is {other:?}"),
+        };
+        let size: usize = keys.chain(PROJECTED).map(size).sum();
+        assert!(size < 1_024, "{size}");
+    }
+}

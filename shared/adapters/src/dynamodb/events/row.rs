@@ -1,0 +1,155 @@
+//! The rows of a sealed event: its own, and further ones if it owes more than fits in that.
+
+use domain::delivery::Delivery;
+use domain::destination::DeliveryPath;
+use domain::event::{EventType, Scope};
+use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
+use ports::{EventPlace, PortError, PortResult, SealedEvent, UnmatchedReason};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::dynamodb::keys::{self, Key};
+use crate::dynamodb::rows::digest;
+
+/// One delivery owed, as short as possible: the id contains the destination.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct OwedRow {
+    id: DeliveryId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<DeliveryPath>,
+}
+
+impl OwedRow {
+    /// An upper estimate of its size in the table, in bytes.
+    fn bytes(&self) -> usize {
+        32 + self.id.as_str().len() + self.path.as_ref().map_or(0, |path| path.as_str().len())
+    }
+}
+
+/// A further row of what an event owes.
+#[derive(Serialize, Deserialize)]
+pub(super) struct OwedRows {
+    pub(super) owed: Vec<OwedRow>,
+    pub(super) expires_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct EventRow {
+    account: AccountId,
+    id: EventId,
+    event_type: EventType,
+    scope: Scope,
+    occurred_at: Timestamp,
+    sealed_at: Timestamp,
+    pub(super) digest: ByteBuf,
+    body: String,
+    pub(super) owed: Vec<OwedRow>,
+    /// How many further rows there are.
+    pub(super) owed_rows: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unmatched: Option<String>,
+    pub(super) expires_at: u64,
+    /// How many deliveries it owes, in all rows together. It is for the index, which has no lists.
+    #[serde(default)]
+    pub(super) owed_count: usize,
+    /// Its key in the index of events.
+    #[serde(default)]
+    gsi1pk: String,
+    #[serde(default)]
+    gsi1sk: String,
+}
+
+/// How many bytes of a row are filled; the service's limit is 400 KiB.
+const ROW_BYTES: usize = 380 * 1024;
+
+impl OwedRows {
+    /// What is owed, as rows that are not too large. All but the last are full.
+    pub(super) fn of(owed: &[Delivery], expires_at: u64) -> impl Iterator<Item = Self> {
+        lists(owed, 0).into_iter().map(move |owed| Self { owed, expires_at })
+    }
+}
+
+/// What is owed, as a list for each row. The row of the first list already has `bytes`.
+fn lists(owed: &[Delivery], mut bytes: usize) -> Vec<Vec<OwedRow>> {
+    let mut lists: Vec<Vec<OwedRow>> = vec![Vec::new()];
+    for one in owed.iter().map(|d| OwedRow { id: d.id.clone(), path: d.path.clone() }) {
+        bytes += one.bytes();
+        if bytes > ROW_BYTES {
+            bytes = one.bytes();
+            lists.push(Vec::new());
+        }
+        if let Some(list) = lists.last_mut() {
+            list.push(one);
+        }
+    }
+    lists
+}
+
+impl EventRow {
+    /// The event's own row, and lists for further rows if it owes more than fits in that.
+    pub(super) fn split(event: &SealedEvent) -> (Self, Vec<Vec<OwedRow>>) {
+        let mut lists = lists(&event.owed, event.body.len() + 2_048);
+        let further = lists.split_off(1);
+        let row = Self {
+            account: event.account.clone(),
+            id: event.id.clone(),
+            event_type: event.event_type,
+            scope: event.scope.clone(),
+            occurred_at: event.occurred_at,
+            sealed_at: event.sealed_at,
+            digest: ByteBuf::from(event.digest),
+            body: event.body.clone(),
+            owed: lists.concat(),
+            owed_rows: further.len(),
+            unmatched: event.unmatched.map(|reason| reason.as_str().to_owned()),
+            expires_at: event.expires_at.unix_seconds(),
+            owed_count: event.owed.len(),
+            gsi1pk: keys::listed_events_pk(&event.account),
+            gsi1sk: keys::listed_event_sk(&EventPlace { occurred_at: event.occurred_at, id: event.id.clone() }),
+        };
+        (row, further)
+    }
+
+    /// The event, with what further rows contain.
+    pub(super) fn join(self, further: Vec<OwedRow>) -> PortResult<SealedEvent> {
+        let (account, event, event_type) = (self.account.clone(), self.id.clone(), self.event_type);
+        let scope = Some(self.scope.clone());
+        let delivery = |row: OwedRow| Delivery {
+            destination: row.id.destination(),
+            id: row.id,
+            account: account.clone(),
+            event: event.clone(),
+            event_type,
+            scope: scope.clone(),
+            path: row.path,
+        };
+        let unmatched = unmatched(self.unmatched.as_deref())?;
+        Ok(SealedEvent {
+            digest: digest(&self.digest)?,
+            owed: self.owed.into_iter().chain(further).map(delivery).collect(),
+            unmatched,
+            account: self.account,
+            id: self.id,
+            event_type: self.event_type,
+            scope: self.scope,
+            occurred_at: self.occurred_at,
+            sealed_at: self.sealed_at,
+            body: self.body,
+            expires_at: Timestamp::from_unix_ms(self.expires_at * 1000),
+        })
+    }
+
+    pub(super) fn digest(&self) -> PortResult<[u8; 32]> {
+        digest(&self.digest)
+    }
+
+    /// The keys of the further rows.
+    pub(super) fn further_keys(&self) -> impl Iterator<Item = Key> {
+        (0..self.owed_rows).map(|n| keys::owed(&self.account, &self.id, n))
+    }
+}
+
+pub(super) fn unmatched(text: Option<&str>) -> PortResult<Option<UnmatchedReason>> {
+    let unknown = |text| PortError::permanent("reading a row", format!("unknown reason {text:?}"));
+    text.map(|text| UnmatchedReason::parse(text).ok_or_else(|| unknown(text))).transpose()
+}

@@ -1,0 +1,16 @@
+//! The places that events have named.
+
+use async_trait::async_trait;
+use domain::event::{Scope, SeenScope};
+use domain::value::AccountId;
+
+use super::PortResult;
+
+#[async_trait]
+pub trait SeenScopes: Send + Sync {
+    /// Notes what an event told about its place, unless a later event is noted already.
+    async fn note_scope(&self, seen: &SeenScope) -> PortResult<()>;
+    /// At most `limit` scopes, sorted by their texts, beginning after `after`. Fewer than `limit` are the last page.
+    async fn list_scopes(&self, account: &AccountId, after: Option<&Scope>, limit: usize)
+    -> PortResult<Vec<SeenScope>>;
+}

@@ -1,0 +1,31 @@
+//! What is remembered of the runs at a place, for subscriptions that wait for a change.
+
+use async_trait::async_trait;
+use domain::event::{EventType, Scope};
+use domain::routing::History;
+use domain::value::{AccountId, Timestamp};
+
+use super::PortResult;
+
+/// The runs remembered at a place, and the version of that memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    pub history: History,
+    pub version: u64,
+}
+
+#[async_trait]
+pub trait Transitions: Send + Sync {
+    /// What is remembered of the runs of this type at this place; initially nothing.
+    async fn find_runs(&self, account: &AccountId, event_type: EventType, place: &Scope) -> PortResult<Remembered>;
+    /// Stores `history` in place of `before`; answers whether `before` was still stored.
+    async fn store_runs(
+        &self,
+        account: &AccountId,
+        event_type: EventType,
+        place: &Scope,
+        before: &Remembered,
+        history: &History,
+        expires_at: Timestamp,
+    ) -> PortResult<bool>;
+}

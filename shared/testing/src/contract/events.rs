@@ -1,0 +1,142 @@
+//! Sealed events: one by one, and in lists, which are newest first, in pages, and of one account.
+
+use domain::delivery::Delivery;
+use domain::event::{Event, envelope};
+use domain::value::{AccountId, DestinationId, Timestamp};
+use ports::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, Span, UnmatchedReason};
+
+use super::{after_ms, now};
+use crate::samples::event_text;
+
+pub(super) fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize) -> SealedEvent {
+    let event = Event::parse(&event_text(account, id), now()).map_err(|r| r.detail).expect("an event");
+    let body = format!("{}{}", envelope::build(&event).expect("a body").get(), " ".repeat(padding));
+    let path = |n: usize| (n % 2 == 1).then(|| format!("/{}{n}", "p".repeat(200)).try_into().expect("a path"));
+    let destination = |n: usize| {
+        let [.., a, b] = n.to_be_bytes();
+        DestinationId::from_entropy([0, 0, 0, 0, 0, 0, 0, 0, a, b])
+    };
+    SealedEvent {
+        account: account.clone(),
+        id: event.id.clone(),
+        event_type: event.event_type,
+        scope: event.scope.clone(),
+        occurred_at: event.occurred_at,
+        sealed_at: now(),
+        digest: envelope::content_digest(&body),
+        body,
+        owed: (0..owed).map(|n| Delivery::of_event(&event, destination(n), path(n))).collect(),
+        unmatched: (owed == 0).then_some(UnmatchedReason::NoSubscription),
+        expires_at: Timestamp::from_unix_ms(4_000_000_000_000),
+    }
+}
+
+pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) {
+    // The last one owes far more than fits beside the largest body in one row.
+    for (id, owed, padding) in [("none", 0, 0), ("one", 1, 0), ("many", 5_000, 250_000)] {
+        let event = sealed(account, id, owed, padding);
+        assert_eq!(store.find_event(account, &event.id).await.expect("an answer"), None);
+        assert_eq!(store.seal_event(&event).await.expect("an answer"), Sealed::Sealed);
+        let found = store.find_event(account, &event.id).await.expect("an answer").expect("the event");
+        assert_eq!(found.owed.len(), event.owed.len());
+        assert!(found == event, "{id} was not read back as it was sealed");
+        assert_eq!(store.find_event(other, &event.id).await.expect("an answer"), None);
+
+        let another = sealed(account, id, 2, 7);
+        let before = Sealed::Before { digest: event.digest };
+        assert_eq!(store.seal_event(&another).await.expect("an answer"), before);
+        assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&event));
+    }
+}
+
+/// A store of events to which more deliveries can be added.
+pub trait OwingStore: OweMore + ListEvents {}
+
+impl<S: OweMore + ListEvents> OwingStore for S {}
+
+pub async fn owing_more(store: &dyn OwingStore, account: &AccountId) {
+    // What is added to the last event fills several rows, as does what it owes already.
+    for (id, owed, padding, more) in [("none", 0, 0, 2), ("one", 1, 0, 1), ("many", 3_000, 250_000, 3_000)] {
+        let event = sealed(account, id, owed, padding);
+        let added = sealed(account, id, owed + more, padding).owed.split_off(owed);
+        assert!(!store.add_owed(&event, &added).await.expect("an answer"), "{id} is not sealed yet");
+        assert_eq!(store.seal_event(&event).await.expect("an answer"), Sealed::Sealed);
+        assert!(store.add_owed(&event, &[]).await.expect("an answer"));
+        assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&event));
+
+        assert!(store.add_owed(&event, &added).await.expect("an answer"));
+        let expected =
+            SealedEvent { owed: [event.owed.clone(), added.clone()].concat(), unmatched: None, ..event.clone() };
+        let found = store.find_event(account, &event.id).await.expect("an answer").expect("the event");
+        assert_eq!(found.owed.len(), owed + more);
+        assert!(found == expected, "{id} owes something else");
+        assert!(!store.add_owed(&event, &added).await.expect("an answer"), "{id} owes more by now");
+        assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&expected));
+
+        let until = event.occurred_at.plus(std::time::Duration::from_millis(1));
+        let listed =
+            store.list_events(account, Span { since: event.occurred_at, until }, None, 10).await.expect("a list");
+        let listed = listed.into_iter().find(|listed| listed.place.id == event.id).expect("the event");
+        assert_eq!((listed.owed_count, listed.unmatched), (owed + more, None));
+    }
+}
+
+fn always() -> Span {
+    Span { since: Timestamp::from_unix_ms(0), until: Timestamp::from_unix_ms(u64::MAX) }
+}
+
+fn ids(events: &[ListedEvent]) -> Vec<&str> {
+    events.iter().map(|event| event.place.id.as_str()).collect()
+}
+
+pub async fn listed_events(store: &(impl Events + ListEvents), account: &AccountId, other: &AccountId) {
+    // They are sealed in another order than they occurred in; two occurred in the same millisecond.
+    for (id, ms, owed) in [("b", 20, 0), ("a", 20, 2), ("late", 30, 5_000), ("early", 10, 1)] {
+        let mut event = sealed(account, id, owed, 0);
+        event.occurred_at = after_ms(ms);
+        store.seal_event(&event).await.expect("sealed");
+    }
+    let list = async |span: Span, after: Option<EventPlace>, limit: usize| {
+        store.list_events(account, span, after.as_ref(), limit).await.expect("a list")
+    };
+    let all = list(always(), None, 10).await;
+    assert_eq!(ids(&all), ["late", "b", "a", "early"]);
+    for listed in &all {
+        let event = store.find_event(account, &listed.place.id).await.expect("an answer").expect("the event");
+        assert_eq!(listed.place.occurred_at, event.occurred_at);
+        assert_eq!((listed.event_type, &listed.scope), (event.event_type, &event.scope));
+        assert_eq!((listed.sealed_at, listed.expires_at), (event.sealed_at, event.expires_at));
+        assert_eq!((listed.owed_count, listed.unmatched), (event.owed.len(), event.unmatched));
+    }
+    // Pages of any size together are the whole list.
+    for limit in 1..=4 {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = list(always(), after, limit).await;
+            assert!(page.len() <= limit);
+            after = page.last().map(|event| event.place.clone());
+            let last = page.len() < limit;
+            seen.extend(page);
+            if last {
+                break;
+            }
+        }
+        assert_eq!(seen, all, "in pages of {limit}");
+    }
+    for (since, until, expected) in [
+        (10, 31, &["late", "b", "a", "early"][..]),
+        (10, 30, &["b", "a", "early"]),
+        (11, 21, &["b", "a"]),
+        (20, 20, &[]),
+        (21, 20, &[]),
+        (31, 99, &[]),
+    ] {
+        let span = Span { since: after_ms(since), until: after_ms(until) };
+        assert_eq!(ids(&list(span, None, 10).await), expected, "{since} to {until}");
+    }
+    // A page after an event that is younger than the span begins at the end of the span.
+    let (span, after) =
+        (Span { since: after_ms(0), until: after_ms(20) }, all.first().map(|event| event.place.clone()));
+    assert_eq!(ids(&list(span, after, 10).await), ["early"]);
+    assert_eq!(store.list_events(other, always(), None, 10).await.expect("a list"), []);
+}

@@ -1,0 +1,108 @@
+//! Notes of rejected events: the first note of an id is kept, and lists are newest first, over several days, in pages.
+
+use std::time::Duration;
+
+use domain::event::{Event, RejectedEvent, Rejection, Resubmission};
+use domain::value::{AccountId, RejectedEventId, Timestamp};
+use ports::{Rejections, Span};
+use sha2::{Digest, Sha256};
+
+const DAY_MS: u64 = 86_400_000;
+
+/// The last second of a day far in the future, on which no other run sends events.
+fn evening(account: &AccountId) -> Timestamp {
+    let digest = Sha256::digest(account.as_str());
+    let day = 50_000 + u64::from(u16::from_be_bytes([digest[0], digest[1]]));
+    Timestamp::from_unix_ms(day * DAY_MS - 1_000)
+}
+
+fn rejected(account: &AccountId, text: &str, sent_at: Timestamp) -> RejectedEvent {
+    let (now, text) = (sent_at.plus(Duration::from_millis(7)), format!(r#"{{"account":"{account}","text":"{text}"}}"#));
+    let rejection = Event::parse(&text, now).expect_err("a rejection");
+    let rejected = RejectedEvent::new(&text, sent_at, &rejection, now);
+    // Expiry is in whole seconds.
+    RejectedEvent { expires_at: Timestamp::from_unix_ms(rejected.expires_at.unix_seconds() * 1000), ..rejected }
+}
+
+pub async fn rejections(store: &dyn Rejections, account: &AccountId) {
+    let evening = evening(account);
+    let at = |ms: u64| evening.plus(Duration::from_millis(ms));
+    // They were sent on three days, two in the same millisecond, and are noted in another order.
+    let mut all: Vec<_> = [("b", 0), ("next-day", 1_000), ("a", 0), ("late", 2_500 + DAY_MS), ("end-of-day", 999)]
+        .map(|(text, ms)| rejected(account, text, at(ms)))
+        .into();
+    for one in &all {
+        store.note_rejection(one, &format!("body of {}", one.id)).await.expect("noted");
+    }
+    all.sort_by(|one, other| other.id.cmp(&one.id));
+    lists(store, &all, &at).await;
+
+    let first = &all[0];
+    let found = store.find_rejection(&first.id).await.expect("an answer");
+    assert_eq!(found.as_ref(), Some(first));
+    let body = store.find_rejected_body(&first.id).await.expect("an answer");
+    assert_eq!(body, Some(format!("body of {}", first.id)));
+    let resubmission =
+        Resubmission { at: at(9_000), account: account.clone(), event_id: "evt-1".parse().expect("an id") };
+    store.note_resubmission(&first.id, &resubmission).await.expect("noted");
+    let resubmitted = RejectedEvent { resubmission: Some(resubmission.clone()), ..first.clone() };
+    assert_eq!(store.find_rejection(&first.id).await.expect("an answer").as_ref(), Some(&resubmitted));
+    // If the event is rejected again, the note stays as it is.
+    store.note_rejection(first, &format!("body of {}", first.id)).await.expect("noted");
+    assert_eq!(store.find_rejection(&first.id).await.expect("an answer"), Some(resubmitted));
+
+    for one in &all {
+        assert!(store.delete_rejection(&one.id).await.expect("an answer"));
+        assert!(!store.delete_rejection(&one.id).await.expect("an answer"));
+        store.note_resubmission(&one.id, &resubmission).await.expect("an answer");
+        assert_eq!(store.find_rejection(&one.id).await.expect("an answer"), None);
+        assert_eq!(store.find_rejected_body(&one.id).await.expect("an answer"), None);
+    }
+    one_without_an_account(store, at(5_000)).await;
+}
+
+async fn lists(store: &dyn Rejections, all: &[RejectedEvent], at: &impl Fn(u64) -> Timestamp) {
+    let list = async |span: Span, after: Option<RejectedEventId>, limit: usize| {
+        store.list_rejections(span, after.as_ref(), limit).await.expect("a list")
+    };
+    let whole = Span { since: at(0), until: at(3 * DAY_MS) };
+    assert_eq!(list(whole, None, 10).await, all);
+    for limit in 1..=6 {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = list(whole, after, limit).await;
+            assert!(page.len() <= limit);
+            after = page.last().map(|rejected| rejected.id.clone());
+            let last = page.len() < limit;
+            seen.extend(page);
+            if last {
+                break;
+            }
+        }
+        assert_eq!(seen, all, "in pages of {limit}");
+    }
+    for (since, until, count) in [
+        (0, 2_501 + DAY_MS, 5),
+        (0, 2_500 + DAY_MS, 4),
+        (1, 1_001, 2),
+        (0, 1, 2),
+        (1_000, 1_000, 0),
+        (2 * DAY_MS, 0, 0),
+    ] {
+        let span = Span { since: at(since), until: at(until) };
+        assert_eq!(list(span, None, 10).await.len(), count, "{since} to {until}");
+    }
+    // A page after an event that is younger than the span begins at the end of the span.
+    let span = Span { since: at(0), until: at(1_000) };
+    assert_eq!(list(span, Some(all[0].id.clone()), 10).await, all[2..]);
+}
+
+async fn one_without_an_account(store: &dyn Rejections, sent_at: Timestamp) {
+    let rejection: Rejection = Event::parse("{", sent_at).expect_err("a rejection");
+    let rejected = RejectedEvent::new("{", sent_at, &rejection, sent_at);
+    store.note_rejection(&rejected, "").await.expect("noted");
+    let found = store.find_rejection(&rejected.id).await.expect("an answer").expect("the note");
+    assert_eq!((found.account, found.resubmission, found.pointer.as_str()), (None, None, ""));
+    assert_eq!(store.find_rejected_body(&rejected.id).await.expect("an answer").as_deref(), Some(""));
+    assert!(store.delete_rejection(&rejected.id).await.expect("an answer"));
+}

@@ -1,0 +1,74 @@
+//! Deliveries in memory.
+
+use async_trait::async_trait;
+use domain::delivery::DeliveryRecord;
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use ports::{Deliveries, ListDeliveries, OlderThan, PortResult, Recorded};
+
+use super::{MemoryStore, Rows};
+
+#[async_trait]
+impl Deliveries for MemoryStore {
+    async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
+        Ok(self.call("find_delivery")?.deliveries.get(&(account.clone(), id.clone())).cloned())
+    }
+
+    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
+        let mut rows = self.call("record_delivery")?;
+        let key = (record.delivery.account.clone(), record.delivery.id.clone());
+        if rows.deliveries.get(&key).is_some_and(|old| !record.supersedes(old)) {
+            return Ok(Recorded::Superseded);
+        }
+        rows.deliveries.insert(key, record.clone());
+        Ok(Recorded::Recorded)
+    }
+
+    async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
+        let mut rows = self.call("replace_delivery")?;
+        let stored = rows.deliveries.get_mut(&(before.delivery.account.clone(), before.delivery.id.clone()));
+        let known = |stored: &DeliveryRecord| (stored.state.as_str(), stored.attempts.len(), stored.look_at);
+        let Some(stored) = stored.filter(|stored| known(stored) == known(before)) else { return Ok(false) };
+        *stored = after.clone();
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl ListDeliveries for MemoryStore {
+    async fn list_deliveries(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        since: Timestamp,
+        older: &OlderThan,
+        limit: usize,
+    ) -> PortResult<Vec<DeliveryRecord>> {
+        Ok(self.call("list_deliveries")?.newest(account, destination, since, older, limit))
+    }
+}
+
+impl Rows {
+    /// Deliveries of one destination, newest first.
+    pub(super) fn newest(
+        &self,
+        account: &AccountId,
+        destination: &DestinationId,
+        since: Timestamp,
+        older: &OlderThan,
+        limit: usize,
+    ) -> Vec<DeliveryRecord> {
+        let within = |record: &&DeliveryRecord| {
+            let delivery = &record.delivery;
+            let older = match older {
+                OlderThan::Time(time) => delivery.id.occurred_at() < *time,
+                OlderThan::Delivery(id) => delivery.id < *id,
+            };
+            delivery.account == *account
+                && delivery.destination == *destination
+                && delivery.id.occurred_at() >= since
+                && older
+        };
+        // They are sorted by account and id, which for each destination is the order of time.
+        self.deliveries.values().rev().filter(within).take(limit).cloned().collect()
+    }
+}

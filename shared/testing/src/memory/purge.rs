@@ -1,0 +1,58 @@
+//! The purge of an account in memory.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use domain::delivery::{Job, Lease};
+use domain::value::AccountId;
+use ports::{AccountPurge, Held, PortResult, Purged};
+
+use super::MemoryStore;
+
+/// Removes up to `limit` rows whose keys `of` selects; answers how many.
+fn remove<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, limit: &mut usize, of: impl Fn(&K) -> bool) -> u64 {
+    let found: Vec<K> = rows.keys().filter(|key| of(key)).take(*limit).cloned().collect();
+    found.iter().for_each(|key| drop(rows.remove(key)));
+    *limit -= found.len();
+    found.len() as u64
+}
+
+#[async_trait]
+impl AccountPurge for MemoryStore {
+    async fn close_destinations(&self, account: &AccountId) -> PortResult<u64> {
+        let mut rows = self.call("close_destinations")?;
+        let mine = rows.destinations.values_mut().filter(|destination| destination.account == *account);
+        let closed = mine.filter_map(|destination| {
+            destination.health = destination.health.closed()?;
+            Some(())
+        });
+        Ok(closed.count() as u64)
+    }
+
+    async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged> {
+        let (mut rows, mut left) = (self.call("purge_account")?, limit);
+        let mut deleted = remove(&mut rows.keys, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.sessions, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.subscriptions, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.deliveries, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.destinations, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.roll_ups, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.paces, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.scopes, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.runs, &mut left, |(a, ..)| a == account);
+        Ok(Purged { deleted, more: deleted > 0 })
+    }
+
+    async fn end_deletion(&self, account: &AccountId, job: &Job, lease: &Lease) -> PortResult<Held> {
+        let mut rows = self.call("end_deletion")?;
+        if rows.accounts.get(account).is_some_and(|there| there.deletion.as_ref() != Some(&job.id)) {
+            return Ok(Held::Lost);
+        }
+        let held = rows.write_job(job, lease);
+        if held == Held::Held {
+            rows.accounts.remove(account);
+        }
+        Ok(held)
+    }
+}

@@ -1,0 +1,32 @@
+//! The places that events have named, in memory.
+
+use async_trait::async_trait;
+use domain::event::{Scope, SeenScope};
+use domain::value::AccountId;
+use ports::{PortResult, SeenScopes};
+
+use super::MemoryStore;
+
+#[async_trait]
+impl SeenScopes for MemoryStore {
+    async fn note_scope(&self, seen: &SeenScope) -> PortResult<()> {
+        let mut rows = self.call("note_scope")?;
+        let key = (seen.account.clone(), seen.scope.to_string());
+        if rows.scopes.get(&key).is_none_or(|before| before.last_event_at <= seen.last_event_at) {
+            rows.scopes.insert(key, seen.clone());
+        }
+        Ok(())
+    }
+
+    async fn list_scopes(
+        &self,
+        account: &AccountId,
+        after: Option<&Scope>,
+        limit: usize,
+    ) -> PortResult<Vec<SeenScope>> {
+        let rows = self.call("list_scopes")?;
+        let after = after.map(Scope::to_string).unwrap_or_default();
+        let within = rows.scopes.iter().filter(|((owner, scope), _)| owner == account && *scope > after);
+        Ok(within.map(|(_, seen)| seen.clone()).take(limit).collect())
+    }
+}
