@@ -1,4 +1,4 @@
-//! `deliver` over in-memory ports: each destination's own retry policy says how often it is attempted, and when.
+//! `deliver` over in-memory ports: the retry policy of each destination decides how often and when it is attempted.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -20,7 +20,7 @@ use testing::{
 
 const URL: &str = "https://receiver.example/";
 
-/// A destination with this policy refuses every attempt; the waits there were, to the last attempt.
+/// Lets a destination with this policy refuse every attempt; returns the waits up to the last attempt.
 async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
     let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
     let (sender, clock) = (Arc::new(ScriptedSender::default()), Arc::new(TestClock::new()));
@@ -55,7 +55,7 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
         let delivery = record(&receiver, "evt-1", 0, DeliveryState::Cancelled).delivery;
         let row = store.find_delivery(&delivery.account, &delivery.id).await.expect("an answer").expect("a row");
         assert_eq!(row.attempts.len(), waits.len() + 1);
-        // Other deliveries reach it in between: it is not down.
+        // Other deliveries reach it in between, so it does not count as down.
         let known = store.find_destination_anew(&receiver.account, &receiver.id).await.expect("an answer");
         let known = known.expect("the destination");
         if let Some(well) = known.health.succeeded(clock.now(), false) {
@@ -85,7 +85,7 @@ fn message(destination: &Destination, received: usize) -> SqsMessage {
     message
 }
 
-/// The waits there were are those that are expected, give or take the jitter of a fifth.
+/// Checks that the waits are the expected ones, within the jitter of a fifth.
 async fn check(retry_policy: Value, refusal: Step, expected: &[u64]) {
     let waits = waits(retry_policy.clone(), refusal).await;
     assert_eq!(waits.len(), expected.len(), "{retry_policy}: {waits:?}");

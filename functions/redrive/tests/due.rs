@@ -1,4 +1,5 @@
-//! What is due is sent, held back by the queue to the second; what was sent is left to whoever has it until its lease has run out.
+//! What is due is sent, with a delay that is exact to the second. What was sent is left to its holder until the lease
+//! has run out.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -30,7 +31,7 @@ struct World {
     target: Destination,
 }
 
-/// An account with one destination, under the shortest horizon: its lease is shorter than what a run looks ahead.
+/// An account with one destination under the shortest horizon, whose lease is shorter than what a run looks ahead.
 async fn world() -> World {
     let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
     let clock = Arc::new(TestClock::new());
@@ -43,7 +44,7 @@ async fn world() -> World {
 }
 
 impl World {
-    /// A delivery that was attempted once, is due at `due_at` and looked at at `look_at`; its event is sealed.
+    /// A delivery that was attempted once, is due at `due_at` and has `look_at`; its event is sealed.
     async fn waits(&self, due_at: Timestamp, look_at: Timestamp) {
         let event = Event::parse(&event_text(&self.target.account, "evt-1"), self.clock.now());
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
@@ -69,7 +70,7 @@ impl World {
         self.store.seal_event(&sealed).await.expect("sealed");
     }
 
-    /// For how many seconds the queue holds back what one run sends.
+    /// For how many seconds the queue delays what one run sends.
     async fn sent(&self) -> Vec<u64> {
         let mut context = Context::default();
         context.deadline = self.clock.now().plus(MINUTE).unix_ms();
@@ -89,7 +90,7 @@ async fn what_was_sent_ahead_is_not_sent_again_before_its_lease_has_run_out() {
     assert_eq!(world.sent().await, [0; 0]);
     world.clock.advance(LEASE - Duration::from_millis(1));
     assert_eq!(world.sent().await, [0; 0]);
-    // Nothing came of it: the message was lost.
+    // There is no outcome, because the message was lost.
     world.clock.advance(Duration::from_millis(1));
     assert_eq!(world.sent().await, [0]);
 }

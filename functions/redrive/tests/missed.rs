@@ -1,4 +1,5 @@
-//! Runs that were announced and do not come are told to those who wait for them, once; what comes late takes its place again.
+//! Runs that were announced and do not come are reported once to those who wait for them. A run that comes late takes
+//! its place again.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -18,7 +19,7 @@ use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_t
 use self::over_memory::deps;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// From the test clock's start to the announced run.
+/// The time from the test clock's start to the announced run.
 const ANNOUNCED: Duration = Duration::from_secs(58 * 60);
 
 struct World {
@@ -37,7 +38,7 @@ async fn world() -> World {
 }
 
 impl World {
-    /// Somebody who waits so long for runs of any table.
+    /// A subscriber who waits this long for runs of any table.
     async fn watch(&self, n: u8, grace: u64) -> Subscription {
         let target = destination(&account("acme"), n, "https://a.example/");
         self.store.create_destination(&target, 10).await.expect("created");
@@ -47,7 +48,7 @@ impl World {
         one
     }
 
-    /// A run has completed, and announced the next one.
+    /// A run completes, and announces the next one.
     async fn completed(&self) {
         self.completed_with(|_| ()).await;
     }
@@ -66,7 +67,7 @@ impl World {
         self.store.await_run(&awaited).await.expect("kept");
     }
 
-    /// The graces of what one run tells is missed.
+    /// The graces of what one invocation reports as missed.
     async fn told(&self) -> Vec<u64> {
         self.run().await.expect("a run");
         let grace = |text: String| {

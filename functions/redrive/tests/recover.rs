@@ -1,4 +1,5 @@
-//! The recovery of a destination over the in-memory store: what is sent again, how fast, and what a crash leaves behind.
+//! The recovery of a destination over the in-memory store: what is sent again, how fast, and what happens after a
+//! crash.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -33,7 +34,7 @@ struct World {
     target: Destination,
 }
 
-/// An account with one destination, at most one delivery a second, so that a minute's part is 60.
+/// An account with one destination and at most one delivery a second, so that the part of a minute is 60.
 async fn world() -> World {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     let queue = Arc::new(MemoryQueue::default());
@@ -60,7 +61,7 @@ impl World {
         self.clock.now().plus(Duration::from_secs(seconds))
     }
 
-    /// Seals event `id`, which owes one delivery, long ago.
+    /// Seals event `id` long ago, which owes one delivery.
     async fn owe(&self, id: &str) -> Delivery {
         let event = Event::parse(&event_text(&self.target.account, id), self.clock.now());
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
@@ -292,7 +293,7 @@ async fn a_crash_at_any_step_of_it_loses_nothing_and_the_next_run_goes_on_where_
         }
         assert!(world.run().await.is_err(), "{method}");
         let mut sent = world.sent();
-        // Whatever was claimed and not sent is due again when its lease has run out.
+        // Whatever was claimed and not sent becomes due again when its lease has run out.
         for _ in 0..20 {
             world.clock.advance(LEASE);
             // A failure of an earlier step may be left over.

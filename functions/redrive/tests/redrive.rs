@@ -1,4 +1,4 @@
-//! `redrive` over the in-memory store: which jobs it works on, how far, and what is left for the next run.
+//! `redrive` over the in-memory store: which jobs it works on, how far, and what it leaves to the next run.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -46,7 +46,7 @@ async fn world() -> World {
     World { store, clock, deps }
 }
 
-/// With another purge.
+/// The same with another purge.
 fn deps_with(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, purge: Arc<dyn AccountPurge>) -> Arc<Deps> {
     Arc::new(Deps { purge, ..deps(store, &Arc::default(), &Arc::default(), clock) })
 }
@@ -58,7 +58,7 @@ impl World {
         job.id
     }
 
-    /// Lets the jobs that were started close the destinations, and what was under way end.
+    /// Lets the started jobs close the destinations, and lets what was under way end.
     async fn settle(&self) {
         self.run().await.expect("a run");
         self.clock.advance(SETTLE);
@@ -68,7 +68,7 @@ impl World {
         self.run_within(MINUTE).await
     }
 
-    /// One run with so much time.
+    /// One run with this much time.
     async fn run_within(&self, left: Duration) -> Result<(), lambda_runtime::Error> {
         let event = serde_json::from_str(include_str!("../../../events/redrive-scheduled.json")).expect("a sample");
         let mut context = Context::default();
@@ -139,12 +139,12 @@ async fn a_job_that_somebody_else_works_on_is_left_alone_until_their_lease_has_r
     assert_eq!(world.job(&job).await.status, JobStatus::Succeeded);
 }
 
-/// A purge that deletes one row in each step, which takes a while, and does worse things when told.
+/// A purge that deletes one row in each step, which takes a while, and misbehaves on demand.
 struct Slow {
     store: Arc<MemoryStore>,
     clock: Arc<TestClock>,
     step: Duration,
-    /// Somebody else takes the job during the second step.
+    /// Another holder takes the job during the second step.
     thief: Option<JobId>,
     permanent: bool,
 }
@@ -191,7 +191,7 @@ async fn a_run_stops_before_its_end_writes_down_how_far_it_got_and_the_next_one_
     world.settle().await;
     let world = Slow::of(&world).within(world);
     world.run().await.expect("a run");
-    // Steps of 10 s begin at 0, 10, 20, 30 and 40 s of the 60, of which the last 15 are spared.
+    // Steps of 10 s begin at 0, 10, 20, 30 and 40 s of the 60 s, of which the last 15 s are reserved.
     let stopped = world.job(&job).await;
     assert_eq!((stopped.status, stopped.done), (JobStatus::Running, 5));
     assert!(world.is_registered("acme").await);
@@ -213,7 +213,7 @@ async fn a_run_without_time_takes_no_job() {
 
 #[tokio::test]
 async fn a_crash_at_any_step_leaves_a_job_that_the_next_run_finishes() {
-    // How often a record of progress fails as well, so that the lease is not given back: as if the process had ended there.
+    // How often storing progress fails as well, so that the lease is not given back, as if the process had ended there.
     for (method, unrecorded) in
         [("take_job", 0), ("read_account", 1), ("purge_account", 1), ("record_progress", 2), ("end_deletion", 0)]
     {

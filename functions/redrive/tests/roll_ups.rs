@@ -1,4 +1,5 @@
-//! What became of each destination's deliveries is rolled up: when, from what, at what cost, and what a failure leaves behind.
+//! Roll-ups of each destination's deliveries: when they are made, from what, at what cost, and what happens after a
+//! failure.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -24,7 +25,7 @@ use testing::{MemoryStore, TestClock, account, destination, event_text, record};
 use self::over_memory::deps;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// From the clock's start, half past nine, until what is sealed then is rolled up.
+/// The time from the clock's start, half past nine, until what is sealed then is rolled up.
 const ROLLED_UP: Duration = Duration::from_secs(11 * 60);
 
 struct World {
@@ -37,7 +38,7 @@ async fn world() -> World {
     world_under(Horizon::default()).await
 }
 
-/// An account with three destinations, and one run behind it.
+/// An account with three destinations, after one run.
 async fn world_under(horizon: Horizon) -> World {
     let world = fresh_world(horizon).await;
     world.run().await.expect("a run");
@@ -71,7 +72,7 @@ impl World {
         self.run().await.expect("a run");
     }
 
-    /// An event that occurred so long ago is noted and sealed now, and owes a delivery to each of these.
+    /// Notes and seals an event that occurred this long ago and owes a delivery to each of these.
     async fn owe(&self, id: &str, ago: Duration, to: &[u8]) -> Vec<Delivery> {
         let now = self.clock.now();
         let mut text: serde_json::Value = serde_json::from_str(&event_text(&account("acme"), id)).expect("JSON");
@@ -101,7 +102,7 @@ impl World {
         owed
     }
 
-    /// Records what became of a delivery.
+    /// Records the state of a delivery.
     async fn ended(&self, delivery: &Delivery, state: DeliveryState, took_ms: u64) {
         let outcome = if state == Delivered { Outcome::Delivered { status: 200 } } else { Outcome::TimedOut };
         let took = Duration::from_millis(took_ms);
@@ -121,7 +122,7 @@ impl World {
         self.store.find_roll_up(&account("acme"), &target(n).id).await.expect("an answer")
     }
 
-    /// All of the last day.
+    /// The sum of the last day.
     async fn day(&self, n: u8) -> Tally {
         RollUp::last_day(self.roll_up(n).await.as_ref(), self.clock.now()).1
     }
@@ -204,7 +205,7 @@ async fn an_event_that_comes_long_after_it_occurred_is_counted_where_it_occurred
     world.deliver("evt-1", MINUTE, &[1]).await;
     world.run_later(ROLLED_UP).await;
     world.deliver("evt-2", MINUTE * 60 * 5, &[1]).await;
-    // Of another day: it is counted nowhere.
+    // It is of another day and counted nowhere.
     world.deliver("evt-3", MINUTE * 60 * 30, &[2]).await;
     world.run_later(MINUTE * 10).await;
     let rolled_up = world.roll_up(1).await.expect("a roll-up");
@@ -227,7 +228,7 @@ async fn an_account_with_very_many_events_is_rolled_up_without_asking_each_what_
     let count = |method| calls.iter().filter(|call| **call == method).count();
     assert_eq!((count("find_owed"), count("list_destinations"), count("store_roll_up")), (10, 1, 1));
     assert_eq!((world.day(1).await.delivered, world.roll_up(2).await), (1_001, None));
-    // Nobody knows that it is owed; so each hour is read once more.
+    // Nobody knows that it is owed, so each hour is read once more.
     world.ended(&late[0], Delivered, 100).await;
     world.run_later(MINUTE * 10).await;
     assert_eq!(world.day(1).await.delivered, 1_002);
@@ -245,7 +246,7 @@ async fn an_hour_with_more_deliveries_than_are_read_says_that_it_is_partial() {
     world.run_later(ROLLED_UP).await;
     let day = world.day(1).await;
     assert_eq!((day.delivered, day.partial), (20_001, true));
-    // The hour before has its own.
+    // The hour before has a delivery of its own.
     let hours = world.roll_up(1).await.expect("a roll-up").hours;
     let partial: Vec<_> = hours.values().map(|read| (read.tally.delivered, read.tally.partial)).collect();
     assert_eq!(partial, [(1, false), (20_000, true)]);
@@ -285,7 +286,7 @@ async fn under_the_shortest_horizon_no_slot_is_audited_before_it_is_rolled_up() 
     let horizon: Horizon = "60".parse().expect("a horizon");
     for seconds in 0..30 {
         let world = world_under(horizon).await;
-        // A run that is late by a few seconds, each time.
+        // Each run is a few seconds late.
         for _ in 0..3 {
             world.clock.advance(Duration::from_secs(seconds));
             world.deliver(&format!("evt-{}", world.clock.now().unix_ms()), Duration::ZERO, &[1]).await;

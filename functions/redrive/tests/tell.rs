@@ -1,4 +1,5 @@
-//! What `redrive` tells of destinations and deliveries: to systems and to people, at least once, and without holding anything up.
+//! What `redrive` reports about destinations and deliveries: to systems and to people, at least once, and without
+//! holding anything up.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -52,7 +53,7 @@ impl World {
         assert!(self.store.update_health(&receiver(1), &health).await.expect("an answer"));
     }
 
-    /// A delivery to the destination that was given up just now.
+    /// A delivery to the destination that was just given up.
     async fn given_up(&self, to: u8, event: &str) -> DeliveryRecord {
         let now = self.clock.now();
         let given_up =
@@ -70,7 +71,7 @@ impl World {
         handle(Arc::clone(&self.deps), event).await.expect("a run");
     }
 
-    /// The events that were sent since, as `fanout` reads them.
+    /// The events that were sent since the last time, as `fanout` reads them.
     fn sent(&self) -> Vec<Event> {
         let read = |text: String| Event::parse(&text, self.clock.now()).map_err(|r| r.detail).expect("an event");
         self.queue.take_events().into_iter().map(read).collect()

@@ -1,4 +1,5 @@
-//! What `deliver` does for destinations that are down: it stops calling them, sets aside, and lets probes through.
+//! What `deliver` does for destinations that are down: it stops calling them, parks deliveries, and lets probes
+//! through.
 
 use domain::destination::health::FIRST_PROBE;
 use domain::destination::{Admission, DisabledReason, HealthState};
@@ -11,7 +12,7 @@ impl World {
         known.expect("the destination").health.state
     }
 
-    /// Ten deliveries in one batch, the first five of which fail.
+    /// Ten deliveries in one batch, of which the first five fail.
     async fn open_the_breaker(&self) {
         self.sender.script(HEALTHY, vec![Step::Answer(500); 5]);
         let batch = (0..10).map(|n| message(&self.healthy, &format!("evt-{n}"), "1")).collect();
@@ -34,7 +35,8 @@ async fn five_failures_in_a_row_open_the_breaker_and_the_rest_of_the_batch_is_se
     let failing =
         HealthState::Failing { since: now, probes: 0, next_probe_at: now.plus(FIRST_PROBE), half_open: false };
     assert_eq!(world.health().await, failing);
-    // The one that opened it is set aside as well, so that there is one to probe with; those before it have their waits.
+    // The delivery that opened the breaker is parked as well, so that there is one to probe with; those before it wait
+    // for their retries.
     assert_eq!(world.states().await, [vec!["parked"; 6], vec!["retrying"; 4]].concat());
     assert!(world.handle(vec![message(&world.healthy, "evt-a", "1")]).await.is_empty());
     assert!(world.handle(vec![message(&world.other, "evt-a", "1")]).await.is_empty());

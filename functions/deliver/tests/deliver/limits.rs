@@ -1,4 +1,4 @@
-//! A destination with a rate limit: who starts, who waits in line, and who finds others quicker.
+//! A destination with a rate limit: which deliveries start, which wait in line, and what happens if others are faster.
 
 use async_trait::async_trait;
 use domain::destination::Pace;
@@ -13,7 +13,7 @@ async fn limited() -> World {
     world
 }
 
-/// Where another container is always quicker.
+/// A store in which another container is always faster.
 struct Busy;
 
 #[async_trait]
@@ -23,7 +23,7 @@ impl Paces for Busy {
     }
 }
 
-/// How long the event's delivery waits in line; none where it does not.
+/// How long the event's delivery waits in line; none if it does not.
 async fn in_line(world: &World, id: &str) -> Option<Duration> {
     let row = world.row(&world.healthy, id).await.filter(|row| row.in_line && row.attempts.is_empty())?;
     let DeliveryState::Retrying { due_at } = row.state else { return None };
@@ -35,7 +35,7 @@ async fn what_is_over_the_limit_waits_in_line_and_is_no_failure() {
     let world = limited().await;
     let ids: Vec<String> = (0..5).map(|n| format!("evt-{n}")).collect();
     let again = world.handle(ids.iter().map(|id| message(&world.healthy, id, "1")).collect()).await;
-    // Turns at 0, 1 and 2 s are waited for; those after them come again.
+    // Turns at 0, 1 and 2 s are waited for; later ones come again.
     assert_eq!((world.attempts().len(), again.len(), world.queue.take_postponed().len()), (3, 2, 2));
     let mut waits = Vec::new();
     for id in &ids {

@@ -91,7 +91,7 @@ impl World {
         self.handle_within(records, Duration::from_secs(60)).await
     }
 
-    /// Handles the batch in an invocation with so much time left, and returns the records to be received again.
+    /// Handles the batch in an invocation with this much time left; returns the records to be received again.
     async fn handle_within(&self, records: Vec<SqsMessage>, left: Duration) -> Vec<String> {
         let mut event = SqsEvent::default();
         event.records = records;
@@ -101,7 +101,7 @@ impl World {
         answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }
 
-    /// Changes the healthy destination, and waits until what is cached of it has been forgotten.
+    /// Changes the healthy destination, and waits until it is no longer cached.
     async fn change(&self, change: impl FnOnce(&mut Destination)) {
         let before = self.store.find_destination(&self.healthy.account, &self.healthy.id).await.expect("an answer");
         let before = before.expect("the destination");
@@ -175,7 +175,7 @@ async fn a_second_message_of_a_delivery_never_takes_back_what_the_first_recorded
     let delivered = record(&world.healthy, "evt-1", 1, DeliveryState::Delivered);
     world.store.record_delivery(&delivered).await.expect("recorded");
     world.sender.script(HEALTHY, [Step::Answer(500)]);
-    // A message of its own, received for the first time: fan-out sent it twice.
+    // A second message, received for the first time: `fanout` sent the delivery twice.
     assert_eq!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await, ["message-evt-1"]);
     assert_eq!(world.row(&world.healthy, "evt-1").await, Some(delivered));
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "2")]).await.is_empty());

@@ -1,4 +1,4 @@
-//! Which events subscriptions with conditions and transitions hear, and what looking for them costs.
+//! Which events reach subscriptions with conditions and transitions, and what finding them costs.
 
 use domain::routing::{AwaitedTransition, Subscription};
 use domain::value::{AccountId, SubscriptionId};
@@ -8,7 +8,7 @@ use testing::event_text;
 
 use crate::{World, batch, world};
 
-/// The text of the event `id` about `invoices`, whose run ended with `status` at this minute of nine o'clock.
+/// The text of event `id` about `invoices`, whose run ended with `status` at this minute after nine o'clock.
 fn run(acme: &AccountId, id: &str, status: &str, minute: u8) -> String {
     let mut event: Value = serde_json::from_str(&event_text(acme, id)).expect("an event");
     event["data"]["status"] = json!(status);

@@ -27,7 +27,8 @@ struct World {
     acme: AccountId,
 }
 
-/// The account `acme` with two destinations: one hears everything, the other the table `invoices` on a path of its own.
+/// The account `acme` with two destinations: one receives everything, the other the table `invoices` at a path of its
+/// own.
 async fn world() -> World {
     let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
     let (clock, acme) = (Arc::new(TestClock::new()), account("acme"));
@@ -122,7 +123,7 @@ async fn an_event_about_a_destination_goes_to_who_asked_for_it_by_name_and_never
     assert_eq!(world.sealed(), [(event.id().to_string(), 1)]);
     let sent: Vec<_> = world.queue.take_sent().into_iter().map(|message| message.delivery.destination).collect();
     assert!(!sent.is_empty() && !sent.contains(&about.id), "{sent:?}");
-    // Again, as after an alert that failed: the same event.
+    // Again, as after a failed alert: the same event.
     assert!(world.handle(batch(&[event.text()])).await.is_empty());
     assert!(world.queue.take_sent().is_empty() && world.queue.take_rejected().is_empty());
 }
@@ -150,7 +151,7 @@ async fn the_next_run_is_awaited_where_somebody_asked_and_nowhere_else() {
     let announced: Timestamp = serde_json::from_str(r#""2026-11-23T10:28:00Z""#).expect("a time");
     assert_eq!(run.look_at, Some(announced.plus(Duration::from_secs(900))));
 
-    // It is awaited before the event is sealed: a failure loses it not.
+    // The run is awaited before the event is sealed, so a failure does not lose it.
     world.store.fail("await_run", 1);
     assert_eq!(world.handle(batch(&[text("evt-failing")])).await, ["message-1"]);
     assert!(world.sealed().iter().all(|(id, _)| id != "evt-failing"));
@@ -228,7 +229,7 @@ async fn the_same_event_again_is_acknowledged_and_sends_nothing() {
     let text = event_text(&world.acme, "evt-1");
     world.handle(batch(std::slice::from_ref(&text))).await;
     world.queue.take_sent();
-    // Other white space outside `data` is the same event.
+    // With other white space outside `data` it is the same event.
     assert!(world.handle(batch(&[format!(" {text} ")])).await.is_empty());
     assert!(world.queue.take_sent().is_empty() && world.queue.take_rejected().is_empty());
 }

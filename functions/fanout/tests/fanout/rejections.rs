@@ -1,4 +1,4 @@
-//! What becomes of an event that can never be accepted: a note for the operator, and then a message in the dead-letter queue.
+//! An event that can never be accepted is noted for the operator and then put on the dead-letter queue.
 
 use std::time::Duration;
 

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_median_and_a_95th_percentile_are_those_of_what_was_added() {
-        // The exact ones are 500 and 950.
+        // The exact quantiles are 500 and 950.
         let all: Vec<_> = (1..=100).map(|n| n * 10).collect();
         assert_eq!((of(&all).quantile(50), of(&all).quantile(95)), (Some(514), Some(910)));
     }
@@ -118,7 +118,7 @@ mod tests {
             all.sort_unstable();
             let exact = all[(all.len() * usize::from(percent)).div_ceil(100) - 1].max(1);
             let told = merged.quantile(percent).expect("a quantile");
-            // Half a millisecond for telling whole ones.
+            // Half a millisecond, because only whole ones are reported.
             let error = told.abs_diff(exact) as f64;
             prop_assert!(error <= 0.05 * exact as f64 + 0.5, "{told} for {exact}");
         }

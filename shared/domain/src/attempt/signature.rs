@@ -56,7 +56,7 @@ mod tests {
             serde_json::from_str(include_str!("../../vectors/standard-webhooks.json")).expect("the vectors");
         assert!(!vectors.accepted.is_empty());
         for vector in vectors.accepted {
-            // One of the vectors has a key shorter than the 24 bytes that this system accepts, so keys are decoded here.
+            // The key of one vector is shorter than the 24 bytes that this system accepts, so keys are decoded here.
             let encoded = vector.secret.strip_prefix("whsec_").expect("a prefix");
             let key = BASE64.decode(encoded.as_bytes()).expect("base64");
             assert_eq!(signature_with(&key, &vector.id, vector.timestamp, &vector.body), vector.signature);

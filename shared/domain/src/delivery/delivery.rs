@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(test(1).as_str().parse(), Ok(test(1)));
         assert_ne!(test(1), test(2));
         assert_eq!(test(1).destination(), destination);
-        // Between prefix, destination and digest lies the time, which an event of these years always fills.
+        // Between destination and digest is the time, which uses its full width for events of these years.
         let time = |id: &DeliveryId| id.as_str()[20..30].to_owned();
         assert_eq!(time(&test(1)), "0000000000");
         assert_ne!(time(&Delivery::of_event(&event, destination, None).id), "0000000000");

@@ -111,7 +111,7 @@ mod tests {
         let now = [0, 500, 1_000, 1_500, 2_000].map(|ms| (ms, true));
         let line = [2_500, 3_000, 3_500].map(|ms| (ms, false));
         assert_eq!(turns, [now.as_slice(), line.as_slice()].concat());
-        // While there is a line, who comes anew goes to its end, and who comes from it gets a turn.
+        // While there is a line, new deliveries go to its end, and deliveries from it get a turn.
         assert!(matches!(pace.take(limit(2), at(1_500), false).1, Turn::Line(_)));
         assert!(matches!(pace.take(limit(2), at(2_500), true).1, Turn::Block(_)));
         assert!(matches!(pace.take(limit(2), at(4_000), false).1, Turn::Block(_)));

@@ -125,7 +125,7 @@ fn read(data: &str) -> Result<Value, Fault> {
             path if path == "." => "data".to_owned(),
             path => format!("data.{path}"),
         };
-        // If it cannot be read at all, the fault is in the whole of it.
+        // If the text cannot be read at all, the fault is in the whole of it.
         Fault { path, pointer: "/data".to_owned(), reason: error.inner().to_string() }
     })
 }

@@ -124,7 +124,7 @@ fn what_happened_once_is_the_same_event_and_every_part_makes_it_another() {
     ] {
         assert_ne!(different, base);
     }
-    // What is looked at again later, because it could not be told, is the same all the same.
+    // A report that failed and is looked at again later is the same event.
     let again = DeliveryRecord { look_at: Some(at(500)), ..record(10) };
     assert_eq!(exhausted(&again, None).event, exhausted(&record(10), None).event);
 }

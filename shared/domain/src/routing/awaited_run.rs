@@ -174,9 +174,9 @@ mod tests {
     fn a_run_is_waited_for_until_its_time_and_the_grace_have_passed() {
         check_look_at(Some(3_600), 1, Some(4_500));
         check_look_at(None, 1, None);
-        // Announced for before this one ended.
+        // It was announced for a time before this run ended.
         check_look_at(Some(0), 1, None);
-        // The event was late: what stands behind it in the queue comes first.
+        // The event was late, and the next run's event may be behind it in the queue.
         check_look_at(Some(3_600), 9_000, Some(9_060));
     }
 

@@ -190,7 +190,7 @@ mod tests {
         let took = Duration::from_millis(14_999);
         let attempt =
             |(number, outcome): (u32, &Outcome)| Attempt { number, at, took, outcome: outcome.clone(), probe: false };
-        // Names as long as platforms have them: ids like UUIDs, and a path.
+        // Names as long as platforms use: ids like UUIDs, and a path.
         let record = DeliveryRecord {
             delivery: Delivery {
                 id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),

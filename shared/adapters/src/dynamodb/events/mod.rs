@@ -171,7 +171,7 @@ mod tests {
     fn bytes(value: &AttributeValue) -> usize {
         match value {
             AttributeValue::S(text) => text.len(),
-            // At most: two digits a byte, and one more.
+            // An upper bound: a byte for two digits, and one more.
             AttributeValue::N(digits) => digits.len() / 2 + 2,
             _ => 0,
         }

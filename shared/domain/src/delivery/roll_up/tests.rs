@@ -45,7 +45,7 @@ fn each_state_is_counted_once_and_a_first_attempt_that_is_to_come_is_no_failure(
     let mut all = Tally::default();
     for (state, outcomes) in [
         (Delivered, vec![bad.clone(), good.clone()]),
-        // Sent again by hand, in vain: it stays delivered.
+        // A resend failed; the delivery stays delivered.
         (Delivered, vec![good.clone(), bad.clone()]),
         (Exhausted, vec![bad.clone()]),
         (Retrying { due_at }, vec![bad.clone()]),
@@ -57,7 +57,7 @@ fn each_state_is_counted_once_and_a_first_attempt_that_is_to_come_is_no_failure(
     }
     assert_eq!((all.delivered, all.failed, all.parked, all.cancelled, all.waiting), (2, 2, 1, 1, 1));
     assert_eq!((all.count(), all.success_rate()), (7, Some(0.5)));
-    // Of the attempts that delivered: the second, and the first.
+    // The successful attempts: the second, and the first.
     assert_eq!((all.latencies.quantile(1), all.latencies.quantile(100)), (Some(1), Some(2)));
     assert_eq!(Tally::default().success_rate(), None);
 }
@@ -70,7 +70,7 @@ fn the_last_day_is_24_hours_of_the_clock_oldest_first_and_those_without_deliveri
     assert_eq!((hours[0].0.begin(), hours[23].0.end()), (at(977 * 3_600), at(1_001 * 3_600)));
     assert_eq!((hours[0].1.delivered, hours[1].1.delivered, hours[23].1.failed), (3, 0, 1));
     assert_eq!((all.delivered, all.failed, all.latencies.quantile(50)), (4, 1, tally(1, 0).latencies.quantile(50)));
-    // An hour later the first one is of the day before.
+    // An hour later the first hour is more than a day old.
     let (hours, all) = RollUp::last_day(Some(&rolled), at(NOW + 3_600));
     assert_eq!((hours[0].0, hours[22].1.failed, all.delivered), (Hour(978), 1, 1));
     assert_eq!(RollUp::last_day(None, at(NOW)).1, Tally::default());
@@ -82,7 +82,7 @@ fn the_first_time_the_whole_day_is_read_and_then_what_is_new_and_every_hour_sinc
     assert_eq!(to_read(None, &[], NOW), (977..=1_000).collect::<Vec<_>>());
     let before = roll_up(None, [(1_000, read(NOW, tally(9, 0)))], NOW);
     assert_eq!(to_read(Some(&before), &[1_000], NOW + 600), [1_000]);
-    // What occurred long before it came, and what comes of another day.
+    // An event that came long after it occurred, and one of another day.
     assert_eq!(to_read(Some(&before), &[990, 970], NOW + 600), [990, 1_000]);
     assert_eq!(to_read(Some(&before), &[], NOW + 2 * 3_600), [1_000, 1_001, 1_002]);
 }
@@ -98,7 +98,7 @@ fn an_hour_with_failures_is_read_again_after_a_part_of_its_age_until_it_is_settl
     assert_eq!(to_read(Some(&open), &[], due), [990, 1_000, 1_001]);
     let settled = roll_up(Some(open.clone()), hour(due, 0), due);
     assert_eq!((settled.look_at(SLOT), settled.tells_other_than(Some(&open))), (None, true));
-    // A young one is not read more often than every slot, and one of yesterday never again.
+    // A young hour is not read more than once a slot, and an hour of yesterday is never read again.
     let young = roll_up(None, [(1_000, read(NOW, tally(0, 1)))], NOW);
     assert_eq!(young.look_at(SLOT), Some(at(NOW + 600)));
     let late = (990 + 22) * 3_600;
@@ -110,7 +110,7 @@ fn what_is_owed_and_has_no_row_yet_keeps_an_hour_open_until_it_has_one() {
     let missing = HourRead { owed: 3, ..read(NOW, tally(2, 0)) };
     let open = roll_up(None, [(1_000, missing)], NOW);
     assert_eq!(open.look_at(SLOT), Some(at(NOW + 600)));
-    // Whoever reads it again does not know what was owed, and need not.
+    // A later reading does not know what was owed, and need not.
     let still = roll_up(Some(open), [(1_000, read(NOW + 600, tally(2, 0)))], NOW + 600);
     assert_eq!(still.look_at(SLOT), Some(at(NOW + 1_200)));
     let settled = roll_up(Some(still), [(1_000, read(NOW + 1_200, tally(3, 0)))], NOW + 1_200);

@@ -165,7 +165,7 @@ proptest! {
             };
             if let Some(next) = next {
                 prop_assert_eq!(next.version, health.version + 1);
-                // One that comes back, however it does, is looked at.
+                // However a destination recovers, it is looked at.
                 if health.admission() != Admission::Everything && next.admission() == Admission::Everything {
                     prop_assert!(next.drain.is_some());
                 }

@@ -127,7 +127,7 @@ fn an_event_about_a_destination_never_goes_to_that_destination() {
         assert_eq!(told(&about(2)), [DestinationId::from_entropy([1; 10])], "{name}");
         assert_eq!(told(&about(3)).len(), 2, "{name}");
     }
-    // What producers write into their data is theirs.
+    // Producers may write anything into their data.
     let (event, data) = (
         event("sync_run.completed", "connection/a/endpoint/b"),
         json!({"destination": {"id": to(10, "*").settings.destination_id}}),
@@ -189,7 +189,7 @@ proptest! {
         let event = event(&event_type, &scope);
         let looked_at = Bucket::of_event(event.event_type, &event.scope);
         let filed = subscription.buckets().iter().any(|bucket| looked_at.contains(bucket));
-        // It hears of them, or of their absence.
+        // It receives them, or reports of their absence.
         let absence = event.event_type.absence().is_some_and(|absence| subscription.listens(absence, &event.scope));
         prop_assert_eq!(subscription.listens(event.event_type, &event.scope) || absence, filed);
     }
