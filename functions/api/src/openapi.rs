@@ -3,6 +3,9 @@
 //!
 //! What a handler says of itself is in its `#[utoipa::path]`; the domain's words are in `schemas`, shared answers in `responses`.
 
+mod responses;
+mod webhooks;
+
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -14,11 +17,12 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::problem::{Code, Problem};
-use crate::{choices, problem, responses, schemas, webhooks};
+use crate::resources::config;
+use crate::web::problem::{self, Code, Problem};
+use crate::web::{choices, schemas};
 
 /// Operations under this path are the operator's, signed with AWS credentials. All others take an account's API key.
 pub const SIGNED_PATHS: &str = "/admin/";
@@ -43,8 +47,9 @@ pub fn document() -> OpenApi {
     let signed = [("x-amazon-apigateway-authtype", "awsSigv4")];
     signature.extensions = Some(signed.into_iter().collect());
     let mut schemas = [schemas::words(), choices::choices()].concat();
-    schemas.push((problem::Body::name().into_owned(), problem::Body::schema()));
+    schemas.push((problem::Body::name().into_owned(), problem_schema()));
     problem::Body::schemas(&mut schemas);
+    config::Progress::schemas(&mut schemas);
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .security_scheme("api_key", SecurityScheme::Http(api_key.build()))
@@ -54,6 +59,17 @@ pub fn document() -> OpenApi {
         .components(Some(components.build()))
         .security(Some([SecurityRequirement::new("api_key", Vec::<String>::new())]))
         .build()
+}
+
+/// A problem, with the extension members that resources give it.
+fn problem_schema() -> RefOr<Schema> {
+    let mut problem = problem::Body::schema();
+    if let (RefOr::T(Schema::Object(problem)), RefOr::T(Schema::Object(members))) =
+        (&mut problem, config::Progress::schema())
+    {
+        problem.properties.extend(members.properties);
+    }
+    problem
 }
 
 fn info() -> Info {
@@ -112,7 +128,7 @@ mod tests {
     use super::*;
 
     fn finished() -> Value {
-        complete(crate::operations().to_openapi(), "https://api.example").expect("a document")
+        complete(crate::router::operations().to_openapi(), "https://api.example").expect("a document")
     }
 
     /// Every operation of the document, such as `GET /v1/destinations`, with what is said of it.
@@ -144,7 +160,7 @@ mod tests {
 
     #[test]
     fn no_other_route_is_served_that_is_not_described() {
-        let plain = include_str!("lib.rs").lines().find(|line| line.trim().starts_with(".route("));
+        let plain = include_str!("router.rs").lines().find(|line| line.trim().starts_with(".route("));
         assert_eq!(plain, None, "add it with `.routes(routes!(…))`");
     }
 

@@ -1,0 +1,106 @@
+//! What became of deliveries, attempt by attempt. Those without a row yet are pending; they are seen at their event only.
+
+mod lists;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::delivery::DeliveryRecord;
+use domain::event::{EventType, Scope};
+use domain::value::{AccountId, DeliveryId, DestinationId};
+use utoipa::IntoParams;
+
+use self::lists::Wanted;
+pub use self::view::{DeliveryItem, DeliveryView};
+use crate::web::caller::Reader;
+use crate::web::filters::Filters;
+use crate::web::named::{Kind, Named};
+use crate::web::pages::{Page, PageRequest};
+use crate::web::problem::Problem;
+use crate::web::{Deps, choices, schemas};
+
+/// What a delivery in the list can be.
+const STATUSES: [&str; 5] = ["delivered", "retrying", "parked", "exhausted", "cancelled"];
+
+/// What the list of deliveries is filtered by.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
+pub struct DeliveryFilters {
+    /// Those to one destination, also to one that was deleted.
+    #[param(value_type = Option<schemas::DestinationId>)]
+    destination_id: Option<String>,
+    #[param(value_type = Option<choices::DeliveryStatus>)]
+    status: Option<String>,
+    #[param(value_type = Option<schemas::EventType>)]
+    r#type: Option<String>,
+    /// This place of the event and everything below it.
+    #[param(value_type = Option<schemas::Scope>)]
+    scope: Option<String>,
+    /// Those whose event occurred then or later.
+    since: Option<schemas::Moment>,
+    /// Those whose event occurred before.
+    until: Option<schemas::Moment>,
+}
+
+/// List deliveries
+///
+/// Newest first by when their events occurred. Those whose first attempt has not ended are not in the list; their event shows
+/// them. One page looks at no more than 1,000 deliveries: where a filter leaves few of them it may be short, or empty, and yet
+/// have a next one.
+#[utoipa::path(
+    get,
+    path = "/v1/deliveries",
+    operation_id = "list_deliveries",
+    tag = "deliveries",
+    params(schemas::PageParameters, DeliveryFilters),
+    responses((status = 200, description = "A page of deliveries.", body = Page<DeliveryItem>))
+)]
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest,
+    mut filters: Filters,
+) -> Result<Response, Problem> {
+    let destination = filters.take::<DestinationId>("destination_id")?;
+    let status = filters.take_word("status", &STATUSES)?;
+    let event_type = filters.take::<EventType>("type")?;
+    let scope = filters.take::<Scope>("scope")?;
+    let span = filters.take_span()?;
+    filters.finish()?;
+    let wanted = Wanted { status, event_type, scope, span, now: deps.clock.now() };
+    let page = match destination {
+        Some(destination) => lists::of_destination(&deps, &account, &destination, &wanted, &page).await?,
+        None => lists::of_account(&deps, &account, &wanted, &page).await?,
+    };
+    Ok(Answer(page).into_response())
+}
+
+/// Read a delivery
+///
+/// With every attempt. A delivery whose first attempt has not ended is not found; its event shows it.
+#[utoipa::path(
+    get,
+    path = "/v1/deliveries/{id}",
+    operation_id = "read_delivery",
+    tag = "deliveries",
+    params(("id" = schemas::DeliveryId, Path)),
+    responses((status = 200, description = "The delivery.", body = DeliveryView))
+)]
+pub async fn read(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<DeliveryId>,
+) -> Result<Response, Problem> {
+    Ok(Answer(DeliveryView::from(find(&deps, &account, &id).await?)).into_response())
+}
+
+/// The delivery, unless it is pending or may be forgotten.
+pub async fn find(deps: &Deps, account: &AccountId, id: &DeliveryId) -> Result<DeliveryRecord, Problem> {
+    let now = deps.clock.now();
+    let found = deps.deliveries.find_delivery(account, id).await?.filter(|record| record.expires_at > now);
+    found.ok_or_else(DeliveryId::not_found)
+}

@@ -1,0 +1,107 @@
+//! `GET /v1/ledger/deliveries`: which deliveries a number of the ledger counts. It reads what the ledger reads, so it also has what
+//! the list of deliveries cannot have: those that are pending, and those to destinations that were deleted.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::value::{DeliveryId, DestinationId, EventId};
+use ports::{DeliveryStanding, EventPlace};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::walk::{self, Walk};
+use super::{part, window};
+use crate::web::caller::Reader;
+use crate::web::filters::Filters;
+use crate::web::pages::{Page, PageRequest};
+use crate::web::problem::Problem;
+use crate::web::{Deps, choices, schemas};
+
+/// What a delivery in the list can be.
+const STATUSES: [&str; 6] = ["pending", "delivered", "retrying", "parked", "exhausted", "cancelled"];
+
+/// Which deliveries.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `window` and `Filters` read, and is never a value")]
+pub struct LedgerFilters {
+    /// Those whose event occurred then or later; 24 hours before `to` if left out.
+    from: Option<schemas::Moment>,
+    /// Those whose event occurred before, at most 31 days after `from`; now if left out.
+    to: Option<schemas::Moment>,
+    #[param(value_type = Option<choices::OwedStatus>)]
+    status: Option<String>,
+    /// Those that the audit sent again, or those that it did not.
+    recovered_by_audit: Option<bool>,
+}
+
+/// One delivery that the ledger counts.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerDelivery)]
+struct Item {
+    #[schema(value_type = schemas::DeliveryId)]
+    id: DeliveryId,
+    #[schema(value_type = schemas::EventId)]
+    event_id: EventId,
+    #[schema(value_type = schemas::DestinationId)]
+    destination_id: DestinationId,
+    #[schema(value_type = choices::OwedStatus)]
+    status: &'static str,
+    /// Whether the audit found it without a record, and sent it again.
+    recovered_by_audit: bool,
+}
+
+/// List the deliveries that the ledger counts
+///
+/// Those that the events of the span owe, newest event first, whether they have a row, and their destination still exists, or not.
+/// One page looks at no more than 1,000 deliveries, and events that owe none: where a filter leaves few it may be short, or
+/// empty, and yet have a next one.
+#[utoipa::path(
+    get,
+    path = "/v1/ledger/deliveries",
+    operation_id = "list_ledger_deliveries",
+    tag = "ledger",
+    params(schemas::PageParameters, LedgerFilters),
+    responses((status = 200, description = "A page of deliveries.", body = Page<Item>))
+)]
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest,
+    mut filters: Filters,
+) -> Result<Response, Problem> {
+    let asked = window::take(&mut filters, deps.clock.now())?;
+    let wanted = filters.take_word("status", &STATUSES)?;
+    let recovered: Option<bool> = filters.take("recovered_by_audit")?;
+    filters.finish()?;
+    let mut walk = Walk::new(&deps, &account, asked, page.after()?, walk::EVENTS);
+    let mut sieve = page.sieve();
+    'parts: while let Some(looked) = walk.next(|_| true).await? {
+        for some in looked.chunks(walk::DELIVERIES) {
+            let ids: Vec<DeliveryId> = some.iter().filter_map(|(_, id)| id.clone()).collect();
+            let standings = part::standings(&deps, &account, &ids).await?;
+            for looked in some {
+                let (event, id) = looked;
+                let item = id.as_ref().map(|id| item(event, id, standings.get(id)));
+                let item = item.filter(|item| wanted.is_none_or(|wanted| wanted == item.status));
+                let item = item.filter(|item| recovered.is_none_or(|recovered| recovered == item.recovered_by_audit));
+                if !sieve.offer(walk.place(looked), item) {
+                    break 'parts;
+                }
+            }
+        }
+    }
+    Ok(Answer(sieve.page()).into_response())
+}
+
+fn item(event: &EventPlace, id: &DeliveryId, row: Option<&DeliveryStanding>) -> Item {
+    Item {
+        id: id.clone(),
+        event_id: event.id.clone(),
+        destination_id: id.destination(),
+        status: row.map_or("pending", |row| row.state.as_str()),
+        recovered_by_audit: row.is_some_and(|row| row.recovered_by_audit),
+    }
+}

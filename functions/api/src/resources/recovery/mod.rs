@@ -1,0 +1,32 @@
+//! Sending again by hand: one delivery, everything a destination missed, or an event by today's subscriptions. Whatever is asked
+//! twice does no harm: what is under way already is left as it is.
+
+pub mod cancel;
+pub mod recover;
+pub mod replay;
+pub mod resend;
+
+use domain::delivery::Delivery;
+use ports::PortError;
+use serde_json::value::RawValue;
+
+use crate::web::Deps;
+use crate::web::problem::{Code, Problem};
+
+/// How often a change is made anew because the same thing was changed meanwhile.
+const TRIES: u32 = 5;
+
+/// The body that every attempt of the delivery sends.
+async fn body_of(deps: &Deps, delivery: &Delivery) -> Result<Box<RawValue>, Problem> {
+    let event = deps.events.find_event(&delivery.account, &delivery.event).await?;
+    let event = event.filter(|event| event.expires_at > deps.clock.now()).ok_or_else(|| {
+        let detail =
+            "its event is not kept any more, so there is nothing to send; publish the event anew, under another id";
+        Problem::new(Code::EventForgotten, detail)
+    })?;
+    Ok(RawValue::from_string(event.body).map_err(|error| PortError::permanent("reading a body", error))?)
+}
+
+fn kept_changing() -> Problem {
+    Problem::new(Code::Unavailable, "it kept changing at the same time; try again")
+}

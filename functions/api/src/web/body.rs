@@ -1,0 +1,129 @@
+//! JSON bodies: read with a limit, and refused with a pointer to the field that is wrong.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::header;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ports::PortError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+
+use crate::web::problem::{Code, Problem};
+
+/// The largest body of a request, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// The body of a request as a `T`.
+pub struct Json<T>(pub T);
+
+/// A body that changes a resource (RFC 7396): what it names is replaced, what it names as `null` falls back to its default.
+pub struct MergePatch(Value);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if media_type(&request) != "application/json" {
+            return Err(Problem::new(Code::UnsupportedMediaType, "send `content-type: application/json`"));
+        }
+        parse(&bytes(request).await?).map(Json)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for MergePatch {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !matches!(media_type(&request).as_str(), "application/merge-patch+json" | "application/json") {
+            let detail = "send `content-type: application/merge-patch+json` (or `application/json`)";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        let patch: Value = parse(&bytes(request).await?)?;
+        if !patch.is_object() {
+            return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object of the fields to change"));
+        }
+        Ok(Self(patch))
+    }
+}
+
+impl MergePatch {
+    /// `current` with the changes, read again by all the rules of a new one.
+    pub fn apply<T: Serialize + DeserializeOwned>(&self, current: &T) -> Result<T, Problem> {
+        let mut changed = serde_json::to_value(current)
+            .map_err(|error| Problem::from(PortError::permanent("writing a resource as JSON", error)))?;
+        json_patch::merge(&mut changed, &self.0);
+        read(changed)
+    }
+}
+
+/// The media type of a request's body, in lower case.
+pub fn media_type(request: &Request) -> String {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The body, up to the limit.
+pub async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            Problem::at(Code::BodyTooLarge, "", format!("has more than {MAX_BODY_BYTES} bytes (256 KiB)"))
+        } else {
+            Problem::new(Code::MalformedJson, "the body could not be read to its end")
+        }
+    });
+    Ok(body?.to_bytes())
+}
+
+/// A JSON value as a `T`, or the pointer to what is wrong with it.
+pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    if value.is_array() {
+        return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let reason = error.inner().to_string();
+        fault(&pointer(error.path()), &reason)
+    })
+}
+
+/// A wrong value. What reads a part of a document by rules of its own, as a condition, says where in that part it found
+/// the fault by a pointer in back quotes before the reason.
+fn fault(place: &str, reason: &str) -> Problem {
+    let below = reason.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
+    match below.filter(|(below, _)| below.is_empty() || below.starts_with('/')) {
+        Some((below, reason)) => Problem::at(Code::ValidationFailed, &format!("{place}{below}"), reason),
+        None => Problem::at(Code::ValidationFailed, place, reason),
+    }
+}
+
+/// A JSON text as a `T`, or the pointer to what is wrong with it.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Where an object is meant, serde would also take an array of its values.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        if error.inner().is_data() {
+            let reason = error.inner().to_string();
+            let reason = reason.split(" at line ").next().unwrap_or_default();
+            fault(&pointer(error.path()), reason)
+        } else {
+            Problem::at(Code::MalformedJson, "", format!("is not valid JSON: {}", error.inner()))
+        }
+    })?;
+    let trailing = |error| Problem::at(Code::MalformedJson, "", format!("is not valid JSON: {error}"));
+    deserializer.end().map_err(trailing)?;
+    Ok(parsed)
+}
+
+/// The path as a JSON pointer (RFC 6901).
+fn pointer(path: &Path) -> String {
+    let segment = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    };
+    path.iter().map(segment).collect()
+}

@@ -1,0 +1,80 @@
+//! Versions of a resource as entity tags, so that nobody overwrites what somebody else just changed (RFC 9110, `If-Match`).
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderValue, header};
+
+use crate::web::problem::{Code, Problem};
+
+/// The entity tag of a version.
+pub fn etag(version: u64) -> HeaderValue {
+    // Digits and quotes are always a valid header value.
+    HeaderValue::from_str(&text(version)).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+fn text(version: u64) -> String {
+    format!("\"v{version}\"")
+}
+
+/// Which versions the caller is willing to change; any, when it did not say.
+pub struct IfMatch(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut all = Vec::new();
+        for value in parts.headers.get_all(header::IF_MATCH) {
+            let unreadable =
+                |_| Problem::new(Code::InvalidParameter, "if-match: send the `etag` of the answer you read");
+            all.push(value.to_str().map_err(unreadable)?);
+        }
+        Ok(Self((!all.is_empty()).then(|| all.join(","))))
+    }
+}
+
+impl IfMatch {
+    /// Whether the caller named versions at all.
+    pub fn is_given(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Refuses a version the caller did not read.
+    pub fn check(&self, version: u64) -> Result<(), Problem> {
+        self.check_any(&[text(version)])
+    }
+
+    /// Refuses what has none of the tags that the caller read.
+    pub fn check_any(&self, tags: &[String]) -> Result<(), Problem> {
+        let Some(given) = &self.0 else { return Ok(()) };
+        let matches = |tag: &str| tag == "*" || tags.iter().any(|known| known == tag);
+        if given.split(',').map(str::trim).any(matches) { Ok(()) } else { Err(changed()) }
+    }
+}
+
+/// It is not what the caller read any more.
+pub fn changed() -> Problem {
+    Problem::new(Code::PreconditionFailed, "it was changed since you read it; read it again, and send its new `etag`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(given: Option<&str>, version: u64, fits: bool) {
+        assert_eq!(IfMatch(given.map(str::to_owned)).check(version).is_ok(), fits, "{given:?} for {version}");
+    }
+
+    #[test]
+    fn a_version_fits_when_it_is_named_or_nothing_is() {
+        check(None, 7, true);
+        check(Some("*"), 7, true);
+        check(Some("\"v7\""), 7, true);
+        check(Some("\"v6\", \"v7\""), 7, true);
+        check(Some("\"v6\""), 7, false);
+        check(Some("W/\"v7\""), 7, false);
+        check(Some("v7"), 7, false);
+        check(Some(""), 7, false);
+    }
+}

@@ -1,0 +1,16 @@
+//! The ground floor: the state of every handler, and what handlers need from the web: who is calling, bodies, paths, filters, pages,
+//! entity tags and problems, and the words that the OpenAPI document shares. It knows no resource.
+
+pub mod body;
+pub mod caller;
+pub mod choices;
+mod deps;
+pub mod etag;
+pub mod filters;
+pub mod named;
+pub mod pages;
+pub mod problem;
+pub mod schemas;
+pub mod settings;
+
+pub use self::deps::{Deps, Limits};
