@@ -17,7 +17,7 @@ use crate::resources::jobs::JobView;
 use crate::web::body::Json;
 use crate::web::caller::Operator;
 use crate::web::named::{Kind, Named};
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
@@ -97,7 +97,7 @@ pub async fn create(
     path = "/admin/v1/accounts",
     operation_id = "list_accounts",
     tag = "operator",
-    params(schemas::PageParameters),
+    params(PageParameters),
     responses((status = 200, description = "A page of accounts.", body = Page<AccountView>))
 )]
 pub async fn list(_: Operator, State(deps): State<Arc<Deps>>, page: PageRequest) -> Result<Response, Problem> {

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::web::body::Json;
 use crate::web::caller::Operator;
 use crate::web::named::{Kind, Named};
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
 
@@ -112,7 +112,7 @@ pub async fn create(
     path = "/admin/v1/accounts/{account}/keys",
     operation_id = "list_keys",
     tag = "operator",
-    params(("account" = schemas::AccountId, Path), schemas::PageParameters),
+    params(("account" = schemas::AccountId, Path), PageParameters),
     responses((status = 200, description = "A page of keys.", body = Page<KeyView>))
 )]
 pub async fn list(

@@ -12,15 +12,15 @@ use domain::value::{DeliveryId, DestinationId, EventId, Label, Timestamp};
 use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{ListedEvent, PortError, PortResult, SealedEvent};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::resources::matching::explain::{self, SubscriptionMatch};
 use crate::web::caller::Reader;
-use crate::web::filters::Filters;
+use crate::web::filters::{Filters, span};
 use crate::web::named::{Kind, Named};
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
@@ -69,18 +69,16 @@ impl From<ListedEvent> for EventItem {
 }
 
 /// What the list of events is filtered by.
-#[derive(IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
 pub struct EventFilters {
     #[param(value_type = Option<schemas::EventType>)]
-    r#type: Option<String>,
+    r#type: Option<EventType>,
     /// This place and everything below it.
     #[param(value_type = Option<schemas::Scope>)]
-    scope: Option<String>,
+    scope: Option<Scope>,
     /// `matched` events owe at least one delivery.
-    #[param(value_type = Option<choices::EventStatus>)]
-    status: Option<String>,
+    status: Option<choices::EventStatus>,
     /// Those whose event occurred then or later.
     since: Option<schemas::Moment>,
     /// Those whose event occurred before.
@@ -96,26 +94,23 @@ pub struct EventFilters {
     path = "/v1/events",
     operation_id = "list_events",
     tag = "events",
-    params(schemas::PageParameters, EventFilters),
+    params(PageParameters, EventFilters),
     responses((status = 200, description = "A page of events.", body = Page<EventItem>))
 )]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    mut filters: Filters,
+    filters: Filters<EventFilters>,
 ) -> Result<Response, Problem> {
-    let event_type = filters.take::<EventType>("type")?;
-    let scope = filters.take::<Scope>("scope")?;
-    let status = filters.take_word("status", &["matched", "unmatched"])?;
-    let span = filters.take_span()?;
-    filters.finish()?;
+    let (filters, span) = filters.read_with(|filters| span(filters.since, filters.until))?;
+    let EventFilters { r#type: event_type, scope, status, .. } = filters;
     let now = deps.clock.now();
     let matches = |event: &ListedEvent| {
         event.expires_at > now
             && event_type.is_none_or(|wanted| event.event_type == wanted)
             && scope.as_ref().is_none_or(|wanted| wanted.contains(&event.scope))
-            && status.is_none_or(|wanted| (wanted == "matched") == (event.owed_count > 0))
+            && status.is_none_or(|wanted| (wanted == choices::EventStatus::Matched) == (event.owed_count > 0))
     };
     let filtered = event_type.is_some() || scope.is_some() || status.is_some();
     let step = if filtered { STEP } else { page.to_read() };
@@ -139,8 +134,7 @@ struct OwedItem {
     destination_name: Option<Label>,
     #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
-    #[schema(value_type = choices::OwedStatus)]
-    status: &'static str,
+    status: choices::OwedStatus,
     /// When the next attempt is due, while it is retrying.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
@@ -228,7 +222,7 @@ fn owed_item(owed: Delivery, destination_name: Option<Label>, record: Option<Del
         destination_name,
         due_at,
         path: owed.path,
-        status: record.as_ref().map_or("pending", |record| record.state.as_str()),
+        status: choices::OwedStatus::of(record.as_ref().map(|record| record.state)),
         attempt_count: record.map_or(0, |record| record.attempts.len()),
     }
 }

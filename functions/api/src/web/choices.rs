@@ -1,6 +1,8 @@
 //! Words of which there are only a few, as schemas of the OpenAPI document: states, kinds and reasons. Like those of `schemas`
 //! they describe and check nothing, and a test holds them to the domain's.
 
+use domain::delivery::DeliveryState;
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -9,9 +11,8 @@ macro_rules! choices {
     ($($(#[doc = $description:literal])* $name:ident { $($choice:ident),* $(,)? })*) => {
         $(
             $(#[doc = $description])*
-            #[derive(ToSchema)]
-            #[schema(rename_all = "snake_case")]
-            #[expect(dead_code, reason = "it names what the domain has, and is never a value")]
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+            #[serde(rename_all = "snake_case")]
             pub enum $name { $($choice),* }
         )*
 
@@ -73,6 +74,32 @@ choices! {
     ConfigAction { Create, Update, Delete, Unchanged }
 }
 
+impl DeliveryStatus {
+    pub fn of(state: DeliveryState) -> Self {
+        match state {
+            DeliveryState::Delivered => Self::Delivered,
+            DeliveryState::Retrying { .. } => Self::Retrying,
+            DeliveryState::Parked => Self::Parked,
+            DeliveryState::Exhausted => Self::Exhausted,
+            DeliveryState::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl OwedStatus {
+    /// Of a delivery's row, if it has one.
+    pub fn of(row: Option<DeliveryState>) -> Self {
+        match row {
+            None => Self::Pending,
+            Some(DeliveryState::Delivered) => Self::Delivered,
+            Some(DeliveryState::Retrying { .. }) => Self::Retrying,
+            Some(DeliveryState::Parked) => Self::Parked,
+            Some(DeliveryState::Exhausted) => Self::Exhausted,
+            Some(DeliveryState::Cancelled) => Self::Cancelled,
+        }
+    }
+}
+
 /// What a job does.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
@@ -108,7 +135,6 @@ mod tests {
     use domain::routing;
     use domain::value::Timestamp;
     use ports::UnmatchedReason;
-    use serde::Serialize;
     use serde_json::json;
 
     use super::*;

@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderValue, header};
+use utoipa::IntoParams;
 
 use crate::web::problem::{Code, Problem};
 
@@ -18,6 +19,16 @@ fn text(version: u64) -> String {
 
 /// Which versions the caller is willing to change; any, when it did not say.
 pub struct IfMatch(Option<String>);
+
+/// Which version of a thing is meant: `params(IfMatchHeader)`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `IfMatch` reads, and is never a value")]
+pub struct IfMatchHeader {
+    /// The `etag` of what was read: refuses to change what was changed since.
+    #[param(rename = "If-Match", example = "\"v1\"")]
+    if_match: Option<String>,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;

@@ -1,74 +1,170 @@
-//! What a list is filtered by. A parameter that the list does not know is refused: a misspelt filter that is
-//! ignored would answer with what was not asked for.
+//! What a list is filtered by. Each list has one struct of filters, from which come both what is read of a request (`Deserialize`)
+//! and what the OpenAPI document says of it (`IntoParams`). A parameter that the list does not know is refused: a misspelt filter
+//! that is ignored would answer with what was not asked for.
+
+use std::fmt::{self, Display};
+use std::mem;
+use std::slice;
 
 use axum::extract::{FromRequestParts, Query};
 use domain::value::Timestamp;
 use http::request::Parts;
 use ports::Span;
-use std::str::FromStr;
+use serde::de::value::StrDeserializer;
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserializer, forward_to_deserialize_any};
 
-use crate::web::problem::Problem;
+use super::problem::Problem;
+use super::schemas::Moment;
 
-/// The parameters of a request that are not the page's.
-pub struct Filters(Vec<(String, String)>);
+/// The parameters of a request that are not the page's, as a struct `T` whose fields are all optional.
+pub struct Filters<T> {
+    known: T,
+    /// The first parameter that is no field of `T`, or is one for the second time.
+    unknown: Option<String>,
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for Filters {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Filters<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let Query(mut parameters) = query.map_err(|error| Problem::parameter("query", error.to_string()))?;
         parameters.retain(|(name, _)| !matches!(name.as_str(), "limit" | "cursor"));
-        Ok(Self(parameters))
+        let known = T::deserialize(Parameters(&mut parameters));
+        let known = known.map_err(|Fault { parameter, detail }| Problem::parameter(parameter, detail))?;
+        Ok(Self { known, unknown: parameters.into_iter().next().map(|(name, _)| name) })
     }
 }
 
-impl Filters {
-    /// Takes the value of a parameter, read by its own rules.
-    pub fn take<T: FromStr<Err: ToString>>(&mut self, name: &'static str) -> Result<Option<T>, Problem> {
-        self.take_by(name, |text| text.parse().map_err(|error: T::Err| error.to_string()))
+impl<T> Filters<T> {
+    /// The filters, unless there is another parameter.
+    pub fn read(self) -> Result<T, Problem> {
+        self.read_with(|_| Ok(())).map(|(known, ())| known)
     }
 
-    /// Takes the value of a parameter that is one of a few words.
-    pub fn take_word(&mut self, name: &'static str, words: &[&'static str]) -> Result<Option<&'static str>, Problem> {
-        let known = |text: &str| words.iter().copied().find(|word| *word == text);
-        self.take_by(name, |text| known(text).ok_or_else(|| format!("must be one of {}", words.join(", "))))
-    }
-
-    /// Takes `since` and `until`.
-    pub fn take_span(&mut self) -> Result<Span, Problem> {
-        let since = self.take_time("since")?.unwrap_or(Timestamp::from_unix_ms(0));
-        let until = self.take_time("until")?.unwrap_or(Timestamp::from_unix_ms(u64::MAX));
-        if since < until {
-            Ok(Span { since, until })
-        } else {
-            Err(Problem::parameter("until", "must be after `since`"))
+    /// The filters and what `rule` makes of several of them.
+    pub fn read_with<Made>(self, rule: impl FnOnce(&T) -> Result<Made, Problem>) -> Result<(T, Made), Problem> {
+        let made = rule(&self.known)?;
+        match self.unknown {
+            None => Ok((self.known, made)),
+            Some(name) => Err(Problem::parameter(name, "is not a parameter of this list, or is given twice")),
         }
     }
+}
 
-    /// Takes a moment.
-    pub fn take_time(&mut self, name: &'static str) -> Result<Option<Timestamp>, Problem> {
-        self.take_by(name, |text| {
-            let hint = if text.contains(' ') { " (write the `+` of an offset as `%2B`)" } else { "" };
-            Timestamp::parse(text).map_err(|error| format!("{error}{hint}"))
-        })
+/// The span that `since` and `until` name; a side that is left out is open.
+pub fn span(since: Option<Moment>, until: Option<Moment>) -> Result<Span, Problem> {
+    let since = since.map_or(Timestamp::from_unix_ms(0), |Moment(since)| since);
+    let until = until.map_or(Timestamp::from_unix_ms(u64::MAX), |Moment(until)| until);
+    if since < until { Ok(Span { since, until }) } else { Err(Problem::parameter("until", "must be after `since`")) }
+}
+
+/// Parameters of which a struct takes those that it has fields for, in the order of the fields.
+struct Parameters<'a>(&'a mut Vec<(String, String)>);
+
+impl<'de> Deserializer<'de> for Parameters<'_> {
+    type Error = Fault;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_map(Fields { left: fields.iter(), parameters: self.0, value: ("", String::new()) })
     }
 
-    /// Refuses what nobody took.
-    pub fn finish(self) -> Result<(), Problem> {
-        match self.0.into_iter().next() {
-            None => Ok(()),
-            Some((name, _)) => Err(Problem::parameter(name, "is not a parameter of this list, or is given twice")),
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
+        Err(de::Error::custom("filters are a struct"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
+        seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+struct Fields<'a> {
+    left: slice::Iter<'static, &'static str>,
+    parameters: &'a mut Vec<(String, String)>,
+    /// The field that was found last, and its value.
+    value: (&'static str, String),
+}
+
+impl<'de> MapAccess<'de> for Fields<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        for field in self.left.by_ref() {
+            if let Some(place) = self.parameters.iter().position(|(name, _)| name == field) {
+                self.value = (field, self.parameters.remove(place).1);
+                return seed.deserialize(StrDeserializer::new(field)).map(Some);
+            }
         }
+        Ok(None)
     }
 
-    fn take_by<T>(
-        &mut self,
-        name: &'static str,
-        read: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, Problem> {
-        let Some(position) = self.0.iter().position(|(given, _)| given == name) else { return Ok(None) };
-        let (_, value) = self.0.remove(position);
-        read(&value).map(Some).map_err(|reason| Problem::parameter(name, reason))
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let (parameter, value) = mem::take(&mut self.value);
+        seed.deserialize(Text(value)).map_err(|fault| Fault { parameter, ..fault })
+    }
+}
+
+/// The value of a parameter.
+struct Text(String);
+
+impl<'de> Deserializer<'de> for Text {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_string(self.0)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_bool(self.0.parse().map_err(de::Error::custom)?)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_enum(self.0.into_deserializer())
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct
+        seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// What is wrong with a parameter.
+#[derive(Debug)]
+struct Fault {
+    parameter: &'static str,
+    detail: String,
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.parameter, self.detail)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    fn custom<T: Display>(detail: T) -> Self {
+        Self { parameter: "query", detail: detail.to_string() }
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(format!("must be one of {}", expected.join(", ")))
     }
 }

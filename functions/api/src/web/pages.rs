@@ -9,7 +9,7 @@ use ports::PortResult;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::str::FromStr;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::web::problem::Problem;
 
@@ -26,6 +26,18 @@ pub struct PageRequest<const DEFAULT: usize = DEFAULT_LIMIT, const MOST: usize =
     /// Where the page before ended.
     place: Option<String>,
     query: [u8; DIGEST_BYTES],
+}
+
+/// Which page of a list is asked for: `params(PageParameters)`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `PageRequest` reads, and is never a value")]
+pub struct PageParameters {
+    /// Items on the page.
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: Option<u8>,
+    /// The `next_cursor` of the page before; left out for the first page.
+    cursor: Option<String>,
 }
 
 /// One page of a list.

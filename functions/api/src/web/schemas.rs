@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 
 use domain::event;
+use domain::value;
+use serde::{Deserialize, Deserializer, de};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Words that are text: the form, the greatest length in characters, an example, and what it is. As an enum without variants,
 /// a word names a schema and can never be a value.
@@ -118,33 +120,19 @@ impl PartialSchema for PublishedEventType {
 
 impl ToSchema for PublishedEventType {}
 
-/// Which page of a list is asked for: `params(schemas::PageParameters)`.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `pages` reads, and is never a value")]
-pub struct PageParameters {
-    /// Items on the page.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<u8>,
-    /// The `next_cursor` of the page before; left out for the first page.
-    cursor: Option<String>,
-}
-
-/// Which version of a thing is meant: `params(schemas::IfMatchHeader)`.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "it describes what `etag` reads, and is never a value")]
-pub struct IfMatchHeader {
-    /// The `etag` of what was read: refuses to change what was changed since.
-    #[param(rename = "If-Match", example = "\"v1\"")]
-    if_match: Option<String>,
-}
-
 /// A moment that a request names: RFC 3339, of 1970 or later.
-#[derive(ToSchema)]
+#[derive(Clone, Copy, ToSchema)]
 #[schema(value_type = String, format = DateTime, pattern = "^(19[7-9]|[2-9][0-9]{2})[0-9]-", example = "2026-11-23T09:30:00Z")]
-#[expect(dead_code, reason = "it describes what the domain's Timestamp reads, and is never a value")]
-pub struct Moment(String);
+pub struct Moment(pub value::Timestamp);
+
+impl<'de> Deserialize<'de> for Moment {
+    /// Reads a parameter; in a body, the domain's `Timestamp` does.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let hint = if text.contains(' ') { " (write the `+` of an offset as `%2B`)" } else { "" };
+        value::Timestamp::parse(&text).map(Self).map_err(|error| de::Error::custom(format!("{error}{hint}")))
+    }
+}
 
 /// What the holder of an API key may do in its account: `viewer` reads; `editor` reads and configures; `publisher` publishes
 /// events and nothing else; `admin` does all of it and rotates secrets.
@@ -160,7 +148,7 @@ pub enum Role {
 
 #[cfg(test)]
 mod tests {
-    use domain::{access, attempt, destination, value};
+    use domain::{access, attempt, destination};
     use serde::de::DeserializeOwned;
     use serde_json::Value;
 

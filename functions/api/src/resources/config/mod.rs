@@ -16,7 +16,7 @@ use domain::routing::{Action, Kind, Step};
 use domain::value::Label;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use self::account::Current;
 use self::document::{Document, Format, tags};
@@ -128,11 +128,13 @@ pub async fn read(
 }
 
 /// The query of a change.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Putting {
-    /// Whether it is only said what would be done.
+    /// Whether nothing is done; `false` if left out.
     #[serde(default)]
+    #[param(value_type = Option<bool>, required = false)]
     dry_run: bool,
 }
 
@@ -149,7 +151,7 @@ pub struct Putting {
     operation_id = "put_config",
     tag = "configuration",
     params(
-        ("dry_run" = Option<bool>, Query, description = "Whether nothing is done; `false` if left out."),
+        Putting,
         ("if-match" = Option<String>, Header, description = "The `etag` of the document that was read: refused when it is another now.")
     ),
     request_body(content(

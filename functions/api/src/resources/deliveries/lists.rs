@@ -13,6 +13,7 @@ use super::view::DeliveryItem;
 use crate::resources::ledger::part;
 use crate::resources::ledger::walk::Walk;
 use crate::web::Deps;
+use crate::web::choices::DeliveryStatus;
 use crate::web::pages::{Page, PageRequest};
 use crate::web::problem::Problem;
 
@@ -23,7 +24,7 @@ const AT_ONCE: usize = 20;
 
 /// Which deliveries.
 pub struct Wanted {
-    pub status: Option<&'static str>,
+    pub status: Option<DeliveryStatus>,
     pub event_type: Option<EventType>,
     pub scope: Option<Scope>,
     pub span: Span,
@@ -37,7 +38,7 @@ impl Wanted {
             None => *wanted == Scope::Everything,
         };
         record.expires_at > self.now
-            && self.status.is_none_or(|wanted| record.state.as_str() == wanted)
+            && self.status.is_none_or(|wanted| DeliveryStatus::of(record.state) == wanted)
             && self.event_type.is_none_or(|wanted| record.delivery.event_type == wanted)
             && self.scope.as_ref().is_none_or(within)
     }
@@ -110,7 +111,7 @@ async fn records(
 ) -> PortResult<HashMap<DeliveryId, DeliveryRecord>> {
     if let Some(status) = wanted.status {
         let standings = part::standings(deps, account, &ids).await?;
-        ids.retain(|id| standings.get(id).is_some_and(|standing| standing.state.as_str() == status));
+        ids.retain(|id| standings.get(id).is_some_and(|standing| DeliveryStatus::of(standing.state) == status));
     }
     let found = ids.into_iter().map(|id| async move { deps.deliveries.find_delivery(account, &id).await });
     let found: Vec<_> = stream::iter(found).buffered(AT_ONCE).try_collect().await?;

@@ -11,35 +11,31 @@ use axum::response::{IntoResponse, Response};
 use domain::delivery::DeliveryRecord;
 use domain::event::{EventType, Scope};
 use domain::value::{AccountId, DeliveryId, DestinationId};
+use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::lists::Wanted;
 pub use self::view::{DeliveryItem, DeliveryView};
 use crate::web::caller::Reader;
-use crate::web::filters::Filters;
+use crate::web::filters::{Filters, span};
 use crate::web::named::{Kind, Named};
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// What a delivery in the list can be.
-const STATUSES: [&str; 5] = ["delivered", "retrying", "parked", "exhausted", "cancelled"];
-
 /// What the list of deliveries is filtered by.
-#[derive(IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
 pub struct DeliveryFilters {
     /// Those to one destination, also to one that was deleted.
     #[param(value_type = Option<schemas::DestinationId>)]
-    destination_id: Option<String>,
-    #[param(value_type = Option<choices::DeliveryStatus>)]
-    status: Option<String>,
+    destination_id: Option<DestinationId>,
+    status: Option<choices::DeliveryStatus>,
     #[param(value_type = Option<schemas::EventType>)]
-    r#type: Option<String>,
+    r#type: Option<EventType>,
     /// This place of the event and everything below it.
     #[param(value_type = Option<schemas::Scope>)]
-    scope: Option<String>,
+    scope: Option<Scope>,
     /// Those whose event occurred then or later.
     since: Option<schemas::Moment>,
     /// Those whose event occurred before.
@@ -56,21 +52,17 @@ pub struct DeliveryFilters {
     path = "/v1/deliveries",
     operation_id = "list_deliveries",
     tag = "deliveries",
-    params(schemas::PageParameters, DeliveryFilters),
+    params(PageParameters, DeliveryFilters),
     responses((status = 200, description = "A page of deliveries.", body = Page<DeliveryItem>))
 )]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    mut filters: Filters,
+    filters: Filters<DeliveryFilters>,
 ) -> Result<Response, Problem> {
-    let destination = filters.take::<DestinationId>("destination_id")?;
-    let status = filters.take_word("status", &STATUSES)?;
-    let event_type = filters.take::<EventType>("type")?;
-    let scope = filters.take::<Scope>("scope")?;
-    let span = filters.take_span()?;
-    filters.finish()?;
+    let (filters, span) = filters.read_with(|filters| span(filters.since, filters.until))?;
+    let DeliveryFilters { destination_id: destination, status, r#type: event_type, scope, .. } = filters;
     let wanted = Wanted { status, event_type, scope, span, now: deps.clock.now() };
     let page = match destination {
         Some(destination) => lists::of_destination(&deps, &account, &destination, &wanted, &page).await?,

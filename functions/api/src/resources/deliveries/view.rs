@@ -28,8 +28,7 @@ struct Fields {
     destination_id: DestinationId,
     #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
-    #[schema(value_type = choices::DeliveryStatus)]
-    status: &'static str,
+    status: choices::DeliveryStatus,
     /// When the next attempt is due, while it is retrying.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
@@ -47,7 +46,7 @@ impl Fields {
             scope,
             destination_id: destination,
             path,
-            status: record.state.as_str(),
+            status: choices::DeliveryStatus::of(record.state),
             due_at,
             attempt_count: record.attempts.len(),
         };

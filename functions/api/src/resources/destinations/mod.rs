@@ -20,16 +20,17 @@ use domain::destination::{Destination, DestinationSettings, DestinationUrl, Heal
 use domain::value::{AccountId, DestinationId};
 use http::{StatusCode, header};
 use ports::{CreatedDestination, EntropyExt, UpdatedDestination};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 pub use self::view::{DestinationView, view, view_with_secret};
 use crate::web::body::{Json, MergePatch, read as read_json};
 use crate::web::caller::{Configurer, Reader};
-use crate::web::etag::{IfMatch, etag};
+use crate::web::etag::{IfMatch, IfMatchHeader, etag};
 use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
@@ -131,9 +132,8 @@ pub async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Prob
 }
 
 /// What the list of destinations is filtered by.
-#[derive(IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
 pub struct DestinationFilters {
     /// Those with this in their name, in capitals or not.
     name_contains: Option<String>,
@@ -148,19 +148,18 @@ pub struct DestinationFilters {
     path = "/v1/destinations",
     operation_id = "list_destinations",
     tag = "destinations",
-    params(schemas::PageParameters, DestinationFilters),
+    params(PageParameters, DestinationFilters),
     responses((status = 200, description = "A page of destinations.", body = Page<DestinationView>))
 )]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    mut filters: Filters,
+    filters: Filters<DestinationFilters>,
 ) -> Result<Response, Problem> {
-    let part = filters.take::<String>("name_contains")?;
-    filters.finish()?;
+    let DestinationFilters { name_contains } = filters.read()?;
     let (list, account, now) = (&deps.destinations, &account, deps.clock.now());
-    let Some(part) = part else {
+    let Some(part) = name_contains else {
         let found = list.list_destinations(account, page.after()?.as_ref(), page.to_read()).await?;
         return Ok(Answer(page.page(found, |d| d.id.to_string(), |d| view(d, now))).into_response());
     };
@@ -204,7 +203,7 @@ async fn find(deps: &Deps, account: &AccountId, id: &DestinationId) -> Result<De
     operation_id = "change_destination",
     tag = "destinations",
     params(("id" = schemas::DestinationId, Path),
-        schemas::IfMatchHeader),
+        IfMatchHeader),
     request_body(content(
         (settings::DestinationChanges = "application/merge-patch+json"),
         (settings::DestinationChanges = "application/json")

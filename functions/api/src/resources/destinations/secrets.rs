@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::{DestinationView, TRIES, answer, find, settings, view_with_secret};
 use crate::web::body::Json;
 use crate::web::caller::SecretsKeeper;
-use crate::web::etag::{IfMatch, changed};
+use crate::web::etag::{IfMatch, IfMatchHeader, changed};
 use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
@@ -69,7 +69,7 @@ fn overlap(body: &mut Map<String, Value>) -> Result<Duration, Problem> {
     operation_id = "rotate_secret",
     tag = "destinations",
     params(("id" = schemas::DestinationId, Path),
-        schemas::IfMatchHeader),
+        IfMatchHeader),
     request_body = settings::Rotation,
     responses(
         (status = 200, description = "The destination, with its new secret, which is shown this once.", body = DestinationView,

@@ -8,31 +8,26 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::value::{DeliveryId, DestinationId, EventId};
 use ports::{DeliveryStanding, EventPlace};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::walk::{self, Walk};
 use super::{part, window};
 use crate::web::caller::Reader;
 use crate::web::filters::Filters;
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// What a delivery in the list can be.
-const STATUSES: [&str; 6] = ["pending", "delivered", "retrying", "parked", "exhausted", "cancelled"];
-
 /// Which deliveries.
-#[derive(IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `window` and `Filters` read, and is never a value")]
-pub struct LedgerFilters {
+pub struct ListFilters {
     /// Those whose event occurred then or later; 24 hours before `to` if left out.
     from: Option<schemas::Moment>,
     /// Those whose event occurred before, at most 31 days after `from`; now if left out.
     to: Option<schemas::Moment>,
-    #[param(value_type = Option<choices::OwedStatus>)]
-    status: Option<String>,
+    status: Option<choices::OwedStatus>,
     /// Those that the audit sent again, or those that it did not.
     recovered_by_audit: Option<bool>,
 }
@@ -47,8 +42,7 @@ struct Item {
     event_id: EventId,
     #[schema(value_type = schemas::DestinationId)]
     destination_id: DestinationId,
-    #[schema(value_type = choices::OwedStatus)]
-    status: &'static str,
+    status: choices::OwedStatus,
     /// Whether the audit found it without a record, and sent it again.
     recovered_by_audit: bool,
 }
@@ -63,19 +57,18 @@ struct Item {
     path = "/v1/ledger/deliveries",
     operation_id = "list_ledger_deliveries",
     tag = "ledger",
-    params(schemas::PageParameters, LedgerFilters),
+    params(PageParameters, ListFilters),
     responses((status = 200, description = "A page of deliveries.", body = Page<Item>))
 )]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    mut filters: Filters,
+    filters: Filters<ListFilters>,
 ) -> Result<Response, Problem> {
-    let asked = window::take(&mut filters, deps.clock.now())?;
-    let wanted = filters.take_word("status", &STATUSES)?;
-    let recovered: Option<bool> = filters.take("recovered_by_audit")?;
-    filters.finish()?;
+    let now = deps.clock.now();
+    let (filters, asked) = filters.read_with(|filters| window::span(filters.from, filters.to, now))?;
+    let ListFilters { status: wanted, recovered_by_audit: recovered, .. } = filters;
     let mut walk = Walk::new(&deps, &account, asked, page.after()?, walk::EVENTS);
     let mut sieve = page.sieve();
     'parts: while let Some(looked) = walk.next(|_| true).await? {
@@ -101,7 +94,7 @@ fn item(event: &EventPlace, id: &DeliveryId, row: Option<&DeliveryStanding>) -> 
         id: id.clone(),
         event_id: event.id.clone(),
         destination_id: id.destination(),
-        status: row.map_or("pending", |row| row.state.as_str()),
+        status: choices::OwedStatus::of(row.map(|row| row.state)),
         recovered_by_audit: row.is_some_and(|row| row.recovered_by_audit),
     }
 }

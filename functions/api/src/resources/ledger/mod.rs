@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::value::{DeliveryId, EventId, Timestamp};
 use ports::Span;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use self::part::Part;
@@ -32,15 +32,21 @@ use crate::web::{Deps, schemas};
 const EVENTS: usize = 500;
 const DELIVERIES: usize = 5_000;
 
-/// Which span of time, and how much of it at once.
-#[derive(IntoParams)]
+/// Which span of time.
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `window` and `pages` read, and is never a value")]
-pub struct LedgerParameters {
+pub struct LedgerFilters {
     /// Events that occurred then or later; 24 hours before `to` if left out.
     from: Option<schemas::Moment>,
     /// Events that occurred before, at most 31 days after `from`; now if left out.
     to: Option<schemas::Moment>,
+}
+
+/// How much of it at once.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `PageRequest` reads, and is never a value")]
+pub struct LedgerPage {
     /// Events that one page covers. It covers fewer where those would owe more than 5,000 deliveries.
     #[param(minimum = 1, maximum = 500, default = 500)]
     limit: Option<u16>,
@@ -137,18 +143,17 @@ struct LedgerView {
     path = "/v1/ledger",
     operation_id = "read_ledger",
     tag = "ledger",
-    params(LedgerParameters),
+    params(LedgerFilters, LedgerPage),
     responses((status = 200, description = "A page of the ledger.", body = LedgerView))
 )]
 pub async fn read(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest<EVENTS, EVENTS>,
-    mut filters: Filters,
+    filters: Filters<LedgerFilters>,
 ) -> Result<Response, Problem> {
     let now = deps.clock.now();
-    let asked = window::take(&mut filters, now)?;
-    filters.finish()?;
+    let (_, asked) = filters.read_with(|filters| window::span(filters.from, filters.to, now))?;
     let (span, after) = match page.after::<Place>()? {
         // The cursor knows the span: the default one has moved on since.
         Some(place) => (place.span, Some(place.event)),

@@ -6,18 +6,18 @@ use std::str::FromStr;
 use domain::value::{DeliveryId, Timestamp};
 use ports::{EventPlace, Span};
 
-use crate::web::filters::Filters;
 use crate::web::problem::Problem;
+use crate::web::schemas::Moment;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// The longest span, in days.
 const MOST_DAYS: u64 = 31;
 
-/// Takes `from` and `to`.
-pub fn take(filters: &mut Filters, now: Timestamp) -> Result<Span, Problem> {
-    let (from, to) = (filters.take_time("from")?, filters.take_time("to")?);
-    let until = to.unwrap_or(now);
-    let since = from.unwrap_or(Timestamp::from_unix_ms(until.unix_ms().saturating_sub(DAY_MS)));
+/// The span that `from` and `to` name.
+pub fn span(from: Option<Moment>, to: Option<Moment>, now: Timestamp) -> Result<Span, Problem> {
+    let until = to.map_or(now, |Moment(to)| to);
+    let since = from.map(|Moment(from)| from);
+    let since = since.unwrap_or(Timestamp::from_unix_ms(until.unix_ms().saturating_sub(DAY_MS)));
     let left_out = if to.is_none() { " (it is now where left out)" } else { "" };
     if since >= until {
         return Err(Problem::parameter("to", format!("must be after `from`{left_out}")));

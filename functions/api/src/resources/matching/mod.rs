@@ -26,7 +26,7 @@ use self::explain::SubscriptionMatch;
 use crate::resources::ingest;
 use crate::web::body::Json;
 use crate::web::caller::Reader;
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
@@ -137,7 +137,7 @@ struct Judged {
     path = "/v1/subscriptions/match",
     operation_id = "match_subscriptions",
     tag = "subscriptions",
-    params(schemas::PageParameters),
+    params(PageParameters),
     request_body = Question,
     responses((status = 200, description = "What the event would set off.", body = Matches))
 )]

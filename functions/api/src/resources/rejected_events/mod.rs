@@ -14,13 +14,13 @@ use domain::event::{RejectedEvent, RejectionCode, Resubmission};
 use domain::value::{AccountId, EventId, RejectedEventId, Timestamp};
 use http::StatusCode;
 use ports::Span;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::web::caller::Operator;
-use crate::web::filters::Filters;
+use crate::web::filters::{Filters, span};
 use crate::web::named::{Kind, Named};
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
@@ -110,15 +110,14 @@ impl Kind for RejectedEventId {
 }
 
 /// What the list of rejected events is filtered by.
-#[derive(IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
 pub struct RejectedFilters {
     #[param(value_type = Option<choices::RejectionCode>)]
-    code: Option<String>,
+    code: Option<RejectionCode>,
     /// The account that they name.
     #[param(value_type = Option<schemas::AccountId>)]
-    account: Option<String>,
+    account: Option<AccountId>,
     /// Those that were sent then or later.
     since: Option<schemas::Moment>,
     /// Those that were sent before.
@@ -134,25 +133,23 @@ pub struct RejectedFilters {
     path = "/admin/v1/rejected-events",
     operation_id = "list_rejected_events",
     tag = "operator",
-    params(schemas::PageParameters, RejectedFilters),
+    params(PageParameters, RejectedFilters),
     responses((status = 200, description = "A page of rejected events.", body = Page<RejectedView>))
 )]
 pub async fn list(
     _: Operator,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    mut filters: Filters,
+    filters: Filters<RejectedFilters>,
 ) -> Result<Response, Problem> {
-    let code = filters.take_word("code", &RejectionCode::ALL.map(RejectionCode::as_str))?;
-    let account = filters.take::<AccountId>("account")?;
-    let wanted = filters.take_span()?;
-    filters.finish()?;
+    let (filters, wanted) = filters.read_with(|filters| span(filters.since, filters.until))?;
+    let RejectedFilters { code, account, .. } = filters;
     let now = deps.clock.now();
     let first = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(REACH.as_secs() * 1000));
     let span = Span { since: wanted.since.max(first), until: wanted.until.min(now.plus(AHEAD)) };
     let matches = |rejected: &RejectedEvent| {
         rejected.expires_at > now
-            && code.is_none_or(|wanted| rejected.code.as_str() == wanted)
+            && code.is_none_or(|wanted| rejected.code == wanted)
             && (account.is_none() || rejected.account == account)
     };
     let step = if code.is_some() || account.is_some() { STEP } else { page.to_read() };

@@ -11,15 +11,15 @@ use domain::routing::{Subscription, SubscriptionSettings};
 use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
 use http::{StatusCode, header};
 use ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::web::body::{Json, MergePatch};
 use crate::web::caller::{Configurer, Reader};
-use crate::web::etag::{IfMatch, changed, etag};
+use crate::web::etag::{IfMatch, IfMatchHeader, changed, etag};
 use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
-use crate::web::pages::{Page, PageRequest};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
@@ -105,13 +105,12 @@ fn limit_reached(deps: &Deps) -> Problem {
 }
 
 /// What the list of subscriptions is filtered by.
-#[derive(IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what `Filters` reads, and is never a value")]
 pub struct SubscriptionFilters {
     /// Those that send to one destination.
     #[param(value_type = Option<schemas::DestinationId>)]
-    destination_id: Option<String>,
+    destination_id: Option<DestinationId>,
     /// Those with this in their name, in capitals or not.
     name_contains: Option<String>,
 }
@@ -125,18 +124,16 @@ pub struct SubscriptionFilters {
     path = "/v1/subscriptions",
     operation_id = "list_subscriptions",
     tag = "subscriptions",
-    params(schemas::PageParameters, SubscriptionFilters),
+    params(PageParameters, SubscriptionFilters),
     responses((status = 200, description = "A page of subscriptions.", body = Page<SubscriptionView>))
 )]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    mut filters: Filters,
+    filters: Filters<SubscriptionFilters>,
 ) -> Result<Response, Problem> {
-    let destination = filters.take::<DestinationId>("destination_id")?;
-    let part = filters.take::<String>("name_contains")?;
-    filters.finish()?;
+    let SubscriptionFilters { destination_id: destination, name_contains: part } = filters.read()?;
     let (list, account) = (&deps.subscriptions, &account);
     if destination.is_none() && part.is_none() {
         let found = list.list_subscriptions(account, page.after()?.as_ref(), page.to_read()).await?;
@@ -186,7 +183,7 @@ async fn find(deps: &Deps, account: &AccountId, id: &SubscriptionId) -> Result<S
     operation_id = "change_subscription",
     tag = "subscriptions",
     params(("id" = schemas::SubscriptionId, Path),
-        schemas::IfMatchHeader),
+        IfMatchHeader),
     request_body(content(
         (settings::SubscriptionChanges = "application/merge-patch+json"),
         (settings::SubscriptionChanges = "application/json")
