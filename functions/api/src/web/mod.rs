@@ -4,6 +4,7 @@
 pub mod body;
 pub mod caller;
 pub mod choices;
+pub mod conflict;
 mod deps;
 pub mod etag;
 pub mod filters;

@@ -14,6 +14,7 @@ use super::StepView;
 use crate::resources::destinations;
 use crate::resources::subscriptions;
 use crate::web::Deps;
+use crate::web::conflict;
 use crate::web::etag::{IfMatch, changed};
 use crate::web::problem::{Code, Problem};
 
@@ -21,8 +22,6 @@ use crate::web::problem::{Code, Problem};
 pub const APPLY_FOR: Duration = Duration::from_secs(20);
 /// How many are read at a time.
 const PAGE: usize = 1_000;
-/// How often everything is read anew because it was changed while it was read.
-const TRIES: u32 = 5;
 /// How many addresses are looked up at once.
 const LOOKUPS: usize = 20;
 
@@ -37,21 +36,20 @@ pub struct Current {
 
 impl Current {
     pub async fn read(deps: &Deps, account: &AccountId) -> Result<Self, Problem> {
-        for _ in 0..TRIES {
+        conflict::retry("it was changed again and again while it was read; try again", || async {
             // In this order, every subscription's destination is found unless it was deleted in between.
             let subscriptions = all_subscriptions(deps, account).await?;
             let destinations = all_destinations(deps, account).await?;
             let names: BTreeMap<_, _> = destinations.iter().map(|d| (d.id.clone(), d.settings.name.clone())).collect();
-            if subscriptions.iter().all(|s| names.contains_key(&s.settings.destination_id)) {
-                return Ok(Self {
-                    account: account.clone(),
-                    destinations: destinations.into_iter().map(|d| (d.settings.name.clone(), d)).collect(),
-                    subscriptions: subscriptions.into_iter().map(|s| (s.settings.name.clone(), s)).collect(),
-                    names,
-                });
-            }
-        }
-        Err(Problem::new(Code::Unavailable, "it was changed again and again while it was read; try again"))
+            let whole = subscriptions.iter().all(|s| names.contains_key(&s.settings.destination_id));
+            Ok(whole.then(|| Self {
+                account: account.clone(),
+                destinations: destinations.into_iter().map(|d| (d.settings.name.clone(), d)).collect(),
+                subscriptions: subscriptions.into_iter().map(|s| (s.settings.name.clone(), s)).collect(),
+                names,
+            }))
+        })
+        .await
     }
 
     /// The document of it, in the order of the names.

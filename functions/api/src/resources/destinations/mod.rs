@@ -27,6 +27,7 @@ use utoipa::IntoParams;
 pub use self::view::{DestinationView, view, view_with_secret};
 use crate::web::body::{Json, MergePatch, read as read_json};
 use crate::web::caller::{Configurer, Reader};
+use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
 use crate::web::etag::{IfMatch, IfMatchHeader, etag};
 use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
@@ -34,8 +35,6 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// How often a change is made anew because somebody else changed the same thing meanwhile.
-const TRIES: u32 = 5;
 /// How many destinations are read at a time where a few of them are wanted.
 const READ: usize = 100;
 
@@ -224,7 +223,7 @@ pub async fn change(
     if_match: IfMatch,
     patch: MergePatch,
 ) -> Result<Response, Problem> {
-    for _ in 0..TRIES {
+    conflict::retry(OTHERS_KEPT_CHANGING, || async {
         let before = find(&deps, &account, &id).await?;
         if_match.check(before.version)?;
         let settings = patch.apply(&before.settings)?;
@@ -232,17 +231,17 @@ pub async fn change(
             check_address(&deps, &settings.url).await?;
         }
         if settings == before.settings {
-            return Ok(answer(StatusCode::OK, before.version, view(before, deps.clock.now())));
+            return Ok(Some(answer(StatusCode::OK, before.version, view(before, deps.clock.now()))));
         }
         let after = before.changed(settings, deps.clock.now());
         match deps.destinations.update_destination(&before, &after).await? {
             UpdatedDestination::Updated => {
-                return Ok(answer(StatusCode::OK, after.version, view(after, deps.clock.now())));
+                Ok(Some(answer(StatusCode::OK, after.version, view(after, deps.clock.now()))))
             }
-            UpdatedDestination::NameTaken => return Err(name_taken()),
+            UpdatedDestination::NameTaken => Err(name_taken()),
             // By somebody else, which `If-Match` tells when it is read again, or because it does otherwise by itself.
-            UpdatedDestination::Changed => {}
+            UpdatedDestination::Changed => Ok(None),
         }
-    }
-    Err(Problem::new(Code::Unavailable, "others kept changing it at the same time; try again"))
+    })
+    .await
 }

@@ -9,10 +9,11 @@ use domain::value::{AccountId, DestinationId, Timestamp};
 use http::StatusCode;
 use ports::UpdatedDestination;
 
-use super::{DestinationView, TRIES, answer, find, view};
+use super::{DestinationView, answer, find, view};
 use crate::web::caller::Configurer;
+use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
 use crate::web::named::Named;
-use crate::web::problem::{Code, Problem};
+use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
 
 /// Pause a destination
@@ -62,14 +63,13 @@ async fn change(
     id: &DestinationId,
     to: impl Fn(&Destination, Timestamp) -> Option<Destination>,
 ) -> Result<Response, Problem> {
-    for _ in 0..TRIES {
+    conflict::retry(OTHERS_KEPT_CHANGING, || async {
         let (before, now) = (find(deps, account, id).await?, deps.clock.now());
         let Some(after) = to(&before, now) else {
-            return Ok(answer(StatusCode::OK, before.version, view(before, now)));
+            return Ok(Some(answer(StatusCode::OK, before.version, view(before, now))));
         };
-        if deps.destinations.update_destination(&before, &after).await? == UpdatedDestination::Updated {
-            return Ok(answer(StatusCode::OK, after.version, view(after, now)));
-        }
-    }
-    Err(Problem::new(Code::Unavailable, "others kept changing it at the same time; try again"))
+        let updated = deps.destinations.update_destination(&before, &after).await? == UpdatedDestination::Updated;
+        Ok(updated.then(|| answer(StatusCode::OK, after.version, view(after, now))))
+    })
+    .await
 }

@@ -12,9 +12,10 @@ use http::StatusCode;
 use ports::{EntropyExt, PortResult, UpdatedDestination};
 use serde_json::{Map, Value};
 
-use super::{DestinationView, TRIES, answer, find, settings, view_with_secret};
+use super::{DestinationView, answer, find, settings, view_with_secret};
 use crate::web::body::Json;
 use crate::web::caller::SecretsKeeper;
+use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
 use crate::web::etag::{IfMatch, IfMatchHeader, changed};
 use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
@@ -92,7 +93,7 @@ pub async fn rotate(
         return Err(Problem::at(Code::ValidationFailed, &format!("/{unknown}"), detail));
     }
     let secret = given_or_generated(&deps, given)?;
-    for _ in 0..TRIES {
+    conflict::retry(OTHERS_KEPT_CHANGING, || async {
         let before = find(&deps, &account, &id).await?;
         if_match.check(before.version)?;
         let now = deps.clock.now();
@@ -107,11 +108,11 @@ pub async fn rotate(
         match deps.destinations.update_destination(&before, &after).await? {
             UpdatedDestination::Updated => {
                 let version = after.version;
-                return Ok(answer(StatusCode::OK, version, view_with_secret(after, &secret, now)));
+                Ok(Some(answer(StatusCode::OK, version, view_with_secret(after, &secret, now))))
             }
-            UpdatedDestination::Changed if !if_match.is_given() => {}
-            UpdatedDestination::Changed | UpdatedDestination::NameTaken => return Err(changed()),
+            UpdatedDestination::Changed if !if_match.is_given() => Ok(None),
+            UpdatedDestination::Changed | UpdatedDestination::NameTaken => Err(changed()),
         }
-    }
-    Err(Problem::new(Code::Unavailable, "others kept changing it at the same time; try again"))
+    })
+    .await
 }

@@ -8,9 +8,10 @@ use axum::response::{IntoResponse, Response};
 use domain::delivery::DeliveryState;
 use domain::value::DeliveryId;
 
-use super::{TRIES, kept_changing};
+use super::KEPT_CHANGING;
 use crate::resources::deliveries::{self, DeliveryView};
 use crate::web::caller::Configurer;
+use crate::web::conflict;
 use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
@@ -35,7 +36,7 @@ pub async fn cancel(
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DeliveryId>,
 ) -> Result<Response, Problem> {
-    for _ in 0..TRIES {
+    conflict::retry(KEPT_CHANGING, || async {
         let before = deliveries::find(&deps, &account, &id).await?;
         let cancelled = before.ended(DeliveryState::Cancelled, None);
         let done = match before.state {
@@ -48,9 +49,7 @@ pub async fn cancel(
                 deps.deliveries.replace_delivery(&before, &cancelled).await?
             }
         };
-        if done {
-            return Ok(Answer(DeliveryView::from(cancelled)).into_response());
-        }
-    }
-    Err(kept_changing())
+        Ok(done.then(|| Answer(DeliveryView::from(cancelled)).into_response()))
+    })
+    .await
 }

@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 use crate::web::Deps;
 use crate::web::problem::{Code, Problem};
 
-/// How often a change is made anew because the same thing was changed meanwhile.
-const TRIES: u32 = 5;
+/// What to tell a caller about something that attempts or others kept changing.
+const KEPT_CHANGING: &str = "it kept changing at the same time; try again";
 
 /// The body that every attempt of the delivery sends.
 async fn body_of(deps: &Deps, delivery: &Delivery) -> Result<Box<RawValue>, Problem> {
@@ -25,8 +25,4 @@ async fn body_of(deps: &Deps, delivery: &Delivery) -> Result<Box<RawValue>, Prob
         Problem::new(Code::EventForgotten, detail)
     })?;
     Ok(RawValue::from_string(event.body).map_err(|error| PortError::permanent("reading a body", error))?)
-}
-
-fn kept_changing() -> Problem {
-    Problem::new(Code::Unavailable, "it kept changing at the same time; try again")
 }

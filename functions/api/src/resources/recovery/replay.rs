@@ -23,8 +23,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{TRIES, kept_changing};
+use super::KEPT_CHANGING;
 use crate::web::caller::Configurer;
+use crate::web::conflict::{TRIES, gave_up};
 use crate::web::named::{Kind, Named};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
@@ -109,7 +110,7 @@ pub async fn replay(
         };
         return Ok((StatusCode::ACCEPTED, Answer(answer)).into_response());
     }
-    Err(kept_changing())
+    Err(gave_up(KEPT_CHANGING))
 }
 
 /// Matches as `fanout` would, but remembers nothing.

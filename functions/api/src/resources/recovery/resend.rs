@@ -14,9 +14,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{TRIES, body_of, kept_changing};
+use super::{KEPT_CHANGING, body_of};
 use crate::resources::deliveries::{self, DeliveryView};
 use crate::web::caller::Configurer;
+use crate::web::conflict;
 use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
@@ -66,7 +67,7 @@ pub async fn resend(
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DeliveryId>,
 ) -> Result<Response, Problem> {
-    for _ in 0..TRIES {
+    conflict::retry(KEPT_CHANGING, || async {
         let before = deliveries::find(&deps, &account, &id).await?;
         let found = deps.destinations.find_destination(&account, &before.delivery.destination).await?;
         let Some(destination) = found.filter(|found| found.admission() != Admission::Closed) else {
@@ -74,12 +75,13 @@ pub async fn resend(
             return Err(Problem::new(Code::DestinationDeleted, detail));
         };
         let body = body_of(&deps, &before.delivery).await?;
-        if let Some((result, detail, now)) = again(&deps, before, &destination, &body).await? {
+        let resent = again(&deps, before, &destination, &body).await?;
+        Ok(resent.map(|(result, detail, now)| {
             let answer = ResendView { result, detail, delivery: now.into() };
-            return Ok((StatusCode::ACCEPTED, Answer(answer)).into_response());
-        }
-    }
-    Err(kept_changing())
+            (StatusCode::ACCEPTED, Answer(answer)).into_response()
+        }))
+    })
+    .await
 }
 
 /// Nothing where the delivery was changed meanwhile.

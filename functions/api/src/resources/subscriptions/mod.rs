@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::web::body::{Json, MergePatch};
 use crate::web::caller::{Configurer, Reader};
+use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
 use crate::web::etag::{IfMatch, IfMatchHeader, changed, etag};
 use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
@@ -23,8 +24,6 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// How often a change is made anew because somebody else changed the same thing meanwhile.
-const TRIES: u32 = 5;
 /// How many subscriptions are read at a time where a few of them are wanted.
 const READ: usize = 100;
 
@@ -202,23 +201,23 @@ pub async fn change(
     if_match: IfMatch,
     patch: MergePatch,
 ) -> Result<Response, Problem> {
-    for _ in 0..TRIES {
+    conflict::retry(OTHERS_KEPT_CHANGING, || async {
         let before = find(&deps, &account, &id).await?;
         if_match.check(before.version)?;
         let settings = patch.apply(&before.settings)?;
         if settings == before.settings {
-            return Ok(answer(StatusCode::OK, before));
+            return Ok(Some(answer(StatusCode::OK, before)));
         }
         let after = before.changed(settings, deps.clock.now());
         match deps.subscriptions.update_subscription(&before, &after).await? {
-            UpdatedSubscription::Updated => return Ok(answer(StatusCode::OK, after)),
-            UpdatedSubscription::NoDestination => return Err(no_destination()),
-            UpdatedSubscription::NameTaken => return Err(name_taken()),
-            UpdatedSubscription::Changed if if_match.is_given() => return Err(changed()),
-            UpdatedSubscription::Changed => {}
+            UpdatedSubscription::Updated => Ok(Some(answer(StatusCode::OK, after))),
+            UpdatedSubscription::NoDestination => Err(no_destination()),
+            UpdatedSubscription::NameTaken => Err(name_taken()),
+            UpdatedSubscription::Changed if if_match.is_given() => Err(changed()),
+            UpdatedSubscription::Changed => Ok(None),
         }
-    }
-    Err(Problem::new(Code::Unavailable, "others kept changing it at the same time; try again"))
+    })
+    .await
 }
 
 /// Delete a subscription
