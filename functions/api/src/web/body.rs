@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jsonptr::{PointerBuf, Token};
 use ports::PortError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -120,10 +121,33 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 
 /// The path as a JSON pointer (RFC 6901).
 fn pointer(path: &Path) -> String {
-    let segment = |segment: &Segment| match segment {
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    let token = |segment: &Segment| match segment {
+        Segment::Seq { index } => Some(Token::from(*index)),
+        Segment::Map { key } => Some(Token::new(key.clone())),
+        Segment::Enum { .. } | Segment::Unknown => None,
     };
-    path.iter().map(segment).collect()
+    PointerBuf::from_tokens(path.iter().filter_map(token)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let parsed = parse::<BTreeMap<String, Vec<BTreeMap<String, u8>>>>(text.as_bytes());
+        let detail = parsed.map_err(|problem| problem.detail().to_owned()).expect_err(text);
+        assert!(detail.starts_with(expected), "{detail}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_pointed_at() {
+        check(r#"{"a": 1}"#, "/a: invalid type");
+        check(r#"{"a": [{}, {"b": "c"}]}"#, "/a/1/b: invalid type");
+        check(r#"{"a~/b": [{"~1": "c"}]}"#, "/a~0~1b/0/~01: invalid type");
+        check(r#"{"": [{"é ": "c"}]}"#, "//0/é : invalid type");
+        check("1", "the body: invalid type");
+    }
 }

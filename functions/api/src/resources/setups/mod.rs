@@ -14,6 +14,7 @@ use domain::event::{Event, EventType, EventTypeFilter, Scope, UnknownStatus};
 use domain::routing::{AwaitedTransition, EventTypes, Grace, Pattern, SubscriptionSettings};
 use domain::value::{AccountId, DestinationId, Label, Timestamp};
 use http::StatusCode;
+use jsonptr::{PointerBuf, Token};
 use ports::DeletedDestination;
 use runtime::telemetry::ErrorChain;
 use serde::Deserialize;
@@ -215,9 +216,9 @@ fn wanted(mut fields: Map<String, Value>) -> Result<Wanted, Problem> {
         return Ok(Wanted::New { settings: Box::new(read_json(Value::Object(fields))?), secret });
     };
     if let Some(other) = fields.keys().next() {
-        let pointer = format!("/{}", other.replace('~', "~0").replace('/', "~1"));
+        let pointer = PointerBuf::from(Token::new(other));
         let detail = "belongs to a new destination; an existing one is named by its `id` alone";
-        return Err(Problem::at(Code::ValidationFailed, &pointer, detail));
+        return Err(Problem::at(Code::ValidationFailed, pointer.as_str(), detail));
     }
     let wrong = |error: serde_json::Error| Problem::at(Code::ValidationFailed, "/id", error.to_string());
     serde_json::from_value(id).map(Wanted::Existing).map_err(wrong)
