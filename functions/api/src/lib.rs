@@ -1,9 +1,11 @@
-//! `api`: the HTTPS API by which operators register accounts and accounts configure destinations and subscriptions.
-//! Producers without AWS credentials publish events through it, what became of them is read here and sent again, and on request
-//! it sends a destination a test payload, which is no delivery. It matches nothing but in a dry run and for a replay. `docs/api.md` is its document.
+//! `api`: the HTTPS API. The operator registers accounts; accounts configure destinations and subscriptions, publish
+//! events without AWS credentials, read what became of them, send deliveries again, and send test payloads.
+//! `docs/api.md` describes it for its users.
 //!
-//! Who is calling comes from API Gateway alone (`caller`); no request can name another account's anything, and what
-//! belongs to another account answers exactly like what does not exist.
+//! It matches events only in a dry run and for a replay; otherwise `fanout` does.
+//!
+//! The floors, bottom up: `web` (the state, and what every handler needs from the web), `resources` (handlers and what
+//! they answer), `router` and `openapi`. Each uses only those before it.
 
 mod openapi;
 mod resources;

@@ -1,4 +1,4 @@
-//! What serves the API: every operation at its path, with the OpenAPI document of them.
+//! Every operation of the API at its path, with the OpenAPI document of all of them.
 
 use std::sync::Arc;
 
@@ -14,8 +14,7 @@ use crate::resources::{
 use crate::web::Deps;
 use crate::web::problem::{self, Code, Problem};
 
-/// Every operation of the API, each with its description. `routes!` takes the operations of one path, and adds them to the
-/// OpenAPI document as well.
+/// Every operation of the API. `routes!` takes the operations of one path and also adds them to the OpenAPI document.
 pub fn operations() -> OpenApiRouter<Arc<Deps>> {
     OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(openapi::read))
@@ -57,7 +56,7 @@ pub fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(setups::create))
 }
 
-/// What serves the API: the operations, and the document of them.
+/// The router that serves the API, including its OpenAPI document.
 pub fn router(deps: Deps) -> Router {
     let (router, document) = operations().split_for_parts();
     router

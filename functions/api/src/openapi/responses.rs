@@ -1,8 +1,8 @@
-//! The answers that no handler gives by itself: those of API Gateway, of the extractors and of a failing port. They belong to
-//! every operation of a kind, so they are added to the document here, once, by what the operation takes.
+//! The answers that no handler documents itself: those of API Gateway, of the extractors and of a failing port. They
+//! are added to every operation here, depending on what the operation takes.
 //!
-//! A handler documents only its successes and the problems that are its own:
-//! `(status = 409, description = "`account_exists`: …")`. A problem's body is added here as well.
+//! A handler documents only its successes and its own problems: `(status = 409, description = "`account_exists`: …")`.
+//! The body of a problem is added here.
 
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
@@ -47,14 +47,14 @@ fn gateway(description: &str) -> Response {
     ResponseBuilder::new().description(description).content("application/json", content("GatewayMessage")).build()
 }
 
-/// What the API or API Gateway by itself may answer.
+/// An answer that either the API or API Gateway gives.
 fn either(description: &str) -> Response {
     let mut response = problem(description);
     response.content.insert("application/json".to_owned(), content("GatewayMessage").into());
     response
 }
 
-/// Completes every operation of the document.
+/// Adds the shared answers to every operation of the document.
 pub fn complete(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     components.schemas.insert("GatewayMessage".to_owned(), GatewayMessage::schema());

@@ -1,6 +1,7 @@
-//! The `webhooks` section of the OpenAPI document: the request that a destination gets, for each event type of the catalogue.
+//! The `webhooks` section of the OpenAPI document: the request that a destination gets, for each event type of the
+//! catalogue.
 //!
-//! It is JSON and not built of utoipa's types, because the schemas and samples are the catalogue's own.
+//! It is written as JSON instead of utoipa's types because its schemas and samples come from the catalogue.
 
 use domain::delivery::request::USER_AGENT;
 use domain::event::{Event, EventType, envelope};
@@ -8,10 +9,10 @@ use domain::value::{AccountId, Timestamp};
 use serde::de;
 use serde_json::{Map, Value, json};
 
-/// When the samples are said to have occurred: 2026-11-23T09:30:42Z.
+/// When the samples occur: 2026-11-23T09:30:42Z.
 const SAMPLED_AT_MS: u64 = 1_795_426_242_000;
 
-/// Adds the section to the document. The error can only be one of the catalogue, whose tests would have failed.
+/// Adds the section to the document. It can only fail if the catalogue is wrong, and then its tests fail before.
 pub fn add(document: &mut Value) -> Result<(), serde_json::Error> {
     for (name, parameter) in headers() {
         document["components"]["parameters"][name] = parameter;
@@ -119,7 +120,7 @@ fn scope(event_type: EventType) -> Value {
     })
 }
 
-/// The bodies that a test of a destination sends, by status.
+/// The bodies of test payloads, by status.
 fn examples(event_type: EventType) -> Result<Value, serde_json::Error> {
     let account: AccountId = "acme".parse().map_err(de::Error::custom)?;
     let example = |status: &'static str| {

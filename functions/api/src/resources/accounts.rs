@@ -1,4 +1,8 @@
-//! Accounts, and the jobs that delete them. A deletion is only begun here: `redrive` does it.
+//! Accounts: the operator registers, lists, reads and deletes them. A handler only starts a deletion; `redrive` carries
+//! it out as a job.
+//!
+//! Invariant: an account that is being deleted is not registered again and gets no key (tests:
+//! `an_account_that_is_being_deleted_is_not_registered_again_and_gets_no_key`).
 
 use std::sync::Arc;
 
@@ -157,6 +161,6 @@ pub async fn delete(
     if deps.accounts.start_deletion(&account, &job, found.deletion.as_ref()).await? {
         return accepted(job);
     }
-    // Somebody else began it meanwhile, or it has just ended.
+    // Another request started it in the meantime, or it has just ended.
     Err(Problem::new(Code::Unavailable, "the account is being deleted by another request; try again to see its job"))
 }

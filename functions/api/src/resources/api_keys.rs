@@ -1,4 +1,4 @@
-//! The API keys of an account. A key is shown when it is issued, and never again.
+//! The API keys of an account. A key is shown when it is issued and never again.
 
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ pub async fn list(
     Ok(Answer(page.page(found, |key| key.id.to_string(), view)).into_response())
 }
 
-/// A key in a request's path: `…/accounts/{account}/keys/{key}`.
+/// The key that a path names: `…/accounts/{account}/keys/{key}`.
 pub struct NamedKey {
     account: AccountId,
     key: KeyId,

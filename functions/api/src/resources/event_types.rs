@@ -1,4 +1,4 @@
-//! The catalogue of event types, as it is in `shared/domain/catalogue`: the same for every account, and only read.
+//! The catalogue of event types from `shared/domain/catalogue`. It is the same for every account and read-only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

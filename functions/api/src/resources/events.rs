@@ -1,4 +1,4 @@
-//! Events as they were accepted, and what they owe.
+//! Events that were accepted, and the deliveries they owe.
 
 use std::sync::Arc;
 
@@ -24,11 +24,11 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// How many events are read at a time where a filter may drop most of them.
+/// How many events are read at a time when a filter may drop most of them.
 const STEP: usize = 250;
-/// How many of the deliveries an event owes are shown with it.
+/// How many of its deliveries are shown with an event.
 const OWED_SHOWN: usize = 100;
-/// How many of them are looked up at once.
+/// How many of them are looked up concurrently.
 const LOOK_UPS: usize = 20;
 
 /// One event in the list.
@@ -210,7 +210,7 @@ pub async fn read(
     Ok(Answer(view(event, owed_count, owed, nearest)?).into_response())
 }
 
-/// A delivery without a row is pending.
+/// An owed delivery as it is answered; without a row it is pending.
 fn owed_item(owed: Delivery, destination_name: Option<Label>, record: Option<DeliveryRecord>) -> OwedItem {
     let due_at = match record.as_ref().map(|record| record.state) {
         Some(DeliveryState::Retrying { due_at }) => Some(due_at),

@@ -1,8 +1,13 @@
-//! Events over HTTPS, for producers without AWS credentials: checked as `fanout` checks them, and put on the same queue.
-//! It seals nothing and matches nothing.
+//! Publishing events over HTTPS, for producers without AWS credentials. Events are checked as `fanout` checks them and
+//! put on the same queue. Nothing is matched or sealed here.
 //!
-//! The same id with the same content may be sent any number of times, so nothing in the content depends on when it came:
-//! `occurred_at`, left out, is the `completed_at` of the data.
+//! A producer may send the same id with the same content any number of times, so the content must not depend on when it
+//! arrived: if `occurred_at` is left out, it is the `completed_at` of the data.
+//!
+//! Invariant: a posted event is judged as a pushed one, and the same content is the same event however late it comes
+//! again (tests: `what_is_wrong_with_an_event_is_pointed_at`,
+//! `the_same_content_again_is_accepted_and_not_sent_however_late_and_other_content_is_refused`, on the deployed stack
+//! `a_posted_event_is_delivered_and_told_of`).
 
 use std::sync::Arc;
 
@@ -25,14 +30,14 @@ use crate::web::{Deps, choices, schemas};
 
 const KEY_HEADER: &str = "Idempotency-Key";
 
-/// The id that the header `Idempotency-Key` gives, if it is there.
+/// The id in the header `Idempotency-Key`, if there is one.
 pub struct IdempotencyKey(Option<EventId>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        // API Gateway joins a header that is given twice with a comma, which no id has.
+        // API Gateway joins the values of a repeated header with a comma, which no id contains.
         let Some(value) = parts.headers.get(KEY_HEADER) else { return Ok(Self(None)) };
         let text = String::from_utf8_lossy(value.as_bytes());
         text.parse().map(|id| Self(Some(id))).map_err(|error| Problem::parameter(KEY_HEADER, format!("{error}")))
@@ -49,7 +54,7 @@ pub struct IdempotencyKeyHeader {
     idempotency_key: Option<String>,
 }
 
-// The parts that `Event::parse` judges are only carried to it.
+// What `Event::parse` checks is passed on to it unread.
 /// An event to publish.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -80,7 +85,7 @@ pub struct NewEvent {
     data: Option<Box<RawValue>>,
 }
 
-/// The event as producers push it to the queue.
+/// The event in the form in which producers push it to the queue.
 #[derive(Serialize)]
 struct Pushed<'a> {
     id: &'a EventId,
@@ -95,7 +100,7 @@ struct Pushed<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// What of the data tells when the event occurred.
+/// The part of the data that says when the event occurred.
 #[derive(Deserialize)]
 struct Completed {
     completed_at: Timestamp,
@@ -157,7 +162,7 @@ pub async fn create(
     Ok((StatusCode::ACCEPTED, Answer(Accepted { id: &id, status })).into_response())
 }
 
-/// Puts the text of an event on the queue, unless its id was used before. Whether it is `accepted` or a `duplicate`.
+/// Puts the text of an event on the queue, unless its id was used before. Returns `accepted` or `duplicate`.
 pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static str, Problem> {
     let body = envelope::build(event).map_err(|error| PortError::permanent("building the body", error))?;
     match deps.events.find_event(&event.account, &event.id).await? {
@@ -170,17 +175,17 @@ pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static 
     }
 }
 
-/// The type, where only this system makes such events.
+/// The event's type, if it is one of which only this system makes events.
 fn own(new: &NewEvent) -> Option<EventType> {
     let event_type: EventType = serde_json::from_str(new.event_type.as_ref()?.get()).ok()?;
     event_type.is_own().then_some(event_type)
 }
 
-/// The event with what was left out, as a text for the queue and as `fanout` will read it.
+/// Fills in what was left out of an event. Returns the text for the queue, and the event as `fanout` will read it.
 fn complete(id: &EventId, account: &AccountId, new: &NewEvent, now: Timestamp) -> Result<(String, Event), Problem> {
     let completed = new.data.as_ref().and_then(|data| serde_json::from_str::<Completed>(data.get()).ok());
     let raw = |time: Timestamp| serde_json::value::to_raw_value(&time);
-    // The time now is only there for the other fields to be judged with; it never becomes the event's.
+    // The present time only stands in so that the other fields can be checked; it never becomes the event's.
     let default = raw(completed.as_ref().map_or(now, |data| data.completed_at));
     let default = default.map_err(|error| PortError::permanent("writing a time", error))?;
     let pushed = Pushed {
@@ -201,12 +206,12 @@ fn complete(id: &EventId, account: &AccountId, new: &NewEvent, now: Timestamp) -
     Ok((text, event))
 }
 
-/// The same JSON without the two characters that it may have in clear and the queue refuses.
+/// The same JSON with U+FFFE and U+FFFF escaped: JSON allows them, but the queue refuses them.
 pub fn queue_text(text: &str) -> String {
     text.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff")
 }
 
-/// What is wrong with an event, pointed at in it.
+/// The problem of a rejected event, with a pointer into it.
 pub fn refused(rejection: &Rejection) -> Problem {
     let code = match rejection.code {
         RejectionCode::MalformedJson => Code::MalformedJson,

@@ -1,4 +1,4 @@
-//! Jobs as they are shown: to the operator all of them, to an account its own. `redrive` does the work.
+//! Jobs and their progress: the operator sees all of them, an account its own. `redrive` does the work.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The connections, tables and insights that the account's events were seen at, as a tree for pickers.
+//! The connections, tables and insights that an account's events came from, as a tree for pickers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::web::caller::Reader;
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
 
-/// How many tables and insights one answer has at most; it stays below Lambda's limit of 6 MB.
+/// The most tables and insights in one answer, which keeps it below Lambda's limit of 6 MB.
 const MOST: usize = 5_000;
 
 /// The places that events came from.
@@ -106,7 +106,7 @@ fn tree(seen: Vec<SeenScope>) -> Vec<ConnectionView> {
             insights: Vec::new(),
             named_at: Timestamp::from_unix_ms(0),
         });
-        // A connection is called what its latest event calls it.
+        // The latest event decides the name of a connection.
         if last_event_at >= view.named_at {
             (view.name, view.service, view.named_at) = (connection_name, service, last_event_at);
         }

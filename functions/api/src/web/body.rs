@@ -1,4 +1,4 @@
-//! JSON bodies: read with a limit, and refused with a pointer to the field that is wrong.
+//! JSON bodies: read up to a limit, and refused with a pointer to the field that is wrong.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -19,7 +19,7 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The body of a request as a `T`.
 pub struct Json<T>(pub T);
 
-/// A body that changes a resource (RFC 7396): what it names is replaced, what it names as `null` falls back to its default.
+/// A merge patch (RFC 7396): fields that it names are replaced, and those that are `null` fall back to their defaults.
 pub struct MergePatch(Value);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequest<S> for MergePatch {
 }
 
 impl MergePatch {
-    /// `current` with the changes, read again by all the rules of a new one.
+    /// Applies the changes to `current`. The result has to pass the same checks as a new resource.
     pub fn apply<T: Serialize + DeserializeOwned>(&self, current: &T) -> Result<T, Problem> {
         let mut changed = serde_json::to_value(current)
             .map_err(|error| Problem::from(PortError::permanent("writing a resource as JSON", error)))?;
@@ -77,7 +77,7 @@ pub async fn bytes(request: Request) -> Result<Bytes, Problem> {
     Ok(body?.to_bytes())
 }
 
-/// A JSON value as a `T`, or the pointer to what is wrong with it.
+/// Reads a JSON value as a `T`. A problem points at the fault.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     if value.is_array() {
         return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
@@ -88,8 +88,8 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     })
 }
 
-/// A wrong value. What reads a part of a document by rules of its own, as a condition, says where in that part it found
-/// the fault by a pointer in back quotes before the reason.
+/// The problem of a wrong value at `place`. Some types, such as conditions, find faults deeper inside themselves: their
+/// reasons begin with a pointer in back quotes.
 fn fault(place: &str, reason: &str) -> Problem {
     let below = reason.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
     match below.filter(|(below, _)| below.is_empty() || below.starts_with('/')) {
@@ -98,9 +98,9 @@ fn fault(place: &str, reason: &str) -> Problem {
     }
 }
 
-/// A JSON text as a `T`, or the pointer to what is wrong with it.
+/// Reads a JSON text as a `T`. A problem points at the fault.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Where an object is meant, serde would also take an array of its values.
+    // In place of an object, serde would also accept an array of its values.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
     }

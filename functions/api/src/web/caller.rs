@@ -1,4 +1,11 @@
-//! Who is calling, as API Gateway's authorizers found out. Nothing the caller wrote is trusted for this.
+//! Who is calling, according to API Gateway's authorizers. Nothing that the caller wrote is trusted for this, so a
+//! request cannot reach another account.
+//!
+//! Invariant: what belongs to another account answers like what does not exist (tests:
+//! `another_accounts_things_answer_like_things_that_do_not_exist`).
+//!
+//! Invariant: the operator's routes take only AWS credentials with the permission (tests:
+//! `only_credentials_with_the_permission_are_let_in`).
 
 use axum::extract::FromRequestParts;
 use domain::access::{Permission, Role};
@@ -8,7 +15,7 @@ use lambda_http::request::RequestContext;
 
 use crate::web::problem::{Code, Problem};
 
-/// The platform's operator, whom API Gateway knows by an IAM signature.
+/// The platform's operator, identified by an IAM signature that API Gateway has checked.
 pub struct Operator;
 
 /// An account that may read.
@@ -32,7 +39,7 @@ fn authorizer(parts: &Parts) -> Option<&Authorizer> {
     }
 }
 
-/// The account whose key the `authorizer` function accepted, when the key's role allows what is asked for.
+/// The account whose key the `authorizer` function accepted, if the key's role has the permission.
 fn account(parts: &Parts, permission: Permission) -> Result<AccountId, Problem> {
     let unauthorized =
         || Problem::new(Code::Unauthorized, "send an API key of an account as `Authorization: Bearer whk_…`");

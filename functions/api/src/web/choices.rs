@@ -1,12 +1,12 @@
-//! Words of which there are only a few, as schemas of the OpenAPI document: states, kinds and reasons. Like those of `schemas`
-//! they describe and check nothing, and a test holds them to the domain's.
+//! Words of which there are only a few (states, kinds and reasons) as schemas of the OpenAPI document. Some are also
+//! read as filters or answered. A test compares them with the domain's.
 
 use domain::delivery::DeliveryState;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Enums that name a schema and are never a value.
+/// Defines enums with their schemas.
 macro_rules! choices {
     ($($(#[doc = $description:literal])* $name:ident { $($choice:ident),* $(,)? })*) => {
         $(
@@ -87,7 +87,7 @@ impl DeliveryStatus {
 }
 
 impl OwedStatus {
-    /// Of a delivery's row, if it has one.
+    /// The status by the state in a delivery's row; `Pending` without a row.
     pub fn of(row: Option<DeliveryState>) -> Self {
         match row {
             None => Self::Pending,

@@ -1,15 +1,16 @@
-//! Changes that others may make at the same time: what is read, changed and written only if it is still what was read.
+//! Changes that several callers may make at the same time: what was read is changed, and written only if nobody else
+//! has changed it since.
 
 use super::problem::{Code, Problem};
 
-/// How often a change is attempted.
+/// How many times a change is attempted.
 pub const TRIES: u32 = 5;
 
-/// What to tell a caller who changed something that others kept changing.
+/// The detail of a problem when other callers kept changing the same resource.
 pub const OTHERS_KEPT_CHANGING: &str = "others kept changing it at the same time; try again";
 
-/// Attempts a change until it is written. `attempt` reads anew each time, and answers `None` when somebody else changed the same
-/// thing between its reading and its writing. After [`TRIES`] attempts the problem is `unavailable`, with `detail`.
+/// Attempts a change until it is written. `attempt` reads, changes and writes; it returns `None` if somebody else
+/// changed the same thing in between. After [`TRIES`] attempts the problem is `unavailable`, with `detail`.
 pub async fn retry<Done, Attempt>(detail: &str, attempt: impl Fn() -> Attempt) -> Result<Done, Problem>
 where
     Attempt: Future<Output = Result<Option<Done>, Problem>>,
@@ -22,6 +23,7 @@ where
     Err(gave_up(detail))
 }
 
+/// The problem after the last attempt.
 pub fn gave_up(detail: &str) -> Problem {
     Problem::new(Code::Unavailable, detail)
 }

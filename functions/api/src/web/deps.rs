@@ -1,4 +1,4 @@
-//! The state of every handler: what the API asks of the outside, and its settings.
+//! The state of every handler: the ports it uses, and the settings of the API.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use ports::{
     Subscriptions, Transitions, Vault,
 };
 
-/// How much an account may configure.
+/// How many destinations and subscriptions an account may have.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub destinations: u32,
@@ -37,14 +37,14 @@ pub struct Deps {
     pub transitions: Arc<dyn Transitions>,
     pub vault: Arc<dyn Vault>,
     pub hosts: Arc<dyn HostLookup>,
-    /// Sends tests as deliveries are sent.
+    /// Sends test payloads, in the same way as deliveries.
     pub sender: Arc<dyn HttpSender>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
     pub limits: Limits,
-    /// After how long what was lost is looked for.
+    /// How long after an event `redrive` looks for deliveries that were lost.
     pub horizon: Horizon,
-    /// Where the page is, without a slash at the end; links begin with it.
+    /// The address of the page, without a slash at the end. Links to it begin with this.
     pub page_url: String,
 }

@@ -1,4 +1,8 @@
-//! Versions of a resource as entity tags, so that nobody overwrites what somebody else just changed (RFC 9110, `If-Match`).
+//! Versions of a resource as entity tags (RFC 9110, `If-Match`).
+//!
+//! Invariant: nobody overwrites what somebody else just changed (tests:
+//! `whoever_read_an_older_version_is_told_so_and_changes_nothing`, the contract suites `destinations` and
+//! `subscriptions`).
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -17,7 +21,7 @@ fn text(version: u64) -> String {
     format!("\"v{version}\"")
 }
 
-/// Which versions the caller is willing to change; any, when it did not say.
+/// The versions that the caller is willing to change; any version if it named none.
 pub struct IfMatch(Option<String>);
 
 /// Which version of a thing is meant: `params(IfMatchHeader)`.
@@ -45,17 +49,17 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 }
 
 impl IfMatch {
-    /// Whether the caller named versions at all.
+    /// Whether the caller named any version.
     pub fn is_given(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Refuses a version the caller did not read.
+    /// Refuses a version that the caller did not name.
     pub fn check(&self, version: u64) -> Result<(), Problem> {
         self.check_any(&[text(version)])
     }
 
-    /// Refuses what has none of the tags that the caller read.
+    /// Refuses a resource that has none of the tags that the caller named.
     pub fn check_any(&self, tags: &[String]) -> Result<(), Problem> {
         let Some(given) = &self.0 else { return Ok(()) };
         let matches = |tag: &str| tag == "*" || tags.iter().any(|known| known == tag);
@@ -63,7 +67,7 @@ impl IfMatch {
     }
 }
 
-/// It is not what the caller read any more.
+/// The problem of a resource that was changed since the caller read it.
 pub fn changed() -> Problem {
     Problem::new(Code::PreconditionFailed, "it was changed since you read it; read it again, and send its new `etag`")
 }

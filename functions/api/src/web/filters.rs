@@ -1,6 +1,6 @@
-//! What a list is filtered by. Each list has one struct of filters, from which come both what is read of a request (`Deserialize`)
-//! and what the OpenAPI document says of it (`IntoParams`). A parameter that the list does not know is refused: a misspelt filter
-//! that is ignored would answer with what was not asked for.
+//! Filters of lists. Each list has one struct, from which come both the parsing (`Deserialize`) and the OpenAPI
+//! document (`IntoParams`). Unknown parameters are refused: if a misspelt filter were ignored, the answer would contain
+//! what nobody asked for.
 
 use std::fmt::{self, Display};
 use std::mem;
@@ -17,10 +17,10 @@ use serde::{Deserializer, forward_to_deserialize_any};
 use super::problem::Problem;
 use super::schemas::Moment;
 
-/// The parameters of a request that are not the page's, as a struct `T` whose fields are all optional.
+/// The parameters of a request, without those of the page, read into a struct `T` whose fields are all optional.
 pub struct Filters<T> {
     known: T,
-    /// The first parameter that is no field of `T`, or is one for the second time.
+    /// The first parameter that is not a field of `T`, or repeats one.
     unknown: Option<String>,
 }
 
@@ -38,12 +38,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Filters<T> {
 }
 
 impl<T> Filters<T> {
-    /// The filters, unless there is another parameter.
+    /// Returns the filters, and refuses unknown parameters.
     pub fn read(self) -> Result<T, Problem> {
         self.read_with(|_| Ok(())).map(|(known, ())| known)
     }
 
-    /// The filters and what `rule` makes of several of them.
+    /// The same, with what `rule` makes of several filters together. A fault that `rule` finds comes before unknown
+    /// parameters.
     pub fn read_with<Made>(self, rule: impl FnOnce(&T) -> Result<Made, Problem>) -> Result<(T, Made), Problem> {
         let made = rule(&self.known)?;
         match self.unknown {
@@ -53,14 +54,15 @@ impl<T> Filters<T> {
     }
 }
 
-/// The span that `since` and `until` name; a side that is left out is open.
+/// The span from `since` to `until`. It is open at a side that is left out.
 pub fn span(since: Option<Moment>, until: Option<Moment>) -> Result<Span, Problem> {
     let since = since.map_or(Timestamp::from_unix_ms(0), |Moment(since)| since);
     let until = until.map_or(Timestamp::from_unix_ms(u64::MAX), |Moment(until)| until);
     if since < until { Ok(Span { since, until }) } else { Err(Problem::parameter("until", "must be after `since`")) }
 }
 
-/// Parameters of which a struct takes those that it has fields for, in the order of the fields.
+/// Reads a struct from the parameters. Each field takes its parameter out, in the order of the fields; the others are
+/// left.
 struct Parameters<'a>(&'a mut Vec<(String, String)>);
 
 impl<'de> Deserializer<'de> for Parameters<'_> {
@@ -88,7 +90,7 @@ impl<'de> Deserializer<'de> for Parameters<'_> {
 struct Fields<'a> {
     left: slice::Iter<'static, &'static str>,
     parameters: &'a mut Vec<(String, String)>,
-    /// The field that was found last, and its value.
+    /// The field whose key was read last, and its value.
     value: (&'static str, String),
 }
 

@@ -1,5 +1,5 @@
-//! The ground floor: the state of every handler, and what handlers need from the web: who is calling, bodies, paths, filters, pages,
-//! entity tags and problems, and the words that the OpenAPI document shares. It knows no resource.
+//! The ground floor: the state of every handler, and what handlers need from the web: callers, bodies, paths, filters,
+//! pages, entity tags, problems, and the schemas that several resources share. It knows no resource.
 
 pub mod body;
 pub mod caller;

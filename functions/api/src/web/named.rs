@@ -1,4 +1,4 @@
-//! The thing a path names: `/v1/destinations/{id}`. What is no id at all answers exactly like an id that does not exist.
+//! What a path names: `/v1/destinations/{id}`. A text that is no id answers exactly like an id that does not exist.
 
 use axum::extract::{FromRequestParts, Path};
 use domain::event::EventType;
@@ -11,7 +11,7 @@ use crate::web::problem::{Code, Problem};
 /// The id in a request's path.
 pub struct Named<Id>(pub Id);
 
-/// What an id is the id of, for people.
+/// What kind of thing an id names, for people.
 pub trait Kind: FromStr {
     const KIND: &'static str;
 

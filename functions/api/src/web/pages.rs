@@ -1,5 +1,13 @@
-//! Lists in pages: `{data, next_cursor, has_more}`. A cursor is opaque to the caller, names the last item seen, and is good
-//! only for the query it was answered to: it holds a digest of the path and of all parameters but `limit` and `cursor`.
+//! Lists in pages: `{data, next_cursor, has_more}`. A cursor is opaque to the caller. It names the last item seen, and
+//! holds a digest of the path and of all parameters except `limit` and `cursor`, so that it is only good for the query
+//! it came from.
+//!
+//! Invariant: a cursor is good for its own query only (tests: `a_cursor_is_good_for_its_own_query_only`).
+//!
+//! Invariant: no list reads more than a bounded part of the ledger for one page (tests:
+//! `a_filter_that_leaves_little_reads_no_more_than_a_bounded_part`,
+//! `a_filter_that_leaves_little_looks_at_no_more_than_a_bounded_part`,
+//! `a_filter_that_leaves_little_looks_at_no_more_than_a_bounded_part_of_them`).
 
 use axum::extract::FromRequestParts;
 use axum::extract::Query;
@@ -15,15 +23,15 @@ use crate::web::problem::Problem;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 100;
-/// Bytes of the query's digest in a cursor: enough to notice a mistake, which is all it is for.
+/// Size in bytes of the query's digest in a cursor. It only has to detect mistakes.
 const DIGEST_BYTES: usize = 8;
-/// How many items a filtered list looks at for one page, at most.
+/// The most items that a filtered list looks at for one page.
 const MOST_LOOKED_AT: usize = 1_000;
 
-/// Which page is asked for, and of what: of how many items if nothing is said, and at most.
+/// Which page of which query is asked for. `DEFAULT` and `MOST` are the default and the greatest `limit`.
 pub struct PageRequest<const DEFAULT: usize = DEFAULT_LIMIT, const MOST: usize = MAX_LIMIT> {
     limit: usize,
-    /// Where the page before ended.
+    /// Where the previous page ended.
     place: Option<String>,
     query: [u8; DIGEST_BYTES],
 }
@@ -53,7 +61,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A list that always is one page.
+    /// A list that is always a single page.
     pub fn whole(data: Vec<T>) -> Self {
         Self { data, next_cursor: None, has_more: false }
     }
@@ -82,29 +90,29 @@ impl<const DEFAULT: usize, const MOST: usize> PageRequest<DEFAULT, MOST> {
         Ok(Self { limit, place, query })
     }
 
-    /// How many items the page may have.
+    /// The greatest number of items on the page.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// How many items to read: one more than asked for tells whether there are more.
+    /// How many items to read: one more than the page has, which shows whether there is a next page.
     pub fn to_read(&self) -> usize {
         self.limit + 1
     }
 
-    /// The place after which the page begins, such as an id.
+    /// The place after which the page begins, such as an id; `None` for the first page.
     pub fn after<Place: FromStr>(&self) -> Result<Option<Place>, Problem> {
         self.place.as_ref().map(|place| place.parse().map_err(|_| not_a_cursor())).transpose()
     }
 
-    /// What to send for the page that begins after `place`.
+    /// The cursor of the page that begins after `place`.
     pub fn cursor(&self, place: impl ToString) -> String {
         BASE64URL_NOPAD.encode(&[&self.query, place.to_string().as_bytes()].concat())
     }
 }
 
 impl PageRequest {
-    /// The page made of the items read.
+    /// The page with the items that were read.
     pub fn page<T, V>(&self, mut items: Vec<T>, id: impl Fn(&T) -> String, view: impl Fn(T) -> V) -> Page<V> {
         let has_more = items.len() > self.limit;
         items.truncate(self.limit);
@@ -112,8 +120,8 @@ impl PageRequest {
         self.ending_at(items.into_iter().map(view).collect(), next)
     }
 
-    /// A page of those that `keep` leaves, where no index finds them: they are read `step` at a time, and looked at until the page
-    /// is full or enough were.
+    /// A page of the items that `keep` leaves, for filters without an index: items are read `step` at a time until the
+    /// page is full or [`MOST_LOOKED_AT`] were looked at.
     pub async fn sift<T, Place, Reading, V>(
         &self,
         step: usize,
@@ -141,7 +149,7 @@ impl PageRequest {
         }
     }
 
-    /// The same for items that are not read one list after the other.
+    /// The same for items that are not read from a single list.
     pub fn sieve<T>(&self) -> Sieve<'_, T> {
         Sieve { page: self, found: Vec::new(), last: None, looked_at: 0, has_more: false }
     }
@@ -151,7 +159,7 @@ impl PageRequest {
     }
 }
 
-/// Items are put in, in order, until the page is full or enough were looked at.
+/// Takes items in order until the page is full or [`MOST_LOOKED_AT`] were looked at.
 pub struct Sieve<'a, T> {
     page: &'a PageRequest,
     found: Vec<T>,
@@ -162,7 +170,7 @@ pub struct Sieve<'a, T> {
 }
 
 impl<T> Sieve<'_, T> {
-    /// Takes the next item, `None` where it does not match. Whether to go on.
+    /// Takes the next item, or `None` for one that does not match. Returns whether to continue.
     pub fn offer(&mut self, place: impl ToString, item: Option<T>) -> bool {
         self.has_more = self.looked_at == MOST_LOOKED_AT || (item.is_some() && self.found.len() == self.page.limit);
         if self.has_more {
@@ -180,7 +188,7 @@ impl<T> Sieve<'_, T> {
     }
 }
 
-/// Takes a parameter out, which may be given once.
+/// Takes a parameter out; it may be given only once.
 fn take(parameters: &mut Vec<(String, String)>, name: &'static str) -> Result<Option<String>, Problem> {
     let mut found: Vec<_> = parameters.extract_if(.., |(given, _)| given == name).collect();
     let value = found.pop().map(|(_, value)| value);

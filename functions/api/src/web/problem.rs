@@ -1,4 +1,5 @@
-//! Errors as RFC 9457 problems: a stable `code` for programs, a `detail` for people, and a pointer to what is to be mended.
+//! Errors as RFC 9457 problems: a stable `code` for programs, a `detail` for people, and pointers to what has to be
+//! corrected.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -103,7 +104,7 @@ pub struct Problem {
     members: Members,
 }
 
-/// Extension members of a problem, by name (RFC 9457 §3.2), each as JSON.
+/// Extension members by name (RFC 9457 §3.2), each as JSON.
 type Members = BTreeMap<&'static str, Box<RawValue>>;
 
 impl Problem {
@@ -140,7 +141,7 @@ impl Problem {
         &self.detail
     }
 
-    /// The same problem with an extension member. The OpenAPI document learns of it from whoever adds it.
+    /// The same problem with an extension member. Whoever adds one also describes it for the OpenAPI document.
     pub fn with(mut self, name: &'static str, value: &impl Serialize) -> Self {
         match to_raw_value(value) {
             Ok(value) => {
@@ -151,13 +152,13 @@ impl Problem {
         self
     }
 
-    /// The same problem, of a step of several; `after` is told after it.
+    /// The same problem, as that of one step among several; `after` is appended to its detail.
     pub fn in_step(mut self, step: &str, after: &str) -> Self {
         self.detail = format!("step {step}: {}{after}", self.detail);
         self
     }
 
-    /// The same problem, of what is at `pointer` in a larger body.
+    /// The same problem, as that of a part at `pointer` in a larger body.
     pub fn under(mut self, pointer: &str) -> Self {
         let pointed = self.errors.iter_mut().filter_map(|fault| fault.pointer.as_mut());
         pointed.for_each(|below| below.insert_str(0, pointer));
@@ -169,7 +170,7 @@ impl Problem {
 }
 
 impl From<PortError> for Problem {
-    /// Logged here, once; the caller learns only whether trying again helps.
+    /// Logs the error, once. The caller learns only whether trying again helps.
     fn from(error: PortError) -> Self {
         tracing::error!(error = %ErrorChain(&error), "a request failed");
         match error {
@@ -215,7 +216,7 @@ pub struct Body<'a> {
     request_id: Option<&'a str>,
 }
 
-/// Gives every problem its body, with the id of the request it answers.
+/// Middleware that writes the body of every problem, with the id of the request.
 pub async fn render(request: Request, next: Next) -> Response {
     let context = request.extensions().get::<RequestContext>();
     let request_id = context.and_then(|context| match context {

@@ -1,8 +1,9 @@
-//! The domain's words as schemas of the OpenAPI document. The domain knows nothing of OpenAPI, so each word that is written as
-//! text has its form written down here once, and fields refer to it: `#[schema(value_type = schemas::DestinationId)]`.
+//! The domain's words as schemas of the OpenAPI document. The domain knows nothing of OpenAPI, so the form of each word
+//! that is written as text is described here once, and fields refer to it: `#[schema(value_type =
+//! schemas::DestinationId)]`.
 //!
-//! They describe and check nothing: what is accepted is decided where the domain's types are parsed. The tests of this file
-//! hold the two together.
+//! Except for [`Moment`], they only describe: the domain's types decide what is accepted when they are parsed. The
+//! tests of this file keep the two in step.
 
 use std::borrow::Cow;
 
@@ -12,8 +13,8 @@ use serde::{Deserialize, Deserializer, de};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Words that are text: the form, the greatest length in characters, an example, and what it is. As an enum without variants,
-/// a word names a schema and can never be a value.
+/// Defines words that are text: pattern, greatest length in characters, example, and description. A word is an enum
+/// without variants: it names a schema and can never be a value.
 macro_rules! words {
     ($($name:ident, $pattern:literal, $max:literal, $example:literal, $description:literal;)*) => {
         $(
@@ -126,7 +127,7 @@ impl ToSchema for PublishedEventType {}
 pub struct Moment(pub value::Timestamp);
 
 impl<'de> Deserialize<'de> for Moment {
-    /// Reads a parameter; in a body, the domain's `Timestamp` does.
+    /// Reads a query parameter. Bodies have the domain's `Timestamp`.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let hint = if text.contains(' ') { " (write the `+` of an offset as `%2B`)" } else { "" };
@@ -154,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    /// The example of a word is read by the domain's type and keeps to the word's own length.
+    /// The domain's type accepts the example of the word, and it keeps to the word's own length.
     #[track_caller]
     fn check<Word: ToSchema, Domain: DeserializeOwned>() {
         let schema = serde_json::to_value(Word::schema()).expect("JSON");

@@ -1,10 +1,10 @@
-//! Settings as the bodies of requests have them, for the schemas of the OpenAPI document: all of them in the body that creates a
-//! resource, any of them in the one that changes it.
+//! Schemas of bodies that carry settings: all of them in the body that creates a resource, any of them in the body that
+//! changes it.
 
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder};
 use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
 
-/// The settings as a body has them: nothing else is accepted, and only `required` has to be there.
+/// The schema of a body that creates something: only `required` fields must be present, and no others are accepted.
 pub fn body(settings: RefOr<Schema>, description: &str, required: &[&str]) -> Object {
     let RefOr::T(Schema::Object(mut body)) = settings else { return ObjectBuilder::new().build() };
     body.description = Some(description.to_owned());
@@ -13,7 +13,7 @@ pub fn body(settings: RefOr<Schema>, description: &str, required: &[&str]) -> Ob
     body
 }
 
-/// The settings as a merge patch has them: every field may be missing, and `null` where it has a default to fall back to.
+/// The schema of a merge patch: every field may be left out, and may be `null` if it has a default to fall back to.
 pub fn changes(settings: RefOr<Schema>, description: &str, required: &[&str]) -> RefOr<Schema> {
     let mut body = body(settings, description, &[]);
     for (field, schema) in &mut body.properties {
@@ -25,7 +25,7 @@ pub fn changes(settings: RefOr<Schema>, description: &str, required: &[&str]) ->
     body.into()
 }
 
-/// Schemas by name, each a body with settings of the same thing.
+/// Defines the schemas of bodies by name.
 macro_rules! bodies {
     ($($name:ident of $settings:ident: $schema:expr;)*) => {
         $(
@@ -67,7 +67,7 @@ pub mod tests {
         schema["properties"].as_object().expect("properties").keys().cloned().collect()
     }
 
-    /// `least` is what has to be there; the domain fills in the rest.
+    /// `least` has the required fields only; the domain fills in the rest.
     #[track_caller]
     pub fn check<Domain: Serialize + DeserializeOwned>(schema: RefOr<Schema>, required: &[&str], least: Value) {
         let given: BTreeSet<_> = least.as_object().expect("an object").keys().map(String::as_str).collect();

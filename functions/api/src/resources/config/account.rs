@@ -1,5 +1,5 @@
-//! What an account has configured, and the steps that change it. They are taken one after the other: all of them count in the
-//! account's row, and transactions on one row only get in each other's way.
+//! What an account has configured, and the steps that change it. Steps run one after the other: all of them count in
+//! the account's row, and concurrent transactions on one row conflict.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use crate::web::conflict;
 use crate::web::etag::{IfMatch, changed};
 use crate::web::problem::{Code, Problem};
 
-/// How long steps are taken; API Gateway gives up on an answer after 30 s.
+/// How long steps may take together; API Gateway stops waiting for an answer after 30 s.
 pub const APPLY_FOR: Duration = Duration::from_secs(20);
-/// How many are read at a time.
+/// How many destinations, or subscriptions, are read at a time.
 const PAGE: usize = 1_000;
 /// How many addresses are looked up at once.
 const LOOKUPS: usize = 20;
@@ -52,7 +52,7 @@ impl Current {
         .await
     }
 
-    /// The document of it, in the order of the names.
+    /// The configuration as a document, ordered by name.
     pub fn configuration(&self) -> Configuration {
         let named = |s: &Subscription| {
             let destination = self.names.get(&s.settings.destination_id)?;
@@ -64,7 +64,7 @@ impl Current {
         }
     }
 
-    /// A step as it is shown before it is taken.
+    /// How a step is answered before it is taken.
     pub fn planned(&self, step: Step) -> StepView {
         let id = match step.kind {
             Kind::Destination => self.destinations.get(&step.name).map(|d| d.id.to_string()),
@@ -73,7 +73,7 @@ impl Current {
         StepView::new(step, id)
     }
 
-    /// Takes the steps until `ends`. A problem says which were taken before it.
+    /// Takes the steps until `ends`. A problem lists those that were taken before it.
     pub async fn apply(
         self,
         deps: &Deps,
@@ -101,12 +101,12 @@ impl Current {
     }
 }
 
-/// A problem that follows the steps that were taken.
+/// A problem, with the steps that were taken before it as its member `done`.
 fn after(done: Vec<StepView>, problem: Problem) -> Problem {
     if done.is_empty() { problem } else { problem.with("done", &done) }
 }
 
-/// Somebody else changed the same thing between the plan and the step.
+/// The problem when somebody else changed the same thing between the plan and the step.
 fn overtaken(if_match: &IfMatch) -> Problem {
     if if_match.is_given() {
         changed()
@@ -141,7 +141,7 @@ async fn all_subscriptions(deps: &Deps, account: &AccountId) -> PortResult<Vec<S
     }
 }
 
-/// Refuses what would pass a limit, if only while the new is there and the old is not deleted yet.
+/// Refuses steps that would exceed a limit, even if only until a later step deletes something.
 pub fn check_limits(deps: &Deps, current: &Configuration, steps: &[Step]) -> Result<(), Problem> {
     let limits = [
         (Kind::Destination, "/destinations", current.destinations.len(), deps.limits.destinations),
@@ -161,7 +161,7 @@ pub fn check_limits(deps: &Deps, current: &Configuration, steps: &[Step]) -> Res
     Ok(())
 }
 
-/// Refuses new addresses that would be blocked when they are called.
+/// Refuses new URLs whose addresses would be blocked when they are called.
 pub async fn check_addresses(deps: &Deps, current: &Configuration, wanted: &Configuration) -> Result<(), Problem> {
     let known: BTreeMap<_, _> = current.destinations.iter().map(|d| (&d.name, &d.url)).collect();
     let new = wanted.destinations.iter().enumerate().filter(|(_, d)| known.get(&d.name) != Some(&&d.url));
@@ -174,20 +174,20 @@ async fn check_address(deps: &Deps, place: usize, url: &DestinationUrl) -> Resul
     checked.map_err(|problem| problem.under(&format!("/destinations/{place}")))
 }
 
-/// What came of a step.
+/// The result of a step.
 enum Taken {
-    /// It was taken: the id of what it was about.
+    /// It was taken; with the id of its destination or subscription.
     Done(Option<String>),
-    /// Somebody else changed the same thing meanwhile.
+    /// Somebody else changed the same thing first.
     Overtaken,
 }
 
-/// Steps being taken.
+/// The state while steps are taken.
 struct Work<'a> {
     deps: &'a Deps,
     current: Current,
     wanted: &'a Configuration,
-    /// The ids of the destinations, with those created meanwhile.
+    /// The ids of the destinations, including those created by earlier steps.
     ids: BTreeMap<Label, DestinationId>,
 }
 
@@ -257,7 +257,7 @@ impl Work<'_> {
         }
     }
 
-    /// One that somebody else deleted before is as good.
+    /// Succeeds also if somebody else has already deleted it.
     async fn delete_subscription(&self, name: &Label) -> Result<Taken, Problem> {
         let Some(found) = self.current.subscriptions.get(name) else { return Ok(Taken::Overtaken) };
         self.deps.subscriptions.delete_subscription(&self.current.account, &found.id).await?;

@@ -1,5 +1,6 @@
-//! The document as text: JSON or YAML, read with a limit and written with an entity tag. YAML is read as the JSON it stands for, so
-//! that the same rules and pointers hold; anchors and aliases, by which a short text can stand for an endless one, are refused.
+//! The configuration as text, in JSON or YAML: reading it with a limit, and writing it with an entity tag. YAML is read
+//! into the JSON it stands for, so the same rules and pointers apply. Anchors and aliases are refused, because with
+//! them a short text can stand for an endless one.
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::web::body;
 use crate::web::problem::{Code, Problem};
 
-/// The most bytes of an answer that Lambda passes on, less what API Gateway's envelope takes.
+/// The greatest size of an answer in bytes: what Lambda passes on, less the envelope for API Gateway.
 const MAX_CARRIED_BYTES: usize = 6_000_000;
 
 const JSON: &str = "application/json";
@@ -27,7 +28,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What the caller would rather have; JSON, where it does not say.
+    /// The format that the caller prefers; JSON if it names none.
     pub fn accepted(headers: &HeaderMap) -> Self {
         let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let ranges: Vec<_> = ranges.flat_map(|value| value.split(',')).map(range).collect();
@@ -46,7 +47,7 @@ impl Format {
     }
 }
 
-/// A media range of an `accept` and its quality.
+/// A media range of an `accept` header, and its quality.
 fn range(text: &str) -> (&str, f32) {
     let mut parts = text.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default();
@@ -115,7 +116,7 @@ fn json(configuration: &Configuration) -> Result<String, Problem> {
     serde_json::to_string(configuration).map_err(failed)
 }
 
-/// The answer that is a document.
+/// The document as an answer.
 pub fn answer(configuration: &Configuration, format: Format) -> Result<Response, Problem> {
     let json = json(configuration)?;
     let tag = tag(&digest(&json), format);
@@ -134,7 +135,7 @@ pub fn answer(configuration: &Configuration, format: Format) -> Result<Response,
     Ok((super::headers(format.media_type(), tag), text).into_response())
 }
 
-/// How many bytes Lambda carries for a text, which it wraps in JSON.
+/// The size in bytes of a text inside the JSON string in which Lambda carries it.
 fn carried(text: &str) -> usize {
     text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n')).count()
 }

@@ -1,7 +1,8 @@
-//! `/v1/config`: an account's destinations and subscriptions as one document, read and put as a whole. Secrets are never in it.
+//! `/v1/config`: an account's destinations and subscriptions as one document that is read and put as a whole. Secrets
+//! are never in it.
 //!
-//! `document` reads and writes it, `account` looks up what is configured and takes the steps. What the steps are and in which order
-//! they come is decided in [`domain::routing::plan`].
+//! `document` reads and writes the text; `account` looks up what is configured and takes the steps.
+//! [`domain::routing::plan`] decides which steps, and in which order.
 
 mod account;
 mod document;
@@ -193,7 +194,7 @@ pub async fn put(
     Ok(Answer(PlanView::new(dry_run, steps)).into_response())
 }
 
-/// What a document is answered with besides itself.
+/// The headers of an answer that is a document.
 fn headers(media_type: &'static str, etag: String) -> [(header::HeaderName, String); 3] {
     [(header::CONTENT_TYPE, media_type.to_owned()), (header::ETAG, etag), (header::VARY, "accept".to_owned())]
 }

@@ -1,4 +1,4 @@
-//! What became of deliveries, attempt by attempt. Those without a row yet are pending; they are seen at their event only.
+//! Deliveries and their attempts. A delivery without a row is still pending and shows only at its event.
 
 mod lists;
 mod view;
@@ -90,7 +90,7 @@ pub async fn read(
     Ok(Answer(DeliveryView::from(find(&deps, &account, &id).await?)).into_response())
 }
 
-/// The delivery, unless it is pending or may be forgotten.
+/// Finds a delivery, unless it is pending or has expired.
 pub async fn find(deps: &Deps, account: &AccountId, id: &DeliveryId) -> Result<DeliveryRecord, Problem> {
     let now = deps.clock.now();
     let found = deps.deliveries.find_delivery(account, id).await?.filter(|record| record.expires_at > now);

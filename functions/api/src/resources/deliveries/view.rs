@@ -1,4 +1,4 @@
-//! A delivery as it is answered: in a list with its last attempt in short, by itself with all of them in full.
+//! How a delivery is answered: in a list with a summary of its last attempt, alone with all attempts in full.
 
 use domain::attempt::{Attempt, Outcome};
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};

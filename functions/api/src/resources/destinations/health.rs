@@ -1,4 +1,4 @@
-//! How a destination does, as it is shown with it. The rules are [`domain::destination::health`].
+//! How the health of a destination is answered. The rules are in [`domain::destination::health`].
 
 use domain::destination::{Destination, HealthState};
 use domain::value::Timestamp;

@@ -1,4 +1,4 @@
-//! Destinations: where requests go. A secret is shown by the answer that creates it and never again.
+//! Destinations: where requests are sent. A secret is shown only in the answer that creates it.
 
 pub mod deletion;
 mod health;
@@ -35,10 +35,10 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// How many destinations are read at a time where a few of them are wanted.
+/// How many destinations are read at a time when a filter may drop most of them.
 const READ: usize = 100;
 
-/// An answer that is one destination, with its version as `etag`.
+/// A destination as an answer, with its version as `etag`.
 fn answer(status: StatusCode, version: u64, view: DestinationView) -> Response {
     (status, [(header::ETAG, etag(version))], Answer(view)).into_response()
 }
@@ -75,7 +75,7 @@ pub async fn create(
     Ok(answer(StatusCode::CREATED, version, view_with_secret(destination, &secret, deps.clock.now())))
 }
 
-/// Creates a destination whose address was checked, and answers it with its secret, which nothing else tells.
+/// Creates a destination whose address was checked. Returns it with its secret, which cannot be read again.
 pub async fn add(
     deps: &Deps,
     account: AccountId,
@@ -115,7 +115,8 @@ fn limit_reached(deps: &Deps) -> Problem {
     Problem::new(Code::LimitReached, detail)
 }
 
-/// Refuses what would be blocked when it is called. A host that does not resolve now may do so later, and is accepted.
+/// Refuses a URL that would be blocked when it is called. A host that does not resolve is accepted, because it may do
+/// so later.
 pub async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Problem> {
     let blocked = |error: UrlError| match error {
         UrlError::Blocked(_) => Problem::at(Code::BlockedAddress, "/url", error.to_string()),
@@ -239,7 +240,7 @@ pub async fn change(
                 Ok(Some(answer(StatusCode::OK, after.version, view(after, deps.clock.now()))))
             }
             UpdatedDestination::NameTaken => Err(name_taken()),
-            // By somebody else, which `If-Match` tells when it is read again, or because it does otherwise by itself.
+            // Somebody else changed it, which `If-Match` detects on the next reading, or its health changed.
             UpdatedDestination::Changed => Ok(None),
         }
     })

@@ -1,4 +1,4 @@
-//! Pausing a destination, and resuming it whatever kept it from getting its deliveries. Asked twice, both do it once.
+//! Pausing a destination, and resuming it whatever stopped its deliveries. Asking twice has no further effect.
 
 use std::sync::Arc;
 

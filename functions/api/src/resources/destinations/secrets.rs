@@ -1,4 +1,8 @@
 //! The secrets of a destination: given or generated, and rotated without a gap.
+//!
+//! Invariant: a secret is shown on creation and never again, and a wrong one is not repeated in the answer (tests:
+//! `a_secret_is_shown_on_creation_only_and_kept_sealed`, `a_given_secret_is_kept_and_a_wrong_one_is_not_repeated`,
+//! `nothing_secret_is_in_a_log_an_error_a_list_or_the_table`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +25,7 @@ use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// Takes the secret out of a body, if it is there, and never repeats it in an error.
+/// Takes the secret out of a body, if there is one. An error never repeats it.
 pub fn take(body: &mut Map<String, Value>) -> Result<Option<SigningSecret>, Problem> {
     let wrong = |detail: String| Problem::at(Code::ValidationFailed, "/secret", detail);
     match body.remove("secret") {

@@ -1,5 +1,8 @@
-//! How a destination did in the last day, by the hour: its roll-up, which `redrive` computes. Nothing is added up here but 24 hours,
-//! so an answer takes as long whatever there was to deliver.
+//! The last day of a destination, hour by hour, from the roll-up that `redrive` computes. Only 24 hours are added up
+//! here, so the answer takes the same time however much was delivered.
+//!
+//! Invariant: how a destination did is two reads, however many deliveries it had (tests:
+//! `reading_it_costs_two_reads_and_is_for_those_who_may_read_and_own_it`).
 
 use std::sync::Arc;
 

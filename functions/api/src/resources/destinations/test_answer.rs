@@ -1,5 +1,6 @@
-//! What a test answers: each request as it was sent, the response as far as it was read, and what they show. No secret is in
-//! it. What the receiver answered is untrusted: bounded in `domain`, and shown as text or not at all.
+//! The answer to a test: each request as it was sent, the response as far as it was read, and what they show. It
+//! contains no secret. What the receiver sent is untrusted: `domain` limits its size, and it is shown as text or not at
+//! all.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::web::schemas;
 
-/// One request of a test and what came of it.
+/// One request of a test, and how it ended.
 pub struct Tried {
     pub trial: Trial,
     pub exchange: Exchange,

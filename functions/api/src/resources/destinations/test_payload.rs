@@ -1,7 +1,12 @@
-//! A test payload: the sample of an event type, really signed and sent by the sender of real deliveries, and optionally three
-//! forged ones that the receiver must refuse. It writes nothing: a test is no delivery, and is not in the ledger.
+//! Test payloads: the sample of an event type, signed and sent exactly as a delivery is, and optionally three forged
+//! requests that the receiver must refuse. A test writes nothing: it is no delivery and not in the ledger.
 //!
-//! What is forged and what an answer shows is in [`domain::delivery::proof`]; what it looks like in `test_answer`.
+//! [`domain::delivery::proof`] decides what is forged and what a response shows; `test_answer` is the form of the
+//! answer.
+//!
+//! Invariant: a test is sent as a delivery is, with an id that no delivery has, and writes nothing (tests:
+//! `a_test_arrives_as_a_delivery_does_and_is_not_in_the_ledger`, `the_id_of_a_test_is_new_each_time_and_no_deliverys`,
+//! `a_test_reads_the_destination_and_writes_nothing`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +32,9 @@ use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// How long a test takes at most; API Gateway gives up on an answer after 30 s.
+/// How long a test may take; API Gateway stops waiting for an answer after 30 s.
 const WHOLE: Duration = Duration::from_secs(24);
-/// With less time than this left, no request is sent.
+/// The least time in which a request is still sent.
 const LEAST: Duration = Duration::from_secs(1);
 
 /// A test to make.
@@ -78,12 +83,12 @@ pub async fn send(
     Ok(Answer(make(&deps, &destination, &event, new.path, new.prove, ends).await?).into_response())
 }
 
-/// When a test that a request asks for now must have ended.
+/// When a test that starts now must have ended.
 pub fn deadline() -> Instant {
     Instant::now() + WHOLE
 }
 
-/// Makes a test of a destination with the sample `event`.
+/// Tests a destination with the sample `event`.
 pub async fn make(
     deps: &Deps,
     destination: &Destination,
@@ -103,7 +108,7 @@ pub async fn make(
     Ok(TestView::new(event.id.clone(), good, checks))
 }
 
-/// The secrets that sign a delivery now, read anew: a rotation shows at once.
+/// The secrets that sign deliveries now. They are read for each test, so a rotation shows at once.
 async fn live_secrets(deps: &Deps, destination: &Destination, now: Timestamp) -> PortResult<Vec<SigningSecret>> {
     let mut secrets = Vec::with_capacity(destination.secrets.len());
     for secret in destination.live_secrets(now) {
@@ -123,7 +128,8 @@ struct Test<'a> {
 }
 
 impl Test<'_> {
-    /// Something shaped like a delivery, with an id of its own: a receiver must not take one request for a repetition of another.
+    /// A delivery in form only. Each has its own id, so that a receiver does not take one request for a repetition of
+    /// another.
     fn delivery(&self) -> PortResult<Delivery> {
         let entropy = self.deps.entropy.bytes()?;
         Ok(Delivery::of_test(self.event, self.destination.clone(), self.path.clone(), &entropy))
@@ -133,7 +139,7 @@ impl Test<'_> {
         self.attempt(self.sample.good(&self.delivery()?, self.deps.clock.now())).await
     }
 
-    /// Makes one attempt in what is left of the time; `None` if nothing is.
+    /// Makes one attempt in the time that is left; `None` if that is too little.
     async fn attempt(&self, mut trial: Trial) -> PortResult<Option<Tried>> {
         let started = Instant::now();
         let left = self.ends.saturating_duration_since(started);
@@ -145,7 +151,7 @@ impl Test<'_> {
         Ok(Some(Tried { trial, exchange, took: started.elapsed() }))
     }
 
-    /// Sends the forged requests beside each other, if the good one was accepted.
+    /// Sends the forged requests concurrently, if the good one was accepted.
     async fn prove(&self, good: &Tried) -> PortResult<Vec<Checked>> {
         let accepted = good.exchange.outcome.is_delivered();
         let check = |probe| self.check(probe, accepted);

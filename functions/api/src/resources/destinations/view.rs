@@ -1,4 +1,4 @@
-//! A destination as it is answered: its secrets by their fingerprints, but for the one that was just created.
+//! How a destination is answered: its secrets as fingerprints, except the one that was just created.
 
 use domain::attempt::SigningSecret;
 use domain::destination::{Destination, DestinationSecret, DestinationSettings};

@@ -1,5 +1,10 @@
-//! `GET /v1/ledger/deliveries`: which deliveries a number of the ledger counts. It reads what the ledger reads, so it also has what
-//! the list of deliveries cannot have: those that are pending, and those to destinations that were deleted.
+//! `GET /v1/ledger/deliveries`: the deliveries that a number of the ledger counts. It reads the same rows as the
+//! ledger, so it includes those that the list of deliveries cannot have: pending ones and those to deleted
+//! destinations.
+//!
+//! Invariant: the list behind each number of the ledger has exactly what the number counts, pending deliveries and those
+//! of deleted destinations as well (tests: `the_list_of_every_number_has_exactly_what_it_counts`,
+//! `what_is_owed_to_a_deleted_destination_is_counted_and_listed`).
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
-//! `GET /v1/ledger`: the account of a span of time: what was accepted, what that owes, and what became of it, with ids behind
-//! every number. It is reckoned from the rows each time it is asked for; nothing counts along while deliveries are made.
+//! `GET /v1/ledger`: what was accepted in a span of time, what that owes and what became of it, with ids behind every
+//! number. The numbers are computed from the rows on each request; there are no counters.
 //!
-//! One answer covers a bounded part of the span (`part`), since an answer has 29 s and 256 MB; the numbers of all pages add up.
+//! One answer covers a bounded part of the span (`part`), because it has to be ready within 29 s and 256 MB. The
+//! numbers of all pages add up.
 
 pub mod deliveries;
 pub mod part;
@@ -28,7 +29,7 @@ use crate::web::pages::PageRequest;
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
 
-/// How many events a page covers, and how many deliveries, but for a single event that owes more.
+/// The greatest numbers of events and of deliveries that a page covers. A single event may owe more deliveries.
 const EVENTS: usize = 500;
 const DELIVERIES: usize = 5_000;
 
@@ -155,7 +156,7 @@ pub async fn read(
     let now = deps.clock.now();
     let (_, asked) = filters.read_with(|filters| window::span(filters.from, filters.to, now))?;
     let (span, after) = match page.after::<Place>()? {
-        // The cursor knows the span: the default one has moved on since.
+        // The span comes from the cursor, because the default span has moved since the first page.
         Some(place) => (place.span, Some(place.event)),
         None => (asked, None),
     };

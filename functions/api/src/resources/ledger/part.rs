@@ -1,5 +1,9 @@
-//! A bounded part of an account's ledger, read from the rows: events from the index, newest first, what each owes from its own
-//! row, and where that stands from the deliveries' rows. At most [`AT_ONCE`] batches are read at once.
+//! A bounded part of an account's ledger: events from the index, newest first, what each owes from its own row, and the
+//! state of each delivery from the delivery's row. At most [`AT_ONCE`] batches are read at once.
+//!
+//! Invariant: the pages of the ledger add up, and each reads a bounded part (tests:
+//! `the_pages_of_the_ledger_add_up_whatever_their_size`,
+//! `a_page_covers_a_bounded_number_of_deliveries_or_a_single_event`).
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,28 +13,28 @@ use ports::{DeliveryStanding, EventPlace, ListedEvent, PortResult, Span};
 
 use crate::web::Deps;
 
-/// How many rows are asked for together.
+/// How many rows one request reads.
 const BATCH: usize = 100;
-/// How many such batches are read at once.
+/// How many batches are read concurrently.
 const AT_ONCE: usize = 8;
 
-/// One event, as the index tells of it, and what its own row says it owes.
+/// One event as the index has it, and what it owes according to its own row.
 pub struct Entry {
     pub event: ListedEvent,
     pub owed: BTreeSet<DeliveryId>,
-    /// Whether it may be forgotten, and counts no more.
+    /// Whether it has expired and no longer counts.
     pub forgotten: bool,
 }
 
 pub struct Part {
     pub entries: Vec<Entry>,
-    /// The last event looked at, where others follow it.
+    /// The last event of this part, if more follow.
     pub next: Option<EventPlace>,
 }
 
 impl Part {
-    /// The part after `after`: at most so many events, which owe at most so many deliveries, but for a single event that owes
-    /// more. What is owed by events that `takes` refuses is not read.
+    /// Reads the part after `after`: at most `events` events that owe at most `deliveries` deliveries together. A
+    /// single event may owe more. What events that `takes` refuses owe is not read.
     pub async fn read(
         deps: &Deps,
         account: &AccountId,
@@ -61,7 +65,7 @@ impl Part {
     }
 }
 
-/// What the events owe, by their own rows.
+/// What the events owe according to their own rows.
 pub async fn owed(
     deps: &Deps,
     account: &AccountId,
@@ -72,8 +76,8 @@ pub async fn owed(
     Ok(batches.into_iter().flatten().map(|(id, owed)| (id, owed.into_iter().collect())).collect())
 }
 
-/// Where those of the deliveries stand that have a row. A row counts for as long as its event does, although it may be forgotten
-/// earlier by the moment that lies between the sending and the sealing.
+/// The states of those deliveries that have a row. A row counts as long as its event does, although it may expire
+/// slightly earlier: by the time between sending and sealing.
 pub async fn standings(
     deps: &Deps,
     account: &AccountId,

@@ -1,5 +1,11 @@
-//! The numbers of the ledger. Both sides of each equation are counted from other rows, so that an equation can fail: accepted and
-//! owed from the index of events, matched from the events' own rows, and what became of deliveries from theirs.
+//! The numbers of the ledger. The two sides of each equation are counted from different rows, so that an equation can
+//! fail: accepted and owed from the index of events, matched from the events' own rows, and states from the deliveries'
+//! rows.
+//!
+//! Invariant: the ledger closes only where the index and the rows agree, counts every state, and never counts another
+//! account's deliveries (tests: `the_ledger_closes_only_where_index_and_rows_agree`,
+//! `every_state_is_counted_with_its_ids_and_the_ledger_closes`, `another_accounts_are_never_counted`, on the deployed
+//! stack `the_ledger_of_the_api_is_that_of_the_table`).
 
 use std::collections::HashMap;
 
@@ -9,7 +15,7 @@ use ports::DeliveryStanding;
 
 use super::part::Entry;
 
-/// How many ids are kept of what is counted.
+/// How many ids are kept with each count.
 const IDS: usize = 100;
 
 pub struct Tally<Id> {
@@ -45,7 +51,7 @@ pub struct Reckoned {
     pub accepted: Tally<EventId>,
     pub unmatched: Tally<EventId>,
     pub matched: Tally<EventId>,
-    /// Counted by the index; the ids are of the events' rows.
+    /// The count comes from the index, the ids from the events' rows.
     pub owed: Tally<DeliveryId>,
     pub delivered: Tally<DeliveryId>,
     pub retrying: Tally<DeliveryId>,
@@ -53,9 +59,9 @@ pub struct Reckoned {
     pub exhausted: Tally<DeliveryId>,
     pub cancelled: Tally<DeliveryId>,
     pub pending: Tally<DeliveryId>,
-    /// Of those owed, whatever became of them since.
+    /// Part of those owed, in any state.
     pub recovered_by_audit: Tally<DeliveryId>,
-    /// Events of which the index tells something else than their rows.
+    /// Events of which the index and the row disagree.
     pub disagreeing: Tally<EventId>,
 }
 
@@ -87,7 +93,7 @@ impl Reckoned {
         }
     }
 
-    /// The one place where an owed delivery is counted, by its row.
+    /// Counts an owed delivery by the state in its row. Nothing else counts deliveries.
     fn add_delivery(&mut self, id: &DeliveryId, row: Option<&DeliveryStanding>) {
         let tally = match row.map(|row| row.state) {
             None => &mut self.pending,
@@ -145,14 +151,14 @@ mod tests {
     fn the_ledger_closes_only_where_index_and_rows_agree() {
         check(&[], true);
         check(&[entry(2, false, 2), entry(0, true, 0)], true);
-        // A row is missing, or tells of less or of more.
+        // A row is missing, or has fewer or more deliveries than the index.
         check(&[entry(2, false, 0)], false);
         check(&[entry(2, false, 1)], false);
         check(&[entry(2, false, 3)], false);
-        // It owes nothing for no reason, or something although there is one.
+        // It owes nothing without a reason, or something despite a reason.
         check(&[entry(0, false, 0)], false);
         check(&[entry(1, true, 1)], false);
-        // Two mistakes that even out are still two.
+        // Two mistakes that cancel each other out are still two.
         check(&[entry(2, false, 1), entry(1, false, 2)], false);
     }
 }

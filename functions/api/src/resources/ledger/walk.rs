@@ -1,5 +1,6 @@
-//! What the events of a span owe, newest event first, a part at a time: for lists of deliveries that have to be complete, pending
-//! ones and those of deleted destinations as well. It costs the same however many destinations and deliveries there are.
+//! Walks through what the events of a span owe, newest event first, part by part. It serves lists that must be
+//! complete, with pending deliveries and those of deleted destinations. The cost does not depend on the number of
+//! destinations or deliveries.
 
 use std::collections::HashMap;
 
@@ -10,18 +11,18 @@ use super::part::{self, Entry, Part};
 use super::window::Place;
 use crate::web::Deps;
 
-/// How many events are read at a time, and how many deliveries.
+/// The greatest numbers of events and of deliveries that are read at a time.
 pub const EVENTS: usize = 100;
 pub const DELIVERIES: usize = 500;
 
-/// An event that was looked at, and one of the deliveries that it owes if there are any that were asked for.
+/// An event that was looked at, with one of its deliveries; without any if it owes none that are asked for.
 pub type Looked = (EventPlace, Option<DeliveryId>);
 
 pub struct Walk<'a> {
     deps: &'a Deps,
     account: &'a AccountId,
     span: Span,
-    /// Where the page before ended.
+    /// Where the previous page ended.
     place: Option<Place>,
     after: Option<EventPlace>,
     ended: bool,
@@ -29,18 +30,18 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// From `place` on, over the span that it began with; `events` at a time.
+    /// Starts after `place`, with the span of its first page, and reads `events` events at a time.
     pub fn new(deps: &'a Deps, account: &'a AccountId, asked: Span, place: Option<Place>, events: usize) -> Self {
         let span = place.as_ref().map_or(asked, |place| place.span);
         Self { deps, account, span, place, after: None, ended: false, events: events.clamp(1, EVENTS) }
     }
 
-    /// The place of what was looked at, for the cursor.
+    /// The place to put into the cursor.
     pub fn place(&self, (event, delivery): &Looked) -> Place {
         Place { span: self.span, event: event.clone(), delivery: delivery.clone() }
     }
 
-    /// The next part; nothing when all was looked at. What is owed by events that `takes` refuses is not read.
+    /// The next part; `None` at the end. What events that `takes` refuses owe is not read.
     pub async fn next(&mut self, takes: impl Fn(&ListedEvent) -> bool) -> PortResult<Option<Vec<Looked>>> {
         if let Some(place) = self.place.take() {
             let rest = rest_of_event(self.deps, self.account, &place).await?;
@@ -60,7 +61,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What the event owes on which the page before ended, and that page did not have.
+/// The deliveries of the last event of the previous page that did not fit on it.
 async fn rest_of_event(deps: &Deps, account: &AccountId, place: &Place) -> PortResult<Vec<Looked>> {
     let Some(last) = &place.delivery else { return Ok(Vec::new()) };
     let mut owed: HashMap<_, _> = part::owed(deps, account, std::slice::from_ref(&place.event.id)).await?;
@@ -68,7 +69,7 @@ async fn rest_of_event(deps: &Deps, account: &AccountId, place: &Place) -> PortR
     Ok(owed.into_iter().filter(|id| id > last).map(|id| (place.event.clone(), Some(id))).collect())
 }
 
-/// Events that owe nothing are looked at as well, and so are those that count no more.
+/// Events that owe nothing, or have expired, are looked at as well.
 fn looked_at(entry: Entry) -> Vec<Looked> {
     let place = entry.event.place;
     if entry.owed.is_empty() {

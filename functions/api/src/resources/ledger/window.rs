@@ -1,4 +1,4 @@
-//! Which span of time the ledger is asked about, and how far a page of it got.
+//! The span of time that a request to the ledger asks about, and the place where a page of it ended.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,8 +30,7 @@ pub fn span(from: Option<Moment>, to: Option<Moment>, now: Timestamp) -> Result<
     Ok(Span { since, until })
 }
 
-/// How far a page got: to this event, or to this delivery of what the event owes. With the span, because the default one
-/// moves.
+/// Where a page ended: at this event, or at this delivery of it. The span is kept because the default span moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub span: Span,
@@ -39,7 +38,7 @@ pub struct Place {
     pub delivery: Option<DeliveryId>,
 }
 
-/// `<from ms>.<to ms>.<event's ms>.<event's id>`, and `.<delivery's id>` where it is about one. No id has a `.`.
+/// `<from ms>.<to ms>.<event's ms>.<event's id>`, and `.<delivery's id>` if there is one. No id has a `.`.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.span.since.unix_ms(), self.span.until.unix_ms(), self.event)?;
@@ -47,7 +46,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// The text is no place in the ledger.
+/// The text is not a place in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlaceError;
 
@@ -78,7 +77,7 @@ mod tests {
     fn a_place_is_read_as_it_was_written() {
         let at = Timestamp::from_unix_ms;
         let delivery: DeliveryId = format!("dlv_{}", "0".repeat(50)).parse().expect("an id");
-        // An event may be called like a delivery.
+        // An event may have an id in the form of a delivery's.
         for id in ["evt-1", delivery.as_str()] {
             for delivery in [None, Some(delivery.clone())] {
                 let event = EventPlace { occurred_at: at(3), id: id.parse().expect("an id") };

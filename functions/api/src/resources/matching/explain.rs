@@ -1,5 +1,8 @@
-//! Why subscriptions want an event or do not, in words: of an event that is only asked about (`matching`) and of one that was
-//! accepted and matched nothing (`events`). The rules themselves are the domain's.
+//! Why a subscription wants an event or not, in words: for a dry run (`matching`) and for an accepted event that
+//! matched nothing (`events`). The domain has the rules.
+//!
+//! Invariant: an event that matched nothing says why in the words of the dry run (tests:
+//! `an_unmatched_event_tells_the_first_demand_it_fails_of_each_subscription_nearest_first`).
 
 use std::collections::BTreeMap;
 
@@ -13,9 +16,9 @@ use utoipa::ToSchema;
 
 use crate::web::{Deps, schemas};
 
-/// How many subscriptions are told about for an event that matched nothing.
+/// How many subscriptions are explained for an event that matched nothing.
 const NEAREST: usize = 20;
-/// How many of an account's subscriptions are looked at for them, beside those that listen at the event's place.
+/// How many of the account's subscriptions are considered, besides those that listen at the event's place.
 const LOOKED_AT: usize = 500;
 
 /// Whether one subscription matches.
@@ -97,7 +100,7 @@ fn reason(miss: Miss, subscription: &Subscription, candidate: Candidate<'_>) -> 
     Reason { code, pointer, detail }
 }
 
-/// Which change in the runs of its place an event is, as far as they are remembered.
+/// Which change in the runs of its place an event is, judged by the runs that are remembered.
 pub async fn transition(
     deps: &Deps,
     account: &AccountId,
@@ -109,7 +112,7 @@ pub async fn transition(
     Ok(deps.transitions.find_runs(account, event_type, place).await?.history.judge(run))
 }
 
-/// Why today's subscriptions do not want this event, those first that come nearest.
+/// Why today's subscriptions do not want this event, nearest first.
 pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<SubscriptionMatch>> {
     #[derive(Deserialize)]
     struct Body {
@@ -131,8 +134,8 @@ pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<Subscri
     Ok(nearest.into_iter().map(|subscription| SubscriptionMatch::new(subscription, candidate)).collect())
 }
 
-/// How far a subscription is from wanting the event: by the demand that it fails first, of those in the order they are looked
-/// at; one that is disabled stands behind one that is not and fails at the same.
+/// How far a subscription is from wanting the event: the earlier the first demand that is not met, the farther. Among
+/// equals, disabled subscriptions come last.
 fn distance(subscription: &Subscription, candidate: Candidate<'_>) -> (u8, bool) {
     let disabled = !subscription.settings.enabled;
     let mut enabled = subscription.clone();

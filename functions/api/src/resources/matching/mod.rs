@@ -1,5 +1,5 @@
-//! `POST /v1/subscriptions/match`: what an event would set off, and why each subscription wants it or does not. It is judged by
-//! the domain's own rules, as `fanout` would, but nothing is sent, sealed or remembered.
+//! `POST /v1/subscriptions/match`: what an event would set off, and why each subscription wants it or not. The domain's
+//! rules decide, as they do in `fanout`, but nothing is sent, sealed or remembered.
 
 pub mod explain;
 
@@ -30,7 +30,7 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
-/// How many destinations are looked up at once.
+/// How many destinations are looked up concurrently.
 const AT_ONCE: usize = 10;
 
 /// What is asked about: either `event` or `sample`.
@@ -121,7 +121,7 @@ struct DeliveryView {
     subscription_ids: Vec<SubscriptionId>,
 }
 
-/// An event that was accepted, and how its run is to be judged.
+/// A valid event with its parsed data, and the run that decides its transition.
 struct Judged {
     event: Event,
     data: Value,
@@ -173,7 +173,7 @@ fn read_data(event: &Event) -> PortResult<Value> {
 }
 
 impl AskedEvent {
-    /// Read as `fanout` would read it, had it been pushed now.
+    /// Reads the event as `fanout` would if it were pushed now.
     fn read(&self, account: &AccountId, now: Timestamp) -> Result<Judged, Problem> {
         #[derive(Serialize)]
         struct Pushed<'a> {
@@ -206,13 +206,13 @@ impl AskedSample {
             event.scope = scope;
         }
         let data = read_data(&event)?;
-        // The sample's own times are long past: a run that ended then would be late, and no change.
+        // The sample's own times are long past: a run that ended then would come too late to be a change.
         let run = Run::of_event(&event.id, &data).map(|run| Run { completed_at: now, ..run });
         Ok(Judged { event, data, run })
     }
 }
 
-/// What the event would owe, found as `fanout` finds it.
+/// What the event would owe, found in the same way as in `fanout`.
 async fn owed(deps: &Deps, event: &Event, candidate: Candidate<'_>) -> PortResult<Vec<DeliveryView>> {
     let buckets = Bucket::of_event(event.event_type, &event.scope);
     let listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
@@ -222,7 +222,7 @@ async fn owed(deps: &Deps, event: &Event, candidate: Candidate<'_>) -> PortResul
     Ok(views.into_iter().flatten().collect())
 }
 
-/// Nothing where the destination was deleted meanwhile.
+/// A delivery as it is answered; `None` if its destination has just been deleted.
 async fn view(
     deps: &Deps,
     delivery: Delivery,
@@ -234,7 +234,7 @@ async fn view(
         let settings = &s.settings;
         settings.destination_id == delivery.destination && settings.path == delivery.path && s.check(candidate).is_ok()
     };
-    // One that is filed under several event types may have been found repeatedly.
+    // A subscription that is indexed under several event types may have been found more than once.
     let ids: BTreeSet<_> = listening.iter().filter(asks).map(|s| s.id.clone()).collect();
     Ok(found.map(|destination| DeliveryView {
         url: destination.settings.url.join(delivery.path.as_ref()),

@@ -1,4 +1,4 @@
-//! Gives up a delivery that was still to be attempted.
+//! Cancelling a delivery that still had attempts to come.
 
 use std::sync::Arc;
 

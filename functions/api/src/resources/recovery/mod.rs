@@ -1,5 +1,5 @@
-//! Sending again by hand: one delivery, everything a destination missed, or an event by today's subscriptions. Whatever is asked
-//! twice does no harm: what is under way already is left as it is.
+//! Sending again on request: one delivery, everything a destination missed, or an event to today's subscriptions.
+//! Asking twice does no harm: what is already under way is left alone.
 
 pub mod cancel;
 pub mod recover;
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::web::Deps;
 use crate::web::problem::{Code, Problem};
 
-/// What to tell a caller about something that attempts or others kept changing.
+/// The detail of a problem when attempts or other callers kept changing the same delivery or event.
 const KEPT_CHANGING: &str = "it kept changing at the same time; try again";
 
 /// The body that every attempt of the delivery sends.

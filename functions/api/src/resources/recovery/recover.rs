@@ -1,4 +1,4 @@
-//! Begins the job that sends again what a destination did not get.
+//! Starting the job that sends again what a destination did not get.
 
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ pub async fn recover(
     Ok((StatusCode::ACCEPTED, Answer(JobView::from(job))).into_response())
 }
 
-/// Whether the job does what is asked for. What is asked for until now was until the job began.
+/// Whether the job does what is asked for. A request without `until` (`open`) means until the job began.
 fn is_about(job: &Job, asked: Recovery, open: bool) -> bool {
     let until = if open { job.created_at } else { asked.until };
     matches!(&job.kind, JobKind::Recover(recovery) if *recovery == Recovery { until, ..asked })

@@ -1,7 +1,13 @@
-//! Matches an event again, with today's subscriptions: what they ask for and it does not owe yet, it owes from then on.
+//! Matching an event again with today's subscriptions. Deliveries that they ask for and that the event does not owe yet
+//! are added to what it owes.
 //!
-//! Each new delivery gets a row first, so that `redrive` sends it should its message be lost: the audit has visited the event
-//! already. Only then is it added to what the event owes, as `fanout` seals after it has sent.
+//! Each new delivery first gets a row, so that `redrive` sends it if its message is lost: the audit will not visit this
+//! event again. Only then is it added to what the event owes, just as `fanout` seals an event after sending.
+//!
+//! Invariant: a replay sends what is not owed yet, once, from a row each, and only then adds it to what the event owes; a
+//! replay that breaks off is finished by the next one (tests:
+//! `what_todays_subscriptions_ask_for_and_was_not_owed_is_sent_once_and_owed_from_then_on`,
+//! `a_replay_that_broke_off_is_finished_by_the_next_one`, the contract suite `owing_more`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,11 +36,11 @@ use crate::web::named::{Kind, Named};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// How many deliveries of each kind are shown.
+/// How many ids of each kind of delivery are shown.
 const SHOWN: usize = 100;
-/// How many are sent before they are added to what the event owes.
+/// How many deliveries are sent before they are added to what the event owes.
 const TOGETHER: usize = 500;
-/// How many rows are written at once.
+/// How many rows are written concurrently.
 const AT_ONCE: usize = 20;
 
 /// What became of a request to replay an event.
@@ -113,7 +119,7 @@ pub async fn replay(
     Err(gave_up(KEPT_CHANGING))
 }
 
-/// Matches as `fanout` would, but remembers nothing.
+/// Matches as `fanout` does, but remembers nothing.
 async fn matched(deps: &Deps, sealed: &SealedEvent) -> PortResult<Matched> {
     let (event, body) = read(sealed).map_err(|error| PortError::permanent("reading a body", error))?;
     let buckets = Bucket::of_event(event.event_type, &event.scope);
@@ -153,7 +159,8 @@ fn read(sealed: &SealedEvent) -> Result<(Event, Box<RawValue>), serde_json::Erro
     Ok((event, RawValue::from_string(sealed.body.clone())?))
 }
 
-/// Sends each that has no row, after giving it one. One that has a row is of a replay that ended early, and is sent from there.
+/// Gives each delivery a row and sends it. One that already has a row comes from a replay that broke off; `redrive`
+/// sends it.
 async fn send(deps: &Deps, event: &SealedEvent, body: &RawValue, new: &[Delivery]) -> PortResult<()> {
     let now = deps.clock.now();
     let (look_at, expires_at) = (Some(deps.horizon.look_again(now, now)), event.expires_at);

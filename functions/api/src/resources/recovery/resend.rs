@@ -1,4 +1,11 @@
-//! Sends one delivery again, under the same id, to where its destination is today.
+//! Sending one delivery again, under the same id, to its destination as it is today.
+//!
+//! Invariant: what is sent again has a row from which `redrive` sends it if its message is lost, and asking twice sends
+//! once (tests: `what_was_not_delivered_is_sent_again_once_however_often_it_is_asked_for`,
+//! `a_resend_that_could_not_be_sent_is_sent_when_the_lease_has_run_out`).
+//!
+//! Invariant: what was delivered stays delivered, however often it is sent again (tests:
+//! `what_was_delivered_is_sent_again_and_stays_delivered`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +91,7 @@ pub async fn resend(
     .await
 }
 
-/// Nothing where the delivery was changed meanwhile.
+/// Sends the delivery again, or says why not. `None` if the delivery was changed in the meantime.
 async fn again(
     deps: &Deps,
     before: DeliveryRecord,
@@ -126,7 +133,7 @@ async fn send(deps: &Deps, record: &DeliveryRecord, body: &RawValue) -> Result<(
     Ok(deps.delivery_queue.send_deliveries(&[OutgoingDelivery { delivery, purpose, body, delay }]).await?)
 }
 
-/// Why a destination takes nothing now, and what to do.
+/// Why a destination accepts nothing now, and what to do.
 fn unready(destination: &Destination) -> String {
     let resume = "resume it to have it sent";
     match destination.health.state {

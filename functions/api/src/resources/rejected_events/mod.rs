@@ -1,5 +1,5 @@
-//! Rejected events: what the operator reads of them, sends anew after mending (`resubmission`), and dismisses. Their messages in the dead-letter
-//! queue are not touched here: no message of a queue can be named.
+//! Rejected events: the operator lists and reads them, sends them again (`resubmission`) and dismisses them. Their
+//! messages in the dead-letter queue stay there, because a queue cannot be asked for one message.
 
 pub mod resubmission;
 
@@ -24,9 +24,9 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// How many are read at a time where a filter may drop most of them.
+/// How many are read at a time when a filter may drop most of them.
 const STEP: usize = 250;
-/// How far ahead of this clock the queue's may be.
+/// How far the queue's clock may be ahead of ours.
 const AHEAD: Duration = Duration::from_secs(3_600);
 
 /// An event that was rejected.
@@ -166,7 +166,7 @@ async fn find(deps: &Deps, id: &RejectedEventId) -> Result<RejectedEvent, Proble
 }
 
 async fn find_body(deps: &Deps, id: &RejectedEventId) -> Result<String, Problem> {
-    // Without one, it was dismissed just now.
+    // If there is none, the event has just been dismissed.
     deps.rejections.find_rejected_body(id).await?.ok_or_else(RejectedEventId::not_found)
 }
 

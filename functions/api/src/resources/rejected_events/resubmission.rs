@@ -1,4 +1,9 @@
-//! Sending a rejected event anew, mended or as it was.
+//! Sending a rejected event again, corrected or unchanged.
+//!
+//! Invariant: a rejected event is sent again only if `fanout` would accept it, and sending it twice delivers it once
+//! (tests: `what_is_still_wrong_is_pointed_at_and_not_sent`,
+//! `a_mended_event_is_sent_byte_for_byte_and_noted_and_doing_it_twice_is_harmless`, on the deployed stack
+//! `a_rejected_event_is_listed_mended_resubmitted_and_delivered`).
 
 use std::sync::Arc;
 
@@ -20,7 +25,7 @@ use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
-/// The event as it should have been; there is none without a body, or where it is `null`.
+/// The corrected event; `None` without a body, or if the body is `null`.
 pub struct Mended(Option<String>);
 
 impl<S: Send + Sync> FromRequest<S> for Mended {
@@ -121,7 +126,7 @@ pub async fn resubmit(
     Ok((StatusCode::ACCEPTED, Answer(answer)).into_response())
 }
 
-/// The event to send, and its text.
+/// Checks the event to send. Returns it with its text.
 async fn judge(
     deps: &Deps,
     rejected: &RejectedEvent,
@@ -143,7 +148,7 @@ async fn judge(
     Ok((event, text))
 }
 
-/// An event may be too old only because it is sent now.
+/// Adds to a rejection for age that the time of this request counts.
 fn sent_anew(mut rejection: Rejection) -> Rejection {
     if rejection.code == RejectionCode::OccurredAtOutOfRange {
         rejection.detail += "; a resubmitted event counts as sent at the time of the request";
@@ -151,7 +156,7 @@ fn sent_anew(mut rejection: Rejection) -> Rejection {
     rejection
 }
 
-/// What is wrong with an event that nobody has mended.
+/// The problem of an event that is resubmitted unchanged.
 fn still_wrong(rejection: &Rejection) -> Problem {
     let detail =
         format!("{} (this is the event as it was rejected: send the mended one as the body)", rejection.reason());

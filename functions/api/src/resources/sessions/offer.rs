@@ -1,4 +1,4 @@
-//! Offers page sessions: a link, which lets whoever opens it first act for the account for a while.
+//! Offering a page session: the operator gets a link to pass on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::web::named::{Kind, Named};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
-/// For how many seconds a link may be opened.
+/// How long a link may be opened, in seconds.
 const LINK_SECONDS: std::ops::RangeInclusive<u64> = 60..=3_600;
 const LINK_SECONDS_DEFAULT: u64 = 300;
 
@@ -85,7 +85,7 @@ pub async fn create(
     let (session, link) = Session::offer(id, account, (role, new.scope), secret, deps.clock.now(), open_within);
     match deps.sessions.create_session(&session).await? {
         CreatedKey::Created => {
-            // A browser sends what follows `#` to nobody.
+            // Browsers do not send what follows `#`.
             let url = format!("{}/open#{}", deps.page_url, *link);
             let view = NewSessionView { id: session.id, url, expires_at: session.link_expires_at };
             Ok((StatusCode::CREATED, Answer(view)).into_response())

@@ -1,5 +1,5 @@
-//! Opens a page session: what a link carries is exchanged, once, for the token that the page sends with its requests. Open to
-//! everyone, as who calls has nothing but the link.
+//! Opening a page session: the secret in the link is exchanged, once, for the token that the page sends with its
+//! requests. The route is open to everyone, because the caller has nothing but the link.
 
 use std::sync::Arc;
 

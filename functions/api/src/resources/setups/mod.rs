@@ -1,5 +1,5 @@
-//! `POST /v1/setups`: what a wizard does step by step, in one call: a destination, new or existing, a subscription to it, and a
-//! test payload. Each step is the one of its own route; here they are only put together, and taken back where a later one fails.
+//! `POST /v1/setups`: the steps of a wizard in one call: a new or existing destination, a subscription to it, and a
+//! test payload. Each step is the one of its own route. If a later step fails, what was created is deleted again.
 
 mod steps;
 
@@ -29,7 +29,7 @@ use crate::web::caller::Configurer;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
-/// The most characters of a name.
+/// The greatest length of a name, in characters.
 const LONGEST_NAME: usize = 128;
 
 /// A subscription to create, and its destination.
@@ -176,7 +176,7 @@ pub async fn create(
 }
 
 impl WantedTest {
-    /// The sample to send, and whether forged ones follow.
+    /// Returns the sample to send, and whether forged requests follow it.
     fn read(self, account: &AccountId, wanted: &EventTypes, now: Timestamp) -> Result<(Event, bool), Problem> {
         let first = EventType::all().find(|event_type| wanted.accept(*event_type));
         let unknown = || Problem::at(Code::ValidationFailed, "/test/event_type", "give the event type to send");
@@ -187,7 +187,7 @@ impl WantedTest {
     }
 }
 
-/// The destination, with its secret if it was created.
+/// Finds or creates the destination. Returns the secret of a created one.
 async fn take_destination(
     deps: &Deps,
     account: &AccountId,
@@ -224,7 +224,7 @@ fn wanted(mut fields: Map<String, Value>) -> Result<Wanted, Problem> {
     serde_json::from_value(id).map(Wanted::Existing).map_err(wrong)
 }
 
-/// `Billing: sync_run.completed at connection/xero`, cut to the length of a name.
+/// A name such as `Billing: sync_run.completed at connection/xero`, cut to the greatest length.
 fn default_name(destination: &Destination, event_types: &EventTypes, scope: &Scope) -> Result<Label, Problem> {
     let types: Vec<EventTypeFilter> = event_types.clone().into();
     let types: Vec<_> = types.iter().map(ToString::to_string).collect();
@@ -233,9 +233,9 @@ fn default_name(destination: &Destination, event_types: &EventTypes, scope: &Sco
     Label::try_from(text).map_err(|error| Problem::at(Code::ValidationFailed, "/name", error.to_string()))
 }
 
-/// The problem of the subscription, once the destination that was created for it is deleted again.
+/// Deletes the destination that was created for the subscription. Returns the problem of the subscription.
 async fn undo(deps: &Deps, destination: &Destination, created: bool, problem: Problem) -> Problem {
-    // The only part of a subscription that cannot be seen to be wrong in itself.
+    // Everything else about a subscription was checked before; only its destination may be missing.
     let problem = if problem.code() == Code::ValidationFailed { no_destination("/destination/id") } else { problem };
     if !created {
         return problem.in_step("subscription", "");

@@ -1,4 +1,4 @@
-//! What a setup answers, step by step.
+//! The answer to a setup, step by step.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -96,7 +96,8 @@ impl TestStep {
         Self { step: "test", status, result: TestResult::NotMade(NotMade { reason: reason.to_owned() }) }
     }
 
-    /// A failure of ours is told as well: what was set up stays, and the test can be made anew.
+    /// The step of a test that was made, or failed on our side. What was set up stays in either case, and can be tested
+    /// again.
     pub fn made(test: Result<TestView, Problem>) -> Self {
         match test {
             Err(problem) => Self::not_made(TestStatus::Failed, problem.detail()),

@@ -24,7 +24,7 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// How many subscriptions are read at a time where a few of them are wanted.
+/// How many subscriptions are read at a time when a filter may drop most of them.
 const READ: usize = 100;
 
 /// Which events go to which destination.
@@ -47,7 +47,7 @@ pub fn view(subscription: Subscription) -> SubscriptionView {
     SubscriptionView { id, settings, created_at, updated_at }
 }
 
-/// An answer that is one subscription, with its version as `etag`.
+/// A subscription as an answer, with its version as `etag`.
 fn answer(status: StatusCode, subscription: Subscription) -> Response {
     (status, [(header::ETAG, etag(subscription.version))], Answer(view(subscription))).into_response()
 }
@@ -243,10 +243,10 @@ pub async fn delete(
     }
 }
 
-/// How many subscriptions are named at most where a destination is in use.
+/// The most subscriptions that are named when a destination is in use.
 const NAMED: usize = 100;
 
-/// Ids of subscriptions that send to a destination: enough of them to act on.
+/// The ids of subscriptions that send to a destination, at most [`NAMED`].
 pub async fn sending_to(
     deps: &Deps,
     account: &AccountId,

@@ -1,7 +1,7 @@
-//! What can be set of a subscription, as schemas of the OpenAPI document: as it is answered, in the body that creates one, and in the
-//! body that changes one.
+//! The settings of a subscription as schemas of the OpenAPI document: as they are answered, in the body that creates a
+//! subscription, and in the body that changes one.
 //!
-//! They describe and check nothing: the settings are the domain's, which knows nothing of OpenAPI. A test holds the two together.
+//! They only describe: the domain owns the settings and knows nothing of OpenAPI. A test keeps the two in step.
 
 use serde_json::json;
 use utoipa::openapi::schema::AllOfBuilder;
