@@ -170,3 +170,56 @@ impl de::Error for Fault {
         Self::custom(format!("must be one of {}", expected.join(", ")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::web::choices::EventStatus;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Wanted {
+        r#type: Option<String>,
+        status: Option<EventStatus>,
+        test: Option<bool>,
+        since: Option<Moment>,
+        until: Option<Moment>,
+    }
+
+    async fn read(query: &str) -> Result<Wanted, Problem> {
+        let (mut parts, ()) = Request::get(format!("/v1/events?{query}")).body(()).expect("a request").into_parts();
+        let filters = Filters::<Wanted>::from_request_parts(&mut parts, &()).await?;
+        filters.read_with(|wanted| span(wanted.since, wanted.until)).map(|(wanted, _)| wanted)
+    }
+
+    async fn check(query: &str, expected: &str) {
+        let detail = read(query).await.map_err(|problem| problem.detail().to_owned());
+        assert_eq!(detail, Err(expected.to_owned()), "{query}");
+    }
+
+    #[tokio::test]
+    async fn each_field_has_its_parameter_and_those_of_the_page_are_left_out() {
+        let wanted = read("limit=5&test=true&status=unmatched&cursor=x&type=a%2Fb").await.expect("filters");
+        let (r#type, status) = (Some("a/b".to_owned()), Some(EventStatus::Unmatched));
+        assert_eq!(wanted, Wanted { r#type, status, test: Some(true), since: None, until: None });
+    }
+
+    #[tokio::test]
+    async fn a_wrong_value_comes_first_in_the_order_of_the_fields_and_an_unknown_parameter_last() {
+        check("status=", "status: must be one of matched, unmatched").await;
+        check("test=yes&status=Matched", "status: must be one of matched, unmatched").await;
+        check("a=b&test=yes", "test: provided string was not `true` or `false`").await;
+        check(
+            "since=2026-11-23T09:00:00+01:00",
+            "since: must be an RFC 3339 time of 1970 or later, such as 2026-11-23T09:30:00Z (write the `+` of an offset as `%2B`)",
+        )
+        .await;
+        check("a=b&since=2026-11-23T09:00:00Z&until=2026-11-23T09:00:00Z", "until: must be after `since`").await;
+        for query in ["a=b", "status=matched&a=b&test=true", "a=b&c=d"] {
+            check(query, "a: is not a parameter of this list, or is given twice").await;
+        }
+        check("type=a&type=a", "type: is not a parameter of this list, or is given twice").await;
+    }
+}

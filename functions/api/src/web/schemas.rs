@@ -122,7 +122,7 @@ impl PartialSchema for PublishedEventType {
 impl ToSchema for PublishedEventType {}
 
 /// A moment that a request names: RFC 3339, of 1970 or later.
-#[derive(Clone, Copy, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, format = DateTime, pattern = "^(19[7-9]|[2-9][0-9]{2})[0-9]-", example = "2026-11-23T09:30:00Z")]
 pub struct Moment(pub value::Timestamp);
 
