@@ -1,7 +1,21 @@
-//! The OpenAPI 3.1 document, `GET /v1/openapi.json`: made of the operations that the router serves, so that what is served and
-//! what is described cannot differ. It is the same for everybody, and needs no credentials.
+//! The OpenAPI 3.1 document, `GET /v1/openapi.json`. It is built from the operations that the router serves, so the API
+//! and its description cannot differ. It is the same for everybody and needs no credentials.
 //!
-//! What a handler says of itself is in its `#[utoipa::path]`; the domain's words are in `schemas`, shared answers in `responses`.
+//! A handler describes itself in its `#[utoipa::path]`; the domain's words are in `schemas`, and shared answers in
+//! `responses`.
+//!
+//! Invariant: every route is in the document, and `docs/api.md` lists exactly its operations (tests:
+//! `no_other_route_is_served_that_is_not_described`, `the_page_lists_the_operations_of_the_document`).
+//!
+//! Invariant: the document is valid, and the API answers what it says (tests:
+//! `an_independent_validator_finds_no_fault_in_the_document`, on the deployed stack
+//! `a_property_based_tester_finds_no_fault_in_the_api`).
+//!
+//! Invariant: three routes are open: this document, `POST /v1/sessions`, which takes a link, and the page's `$default`,
+//! which asks for its own cookie (tests: `nothing_but_the_document_and_a_link_is_open`, `routes_are_closed`).
+
+mod responses;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -14,13 +28,15 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::problem::{Code, Problem};
-use crate::{choices, problem, responses, schemas, webhooks};
+use crate::resources::config;
+use crate::web::problem::{self, Code, Problem};
+use crate::web::{choices, schemas};
 
-/// Operations under this path are the operator's, signed with AWS credentials. All others take an account's API key.
+/// Operations under this path belong to the operator and are signed with AWS credentials. All others take an account's
+/// API key.
 pub const SIGNED_PATHS: &str = "/admin/";
 
 const DESCRIPTION: &str = "\
@@ -32,7 +48,7 @@ Errors are RFC 9457 problems with a stable `code`; `webhooks` describes the requ
 
 Limits: a body has at most 256 KiB, a page 1–100 items; 100 requests a second over all callers (bursts of 200).";
 
-/// What the document says of the whole API; the router adds its operations.
+/// The parts of the document that concern the whole API; the router adds its operations.
 pub fn document() -> OpenApi {
     let api_key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("whk_<account>.<key>.<secret>");
     let api_key = api_key.description(Some("An API key of an account. The answer about a key is cached for 60 s."));
@@ -43,8 +59,9 @@ pub fn document() -> OpenApi {
     let signed = [("x-amazon-apigateway-authtype", "awsSigv4")];
     signature.extensions = Some(signed.into_iter().collect());
     let mut schemas = [schemas::words(), choices::choices()].concat();
-    schemas.push((problem::Body::name().into_owned(), problem::Body::schema()));
+    schemas.push((problem::Body::name().into_owned(), problem_schema()));
     problem::Body::schemas(&mut schemas);
+    config::Progress::schemas(&mut schemas);
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .security_scheme("api_key", SecurityScheme::Http(api_key.build()))
@@ -56,14 +73,25 @@ pub fn document() -> OpenApi {
         .build()
 }
 
+/// The schema of a problem, with the extension members that resources add.
+fn problem_schema() -> RefOr<Schema> {
+    let mut problem = problem::Body::schema();
+    if let (RefOr::T(Schema::Object(problem)), RefOr::T(Schema::Object(members))) =
+        (&mut problem, config::Progress::schema())
+    {
+        problem.properties.extend(members.properties);
+    }
+    problem
+}
+
 fn info() -> Info {
     let licence = LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).identifier(Some(env!("CARGO_PKG_LICENSE")));
     let info = InfoBuilder::new().title("SyncHub Webhooks").version(env!("CARGO_PKG_VERSION"));
     info.description(Some(DESCRIPTION)).license(Some(licence.build())).build()
 }
 
-/// The document of a router's operations, for an API served at `server`. It is made when somebody asks for it, so that it costs
-/// no start of the function anything. The error can only be one of serialization, or of the catalogue.
+/// The finished document for an API served at `server`. It is made on request and not when the function starts, so it
+/// does not slow down a cold start. It can only fail in serialization, or if the catalogue is wrong.
 fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::Error> {
     responses::complete(&mut operations);
     let mut document = serde_json::to_value(operations)?;
@@ -91,7 +119,7 @@ pub async fn read(Extension(operations): Extension<Arc<OpenApi>>, request: Reque
     Ok(Answer(document).into_response())
 }
 
-/// Where API Gateway says that it was called; `/`, which is wherever the document came from, where it says nothing.
+/// The address at which API Gateway was called. Without one it is `/`: wherever the document came from.
 fn server(request: &Request) -> String {
     let context = request.extensions().get::<RequestContext>();
     let host = context.and_then(|context| match context {
@@ -112,10 +140,10 @@ mod tests {
     use super::*;
 
     fn finished() -> Value {
-        complete(crate::operations().to_openapi(), "https://api.example").expect("a document")
+        complete(crate::router::operations().to_openapi(), "https://api.example").expect("a document")
     }
 
-    /// Every operation of the document, such as `GET /v1/destinations`, with what is said of it.
+    /// Every operation of the document by its name, such as `GET /v1/destinations`.
     fn described(section: &str) -> Vec<(String, Value)> {
         let document = finished();
         let paths = document[section].as_object().expect("paths");
@@ -137,14 +165,14 @@ mod tests {
         let mut validator = validator.expect("tools/bootstrap.sh installs the validator; run `make bootstrap`");
         validator.stdin.take().expect("a pipe").write_all(finished().to_string().as_bytes()).expect("written");
         let output = validator.wait_with_output().expect("an end");
-        // It repeats the whole document after what it says.
+        // After its findings it repeats the whole document.
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&said[..said.len().min(500)]));
     }
 
     #[test]
     fn no_other_route_is_served_that_is_not_described() {
-        let plain = include_str!("lib.rs").lines().find(|line| line.trim().starts_with(".route("));
+        let plain = include_str!("router.rs").lines().find(|line| line.trim().starts_with(".route("));
         assert_eq!(plain, None, "add it with `.routes(routes!(…))`");
     }
 

@@ -1,0 +1,110 @@
+//! The answers that no handler documents itself: those of API Gateway, of the extractors and of a failing port. They
+//! are added to every operation here, depending on what the operation takes.
+//!
+//! A handler documents only its successes and its own problems: `(status = 409, description = "`account_exists`: …")`.
+//! The body of a problem is added here.
+
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::SIGNED_PATHS;
+use crate::web::problem::MEDIA_TYPE;
+
+/// What API Gateway says when it answers by itself.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema: API Gateway makes the value")]
+pub struct GatewayMessage {
+    /// For people; not to be relied on.
+    #[schema(example = "Forbidden")]
+    message: String,
+}
+
+const MALFORMED: &str = "`malformed_json`: the body is not JSON, or something follows it.";
+const BAD_PARAMETER: &str = "`invalid_parameter`: a query parameter is wrong; `errors` names it.";
+const UNKNOWN: &str = "`not_found`: there is no such thing, or it belongs to another account. API Gateway says it of a path that it cannot take.";
+const TOO_LARGE: &str = "`body_too_large`: the body has more than 256 KiB.";
+const MEDIA: &str = "`unsupported_media_type`: the body's `content-type` is none of the operation's.";
+const INVALID: &str = "`validation_failed`: a field is missing, unknown or wrong; `errors` points at it.";
+const NO_KEY: &str = "API Gateway refuses a request without an `Authorization` header.";
+const REFUSED_KEY: &str =
+    "API Gateway refuses a key that it does not know; `forbidden`: the key's role does not allow this.";
+const UNSIGNED: &str = "API Gateway refuses a request that is not signed, or whose credentials lack the permission.";
+const THROTTLED: &str = "API Gateway refuses what is above 100 requests a second, over all callers; try again later.";
+const FAILED: &str = "`internal_error`: this failed on our side; trying again does not help.";
+const UNAVAILABLE: &str = "`unavailable`: this did not work just now; try again after `retry-after` seconds.";
+
+fn content(schema: &str) -> Content {
+    Content::new(Some(Ref::from_schema_name(schema)))
+}
+
+fn problem(description: &str) -> Response {
+    ResponseBuilder::new().description(description).content(MEDIA_TYPE, content("Problem")).build()
+}
+
+fn gateway(description: &str) -> Response {
+    ResponseBuilder::new().description(description).content("application/json", content("GatewayMessage")).build()
+}
+
+/// An answer that either the API or API Gateway gives.
+fn either(description: &str) -> Response {
+    let mut response = problem(description);
+    response.content.insert("application/json".to_owned(), content("GatewayMessage").into());
+    response
+}
+
+/// Adds the shared answers to every operation of the document.
+pub fn complete(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_default();
+    components.schemas.insert("GatewayMessage".to_owned(), GatewayMessage::schema());
+    for (path, item) in &mut document.paths.paths {
+        let PathItem { get, put, post, patch, delete, .. } = item;
+        for operation in [get, put, post, patch, delete].into_iter().flatten() {
+            complete_operation(path, operation);
+        }
+    }
+}
+
+fn complete_operation(path: &str, operation: &mut Operation) {
+    if path.starts_with(SIGNED_PATHS) {
+        operation.security = Some(vec![SecurityRequirement::new("aws_signature", Vec::<String>::new())]);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.as_str() >= "400"
+            && response.content.is_empty()
+        {
+            response.content.insert(MEDIA_TYPE.to_owned(), content("Problem").into());
+        }
+    }
+    for (status, response) in shared_answers(path, operation) {
+        operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+    }
+}
+
+fn shared_answers(path: &str, operation: &Operation) -> Vec<(&'static str, Response)> {
+    let mut answers = vec![("429", gateway(THROTTLED)), ("500", problem(FAILED)), ("503", problem(UNAVAILABLE))];
+    let takes = |place: ParameterIn| {
+        let mut parameters = operation.parameters.iter().flatten();
+        parameters.any(|each| matches!(each, RefOr::T(parameter) if parameter.parameter_in == place))
+    };
+    match (takes(ParameterIn::Query), operation.request_body.is_some()) {
+        (true, true) => answers.push(("400", problem(&format!("{MALFORMED} {BAD_PARAMETER}")))),
+        (true, false) => answers.push(("400", problem(BAD_PARAMETER))),
+        (false, true) => answers.push(("400", problem(MALFORMED))),
+        (false, false) => {}
+    }
+    if operation.request_body.is_some() {
+        answers.extend([("413", problem(TOO_LARGE)), ("415", problem(MEDIA)), ("422", problem(INVALID))]);
+    }
+    if takes(ParameterIn::Path) {
+        answers.push(("404", either(UNKNOWN)));
+    }
+    if path.starts_with(SIGNED_PATHS) {
+        answers.push(("403", gateway(UNSIGNED)));
+    } else if operation.security.is_none() {
+        answers.extend([("401", gateway(NO_KEY)), ("403", either(REFUSED_KEY))]);
+    }
+    answers
+}

@@ -1,0 +1,259 @@
+//! The configuration as text, in JSON or YAML: reading it with a limit, and writing it with an entity tag. YAML is read
+//! into the JSON it stands for, so the same rules and pointers apply. Anchors and aliases are refused, because with
+//! them a short text can stand for an endless one.
+
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
+use domain::routing::Configuration;
+use http::{HeaderMap, header};
+use ports::PortError;
+use serde_json::Value;
+use serde_saphyr::options::MergeKeyPolicy;
+use sha2::{Digest, Sha256};
+
+use crate::web::body;
+use crate::web::problem::{Code, Problem};
+
+/// The greatest size of an answer in bytes: what Lambda passes on, less the envelope for API Gateway.
+const MAX_CARRIED_BYTES: usize = 6_000_000;
+
+const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Yaml,
+}
+
+impl Format {
+    /// The format that the caller prefers; JSON if it names none.
+    pub fn accepted(headers: &HeaderMap) -> Self {
+        let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let ranges: Vec<_> = ranges.flat_map(|value| value.split(',')).map(range).collect();
+        let quality = |names: &[&str]| {
+            let named = |name: &&str| ranges.iter().find(|(range, _)| range.eq_ignore_ascii_case(name));
+            names.iter().find_map(named).map_or(0.0, |(_, quality)| *quality)
+        };
+        if quality(&[YAML]) > quality(&[JSON, "application/*", "*/*"]) { Format::Yaml } else { Format::Json }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Format::Json => JSON,
+            Format::Yaml => YAML,
+        }
+    }
+}
+
+/// A media range of an `accept` header, and its quality.
+fn range(text: &str) -> (&str, f32) {
+    let mut parts = text.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    (name, quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0)))
+}
+
+/// The body of a request as a document.
+pub struct Document(pub Configuration);
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let media_type = body::media_type(&request);
+        match media_type.as_str() {
+            JSON => body::parse(&body::bytes(request).await?).map(Self),
+            YAML => body::read(read_yaml(&body::bytes(request).await?)?).map(Self),
+            _ => {
+                let detail = format!("send `content-type: {JSON}` or `{YAML}`");
+                Err(Problem::new(Code::UnsupportedMediaType, detail))
+            }
+        }
+    }
+}
+
+fn read_yaml(bytes: &[u8]) -> Result<Value, Problem> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_anchors: 0, max_aliases: 0 },
+        merge_keys: MergeKeyPolicy::Error,
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+    };
+    serde_saphyr::from_slice_with_options(bytes, options).map_err(|error| {
+        let error = error.without_snippet();
+        let place = error.location().map(|at| format!("line {}, column {}: ", at.line(), at.column()));
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let detail = format!(
+            "is not YAML that is taken here (one document, without anchors and aliases): {}{first}",
+            place.unwrap_or_default()
+        );
+        Problem::at(Code::MalformedYaml, "", detail)
+    })
+}
+
+/// The entity tags of a document, one for each format.
+pub fn tags(configuration: &Configuration) -> Result<[String; 2], Problem> {
+    let digest = digest(&json(configuration)?);
+    Ok([tag(&digest, Format::Json), tag(&digest, Format::Yaml)])
+}
+
+fn digest(json: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(json)[..16])
+}
+
+fn tag(digest: &str, format: Format) -> String {
+    match format {
+        Format::Json => format!("\"{digest}\""),
+        Format::Yaml => format!("\"{digest}-yaml\""),
+    }
+}
+
+fn json(configuration: &Configuration) -> Result<String, Problem> {
+    let failed = |error| Problem::from(PortError::permanent("writing a configuration", error));
+    serde_json::to_string(configuration).map_err(failed)
+}
+
+/// The document as an answer.
+pub fn answer(configuration: &Configuration, format: Format) -> Result<Response, Problem> {
+    let json = json(configuration)?;
+    let tag = tag(&digest(&json), format);
+    let text = match format {
+        Format::Json => json,
+        Format::Yaml => {
+            let failed = |error| Problem::from(PortError::permanent("writing a configuration", error));
+            serde_saphyr::to_string(configuration).map_err(failed)?
+        }
+    };
+    if carried(&text) > MAX_CARRIED_BYTES {
+        let detail =
+            "the document has more than about 5 MB, the most that is answered at once; read the lists in pages";
+        return Err(Problem::new(Code::DocumentTooLarge, detail));
+    }
+    Ok((super::headers(format.media_type(), tag), text).into_response())
+}
+
+/// The size in bytes of a text inside the JSON string in which Lambda carries it.
+fn carried(text: &str) -> usize {
+    text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_accept(accept: Option<&'static str>, expected: Format) {
+        let headers = accept.map(|text| (header::ACCEPT, HeaderValue::from_static(text))).into_iter().collect();
+        assert_eq!(Format::accepted(&headers), expected, "{accept:?}");
+    }
+
+    #[test]
+    fn yaml_is_answered_to_whoever_would_rather_have_it() {
+        check_accept(None, Format::Json);
+        check_accept(Some("*/*"), Format::Json);
+        check_accept(Some("text/html"), Format::Json);
+        check_accept(Some("application/yaml"), Format::Yaml);
+        check_accept(Some("Application/YAML; charset=utf-8"), Format::Yaml);
+        check_accept(Some("application/yaml, application/json"), Format::Json);
+        check_accept(Some("application/json;q=0.5, application/yaml;q=0.9"), Format::Yaml);
+        check_accept(Some("application/yaml, */*;q=0.1"), Format::Yaml);
+        check_accept(Some("application/yaml;q=0"), Format::Json);
+    }
+
+    #[track_caller]
+    fn check_yaml(text: &str, expected: Result<Value, &str>) {
+        match (read_yaml(text.as_bytes()), expected) {
+            (Ok(value), expected) => assert_eq!(Ok(value), expected, "{text}"),
+            (Err(problem), Err(told)) => assert!(problem.detail().contains(told), "{text}: {}", problem.detail()),
+            (Err(problem), Ok(_)) => panic!("{text}: {}", problem.detail()),
+        }
+    }
+
+    #[test]
+    fn yaml_is_the_json_it_stands_for_and_a_fault_has_its_place() {
+        check_yaml("a: [1, -2.5, 'x', yes, true, null, '*']", Ok(json!({"a": [1, -2.5, "x", "yes", true, null, "*"]})));
+        check_yaml("{\"a\": {\"b\": []}}", Ok(json!({"a": {"b": []}})));
+        check_yaml("a: 1\nb: [1, 2\nc: 3\n", Err("line 3, column "));
+        check_yaml("a: 1\na: 2\n", Err("line 2, column 1"));
+        check_yaml("a: &x [1]\nb: *x\n", Err("anchors"));
+        check_yaml("a: *x\n", Err("line 1, column "));
+        check_yaml("a: !!binary x\n", Err("line 1, column "));
+        check_yaml("a: 1\n---\nb: 2\n", Err("one document"));
+        check_yaml(&"[".repeat(2_000), Err("line 1, column "));
+    }
+
+    #[test]
+    fn what_is_written_as_yaml_is_read_as_the_same() {
+        let texts = [
+            "yes",
+            "No",
+            "null",
+            "~",
+            "true",
+            "1",
+            "1e3",
+            "0x1f",
+            "1_000",
+            ".inf",
+            ".NaN",
+            "2026-11-23",
+            "*",
+            "*a",
+            "&a",
+            "!a",
+            "<<",
+            "=",
+            "-",
+            "- a",
+            "? a",
+            "a: b",
+            "a:",
+            "# a",
+            "a # b",
+            "%a",
+            "@a",
+            "`a`",
+            "'",
+            "\"",
+            "\\n",
+            "[a]",
+            "{a}",
+            "",
+            " ",
+            " a ",
+            "a\nb",
+            "a\n",
+            "\na",
+            "a\n\n",
+            " a\n  b\n",
+            "\ta",
+            "a\tb\n",
+            "a\r\nb",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}a",
+            "é ☃ 🦀",
+            &"long words ".repeat(30),
+            &"x".repeat(300),
+        ];
+        let numbers = json!([0, -1, u64::MAX, i64::MIN, 0.1, -2.5, 1e-7, 1e300, true, false, null, [], {}, [[]], [{}]]);
+        for text in texts {
+            let value = json!({"key": text, text: [text, {"in": text}], "numbers": numbers});
+            let yaml = serde_saphyr::to_string(&value).expect("YAML");
+            assert_eq!(read_yaml(yaml.as_bytes()).map_err(|problem| problem.detail().to_owned()), Ok(value), "{yaml}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_measured_as_it_is_carried() {
+        for text in ["", "plain", "\"quoted\"\n", "back\\slash"] {
+            assert_eq!(carried(text) + 2, json!(text).to_string().len(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Deliveries and their attempts. A delivery without a row is still pending and shows only at its event.
+
+mod lists;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::delivery::DeliveryRecord;
+use domain::event::{EventType, Scope};
+use domain::value::{AccountId, DeliveryId, DestinationId};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use self::lists::Wanted;
+pub use self::view::{DeliveryItem, DeliveryView};
+use crate::web::caller::Reader;
+use crate::web::filters::{Filters, span};
+use crate::web::named::{Kind, Named};
+use crate::web::pages::{Page, PageParameters, PageRequest};
+use crate::web::problem::Problem;
+use crate::web::{Deps, choices, schemas};
+
+/// What the list of deliveries is filtered by.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeliveryFilters {
+    /// Those to one destination, also to one that was deleted.
+    #[param(value_type = Option<schemas::DestinationId>)]
+    destination_id: Option<DestinationId>,
+    status: Option<choices::DeliveryStatus>,
+    #[param(value_type = Option<schemas::EventType>)]
+    r#type: Option<EventType>,
+    /// This place of the event and everything below it.
+    #[param(value_type = Option<schemas::Scope>)]
+    scope: Option<Scope>,
+    /// Those whose event occurred then or later.
+    since: Option<schemas::Moment>,
+    /// Those whose event occurred before.
+    until: Option<schemas::Moment>,
+}
+
+/// List deliveries
+///
+/// Newest first by when their events occurred. Those whose first attempt has not ended are not in the list; their event shows
+/// them. One page looks at no more than 1,000 deliveries: where a filter leaves few of them it may be short, or empty, and yet
+/// have a next one.
+#[utoipa::path(
+    get,
+    path = "/v1/deliveries",
+    operation_id = "list_deliveries",
+    tag = "deliveries",
+    params(PageParameters, DeliveryFilters),
+    responses((status = 200, description = "A page of deliveries.", body = Page<DeliveryItem>))
+)]
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest,
+    filters: Filters<DeliveryFilters>,
+) -> Result<Response, Problem> {
+    let (filters, span) = filters.read_with(|filters| span(filters.since, filters.until))?;
+    let DeliveryFilters { destination_id: destination, status, r#type: event_type, scope, .. } = filters;
+    let wanted = Wanted { status, event_type, scope, span, now: deps.clock.now() };
+    let page = match destination {
+        Some(destination) => lists::of_destination(&deps, &account, &destination, &wanted, &page).await?,
+        None => lists::of_account(&deps, &account, &wanted, &page).await?,
+    };
+    Ok(Answer(page).into_response())
+}
+
+/// Read a delivery
+///
+/// With every attempt. A delivery whose first attempt has not ended is not found; its event shows it.
+#[utoipa::path(
+    get,
+    path = "/v1/deliveries/{id}",
+    operation_id = "read_delivery",
+    tag = "deliveries",
+    params(("id" = schemas::DeliveryId, Path)),
+    responses((status = 200, description = "The delivery.", body = DeliveryView))
+)]
+pub async fn read(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<DeliveryId>,
+) -> Result<Response, Problem> {
+    Ok(Answer(DeliveryView::from(find(&deps, &account, &id).await?)).into_response())
+}
+
+/// Finds a delivery, unless it is pending or has expired.
+pub async fn find(deps: &Deps, account: &AccountId, id: &DeliveryId) -> Result<DeliveryRecord, Problem> {
+    let now = deps.clock.now();
+    let found = deps.deliveries.find_delivery(account, id).await?.filter(|record| record.expires_at > now);
+    found.ok_or_else(DeliveryId::not_found)
+}

@@ -1,0 +1,147 @@
+//! How a delivery is answered: in a list with a summary of its last attempt, alone with all attempts in full.
+
+use domain::attempt::{Attempt, Outcome};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::destination::DeliveryPath;
+use domain::event::{EventType, Scope};
+use domain::value::{DeliveryId, DestinationId, EventId, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::web::{choices, schemas};
+
+/// What is told of a delivery wherever it is shown.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeliveryFields)]
+struct Fields {
+    #[schema(value_type = schemas::DeliveryId)]
+    id: DeliveryId,
+    #[schema(value_type = schemas::EventId)]
+    event_id: EventId,
+    #[serde(rename = "type")]
+    #[schema(value_type = schemas::EventType)]
+    event_type: EventType,
+    /// Not kept for the oldest deliveries.
+    #[schema(required, value_type = Option<schemas::Scope>)]
+    scope: Option<Scope>,
+    #[schema(value_type = schemas::DestinationId)]
+    destination_id: DestinationId,
+    #[schema(required, value_type = Option<schemas::DeliveryPath>)]
+    path: Option<DeliveryPath>,
+    status: choices::DeliveryStatus,
+    /// When the next attempt is due, while it is retrying.
+    #[schema(required, value_type = Option<schemas::Timestamp>)]
+    due_at: Option<Timestamp>,
+    attempt_count: usize,
+}
+
+impl Fields {
+    fn new(record: DeliveryRecord) -> (Self, Vec<Attempt>) {
+        let Delivery { id, event, event_type, scope, destination, path, account: _ } = record.delivery;
+        let due_at = if let DeliveryState::Retrying { due_at } = record.state { Some(due_at) } else { None };
+        let fields = Self {
+            id,
+            event_id: event,
+            event_type,
+            scope,
+            destination_id: destination,
+            path,
+            status: choices::DeliveryStatus::of(record.state),
+            due_at,
+            attempt_count: record.attempts.len(),
+        };
+        (fields, record.attempts)
+    }
+}
+
+/// A delivery in the list, with its last attempt in short.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Delivery)]
+pub struct DeliveryItem {
+    #[serde(flatten)]
+    fields: Fields,
+    /// `null` where it was cancelled before the first.
+    #[schema(required)]
+    last_attempt: Option<AttemptItem>,
+}
+
+impl From<DeliveryRecord> for DeliveryItem {
+    fn from(record: DeliveryRecord) -> Self {
+        let (fields, attempts) = Fields::new(record);
+        Self { fields, last_attempt: attempts.last().map(AttemptItem::from) }
+    }
+}
+
+/// One attempt, in short.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttemptSummary)]
+struct AttemptItem {
+    /// When it began.
+    #[schema(value_type = schemas::Timestamp)]
+    at: Timestamp,
+    /// How long it took, in milliseconds.
+    duration_ms: u64,
+    #[schema(value_type = choices::AttemptOutcome)]
+    outcome: &'static str,
+    /// Of the answer; `null` without one.
+    #[schema(required)]
+    status_code: Option<u16>,
+}
+
+impl From<&Attempt> for AttemptItem {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            at: attempt.at,
+            duration_ms: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
+            outcome: attempt.outcome.as_str(),
+            status_code: attempt.outcome.status(),
+        }
+    }
+}
+
+/// A delivery with every attempt, in full.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeliveryWithAttempts)]
+pub struct DeliveryView {
+    #[serde(flatten)]
+    fields: Fields,
+    attempts: Vec<AttemptView>,
+}
+
+impl From<DeliveryRecord> for DeliveryView {
+    fn from(record: DeliveryRecord) -> Self {
+        let (fields, attempts) = Fields::new(record);
+        Self { fields, attempts: attempts.into_iter().map(AttemptView::from).collect() }
+    }
+}
+
+/// One attempt, in full.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attempt)]
+struct AttemptView {
+    /// From 1.
+    number: u32,
+    #[serde(flatten)]
+    item: AttemptItem,
+    /// A sentence; `null` when it delivered.
+    #[schema(required)]
+    error: Option<String>,
+    /// What the answer asked to wait, in seconds.
+    #[schema(required)]
+    retry_after_s: Option<u64>,
+    /// The beginning of a refusal's body, if it is text: 16 KiB of the latest attempt, 512 bytes of earlier ones.
+    #[schema(required)]
+    response_excerpt: Option<String>,
+}
+
+impl From<Attempt> for AttemptView {
+    fn from(attempt: Attempt) -> Self {
+        let (number, item, error) = (attempt.number, AttemptItem::from(&attempt), attempt.outcome.error());
+        let (retry_after, excerpt) = match attempt.outcome {
+            Outcome::Refused { retry_after, excerpt, .. } => (retry_after, excerpt),
+            _ => (None, String::new()),
+        };
+        let response_excerpt = Some(excerpt).filter(|text| !text.is_empty());
+        Self { number, item, error, retry_after_s: retry_after.map(|wait| wait.as_secs()), response_excerpt }
+    }
+}

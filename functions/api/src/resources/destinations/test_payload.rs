@@ -1,0 +1,176 @@
+//! Test payloads: the sample of an event type, signed and sent exactly as a delivery is, and optionally three forged
+//! requests that the receiver must refuse. A test writes nothing: it is no delivery and not in the ledger.
+//!
+//! [`domain::delivery::proof`] decides what is forged and what a response shows; `test_answer` is the form of the
+//! answer.
+//!
+//! Invariant: a test is sent as a delivery is, with an id that no delivery has, and writes nothing (tests:
+//! `a_test_arrives_as_a_delivery_does_and_is_not_in_the_ledger`, `the_id_of_a_test_is_new_each_time_and_no_deliverys`,
+//! `a_test_reads_the_destination_and_writes_nothing`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::attempt::SigningSecret;
+use domain::delivery::{Delivery, Judgement, NotRun, Probe, Sample, Trial};
+use domain::destination::{DeliveryPath, Destination};
+use domain::event::{Event, EventType, envelope};
+use domain::value::{DestinationId, Timestamp};
+use ports::{EntropyExt, PortError, PortResult};
+use serde::Deserialize;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use super::find;
+use super::test_answer::{Checked, TestView, Tried};
+use crate::web::body::Json;
+use crate::web::caller::Configurer;
+use crate::web::named::Named;
+use crate::web::problem::{Code, Problem};
+use crate::web::{Deps, schemas};
+
+/// How long a test may take; API Gateway stops waiting for an answer after 30 s.
+const WHOLE: Duration = Duration::from_secs(24);
+/// The least time in which a request is still sent.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// A test to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTest {
+    /// The event type whose sample is sent.
+    #[schema(value_type = schemas::EventType)]
+    event_type: EventType,
+    /// Which of its samples: one of the type's `statuses`, the most usual one if left out.
+    #[schema(example = "failed")]
+    status: Option<String>,
+    /// Appended to the destination's URL, as a subscription's `path` is.
+    #[schema(value_type = Option<schemas::DeliveryPath>)]
+    path: Option<DeliveryPath>,
+    /// Whether three forged requests are sent as well, which a correct receiver refuses.
+    #[serde(default)]
+    prove: bool,
+}
+
+/// Send a test payload
+///
+/// Sends the sample of an event type, with `test: true`, signed and sent exactly as a delivery is, and answers with the request,
+/// the response and a verdict. With `prove`, three forged requests follow once the good one was accepted: signed with another
+/// secret, six minutes old, and altered after signing. A test takes at most 25 s, works for disabled destinations too, and
+/// is not in the ledger.
+#[utoipa::path(
+    post,
+    path = "/v1/destinations/{id}/test",
+    operation_id = "test_destination",
+    tag = "destinations",
+    params(("id" = schemas::DestinationId, Path)),
+    request_body = NewTest,
+    responses((status = 200, description = "The test was made, whatever came of it: `verdict` says.", body = TestView))
+)]
+pub async fn send(
+    Configurer(account): Configurer,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<DestinationId>,
+    Json(new): Json<NewTest>,
+) -> Result<Response, Problem> {
+    let ends = deadline();
+    let destination = find(&deps, &account, &id).await?;
+    let event = Event::sample(new.event_type, new.status.as_deref(), account, deps.clock.now())
+        .map_err(|error| Problem::at(Code::ValidationFailed, "/status", error.to_string()))?;
+    Ok(Answer(make(&deps, &destination, &event, new.path, new.prove, ends).await?).into_response())
+}
+
+/// When a test that starts now must have ended.
+pub fn deadline() -> Instant {
+    Instant::now() + WHOLE
+}
+
+/// Tests a destination with the sample `event`.
+pub async fn make(
+    deps: &Deps,
+    destination: &Destination,
+    event: &Event,
+    path: Option<DeliveryPath>,
+    prove: bool,
+    ends: Instant,
+) -> Result<TestView, Problem> {
+    let body = envelope::build_test(event).map_err(|error| PortError::permanent("building a sample's body", error))?;
+    let secrets = live_secrets(deps, destination, deps.clock.now()).await?;
+    let sample = Sample { destination: &destination.settings, secrets: &secrets, body: body.get() };
+    let test = Test { deps, event, destination: &destination.id, path, sample, ends };
+    let good = test.good().await?.ok_or_else(|| {
+        Problem::new(Code::Unavailable, "preparing the test took so long that no time was left to make it; try again")
+    })?;
+    let checks = if prove { Some(test.prove(&good).await?) } else { None };
+    Ok(TestView::new(event.id.clone(), good, checks))
+}
+
+/// The secrets that sign deliveries now. They are read for each test, so a rotation shows at once.
+async fn live_secrets(deps: &Deps, destination: &Destination, now: Timestamp) -> PortResult<Vec<SigningSecret>> {
+    let mut secrets = Vec::with_capacity(destination.secrets.len());
+    for secret in destination.live_secrets(now) {
+        secrets.push(deps.vault.open(&destination.account, &destination.id, &secret.sealed).await?);
+    }
+    Ok(secrets)
+}
+
+/// What the requests of one test have in common.
+struct Test<'a> {
+    deps: &'a Deps,
+    event: &'a Event,
+    destination: &'a DestinationId,
+    path: Option<DeliveryPath>,
+    sample: Sample<'a>,
+    ends: Instant,
+}
+
+impl Test<'_> {
+    /// A delivery in form only. Each has its own id, so that a receiver does not take one request for a repetition of
+    /// another.
+    fn delivery(&self) -> PortResult<Delivery> {
+        let entropy = self.deps.entropy.bytes()?;
+        Ok(Delivery::of_test(self.event, self.destination.clone(), self.path.clone(), &entropy))
+    }
+
+    async fn good(&self) -> PortResult<Option<Tried>> {
+        self.attempt(self.sample.good(&self.delivery()?, self.deps.clock.now())).await
+    }
+
+    /// Makes one attempt in the time that is left; `None` if that is too little.
+    async fn attempt(&self, mut trial: Trial) -> PortResult<Option<Tried>> {
+        let started = Instant::now();
+        let left = self.ends.saturating_duration_since(started);
+        if left < LEAST {
+            return Ok(None);
+        }
+        trial.request.timeout = trial.request.timeout.min(left);
+        let exchange = self.deps.sender.exchange(&trial.request).await?;
+        Ok(Some(Tried { trial, exchange, took: started.elapsed() }))
+    }
+
+    /// Sends the forged requests concurrently, if the good one was accepted.
+    async fn prove(&self, good: &Tried) -> PortResult<Vec<Checked>> {
+        let accepted = good.exchange.outcome.is_delivered();
+        let check = |probe| self.check(probe, accepted);
+        let checks =
+            tokio::try_join!(check(Probe::WrongSignature), check(Probe::OldTimestamp), check(Probe::AlteredBody))?;
+        Ok(vec![checks.0, checks.1, checks.2])
+    }
+
+    async fn check(&self, probe: Probe, run: bool) -> PortResult<Checked> {
+        if !run {
+            return Ok(Checked { probe, judgement: Judgement::not_run(NotRun::GoodNotAccepted), tried: None });
+        }
+        let stranger = SigningSecret::from_entropy(self.deps.entropy.bytes()?);
+        let trial = self.sample.forged(probe, &self.delivery()?, stranger, self.deps.clock.now());
+        let tried = self.attempt(trial).await?;
+        let judgement = match &tried {
+            Some(tried) => Judgement::of(probe, &tried.exchange.outcome),
+            None => Judgement::not_run(NotRun::NoTimeLeft),
+        };
+        Ok(Checked { probe, judgement, tried })
+    }
+}

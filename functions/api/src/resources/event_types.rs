@@ -1,0 +1,119 @@
+//! The catalogue of event types from `shared/domain/catalogue`. It is the same for every account and read-only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::event::{Event, EventType, envelope};
+use domain::value::{AccountId, Timestamp};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::web::caller::Reader;
+use crate::web::named::Named;
+use crate::web::pages::Page;
+use crate::web::problem::{Code, Problem};
+use crate::web::{Deps, schemas};
+
+/// What the catalogue says of an event type.
+#[derive(Serialize, ToSchema)]
+struct EventTypeSummary {
+    #[serde(rename = "type")]
+    #[schema(value_type = schemas::EventType)]
+    event_type: EventType,
+    /// Its name for people.
+    title: &'static str,
+    /// When there is such an event.
+    description: &'static str,
+    /// The form of scope that its events have.
+    #[schema(example = "connection/<id>/endpoint/<id>")]
+    scope_form: &'static str,
+    /// Whether it tells of this system itself: only this system makes such events, and `*` in a subscription does not mean them.
+    operational: bool,
+    /// The type of events whose absence it tells of, or `null`. Only this system makes such events as well, and `*` does not mean them.
+    #[schema(required, value_type = Option<schemas::EventType>)]
+    absence_of: Option<EventType>,
+    /// The values of `status` in its `data`; the first is the most usual.
+    #[schema(example = json!(["succeeded", "failed", "partial"]))]
+    statuses: Vec<&'static str>,
+}
+
+/// An event type with its schema and samples.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventTypeWithSamples)]
+struct EventTypeView {
+    #[serde(flatten)]
+    summary: EventTypeSummary,
+    /// The JSON Schema (2020-12) of an event's `data`.
+    #[schema(value_type = Object)]
+    schema: &'static RawValue,
+    /// By status, the whole body that a destination gets.
+    #[schema(value_type = BTreeMap<String, Object>)]
+    samples: BTreeMap<&'static str, Box<RawValue>>,
+}
+
+fn summary(event_type: EventType) -> EventTypeSummary {
+    EventTypeSummary {
+        event_type,
+        title: event_type.title(),
+        description: event_type.description(),
+        scope_form: event_type.scope_form(),
+        operational: event_type.is_operational(),
+        absence_of: event_type.absence_of(),
+        statuses: event_type.statuses().collect(),
+    }
+}
+
+fn sample(
+    event_type: EventType,
+    status: &'static str,
+    account: &AccountId,
+    now: Timestamp,
+) -> Result<(&'static str, Box<RawValue>), Problem> {
+    let failed = |error: &dyn std::fmt::Display| {
+        tracing::error!(%error, "a sample could not be made");
+        Problem::new(Code::InternalError, "this failed on our side")
+    };
+    let event = Event::sample(event_type, Some(status), account.clone(), now).map_err(|error| failed(&error))?;
+    let body = envelope::build_test(&event).map_err(|error| failed(&error))?;
+    Ok((status, body))
+}
+
+/// List event types
+///
+/// All of them, on one page, in the order of their names.
+#[utoipa::path(
+    get,
+    path = "/v1/event-types",
+    operation_id = "list_event_types",
+    tag = "event types",
+    responses((status = 200, description = "Every event type there is.", body = Page<EventTypeSummary>))
+)]
+pub async fn list(_: Reader) -> Response {
+    Answer(Page::whole(EventType::all().map(summary).collect())).into_response()
+}
+
+/// Read an event type
+///
+/// With its JSON Schema, and a fully populated sample for each status.
+#[utoipa::path(
+    get,
+    path = "/v1/event-types/{type}",
+    operation_id = "read_event_type",
+    tag = "event types",
+    params(("type" = schemas::EventType, Path)),
+    responses((status = 200, description = "The event type.", body = EventTypeView))
+)]
+pub async fn read(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    Named(event_type): Named<EventType>,
+) -> Result<Response, Problem> {
+    let now = deps.clock.now();
+    let samples = event_type.statuses().map(|status| sample(event_type, status, &account, now));
+    let samples = samples.collect::<Result<_, _>>()?;
+    Ok(Answer(EventTypeView { summary: summary(event_type), schema: event_type.schema(), samples }).into_response())
+}

@@ -1,0 +1,249 @@
+//! Events that were accepted, and the deliveries they owe.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::destination::DeliveryPath;
+use domain::event::{EventType, Scope};
+use domain::value::{DeliveryId, DestinationId, EventId, Label, Timestamp};
+use futures_util::future::try_join;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use ports::{ListedEvent, PortError, PortResult, SealedEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::resources::matching::explain::{self, SubscriptionMatch};
+use crate::web::caller::Reader;
+use crate::web::filters::{Filters, span};
+use crate::web::named::{Kind, Named};
+use crate::web::pages::{Page, PageParameters, PageRequest};
+use crate::web::problem::Problem;
+use crate::web::{Deps, choices, schemas};
+
+/// How many events are read at a time when a filter may drop most of them.
+const STEP: usize = 250;
+/// How many of its deliveries are shown with an event.
+const OWED_SHOWN: usize = 100;
+/// How many of them are looked up concurrently.
+const LOOK_UPS: usize = 20;
+
+/// One event in the list.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+struct EventItem {
+    #[schema(value_type = schemas::EventId)]
+    id: EventId,
+    #[serde(rename = "type")]
+    #[schema(value_type = schemas::EventType)]
+    event_type: EventType,
+    #[schema(value_type = schemas::Scope)]
+    scope: Scope,
+    #[schema(value_type = schemas::Timestamp)]
+    occurred_at: Timestamp,
+    /// When it was matched.
+    #[schema(value_type = schemas::Timestamp)]
+    sealed_at: Timestamp,
+    /// How many deliveries it owes.
+    owed_count: usize,
+    /// Why it owes none; `null` where it does.
+    #[schema(required, value_type = Option<choices::Unmatched>)]
+    unmatched: Option<&'static str>,
+}
+
+impl From<ListedEvent> for EventItem {
+    fn from(event: ListedEvent) -> Self {
+        Self {
+            id: event.place.id,
+            event_type: event.event_type,
+            scope: event.scope,
+            occurred_at: event.place.occurred_at,
+            sealed_at: event.sealed_at,
+            owed_count: event.owed_count,
+            unmatched: event.unmatched.map(|reason| reason.as_str()),
+        }
+    }
+}
+
+/// What the list of events is filtered by.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EventFilters {
+    #[param(value_type = Option<schemas::EventType>)]
+    r#type: Option<EventType>,
+    /// This place and everything below it.
+    #[param(value_type = Option<schemas::Scope>)]
+    scope: Option<Scope>,
+    /// `matched` events owe at least one delivery.
+    status: Option<choices::EventStatus>,
+    /// Those whose event occurred then or later.
+    since: Option<schemas::Moment>,
+    /// Those whose event occurred before.
+    until: Option<schemas::Moment>,
+}
+
+/// List events
+///
+/// Newest first. An event appears once it was matched, mostly within a second. One page looks at no more than 1,000 events: where
+/// a filter leaves few of them it may be short, or empty, and yet have a next one.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    operation_id = "list_events",
+    tag = "events",
+    params(PageParameters, EventFilters),
+    responses((status = 200, description = "A page of events.", body = Page<EventItem>))
+)]
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest,
+    filters: Filters<EventFilters>,
+) -> Result<Response, Problem> {
+    let (filters, span) = filters.read_with(|filters| span(filters.since, filters.until))?;
+    let EventFilters { r#type: event_type, scope, status, .. } = filters;
+    let now = deps.clock.now();
+    let matches = |event: &ListedEvent| {
+        event.expires_at > now
+            && event_type.is_none_or(|wanted| event.event_type == wanted)
+            && scope.as_ref().is_none_or(|wanted| wanted.contains(&event.scope))
+            && status.is_none_or(|wanted| (wanted == choices::EventStatus::Matched) == (event.owed_count > 0))
+    };
+    let filtered = event_type.is_some() || scope.is_some() || status.is_some();
+    let step = if filtered { STEP } else { page.to_read() };
+    let (list, account) = (&deps.event_list, &account);
+    let read = |after| async move { list.list_events(account, span, Option::as_ref(&after), step).await };
+    let keep = |event| Some(event).filter(matches).map(EventItem::from);
+    let found = page.sift(step, read, |event| event.place.clone(), keep).await?;
+    Ok(Answer(found).into_response())
+}
+
+/// One delivery that an event owes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwedDelivery)]
+struct OwedItem {
+    #[schema(value_type = schemas::DeliveryId)]
+    id: DeliveryId,
+    #[schema(value_type = schemas::DestinationId)]
+    destination_id: DestinationId,
+    /// `null` where the destination was deleted.
+    #[schema(required, value_type = Option<schemas::Label>)]
+    destination_name: Option<Label>,
+    #[schema(required, value_type = Option<schemas::DeliveryPath>)]
+    path: Option<DeliveryPath>,
+    status: choices::OwedStatus,
+    /// When the next attempt is due, while it is retrying.
+    #[schema(required, value_type = Option<schemas::Timestamp>)]
+    due_at: Option<Timestamp>,
+    attempt_count: usize,
+}
+
+/// An event with its body and what it owes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventWithDeliveries)]
+struct EventView {
+    #[schema(value_type = schemas::EventId)]
+    id: EventId,
+    #[serde(rename = "type")]
+    #[schema(value_type = schemas::EventType)]
+    event_type: EventType,
+    #[schema(value_type = schemas::Scope)]
+    scope: Scope,
+    #[schema(value_type = schemas::Timestamp)]
+    occurred_at: Timestamp,
+    /// When it was matched.
+    #[schema(value_type = schemas::Timestamp)]
+    sealed_at: Timestamp,
+    /// The body as destinations get it.
+    #[schema(value_type = Object)]
+    body: Box<RawValue>,
+    /// Why it owes nothing; `null` where it does.
+    #[schema(required, value_type = Option<choices::Unmatched>)]
+    unmatched: Option<&'static str>,
+    /// Why today's subscriptions do not want it, where it owes nothing: at most 20 of them, those first that come nearest. It may
+    /// be that they were others when it was matched; one that would match now says so.
+    #[schema(max_items = 20)]
+    nearest_subscriptions: Vec<SubscriptionMatch>,
+    /// How many deliveries it owes.
+    owed_count: usize,
+    /// The first 100 of them at most.
+    #[schema(max_items = 100)]
+    owed: Vec<OwedItem>,
+}
+
+/// Read an event
+///
+/// With the body that destinations get, and what became of its deliveries so far; or, where it matched nothing, why not.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}",
+    operation_id = "read_event",
+    tag = "events",
+    params(("id" = schemas::EventId, Path)),
+    responses((status = 200, description = "The event.", body = EventView))
+)]
+pub async fn read(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<EventId>,
+) -> Result<Response, Problem> {
+    let now = deps.clock.now();
+    let event = deps.events.find_event(&account, &id).await?.filter(|event| event.expires_at > now);
+    let mut event = event.ok_or_else(EventId::not_found)?;
+    let owed = std::mem::take(&mut event.owed);
+    let owed_count = owed.len();
+    let shown = stream::iter(owed).take(OWED_SHOWN).map(|owed| {
+        let deps = Arc::clone(&deps);
+        async move {
+            let record = deps.deliveries.find_delivery(&owed.account, &owed.id);
+            let destination = deps.destinations.find_destination(&owed.account, &owed.destination);
+            let (record, destination) = try_join(record, destination).await?;
+            let name = destination.map(|destination| destination.settings.name);
+            Ok::<_, PortError>(owed_item(owed, name, record.filter(|record| record.expires_at > now)))
+        }
+    });
+    let owed = shown.buffered(LOOK_UPS).try_collect().await?;
+    let nearest = if event.unmatched.is_some() { explain::nearest(&deps, &event).await? } else { Vec::new() };
+    Ok(Answer(view(event, owed_count, owed, nearest)?).into_response())
+}
+
+/// An owed delivery as it is answered; without a row it is pending.
+fn owed_item(owed: Delivery, destination_name: Option<Label>, record: Option<DeliveryRecord>) -> OwedItem {
+    let due_at = match record.as_ref().map(|record| record.state) {
+        Some(DeliveryState::Retrying { due_at }) => Some(due_at),
+        _ => None,
+    };
+    OwedItem {
+        id: owed.id,
+        destination_id: owed.destination,
+        destination_name,
+        due_at,
+        path: owed.path,
+        status: choices::OwedStatus::of(record.as_ref().map(|record| record.state)),
+        attempt_count: record.map_or(0, |record| record.attempts.len()),
+    }
+}
+
+fn view(
+    event: SealedEvent,
+    owed_count: usize,
+    owed: Vec<OwedItem>,
+    nearest_subscriptions: Vec<SubscriptionMatch>,
+) -> PortResult<EventView> {
+    let body = RawValue::from_string(event.body).map_err(|error| PortError::permanent("reading a body", error))?;
+    Ok(EventView {
+        id: event.id,
+        event_type: event.event_type,
+        scope: event.scope,
+        occurred_at: event.occurred_at,
+        sealed_at: event.sealed_at,
+        body,
+        unmatched: event.unmatched.map(|reason| reason.as_str()),
+        nearest_subscriptions,
+        owed_count,
+        owed,
+    })
+}

@@ -1,0 +1,225 @@
+//! Publishing events over HTTPS, for producers without AWS credentials. Events are checked as `fanout` checks them and
+//! put on the same queue. Nothing is matched or sealed here.
+//!
+//! A producer may send the same id with the same content any number of times, so the content must not depend on when it
+//! arrived: if `occurred_at` is left out, it is the `completed_at` of the data.
+//!
+//! Invariant: a posted event is judged as a pushed one, and the same content is the same event however late it comes
+//! again (tests: `what_is_wrong_with_an_event_is_pointed_at`,
+//! `the_same_content_again_is_accepted_and_not_sent_however_late_and_other_content_is_refused`, on the deployed stack
+//! `a_posted_event_is_delivered_and_told_of`).
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use domain::event::{Event, EventType, Rejection, RejectionCode, envelope};
+use domain::value::{AccountId, EventId, Timestamp};
+use http::StatusCode;
+use http::request::Parts;
+use ports::{EntropyExt, PortError};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::web::body::Json;
+use crate::web::caller::Publisher;
+use crate::web::problem::{Code, Problem};
+use crate::web::{Deps, choices, schemas};
+
+const KEY_HEADER: &str = "Idempotency-Key";
+
+/// The id in the header `Idempotency-Key`, if there is one.
+pub struct IdempotencyKey(Option<EventId>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // API Gateway joins the values of a repeated header with a comma, which no id contains.
+        let Some(value) = parts.headers.get(KEY_HEADER) else { return Ok(Self(None)) };
+        let text = String::from_utf8_lossy(value.as_bytes());
+        text.parse().map(|id| Self(Some(id))).map_err(|error| Problem::parameter(KEY_HEADER, format!("{error}")))
+    }
+}
+
+/// The header `Idempotency-Key`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `IdempotencyKey` reads, and is never a value")]
+pub struct IdempotencyKeyHeader {
+    /// The event's id, where the body has none.
+    #[param(rename = "Idempotency-Key", value_type = Option<schemas::EventId>)]
+    idempotency_key: Option<String>,
+}
+
+// What `Event::parse` checks is passed on to it unread.
+/// An event to publish.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEvent {
+    /// Its idempotency key; the header `Idempotency-Key` may give it instead. Generated if neither does.
+    #[serde(default)]
+    #[schema(value_type = Option<schemas::EventId>)]
+    id: Option<EventId>,
+    #[serde(default, rename = "type")]
+    /// One that producers publish; those with `operational` or `absence_of` are made by this system alone.
+    #[schema(required, value_type = schemas::PublishedEventType)]
+    event_type: Option<Box<RawValue>>,
+    /// Comes from the key; another one is refused. Leave it out.
+    #[serde(default)]
+    #[schema(value_type = Option<schemas::AccountId>)]
+    account: Option<AccountId>,
+    /// Where it happened, in the `scope_form` of its type.
+    #[serde(default)]
+    #[schema(required, value_type = schemas::Scope)]
+    scope: Option<Box<RawValue>>,
+    /// At most 30 days ago and 1 hour ahead; `data.completed_at` if left out.
+    #[serde(default)]
+    #[schema(required = false, value_type = schemas::Moment)]
+    occurred_at: Option<Box<RawValue>>,
+    /// What happened: an object that keeps to the JSON Schema of the event type.
+    #[serde(default)]
+    #[schema(required, value_type = Object)]
+    data: Option<Box<RawValue>>,
+}
+
+/// The event in the form in which producers push it to the queue.
+#[derive(Serialize)]
+struct Pushed<'a> {
+    id: &'a EventId,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    event_type: Option<&'a RawValue>,
+    account: &'a AccountId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+/// The part of the data that says when the event occurred.
+#[derive(Deserialize)]
+struct Completed {
+    completed_at: Timestamp,
+}
+
+/// An event that was accepted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AcceptedEvent)]
+struct Accepted<'a> {
+    #[schema(value_type = schemas::EventId)]
+    id: &'a EventId,
+    #[schema(value_type = choices::Acceptance)]
+    status: &'static str,
+}
+
+/// Publish an event
+///
+/// Safe to repeat under the same id: the same content is delivered once. Content is type, scope, `occurred_at` and the bytes of
+/// `data`. Without an id it is another event each time.
+#[utoipa::path(
+    post,
+    path = "/v1/events",
+    operation_id = "publish_event",
+    tag = "events",
+    params(IdempotencyKeyHeader),
+    request_body = NewEvent,
+    responses(
+        (status = 202, description = "It will be matched, or was before.", body = Accepted),
+        (status = 400, description = "`malformed_json`: the body is not JSON, or something follows it; `invalid_parameter`: the \
+            header `Idempotency-Key` is no id."),
+        (status = 409, description = "`id_reused`: the id was used before for an event with other content; the first one stands."),
+        (status = 413, description = "`body_too_large`: the body, or the event with what was filled in, has more than 256 KiB.")
+    )
+)]
+pub async fn create(
+    Publisher(account): Publisher,
+    State(deps): State<Arc<Deps>>,
+    IdempotencyKey(key): IdempotencyKey,
+    Json(mut new): Json<NewEvent>,
+) -> Result<Response, Problem> {
+    if new.account.as_ref().is_some_and(|given| *given != account) {
+        let detail = "is not the account of the key; leave it out, it comes from the key";
+        return Err(Problem::at(Code::ValidationFailed, "/account", detail));
+    }
+    let id = match (new.id.take(), key) {
+        (Some(id), Some(key)) if id != key => {
+            let detail = format!("is not the same as the header {KEY_HEADER}; give one of them, or both alike");
+            return Err(Problem::at(Code::ValidationFailed, "/id", detail));
+        }
+        (Some(id), _) | (None, Some(id)) => id,
+        (None, None) => EventId::from_entropy(deps.entropy.bytes()?),
+    };
+    if let Some(event_type) = own(&new) {
+        let detail = format!("{event_type} events are made by this system itself and cannot be published");
+        return Err(Problem::at(Code::ValidationFailed, "/type", detail));
+    }
+    let (text, event) = complete(&id, &account, &new, deps.clock.now())?;
+    let status = publish(&deps, &event, &text).await?;
+    Ok((StatusCode::ACCEPTED, Answer(Accepted { id: &id, status })).into_response())
+}
+
+/// Puts the text of an event on the queue, unless its id was used before. Returns `accepted` or `duplicate`.
+pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static str, Problem> {
+    let body = envelope::build(event).map_err(|error| PortError::permanent("building the body", error))?;
+    match deps.events.find_event(&event.account, &event.id).await? {
+        None => {
+            deps.event_queue.send_event(text).await?;
+            Ok("accepted")
+        }
+        Some(before) if before.digest == envelope::content_digest(body.get()) => Ok("duplicate"),
+        Some(_) => Err(refused(&Rejection::id_reused(&event.id))),
+    }
+}
+
+/// The event's type, if it is one of which only this system makes events.
+fn own(new: &NewEvent) -> Option<EventType> {
+    let event_type: EventType = serde_json::from_str(new.event_type.as_ref()?.get()).ok()?;
+    event_type.is_own().then_some(event_type)
+}
+
+/// Fills in what was left out of an event. Returns the text for the queue, and the event as `fanout` will read it.
+fn complete(id: &EventId, account: &AccountId, new: &NewEvent, now: Timestamp) -> Result<(String, Event), Problem> {
+    let completed = new.data.as_ref().and_then(|data| serde_json::from_str::<Completed>(data.get()).ok());
+    let raw = |time: Timestamp| serde_json::value::to_raw_value(&time);
+    // The present time only stands in so that the other fields can be checked; it never becomes the event's.
+    let default = raw(completed.as_ref().map_or(now, |data| data.completed_at));
+    let default = default.map_err(|error| PortError::permanent("writing a time", error))?;
+    let pushed = Pushed {
+        id,
+        event_type: new.event_type.as_deref(),
+        account,
+        scope: new.scope.as_deref(),
+        occurred_at: Some(new.occurred_at.as_deref().unwrap_or(&default)),
+        data: new.data.as_deref(),
+    };
+    let text = serde_json::to_string(&pushed).map_err(|error| PortError::permanent("writing an event", error))?;
+    let text = queue_text(&text);
+    let event = Event::parse(&text, now).map_err(|rejection| refused(&rejection))?;
+    if new.occurred_at.is_none() && completed.is_none() {
+        let detail = "missing field `occurred_at`: it can be left out only where `data` has a `completed_at`";
+        return Err(Problem::at(Code::ValidationFailed, "", detail));
+    }
+    Ok((text, event))
+}
+
+/// The same JSON with U+FFFE and U+FFFF escaped: JSON allows them, but the queue refuses them.
+pub fn queue_text(text: &str) -> String {
+    text.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff")
+}
+
+/// The problem of a rejected event, with a pointer into it.
+pub fn refused(rejection: &Rejection) -> Problem {
+    let code = match rejection.code {
+        RejectionCode::MalformedJson => Code::MalformedJson,
+        RejectionCode::EventTooLarge => Code::BodyTooLarge,
+        RejectionCode::IdReused => Code::IdReused,
+        RejectionCode::InvalidEvent | RejectionCode::UnknownEventType | RejectionCode::OccurredAtOutOfRange => {
+            Code::ValidationFailed
+        }
+    };
+    Problem::at(code, &rejection.pointer, rejection.reason())
+}

@@ -1,0 +1,105 @@
+//! `GET /v1/ledger/deliveries`: the deliveries that a number of the ledger counts. It reads the same rows as the
+//! ledger, so it includes those that the list of deliveries cannot have: pending ones and those to deleted
+//! destinations.
+//!
+//! Invariant: the list behind each number of the ledger has exactly what the number counts, pending deliveries and those
+//! of deleted destinations as well (tests: `the_list_of_every_number_has_exactly_what_it_counts`,
+//! `what_is_owed_to_a_deleted_destination_is_counted_and_listed`).
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::value::{DeliveryId, DestinationId, EventId};
+use ports::{DeliveryStanding, EventPlace};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::walk::{self, Walk};
+use super::{part, window};
+use crate::web::caller::Reader;
+use crate::web::filters::Filters;
+use crate::web::pages::{Page, PageParameters, PageRequest};
+use crate::web::problem::Problem;
+use crate::web::{Deps, choices, schemas};
+
+/// Which deliveries.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListFilters {
+    /// Those whose event occurred then or later; 24 hours before `to` if left out.
+    from: Option<schemas::Moment>,
+    /// Those whose event occurred before, at most 31 days after `from`; now if left out.
+    to: Option<schemas::Moment>,
+    status: Option<choices::OwedStatus>,
+    /// Those that the audit sent again, or those that it did not.
+    recovered_by_audit: Option<bool>,
+}
+
+/// One delivery that the ledger counts.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerDelivery)]
+struct Item {
+    #[schema(value_type = schemas::DeliveryId)]
+    id: DeliveryId,
+    #[schema(value_type = schemas::EventId)]
+    event_id: EventId,
+    #[schema(value_type = schemas::DestinationId)]
+    destination_id: DestinationId,
+    status: choices::OwedStatus,
+    /// Whether the audit found it without a record, and sent it again.
+    recovered_by_audit: bool,
+}
+
+/// List the deliveries that the ledger counts
+///
+/// Those that the events of the span owe, newest event first, whether they have a row, and their destination still exists, or not.
+/// One page looks at no more than 1,000 deliveries, and events that owe none: where a filter leaves few it may be short, or
+/// empty, and yet have a next one.
+#[utoipa::path(
+    get,
+    path = "/v1/ledger/deliveries",
+    operation_id = "list_ledger_deliveries",
+    tag = "ledger",
+    params(PageParameters, ListFilters),
+    responses((status = 200, description = "A page of deliveries.", body = Page<Item>))
+)]
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest,
+    filters: Filters<ListFilters>,
+) -> Result<Response, Problem> {
+    let now = deps.clock.now();
+    let (filters, asked) = filters.read_with(|filters| window::span(filters.from, filters.to, now))?;
+    let ListFilters { status: wanted, recovered_by_audit: recovered, .. } = filters;
+    let mut walk = Walk::new(&deps, &account, asked, page.after()?, walk::EVENTS);
+    let mut sieve = page.sieve();
+    'parts: while let Some(looked) = walk.next(|_| true).await? {
+        for some in looked.chunks(walk::DELIVERIES) {
+            let ids: Vec<DeliveryId> = some.iter().filter_map(|(_, id)| id.clone()).collect();
+            let standings = part::standings(&deps, &account, &ids).await?;
+            for looked in some {
+                let (event, id) = looked;
+                let item = id.as_ref().map(|id| item(event, id, standings.get(id)));
+                let item = item.filter(|item| wanted.is_none_or(|wanted| wanted == item.status));
+                let item = item.filter(|item| recovered.is_none_or(|recovered| recovered == item.recovered_by_audit));
+                if !sieve.offer(walk.place(looked), item) {
+                    break 'parts;
+                }
+            }
+        }
+    }
+    Ok(Answer(sieve.page()).into_response())
+}
+
+fn item(event: &EventPlace, id: &DeliveryId, row: Option<&DeliveryStanding>) -> Item {
+    Item {
+        id: id.clone(),
+        event_id: event.id.clone(),
+        destination_id: id.destination(),
+        status: choices::OwedStatus::of(row.map(|row| row.state)),
+        recovered_by_audit: row.is_some_and(|row| row.recovered_by_audit),
+    }
+}

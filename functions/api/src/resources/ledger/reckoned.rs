@@ -1,0 +1,164 @@
+//! The numbers of the ledger. The two sides of each equation are counted from different rows, so that an equation can
+//! fail: accepted and owed from the index of events, matched from the events' own rows, and states from the deliveries'
+//! rows.
+//!
+//! Invariant: the ledger closes only where the index and the rows agree, counts every state, and never counts another
+//! account's deliveries (tests: `the_ledger_closes_only_where_index_and_rows_agree`,
+//! `every_state_is_counted_with_its_ids_and_the_ledger_closes`, `another_accounts_are_never_counted`, on the deployed
+//! stack `the_ledger_of_the_api_is_that_of_the_table`).
+
+use std::collections::HashMap;
+
+use domain::delivery::DeliveryState;
+use domain::value::{DeliveryId, EventId};
+use ports::DeliveryStanding;
+
+use super::part::Entry;
+
+/// How many ids are kept with each count.
+const IDS: usize = 100;
+
+pub struct Tally<Id> {
+    pub count: usize,
+    pub ids: Vec<Id>,
+}
+
+impl<Id> Default for Tally<Id> {
+    fn default() -> Self {
+        Self { count: 0, ids: Vec::new() }
+    }
+}
+
+impl<Id: Clone> Tally<Id> {
+    fn add(&mut self, id: &Id) {
+        self.count += 1;
+        self.keep(id);
+    }
+
+    fn keep(&mut self, id: &Id) {
+        if self.ids.len() < IDS {
+            self.ids.push(id.clone());
+        }
+    }
+
+    pub fn truncated(&self) -> bool {
+        self.count > self.ids.len()
+    }
+}
+
+#[derive(Default)]
+pub struct Reckoned {
+    pub accepted: Tally<EventId>,
+    pub unmatched: Tally<EventId>,
+    pub matched: Tally<EventId>,
+    /// The count comes from the index, the ids from the events' rows.
+    pub owed: Tally<DeliveryId>,
+    pub delivered: Tally<DeliveryId>,
+    pub retrying: Tally<DeliveryId>,
+    pub parked: Tally<DeliveryId>,
+    pub exhausted: Tally<DeliveryId>,
+    pub cancelled: Tally<DeliveryId>,
+    pub pending: Tally<DeliveryId>,
+    /// Part of those owed, in any state.
+    pub recovered_by_audit: Tally<DeliveryId>,
+    /// Events of which the index and the row disagree.
+    pub disagreeing: Tally<EventId>,
+}
+
+impl Reckoned {
+    pub fn new(entries: &[Entry], standings: &HashMap<DeliveryId, DeliveryStanding>) -> Self {
+        let mut reckoned = Self::default();
+        for entry in entries.iter().filter(|entry| !entry.forgotten) {
+            reckoned.add_event(entry);
+            for id in &entry.owed {
+                reckoned.owed.keep(id);
+                reckoned.add_delivery(id, standings.get(id));
+            }
+        }
+        reckoned
+    }
+
+    fn add_event(&mut self, Entry { event, owed, .. }: &Entry) {
+        let id = &event.place.id;
+        self.accepted.add(id);
+        self.owed.count += event.owed_count;
+        if event.unmatched.is_some() {
+            self.unmatched.add(id);
+        }
+        if !owed.is_empty() {
+            self.matched.add(id);
+        }
+        if event.owed_count != owed.len() || event.unmatched.is_some() != owed.is_empty() {
+            self.disagreeing.add(id);
+        }
+    }
+
+    /// Counts an owed delivery by the state in its row. Nothing else counts deliveries.
+    fn add_delivery(&mut self, id: &DeliveryId, row: Option<&DeliveryStanding>) {
+        let tally = match row.map(|row| row.state) {
+            None => &mut self.pending,
+            Some(DeliveryState::Delivered) => &mut self.delivered,
+            Some(DeliveryState::Retrying { .. }) => &mut self.retrying,
+            Some(DeliveryState::Parked) => &mut self.parked,
+            Some(DeliveryState::Exhausted) => &mut self.exhausted,
+            Some(DeliveryState::Cancelled) => &mut self.cancelled,
+        };
+        tally.add(id);
+        if row.is_some_and(|row| row.recovered_by_audit) {
+            self.recovered_by_audit.add(id);
+        }
+    }
+
+    pub fn closes(&self) -> bool {
+        let states = [&self.delivered, &self.retrying, &self.parked, &self.exhausted, &self.cancelled, &self.pending];
+        self.accepted.count == self.unmatched.count + self.matched.count
+            && self.owed.count == states.iter().map(|tally| tally.count).sum::<usize>()
+            && self.disagreeing.count == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::value::Timestamp;
+    use ports::{EventPlace, ListedEvent, UnmatchedReason};
+
+    use super::*;
+
+    fn entry(told: usize, unmatched: bool, found: u8) -> Entry {
+        let at = Timestamp::from_unix_ms(1);
+        Entry {
+            event: ListedEvent {
+                place: EventPlace { occurred_at: at, id: "evt-1".parse().expect("an id") },
+                event_type: "sync_run.completed".parse().expect("a type"),
+                scope: "*".parse().expect("a scope"),
+                sealed_at: at,
+                owed_count: told,
+                unmatched: unmatched.then_some(UnmatchedReason::NoSubscription),
+                expires_at: at,
+            },
+            forgotten: false,
+            owed: (0..found).map(|n| format!("dlv_{n:050}").parse().expect("an id")).collect(),
+        }
+    }
+
+    #[track_caller]
+    fn check(entries: &[Entry], closes: bool) {
+        let reckoned = Reckoned::new(entries, &HashMap::new());
+        assert_eq!((reckoned.closes(), reckoned.disagreeing.count == 0), (closes, closes));
+    }
+
+    #[test]
+    fn the_ledger_closes_only_where_index_and_rows_agree() {
+        check(&[], true);
+        check(&[entry(2, false, 2), entry(0, true, 0)], true);
+        // A row is missing, or has fewer or more deliveries than the index.
+        check(&[entry(2, false, 0)], false);
+        check(&[entry(2, false, 1)], false);
+        check(&[entry(2, false, 3)], false);
+        // It owes nothing without a reason, or something despite a reason.
+        check(&[entry(0, false, 0)], false);
+        check(&[entry(1, true, 1)], false);
+        // Two mistakes that cancel each other out are still two.
+        check(&[entry(2, false, 1), entry(1, false, 2)], false);
+    }
+}

@@ -1,0 +1,151 @@
+//! Why a subscription wants an event or not, in words: for a dry run (`matching`) and for an accepted event that
+//! matched nothing (`events`). The domain has the rules.
+//!
+//! Invariant: an event that matched nothing says why in the words of the dry run (tests:
+//! `an_unmatched_event_tells_the_first_demand_it_fails_of_each_subscription_nearest_first`).
+
+use std::collections::BTreeMap;
+
+use domain::event::{EventType, EventTypeFilter, Scope};
+use domain::routing::{Bucket, Candidate, Miss, Run, Subscription, Transition};
+use domain::value::{AccountId, Label, SubscriptionId};
+use ports::{PortError, PortResult, SealedEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::web::{Deps, schemas};
+
+/// How many subscriptions are explained for an event that matched nothing.
+const NEAREST: usize = 20;
+/// How many of the account's subscriptions are considered, besides those that listen at the event's place.
+const LOOKED_AT: usize = 500;
+
+/// Whether one subscription matches.
+#[derive(Serialize, ToSchema)]
+pub struct SubscriptionMatch {
+    #[schema(value_type = schemas::SubscriptionId)]
+    subscription_id: SubscriptionId,
+    #[schema(value_type = schemas::Label)]
+    name: Label,
+    matches: bool,
+    /// Why not; `null` when it matches.
+    #[schema(required)]
+    reason: Option<Reason>,
+}
+
+/// The first thing for which a subscription does not match.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MissReason)]
+struct Reason {
+    code: MissCode,
+    /// A JSON pointer into the subscription.
+    #[schema(example = "/condition/status")]
+    pointer: String,
+    /// What was wanted and what was found, for people.
+    detail: String,
+}
+
+/// Which demand of a subscription is not met; they are looked at in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum MissCode {
+    Disabled,
+    EventType,
+    Scope,
+    Condition,
+    Transition,
+    Grace,
+    Destination,
+}
+
+impl SubscriptionMatch {
+    pub fn new(subscription: Subscription, candidate: Candidate<'_>) -> Self {
+        let miss = subscription.check(candidate).err();
+        let reason = miss.map(|miss| reason(miss, &subscription, candidate));
+        Self { subscription_id: subscription.id, name: subscription.settings.name, matches: reason.is_none(), reason }
+    }
+}
+
+fn reason(miss: Miss, subscription: &Subscription, candidate: Candidate<'_>) -> Reason {
+    let settings = &subscription.settings;
+    let (code, pointer, detail) = match miss {
+        Miss::Disabled => (MissCode::Disabled, "/enabled".to_owned(), "it is disabled".to_owned()),
+        Miss::EventType => {
+            let types: Vec<EventTypeFilter> = settings.event_types.clone().into();
+            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+            let detail = format!("it wants {}; the event is {}", types.join(" or "), candidate.event_type);
+            (MissCode::EventType, "/event_types".to_owned(), detail)
+        }
+        Miss::Scope => {
+            let detail = format!("it listens at {}; the event is about {}", settings.scope, candidate.scope);
+            (MissCode::Scope, "/scope".to_owned(), detail)
+        }
+        Miss::Condition(mismatch) => (MissCode::Condition, format!("/condition{}", mismatch.pointer), mismatch.detail),
+        Miss::Transition { wanted, was } => {
+            let was = was.map_or("no change in the runs of its place", Transition::as_str);
+            let detail = format!("it waits for {}; the event is {was}", wanted.as_str());
+            (MissCode::Transition, "/transition".to_owned(), detail)
+        }
+        Miss::Grace { wanted } => {
+            let (wanted, was) = (u64::from(wanted), &candidate.data["grace_seconds"]);
+            let detail = format!("it waits for {wanted} seconds; the event tells of a run missed by {was} seconds");
+            (MissCode::Grace, "/grace_seconds".to_owned(), detail)
+        }
+        Miss::Destination => {
+            let detail = "the event is about this destination, which is not told of itself".to_owned();
+            (MissCode::Destination, "/destination_id".to_owned(), detail)
+        }
+    };
+    Reason { code, pointer, detail }
+}
+
+/// Which change in the runs of its place an event is, judged by the runs that are remembered.
+pub async fn transition(
+    deps: &Deps,
+    account: &AccountId,
+    event_type: EventType,
+    place: &Scope,
+    run: Option<&Run>,
+) -> PortResult<Option<Transition>> {
+    let Some(run) = run else { return Ok(None) };
+    Ok(deps.transitions.find_runs(account, event_type, place).await?.history.judge(run))
+}
+
+/// Why today's subscriptions do not want this event, nearest first.
+pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<SubscriptionMatch>> {
+    #[derive(Deserialize)]
+    struct Body {
+        data: Value,
+    }
+    let body: Body =
+        serde_json::from_str(&event.body).map_err(|error| PortError::permanent("reading a body", error))?;
+    let run = Run::of_event(&event.id, &body.data);
+    let transition = transition(deps, &event.account, event.event_type, &event.scope, run.as_ref()).await?;
+    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &body.data, transition };
+
+    let buckets = Bucket::of_event(event.event_type, &event.scope);
+    let mut all = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
+    all.extend(deps.subscriptions.list_subscriptions(&event.account, None, LOOKED_AT).await?);
+    let once: BTreeMap<SubscriptionId, Subscription> = all.into_iter().map(|s| (s.id.clone(), s)).collect();
+    let mut nearest: Vec<Subscription> = once.into_values().collect();
+    nearest.sort_by_cached_key(|subscription| distance(subscription, candidate));
+    nearest.truncate(NEAREST);
+    Ok(nearest.into_iter().map(|subscription| SubscriptionMatch::new(subscription, candidate)).collect())
+}
+
+/// How far a subscription is from wanting the event: the earlier the first demand that is not met, the farther. Among
+/// equals, disabled subscriptions come last.
+fn distance(subscription: &Subscription, candidate: Candidate<'_>) -> (u8, bool) {
+    let disabled = !subscription.settings.enabled;
+    let mut enabled = subscription.clone();
+    enabled.settings.enabled = true;
+    let distance = match enabled.check(candidate) {
+        Ok(()) => 0,
+        Err(Miss::Transition { .. } | Miss::Grace { .. } | Miss::Destination) => 1,
+        Err(Miss::Condition(_)) => 2,
+        Err(Miss::Scope) => 3,
+        Err(Miss::EventType | Miss::Disabled) => 4,
+    };
+    (distance, disabled)
+}

@@ -1,0 +1,28 @@
+//! Sending again on request: one delivery, everything a destination missed, or an event to today's subscriptions.
+//! Asking twice does no harm: what is already under way is left alone.
+
+pub mod cancel;
+pub mod recover;
+pub mod replay;
+pub mod resend;
+
+use domain::delivery::Delivery;
+use ports::PortError;
+use serde_json::value::RawValue;
+
+use crate::web::Deps;
+use crate::web::problem::{Code, Problem};
+
+/// The detail of a problem when attempts or other callers kept changing the same delivery or event.
+const KEPT_CHANGING: &str = "it kept changing at the same time; try again";
+
+/// The body that every attempt of the delivery sends.
+async fn body_of(deps: &Deps, delivery: &Delivery) -> Result<Box<RawValue>, Problem> {
+    let event = deps.events.find_event(&delivery.account, &delivery.event).await?;
+    let event = event.filter(|event| event.expires_at > deps.clock.now()).ok_or_else(|| {
+        let detail =
+            "its event is not kept any more, so there is nothing to send; publish the event anew, under another id";
+        Problem::new(Code::EventForgotten, detail)
+    })?;
+    Ok(RawValue::from_string(event.body).map_err(|error| PortError::permanent("reading a body", error))?)
+}

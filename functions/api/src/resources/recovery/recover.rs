@@ -1,0 +1,100 @@
+//! Starting the job that sends again what a destination did not get.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::delivery::{Job, JobKind, RecoverStatus, Recovery};
+use domain::value::{AccountId, DestinationId, Timestamp};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::resources::jobs::JobView;
+use crate::web::body::Json;
+use crate::web::caller::Configurer;
+use crate::web::named::{Kind, Named};
+use crate::web::problem::{Code, Problem};
+use crate::web::{Deps, choices, schemas};
+
+/// What is to be sent again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRecovery)]
+pub struct Wanted {
+    /// What is owed by events that occurred then or later.
+    #[schema(value_type = schemas::Moment)]
+    since: Timestamp,
+    /// And before; now if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<schemas::Moment>)]
+    until: Option<Timestamp>,
+    /// Which deliveries, by where they stand; each once. All but the cancelled ones if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeSet<choices::RecoverStatus>>, min_items = 1, max_items = 5)]
+    statuses: Option<Vec<RecoverStatus>>,
+}
+
+impl Wanted {
+    fn read(self, account: AccountId, destination_id: DestinationId, now: Timestamp) -> Result<Recovery, Problem> {
+        let wrong = |pointer, detail: &str| Err(Problem::at(Code::ValidationFailed, pointer, detail));
+        let until = self.until.unwrap_or(now);
+        if self.since >= until {
+            return wrong("/since", "must be before `until`, which is now if it is left out");
+        }
+        let mut statuses = self.statuses.unwrap_or_else(|| RecoverStatus::USUAL.to_vec());
+        statuses.sort_unstable();
+        if statuses.is_empty() {
+            return wrong("/statuses", "must name at least one; leave it out for all but the cancelled ones");
+        }
+        if statuses.windows(2).any(|pair| pair[0] == pair[1]) {
+            return wrong("/statuses", "must name each only once");
+        }
+        Ok(Recovery { account, destination_id, since: self.since, until, statuses })
+    }
+}
+
+/// Recover a destination
+///
+/// Sends again everything that it was owed by events of a span and did not get, in the background, at the rate at which parked
+/// deliveries are sent: at most 20 a second. The answer is the job, which tells how far it is. A destination has one such job at
+/// a time; asked for the same again, the answer is the job that is at work.
+#[utoipa::path(
+    post,
+    path = "/v1/destinations/{id}/recover",
+    operation_id = "recover_destination",
+    tag = "destinations",
+    params(("id" = schemas::DestinationId, Path)),
+    request_body = Wanted,
+    responses(
+        (status = 202, description = "The job that does it.", body = JobView),
+        (status = 409, description = "`recovery_under_way`: the destination has such a job for something else; `detail` names it.")
+    )
+)]
+pub async fn recover(
+    Configurer(account): Configurer,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<DestinationId>,
+    Json(wanted): Json<Wanted>,
+) -> Result<Response, Problem> {
+    let (now, open) = (deps.clock.now(), wanted.until.is_none());
+    let recovery = wanted.read(account, id, now)?;
+    let found = deps.destinations.find_destination(&recovery.account, &recovery.destination_id).await?;
+    found.ok_or_else(DestinationId::not_found)?;
+    let job = deps.jobs.start_job(&Job::recover(recovery.clone(), now)).await?;
+    if !is_about(&job, recovery, open) {
+        let detail = format!(
+            "the job {} is at work on this destination for another span or other statuses; wait until it has ended",
+            job.id
+        );
+        return Err(Problem::new(Code::RecoveryUnderWay, detail));
+    }
+    Ok((StatusCode::ACCEPTED, Answer(JobView::from(job))).into_response())
+}
+
+/// Whether the job does what is asked for. A request without `until` (`open`) means until the job began.
+fn is_about(job: &Job, asked: Recovery, open: bool) -> bool {
+    let until = if open { job.created_at } else { asked.until };
+    matches!(&job.kind, JobKind::Recover(recovery) if *recovery == Recovery { until, ..asked })
+}

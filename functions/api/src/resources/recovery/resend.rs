@@ -1,0 +1,148 @@
+//! Sending one delivery again, under the same id, to its destination as it is today.
+//!
+//! Invariant: what is sent again has a row from which `redrive` sends it if its message is lost, and asking twice sends
+//! once (tests: `what_was_not_delivered_is_sent_again_once_however_often_it_is_asked_for`,
+//! `a_resend_that_could_not_be_sent_is_sent_when_the_lease_has_run_out`).
+//!
+//! Invariant: what was delivered stays delivered, however often it is sent again (tests:
+//! `what_was_delivered_is_sent_again_and_stays_delivered`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::destination::{Admission, Destination, HealthState};
+use domain::value::DeliveryId;
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::{KEPT_CHANGING, body_of};
+use crate::resources::deliveries::{self, DeliveryView};
+use crate::web::caller::Configurer;
+use crate::web::conflict;
+use crate::web::named::Named;
+use crate::web::problem::{Code, Problem};
+use crate::web::{Deps, schemas};
+
+/// What was done: `sent` (an attempt is made now), `already_under_way` (one was sent before; nothing more was done), `set_aside`
+/// (its destination takes nothing now; it is sent when that is back), `not_sent` (it was delivered before, and its destination
+/// takes nothing now).
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Resent {
+    Sent,
+    AlreadyUnderWay,
+    SetAside,
+    NotSent,
+}
+
+/// What became of a request to send a delivery again.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ResendResult)]
+struct ResendView {
+    result: Resent,
+    /// The same in a sentence, for people.
+    detail: String,
+    /// As it is now.
+    delivery: DeliveryView,
+}
+
+/// Send a delivery again
+///
+/// Under the same id, to its destination's present URL with its present secrets. One that was delivered is attempted once more,
+/// and stays delivered. One that had ended otherwise goes on with its schedule: after as many attempts as that has, this is one
+/// more and the last. A delivery whose first attempt has not ended is not found: it is under way, and its id tells no event.
+#[utoipa::path(
+    post,
+    path = "/v1/deliveries/{id}/resend",
+    operation_id = "resend_delivery",
+    tag = "deliveries",
+    params(("id" = schemas::DeliveryId, Path)),
+    responses(
+        (status = 202, description = "What was done.", body = ResendView),
+        (status = 409, description = "`destination_deleted`: there is nowhere to send it to."),
+        (status = 410, description = "`event_forgotten`: its event, and with it the body, is not kept any more.")
+    )
+)]
+pub async fn resend(
+    Configurer(account): Configurer,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<DeliveryId>,
+) -> Result<Response, Problem> {
+    conflict::retry(KEPT_CHANGING, || async {
+        let before = deliveries::find(&deps, &account, &id).await?;
+        let found = deps.destinations.find_destination(&account, &before.delivery.destination).await?;
+        let Some(destination) = found.filter(|found| found.admission() != Admission::Closed) else {
+            let detail = "its destination was deleted; replay its event to send it where subscriptions lead today";
+            return Err(Problem::new(Code::DestinationDeleted, detail));
+        };
+        let body = body_of(&deps, &before.delivery).await?;
+        let resent = again(&deps, before, &destination, &body).await?;
+        Ok(resent.map(|(result, detail, now)| {
+            let answer = ResendView { result, detail, delivery: now.into() };
+            (StatusCode::ACCEPTED, Answer(answer)).into_response()
+        }))
+    })
+    .await
+}
+
+/// Sends the delivery again, or says why not. `None` if the delivery was changed in the meantime.
+async fn again(
+    deps: &Deps,
+    before: DeliveryRecord,
+    destination: &Destination,
+    body: &RawValue,
+) -> Result<Option<(Resent, String, DeliveryRecord)>, Problem> {
+    let (now, ready) = (deps.clock.now(), destination.admission() == Admission::Everything);
+    if before.state == DeliveryState::Delivered {
+        if !ready {
+            let detail = format!("it was delivered before, and {}: nothing was done", unready(destination));
+            return Ok(Some((Resent::NotSent, detail, before)));
+        }
+        send(deps, &before, body).await?;
+        return Ok(Some((Resent::Sent, "it was delivered before; one more attempt is made now".to_owned(), before)));
+    }
+    if !ready {
+        let detail = format!("{}: it is sent when that is back", unready(destination));
+        let after = before.ended(DeliveryState::Parked, None);
+        let done = before.state == DeliveryState::Parked || deps.deliveries.replace_delivery(&before, &after).await?;
+        return Ok(done.then_some((Resent::SetAside, detail, after)));
+    }
+    if before.is_under_way(now) {
+        return Ok(Some((
+            Resent::AlreadyUnderWay,
+            "it was sent before, and its attempt is under way".to_owned(),
+            before,
+        )));
+    }
+    let after = before.reopened(now, deps.horizon.look_again(now, now));
+    if !deps.deliveries.replace_delivery(&before, &after).await? {
+        return Ok(None);
+    }
+    send(deps, &after, body).await?;
+    Ok(Some((Resent::Sent, "an attempt is made now".to_owned(), after)))
+}
+
+async fn send(deps: &Deps, record: &DeliveryRecord, body: &RawValue) -> Result<(), Problem> {
+    let (delivery, purpose, delay) = (&record.delivery, Purpose::Resend, Duration::ZERO);
+    Ok(deps.delivery_queue.send_deliveries(&[OutgoingDelivery { delivery, purpose, body, delay }]).await?)
+}
+
+/// Why a destination accepts nothing now, and what to do.
+fn unready(destination: &Destination) -> String {
+    let resume = "resume it to have it sent";
+    match destination.health.state {
+        HealthState::Disabled { reason, .. } => {
+            format!("its destination is disabled ({}); {resume}", reason.as_str())
+        }
+        HealthState::Failing { next_probe_at, .. } if destination.settings.enabled => {
+            format!("its destination is failing, and is tried again at {next_probe_at}, or at once when it is resumed")
+        }
+        _ => format!("its destination is paused; {resume}"),
+    }
+}

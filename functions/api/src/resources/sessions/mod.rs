@@ -1,0 +1,4 @@
+//! Page sessions: the operator offers a link, and whoever opens it first acts for the account for a while.
+
+pub mod offer;
+pub mod open;

@@ -1,0 +1,255 @@
+//! `POST /v1/setups`: the steps of a wizard in one call: a new or existing destination, a subscription to it, and a
+//! test payload. Each step is the one of its own route. If a later step fails, what was created is deleted again.
+
+mod steps;
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::attempt::SigningSecret;
+use domain::destination::{DeliveryPath, Destination, DestinationSettings};
+use domain::event::{Event, EventType, EventTypeFilter, Scope, UnknownStatus};
+use domain::routing::{AwaitedTransition, EventTypes, Grace, Pattern, SubscriptionSettings};
+use domain::value::{AccountId, DestinationId, Label, Timestamp};
+use http::StatusCode;
+use jsonptr::{PointerBuf, Token};
+use ports::DeletedDestination;
+use runtime::telemetry::ErrorChain;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use self::steps::{DestinationStatus, DestinationStep, SetupView, Step, SubscriptionStep, TestStatus, TestStep};
+use crate::resources::destinations::{self, secrets, test_payload};
+use crate::resources::subscriptions;
+use crate::web::body::{Json, read as read_json};
+use crate::web::caller::Configurer;
+use crate::web::problem::{Code, Problem};
+use crate::web::{Deps, choices, schemas};
+
+/// The greatest length of a name, in characters.
+const LONGEST_NAME: usize = 128;
+
+/// A subscription to create, and its destination.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSetup {
+    #[schema(value_type = schemas::Scope)]
+    scope: Scope,
+    #[schema(value_type = Vec<schemas::EventTypeFilter>, min_items = 1, max_items = 20)]
+    event_types: EventTypes,
+    /// What `data` must look like; `null`, or left out, for anything.
+    #[serde(default)]
+    #[schema(value_type = Option<subscriptions::settings::Condition>)]
+    condition: Option<Pattern>,
+    /// The change in the runs of its place that an event must be; `null`, or left out, for any event.
+    #[serde(default)]
+    #[schema(value_type = Option<choices::AwaitedTransition>)]
+    transition: Option<AwaitedTransition>,
+    /// The subscription's; made of destination, event types and scope if left out.
+    #[serde(default)]
+    #[schema(value_type = Option<schemas::Label>)]
+    name: Option<Label>,
+    #[serde(default)]
+    #[schema(value_type = Option<schemas::DeliveryPath>)]
+    path: Option<DeliveryPath>,
+    #[schema(value_type = WantedDestination)]
+    destination: Map<String, Value>,
+    /// The test to make when everything is there; none if `null` or left out.
+    #[serde(default)]
+    test: Option<WantedTest>,
+}
+
+/// An existing destination, or a new one.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "a schema: the value is read step by step, so that its secret is never repeated")]
+enum WantedDestination {
+    Existing(ExistingDestination),
+    New(destinations::settings::NewDestination),
+}
+
+/// A destination of the account.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "a schema")]
+struct ExistingDestination {
+    #[schema(value_type = schemas::DestinationId)]
+    id: (),
+}
+
+/// A test payload.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WantedTest {
+    /// Whose sample is sent; if left out, the first in the order of names that the subscription accepts.
+    #[serde(default)]
+    #[schema(value_type = Option<schemas::EventType>)]
+    event_type: Option<EventType>,
+    /// Which of its samples: one of the type's `statuses`, the most usual one if left out.
+    #[serde(default)]
+    #[schema(example = "failed")]
+    status: Option<String>,
+    /// Whether three forged requests are sent as well, which a correct receiver refuses.
+    #[serde(default)]
+    prove: bool,
+}
+
+/// The destination that is asked for.
+enum Wanted {
+    Existing(DestinationId),
+    New { settings: Box<DestinationSettings>, secret: Option<SigningSecret> },
+}
+
+/// Set up a subscription with its destination
+///
+/// What a wizard does, in one call: takes an existing destination or creates one, whose secret is shown this once, creates a
+/// subscription to it, and sends a test payload if asked to. When destination or subscription cannot be created, the problem says
+/// which, and what was created before is deleted again. A test that fails is reported and undoes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/setups",
+    operation_id = "create_setup",
+    tag = "setups",
+    request_body = NewSetup,
+    responses(
+        (status = 201, description = "Everything was set up.", body = SetupView),
+        (status = 409, description = "`name_taken`, `limit_reached`: as for the destination or the subscription alone; nothing was set up."),
+        (status = 422, description = "`validation_failed`, `blocked_address`: `errors` points at it; nothing was set up.")
+    )
+)]
+pub async fn create(
+    Configurer(account): Configurer,
+    State(deps): State<Arc<Deps>>,
+    Json(new): Json<NewSetup>,
+) -> Result<Response, Problem> {
+    let ends = test_payload::deadline();
+    let NewSetup { scope, event_types, condition, transition, name, path, destination, test } = new;
+    let test = test.map(|test| test.read(&account, &event_types, deps.clock.now())).transpose()?;
+    let (destination, secret) = take_destination(&deps, &account, destination)
+        .await
+        .map_err(|problem| problem.under("/destination").in_step("destination", ""))?;
+    let name = match name {
+        Some(name) => name,
+        None => default_name(&destination, &event_types, &scope)?,
+    };
+    let destination_id = destination.id.clone();
+    let grace = Grace::default();
+    let settings = SubscriptionSettings {
+        name,
+        destination_id,
+        event_types,
+        scope,
+        condition,
+        transition,
+        path,
+        grace,
+        enabled: true,
+    };
+    let subscription = match subscriptions::add(&deps, account, settings).await {
+        Ok(subscription) => subscription,
+        Err(problem) => return Err(undo(&deps, &destination, secret.is_some(), problem).await),
+    };
+    let path = subscription.settings.path.clone();
+    let tested = match test {
+        None => TestStep::not_made(TestStatus::Skipped, "no test was asked for"),
+        Some((event, prove)) => {
+            TestStep::made(test_payload::make(&deps, &destination, &event, path, prove, ends).await)
+        }
+    };
+    let now = deps.clock.now();
+    let (status, view) = match secret {
+        Some(secret) => (DestinationStatus::Created, destinations::view_with_secret(destination, &secret, now)),
+        None => (DestinationStatus::Used, destinations::view(destination, now)),
+    };
+    let destination = DestinationStep { step: "destination", status, destination: view };
+    let subscription = subscriptions::view(subscription);
+    let subscription = SubscriptionStep { step: "subscription", status: "created", subscription };
+    let steps = [
+        Step::Destination(Box::new(destination)),
+        Step::Subscription(Box::new(subscription)),
+        Step::Test(Box::new(tested)),
+    ];
+    Ok((StatusCode::CREATED, Answer(SetupView { steps })).into_response())
+}
+
+impl WantedTest {
+    /// Returns the sample to send, and whether forged requests follow it.
+    fn read(self, account: &AccountId, wanted: &EventTypes, now: Timestamp) -> Result<(Event, bool), Problem> {
+        let first = EventType::all().find(|event_type| wanted.accept(*event_type));
+        let unknown = || Problem::at(Code::ValidationFailed, "/test/event_type", "give the event type to send");
+        let event_type = self.event_type.or(first).ok_or_else(unknown)?;
+        let event = Event::sample(event_type, self.status.as_deref(), account.clone(), now);
+        let wrong = |error: UnknownStatus| Problem::at(Code::ValidationFailed, "/test/status", error.to_string());
+        event.map(|event| (event, self.prove)).map_err(wrong)
+    }
+}
+
+/// Finds or creates the destination. Returns the secret of a created one.
+async fn take_destination(
+    deps: &Deps,
+    account: &AccountId,
+    fields: Map<String, Value>,
+) -> Result<(Destination, Option<SigningSecret>), Problem> {
+    match wanted(fields)? {
+        Wanted::Existing(id) => {
+            let found = deps.destinations.find_destination(account, &id).await?;
+            found.map(|destination| (destination, None)).ok_or_else(|| no_destination("/id"))
+        }
+        Wanted::New { settings, secret } => {
+            destinations::check_address(deps, &settings.url).await?;
+            let (destination, secret) = destinations::add(deps, account.clone(), *settings, secret).await?;
+            Ok((destination, Some(secret)))
+        }
+    }
+}
+
+fn no_destination(pointer: &str) -> Problem {
+    Problem::at(Code::ValidationFailed, pointer, "there is no such destination")
+}
+
+fn wanted(mut fields: Map<String, Value>) -> Result<Wanted, Problem> {
+    let Some(id) = fields.remove("id") else {
+        let secret = secrets::take(&mut fields)?;
+        return Ok(Wanted::New { settings: Box::new(read_json(Value::Object(fields))?), secret });
+    };
+    if let Some(other) = fields.keys().next() {
+        let pointer = PointerBuf::from(Token::new(other));
+        let detail = "belongs to a new destination; an existing one is named by its `id` alone";
+        return Err(Problem::at(Code::ValidationFailed, pointer.as_str(), detail));
+    }
+    let wrong = |error: serde_json::Error| Problem::at(Code::ValidationFailed, "/id", error.to_string());
+    serde_json::from_value(id).map(Wanted::Existing).map_err(wrong)
+}
+
+/// A name such as `Billing: sync_run.completed at connection/xero`, cut to the greatest length.
+fn default_name(destination: &Destination, event_types: &EventTypes, scope: &Scope) -> Result<Label, Problem> {
+    let types: Vec<EventTypeFilter> = event_types.clone().into();
+    let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+    let text = format!("{}: {} at {scope}", destination.settings.name.as_str(), types.join(", "));
+    let text: String = text.chars().take(LONGEST_NAME).collect();
+    Label::try_from(text).map_err(|error| Problem::at(Code::ValidationFailed, "/name", error.to_string()))
+}
+
+/// Deletes the destination that was created for the subscription. Returns the problem of the subscription.
+async fn undo(deps: &Deps, destination: &Destination, created: bool, problem: Problem) -> Problem {
+    // Everything else about a subscription was checked before; only its destination may be missing.
+    let problem = if problem.code() == Code::ValidationFailed { no_destination("/destination/id") } else { problem };
+    if !created {
+        return problem.in_step("subscription", "");
+    }
+    match deps.destinations.delete_destination(&destination.account, &destination.id).await {
+        Ok(DeletedDestination::Deleted | DeletedDestination::NotFound) => {
+            problem.in_step("subscription", "; the new destination was deleted again")
+        }
+        kept => {
+            if let Err(error) = kept {
+                tracing::error!(error = %ErrorChain(&error), "a new destination could not be deleted again");
+            }
+            let told = format!("; the new destination {} is still there: see what sends to it", destination.id);
+            problem.in_step("subscription", &told)
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Subscriptions: which events go to which destination.
+
+pub mod settings;
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::routing::{Subscription, SubscriptionSettings};
+use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
+use http::{StatusCode, header};
+use ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::web::body::{Json, MergePatch};
+use crate::web::caller::{Configurer, Reader};
+use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
+use crate::web::etag::{IfMatch, IfMatchHeader, changed, etag};
+use crate::web::filters::Filters;
+use crate::web::named::{Kind, Named};
+use crate::web::pages::{Page, PageParameters, PageRequest};
+use crate::web::problem::{Code, Problem};
+use crate::web::{Deps, schemas};
+
+/// How many subscriptions are read at a time when a filter may drop most of them.
+const READ: usize = 100;
+
+/// Which events go to which destination.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
+pub struct SubscriptionView {
+    #[schema(value_type = schemas::SubscriptionId)]
+    id: SubscriptionId,
+    #[serde(flatten)]
+    #[schema(value_type = settings::Subscription)]
+    settings: SubscriptionSettings,
+    #[schema(value_type = schemas::Timestamp)]
+    created_at: Timestamp,
+    #[schema(value_type = schemas::Timestamp)]
+    updated_at: Timestamp,
+}
+
+pub fn view(subscription: Subscription) -> SubscriptionView {
+    let Subscription { id, settings, created_at, updated_at, .. } = subscription;
+    SubscriptionView { id, settings, created_at, updated_at }
+}
+
+/// A subscription as an answer, with its version as `etag`.
+fn answer(status: StatusCode, subscription: Subscription) -> Response {
+    (status, [(header::ETAG, etag(subscription.version))], Answer(view(subscription))).into_response()
+}
+
+/// Create a subscription
+///
+/// It hears the listed event types at its scope and everywhere below it, from 5 s after its creation at the latest.
+#[utoipa::path(
+    post,
+    path = "/v1/subscriptions",
+    operation_id = "create_subscription",
+    tag = "subscriptions",
+    request_body = settings::NewSubscription,
+    responses(
+        (status = 201, description = "The subscription.", body = SubscriptionView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 409, description = "`name_taken`: another subscription has this name; `limit_reached`: the account has as many as \
+            it may.")
+    )
+)]
+pub async fn create(
+    Configurer(account): Configurer,
+    State(deps): State<Arc<Deps>>,
+    Json(settings): Json<SubscriptionSettings>,
+) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::CREATED, add(&deps, account, settings).await?))
+}
+
+/// Creates a subscription.
+pub async fn add(deps: &Deps, account: AccountId, settings: SubscriptionSettings) -> Result<Subscription, Problem> {
+    let now = deps.clock.now();
+    let id = SubscriptionId::from_entropy(deps.entropy.bytes()?);
+    let subscription = Subscription { id, account, settings, created_at: now, updated_at: now, version: 1 };
+    match deps.subscriptions.create_subscription(&subscription, deps.limits.subscriptions).await? {
+        CreatedSubscription::Created => Ok(subscription),
+        CreatedSubscription::NoDestination => Err(no_destination()),
+        CreatedSubscription::NameTaken => Err(name_taken()),
+        CreatedSubscription::LimitReached => Err(limit_reached(deps)),
+    }
+}
+
+fn no_destination() -> Problem {
+    Problem::at(Code::ValidationFailed, "/destination_id", "there is no such destination")
+}
+
+fn name_taken() -> Problem {
+    Problem::at(Code::NameTaken, "/name", "another subscription of the account has this name; choose another")
+}
+
+fn limit_reached(deps: &Deps) -> Problem {
+    let most = deps.limits.subscriptions;
+    let detail = format!("the account has {most} subscriptions, the most it may; delete one first");
+    Problem::new(Code::LimitReached, detail)
+}
+
+/// What the list of subscriptions is filtered by.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SubscriptionFilters {
+    /// Those that send to one destination.
+    #[param(value_type = Option<schemas::DestinationId>)]
+    destination_id: Option<DestinationId>,
+    /// Those with this in their name, in capitals or not.
+    name_contains: Option<String>,
+}
+
+/// List subscriptions
+///
+/// In the order of their ids, which are random. One page looks at no more than 1,000 subscriptions: where a filter leaves few
+/// of them it may be short, or empty, and yet have a next one.
+#[utoipa::path(
+    get,
+    path = "/v1/subscriptions",
+    operation_id = "list_subscriptions",
+    tag = "subscriptions",
+    params(PageParameters, SubscriptionFilters),
+    responses((status = 200, description = "A page of subscriptions.", body = Page<SubscriptionView>))
+)]
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest,
+    filters: Filters<SubscriptionFilters>,
+) -> Result<Response, Problem> {
+    let SubscriptionFilters { destination_id: destination, name_contains: part } = filters.read()?;
+    let (list, account) = (&deps.subscriptions, &account);
+    if destination.is_none() && part.is_none() {
+        let found = list.list_subscriptions(account, page.after()?.as_ref(), page.to_read()).await?;
+        return Ok(Answer(page.page(found, |s| s.id.to_string(), view)).into_response());
+    }
+    let read = |after| async move { list.list_subscriptions(account, Option::as_ref(&after), READ).await };
+    let keep = |found: Subscription| {
+        let wanted = destination.as_ref().is_none_or(|wanted| found.settings.destination_id == *wanted)
+            && part.as_ref().is_none_or(|part| found.settings.name.has(part));
+        wanted.then(|| view(found))
+    };
+    let found = page.sift(READ, read, |found| found.id.clone(), keep).await?;
+    Ok(Answer(found).into_response())
+}
+
+/// Read a subscription
+///
+/// As it was answered when it was created or changed.
+#[utoipa::path(
+    get,
+    path = "/v1/subscriptions/{id}",
+    operation_id = "read_subscription",
+    tag = "subscriptions",
+    params(("id" = schemas::SubscriptionId, Path)),
+    responses((status = 200, description = "The subscription.", body = SubscriptionView,
+        headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))))
+)]
+pub async fn read(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<SubscriptionId>,
+) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::OK, find(&deps, &account, &id).await?))
+}
+
+async fn find(deps: &Deps, account: &AccountId, id: &SubscriptionId) -> Result<Subscription, Problem> {
+    deps.subscriptions.find_subscription(account, id).await?.ok_or_else(SubscriptionId::not_found)
+}
+
+/// Change a subscription
+///
+/// A merge patch (RFC 7396): what it names is replaced, what it names as `null` falls back to its default, the rest stays. A
+/// condition is merged field by field.
+#[utoipa::path(
+    patch,
+    path = "/v1/subscriptions/{id}",
+    operation_id = "change_subscription",
+    tag = "subscriptions",
+    params(("id" = schemas::SubscriptionId, Path),
+        IfMatchHeader),
+    request_body(content(
+        (settings::SubscriptionChanges = "application/merge-patch+json"),
+        (settings::SubscriptionChanges = "application/json")
+    )),
+    responses(
+        (status = 200, description = "The subscription as it is now.", body = SubscriptionView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 409, description = "`name_taken`: another subscription has this name."),
+        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+    )
+)]
+pub async fn change(
+    Configurer(account): Configurer,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<SubscriptionId>,
+    if_match: IfMatch,
+    patch: MergePatch,
+) -> Result<Response, Problem> {
+    conflict::retry(OTHERS_KEPT_CHANGING, || async {
+        let before = find(&deps, &account, &id).await?;
+        if_match.check(before.version)?;
+        let settings = patch.apply(&before.settings)?;
+        if settings == before.settings {
+            return Ok(Some(answer(StatusCode::OK, before)));
+        }
+        let after = before.changed(settings, deps.clock.now());
+        match deps.subscriptions.update_subscription(&before, &after).await? {
+            UpdatedSubscription::Updated => Ok(Some(answer(StatusCode::OK, after))),
+            UpdatedSubscription::NoDestination => Err(no_destination()),
+            UpdatedSubscription::NameTaken => Err(name_taken()),
+            UpdatedSubscription::Changed if if_match.is_given() => Err(changed()),
+            UpdatedSubscription::Changed => Ok(None),
+        }
+    })
+    .await
+}
+
+/// Delete a subscription
+///
+/// It owes nothing new after 5 s at the latest. What it owes already is still delivered.
+#[utoipa::path(
+    delete,
+    path = "/v1/subscriptions/{id}",
+    operation_id = "delete_subscription",
+    tag = "subscriptions",
+    params(("id" = schemas::SubscriptionId, Path)),
+    responses((status = 204, description = "It is deleted."))
+)]
+pub async fn delete(
+    Configurer(account): Configurer,
+    State(deps): State<Arc<Deps>>,
+    Named(id): Named<SubscriptionId>,
+) -> Result<Response, Problem> {
+    if deps.subscriptions.delete_subscription(&account, &id).await? {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(SubscriptionId::not_found())
+    }
+}
+
+/// The most subscriptions that are named when a destination is in use.
+const NAMED: usize = 100;
+
+/// The ids of subscriptions that send to a destination, at most [`NAMED`].
+pub async fn sending_to(
+    deps: &Deps,
+    account: &AccountId,
+    destination: &DestinationId,
+) -> PortResult<Vec<SubscriptionId>> {
+    let (mut named, mut after) = (Vec::new(), None);
+    loop {
+        let page = deps.subscriptions.list_subscriptions(account, after.as_ref(), READ).await?;
+        let users = page.iter().filter(|subscription| subscription.settings.destination_id == *destination);
+        named.extend(users.map(|subscription| subscription.id.clone()));
+        after = page.last().map(|subscription| subscription.id.clone());
+        if page.len() < READ || named.len() >= NAMED {
+            named.truncate(NAMED);
+            return Ok(named);
+        }
+    }
+}

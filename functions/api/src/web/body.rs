@@ -1,0 +1,153 @@
+//! JSON bodies: read up to a limit, and refused with a pointer to the field that is wrong.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::header;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jsonptr::{PointerBuf, Token};
+use ports::PortError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+
+use crate::web::problem::{Code, Problem};
+
+/// The largest body of a request, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// The body of a request as a `T`.
+pub struct Json<T>(pub T);
+
+/// A merge patch (RFC 7396): fields that it names are replaced, and those that are `null` fall back to their defaults.
+pub struct MergePatch(Value);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if media_type(&request) != "application/json" {
+            return Err(Problem::new(Code::UnsupportedMediaType, "send `content-type: application/json`"));
+        }
+        parse(&bytes(request).await?).map(Json)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for MergePatch {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !matches!(media_type(&request).as_str(), "application/merge-patch+json" | "application/json") {
+            let detail = "send `content-type: application/merge-patch+json` (or `application/json`)";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        let patch: Value = parse(&bytes(request).await?)?;
+        if !patch.is_object() {
+            return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object of the fields to change"));
+        }
+        Ok(Self(patch))
+    }
+}
+
+impl MergePatch {
+    /// Applies the changes to `current`. The result has to pass the same checks as a new resource.
+    pub fn apply<T: Serialize + DeserializeOwned>(&self, current: &T) -> Result<T, Problem> {
+        let mut changed = serde_json::to_value(current)
+            .map_err(|error| Problem::from(PortError::permanent("writing a resource as JSON", error)))?;
+        json_patch::merge(&mut changed, &self.0);
+        read(changed)
+    }
+}
+
+/// The media type of a request's body, in lower case.
+pub fn media_type(request: &Request) -> String {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The body, up to the limit.
+pub async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            Problem::at(Code::BodyTooLarge, "", format!("has more than {MAX_BODY_BYTES} bytes (256 KiB)"))
+        } else {
+            Problem::new(Code::MalformedJson, "the body could not be read to its end")
+        }
+    });
+    Ok(body?.to_bytes())
+}
+
+/// Reads a JSON value as a `T`. A problem points at the fault.
+pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    if value.is_array() {
+        return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let reason = error.inner().to_string();
+        fault(&pointer(error.path()), &reason)
+    })
+}
+
+/// The problem of a wrong value at `place`. Some types, such as conditions, find faults deeper inside themselves: their
+/// reasons begin with a pointer in back quotes.
+fn fault(place: &str, reason: &str) -> Problem {
+    let below = reason.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
+    match below.filter(|(below, _)| below.is_empty() || below.starts_with('/')) {
+        Some((below, reason)) => Problem::at(Code::ValidationFailed, &format!("{place}{below}"), reason),
+        None => Problem::at(Code::ValidationFailed, place, reason),
+    }
+}
+
+/// Reads a JSON text as a `T`. A problem points at the fault.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // In place of an object, serde would also accept an array of its values.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        if error.inner().is_data() {
+            let reason = error.inner().to_string();
+            let reason = reason.split(" at line ").next().unwrap_or_default();
+            fault(&pointer(error.path()), reason)
+        } else {
+            Problem::at(Code::MalformedJson, "", format!("is not valid JSON: {}", error.inner()))
+        }
+    })?;
+    let trailing = |error| Problem::at(Code::MalformedJson, "", format!("is not valid JSON: {error}"));
+    deserializer.end().map_err(trailing)?;
+    Ok(parsed)
+}
+
+/// The path as a JSON pointer (RFC 6901).
+fn pointer(path: &Path) -> String {
+    let token = |segment: &Segment| match segment {
+        Segment::Seq { index } => Some(Token::from(*index)),
+        Segment::Map { key } => Some(Token::new(key.clone())),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    };
+    PointerBuf::from_tokens(path.iter().filter_map(token)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let parsed = parse::<BTreeMap<String, Vec<BTreeMap<String, u8>>>>(text.as_bytes());
+        let detail = parsed.map_err(|problem| problem.detail().to_owned()).expect_err(text);
+        assert!(detail.starts_with(expected), "{detail}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_pointed_at() {
+        check(r#"{"a": 1}"#, "/a: invalid type");
+        check(r#"{"a": [{}, {"b": "c"}]}"#, "/a/1/b: invalid type");
+        check(r#"{"a~/b": [{"~1": "c"}]}"#, "/a~0~1b/0/~01: invalid type");
+        check(r#"{"": [{"é ": "c"}]}"#, "//0/é : invalid type");
+        check("1", "the body: invalid type");
+    }
+}

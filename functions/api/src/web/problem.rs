@@ -1,0 +1,251 @@
+//! Errors as RFC 9457 problems: a stable `code` for programs, a `detail` for people, and pointers to what has to be
+//! corrected.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use lambda_http::request::RequestContext;
+use ports::PortError;
+use runtime::telemetry::ErrorChain;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// What can go wrong; programs may rely on these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemCode)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    MalformedJson,
+    MalformedYaml,
+    InvalidParameter,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    AccountExists,
+    NameTaken,
+    LimitReached,
+    IdReused,
+    DestinationInUse,
+    TooManySecrets,
+    DocumentTooLarge,
+    DestinationDeleted,
+    DeliveryEnded,
+    RecoveryUnderWay,
+    PreconditionFailed,
+    LinkUsed,
+    LinkExpired,
+    EventForgotten,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+    BlockedAddress,
+    InternalError,
+    Unavailable,
+}
+
+impl Code {
+    fn status(self) -> StatusCode {
+        match self {
+            Code::MalformedJson | Code::MalformedYaml | Code::InvalidParameter => StatusCode::BAD_REQUEST,
+            Code::Unauthorized => StatusCode::UNAUTHORIZED,
+            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::AccountExists
+            | Code::NameTaken
+            | Code::LimitReached
+            | Code::DestinationInUse
+            | Code::IdReused
+            | Code::TooManySecrets
+            | Code::DocumentTooLarge
+            | Code::DestinationDeleted
+            | Code::DeliveryEnded
+            | Code::RecoveryUnderWay => StatusCode::CONFLICT,
+            Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Code::LinkUsed | Code::LinkExpired | Code::EventForgotten => StatusCode::GONE,
+            Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::ValidationFailed | Code::BlockedAddress => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// One thing to mend.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Fault {
+    /// A JSON pointer into the body; empty for the whole of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "/url")]
+    pub pointer: Option<String>,
+    /// The name of a query parameter, or of a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "limit")]
+    pub parameter: Option<Cow<'static, str>>,
+    /// What is wrong with it, for people.
+    pub detail: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    errors: Vec<Fault>,
+    members: Members,
+}
+
+/// Extension members by name (RFC 9457 §3.2), each as JSON.
+type Members = BTreeMap<&'static str, Box<RawValue>>;
+
+impl Problem {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), members: Members::new() }
+    }
+
+    /// A problem with the part of the body at `pointer`.
+    pub fn at(code: Code, pointer: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let fault = Fault { pointer: Some(pointer.to_owned()), parameter: None, detail: detail.clone() };
+        let place = if pointer.is_empty() { "the body" } else { pointer };
+        Self { code, detail: format!("{place}: {detail}"), errors: vec![fault], members: Members::new() }
+    }
+
+    /// A problem with a query parameter or a header.
+    pub fn parameter(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        let (name, detail) = (name.into(), detail.into());
+        let fault = Fault { pointer: None, parameter: Some(name.clone()), detail: detail.clone() };
+        Self {
+            code: Code::InvalidParameter,
+            detail: format!("{name}: {detail}"),
+            errors: vec![fault],
+            members: Members::new(),
+        }
+    }
+
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What happened and what to do, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The same problem with an extension member. Whoever adds one also describes it for the OpenAPI document.
+    pub fn with(mut self, name: &'static str, value: &impl Serialize) -> Self {
+        match to_raw_value(value) {
+            Ok(value) => {
+                self.members.insert(name, value);
+            }
+            Err(error) => tracing::error!(error = %ErrorChain(&error), "a member of a problem could not be written"),
+        }
+        self
+    }
+
+    /// The same problem, as that of one step among several; `after` is appended to its detail.
+    pub fn in_step(mut self, step: &str, after: &str) -> Self {
+        self.detail = format!("step {step}: {}{after}", self.detail);
+        self
+    }
+
+    /// The same problem, as that of a part at `pointer` in a larger body.
+    pub fn under(mut self, pointer: &str) -> Self {
+        let pointed = self.errors.iter_mut().filter_map(|fault| fault.pointer.as_mut());
+        pointed.for_each(|below| below.insert_str(0, pointer));
+        if let [Fault { pointer: Some(pointer), detail, .. }, ..] = self.errors.as_slice() {
+            self.detail = format!("{pointer}: {detail}");
+        }
+        self
+    }
+}
+
+impl From<PortError> for Problem {
+    /// Logs the error, once. The caller learns only whether trying again helps.
+    fn from(error: PortError) -> Self {
+        tracing::error!(error = %ErrorChain(&error), "a request failed");
+        match error {
+            PortError::Transient { .. } => Self::new(Code::Unavailable, "this did not work just now; try again"),
+            PortError::Permanent { .. } => Self::new(Code::InternalError, "this failed on our side"),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// An error: an RFC 9457 problem. Programs may rely on `code`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Body<'a> {
+    /// Always `about:blank`: `code` says more.
+    #[serde(rename = "type")]
+    problem_type: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    code: Code,
+    /// What happened and what to do, for people.
+    detail: &'a str,
+    /// What is to be mended; left out where nothing can be pointed at.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    errors: &'a [Fault],
+    #[serde(flatten)]
+    #[schema(ignore)]
+    members: &'a Members,
+    /// API Gateway's id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    request_id: Option<&'a str>,
+}
+
+/// Middleware that writes the body of every problem, with the id of the request.
+pub async fn render(request: Request, next: Next) -> Response {
+    let context = request.extensions().get::<RequestContext>();
+    let request_id = context.and_then(|context| match context {
+        RequestContext::ApiGatewayV2(context) => context.request_id.clone(),
+        _ => None,
+    });
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let status = problem.code.status();
+    let body = Body {
+        problem_type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        code: problem.code,
+        detail: &problem.detail,
+        errors: &problem.errors,
+        members: &problem.members,
+        request_id: request_id.as_deref(),
+    };
+    let mut rendered = (status, axum::Json(body)).into_response();
+    let headers = rendered.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if let Some(methods) = response.headers_mut().remove(header::ALLOW) {
+        headers.insert(header::ALLOW, methods);
+    }
+    rendered
+}
