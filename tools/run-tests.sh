@@ -84,6 +84,7 @@ if [ "${#tests[@]}" -eq 0 ]; then
   echo "── there are no end-to-end tests"
   finish 1
 fi
-step "building the end-to-end tests" cargo test --workspace --features tests/e2e --no-run "$ASIDE" "${tests[@]}"
+# Together with the program that runs them: by itself cargo would build all dependencies of it anew, without the features of tests.
+step "building the end-to-end tests" cargo build --workspace --features tests/e2e --bin local "$ASIDE" "${tests[@]}"
 step "end-to-end tests" end_to_end "${tests[@]}"
 finish 0

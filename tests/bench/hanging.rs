@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tests::api_client::{Customer, NewSubscription};
-use tests::eventually::eventually;
-use tests::producer::fresh_sample;
-use tests::receiver::{Answer, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Result};
+use harness::api_client::{Customer, NewSubscription};
+use harness::eventually::eventually;
+use harness::producer::fresh_sample;
+use harness::receiver::{Answer, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 

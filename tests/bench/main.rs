@@ -13,7 +13,7 @@ mod table;
 
 use std::process::ExitCode;
 
-use tests::{Deployment, Failure, Result};
+use harness::{Deployment, Failure, Result};
 
 const PARTS: [&str; 3] = ["rate", "hanging", "pages"];
 

@@ -17,17 +17,18 @@ use domain::event::{Event, envelope};
 use domain::value::horizon::NOTES_KEPT;
 use domain::value::{AccountId, DestinationId, Horizon, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use harness::api_client::{Customer, NewSubscription};
+use harness::deploy::HORIZON_SECONDS;
+use harness::eventually::eventually;
+use harness::failure::OrFailure;
+use harness::signed_http::loopback_client;
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use ports::{Clock, Deliveries, Destinations, Events, SealNote, SealNotes, SealedEvent};
 use serde_json::json;
-use tests::api_client::{Customer, NewSubscription};
-use tests::deploy::HORIZON_SECONDS;
-use tests::eventually::eventually;
-use tests::failure::OrFailure;
-use tests::signed_http::loopback_client;
-use tests::unique::unique;
-use tests::{Deployment, Result};
 
 use crate::table::IndexedTable;
+use tests::function;
 
 /// An account's destinations and events; each event owes [`FAN_OUT`] deliveries.
 struct Size {
@@ -165,7 +166,7 @@ async fn add_up(deployment: &Deployment, visitors: &[&Visitor]) -> Result<()> {
     for visitor in visitors {
         let path = format!("/v1/destinations/{}/stats", visitor.destination);
         eventually("a destination's statistics", ADDING_UP, async || {
-            deployment.run_redrive().await?;
+            function::run_redrive(deployment).await?;
             let stats = visitor.customer.get(&path).await?.expect_status(200)?;
             Ok(stats["delivered"].as_u64().is_some_and(|count| count > 0).then_some(()))
         })

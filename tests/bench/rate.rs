@@ -6,14 +6,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use harness::api_client::NewSubscription;
+use harness::eventually::eventually;
+use harness::failure::OrFailure;
+use harness::producer::numbered_samples;
+use harness::receiver::{Received, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use serde_json::json;
-use tests::api_client::NewSubscription;
-use tests::eventually::eventually;
-use tests::failure::OrFailure;
-use tests::producer::numbered_samples;
-use tests::receiver::{Received, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Result};
+use tests::function;
 
 /// Deliveries a second.
 const LIMIT: u32 = 5;
@@ -41,7 +42,7 @@ pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     });
     let ledger = ledger.await?;
     let requests = receiver.requests();
-    let processes = deployment.function_processes(&deployment.outputs.deliver_function_name)?.len();
+    let processes = function::processes(deployment, &deployment.outputs.deliver_function_name)?.len();
 
     let ids: BTreeSet<&str> = requests.iter().map(Received::delivery_id).collect();
     let attempts: usize = ledger.deliveries.values().flatten().sum();

@@ -9,12 +9,13 @@ use std::time::Duration;
 use adapters::{AwsClients, DynamoStore};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{BillingMode, GlobalSecondaryIndex};
-use tests::eventually::eventually;
-use tests::failure::OrFailure;
-use tests::local_aws::free_port;
-use tests::run_directory::tail;
-use tests::supervised::Supervised;
-use tests::{Deployment, Failure, Result, checkout};
+use harness::eventually::eventually;
+use harness::failure::OrFailure;
+use harness::local_aws::free_port;
+use harness::run_directory::tail;
+use harness::supervised::Supervised;
+use harness::{Deployment, Failure, Result, checkout};
+use tests::function;
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const STARTING: Duration = Duration::from_secs(30);
@@ -41,7 +42,7 @@ impl<'d> IndexedTable<'d> {
         let mut table = Self { deployment, url: format!("http://127.0.0.1:{port}"), log, process };
         table.create().await?;
         for function in table.functions() {
-            deployment.set_function_variable(function, ENDPOINT, Some(&table.url)).await?;
+            function::set_variable(deployment, function, ENDPOINT, Some(&table.url)).await?;
         }
         Ok(table)
     }
@@ -49,7 +50,7 @@ impl<'d> IndexedTable<'d> {
     /// From now on they use the deployment's own table again.
     pub(crate) async fn put_back(self) -> Result<()> {
         for function in self.functions() {
-            self.deployment.set_function_variable(function, ENDPOINT, None).await?;
+            function::set_variable(self.deployment, function, ENDPOINT, None).await?;
         }
         Ok(())
     }

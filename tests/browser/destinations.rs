@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tests::Result;
+use harness::Result;
+use harness::failure::OrFailure;
 use tests::browser::{Look, Name};
-use tests::failure::OrFailure;
 use tests::world::{Manner, World};
 
 /// How long a delivery may take, functions starting included.

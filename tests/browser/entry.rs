@@ -1,8 +1,8 @@
 //! The way in and out.
 
 use crate::world::World;
+use harness::Result;
 use serde_json::json;
-use tests::Result;
 use tests::browser::Look;
 
 #[tokio::test]

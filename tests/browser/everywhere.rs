@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::Result;
+use harness::Result;
 use tests::browser::{Browser, Look, Theme};
 use tests::world::{Manner, World};
 
@@ -18,7 +18,7 @@ async fn furnished(name: &str) -> Result<(World, Vec<String>)> {
     let refusing = world.destination("Warehouse", Manner::Refuses).await?;
     let event = world.push("demo-sync-run-failed").await?;
     world.receiver.await_count("/", 2, ARRIVING).await?;
-    let deliveries = tests::eventually::eventually("both deliveries to be listed", ARRIVING, async || {
+    let deliveries = harness::eventually::eventually("both deliveries to be listed", ARRIVING, async || {
         let listed = world.customer.list("/v1/deliveries").await?;
         Ok((listed.len() == 2).then_some(listed))
     });

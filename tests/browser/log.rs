@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use harness::Result;
+use harness::producer::fresh_sample;
+use harness::receiver::Answer;
+use harness::unique::unique;
 use serde_json::json;
-use tests::Result;
 use tests::browser::{Look, Name};
-use tests::producer::fresh_sample;
-use tests::receiver::Answer;
-use tests::unique::unique;
 use tests::world::{Manner, World};
 
 /// How long a delivery may take, functions starting included.
@@ -57,7 +57,7 @@ async fn a_failed_delivery_tells_its_attempts_and_is_sent_again() -> Result<()> 
     let settings = json!({"name": "Billing", "url": world.receiver.url(&path), "retry_policy": "none"});
     let created = world.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
     let id = created["id"].as_str().unwrap_or_default();
-    world.customer.subscribe(&tests::api_client::NewSubscription::to_everything(id)).await?;
+    world.customer.subscribe(&harness::api_client::NewSubscription::to_everything(id)).await?;
     world.push("demo-sync-run-failed").await?;
     let browser = world.signed_in(Look::default()).await?;
     browser.visit("/deliveries?status=exhausted").await?;
@@ -85,7 +85,7 @@ async fn a_failed_delivery_tells_its_attempts_and_is_sent_again() -> Result<()> 
 async fn an_event_that_matched_nothing_says_why_and_leads_to_the_wizard() -> Result<()> {
     let world = World::new("unmatched").await?;
     let created = world.customer.create_destination("Billing", &world.address("/never", Manner::Trusts)).await?;
-    let elsewhere = tests::api_client::NewSubscription::to_everything(&created.id).named("Elsewhere");
+    let elsewhere = harness::api_client::NewSubscription::to_everything(&created.id).named("Elsewhere");
     world.customer.subscribe(&elsewhere.scope("connection/hubspot")).await?;
     let id = world.push("demo-sync-run-succeeded").await?;
     let browser = world.signed_in(Look::default()).await?;

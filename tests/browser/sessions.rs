@@ -1,10 +1,10 @@
 //! Who sees what, and for how long.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use harness::Result;
+use harness::failure::OrFailure;
 use serde_json::json;
-use tests::Result;
 use tests::browser::{Browser, Look};
-use tests::failure::OrFailure;
 use tests::world::{Manner, World};
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use harness::Result;
+use harness::unique::unique;
 use serde_json::{Value, json};
-use tests::Result;
 use tests::browser::{Browser, Key, Look, Name};
-use tests::unique::unique;
 
 use crate::world::{Manner, World};
 

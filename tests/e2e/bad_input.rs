@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use harness::api_client::NewSubscription;
+use harness::eventually::eventually;
+use harness::producer::fresh_sample;
+use harness::queue::attribute;
+use harness::receiver::Receiver;
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use http::Method;
 use serde_json::{Value, json};
-use tests::api_client::NewSubscription;
-use tests::eventually::eventually;
-use tests::producer::fresh_sample;
-use tests::queue::attribute;
-use tests::receiver::Receiver;
-use tests::unique::unique;
-use tests::{Deployment, Result};
 
 const SOON: Duration = Duration::from_secs(30);
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use adapters::{AwsClients, DynamoStore, KmsVault, SystemEntropy};
 use domain::value::AccountId;
+use harness::Deployment;
+use harness::unique::unique;
 use testing::contract;
-use tests::Deployment;
-use tests::unique::unique;
 
 struct Real {
     aws: AwsClients,

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use harness::api_client::{Customer, NewSubscription};
+use harness::eventually::eventually;
+use harness::ledger::Ledger;
+use harness::producer::fresh_sample;
+use harness::receiver::{Answer, Received, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use serde_json::json;
-use tests::api_client::{Customer, NewSubscription};
-use tests::eventually::eventually;
-use tests::ledger::Ledger;
-use tests::producer::fresh_sample;
-use tests::receiver::{Answer, Received, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Result};
 
 const SOON: Duration = Duration::from_secs(30);
 /// Two runs of `redrive`, and what they take.

@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use harness::api_client::{Customer, NewSubscription};
+use harness::eventually::eventually;
+use harness::producer::fresh_sample;
+use harness::receiver::{Answer, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use serde_json::{Value, json};
-use tests::api_client::{Customer, NewSubscription};
-use tests::eventually::eventually;
-use tests::producer::fresh_sample;
-use tests::receiver::{Answer, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Result};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -159,7 +159,7 @@ async fn the_ledger_of_the_api_is_that_of_the_table() -> Result<()> {
     let push = async |name| {
         let event = fresh_sample(name, world.customer.account())?;
         world.deployment.producer().push(&event).await?;
-        Ok::<_, tests::failure::Failure>(event)
+        Ok::<_, harness::failure::Failure>(event)
     };
     let unmatched = push("demo-insight-succeeded").await?;
     world.await_list("/v1/events?status=unmatched", 1).await?;

@@ -10,15 +10,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use harness::api_client::{Customer, NewSubscription};
+use harness::eventually::eventually;
+use harness::producer::numbered_samples;
+use harness::receiver::{Answer, Received, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Failure, Result};
 use serde_json::{Value, json};
-use tests::api_client::{Customer, NewSubscription};
 use tests::chance::Chance;
-use tests::eventually::eventually;
 use tests::faulty_table::FaultyTable;
-use tests::producer::numbered_samples;
-use tests::receiver::{Answer, Received, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Failure, Result};
+use tests::function;
 use tokio::time::{Instant, sleep};
 
 const EVENTS: usize = 2_000;
@@ -95,7 +96,7 @@ impl World {
 
     async fn set_up_faults(&self) -> Result<()> {
         for (_, function) in self.functions() {
-            self.deployment.set_function_variable(function, ENDPOINT, Some(&self.table.url())).await?;
+            function::set_variable(&self.deployment, function, ENDPOINT, Some(&self.table.url())).await?;
         }
         // What a killed process held comes back after this, and not after the six minutes that suit AWS.
         self.set_visibility_timeouts(5).await
@@ -103,7 +104,7 @@ impl World {
 
     async fn set_back(&self) -> Result<()> {
         for (_, function) in self.functions() {
-            self.deployment.set_function_variable(function, ENDPOINT, None).await?;
+            function::set_variable(&self.deployment, function, ENDPOINT, None).await?;
         }
         self.set_visibility_timeouts(360).await
     }
@@ -166,10 +167,10 @@ impl World {
             if name == "redrive" {
                 let deployment = self.deployment.clone();
                 // It is expected to fail: it is killed.
-                tokio::spawn(async move { deployment.run_redrive().await });
+                tokio::spawn(async move { function::run_redrive(&deployment).await });
                 sleep(Duration::from_millis(chance.below(600))).await;
             }
-            if self.deployment.kill_one_process(function, chance.below(1_000))? {
+            if function::kill_one_process(&self.deployment, function, chance.below(1_000))? {
                 *killed.entry(name).or_default() += 1;
             }
         }
@@ -218,7 +219,7 @@ impl World {
         let mut last = Value::Null;
         let closed = eventually("the ledger to close with everything delivered", LIMIT, async || {
             // Not only each minute, which would make it a test of patience.
-            self.deployment.run_redrive().await?;
+            function::run_redrive(&self.deployment).await?;
             sleep(Duration::from_secs(2)).await;
             let ledger = self.read_ledger().await?;
             let count = |name: &str| ledger[name].as_u64().unwrap_or_default();
@@ -261,10 +262,10 @@ impl World {
         assert_eq!((ledger.owed, states), (OWED, BTreeMap::from([("delivered", OWED)])));
         let prefix = format!("D#{}#", self.customer.account());
         let rows = self.deployment.rows().await?;
-        let is_delivery = |row: &tests::ledger::Item| {
+        let is_delivery = |row: &harness::ledger::Item| {
             row.get("pk").and_then(|pk| pk.as_s().ok()).is_some_and(|pk| pk.starts_with(&prefix))
         };
-        let recovered = |row: &&tests::ledger::Item| {
+        let recovered = |row: &&harness::ledger::Item| {
             row.get("recovered_by_audit").and_then(|value| value.as_bool().ok()).is_some_and(|value| *value)
         };
         Ok(rows.iter().filter(|row| is_delivery(row)).filter(recovered).count())

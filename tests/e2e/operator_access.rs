@@ -4,12 +4,12 @@
 //! Signatures are made by AWS's own library and verified by the local AWS. What the routes do is deliberately tested elsewhere.
 
 use aws_sdk_sqs::config::Credentials;
+use harness::api_client::Operator;
+use harness::iam::element;
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use http::Method;
 use serde_json::{Value, json};
-use tests::api_client::Operator;
-use tests::iam::element;
-use tests::unique::unique;
-use tests::{Deployment, Result};
 
 #[tokio::test]
 async fn only_credentials_with_the_permission_are_let_in() -> Result<()> {

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::event::{EventType, payload};
+use harness::api_client::NewSubscription;
+use harness::eventually::eventually;
+use harness::producer::fresh_sample;
+use harness::queue::Queue;
+use harness::receiver::{Answer, Received, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use serde_json::{Value, json};
-use tests::api_client::NewSubscription;
-use tests::eventually::eventually;
-use tests::producer::fresh_sample;
-use tests::queue::Queue;
-use tests::receiver::{Answer, Received, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Result};
+use tests::function;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -34,7 +35,8 @@ async fn alerts_of(deployment: &Deployment, account: &str) -> Result<Queue> {
     }]});
     let policed = sqs.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, policy.to_string());
     policed.send().await.expect("a policy");
-    let subscribed = deployment.sns().subscribe().topic_arn(topic).protocol("sqs").endpoint(arn);
+    let subscribed =
+        aws_sdk_sns::Client::new(&deployment.sdk_config()).subscribe().topic_arn(topic).protocol("sqs").endpoint(arn);
     let filter = json!({"account_id": [account]}).to_string();
     subscribed.attributes("FilterPolicy", filter).send().await.expect("a subscription");
     Ok(Queue::new(sqs, url))
@@ -69,7 +71,7 @@ async fn a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_t
 
     // The schedule may be quicker than this, or run beside it: the event is one all the same.
     let told = eventually("the event", SOON, async || {
-        deployment.run_redrive().await?;
+        function::run_redrive(&deployment).await?;
         let requests = receiver.requests_below("/watching");
         Ok((!requests.is_empty()).then_some(requests))
     });
@@ -96,7 +98,7 @@ async fn a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_t
     let event = customer.get(&event).await?.expect_status(200)?;
     let owed: Vec<_> = event["owed"].as_array().expect("a list").iter().map(|owed| &owed["destination_id"]).collect();
     assert_eq!(owed, [&json!(ids[1])]);
-    deployment.run_redrive().await?;
+    function::run_redrive(&deployment).await?;
     assert!(of_type(&receiver.requests_below("/gone"), "destination.disabled").is_empty());
     assert_eq!(ids_of(&receiver.requests_below("/watching"), "destination.disabled").len(), 1);
     Ok(())
@@ -133,7 +135,7 @@ async fn a_run_that_does_not_come_is_told_to_who_asked_and_one_that_comes_late_i
     receiver.await_count("/all", runs.len(), SOON).await?;
 
     let told = eventually("the event", 3 * SOON, async || {
-        deployment.run_redrive().await?;
+        function::run_redrive(&deployment).await?;
         let requests = receiver.requests_below("/missed");
         Ok((!requests.is_empty()).then_some(requests))
     });
@@ -147,7 +149,7 @@ async fn a_run_that_does_not_come_is_told_to_who_asked_and_one_that_comes_late_i
     let event_type: EventType = "sync_run.missed".parse().expect("a type");
     assert_eq!(payload::check(event_type, &body["data"].to_string()), Ok(()));
     assert_eq!(body["data"]["expected_at"], "2026-01-01T10:00:00.000Z");
-    deployment.run_redrive().await?;
+    function::run_redrive(&deployment).await?;
     assert_eq!(ids_of(&receiver.requests_below("/missed"), "sync_run.missed").len(), 1);
     assert_eq!(of_type(&receiver.requests_below("/all"), "sync_run.missed").len(), 0);
     Ok(())

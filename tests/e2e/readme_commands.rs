@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use harness::failure::OrFailure;
+use harness::receiver::{Guard, Received, Receiver};
+use harness::{Deployment, Failure, Result, checkout};
 use serde_json::Value;
-use tests::failure::OrFailure;
-use tests::receiver::{Guard, Received, Receiver};
-use tests::{Deployment, Failure, Result, checkout};
 use tokio::process::Command;
 
 const SOON: Duration = Duration::from_secs(30);

@@ -5,14 +5,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use harness::api_client::{Customer, NewSubscription};
+use harness::eventually::eventually;
+use harness::producer::fresh_sample;
+use harness::receiver::{Answer, Received, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use http::Method;
 use serde_json::{Value, json};
-use tests::api_client::{Customer, NewSubscription};
-use tests::eventually::eventually;
-use tests::producer::fresh_sample;
-use tests::receiver::{Answer, Received, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Result};
+use tests::function;
 
 const SOON: Duration = Duration::from_secs(30);
 /// Two parts of a drain, should deliver still take the destination for paused at the first one.
@@ -124,7 +125,7 @@ async fn what_a_paused_destination_is_owed_is_set_aside_and_drained_when_it_is_r
     let resumed = world.ask(&format!("{path}/resume"), 200).await?;
     assert_eq!((&resumed["health"], &resumed["draining"]), (&json!("healthy"), &json!(true)));
     eventually("the drain", DRAINED, async || {
-        world.deployment.run_redrive().await?;
+        function::run_redrive(&world.deployment).await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
         Ok((world.customer.list("/v1/deliveries?status=delivered").await?.len() == EVENTS - 1).then_some(()))
     })
@@ -155,7 +156,7 @@ async fn a_destination_gets_everything_it_missed_by_a_job_that_tells_how_far_it_
     let job = world.customer.post(&recover, &wanted).await?.expect_status(202)?;
     let path = format!("/v1/jobs/{}", text(&job["id"]));
     let ended = eventually("the end of the job", SOON, async || {
-        world.deployment.run_redrive().await?;
+        function::run_redrive(&world.deployment).await?;
         let job = world.customer.get(&path).await?.expect_status(200)?;
         Ok((job["status"] == "succeeded").then_some(job))
     });

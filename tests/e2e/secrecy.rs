@@ -2,13 +2,14 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+use harness::api_client::{Customer, NewSubscription, Operator};
+use harness::eventually::eventually;
+use harness::receiver::{Answer, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use http::Method;
 use serde_json::{Value, json};
-use tests::api_client::{Customer, NewSubscription, Operator};
-use tests::eventually::eventually;
-use tests::receiver::{Answer, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Result};
+use tests::function;
 
 /// What must not be seen anywhere, with the name it is told by when it is.
 struct Secrets(Vec<(&'static str, String)>);
@@ -87,7 +88,7 @@ async fn use_them(deployment: &Deployment, customer: &Customer) -> Result<()> {
     receiver.answer("/refuses", [Answer::status(500), Answer::status(200)]);
     let created = customer.create_destination("used", &receiver.url("/refuses")).await?;
     customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
-    let event = tests::producer::numbered_samples("demo-sync-run-succeeded", customer.account(), 1)?;
+    let event = harness::producer::numbered_samples("demo-sync-run-succeeded", customer.account(), 1)?;
     deployment.producer().push_all(&event).await?;
     eventually("the delivery", std::time::Duration::from_secs(60), async || {
         let ledger = deployment.ledger(customer.account()).await?;
@@ -138,7 +139,7 @@ async fn check_logs(deployment: &Deployment, secrets: &Secrets) -> Result<()> {
     ];
     let mut all = String::new();
     for function in functions {
-        all.push_str(&deployment.logs_of(function).await?.join("\n"));
+        all.push_str(&function::logs(deployment, function).await?.join("\n"));
     }
     assert!(all.contains("an attempt did not deliver"), "the logs of the functions are not here");
     secrets.check("a log", &all);

@@ -2,8 +2,8 @@
 //!
 //! It deliberately goes once through everything and into nothing.
 
-use tests::receiver::Receiver;
-use tests::{Deployment, demo};
+use harness::receiver::Receiver;
+use harness::{Deployment, demo};
 
 #[tokio::test]
 async fn the_demo_works() {

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use harness::api_client::{CreatedDestination, Customer, NewSubscription};
+use harness::eventually::eventually;
+use harness::producer::fresh_sample;
+use harness::receiver::{Answer, Guard, Received, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Failure, Result};
 use serde_json::{Value, json};
-use tests::api_client::{CreatedDestination, Customer, NewSubscription};
-use tests::eventually::eventually;
-use tests::producer::fresh_sample;
-use tests::receiver::{Answer, Guard, Received, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Failure, Result};
 use tokio::time::Instant;
 
 const SOON: Duration = Duration::from_secs(30);

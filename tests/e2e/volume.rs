@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tests::api_client::NewSubscription;
-use tests::eventually::eventually;
-use tests::producer::numbered_samples;
-use tests::receiver::Receiver;
-use tests::unique::unique;
-use tests::{Deployment, Result};
+use harness::api_client::NewSubscription;
+use harness::eventually::eventually;
+use harness::producer::numbered_samples;
+use harness::receiver::Receiver;
+use harness::unique::unique;
+use harness::{Deployment, Result};
 
 const EVENTS: usize = 1_000;
 const PATHS: [&str; 3] = ["/one", "/two", "/three"];

@@ -10,9 +10,9 @@ use domain::attempt::{Exchange, Outcome, SigningSecret};
 use domain::delivery::request::sign;
 use domain::delivery::{Delivery, DeliveryState, SignedRequest};
 use domain::destination::AddressPolicy;
+use harness::receiver::{Answer, Receiver};
 use ports::{Clock, HttpSender};
 use testing::{account, destination, record};
-use tests::receiver::{Answer, Receiver};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

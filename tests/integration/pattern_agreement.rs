@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tests::checkout;
+use harness::checkout;
 
 /// The example of `domain` that answers from the code under test; cargo builds examples next to the tests.
 fn matcher() -> PathBuf {

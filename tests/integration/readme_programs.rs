@@ -12,10 +12,10 @@ use domain::attempt::SigningSecret;
 use domain::delivery::DeliveryState;
 use domain::delivery::request::sign;
 use domain::value::Timestamp;
+use harness::checkout;
 use ports::Clock;
 use serde_json::{Value, json};
 use testing::{account, destination, record};
-use tests::checkout;
 
 /// A request as this system signs it at `at`.
 fn signed(at: Timestamp) -> Value {

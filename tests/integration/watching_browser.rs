@@ -6,8 +6,8 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
+use harness::{Failure, Result};
 use tests::browser::{Browser, Key, Look, Name, Theme};
-use tests::{Failure, Result};
 use tokio::net::TcpListener;
 
 const GOOD: &str = "<!doctype html><html lang='en'><title>Good</title><script src='/script.js'></script>
@@ -143,7 +143,7 @@ async fn the_keyboard_is_enough() -> Result<()> {
 async fn a_picture_is_as_wide_as_the_screen() -> Result<()> {
     let browser = Browser::open_for(&serve().await?, Look::default().sized(360, 640)).await?;
     browser.visit("/good").await?;
-    let path = tests::checkout::root().join("target/browser-picture.png");
+    let path = harness::checkout::root().join("target/browser-picture.png");
     browser.picture(&path).await?;
     let size = |png: &[u8]| (png[16..20].to_vec(), png[20..24].to_vec());
     let narrow = std::fs::read(&path).expect("a picture");

@@ -11,9 +11,9 @@ mod story;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use harness::{Deployment, Failure, Result, checkout};
 use serde_json::json;
 use tests::browser::{Browser, Look, Theme};
-use tests::{Deployment, Failure, Result, checkout};
 
 use crate::pages::{Act, Page};
 use crate::story::Story;

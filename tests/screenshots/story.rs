@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use harness::api_client::{Customer, NewSubscription};
+use harness::eventually::eventually;
+use harness::producer::past_sample;
+use harness::receiver::{Answer, Guard, Receiver};
+use harness::{Deployment, Result};
 use http::Method;
 use serde_json::{Value, json};
-use tests::api_client::{Customer, NewSubscription};
-use tests::eventually::eventually;
-use tests::producer::past_sample;
-use tests::receiver::{Answer, Guard, Receiver};
-use tests::{Deployment, Result};
 
 /// How long it may take until everything has become of the events.
 const SETTLING: Duration = Duration::from_secs(180);

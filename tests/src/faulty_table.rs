@@ -18,9 +18,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
-use crate::deployment::endpoint;
-use crate::failure::{OrFailure, Result};
-use crate::receiver::severable::{self, Connection, Down};
+use harness::failure::{OrFailure, Result};
+use harness::receiver::severable::{self, Connection, Down};
+use harness::signed_http::endpoint;
 
 /// Of a thousand requests: throttled at any time, throttled in a burst, failed, cut.
 const THROTTLED: u64 = 40;
@@ -188,7 +188,7 @@ fn refuse(status: StatusCode, name: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receiver::{Answer, Receiver};
+    use harness::receiver::{Answer, Receiver};
 
     #[tokio::test]
     async fn faults_of_every_kind_come_until_it_is_mended_and_a_cut_loses_the_answer_only() {

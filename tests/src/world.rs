@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::api_client::{CreatedDestination, Customer, NewSubscription, Operator};
 use crate::browser::{Browser, Look};
-use crate::deployment::Deployment;
-use crate::failure::Result;
-use crate::producer::{Producer, fresh_sample};
-use crate::receiver::{Answer, Guard, Receiver};
-use crate::unique::unique;
+use harness::api_client::{CreatedDestination, Customer, NewSubscription, Operator};
+use harness::deployment::Deployment;
+use harness::failure::Result;
+use harness::producer::{Producer, fresh_sample};
+use harness::receiver::{Answer, Guard, Receiver};
+use harness::unique::unique;
 
 /// How a receiver takes what it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use harness::api_client::{Customer, NewSubscription, Operator};
+use harness::eventually::eventually;
+use harness::producer::fresh_sample;
+use harness::receiver::{Answer, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
 use http::Method;
 use serde_json::{Value, json};
-use tests::api_client::{Customer, NewSubscription, Operator};
-use tests::eventually::eventually;
-use tests::producer::fresh_sample;
-use tests::receiver::{Answer, Receiver};
-use tests::unique::unique;
-use tests::{Deployment, Result};
+use tests::function;
 
 /// It begins after 100 s, and takes seconds.
 const DELETION: Duration = Duration::from_secs(150);
@@ -85,7 +86,7 @@ async fn deleting_an_account_refuses_its_keys_at_once_and_leaves_no_row_of_it() 
     let job_path = format!("/admin/v1/jobs/{}", job["id"].as_str().unwrap_or_default());
     let ended = eventually("the end of the deletion", DELETION, async || {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        deployment.run_redrive().await?;
+        function::run_redrive(&deployment).await?;
         let job = get(&operator, &job_path).await?;
         Ok((job["status"] != "queued" && job["status"] != "running").then_some(job))
     });

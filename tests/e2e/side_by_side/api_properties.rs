@@ -6,10 +6,10 @@
 
 use std::process::Stdio;
 
+use harness::failure::OrFailure;
+use harness::unique::unique;
+use harness::{Deployment, Result, checkout};
 use serde_json::{Value, json};
-use tests::failure::OrFailure;
-use tests::unique::unique;
-use tests::{Deployment, Result, checkout};
 use tokio::process::Command;
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn a_property_based_tester_finds_no_fault_in_the_api() -> Result<()> {
     command.arg("run").arg("--no-color").arg(format!("{api}/v1/openapi.json"));
     // Nothing but loopback is called, whatever this machine's settings are.
     command.env_clear().env("PATH", std::env::var("PATH").or_failure(|| "no PATH")?).env("NO_PROXY", "*");
-    command.envs(tests::deployment::aws_environment(deployment.port));
+    command.envs(harness::deployment::aws_environment(deployment.port));
     command.env("API_URL", &api).env("API_HOOKS", checkout::root().join("tools/schemathesis_hooks.py"));
     let output = command.current_dir(&directory).stdin(Stdio::null()).output().await;
     let output = output.or_failure(|| "cannot run the tester")?;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
 
 use super::session::Browser;
-use crate::checkout;
-use crate::failure::{Failure, OrFailure, Result};
+use harness::checkout;
+use harness::failure::{Failure, OrFailure, Result};
 
 /// Roles that a person can tell apart; an outline shows these.
 const TELLING: [&str; 18] = [

@@ -11,12 +11,12 @@ use tempfile::TempDir;
 use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel};
 
 use super::look::Look;
-use crate::checkout;
-use crate::eventually::eventually;
-use crate::failure::{Failure, OrFailure, Result};
-use crate::run_directory::{RunDirectory, sweep, tail};
-use crate::supervised::Supervised;
-use crate::unique::unique;
+use harness::checkout;
+use harness::eventually::eventually;
+use harness::failure::{Failure, OrFailure, Result};
+use harness::run_directory::{RunDirectory, sweep, tail};
+use harness::supervised::Supervised;
+use harness::unique::unique;
 
 const STARTING: Duration = Duration::from_secs(30);
 const TRIES: u32 = 5;
@@ -60,7 +60,7 @@ impl Chromedriver {
             // Only what somebody who was killed has left: a directory that stays does no harm.
             let _ = sweep("browser");
         });
-        let program = checkout::system_program(&["chromedriver"], MISSING)?;
+        let program = system_program(&["chromedriver"], MISSING)?;
         let directory = RunDirectory::create(checkout::runs("browser").join(unique("browser")))?;
         let temporary = temporary_directory(&std::env::temp_dir())?;
         directory.note(temporary.path())?;
@@ -105,7 +105,7 @@ impl Chromedriver {
 
     /// What the browser is started with.
     pub(super) fn capabilities(&self, look: Look) -> Result<ChromeCapabilities> {
-        let program = checkout::system_program(&["chromium", "google-chrome"], MISSING)?;
+        let program = system_program(&["chromium", "google-chrome"], MISSING)?;
         let profile = format!("--user-data-dir={}", self.directory.path().join("tmp/profile").display());
         let mut capabilities = DesiredCapabilities::chrome();
         let mut add = |argument: &str| capabilities.add_arg(argument).or_failure(|| "cannot describe a browser");
@@ -163,6 +163,13 @@ fn temporary_directory(parent: &Path) -> Result<TempDir> {
          with a shorter path",
         parent.display()
     )))
+}
+
+/// A program that the system has, under the first of these names.
+fn system_program(names: &[&str], missing: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = names.iter().find_map(|name| std::env::split_paths(&path).map(|p| p.join(name)).find(|p| p.is_file()));
+    found.ok_or_else(|| Failure::new(format!("{} is missing: {missing}", names.join(" or "))))
 }
 
 /// The port in the line with which it says that it listens.

@@ -5,24 +5,18 @@
 use thirtyfour::WebElement;
 
 use super::accessibility::Node;
-use super::lookup::Name;
 use super::session::Browser;
-use crate::failure::{OrFailure, Result};
+use harness::failure::{OrFailure, Result};
 
 pub struct Element<'b> {
-    browser: &'b Browser,
+    pub(super) browser: &'b Browser,
     pub(super) inner: WebElement,
-    node: Node,
+    pub(super) node: Node,
 }
 
 impl<'b> Element<'b> {
     pub(super) fn new(browser: &'b Browser, inner: WebElement, node: Node) -> Self {
         Self { browser, inner, node }
-    }
-
-    /// The one thing of this role and name within this one: `row.find("button", "Resend")`.
-    pub async fn find(&self, role: &str, name: impl Into<Name>) -> Result<Element<'b>> {
-        self.browser.find_below(Some(self.node.number), &[role], &name.into()).await
     }
 
     /// What assistive technology calls it.

@@ -5,7 +5,7 @@ use thirtyfour::{By, Key, TypingData};
 
 use super::lookup::Name;
 use super::session::Browser;
-use crate::failure::{Failure, OrFailure, Result};
+use harness::failure::{Failure, OrFailure, Result};
 
 /// What text can be typed into.
 const FIELDS: [&str; 4] = ["textbox", "searchbox", "spinbutton", "combobox"];

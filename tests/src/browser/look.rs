@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _};
 
-use crate::failure::{OrFailure, Result};
+use harness::failure::{OrFailure, Result};
 
 /// What somebody prefers whose browser shows everything in this theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use thirtyfour::error::WebDriverResult;
 use super::accessibility::Node;
 use super::element::Element;
 use super::session::Browser;
-use crate::failure::Result;
+use harness::failure::Result;
 
 /// A path of selectors to an element, which only it has.
 const PATH: &str = "function () {
@@ -56,6 +56,13 @@ impl fmt::Display for Name {
             Name::Is(all) => write!(f, "{all:?}"),
             Name::Has(words) => write!(f, "with {words:?}"),
         }
+    }
+}
+
+impl<'b> Element<'b> {
+    /// The one thing of this role and name within this one: `row.find("button", "Resend")`.
+    pub async fn find(&self, role: &str, name: impl Into<Name>) -> Result<Element<'b>> {
+        self.browser.find_below(Some(self.node.number), &[role], &name.into()).await
     }
 }
 
@@ -113,7 +120,7 @@ impl Browser {
         Ok(text.json().as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    pub(super) async fn find_below(&self, below: Option<i64>, roles: &[&str], name: &Name) -> Result<Element<'_>> {
+    async fn find_below(&self, below: Option<i64>, roles: &[&str], name: &Name) -> Result<Element<'_>> {
         let what = format!("{} {name}", roles.join(" or "));
         self.until(&what, async || self.look(below, roles, name).await).await
     }

@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! # use tests::browser::{Browser, Look};
-//! # async fn example(deployment: &tests::Deployment, link: &str) -> tests::Result<()> {
+//! # async fn example(deployment: &harness::Deployment, link: &str) -> harness::Result<()> {
 //! let browser = Browser::open(deployment, Look::default().without_scripts()).await?;
 //! browser.visit(link).await?;
 //! browser.fill("Your link", link).await?;

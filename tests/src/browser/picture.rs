@@ -7,9 +7,9 @@ use data_encoding::BASE64;
 use serde_json::json;
 
 use super::session::Browser;
-use crate::checkout;
-use crate::failure::{OrFailure, Result};
-use crate::unique::unique;
+use harness::checkout;
+use harness::failure::{OrFailure, Result};
+use harness::unique::unique;
 
 /// The longest picture, in pixels: more of a page is cut off.
 const TALLEST: u64 = 16_000;

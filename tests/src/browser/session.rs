@@ -11,10 +11,10 @@ use thirtyfour::error::WebDriverResult;
 use super::chromedriver::Chromedriver;
 use super::look::Look;
 use super::watch::complaints;
-use crate::deployment::Deployment;
-use crate::eventually::eventually;
-use crate::failure::{Failure, OrFailure, Result};
-use crate::signed_http;
+use harness::deployment::Deployment;
+use harness::eventually::eventually;
+use harness::failure::{Failure, OrFailure, Result};
+use harness::signed_http;
 
 /// How long something may take to show up. A test of a receiver that hangs takes 25 s.
 const PATIENCE: Duration = Duration::from_secs(40);

@@ -7,10 +7,10 @@
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::deployment::{Outputs, endpoint};
+use crate::deployment::Outputs;
 use crate::failure::{Failure, OrFailure, Result};
 use crate::iam::Iam;
-use crate::signed_http::SignedHttp;
+use crate::signed_http::{SignedHttp, endpoint};
 
 /// Evens out all differences of a stack that was just deployed.
 pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result<()> {

@@ -16,6 +16,11 @@ use crate::failure::{OrFailure, Result};
 /// The only region of the local AWS that is used.
 pub const REGION: &str = "us-east-1";
 
+/// The address of a local AWS.
+pub fn endpoint(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
 /// The account root of the local AWS, which accepts no other secret for this key.
 pub fn root_credentials() -> Credentials {
     Credentials::new("test", "test", None, None, "local AWS")

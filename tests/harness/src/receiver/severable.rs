@@ -18,24 +18,24 @@ use tokio::task::JoinHandle;
 
 /// A handle on the connection that a request came by.
 #[derive(Debug, Clone)]
-pub(crate) struct Connection {
+pub struct Connection {
     severed: Arc<AtomicBool>,
     down: Down,
 }
 
 /// Cuts all connections of a receiver that went away, those that are kept alive as well.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Down(Arc<AtomicBool>);
+pub struct Down(Arc<AtomicBool>);
 
 impl Down {
-    pub(crate) fn set(&self) {
+    pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 impl Connection {
     /// Nothing more is read or written: the server closes the connection when it tries.
-    pub(crate) fn sever(&self) {
+    pub fn sever(&self) {
         self.severed.store(true, Ordering::Relaxed);
     }
 
@@ -54,7 +54,7 @@ impl Connected<IncomingStream<'_, SeverableListener>> for Connection {
 }
 
 /// Serves until the task is aborted; a handler finds the [`Connection`] of its request as connection information.
-pub(crate) fn serve(listener: TcpListener, router: Router) -> (JoinHandle<()>, Down) {
+pub fn serve(listener: TcpListener, router: Router) -> (JoinHandle<()>, Down) {
     let down = Down::default();
     let listener = SeverableListener { listener, down: down.clone() };
     let service = router.into_make_service_with_connect_info::<Connection>();
@@ -85,7 +85,7 @@ impl Listener for SeverableListener {
     }
 }
 
-pub(crate) struct SeverableStream {
+pub struct SeverableStream {
     stream: TcpStream,
     connection: Connection,
 }

@@ -10,11 +10,10 @@ use std::time::Duration;
 use http::Request;
 
 use crate::checkout;
-use crate::deployment::endpoint;
 use crate::eventually::eventually;
 use crate::failure::{Failure, OrFailure, Result};
 use crate::run_directory::{RunDirectory, sweep, tail};
-use crate::signed_http::SignedHttp;
+use crate::signed_http::{SignedHttp, endpoint};
 use crate::supervised::Supervised;
 
 const STARTING: Duration = Duration::from_secs(60);

@@ -22,7 +22,7 @@ pub struct RunDirectory {
 
 impl RunDirectory {
     /// Creates it, at one of [`checkout::runs`]' paths.
-    pub(crate) fn create(path: PathBuf) -> Result<Self> {
+    pub fn create(path: PathBuf) -> Result<Self> {
         for part in ["tmp", "home"] {
             fs::create_dir_all(path.join(part)).or_failure(|| format!("cannot create {}", path.display()))?;
         }
@@ -53,12 +53,12 @@ impl RunDirectory {
     }
 
     /// Notes a directory elsewhere, which goes when this one is swept, should the run be killed.
-    pub(crate) fn note(&self, elsewhere: &Path) -> Result<()> {
+    pub fn note(&self, elsewhere: &Path) -> Result<()> {
         symlink(elsewhere, self.path.join(ELSEWHERE)).or_failure(|| format!("cannot write in {}", self.path.display()))
     }
 
     /// Removes what only the run needed; its logs stay. What cannot be removed now is swept by a later run.
-    pub(crate) fn tidy(&self) {
+    pub fn tidy(&self) {
         for part in ["tmp", "home"] {
             let _ = fs::remove_dir_all(self.path.join(part));
         }
@@ -66,7 +66,7 @@ impl RunDirectory {
 }
 
 /// Removes what earlier runs of this kind left: their logs, and whatever a killed one could not remove itself.
-pub(crate) fn sweep(kind: &str) -> Result<()> {
+pub fn sweep(kind: &str) -> Result<()> {
     let parent = checkout::runs(kind);
     fs::create_dir_all(&parent).or_failure(|| format!("cannot create {}", parent.display()))?;
     for entry in fs::read_dir(&parent).or_failure(|| format!("cannot list {}", parent.display()))? {

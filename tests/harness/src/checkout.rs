@@ -11,7 +11,7 @@ use crate::failure::{Failure, OrFailure, Result};
 /// The directory that holds `template.yaml`.
 pub fn root() -> &'static Path {
     let member = Path::new(env!("CARGO_MANIFEST_DIR"));
-    member.parent().unwrap_or(member)
+    member.ancestors().nth(2).unwrap_or(member)
 }
 
 /// A tool that `make` installs: `tool("sam", "sam")` is the SAM CLI in the environment of that name.
@@ -35,19 +35,12 @@ pub fn run_directory(port: u16) -> PathBuf {
 }
 
 /// Where all runs of one kind of program have their directories.
-pub(crate) fn runs(kind: &str) -> PathBuf {
+pub fn runs(kind: &str) -> PathBuf {
     root().join("target").join(kind)
 }
 
-/// A program that the system has, under the first of these names.
-pub(crate) fn system_program(names: &[&str], missing: &str) -> Result<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = names.iter().find_map(|name| std::env::split_paths(&path).map(|p| p.join(name)).find(|p| p.is_file()));
-    found.ok_or_else(|| Failure::new(format!("{} is missing: {missing}", names.join(" or "))))
-}
-
 /// A file of a package that `make` installs for Node, such as `axe-core/axe.min.js`.
-pub(crate) fn node_module(path: &str) -> Result<PathBuf> {
+pub fn node_module(path: &str) -> Result<PathBuf> {
     existing(root().join(".venv/node/node_modules").join(path), "make bootstrap")
 }
 

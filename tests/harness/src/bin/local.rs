@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
-use tests::deployment::Deployment;
-use tests::failure::{OrFailure, Result};
-use tests::local_aws::LocalAws;
-use tests::receiver::Receiver;
-use tests::supervised::Supervised;
-use tests::{checkout, demo, deploy, producer};
+use harness::deployment::Deployment;
+use harness::failure::{OrFailure, Result};
+use harness::local_aws::LocalAws;
+use harness::receiver::Receiver;
+use harness::supervised::Supervised;
+use harness::{checkout, demo, deploy, producer};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\

@@ -4,9 +4,9 @@
 
 use crate::api_client::Customer;
 use crate::checkout;
-use crate::deployment::{Deployment, endpoint};
+use crate::deployment::Deployment;
 use crate::receiver::Receiver;
-use crate::signed_http::REGION;
+use crate::signed_http::{REGION, endpoint};
 
 /// Addresses, and commands to paste into another terminal. `link` opens the customer's page.
 pub fn by_hand(deployment: &Deployment, receiver: &Receiver, customer: &Customer, link: &str) -> String {

@@ -10,11 +10,11 @@ use http::Request;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::deployment::{Deployment, Outputs, aws_environment, endpoint};
+use crate::deployment::{Deployment, Outputs, aws_environment};
 use crate::failure::{Failure, OrFailure, Result};
 use crate::local_aws::LocalAws;
 use crate::run_directory::tail;
-use crate::signed_http::{REGION, SignedHttp};
+use crate::signed_http::{REGION, SignedHttp, endpoint};
 use crate::supervised::Supervised;
 use crate::{checkout, differences};
 

@@ -7,7 +7,7 @@
 mod answer;
 mod guard;
 mod received;
-pub(crate) mod severable;
+pub mod severable;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -6,9 +6,8 @@ use http::Request;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::deployment::endpoint;
 use crate::failure::{Failure, OrFailure, Result};
-use crate::signed_http::SignedHttp;
+use crate::signed_http::{SignedHttp, endpoint};
 
 /// IAM of one local AWS.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use crate::failure::{OrFailure, Result};
 use crate::iam::Iam;
 use crate::producer::Producer;
 use crate::queue::Queue;
-use crate::signed_http::{REGION, SignedHttp, root_credentials};
+use crate::signed_http::{REGION, SignedHttp, endpoint, root_credentials};
 
 /// The environment variable that carries a deployment, as JSON.
 pub const VARIABLE: &str = "SYNCHUB_LOCAL_DEPLOYMENT";
@@ -107,10 +107,6 @@ impl Deployment {
         Queue::new(self.sqs(), &self.outputs.deliveries_dead_letter_queue_url)
     }
 
-    pub fn sns(&self) -> aws_sdk_sns::Client {
-        aws_sdk_sns::Client::new(&self.sdk_config())
-    }
-
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.sdk_config())
     }
@@ -131,11 +127,6 @@ impl Deployment {
             .http_client(http_client)
             .build()
     }
-}
-
-/// The address of a local AWS.
-pub fn endpoint(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
 }
 
 /// What makes the AWS SDKs and command line tools talk to a local AWS, and to nothing else.

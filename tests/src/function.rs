@@ -1,0 +1,111 @@
+//! What tests do with a deployed function, given its name, such as `outputs.deliver_function_name`: run it at once, change its
+//! environment, read its logs, and kill one of its processes.
+//!
+//! Nothing here tells the function what happens to it: a killed process looks like a host that died. Processes are found on
+//! Linux only.
+
+use std::fs;
+
+use harness::Deployment;
+use harness::failure::{Failure, OrFailure, Result};
+use harness::signed_http::endpoint;
+use http::{Method, Request};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+/// Runs `redrive` as its schedule does, and waits until the run has ended.
+pub async fn run_redrive(deployment: &Deployment) -> Result<()> {
+    let function = &deployment.outputs.redrive_function_name;
+    let path = format!("{}/2015-03-31/functions/{function}/invocations", endpoint(deployment.port));
+    let request = Request::post(path).body(b"{}".to_vec()).or_failure(|| "no request for redrive")?;
+    let response = deployment.http()?.send_signed("lambda", request).await?;
+    if response.status().is_success() && !response.headers().contains_key("x-amz-function-error") {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(response.body());
+    Err(Failure::new(format!("redrive answered {}: {text}", response.status())))
+}
+
+/// Sets one variable of a function's environment, or removes it, and keeps all others. Its processes are started again.
+///
+/// Whoever sets a variable removes it again, however the test ends.
+pub async fn set_variable(deployment: &Deployment, function: &str, name: &str, value: Option<&str>) -> Result<()> {
+    let mut current = configuration(deployment, Method::GET, function, Vec::new()).await?;
+    let Value::Object(mut variables) = current["Environment"]["Variables"].take() else {
+        return Err(Failure::new(format!("{function} has no environment: {current}")));
+    };
+    match value {
+        Some(value) => variables.insert(name.to_owned(), json!(value)),
+        None => variables.remove(name),
+    };
+    let change = json!({"Environment": {"Variables": variables}});
+    configuration(deployment, Method::PUT, function, change.to_string().into_bytes()).await?;
+    Ok(())
+}
+
+async fn configuration(deployment: &Deployment, method: Method, function: &str, body: Vec<u8>) -> Result<Value> {
+    let uri = format!("{}/2015-03-31/functions/{function}/configuration", endpoint(deployment.port));
+    let request = Request::builder().method(method).uri(&uri).body(body).or_failure(|| "no request for Lambda")?;
+    let response = deployment.http()?.send_signed("lambda", request).await?;
+    let text = String::from_utf8_lossy(response.body());
+    if response.status().is_success() {
+        return serde_json::from_str(&text).or_failure(|| format!("{uri} answered no JSON: {text}"));
+    }
+    Err(Failure::new(format!("{uri} answered {}: {text}", response.status())))
+}
+
+/// Every line that a function has logged so far, from CloudWatch Logs.
+pub async fn logs(deployment: &Deployment, function: &str) -> Result<Vec<String>> {
+    let (mut lines, mut next) = (Vec::new(), Value::Null);
+    loop {
+        let mut query = json!({"logGroupName": format!("/aws/lambda/{function}")});
+        if !next.is_null() {
+            query["nextToken"] = next;
+        }
+        let request = Request::post(endpoint(deployment.port))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", "Logs_20140328.FilterLogEvents")
+            .body(query.to_string().into_bytes());
+        let request = request.or_failure(|| "no request for the logs")?;
+        let response = deployment.http()?.send_signed("logs", request).await?;
+        let mut answer: Value = serde_json::from_slice(response.body()).or_failure(|| "the logs are not JSON")?;
+        let Value::Array(events) = answer["events"].take() else {
+            return Err(Failure::new(format!("the logs of {function}: {answer}")));
+        };
+        lines.extend(events.into_iter().filter_map(|event| event["message"].as_str().map(str::to_owned)));
+        next = answer["nextToken"].take();
+        if next.is_null() {
+            return Ok(lines);
+        }
+    }
+}
+
+/// The processes in which the local AWS runs a function.
+pub fn processes(deployment: &Deployment, function: &str) -> Result<Vec<Pid>> {
+    let of_function = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
+    let of_deployment = format!("GATEWAY_PORT={}", deployment.port);
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").or_failure(|| "cannot list the processes")? {
+        let entry = entry.or_failure(|| "cannot list the processes")?;
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
+            continue;
+        };
+        // A process that ends meanwhile, or belongs to somebody else, has no readable environment.
+        let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
+        let has = |variable: &str| environment.split(|byte| *byte == 0).any(|part| part == variable.as_bytes());
+        if has(&of_function) && has(&of_deployment) {
+            found.push(id);
+        }
+    }
+    Ok(found)
+}
+
+/// Kills one process of a function, the one numbered `pick` modulo their count; returns whether there was one.
+pub fn kill_one_process(deployment: &Deployment, function: &str, pick: u64) -> Result<bool> {
+    let processes = processes(deployment, function)?;
+    let Some(last) = u64::try_from(processes.len()).ok().and_then(|count| count.checked_sub(1)) else {
+        return Ok(false);
+    };
+    let pick = usize::try_from(pick % (last + 1)).or_failure(|| "too many processes")?;
+    Ok(kill_process(processes[pick], Signal::KILL).is_ok())
+}
