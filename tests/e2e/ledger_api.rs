@@ -5,49 +5,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use harness::api_client::{Customer, NewSubscription};
+use harness::Result;
+use harness::api_client::NewSubscription;
 use harness::eventually::eventually;
 use harness::producer::fresh_sample;
-use harness::receiver::{Answer, Receiver};
-use harness::unique::unique;
-use harness::{Deployment, Result};
+use harness::receiver::Answer;
 use serde_json::{Value, json};
+use tests::world::World;
 
 const SOON: Duration = Duration::from_secs(30);
-
-struct World {
-    deployment: Deployment,
-    receiver: Receiver,
-    customer: Customer,
-}
-
-async fn world() -> Result<World> {
-    let deployment = Deployment::from_env()?;
-    let customer = deployment.operator()?.register(&unique("ledger")).await?;
-    Ok(World { receiver: Receiver::start().await?, deployment, customer })
-}
-
-impl World {
-    async fn destination(&self, path: &str) -> Result<String> {
-        let created = self.customer.create_destination(path, &self.receiver.url(path)).await?;
-        self.receiver.expect_secret(path, &created.secret);
-        self.customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
-        Ok(created.id)
-    }
-
-    /// The list, once it has as many items.
-    async fn await_list(&self, path: &str, count: usize) -> Result<Vec<Value>> {
-        eventually(path, SOON, async || {
-            let found = self.customer.list(path).await?;
-            Ok((found.len() == count).then_some(found))
-        })
-        .await
-    }
-
-    async fn get(&self, path: &str) -> Result<Value> {
-        self.customer.get(path).await?.expect_status(200)
-    }
-}
 
 /// A sample as a producer posts it: without its account.
 fn posted(world: &World, name: &str) -> Result<Value> {
@@ -58,8 +24,8 @@ fn posted(world: &World, name: &str) -> Result<Value> {
 
 #[tokio::test]
 async fn a_posted_event_is_delivered_and_told_of() -> Result<()> {
-    let world = world().await?;
-    let destination = world.destination("/posted").await?;
+    let world = World::new("ledger").await?;
+    let destination = world.subscribed_at("/posted").await?;
     world.receiver.answer("/posted", [Answer::status(500).body("not now, é"), Answer::status(204)]);
     let event = posted(&world, "demo-sync-run-succeeded")?;
     let id = event["id"].as_str().expect("an id");
@@ -68,7 +34,7 @@ async fn a_posted_event_is_delivered_and_told_of() -> Result<()> {
     world.receiver.await_count("/posted", 2, SOON).await?;
 
     let path = format!("/v1/deliveries?destination_id={destination}&status=delivered");
-    let listed = world.await_list(&path, 1).await?;
+    let listed = world.await_list(&path, 1, SOON).await?;
     assert_eq!((&listed[0]["event_id"], &listed[0]["scope"]), (&event["id"], &event["scope"]));
     assert_eq!(listed[0]["last_attempt"]["status_code"], 204);
     let told = world.get(&format!("/v1/deliveries/{}", listed[0]["id"].as_str().expect("an id"))).await?;
@@ -94,17 +60,17 @@ async fn a_posted_event_is_delivered_and_told_of() -> Result<()> {
 #[tokio::test]
 async fn events_and_deliveries_are_listed_newest_first_filtered_and_in_pages() -> Result<()> {
     const EVENTS: usize = 7;
-    let world = world().await?;
+    let world = World::new("ledger").await?;
     for path in ["/a", "/b"] {
-        world.destination(path).await?;
+        world.subscribed_at(path).await?;
     }
     for n in 0..EVENTS {
         let name = if n % 2 == 0 { "demo-sync-run-succeeded" } else { "demo-insight-succeeded" };
         let event = fresh_sample(name, world.customer.account())?;
-        world.deployment.producer().push(&event).await?;
+        world.producer.push(&event).await?;
     }
-    let events = world.await_list("/v1/events", EVENTS).await?;
-    let deliveries = world.await_list("/v1/deliveries?status=delivered", 2 * EVENTS).await?;
+    let events = world.await_list("/v1/events", EVENTS, SOON).await?;
+    let deliveries = world.await_list("/v1/deliveries?status=delivered", 2 * EVENTS, SOON).await?;
     let times = |items: &[Value]| items.iter().map(|item| item["occurred_at"].to_string()).collect::<Vec<_>>();
     assert!(times(&events).is_sorted_by(|newer, older| newer >= older));
     assert!(events.iter().all(|event| event["owed_count"] == 2 && event["unmatched"].is_null()));
@@ -153,16 +119,16 @@ async fn agreed_ledger(world: &World, events: usize, cancelled: usize, delivered
 async fn the_ledger_of_the_api_is_that_of_the_table() -> Result<()> {
     // One attempt each is fewer failures than make a destination fail, which would be told by an event more, at any time.
     const EVENTS: usize = 3;
-    let world = world().await?;
+    let world = World::new("ledger").await?;
     world.receiver.answer("/bad", [Answer::status(500)]);
     world.receiver.answer("/gone", [Answer::status(500)]);
     let push = async |name| {
         let event = fresh_sample(name, world.customer.account())?;
-        world.deployment.producer().push(&event).await?;
+        world.producer.push(&event).await?;
         Ok::<_, harness::failure::Failure>(event)
     };
     let unmatched = push("demo-insight-succeeded").await?;
-    world.await_list("/v1/events?status=unmatched", 1).await?;
+    world.await_list("/v1/events?status=unmatched", 1, SOON).await?;
     let mut subscriptions = Vec::new();
     for (path, enabled) in [("/good", true), ("/bad", true), ("/off", false), ("/gone", true)] {
         let wait = if path == "/gone" { 8 } else { 600 };
@@ -176,7 +142,7 @@ async fn the_ledger_of_the_api_is_that_of_the_table() -> Result<()> {
     for _ in 0..EVENTS {
         push("demo-sync-run-succeeded").await?;
     }
-    world.await_list("/v1/events?status=matched", EVENTS).await?;
+    world.await_list("/v1/events?status=matched", EVENTS, SOON).await?;
     // What is tried there again finds no destination.
     let (subscription, destination) = subscriptions.pop().expect("the last one");
     world.customer.delete(&format!("/v1/subscriptions/{subscription}")).await?.expect_status(204)?;

@@ -5,64 +5,38 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use harness::api_client::{Customer, NewSubscription};
+use harness::Result;
+use harness::api_client::NewSubscription;
 use harness::eventually::eventually;
-use harness::producer::fresh_sample;
-use harness::receiver::{Answer, Received, Receiver};
-use harness::unique::unique;
-use harness::{Deployment, Result};
+use harness::receiver::{Answer, Received};
 use http::Method;
 use serde_json::{Value, json};
 use tests::function;
+use tests::world::World;
 
+const SAMPLE: &str = "demo-sync-run-succeeded";
 const SOON: Duration = Duration::from_secs(30);
 /// Two parts of a drain, should deliver still take the destination for paused at the first one.
 const DRAINED: Duration = Duration::from_secs(150);
 
-struct World {
-    deployment: Deployment,
-    receiver: Receiver,
-    customer: Customer,
+/// A destination that is given one attempt, and everything there is.
+async fn destination(world: &World, path: &str) -> Result<String> {
+    let settings = json!({"name": path, "url": world.receiver.url(path), "retry_policy": "none"});
+    let created = world.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
+    world.receiver.expect_secret(path, text(&created["secret"]));
+    let id = text(&created["id"]).to_owned();
+    world.customer.subscribe(&NewSubscription::to_everything(&id)).await?;
+    Ok(id)
 }
 
-async fn world() -> Result<World> {
-    let deployment = Deployment::from_env()?;
-    let customer = deployment.operator()?.register(&unique("recovery")).await?;
-    Ok(World { receiver: Receiver::start().await?, deployment, customer })
+/// The deliveries with this status, once there are as many.
+async fn await_status(world: &World, status: &str, count: usize) -> Result<Vec<Value>> {
+    world.await_list(&format!("/v1/deliveries?status={status}"), count, SOON).await
 }
 
-impl World {
-    /// A destination that is given one attempt, and everything there is.
-    async fn destination(&self, path: &str) -> Result<String> {
-        let settings = json!({"name": path, "url": self.receiver.url(path), "retry_policy": "none"});
-        let created = self.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
-        self.receiver.expect_secret(path, text(&created["secret"]));
-        let id = text(&created["id"]).to_owned();
-        self.customer.subscribe(&NewSubscription::to_everything(&id)).await?;
-        Ok(id)
-    }
-
-    /// Pushes an event, and returns its id.
-    async fn push(&self) -> Result<String> {
-        let event = fresh_sample("demo-sync-run-succeeded", self.customer.account())?;
-        self.deployment.producer().push(&event).await?;
-        Ok(text(&event["id"]).to_owned())
-    }
-
-    /// The deliveries with this status, once there are as many.
-    async fn await_status(&self, status: &str, count: usize, limit: Duration) -> Result<Vec<Value>> {
-        let path = format!("/v1/deliveries?status={status}");
-        eventually(&path, limit, async || {
-            let found = self.customer.list(&path).await?;
-            Ok((found.len() == count).then_some(found))
-        })
-        .await
-    }
-
-    /// Asks for something without saying anything.
-    async fn ask(&self, path: &str, status: u16) -> Result<Value> {
-        self.customer.call(Method::POST, path, None).await?.expect_status(status)
-    }
+/// Asks for something without saying anything.
+async fn ask(world: &World, path: &str, status: u16) -> Result<Value> {
+    world.customer.call(Method::POST, path, None).await?.expect_status(status)
 }
 
 fn text(value: &Value) -> &str {
@@ -71,11 +45,11 @@ fn text(value: &Value) -> &str {
 
 #[tokio::test]
 async fn an_exhausted_delivery_is_sent_again_under_its_id_to_where_its_destination_is_now() -> Result<()> {
-    let world = world().await?;
-    let destination = world.destination("/before").await?;
+    let world = World::new("recovery").await?;
+    let destination = destination(&world, "/before").await?;
     world.receiver.answer("/before", [Answer::status(500)]);
-    world.push().await?;
-    let exhausted = world.await_status("exhausted", 1, SOON).await?.remove(0);
+    world.push(SAMPLE).await?;
+    let exhausted = await_status(&world, "exhausted", 1).await?.remove(0);
 
     let moved = json!({"url": world.receiver.url("/after")});
     let path = format!("/v1/destinations/{destination}");
@@ -85,44 +59,44 @@ async fn an_exhausted_delivery_is_sent_again_under_its_id_to_where_its_destinati
     // For so long deliver may remember the destination as it was.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let resend = format!("/v1/deliveries/{}/resend", text(&exhausted["id"]));
-    assert_eq!(world.ask(&resend, 202).await?["result"], "sent");
+    assert_eq!(ask(&world, &resend, 202).await?["result"], "sent");
     let requests = world.receiver.await_count("/after", 1, SOON).await?;
     assert_eq!((requests[0].delivery_id(), requests[0].attempt()), (text(&exhausted["id"]), 2));
     assert_eq!(requests[0].verified, Ok(()));
-    world.await_status("delivered", 1, SOON).await?;
+    await_status(&world, "delivered", 1).await?;
 
     // It was delivered, and stays so.
     world.receiver.answer("/after", [Answer::status(500)]);
-    assert_eq!(world.ask(&resend, 202).await?["result"], "sent");
+    assert_eq!(ask(&world, &resend, 202).await?["result"], "sent");
     world.receiver.await_count("/after", 2, SOON).await?;
     let told = eventually("the third attempt", SOON, async || {
         let path = format!("/v1/deliveries/{}", text(&exhausted["id"]));
-        let told = world.customer.get(&path).await?.expect_status(200)?;
+        let told = world.get(&path).await?;
         Ok((told["attempt_count"] == 3).then_some(told))
     });
     assert_eq!(told.await?["status"], "delivered");
     let cancel = format!("/v1/deliveries/{}/cancel", text(&exhausted["id"]));
-    assert_eq!(world.ask(&cancel, 409).await?["code"], "delivery_ended");
+    assert_eq!(ask(&world, &cancel, 409).await?["code"], "delivery_ended");
     Ok(())
 }
 
 #[tokio::test]
 async fn what_a_paused_destination_is_owed_is_set_aside_and_drained_when_it_is_resumed() -> Result<()> {
     const EVENTS: usize = 5;
-    let world = world().await?;
-    let path = format!("/v1/destinations/{}", world.destination("/paused").await?);
-    assert_eq!(world.ask(&format!("{path}/pause"), 200).await?["health"], "paused");
+    let world = World::new("recovery").await?;
+    let path = format!("/v1/destinations/{}", destination(&world, "/paused").await?);
+    assert_eq!(ask(&world, &format!("{path}/pause"), 200).await?["health"], "paused");
     for _ in 0..EVENTS {
-        world.push().await?;
+        world.push(SAMPLE).await?;
     }
-    let parked = world.await_status("parked", EVENTS, SOON).await?;
-    let told = world.ask(&format!("/v1/deliveries/{}/resend", text(&parked[0]["id"])), 202).await?;
+    let parked = await_status(&world, "parked", EVENTS).await?;
+    let told = ask(&world, &format!("/v1/deliveries/{}/resend", text(&parked[0]["id"])), 202).await?;
     assert_eq!((&told["result"], &told["delivery"]["status"]), (&json!("set_aside"), &json!("parked")));
-    let cancelled = world.ask(&format!("/v1/deliveries/{}/cancel", text(&parked[1]["id"])), 200).await?;
+    let cancelled = ask(&world, &format!("/v1/deliveries/{}/cancel", text(&parked[1]["id"])), 200).await?;
     assert_eq!(cancelled["status"], "cancelled");
     assert_eq!(world.receiver.requests_below("/paused").len(), 0);
 
-    let resumed = world.ask(&format!("{path}/resume"), 200).await?;
+    let resumed = ask(&world, &format!("{path}/resume"), 200).await?;
     assert_eq!((&resumed["health"], &resumed["draining"]), (&json!("healthy"), &json!(true)));
     eventually("the drain", DRAINED, async || {
         function::run_redrive(&world.deployment).await?;
@@ -142,13 +116,13 @@ async fn what_a_paused_destination_is_owed_is_set_aside_and_drained_when_it_is_r
 #[tokio::test]
 async fn a_destination_gets_everything_it_missed_by_a_job_that_tells_how_far_it_is() -> Result<()> {
     const EVENTS: usize = 4;
-    let world = world().await?;
-    let destination = world.destination("/missed").await?;
+    let world = World::new("recovery").await?;
+    let destination = destination(&world, "/missed").await?;
     world.receiver.answer("/missed", [Answer::status(500)]);
     for _ in 0..EVENTS {
-        world.push().await?;
+        world.push(SAMPLE).await?;
     }
-    world.await_status("exhausted", EVENTS, SOON).await?;
+    await_status(&world, "exhausted", EVENTS).await?;
     world.receiver.answer("/missed", [Answer::status(200)]);
 
     let recover = format!("/v1/destinations/{destination}/recover");
@@ -157,13 +131,13 @@ async fn a_destination_gets_everything_it_missed_by_a_job_that_tells_how_far_it_
     let path = format!("/v1/jobs/{}", text(&job["id"]));
     let ended = eventually("the end of the job", SOON, async || {
         function::run_redrive(&world.deployment).await?;
-        let job = world.customer.get(&path).await?.expect_status(200)?;
+        let job = world.get(&path).await?;
         Ok((job["status"] == "succeeded").then_some(job))
     });
     let ended = ended.await?;
     assert_eq!(ended["progress"], json!({"looked_at": EVENTS, "resent": EVENTS, "set_aside": 0}));
     // The last of them is held back for less than a second.
-    world.await_status("delivered", EVENTS, SOON).await?;
+    await_status(&world, "delivered", EVENTS).await?;
     assert_eq!(world.receiver.requests_below("/missed").len(), 2 * EVENTS);
     let next = world.customer.post(&recover, &wanted).await?.expect_status(202)?;
     assert_eq!((&next["id"], &next["status"]), (&job["id"], &json!("queued")));
@@ -172,21 +146,21 @@ async fn a_destination_gets_everything_it_missed_by_a_job_that_tells_how_far_it_
 
 #[tokio::test]
 async fn an_event_is_replayed_to_who_subscribed_after_it_had_come() -> Result<()> {
-    let world = world().await?;
-    world.destination("/early").await?;
-    let event = world.push().await?;
-    world.await_status("delivered", 1, SOON).await?;
-    world.destination("/late").await?;
+    let world = World::new("recovery").await?;
+    destination(&world, "/early").await?;
+    let event = world.push(SAMPLE).await?;
+    await_status(&world, "delivered", 1).await?;
+    destination(&world, "/late").await?;
     let replay = format!("/v1/events/{event}/replay");
-    let told = world.ask(&replay, 202).await?;
+    let told = ask(&world, &replay, 202).await?;
     assert_eq!((&told["new_count"], &told["already_owed_count"]), (&json!(1), &json!(1)));
     let requests = world.receiver.await_count("/late", 1, SOON).await?;
     assert_eq!((&json!(requests[0].delivery_id()), requests[0].event_id()), (&told["new"][0], event.clone()));
-    let delivered = world.await_status("delivered", 2, SOON).await?;
+    let delivered = await_status(&world, "delivered", 2).await?;
     assert!(delivered.iter().any(|delivery| delivery["id"] == told["new"][0]));
-    let told = world.ask(&replay, 202).await?;
+    let told = ask(&world, &replay, 202).await?;
     assert_eq!((&told["new_count"], &told["already_owed_count"]), (&json!(0), &json!(2)));
-    let told = world.customer.get(&format!("/v1/events/{event}")).await?.expect_status(200)?;
+    let told = world.get(&format!("/v1/events/{event}")).await?;
     assert_eq!((&told["owed_count"], told["owed"].as_array().map(Vec::len)), (&json!(2), Some(2)));
     let listed = world.customer.list("/v1/events").await?;
     assert_eq!(listed[0]["owed_count"], 2);

@@ -3,49 +3,28 @@
 
 use std::time::Duration;
 
-use harness::api_client::{CreatedDestination, Customer, NewSubscription};
+use harness::api_client::NewSubscription;
 use harness::eventually::eventually;
 use harness::producer::fresh_sample;
-use harness::receiver::{Answer, Guard, Received, Receiver};
-use harness::unique::unique;
-use harness::{Deployment, Failure, Result};
+use harness::receiver::{Answer, Guard, Received};
+use harness::{Failure, Result};
 use serde_json::{Value, json};
+use tests::world::World;
 use tokio::time::Instant;
 
 const SOON: Duration = Duration::from_secs(30);
 
-struct World {
-    deployment: Deployment,
-    receiver: Receiver,
-    customer: Customer,
-}
-
-async fn world() -> Result<World> {
-    let deployment = Deployment::from_env()?;
-    let customer = deployment.operator()?.register(&unique("test-payload")).await?;
-    Ok(World { receiver: Receiver::start().await?, deployment, customer })
-}
-
-impl World {
-    /// A destination at `path` of the receiver, which knows its secret.
-    async fn destination(&self, path: &str) -> Result<CreatedDestination> {
-        let created = self.customer.create_destination(path, &self.receiver.url(path)).await?;
-        self.receiver.expect_secret(path, &created.secret);
-        Ok(created)
-    }
-
-    async fn test(&self, id: &str, body: Value) -> Result<Value> {
-        self.customer.post(&format!("/v1/destinations/{id}/test"), &body).await?.expect_status(200)
-    }
+async fn test(world: &World, id: &str, body: Value) -> Result<Value> {
+    world.customer.post(&format!("/v1/destinations/{id}/test"), &body).await?.expect_status(200)
 }
 
 /// What `prove` says of a receiver with this guard: whether it is proven, and the checks it fails.
 async fn check_proof(guard: Guard, proven: bool, failing: &[&str]) -> Result<()> {
-    let world = world().await?;
-    let created = world.destination("/hooks").await?;
+    let world = World::new("test-payload").await?;
+    let created = world.destination_at("/hooks").await?;
     world.receiver.guard("/hooks", guard);
     let body = json!({"event_type": "sync_run.completed", "status": "failed", "prove": true});
-    let answer = world.test(&created.id, body).await?;
+    let answer = test(&world, &created.id, body).await?;
     assert_eq!((&answer["verdict"], &answer["proven"]), (&json!("delivered"), &json!(proven)), "{answer:#}");
     let checks = answer["checks"].as_array().map(Vec::as_slice).unwrap_or_default();
     assert_eq!(checks.len(), 3);
@@ -80,10 +59,10 @@ fn header_names(request: &Received) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_test_arrives_as_a_delivery_does_and_is_not_in_the_ledger() -> Result<()> {
-    let world = world().await?;
-    let created = world.destination("/hooks").await?;
+    let world = World::new("test-payload").await?;
+    let created = world.destination_at("/hooks").await?;
     world.receiver.answer("/hooks", [Answer::status(202).header("x-served-by", "cache-1").body("thanks")]);
-    let answer = world.test(&created.id, json!({"event_type": "sync_run.completed", "path": "/invoices"})).await?;
+    let answer = test(&world, &created.id, json!({"event_type": "sync_run.completed", "path": "/invoices"})).await?;
     assert_eq!(answer["verdict"], "delivered", "{answer:#}");
     assert_eq!((&answer["response"]["status"], &answer["response"]["body"]), (&json!(202), &json!("thanks")));
     let arrived = world.receiver.requests();
@@ -96,7 +75,7 @@ async fn a_test_arrives_as_a_delivery_does_and_is_not_in_the_ledger() -> Result<
 
     world.customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
     let event = fresh_sample("demo-sync-run-succeeded", world.customer.account())?;
-    world.deployment.producer().push(&event).await?;
+    world.producer.push(&event).await?;
     let delivered = world.receiver.await_count("/hooks", 2, SOON).await?;
     assert_eq!(header_names(&delivered[0]), header_names(&delivered[1]));
     let ledger = eventually("the delivery's row", SOON, async || {
@@ -115,13 +94,13 @@ fn text(value: &Value) -> String {
 #[tokio::test]
 async fn the_old_secret_verifies_during_the_overlap_and_not_after_and_the_new_one_at_once() -> Result<()> {
     const OVERLAP: u64 = 8;
-    let world = world().await?;
+    let world = World::new("test-payload").await?;
     // The receivers below each path hold one of the two secrets.
     let created = world.customer.create_destination("rotating", &world.receiver.url("/rotating")).await?;
     world.receiver.guard("/rotating", Guard::Verifies);
     world.receiver.expect_secret("/rotating/old", &created.secret);
     let verdict = async |path: &str| {
-        let answer = world.test(&created.id, json!({"event_type": "sync_run.completed", "path": path})).await?;
+        let answer = test(&world, &created.id, json!({"event_type": "sync_run.completed", "path": path})).await?;
         Ok::<_, Failure>(text(&answer["verdict"]))
     };
     assert_eq!(verdict("/old").await?, "delivered");
@@ -142,12 +121,13 @@ async fn the_old_secret_verifies_during_the_overlap_and_not_after_and_the_new_on
 
 #[tokio::test]
 async fn a_receiver_that_never_answers_gets_its_verdict_within_25_seconds() -> Result<()> {
-    let world = world().await?;
+    let world = World::new("test-payload").await?;
     let settings = json!({"name": "hanging", "url": world.receiver.url("/hanging"), "timeout_seconds": 30});
     let created = world.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
     world.receiver.answer("/hanging", [Answer::status(200).after(Duration::from_secs(60))]);
     let begun = Instant::now();
-    let answer = world.test(&text(&created["id"]), json!({"event_type": "sync_run.completed", "prove": true})).await?;
+    let answer =
+        test(&world, &text(&created["id"]), json!({"event_type": "sync_run.completed", "prove": true})).await?;
     let took = begun.elapsed();
     assert_eq!((&answer["verdict"], &answer["proven"]), (&json!("timed_out"), &json!(false)), "{answer:#}");
     assert!((20..=25).contains(&took.as_secs()), "{took:?}");
@@ -156,9 +136,9 @@ async fn a_receiver_that_never_answers_gets_its_verdict_within_25_seconds() -> R
 
 #[tokio::test]
 async fn a_host_that_does_not_exist_is_unreachable() -> Result<()> {
-    let world = world().await?;
+    let world = World::new("test-payload").await?;
     let created = world.customer.create_destination("nowhere", "https://no.such.invalid/hooks").await?;
-    let answer = world.test(&created.id, json!({"event_type": "sync_run.completed"})).await?;
+    let answer = test(&world, &created.id, json!({"event_type": "sync_run.completed"})).await?;
     assert_eq!((&answer["verdict"], &answer["response"]), (&json!("unreachable"), &Value::Null), "{answer:#}");
     Ok(())
 }

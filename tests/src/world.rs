@@ -1,6 +1,6 @@
-//! What a test of the page needs around it: an account, receivers, somebody who pushes events, and browsers with links into the page.
+//! What a test needs around it: an account, a receiver, a producer of events, and browsers with links to the page.
 //!
-//! It deliberately sets up nothing by the page itself, which is what those tests look at.
+//! It deliberately sets up nothing on the page itself, which is what tests in a browser look at.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::browser::{Browser, Look};
 use harness::api_client::{CreatedDestination, Customer, NewSubscription, Operator};
 use harness::deployment::Deployment;
+use harness::eventually::eventually;
 use harness::failure::Result;
 use harness::producer::{Producer, fresh_sample};
 use harness::receiver::{Answer, Guard, Receiver};
@@ -82,7 +83,21 @@ impl World {
         self.receiver.url(path)
     }
 
-    /// A destination that exists already, with a subscription to everything.
+    /// A destination at this path of the receiver, which expects its secret there. Nothing is subscribed to yet.
+    pub async fn destination_at(&self, path: &str) -> Result<CreatedDestination> {
+        let created = self.customer.create_destination(path, &self.receiver.url(path)).await?;
+        self.receiver.expect_secret(path, &created.secret);
+        Ok(created)
+    }
+
+    /// The same with a subscription to everything. Returns the destination's id.
+    pub async fn subscribed_at(&self, path: &str) -> Result<String> {
+        let created = self.destination_at(path).await?;
+        self.customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
+        Ok(created.id)
+    }
+
+    /// The same at a path of its own, with a name and a receiver that behaves like this.
     pub async fn destination(&self, name: &str, manner: Manner) -> Result<CreatedDestination> {
         let path = format!("/{}", unique("destination"));
         let created = self.customer.create_destination(name, &self.address(&path, manner)).await?;
@@ -102,5 +117,19 @@ impl World {
         change(&mut event);
         self.producer.push(&event).await?;
         Ok(event["id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What the API answers at this path.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        self.customer.get(path).await?.expect_status(200)
+    }
+
+    /// A list of the API, once it has this many items.
+    pub async fn await_list(&self, path: &str, count: usize, limit: Duration) -> Result<Vec<Value>> {
+        eventually(path, limit, async || {
+            let found = self.customer.list(path).await?;
+            Ok((found.len() == count).then_some(found))
+        })
+        .await
     }
 }

@@ -1,44 +1,33 @@
-//! `portal`: the page on which customers configure webhooks and follow their deliveries, as HTML that works without JavaScript.
+//! `portal`: the page on which customers configure webhooks and follow their deliveries, as HTML that works without
+//! JavaScript.
 //!
-//! It has no rule of its own. What it shows and does, it asks the API's own router for, within this process (`inner`), as the
-//! account and with the role of the session; so the page can do nothing that the API cannot, and refuses what it refuses, in
-//! its words. It deliberately keeps nothing either: what a form holds travels in its fields.
+//! The page has no rules of its own. It calls the API's router within this process (`web::inner`), as the account and
+//! with the role of the session. So it can do nothing that the API cannot do, and it refuses what the API refuses, in
+//! the API's words. It deliberately stores nothing either: what a visitor typed travels in the fields of the forms.
+//!
+//! The floors, from the ground up: `markup` (building blocks of HTML), `web` (requests, sessions, the API within this
+//! process), `model` (what the API answers), `pages`, and the router in this file. Each floor uses only those below it,
+//! and no page uses another page.
 
-mod assets;
-mod failure;
-mod faults;
-mod fields;
-mod html;
-mod icons;
-mod inner;
+mod markup;
 mod model;
 mod pages;
-mod render;
-mod security;
-mod timing;
-mod visitor;
+mod web;
 
 use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Router, middleware};
-use ports::{Accounts, Clock, Sessions};
 use tower_http::compression::CompressionLayer;
 
-use crate::visitor::Cookies;
+use crate::web::cookies::Cookies;
+use crate::web::portal::Portal;
+use crate::web::{inner, security, timing};
 
-/// What the page needs beside the API.
-struct Portal {
-    api: Router,
-    accounts: Arc<dyn Accounts>,
-    sessions: Arc<dyn Sessions>,
-    clock: Arc<dyn Clock>,
-    cookies: Cookies,
-}
-
-/// What serves the page, over the same dependencies as the API.
+/// Returns the router that serves the page. It has the same dependencies as the API.
 ///
-/// `frame_ancestors` are the origins that may show it in a frame, separated by spaces; none if empty.
+/// `frame_ancestors` lists the origins that may show the page in a frame, separated by spaces. If it is empty, none
+/// may.
 pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
     let (accounts, sessions, clock) = (deps.accounts.clone(), deps.sessions.clone(), deps.clock.clone());
     let headers = security::Headers::new(frame_ancestors);
@@ -47,7 +36,7 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
     let portal = Portal { api: api.clone(), accounts, sessions, clock, cookies };
     Router::new()
         .route("/", get(pages::home))
-        .route("/assets/{name}", get(assets::serve))
+        .route("/assets/{name}", get(pages::asset))
         .merge(pages::entry::routes())
         .merge(pages::wizard::routes())
         .merge(pages::destinations::routes())

@@ -1,4 +1,10 @@
-//! The way in and out: a link opens a session, once; signing out forgets it.
+//! Signing in and out. A link opens a session, once; signing out ends it.
+//!
+//! Invariant: a link opens once and in time, and the page says politely why it does not (tests:
+//! `a_link_opens_once_and_leads_to_the_wizard_for_its_scope`, `an_expired_link_and_one_that_is_none_say_so`).
+//!
+//! Invariant: a link leads into another account only after asking (tests:
+//! `a_link_into_another_account_asks_before_it_ends_the_session`).
 
 use std::sync::Arc;
 
@@ -16,13 +22,16 @@ use serde::Deserialize;
 use serde_json::json;
 use tracing::{error, warn};
 
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::{Form, query};
-use crate::icons;
-use crate::inner::Problem;
-use crate::render::{self, Shell};
-use crate::visitor::{self, Stranger, Visitor};
+use crate::markup::address::query;
+use crate::markup::icons;
+use crate::markup::message::message;
+use crate::markup::shell::Shell;
+use crate::web::failure::Failure;
+use crate::web::fields::Form;
+use crate::web::portal::Portal;
+use crate::web::problem::Problem;
+use crate::web::visitor::{Stranger, Visitor};
+use crate::web::{render, visitor};
 
 const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
 
@@ -35,9 +44,9 @@ pub fn routes() -> Router<Arc<Portal>> {
 struct Open<'a> {
     shell: Shell,
     error: Option<&'static str>,
-    /// What was typed, where opening it can be tried again.
+    /// The token to try again with, if opening the link failed for now.
     token: &'a str,
-    /// Of which account the present session is, and which one the link leads to, where that ends the session.
+    /// The account of the present session and that of the link, if opening the link would end the session.
     leaving: Option<(AccountId, AccountId)>,
 }
 
@@ -47,7 +56,7 @@ impl<'a> Open<'a> {
     }
 }
 
-/// The session that the API opened.
+/// The session that the API opened, as far as it is used here.
 #[derive(Deserialize)]
 struct Opened {
     role: Role,
@@ -55,14 +64,14 @@ struct Opened {
     token: String,
 }
 
-/// What follows `#` in a link comes to no server, so the link's page is the same for everybody: its script sends the token, or
-/// whoever has no script pastes the link.
+/// Shows the page that a link leads to. Browsers do not send what follows `#`, so this page does not know the token:
+/// its script sends the token in a form, and visitors without scripts paste the link.
 async fn show() -> Result<Response, Failure> {
     render::page(&Open::new(""))
 }
 
-/// Nobody gets into another account by a link without being asked: forms begun in the present one would be lost, and a link may
-/// come from a stranger.
+/// Opens a link. If the browser is signed in to another account, it asks first: forms begun there would be lost, and
+/// the link may come from a stranger.
 async fn open(
     State(portal): State<Arc<Portal>>,
     Stranger(api): Stranger,
@@ -134,7 +143,7 @@ async fn sign_out(State(portal): State<Arc<Portal>>, visitor: Result<Visitor, Fa
         Err(other) => return Err(other),
     }
     let detail = "To come back, choose “Configure webhooks” where you look at your data: you get a new link.";
-    let page = render::message(StatusCode::OK, "You are signed out", detail, None);
+    let page = message(StatusCode::OK, "You are signed out", detail, None);
     Ok(with_cookie(page, &portal.cookies.none()))
 }
 

@@ -1,4 +1,4 @@
-//! The section of deliveries.
+//! Tests of the section of deliveries.
 
 use domain::access::Role;
 use domain::attempt::Outcome;
@@ -9,13 +9,13 @@ use serde_json::json;
 use crate::log::{at, delivered, record, refused, seal, seal_as};
 use crate::world::{Page, World, world};
 
-/// The ids of what a page lists, in its order.
+/// The ids of the rows of a page, in order.
 pub fn keys(page: &Page) -> Vec<String> {
     let rows = page.text.split("data-key=\"").skip(1);
     rows.map(|row| row.split('"').next().expect("an id").to_owned()).collect()
 }
 
-/// The address that a link with these words leads to.
+/// The address of the link with this text.
 #[track_caller]
 pub fn link(page: &Page, words: &str) -> String {
     let before = page.text.split(words).next().filter(|before| before.len() < page.text.len()).expect(words);
@@ -59,7 +59,7 @@ async fn deliveries_are_listed_newest_first_with_what_became_of_them() {
     page.shows(&format!("href=\"/destinations/{billing}\" title=\"Billing\">Billing</a>"));
     page.shows("due <time datetime=\"2026-11-23T09:30:30.000Z\">").shows("datetime=\"2026-11-23T09:29:00.002Z\"");
 
-    // Those to a destination that was deleted stay, and can be asked for.
+    // Deliveries to a deleted destination stay, and the filter finds them.
     assert_eq!(world.call("acme", "DELETE", &format!("/v1/destinations/{gone}"), json!(null)).await.0, 204);
     let page = world.get(&cookie, "/deliveries").await;
     assert_eq!(keys(&page), [second.owed[0].id.to_string(), first]);
@@ -152,7 +152,7 @@ async fn what_a_filter_leaves_is_found_behind_much_that_it_does_not() {
     assert_eq!(keys(&page), [old.owed[0].id.to_string()]);
 }
 
-/// A delivery of acme to a new destination, refused twice.
+/// Creates a destination of acme and a delivery to it that was refused twice.
 async fn refused_twice(world: &World, body: &str) -> (String, Delivery) {
     let settings =
         json!({"name": "Billing <i>", "url": "https://example.com/it's?a=[1]", "headers": {"x-team": "it's \"data\""}});
@@ -176,7 +176,7 @@ async fn a_delivery_shows_each_attempt_and_the_request() {
     assert_eq!(page.status, 200);
     page.shows("gave no complete answer within the time it had").shows("answered 503, which is not 2xx");
     page.shows("It asked to wait 30 s.").shows("badge-bad\">timed out").shows("href=\"/events/evt-1\"");
-    // What a receiver answered, and the name of a destination, are text.
+    // The answer of a receiver and the name of a destination are shown as text.
     page.shows("&#60;script&#62;alert(1)&#60;/script&#62; &#38; &#34;busy&#34;").hides("<script>alert");
     page.shows("Billing &#60;i&#62;").hides("<i>");
     page.shows("POST</dt>").shows("https://example.com/it&#39;s?a=[1]").shows("it&#39;s &#34;data&#34;");
@@ -184,7 +184,7 @@ async fn a_delivery_shows_each_attempt_and_the_request() {
     page.shows("id=\"curl\">curl -g -X POST &#39;https://example.com/it&#39;\\&#39;&#39;s?a=[1]&#39; \\\n  -H &#39;content-type");
     page.shows("--data-raw &#39;{&#34;id&#34;:&#34;evt-1&#34;").shows("data-copy=\"#curl\"");
     page.shows("{\n  &#34;id&#34;: &#34;evt-1&#34;");
-    // A viewer looks, and does nothing.
+    // A viewer may look but do nothing.
     page.hides("<span>Resend</span>").hides("<span>Cancel</span>");
     assert_eq!(world.post(&cookie, &format!("{path}/resend"), &[]).await.status, 403);
 
@@ -260,7 +260,7 @@ async fn a_long_body_is_a_file_to_the_command() {
     assert_eq!(file.text, event.body);
 }
 
-/// Destinations, paths, scopes and ids of the greatest length.
+/// Creates destinations, paths, scopes and ids of the greatest length.
 async fn long(world: &World, n: u8) -> SealedEvent {
     let host = format!("https://example.com/{}", "x".repeat(2_000));
     let headers: serde_json::Map<_, _> = (0..10).map(|n| (format!("x-{n}"), json!("v".repeat(1_000)))).collect();

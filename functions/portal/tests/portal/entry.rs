@@ -1,4 +1,4 @@
-//! Coming in by a link, staying, and going out.
+//! Tests of links, sessions and signing out.
 
 use axum::body::Body;
 use domain::access::Role;
@@ -80,7 +80,7 @@ async fn a_form_of_another_account_does_nothing() {
         assert_eq!(page.status, 409);
         page.shows(words).shows("Nothing was done").shows("href=\"/\"");
     }
-    // The steps of the wizard as well, which are only looked at.
+    // This holds for the steps of the wizard as well, although they change nothing.
     let step = |account: &str| format!("/configure?step=when&scope=*&type=*&account={account}");
     let page = world.get(&cookie, &step("acme")).await;
     page.shows("<input type=\"hidden\" name=\"account\" value=\"acme\">").shows("Which of them?");
@@ -89,7 +89,7 @@ async fn a_form_of_another_account_does_nothing() {
     let (_, destination) = world.call("acme", "GET", &format!("/v1/destinations/{id}"), json!(null)).await;
     assert_eq!(destination["enabled"], true);
     assert_eq!(world.post_from(&cookie, &format!("{path}?account=acme"), &[]).await.status, 303);
-    // Looked at without its form.
+    // A `GET` to the address of a form.
     let page = world.get(&cookie, &path).await;
     assert_eq!(page.status, 405);
     page.shows("only takes forms").shows("href=\"/\"");

@@ -1,4 +1,4 @@
-//! The section of events.
+//! Tests of the section of events.
 
 use domain::access::Role;
 use domain::delivery::DeliveryState;
@@ -68,7 +68,7 @@ async fn an_event_shows_what_it_owes_and_what_became_of_each() {
     assert_eq!(page.status, 200);
     page.shows(">One</a>").shows("&#60;b&#62;Other").hides("<b>").shows("exhausted").shows("pending");
     page.shows(&format!("href=\"/deliveries/{}\"", event.owed[0].id));
-    // One without a row is looked up by way of its event.
+    // A delivery without a row is looked up through its event.
     page.shows(&format!("href=\"/deliveries/{}?event=evt-1\"", event.owed[1].id));
     page.hides("<span>Replay</span>");
     assert_eq!(world.post(&cookie, "/events/evt-1/replay", &[]).await.status, 403);

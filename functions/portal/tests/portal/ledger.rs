@@ -1,4 +1,4 @@
-//! The section of the ledger.
+//! Tests of the section of the ledger.
 
 use domain::access::Role;
 use domain::attempt::Outcome;
@@ -9,7 +9,7 @@ use crate::deliveries::link;
 use crate::log::{at, delivered, record, refused, seal, seal_as};
 use crate::world::{Page, world};
 
-/// The number of this name, and where it leads.
+/// The number with this name, and the address of its link.
 #[track_caller]
 fn term(page: &Page, name: &str) -> (String, String) {
     let end = format!("<span class=\"sr\"> {name}</span>");
@@ -17,7 +17,7 @@ fn term(page: &Page, name: &str) -> (String, String) {
     (before.rsplit('>').next().expect("a number").to_owned(), link(page, &end))
 }
 
-/// How many rows a list has.
+/// The number of rows in a list.
 fn rows(page: &Page) -> usize {
     page.text.matches("<tr").count().saturating_sub(1)
 }
@@ -133,7 +133,7 @@ async fn a_ledger_that_does_not_close_says_so_and_names_the_events() {
     let world = world().await;
     let cookie = world.visitor("acme", Role::Viewer).await;
     let billing = world.destination("acme", "Billing").await;
-    // It owes something although the index says why it owes nothing.
+    // The event owes something although the index has a reason why it owes nothing.
     let event = seal_as(&world, "evt-1", 0, &[&billing], |event| {
         event.unmatched = Some(ports::UnmatchedReason::NoSubscription);
     })

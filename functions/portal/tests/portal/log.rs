@@ -1,4 +1,4 @@
-//! Events and deliveries for the log's pages, written as `fanout` and `deliver` write them.
+//! Events and deliveries for the tests, written as `fanout` and `deliver` write them.
 
 use domain::attempt::Attempt;
 use domain::attempt::Outcome;
@@ -10,14 +10,15 @@ use testing::{account, event_text};
 
 use crate::world::World;
 
-/// 2026-11-23T09:29:00Z, when the samples occurred: a minute before the test clock.
+/// 2026-11-23T09:29:00Z, when the samples occurred. It is a minute before the test clock.
 pub const SAMPLE_MS: u64 = 1_795_426_140_000;
 
 pub fn at(ms: u64) -> Timestamp {
     Timestamp::from_unix_ms(SAMPLE_MS + ms)
 }
 
-/// Seals an event of acme that occurred `ms` after the samples, changed before, and owes a delivery to each of these.
+/// Seals an event of acme that occurred `ms` milliseconds after the samples and owes a delivery to each of these
+/// destinations. `change` is applied to it first.
 pub async fn seal_as(
     world: &World,
     id: &str,
@@ -56,7 +57,7 @@ pub fn refused(status: u16, body: &str) -> Outcome {
     Outcome::from_answer(status, None, body.to_owned())
 }
 
-/// Records that these attempts were made of a delivery, each a second after the one before, and where it stands now.
+/// Records attempts of a delivery with these outcomes, one a second, and the state of the delivery.
 pub async fn record(world: &World, delivery: &Delivery, state: DeliveryState, outcomes: &[Outcome]) -> DeliveryRecord {
     let attempt = |(before, outcome): (u32, &Outcome)| Attempt {
         number: before + 1,
@@ -78,7 +79,7 @@ pub async fn record(world: &World, delivery: &Delivery, state: DeliveryState, ou
     record
 }
 
-/// An event that was delivered to the destination, and the id of that delivery.
+/// Creates an event that was delivered to the destination, and returns the id of the delivery.
 pub async fn delivered(world: &World, id: &str, ms: u64, to: &str) -> String {
     let event = seal(world, id, ms, &[to]).await;
     record(world, &event.owed[0], DeliveryState::Delivered, &[Outcome::Delivered { status: 204 }]).await;

@@ -1,4 +1,4 @@
-//! The page as a browser sees it, over in-memory ports: a file for each section.
+//! Tests of the page as a browser sees it, with in-memory ports. There is a file for each section.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 

@@ -1,4 +1,4 @@
-//! Subscriptions: listed, shown, changed and deleted.
+//! Tests of the section of subscriptions.
 
 use domain::access::Role;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn read(world: &World, id: &str) -> Value {
     world.call("acme", "GET", &format!("/v1/subscriptions/{id}"), Value::Null).await.1
 }
 
-/// What the form of a subscription sends, with these fields otherwise.
+/// The fields that the form of a subscription sends, with these changes.
 fn form<'a>(etag: &'a str, destination: &'a str, other: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let usual = [
         ("etag", etag),

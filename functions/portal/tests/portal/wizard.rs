@@ -1,4 +1,4 @@
-//! From “Configure webhooks” to a proven receiver.
+//! Tests of the wizard, from “Configure webhooks” to a proven receiver.
 
 use domain::access::Role;
 use domain::attempt::Answer;
@@ -51,7 +51,7 @@ async fn an_existing_destination_is_used_and_no_secret_is_shown() {
     let expected = format!("/configure/test?destination={id}&wizard=1&type=sync_run.completed&path=%2Finvoices");
     assert_eq!(page.location(), expected);
     assert_eq!(subscriptions(&world).await[0]["path"], "/invoices");
-    // The same again has the same name; what to do about that stands by the field.
+    // Sent again, it would have the same name. The error is shown beside the field.
     let page = world.post(&cookie, "/configure", &fields).await;
     assert_eq!(page.status, 422);
     page.shows("another subscription of the account has this name").shows("aria-describedby=\"name-hint name-error\"");
@@ -90,7 +90,7 @@ async fn a_step_that_is_left_wrong_is_shown_again_with_what_to_mend() {
 async fn a_button_leads_on_from_the_step_that_its_form_is_of() {
     let world = world().await;
     let cookie = world.visitor("acme", Role::Editor).await;
-    // As browsers send it: the form's own field first, then the button's.
+    // Browsers send the form's own field first, then the button's.
     let sent = |button: &str| format!("/configure?scope=*&type=sync_run.completed&step=when&when=all&step={button}");
     world.get(&cookie, &sent("where")).await.shows("A new destination");
     world.get(&cookie, &sent("what")).await.shows("Where does it happen?");
@@ -111,7 +111,7 @@ async fn a_pattern_is_checked_against_the_samples_before_it_is_used() {
     page.shows("this is not JSON");
     let page = world.get(&cookie, &path(r#"{"status":[]}"#)).await;
     page.shows("<code>/status</code>");
-    // Nothing is said of a pattern that was not typed yet, as when the script asks for the check because it was chosen.
+    // An empty pattern is no error: the script asks for the check as soon as this choice is made.
     let page = world.get(&cookie, &path("")).await;
     page.hides("this is not JSON").shows("Type a pattern");
 }
@@ -198,7 +198,7 @@ async fn a_test_shows_the_request_and_the_answer_and_what_the_receiver_does_not_
     let world = world().await;
     let cookie = world.visitor("acme", Role::Editor).await;
     let id = world.destination("acme", "ERP").await;
-    // It answers 200 to everything, markup in the first answer.
+    // The receiver answers 200 to everything, with markup in the first answer.
     let body = b"<script>alert(1)</script>".to_vec();
     let answer = Answer::new(200, [("x-powered-by", "<b>".as_bytes())].into_iter(), body, false);
     world.sender.script("https://example.com/hooks", [Step::AnswerInFull(answer)]);
@@ -210,7 +210,7 @@ async fn a_test_shows_the_request_and_the_answer_and_what_the_receiver_does_not_
     page.shows("it accepted a request that was six minutes old");
     page.shows("value=\"sync_run.completed failed\" selected");
     page.shows("x-powered-by: &#60;b&#62;").shows("&#60;script&#62;alert(1)").hides("<script>alert");
-    // The bytes that were sent, and what was signed of them.
+    // The page shows the bytes that were sent and the text that was signed.
     let sent = world.sender.requests();
     let body = sent[0].body.replace('&', "&#38;").replace('"', "&#34;").replace('<', "&#60;").replace('>', "&#62;");
     page.shows(&format!("\n\n{body}</pre>")).shows(&format!(".{body}</pre>"));
@@ -247,7 +247,7 @@ async fn what_belongs_to_another_account_is_not_there() {
     world.get(&cookie, "/configure?step=where&scope=*&type=sync_run.completed").await.hides("ERP");
 }
 
-/// Where a button of the page leads that goes on with a list.
+/// The cursor in the button for more destinations.
 fn more(page: &Page) -> String {
     let (_, rest) = page.text.split_once("name=\"cursor\" value=\"").expect("a button for more");
     rest.split_once('"').expect("an end").0.to_owned()
@@ -261,7 +261,7 @@ async fn of_many_destinations_some_are_offered_and_the_others_are_found() {
     for n in 0..12 {
         ids.push(world.destination("acme", &format!("Receiver {n:02}")).await);
     }
-    // As browsers send the form: its own step, what was typed, and the button.
+    // Browsers send the form's own step, what was typed, and the button.
     let sent = "/configure?scope=*&type=*&when=all&step=where&url=https%3A%2F%2Fnew.example";
     let first = world.get(&cookie, sent).await;
     first.shows("Find a destination by its name").shows("value=\"https://new.example\"");
@@ -271,11 +271,11 @@ async fn of_many_destinations_some_are_offered_and_the_others_are_found() {
     second.hides("More destinations").shows("Where to?").shows("value=\"https://new.example\"");
     let found = world.get(&cookie, &format!("{sent}&to={}&find_destination=ER+11", ids[3])).await;
     found.shows("<b>Receiver 11").shows("<b>Receiver 03").hides("<b>Receiver 04").hides("More destinations");
-    // A page of all is no page of what was found.
+    // A cursor of the whole list is not one of the search.
     let other = world.get(&cookie, &format!("{sent}&find_destination=11&cursor={}", more(&first))).await;
     other.shows("<b>Receiver 11").hides("<b>Receiver 04");
     world.get(&cookie, &format!("{sent}&find_destination=x")).await.shows("No destination has “x” in its name.");
-    // The chosen one stays in sight, and is not what was looked for.
+    // The chosen destination stays visible, although the search does not find it.
     let none = world.get(&cookie, &format!("{sent}&to={}&find_destination=x", ids[3])).await;
     none.shows("No destination has “x” in its name.").shows("<b>Receiver 03");
 }

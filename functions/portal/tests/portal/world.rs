@@ -1,4 +1,5 @@
-//! The page over in-memory ports, with two accounts, asked as a browser asks it: with a cookie, and forms of the page itself.
+//! The page with in-memory ports and two accounts. It gets requests as a browser sends them: with a cookie, and from
+//! its own forms.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub struct World {
     entropy: Arc<TestEntropy>,
 }
 
-/// What a browser would show.
+/// An answer of the page.
 pub struct Page {
     pub status: u16,
     pub headers: http::HeaderMap,
@@ -106,7 +107,7 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
 }
 
 impl World {
-    /// A link that was offered to somebody of the account.
+    /// A new link for somebody of the account.
     pub async fn link(&self, account_id: &str, role: Role, scope: Option<&str>) -> String {
         let id = SessionId::from_entropy(self.entropy.bytes().expect("entropy"));
         let secret = self.entropy.bytes().expect("entropy");
@@ -118,7 +119,7 @@ impl World {
         format!("https://page.example/open#{}", *link)
     }
 
-    /// The cookie of somebody who opened a link.
+    /// The cookie of a visitor who opened a link.
     pub async fn visitor(&self, account_id: &str, role: Role) -> String {
         let link = self.link(account_id, role, None).await;
         let page = self.post("", "/open", &[("token", &link)]).await;
@@ -131,14 +132,14 @@ impl World {
         self.ask(Request::get(path).header("cookie", cookie).body(Body::empty()).expect("a request")).await
     }
 
-    /// Sends a form of the page that this visitor has.
+    /// Sends a form from a page of this visitor.
     pub async fn post(&self, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Page {
         let account = cookie.split_once("whs_").and_then(|(_, token)| token.split_once('.'));
         let sender = account.map(|(account, _)| format!("?account={account}")).unwrap_or_default();
         self.post_from(cookie, &format!("{path}{sender}"), fields).await
     }
 
-    /// Sends a form to this very address.
+    /// Sends a form to exactly this address.
     pub async fn post_from(&self, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Page {
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(path)
@@ -156,7 +157,7 @@ impl World {
         Page { status: parts.status.as_u16(), headers: parts.headers, text }
     }
 
-    /// What a program of the account, with a key that may do everything, is answered by the API.
+    /// Calls the API as a program of the account, with a key that may do everything.
     pub async fn call(&self, account_id: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
         let sample = include_str!("../../../../events/api-create-destination.json");
         let mut event: Value = serde_json::from_str(sample).expect("a sample");
@@ -174,7 +175,7 @@ impl World {
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
-    /// A destination of this name, and its id.
+    /// Creates a destination and returns its id.
     pub async fn destination(&self, account_id: &str, name: &str) -> String {
         let body = json!({ "name": name, "url": "https://example.com/hooks" });
         let (status, created) = self.call(account_id, "POST", "/v1/destinations", body).await;

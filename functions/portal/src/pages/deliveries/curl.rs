@@ -1,15 +1,15 @@
-//! A request as a command line of POSIX shells, to be pasted as it is.
+//! A request as a command line that can be pasted into any POSIX shell.
 
-/// The body of a request, or the name of a file that has it, where it is too long for a command line.
+/// The body of a request: its text, or the name of a file with it if it is too long for a command line.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
     Text(&'a str),
     File(&'a str),
 }
 
-/// The command that sends it with curl.
+/// The curl command that sends the request.
 pub fn command(url: &str, headers: &[(String, String)], body: Body<'_>) -> String {
-    // Without -g, curl takes brackets and braces in a URL for patterns.
+    // Without -g, curl treats brackets and braces in a URL as patterns.
     let mut command = format!("curl -g -X POST {}", quote(url));
     for (name, value) in headers {
         command.push_str(" \\\n  -H ");
@@ -22,7 +22,7 @@ pub fn command(url: &str, headers: &[(String, String)], body: Body<'_>) -> Strin
     format!("{command} \\\n  {body}")
 }
 
-/// One word to a shell, whatever is in it.
+/// Quotes a text so that a shell reads it as one word.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -34,7 +34,7 @@ mod tests {
 
     use super::*;
 
-    /// What the shell makes of a script: the words it hands to a `curl` that prints them, each with a zero byte after it.
+    /// Runs a script in which `curl` prints its arguments, each followed by a zero byte, and returns these arguments.
     fn words(script: &str) -> Vec<String> {
         let mut shell = Command::new("sh");
         let mut shell =

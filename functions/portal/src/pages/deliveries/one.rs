@@ -1,61 +1,33 @@
-//! One delivery: its attempts, the request that it makes, and what can be done about it.
+//! The page of one delivery: its attempts, its request, and actions to resend or cancel it.
 
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
-use domain::destination::DeliveryPath;
-use domain::event::{EventType, Scope};
-use domain::value::{DeliveryId, DestinationId, EventId, Timestamp};
 use futures_util::future::try_join;
 use http::StatusCode;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::delivery::{Attempt, Delivery};
 use super::request::Request;
-use crate::failure::Failure;
-use crate::fields::{Fields, Query, segment};
-use crate::inner::{Api, Problem};
-use crate::model::Destination;
-use crate::pages::shown::{self, Excerpt};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::markup::address::segment;
+use crate::markup::shell::Shell;
+use crate::markup::shown::Excerpt;
+use crate::markup::{html, icons, shown};
+use crate::model::{Destination, destination, event};
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Query};
+use crate::web::problem::Problem;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
-/// How many attempts are shown, the newest first.
+/// The number of attempts that are shown, the newest first.
 const ATTEMPTS: usize = 12;
-/// The most room that the answers of all attempts have on the page, and that of one, in bytes.
+/// The greatest size on the page of the answers of all attempts together, and of one answer, in bytes after escaping.
 const ANSWERS: usize = 7 * 1024;
 const ANSWER: usize = 5 * 1024;
 
-#[derive(Deserialize)]
-pub struct Delivery {
-    pub id: DeliveryId,
-    pub event_id: EventId,
-    #[serde(rename = "type")]
-    pub event_type: EventType,
-    pub scope: Option<Scope>,
-    pub destination_id: DestinationId,
-    pub path: Option<DeliveryPath>,
-    pub status: String,
-    pub due_at: Option<Timestamp>,
-    pub attempt_count: u32,
-    attempts: Vec<Attempt>,
-}
-
-#[derive(Deserialize)]
-struct Attempt {
-    number: u32,
-    at: Timestamp,
-    duration_ms: u64,
-    outcome: String,
-    status_code: Option<u16>,
-    error: Option<String>,
-    retry_after_s: Option<u64>,
-    response_excerpt: Option<String>,
-}
-
-/// What an event is looked up for here.
+/// The event that owes the delivery, as far as it is used here.
 #[derive(Deserialize)]
 struct Event {
     body: Box<RawValue>,
@@ -73,12 +45,12 @@ struct Owed {
 struct One {
     shell: Shell,
     delivery: Delivery,
-    /// As far as they are shown, the newest first, each with the beginning of what was answered.
+    /// The attempts that are shown, the newest first, each with the beginning of its answer.
     attempts: Vec<(Attempt, Option<Excerpt>)>,
-    /// Nothing where it was deleted.
+    /// `None` if it was deleted.
     destination: Option<Destination>,
     request: Request,
-    /// Why what was asked for was not done.
+    /// Why the action was refused.
     refused: Option<String>,
 }
 
@@ -96,9 +68,9 @@ impl One {
 #[template(path = "deliveries/pending.html")]
 struct Pending {
     shell: Shell,
-    /// The event that owes it, where that is known and kept.
+    /// The id of the event that owes it, if it is known and has not expired.
     event: Option<String>,
-    /// Whether that event says that it is pending.
+    /// Whether the event says that the delivery is pending.
     pending: bool,
 }
 
@@ -111,20 +83,20 @@ pub async fn resend(visitor: Visitor, Path(id): Path<String>) -> Result<Response
     struct Resent {
         result: String,
     }
-    match visitor.api.act(&format!("/v1/deliveries/{}/resend", segment(&id))).await {
+    match visitor.api.act(&format!("{}/resend", at(&id))).await {
         Ok(answer) => Ok(render::see(&format!("/deliveries/{id}?done={}", answer.read::<Resent>()?.result))),
         Err(failure) => refused(&visitor, &id, failure).await,
     }
 }
 
 pub async fn cancel(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
-    match visitor.api.act(&format!("/v1/deliveries/{}/cancel", segment(&id))).await {
+    match visitor.api.act(&format!("{}/cancel", at(&id))).await {
         Ok(_) => Ok(render::see(&format!("/deliveries/{id}?done=cancelled"))),
         Err(failure) => refused(&visitor, &id, failure).await,
     }
 }
 
-/// The page of the delivery, with the reason; or the failure where there is no such page.
+/// Shows the page with the reason if the state of the delivery does not allow the action. Returns any other failure.
 async fn refused(visitor: &Visitor, id: &str, failure: Failure) -> Result<Response, Failure> {
     let problem = failure.problem()?;
     if matches!(problem.status, 409 | 410) {
@@ -136,22 +108,28 @@ async fn refused(visitor: &Visitor, id: &str, failure: Failure) -> Result<Respon
 
 async fn page(visitor: &Visitor, id: &str, query: &Fields, refused: Option<Problem>) -> Result<Response, Failure> {
     let api = &visitor.api;
-    let Some(mut delivery) = find::<Delivery>(api, "deliveries", id).await? else {
+    let Some(mut delivery) = api.find::<Delivery>(&at(id)).await? else {
         return not_attempted(visitor, id, query).await;
     };
-    let event = find::<Event>(api, "events", delivery.event_id.as_str());
-    let (event, destination) = try_join(event, find(api, "destinations", delivery.destination_id.as_str())).await?;
+    let (event, destination) =
+        (event::at(delivery.event_id.as_str()), destination::at(delivery.destination_id.as_str()));
+    let (event, destination) = try_join(api.find::<Event>(&event), api.find::<Destination>(&destination)).await?;
     let body = event.as_ref().map(|event| event.body.get());
     let request = Request::new(&visitor.account, &delivery, destination.as_ref(), body)?;
     let attempts = newest(std::mem::take(&mut delivery.attempts));
     let status = refused.as_ref().map(Problem::status);
-    let shell = Shell::of(visitor, "Deliveries", "Delivery").after(query);
+    let shell = visitor.shell("Deliveries", "Delivery").after(query.get("done"));
     let refused = refused.map(|problem| problem.detail);
     let one = One { shell, delivery, attempts, destination, request, refused };
     render::page_with(status.unwrap_or(StatusCode::OK), &one)
 }
 
-/// The newest first, each with as much of its answer as there is room for.
+/// The path of a delivery in the API.
+fn at(id: &str) -> String {
+    format!("/v1/deliveries/{}", segment(id))
+}
+
+/// The newest attempts first, each with as much of its answer as fits.
 fn newest(attempts: Vec<Attempt>) -> Vec<(Attempt, Option<Excerpt>)> {
     let mut room = ANSWERS;
     let with_answer = |attempt: Attempt| {
@@ -162,27 +140,16 @@ fn newest(attempts: Vec<Attempt>) -> Vec<(Attempt, Option<Excerpt>)> {
     attempts.into_iter().rev().take(ATTEMPTS).map(with_answer).collect()
 }
 
-/// A delivery without a row: it is pending, or there is none.
+/// The page of a delivery that has no row: it is pending, or it does not exist.
 async fn not_attempted(visitor: &Visitor, id: &str, query: &Fields) -> Result<Response, Failure> {
     let event = match query.some("event") {
-        Some(event) => find::<Event>(&visitor.api, "events", event).await?,
+        Some(event) => visitor.api.find::<Event>(&event::at(event)).await?,
         None => None,
     };
     let is_pending = |event: &Event| event.owed.iter().any(|owed| owed.id == id && owed.status == "pending");
     let pending = event.as_ref().is_some_and(is_pending);
-    let shell = Shell::of(visitor, "Deliveries", if pending { "Pending delivery" } else { "No such delivery" });
+    let shell = visitor.shell("Deliveries", if pending { "Pending delivery" } else { "No such delivery" });
     let event = event.and_then(|_| query.some("event")).map(str::to_owned);
     let status = if pending { StatusCode::OK } else { StatusCode::NOT_FOUND };
     render::page_with(status, &Pending { shell, event, pending })
-}
-
-/// What the API has of this name; nothing where there is none.
-async fn find<T: DeserializeOwned>(api: &Api, kind: &str, id: &str) -> Result<Option<T>, Failure> {
-    match api.get(&format!("/v1/{kind}/{}", segment(id))).await {
-        Ok(found) => Ok(Some(found)),
-        Err(failure) => match failure.problem()? {
-            problem if problem.status == 404 => Ok(None),
-            problem => Err(Failure::Problem(problem)),
-        },
-    }
 }

@@ -1,5 +1,5 @@
-//! The request that a delivery makes, as the domain makes it: to where its destination points now, with the headers that it sends.
-//! What is made anew for each attempt, and not kept, is a placeholder.
+//! The request of a delivery, built by the domain as for a real attempt: with the URL and the headers that its
+//! destination has now. Timestamp and signature differ for each attempt and are not stored, so placeholders are shown.
 
 use std::borrow::Cow;
 
@@ -10,32 +10,33 @@ use domain::value::{AccountId, Timestamp};
 use serde_json::json;
 
 use super::curl::{self, Body};
-use super::one::Delivery;
-use crate::failure::Failure;
-use crate::html;
+use super::delivery::Delivery;
+use crate::markup::html;
+use crate::markup::shown::{Excerpt, escaped_bytes};
 use crate::model::Destination;
-use crate::pages::shown::{Excerpt, escaped_bytes};
+use crate::model::event::body_file;
+use crate::web::failure::Failure;
 
-/// The most room that the body has on the page, and a command with the body in it, in bytes.
+/// The greatest size of the body on the page, and of a command that contains the body, in bytes after escaping.
 const BODY: usize = 8 * 1024;
 const COMMAND: usize = 8 * 1024;
-/// What stands for the headers that are made when an attempt is.
+/// The headers that differ for each attempt, with their placeholders.
 const PLACEHOLDERS: [(&str, &str); 2] =
     [("webhook-timestamp", "PLACEHOLDER-seconds-since-1970"), ("webhook-signature", "PLACEHOLDER-not-signed")];
 
 pub struct Request {
-    /// Nothing where the destination was deleted.
+    /// `None` if the destination was deleted.
     pub target: Option<Target>,
-    /// With its lines broken; nothing where the event is not kept any more.
+    /// The body in indented lines, or `None` if the event has expired.
     pub body: Option<Excerpt>,
 }
 
 pub struct Target {
     pub url: String,
     pub headers: Vec<(String, String)>,
-    /// The command that sends it; nothing without a body.
+    /// The curl command, or `None` without a body.
     pub command: Option<String>,
-    /// Where the command takes the body from, if it is too long to stand in it.
+    /// The file from which the command reads the body, if the body is too long for the command.
     pub file: Option<String>,
 }
 
@@ -85,11 +86,6 @@ fn target(
         inline => (inline, None),
     };
     Ok(Target { url, headers, command, file })
-}
-
-/// The name of the file that an event's body is downloaded as.
-pub fn body_file(event: &str) -> String {
-    format!("event-{event}.json")
 }
 
 fn with_placeholder((name, value): (Cow<'static, str>, String)) -> (String, String) {

@@ -1,4 +1,4 @@
-//! Pausing, resuming and deleting a destination.
+//! Pauses, resumes and deletes a destination.
 
 use askama::Template;
 use axum::extract::Path;
@@ -6,17 +6,20 @@ use axum::response::Response;
 use domain::access::Permission;
 use http::{Method, StatusCode};
 
-use super::{at, path};
-use crate::failure::Failure;
-use crate::fields::{Form, query, segment};
-use crate::icons;
-use crate::inner::Api;
-use crate::model::{Destination, Listed, Subscription};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::markup::address::query;
+use crate::markup::icons;
+use crate::markup::shell::Shell;
+use crate::model::destination::{at, path};
+use crate::model::{Destination, Listed, Subscription, subscription};
+use crate::web::failure::Failure;
+use crate::web::fields::Form;
+use crate::web::inner::Api;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
-/// How many subscriptions a page names, and how many pages are looked through for them: as many as an account may have.
+/// The number of subscriptions that the page names.
 const NAMED: usize = 100;
+/// The number of API pages that are searched for them: as many as the subscriptions of an account may fill.
 const PAGES: usize = 20;
 const UNSEEN: &str = "Nothing was deleted: meanwhile a subscription to it was created. Look at the list again.";
 
@@ -37,7 +40,7 @@ struct Delete {
     shell: Shell,
     destination: Destination,
     subscriptions: Vec<Subscription>,
-    /// Whether more send to it than are shown.
+    /// Whether more subscriptions send to it than are shown.
     more: bool,
     error: Option<&'static str>,
 }
@@ -47,12 +50,12 @@ pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<R
     confirm(&visitor, &id, None).await
 }
 
-/// Deletes it, with the subscriptions that were shown, one by one. Another one is shown first.
+/// Deletes it with the subscriptions that were shown, one by one. If there is another one by now, it asks again.
 pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let (subscriptions, more) = sending_to(&visitor.api, &id).await?;
     let was_shown = |subscription: &Subscription| form.has("shown", &subscription.id);
-    // Of more than a page names, all were agreed to.
+    // With `more`, the visitor agreed to delete all subscriptions, named or not.
     if form.get("more") != "true" && (more || !subscriptions.iter().all(was_shown)) {
         return confirm(&visitor, &id, Some(UNSEEN)).await;
     }
@@ -75,9 +78,9 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
 
 async fn delete_each(api: &Api, subscriptions: &[Subscription]) -> Result<(), Failure> {
     for subscription in subscriptions {
-        let path = format!("/v1/subscriptions/{}", segment(&subscription.id));
+        let path = subscription::at(&subscription.id);
         match api.call(Method::DELETE, &path, None, None).await {
-            // Somebody else was quicker.
+            // Somebody else has deleted it already.
             Err(Failure::Problem(problem)) if problem.status == 404 => {}
             other => drop(other?),
         }
@@ -88,7 +91,7 @@ async fn delete_each(api: &Api, subscriptions: &[Subscription]) -> Result<(), Fa
 async fn confirm(visitor: &Visitor, id: &str, error: Option<&'static str>) -> Result<Response, Failure> {
     let destination: Destination = visitor.api.get(&at(id)).await?;
     let (subscriptions, more) = sending_to(&visitor.api, id).await?;
-    let shell = Shell::of(visitor, "Destinations", format!("Delete {}", destination.name));
+    let shell = visitor.shell("Destinations", format!("Delete {}", destination.name));
     let status = if error.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
     render::page_with(status, &Delete { shell, destination, subscriptions, more, error })
 }

@@ -1,13 +1,14 @@
-//! Where the bars of a chart stand: pure geometry. Each hour is a stack of what was delivered, failed and parked, from the bottom
-//! up; the tallest stack fills the height.
+//! The geometry of a bar chart. Each hour is a stack of delivered, failed and parked deliveries, from the bottom up.
+//! The tallest stack fills the height.
 
-use super::stats::Hour;
+use super::hour::Hour;
 
-/// In units of the chart's own.
+/// The size of a chart, in its own units.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// Of an hour, with the gap beside its bar.
+    /// The width of an hour: its bar and the gap beside it.
     pub slot: u64,
+    /// The width of a bar.
     pub bar: u64,
     pub height: u64,
 }
@@ -17,13 +18,13 @@ impl Size {
     pub const LARGE: Size = Size { slot: 20, bar: 16, height: 100 };
 }
 
-/// The classes of the bars, by what they stand for.
+/// The CSS classes of the bars: delivered, failed, parked, and nothing at all.
 pub const KINDS: [&str; 4] = ["bar-ok", "bar-bad", "bar-parked", "bar-none"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bar {
     pub kind: &'static str,
-    /// Which hour, from 0.
+    /// The index of the hour, from 0.
     pub hour: usize,
     pub x: u64,
     pub y: u64,
@@ -32,13 +33,14 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// As a part of a path.
+    /// The bar as a part of an SVG path.
     pub fn path(&self) -> String {
         format!("M{} {}h{}v{}h-{}z", self.x, self.y, self.width, self.height, self.width)
     }
 }
 
-/// What is there is seen: at least so high. An hour without anything has a line of this height.
+/// The least height of a bar, so that a small number can still be seen. An hour without deliveries has a line of this
+/// height.
 const LEAST: u64 = 1;
 
 pub fn bars(hours: &[Hour], size: Size) -> Vec<Bar> {
@@ -58,7 +60,7 @@ pub fn bars(hours: &[Hour], size: Size) -> Vec<Bar> {
     bars
 }
 
-/// The heights of a stack's parts; where small ones are raised to be seen, the largest gives way.
+/// The heights of the parts of a stack. The largest part makes room for small ones that are raised to [`LEAST`].
 fn heights(parts: [u64; 3], tallest: u64, height: u64) -> [u64; 4] {
     let scale = |part: u64| u128::from(part) * u128::from(height) / u128::from(tallest.max(1));
     let scaled = |part: u64| if part == 0 { 0 } else { u64::try_from(scale(part)).unwrap_or(height).max(LEAST) };

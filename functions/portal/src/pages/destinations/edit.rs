@@ -1,4 +1,5 @@
-//! Changing a destination. Who typed on what somebody else changed meanwhile keeps what was typed, and sees what is new.
+//! The form that edits a destination. If somebody else changed it meanwhile, the visitor keeps what they typed and sees
+//! the new values.
 
 use askama::Template;
 use axum::extract::Path;
@@ -8,17 +9,17 @@ use http::{Method, StatusCode};
 
 use super::edit_form::Typed;
 use super::words::RETRIES;
-use super::{at, path};
-use crate::failure::Failure;
-use crate::faults::Faults;
-use crate::fields::Form;
-use crate::icons;
-use crate::inner::Api;
+use crate::markup::icons;
+use crate::markup::shell::Shell;
 use crate::model::Destination;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::model::destination::{at, path};
+use crate::model::faults::Faults;
+use crate::web::failure::Failure;
+use crate::web::fields::Form;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
-/// The fields of the API's body that the form has.
+/// The fields of the API's body that the form contains.
 const FIELDS: [&str; 7] = ["name", "url", "description", "headers", "timeout_seconds", "rate_limit", "retry_policy"];
 
 #[derive(Template)]
@@ -29,18 +30,18 @@ struct Edit {
     etag: String,
     typed: Typed,
     faults: Faults,
-    /// What it is now, where somebody else changed it.
+    /// The present settings, if somebody else changed them.
     newer: Option<Typed>,
 }
 
 impl Edit {
-    /// What a field is now, where that is not what was typed.
+    /// The present value of a field, if it differs from what was typed.
     fn newer(&self, field: &str) -> Option<&str> {
         let newer = self.newer.as_ref()?.get(field);
         Some(newer).filter(|newer| *newer != self.typed.get(field))
     }
 
-    /// What is said of a field, by ids.
+    /// The ids of the elements that describe a field.
     fn described(&self, field: &str) -> String {
         match self.faults.at(field) {
             Some(_) => format!("{field}-hint {field}-error"),
@@ -51,7 +52,7 @@ impl Edit {
 
 pub async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
-    let (destination, etag) = read(&visitor.api, &id).await?;
+    let (destination, etag) = visitor.api.get_versioned(&at(&id)).await?;
     let typed = Typed::from(&destination);
     let shell = shell(&visitor, &destination);
     render::page(&Edit { shell, destination, etag, typed, faults: Faults::default(), newer: None })
@@ -59,7 +60,7 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
 
 pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
-    let (destination, etag) = read(&visitor.api, &id).await?;
+    let (destination, etag) = visitor.api.get_versioned(&at(&id)).await?;
     let (typed, read_tag) = (Typed::from(&form), form.get("etag"));
     let mut page = Edit {
         shell: shell(&visitor, &destination),
@@ -87,12 +88,6 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
     render::page_with(problem.status(), &page)
 }
 
-/// The destination and its version.
-pub async fn read(api: &Api, id: &str) -> Result<(Destination, String), Failure> {
-    let answer = api.call(Method::GET, &at(id), None, None).await?;
-    Ok((answer.read()?, answer.etag.unwrap_or_default()))
-}
-
 fn shell(visitor: &Visitor, destination: &Destination) -> Shell {
-    Shell::of(visitor, "Destinations", format!("Edit {}", destination.name))
+    visitor.shell("Destinations", format!("Edit {}", destination.name))
 }

@@ -1,24 +1,24 @@
-//! What is typed about a destination, and the change that it means.
+//! The values in the form of a destination, and the merge patch that they mean.
 
 use serde_json::{Map, Value, json};
 
-use crate::faults::Faults;
-use crate::fields::Fields;
 use crate::model::Destination;
+use crate::model::faults::Faults;
+use crate::web::fields::Fields;
 
-/// The settings as the form has them.
+/// The settings as text, as they are in the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typed {
     pub name: String,
     pub url: String,
     pub description: String,
-    /// A line for each: `name: value`.
+    /// One line for each header: `name: value`.
     pub headers: String,
     pub timeout_seconds: String,
     pub rate_limit: String,
-    /// The name of a policy, or `own`.
+    /// The name of a retry policy, or `own`.
     pub retry: String,
-    /// The own waits, in seconds.
+    /// The waits of an own policy, in seconds.
     pub waits: String,
 }
 
@@ -62,7 +62,7 @@ impl From<&Fields> for Typed {
 }
 
 impl Typed {
-    /// What stands in a field of the API's body.
+    /// The text for a field of the API's body.
     pub fn get(&self, field: &str) -> &str {
         match field {
             "name" => &self.name,
@@ -77,7 +77,7 @@ impl Typed {
         }
     }
 
-    /// The merge patch that makes the destination what was typed, as far as that can be said at all.
+    /// The merge patch that gives the destination these settings, or the faults that prevent it.
     pub fn patch(&self, now: &Destination) -> Result<Value, Faults> {
         let mut faults = Faults::default();
         let patch = json!({
@@ -92,7 +92,7 @@ impl Typed {
         if faults.are_none() { Ok(patch) } else { Err(faults) }
     }
 
-    /// The headers that were typed, and `null` for those that were taken out.
+    /// The typed headers, and `null` for those that were removed.
     fn header_patch(&self, now: &Destination, faults: &mut Faults) -> Value {
         let mut patch = Map::new();
         for (number, line) in (1..).zip(self.headers.lines()).filter(|(_, line)| !line.trim().is_empty()) {

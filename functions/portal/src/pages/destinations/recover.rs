@@ -1,4 +1,4 @@
-//! Sending a destination again what it was owed and did not get.
+//! The form that sends a destination again what it was owed and did not get.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,22 +12,24 @@ use domain::value::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{at, path};
-use crate::Portal;
-use crate::failure::Failure;
-use crate::faults::Faults;
-use crate::fields::{Fields, Form, query};
-use crate::icons;
+use crate::markup::address::query;
+use crate::markup::icons;
+use crate::markup::moment::{in_field, utc};
+use crate::markup::shell::Shell;
 use crate::model::Destination;
-use crate::pages::listing::{in_field, utc};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::model::destination::{at, path};
+use crate::model::faults::Faults;
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Form};
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
-/// How far back: a name, seconds, and words.
+/// How far back to go: name, seconds and label.
 const SPANS: [(&str, u64, &str); 3] =
     [("hour", 3_600, "The last hour"), ("day", 86_400, "The last 24 hours"), ("days", 259_200, "The last 3 days")];
 
-/// Which deliveries: where they stand, and in words.
+/// Which deliveries to send again: status, title and description.
 const STATUSES: [(RecoverStatus, &str, &str); 5] = [
     (RecoverStatus::Exhausted, "Exhausted", "Given up after the last attempt. Each gets one more."),
     (RecoverStatus::Parked, "Parked", "Set aside while the destination took nothing."),
@@ -55,7 +57,7 @@ struct Begun {
 impl Ask {
     async fn new(visitor: &Visitor, id: &str) -> Result<Self, Failure> {
         let destination: Destination = visitor.api.get(&at(id)).await?;
-        let shell = Shell::of(visitor, "Destinations", format!("Recover {}", destination.name));
+        let shell = visitor.shell("Destinations", format!("Recover {}", destination.name));
         let usual = RecoverStatus::USUAL.map(|status| status.as_str().to_owned());
         let (span, since) = ("day".to_owned(), String::new());
         Ok(Self { shell, destination, span, since, statuses: usual.into(), faults: Faults::default() })
@@ -97,7 +99,7 @@ pub async fn recover(
     render::page_with(problem.status(), &page)
 }
 
-/// Since when, as the API takes it.
+/// The value of `since` for the API.
 fn since(form: &Fields, now: Timestamp) -> String {
     let chosen = SPANS.iter().find(|(name, ..)| *name == form.get("span"));
     match chosen {

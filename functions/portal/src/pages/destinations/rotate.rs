@@ -1,5 +1,5 @@
-//! Giving a destination a new secret. It is shown by the answer to the form and by nothing else, so that answer leads nowhere; sent
-//! again, the form rotates nothing, because the version it names is gone.
+//! Gives a destination a new secret. Only the answer to the form shows it, so that answer is a page and no redirect.
+//! Sending the form again rotates nothing, because the version that it names is outdated.
 
 use askama::Template;
 use axum::extract::Path;
@@ -8,23 +8,24 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::at;
-use super::edit::read;
-use crate::failure::Failure;
-use crate::faults::Faults;
-use crate::fields::Form;
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
 use crate::model::Destination;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::model::destination::at;
+use crate::model::faults::Faults;
+use crate::web::failure::Failure;
+use crate::web::fields::Form;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
-/// How long the secrets before may stay valid: seconds, and what that is good for.
+/// How long the previous secrets stay valid: seconds, title, and when to choose it.
 const OVERLAPS: [(u64, &str, &str); 4] = [
     (0, "At once", "The old one may be known to others. Deliveries fail until your receiver has the new one."),
     (3_600, "In 1 hour", "You put the new one in place right now."),
     (86_400, "In 1 day", "Time for a deployment."),
     (604_800, "In 7 days", "Several receivers, or several people."),
 ];
+/// The default, in seconds.
 const USUAL: u64 = 86_400;
 
 #[derive(Template)]
@@ -68,7 +69,7 @@ pub async fn rotate(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
     match visitor.api.call(Method::POST, &path, Some(form.get("etag")), Some(&body)).await {
         Ok(answer) => {
             let Rotated { secret, destination } = answer.read()?;
-            let shell = Shell::of(&visitor, "Destinations", format!("New secret of {}", destination.name));
+            let shell = visitor.shell("Destinations", format!("New secret of {}", destination.name));
             render::page(&Done { shell, destination, secret, overlap: seconds })
         }
         Err(failure) => {
@@ -102,7 +103,7 @@ async fn confirm(
     id: &str,
     (status, overlap, faults): (StatusCode, u64, Faults),
 ) -> Result<Response, Failure> {
-    let (destination, etag) = read(&visitor.api, id).await?;
-    let shell = Shell::of(visitor, "Destinations", format!("Rotate the secret of {}", destination.name));
+    let (destination, etag): (Destination, _) = visitor.api.get_versioned(&at(id)).await?;
+    let shell = visitor.shell("Destinations", format!("Rotate the secret of {}", destination.name));
     render::page_with(status, &Ask { shell, destination, etag, overlap, faults })
 }

@@ -1,4 +1,4 @@
-//! One destination: how it does and what to do, its settings, and the subscriptions that send to it.
+//! The page of one destination: its health and statistics, its settings, and the subscriptions that send to it.
 
 use askama::Template;
 use axum::extract::Path;
@@ -7,14 +7,17 @@ use futures_util::future::{OptionFuture, try_join3};
 use serde::Deserialize;
 
 use super::stats::Stats;
-use super::{at, words};
-use crate::failure::Failure;
-use crate::fields::{Fields, Query, query, segment};
-use crate::inner::Api;
+use super::words;
+use crate::markup::address::{query, segment};
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::destination::{at, path};
 use crate::model::{Destination, Listed, Subscription};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Query};
+use crate::web::inner::Api;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "destinations/show.html")]
@@ -23,12 +26,12 @@ struct Show {
     destination: Destination,
     stats: Stats,
     subscriptions: Listed<Subscription>,
-    /// Where the next subscriptions are.
+    /// The address of the page with more subscriptions.
     more: Option<String>,
     recovery: Option<Recovery>,
 }
 
-/// A job that sends again what was missed.
+/// A recovery job.
 #[derive(Deserialize)]
 struct Recovery {
     id: String,
@@ -47,14 +50,14 @@ struct Progress {
 
 pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query) -> Result<Response, Failure> {
     let api = &visitor.api;
-    let path = at(&id);
+    let address = at(&id);
     let job: OptionFuture<_> = fields.some("job").map(|job| recovery(api, job, &id)).into();
-    let wanted = try_join3(api.get::<Destination>(&path), Stats::of(api, &id), subscriptions(api, &id, &fields));
+    let wanted = try_join3(api.get::<Destination>(&address), Stats::of(api, &id), subscriptions(api, &id, &fields));
     let (wanted, recovery) = futures_util::future::join(wanted, job).await;
     let (destination, stats, subscriptions) = wanted?;
     let more = subscriptions.next_cursor.as_deref();
-    let more = more.map(|cursor| format!("{}{}", super::path(&id), query([("cursor", cursor)])));
-    let shell = Shell::of(&visitor, "Destinations", destination.name.as_str()).after(&fields);
+    let more = more.map(|cursor| format!("{}{}", path(&id), query([("cursor", cursor)])));
+    let shell = visitor.shell("Destinations", destination.name.as_str()).after(fields.get("done"));
     render::page(&Show { shell, destination, stats, subscriptions, more, recovery: recovery.flatten() })
 }
 
@@ -64,7 +67,7 @@ async fn subscriptions(api: &Api, id: &str, fields: &Fields) -> Result<Listed<Su
     api.get(&format!("/v1/subscriptions{asked}")).await
 }
 
-/// The job, if it is one of this destination. The page does without it where it is not to be had.
+/// The recovery job, if it belongs to this destination. The page is shown without it if it cannot be read.
 async fn recovery(api: &Api, job: &str, destination: &str) -> Option<Recovery> {
     let found: Recovery = api.get(&format!("/v1/jobs/{}", segment(job))).await.ok()?;
     Some(found).filter(|found| found.destination_id == destination)

@@ -1,37 +1,29 @@
-//! How a destination did in the last 24 hours: the API's numbers, and the words for them.
+//! The statistics of a destination over the last 24 hours, as the API answers them and as the page shows them.
 
 use domain::value::Timestamp;
 use serde::Deserialize;
 
 use super::chart::{self, Bar, Size};
-use crate::failure::Failure;
-use crate::fields::segment;
-use crate::html::{grouped, took};
-use crate::inner::Api;
+use super::hour::Hour;
+use crate::markup::html::{grouped, took};
+use crate::model::destination;
+use crate::web::failure::Failure;
+use crate::web::inner::Api;
 
 #[derive(Debug, Deserialize)]
 pub struct Stats {
-    /// When the numbers were counted; there was nothing to count without it.
+    /// When the numbers were computed, or `None` if there was nothing to count.
     pub computed_at: Option<Timestamp>,
     /// Oldest first.
     pub hours: Vec<Hour>,
     pub delivered: u64,
     pub failed: u64,
     pub parked: u64,
-    /// 0 to 1.
+    /// From 0 to 1.
     success_rate: Option<f64>,
     latency_ms: Option<Latency>,
-    /// Whether an hour had more than is counted.
+    /// Whether an hour had more deliveries than were counted.
     pub partial: bool,
-}
-
-/// What became of the deliveries of an hour.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub struct Hour {
-    pub start: Timestamp,
-    pub delivered: u64,
-    pub failed: u64,
-    pub parked: u64,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -42,7 +34,7 @@ struct Latency {
 
 impl Stats {
     pub async fn of(api: &Api, id: &str) -> Result<Self, Failure> {
-        api.get(&format!("/v1/destinations/{}/stats", segment(id))).await
+        api.get(&format!("{}/stats", destination::at(id))).await
     }
 
     pub fn success_rate(&self) -> String {
@@ -63,7 +55,7 @@ impl Stats {
         format!("Last 24 hours: {delivered} delivered, {failed} failed, {parked} parked")
     }
 
-    /// The chart as a path for each kind of bar: short, because a page has many.
+    /// The small chart, as one SVG path for each kind of bar. It is short, because a page has many.
     pub fn paths(&self) -> Vec<(&'static str, String)> {
         let bars = chart::bars(&self.hours, Size::SMALL);
         let path = |kind| bars.iter().filter(|bar| bar.kind == kind).map(Bar::path).collect::<String>();
@@ -71,7 +63,7 @@ impl Stats {
         paths.into_iter().filter(|(_, path)| !path.is_empty()).collect()
     }
 
-    /// The bars of each hour, with when it began and the hour in words.
+    /// The large chart: for each hour its start, its label and its bars.
     pub fn columns(&self) -> Vec<(Timestamp, String, Vec<Bar>)> {
         let bars = chart::bars(&self.hours, Size::LARGE);
         let column = |(at, hour): (usize, &Hour)| {
@@ -81,16 +73,7 @@ impl Stats {
     }
 }
 
-impl Hour {
-    fn label(&self) -> String {
-        let start = self.start.to_string();
-        let start = start.get(11..16).unwrap_or(&start);
-        let [delivered, failed, parked] = [self.delivered, self.failed, self.parked].map(grouped);
-        format!("{start} UTC: {delivered} delivered, {failed} failed, {parked} parked")
-    }
-}
-
-/// A share of one in per cent; never 100 % while anything failed.
+/// A share from 0 to 1 in per cent, rounded down: it is never 100 % if anything failed.
 fn percent(share: f64) -> String {
     let tenths = (share.clamp(0.0, 1.0) * 1_000.0 + 1e-9).floor() / 10.0;
     if tenths.fract() == 0.0 { format!("{tenths:.0} %") } else { format!("{tenths:.1} %") }
@@ -113,12 +96,5 @@ mod tests {
         check(0.5, "50 %");
         check(0.0, "0 %");
         check(7.0, "100 %");
-    }
-
-    #[test]
-    fn an_hour_is_told_in_words() {
-        let start = Timestamp::parse("2026-11-23T09:00:00Z").expect("a time");
-        let hour = Hour { start, delivered: 1_200, failed: 3, parked: 0 };
-        assert_eq!(hour.label(), "09:00 UTC: 1\u{202f}200 delivered, 3 failed, 0 parked");
     }
 }

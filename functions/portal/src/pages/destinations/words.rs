@@ -1,22 +1,20 @@
-//! What the API answers of a destination, in words.
+//! Describes the settings of a destination in words.
 
-use domain::destination::health::drained_per_second;
 use serde_json::Value;
 
-use crate::html::span;
-use crate::model::Destination;
+use crate::markup::html::span;
 
-/// How much of an address a list shows, in characters.
+/// The greatest length of an address in a list, in characters.
 const SHOWN: usize = 60;
 
-/// The retry policies that have a name: name, title and words.
+/// The named retry policies: name, title and description.
 pub const RETRIES: [(&str, &str, &str); 3] = [
     ("standard", "Standard", "Again after 5 s, and ever later: usually 10 attempts over about 75 hours"),
     ("short", "Short", "5 attempts over about 10 minutes, for what is stale soon"),
     ("none", "None", "A single attempt"),
 ];
 
-/// When a delivery that failed is attempted again.
+/// Describes when a failed delivery is attempted again.
 pub fn retry_policy(policy: &Value) -> String {
     match policy {
         Value::String(name) => match RETRIES.iter().find(|(known, ..)| known == name) {
@@ -31,34 +29,13 @@ pub fn retry_policy(policy: &Value) -> String {
     }
 }
 
-/// An address as a list shows it: without its scheme where that is the usual one, and cut where it is long.
+/// Shortens an address for a list: without `https://`, and cut if it is long.
 pub fn short_url(url: &str) -> String {
     let address = url.strip_prefix("https://").unwrap_or(url);
     let address = address.strip_suffix('/').unwrap_or(address);
     match address.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &address[..end]),
         None => address.to_owned(),
-    }
-}
-
-impl Destination {
-    /// What a badge says of it.
-    pub fn state(&self) -> &str {
-        if self.health == "healthy" && self.draining { "draining" } else { &self.health }
-    }
-
-    /// How many a second are sent of what was set aside, at most.
-    pub fn drained_per_second(&self) -> u64 {
-        drained_per_second(self.rate_limit)
-    }
-
-    /// Whether resuming helps.
-    pub fn may_be_resumed(&self) -> bool {
-        self.health != "healthy"
-    }
-
-    pub fn header_lines(&self) -> Vec<String> {
-        self.headers.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default())).collect()
     }
 }
 

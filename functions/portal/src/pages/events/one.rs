@@ -1,4 +1,5 @@
-//! One event: what it owes and what became of that, or why it matched nothing; its body, and replaying it.
+//! The page of one event: the deliveries that it owes, or why it matched nothing; its body; and the action to replay
+//! it.
 
 use std::time::Duration;
 
@@ -10,17 +11,19 @@ use http::{HeaderValue, header};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::failure::Failure;
-use crate::fields::{Query, query, segment};
-use crate::pages::deliveries::body_file;
-use crate::pages::shown::{self, Excerpt};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::markup::address::query;
+use crate::markup::shell::Shell;
+use crate::markup::shown::Excerpt;
+use crate::markup::{html, icons, shown};
+use crate::model::event::{at, body_file};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
-/// How many of the deliveries that it owes are shown.
+/// The number of owed deliveries that are shown.
 const OWED: usize = 25;
-/// The most room that the body has on the page, in bytes.
+/// The greatest size of the body on the page, in bytes after escaping.
 const BODY: usize = 12 * 1024;
 
 #[derive(Deserialize)]
@@ -72,20 +75,20 @@ struct One {
 }
 
 impl One {
-    /// The wizard, for what this event tells of.
+    /// The address of the wizard with this event's scope and type filled in.
     fn wizard(&self) -> String {
         let Event { scope, event_type, .. } = &self.event;
         format!("/configure{}", query([("scope", scope.as_str()), ("type", event_type)]))
     }
 
-    /// The list of all that it owes, among that of what else occurred in its millisecond.
+    /// The address of the list of all deliveries owed by events of the same millisecond.
     fn all_owed(&self) -> String {
         let from = self.event.occurred_at;
         let (from, to) = (from.to_string(), from.plus(Duration::from_millis(1)).to_string());
         format!("/ledger/deliveries{}", query([("from", from.as_str()), ("to", &to)]))
     }
 
-    /// Why it owes nothing, as far as that was written down when it came.
+    /// Why it owes nothing, as recorded when it was matched.
     fn why(&self) -> &'static str {
         match self.event.unmatched.as_deref() {
             Some("conditions_not_met") => "Subscriptions listened when it came, and none of them wanted it.",
@@ -99,9 +102,9 @@ impl One {
 }
 
 pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query) -> Result<Response, Failure> {
-    let mut event: Event = visitor.api.get(&format!("/v1/events/{}", segment(&id))).await?;
+    let mut event: Event = visitor.api.get(&at(&id)).await?;
     event.owed.truncate(OWED);
-    let mut shell = Shell::of(&visitor, "Events", "Event").after(&query);
+    let mut shell = visitor.shell("Events", "Event").after(query.get("done"));
     if query.get("done") == "nothing_new" {
         shell.done = Some("Matched again. Today's subscriptions ask for nothing that it did not owe before.");
     }
@@ -109,9 +112,9 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query)
     render::page(&One { shell, event, body })
 }
 
-/// The body byte for byte, as a file.
+/// Downloads the body, byte for byte.
 pub async fn body(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
-    let event: Event = visitor.api.get(&format!("/v1/events/{}", segment(&id))).await?;
+    let event: Event = visitor.api.get(&at(&id)).await?;
     let mut response = event.body.get().to_owned().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -127,7 +130,7 @@ pub async fn replay(visitor: Visitor, Path(id): Path<String>) -> Result<Response
     struct Replayed {
         new_count: u64,
     }
-    let answer = visitor.api.act(&format!("/v1/events/{}/replay", segment(&id))).await?;
+    let answer = visitor.api.act(&format!("{}/replay", at(&id))).await?;
     let done = if answer.read::<Replayed>()?.new_count > 0 { "replayed" } else { "nothing_new" };
     Ok(render::see(&format!("/events/{id}?done={done}")))
 }

@@ -1,17 +1,17 @@
-//! Which deliveries a number of the ledger counts: also those that are pending, and those to destinations that were deleted.
+//! The deliveries that a number of the ledger counts. Pending ones and those to deleted destinations are among them.
 
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::failure::Failure;
-use crate::fields::Query;
-use crate::pages::listing::{Filters, Listing, ROWS};
-use crate::pages::named::Names;
-use crate::pages::shown;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
-use crate::{html, icons};
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons, shown};
+use crate::model::listing::{Filters, Listing, ROWS};
+use crate::model::names::Names;
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["from", "to", "status", "recovered_by_audit"];
 const STATUSES: &[(&str, &str)] = &[
@@ -24,7 +24,7 @@ const STATUSES: &[(&str, &str)] = &[
 ];
 const RECOVERED: &[(&str, &str)] = &[("true", "Sent again by the audit"), ("false", "Not sent again by the audit")];
 
-/// A delivery in the API's list.
+/// A row of the API's list.
 #[derive(Deserialize)]
 struct Row {
     id: String,
@@ -44,7 +44,7 @@ struct List {
 }
 
 pub async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = Shell::of(&visitor, "Ledger", "Deliveries in the ledger");
+    let shell = visitor.shell("Ledger", "Deliveries in the ledger");
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Row>(&visitor.api, "/v1/ledger/deliveries", ROWS).await?;
     let names = Names::find(&visitor.api, list.rows.iter().map(|row| row.destination_id.as_str())).await?;

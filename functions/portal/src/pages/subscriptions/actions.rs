@@ -1,4 +1,4 @@
-//! Switching a subscription on and off, and deleting it.
+//! Enables, disables and deletes a subscription.
 
 use askama::Template;
 use axum::extract::Path;
@@ -7,12 +7,13 @@ use domain::access::Permission;
 use http::Method;
 use serde_json::json;
 
-use super::{at, path};
-use crate::failure::Failure;
-use crate::icons;
+use crate::markup::icons;
+use crate::markup::shell::Shell;
 use crate::model::Subscription;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::model::subscription::{at, path};
+use crate::web::failure::Failure;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 pub async fn enable(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
     switch(&visitor, &id, true).await
@@ -38,7 +39,7 @@ struct Delete {
 pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let subscription: Subscription = visitor.api.get(&at(&id)).await?;
-    let shell = Shell::of(&visitor, "Subscriptions", format!("Delete {}", subscription.name));
+    let shell = visitor.shell("Subscriptions", format!("Delete {}", subscription.name));
     render::page(&Delete { shell, subscription })
 }
 

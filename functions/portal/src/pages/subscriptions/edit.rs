@@ -1,4 +1,5 @@
-//! Changing a subscription. Who typed on what somebody else changed meanwhile keeps what was typed, and sees what is new.
+//! The form that edits a subscription. If somebody else changed it meanwhile, the visitor keeps what they typed and
+//! sees the new values.
 
 use askama::Template;
 use axum::extract::Path;
@@ -9,21 +10,21 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::edit_form::Typed;
-use super::{at, path};
-use crate::failure::Failure;
-use crate::faults::Faults;
-use crate::fields::Form;
-use crate::icons;
-use crate::inner::Api;
+use crate::markup::icons;
+use crate::markup::shell::Shell;
+use crate::model::faults::Faults;
+use crate::model::subscription::{at, path};
 use crate::model::{Destination, Listed, Subscription};
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::web::failure::Failure;
+use crate::web::fields::Form;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
-/// The fields of the API's body that the form has.
+/// The fields of the API's body that the form contains.
 const FIELDS: [&str; 9] =
     ["name", "destination_id", "event_types", "scope", "condition", "transition", "grace_seconds", "path", "enabled"];
 
-/// The changes that an event can be: value, title and words.
+/// The transitions to choose from: value, title and description.
 const TRANSITIONS: [(&str, &str, &str); 4] = [
     ("", "Any", "Whatever the run before was"),
     ("changed", "It broke or recovered", "The first failure after a success, and the first success after a failure"),
@@ -39,10 +40,10 @@ struct Edit {
     etag: String,
     typed: Typed,
     types: Vec<EventType>,
-    /// What can be chosen; empty where an account has more than a list can show.
+    /// The destinations to choose from. It is empty if the account has more than a list can show.
     destinations: Vec<Destination>,
     faults: Faults,
-    /// What it is now, where somebody else changed it.
+    /// The present settings, if somebody else changed them.
     newer: Option<Typed>,
 }
 
@@ -56,12 +57,12 @@ struct EventType {
 
 impl Edit {
     async fn new(visitor: &Visitor, id: &str) -> Result<Self, Failure> {
-        let (subscription, etag) = read(&visitor.api, id).await?;
+        let (subscription, etag): (Subscription, _) = visitor.api.get_versioned(&at(id)).await?;
         let types = visitor.api.get::<Listed<EventType>>("/v1/event-types");
         let destinations = visitor.api.get::<Listed<Destination>>("/v1/destinations?limit=100");
         let (types, destinations) = try_join(types, destinations).await?;
         let destinations = if destinations.next_cursor.is_none() { destinations.data } else { Vec::new() };
-        let shell = Shell::of(visitor, "Subscriptions", format!("Edit {}", subscription.name));
+        let shell = visitor.shell("Subscriptions", format!("Edit {}", subscription.name));
         let (typed, faults) = (Typed::from(&subscription), Faults::default());
         Ok(Self { shell, subscription, etag, typed, types: types.data, destinations, faults, newer: None })
     }
@@ -70,18 +71,18 @@ impl Edit {
         self.typed.event_types.iter().any(|chosen| chosen == event_type)
     }
 
-    /// Whether the list has the destination that was chosen.
+    /// Whether the chosen destination is in the list.
     fn lists_destination(&self) -> bool {
         self.destinations.iter().any(|destination| destination.id == self.typed.destination_id)
     }
 
-    /// What a field is now, where that is not what was typed.
+    /// The present value of a field, if it differs from what was typed.
     fn newer(&self, field: &str) -> Option<String> {
         let newer = self.newer.as_ref()?.shown(field);
         Some(newer).filter(|newer| *newer != self.typed.shown(field))
     }
 
-    /// What is said of a field, by ids.
+    /// The ids of the elements that describe a field.
     fn described(&self, field: &str) -> String {
         match self.faults.at(field) {
             Some(_) => format!("{field}-hint {field}-error"),
@@ -97,11 +98,11 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>) -> Result<Response, 
 
 pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
-    let (now, etag) = read(&visitor.api, &id).await?;
+    let (now, etag) = visitor.api.get_versioned(&at(&id)).await?;
     let (typed, read_tag) = (Typed::from(&form), form.get("etag"));
     let (status, faults, is_stale) = match typed.patch(&now) {
         Err(faults) => (StatusCode::UNPROCESSABLE_ENTITY, faults, false),
-        // The patch is made from what the subscription is now, so it is for no other version.
+        // The patch was made from the present version, so it must not be applied to another one.
         Ok(_) if etag != read_tag => (StatusCode::PRECONDITION_FAILED, Faults::default(), true),
         Ok(patch) => match visitor.api.call(Method::PATCH, &at(&id), Some(read_tag), Some(&patch)).await {
             Ok(_) => return Ok(render::see(&format!("{}?done=saved", path(&id)))),
@@ -122,10 +123,4 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
         page.etag = read_tag.to_owned();
     }
     render::page_with(status, &page)
-}
-
-/// The subscription and its version.
-async fn read(api: &Api, id: &str) -> Result<(Subscription, String), Failure> {
-    let answer = api.call(Method::GET, &at(id), None, None).await?;
-    Ok((answer.read()?, answer.etag.unwrap_or_default()))
 }

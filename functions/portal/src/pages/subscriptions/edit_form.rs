@@ -1,21 +1,22 @@
-//! What is typed about a subscription, and the change that it means.
+//! The values in the form of a subscription, and the merge patch that they mean.
 
 use domain::routing::Pattern;
 use serde_json::{Value, json};
 
 use super::patch;
-use crate::faults::Faults;
-use crate::fields::Fields;
+use crate::markup::html::pretty_value;
 use crate::model::Subscription;
+use crate::model::faults::Faults;
+use crate::web::fields::Fields;
 
-/// The settings as the form has them.
+/// The settings as text, as they are in the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typed {
     pub name: String,
     pub destination_id: String,
     pub event_types: Vec<String>,
     pub scope: String,
-    /// JSON, or nothing.
+    /// JSON, or empty.
     pub condition: String,
     pub transition: String,
     pub grace_seconds: String,
@@ -30,7 +31,7 @@ impl From<&Subscription> for Typed {
             destination_id: subscription.destination_id.clone(),
             event_types: subscription.event_types.clone(),
             scope: subscription.scope.clone(),
-            condition: subscription.condition.as_ref().map(crate::html::pretty_value).unwrap_or_default(),
+            condition: subscription.condition.as_ref().map(pretty_value).unwrap_or_default(),
             transition: subscription.transition.clone().unwrap_or_default(),
             grace_seconds: subscription.grace_seconds.to_string(),
             path: subscription.path.clone().unwrap_or_default(),
@@ -57,7 +58,7 @@ impl From<&Fields> for Typed {
 }
 
 impl Typed {
-    /// What stands in a field of the API's body, as text.
+    /// The text for a field of the API's body.
     pub fn shown(&self, field: &str) -> String {
         match field {
             "name" => self.name.clone(),
@@ -72,7 +73,7 @@ impl Typed {
         }
     }
 
-    /// The merge patch that makes the subscription what was typed, as far as that can be said at all.
+    /// The merge patch that gives the subscription these settings, or the faults that prevent it.
     pub fn patch(&self, now: &Subscription) -> Result<Value, Faults> {
         let mut faults = Faults::default();
         let optional = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
@@ -90,8 +91,8 @@ impl Typed {
         if faults.are_none() { Ok(patch) } else { Err(faults) }
     }
 
-    /// A condition that is none is refused here, by the same rule as in the API: a merge patch would take a `null` in it for what is
-    /// to go.
+    /// An invalid condition is refused here, by the same rule as in the API, because a `null` in it would mean a field
+    /// to remove in the merge patch.
     fn condition_patch(&self, now: &Subscription, faults: &mut Faults) -> Value {
         if self.condition.is_empty() {
             return Value::Null;

@@ -1,9 +1,9 @@
-//! The merge patch (RFC 7396) that makes one JSON value another. The API merges a condition field by field, so what is to go has to
-//! be named as `null`.
+//! Computes the merge patch (RFC 7396) that turns one JSON value into another. The API merges a condition field by
+//! field, so fields to remove must be in the patch as `null`.
 
 use serde_json::{Map, Value};
 
-/// What to merge into `from` so that it becomes `to`, which has no `null` as a value of a field: a merge patch cannot say that.
+/// The patch that turns `from` into `to`. No field of `to` may be `null`, because a merge patch cannot express that.
 pub fn between(from: &Value, to: &Value) -> Value {
     let (Value::Object(from), Value::Object(to)) = (from, to) else { return to.clone() };
     let gone = from.keys().filter(|name| !to.contains_key(*name)).map(|name| (name.clone(), Value::Null));
@@ -21,7 +21,7 @@ mod tests {
 
     use super::*;
 
-    /// As the RFC has it.
+    /// Applies a merge patch, as in the RFC.
     fn merged(into: &Value, patch: &Value) -> Value {
         let Value::Object(patch) = patch else { return patch.clone() };
         let mut merged_into = into.as_object().cloned().unwrap_or_default();

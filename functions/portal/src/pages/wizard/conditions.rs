@@ -1,105 +1,26 @@
-//! The usual conditions, as choices in words, and what a condition makes of the catalogue's samples.
+//! Applies a condition to the samples of the catalogue, to show which of them would be sent.
 
 use domain::event::{EventType, Scope};
 use domain::routing::{AwaitedTransition, Pattern, Run};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// Which of the events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    All,
-    Failures,
-    RowsChanged,
-    Changed,
-    Broke,
-    Recovered,
-    Pattern,
-}
-
-impl When {
-    pub const CHOICES: [When; 7] =
-        [When::All, When::Failures, When::RowsChanged, When::Changed, When::Broke, When::Recovered, When::Pattern];
-
-    pub fn of(name: &str) -> Self {
-        Self::CHOICES.into_iter().find(|when| when.name() == name).unwrap_or(When::All)
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            When::All => "all",
-            When::Failures => "failures",
-            When::RowsChanged => "rows",
-            When::Changed => "changed",
-            When::Broke => "broke",
-            When::Recovered => "recovered",
-            When::Pattern => "pattern",
-        }
-    }
-
-    pub fn title(self) -> &'static str {
-        match self {
-            When::All => "All of them",
-            When::Failures => "Only failures",
-            When::RowsChanged => "Only when rows changed",
-            When::Changed => "Only when it broke or recovered",
-            When::Broke => "Only when it broke",
-            When::Recovered => "Only when it recovered",
-            When::Pattern => "My own pattern",
-        }
-    }
-
-    pub fn description(self) -> &'static str {
-        match self {
-            When::All => "Whatever the outcome.",
-            When::Failures => "Runs and populations that failed. Partial ones are not among them.",
-            When::RowsChanged => "At least one record was inserted, updated, deleted or written.",
-            When::Changed => "The first failure after a success, and the first success after a failure.",
-            When::Broke => "The first failure after a success; not the failures that follow.",
-            When::Recovered => "The first success after a failure.",
-            When::Pattern => "An event pattern, as Amazon EventBridge knows them, over the event’s data.",
-        }
-    }
-
-    /// What an event's `data` must look like, where the choice alone says it.
-    pub fn condition(self) -> Option<Value> {
-        let some = |field: &str| json!({ "records": { field: [{ "numeric": [">", 0] }] } });
-        match self {
-            When::Failures => Some(json!({ "status": ["failed"] })),
-            When::RowsChanged => {
-                let any = ["inserted", "updated", "deleted", "written"].map(some);
-                Some(json!({ "$or": any }))
-            }
-            When::All | When::Changed | When::Broke | When::Recovered | When::Pattern => None,
-        }
-    }
-
-    pub fn transition(self) -> Option<AwaitedTransition> {
-        match self {
-            When::Changed => Some(AwaitedTransition::Changed),
-            When::Broke => Some(AwaitedTransition::Broke),
-            When::Recovered => Some(AwaitedTransition::Recovered),
-            _ => None,
-        }
-    }
-}
-
-/// What becomes of one sample.
+/// Whether one sample would be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub event_type: &'static str,
     pub status: &'static str,
-    /// Whether it is sent, and what that hangs on besides; otherwise why it is not.
+    /// `Ok` if it is sent, with a further proviso if there is one; otherwise the reason why not.
     pub sent: Result<Option<&'static str>, String>,
 }
 
-/// What is asked for: the events at a place, of which only those that match a pattern and are a change.
+/// The events that are wanted: those within a scope that match a pattern and are a transition.
 pub struct Wanted {
     pub scope: Option<Scope>,
     pub pattern: Option<Pattern>,
     pub transition: Option<AwaitedTransition>,
 }
 
-/// Every sample of these types, and what becomes of it.
+/// Judges every sample of these types.
 pub fn judge(wanted: &Wanted, types: &[EventType]) -> Vec<Verdict> {
     let samples = types.iter().flat_map(|event_type| event_type.samples().iter().map(|sample| (*event_type, sample)));
     let judged = samples.map(|(event_type, sample)| {
@@ -118,7 +39,7 @@ impl Wanted {
             return Err(mismatch.detail);
         }
         let Some(transition) = self.transition else { return Ok(None) };
-        // A sample is no event yet, and a run is known by its event.
+        // A run needs the id of its event, and a sample has none.
         let run = "evt-sample".parse().ok().and_then(|id| Run::of_event(&id, data));
         match run {
             None => Err("it neither failed nor succeeded, so it breaks nothing and recovers nothing".to_owned()),
@@ -133,6 +54,7 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::when::When;
 
     #[track_caller]
     fn check(when: When, event_type: &str, expected: &[&str]) {
@@ -170,13 +92,5 @@ mod tests {
         check_at("connection/xero/endpoint/invoices", When::All, "insight_population.completed", &[]);
         check_at("connection/xero", When::All, "insight_population.completed", &["succeeded", "failed", "partial"]);
         check_at("connection/xero", When::All, "destination.failing", &[]);
-    }
-
-    #[test]
-    fn a_choice_is_found_by_its_name_and_all_is_the_first() {
-        for when in When::CHOICES {
-            assert_eq!(When::of(when.name()), when);
-        }
-        assert_eq!(When::of("nonsense"), When::All);
     }
 }

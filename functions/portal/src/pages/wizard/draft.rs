@@ -1,16 +1,21 @@
-//! What was chosen so far. It travels in the fields of the wizard's forms, from step to step and back, and nowhere else.
+//! The choices made so far. They travel in the fields of the wizard's forms, forward and back, and are stored nowhere
+//! else.
+//!
+//! Invariant: back and forward keep what was typed (tests: `back_and_forward_keep_what_was_typed`).
 
 use domain::event::{EventType, EventTypeFilter, Scope};
 use domain::routing::Pattern;
 use domain::value::DestinationId;
 use serde_json::{Value, json};
 
-use super::conditions::{Wanted, When};
-use crate::fields::{Fields, query};
-use crate::inner::Problem;
-use crate::visitor::SENDER;
+use super::conditions::Wanted;
+use crate::markup::address::query;
+use crate::markup::shell::SENDER;
+use crate::model::when::When;
+use crate::web::fields::Fields;
+use crate::web::problem::Problem;
 
-/// The steps at which something is chosen.
+/// The steps at which the visitor chooses something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     What,
@@ -19,8 +24,8 @@ pub enum Step {
 }
 
 impl Step {
-    /// The step that a form asks for; the first one if it names none. A form names the one it is of, and then the one that its
-    /// button leads to, or the Enter key.
+    /// The step to show; the first one by default. A form contains its own step, followed by the step that its button,
+    /// or the Enter key, leads to.
     pub fn of(fields: &Fields) -> Self {
         let entered = fields.some("enter").filter(|_| !Step::What.is_searched(fields));
         match fields.all("step").last().or(entered).unwrap_or_default() {
@@ -30,7 +35,7 @@ impl Step {
         }
     }
 
-    /// The fields that are filled in at this step.
+    /// The fields of this step.
     fn fields(self) -> &'static [&'static str] {
         match self {
             Step::What => &["scope", "place", "find", "type"],
@@ -39,7 +44,7 @@ impl Step {
         }
     }
 
-    /// Whether the Enter key was pressed with something else to find than what is shown: then that is wanted, and not to go on.
+    /// Whether the Enter key was pressed after the search text was changed. Then it means to search, not to continue.
     pub fn is_searched(self, fields: &Fields) -> bool {
         let sought = match self {
             Step::What => "find",
@@ -50,7 +55,7 @@ impl Step {
     }
 }
 
-/// What is wrong, by the field it stands by.
+/// The errors of a step, each with the field beside which it is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Errors(Vec<(&'static str, String)>);
 
@@ -77,7 +82,7 @@ impl Draft {
         Self { fields }
     }
 
-    /// The place that was chosen: one of the tree, or one that was typed.
+    /// The chosen scope: one of the tree, or one that was typed.
     pub fn scope(&self) -> &str {
         match self.fields.get("scope") {
             "other" => self.fields.get("place"),
@@ -85,7 +90,7 @@ impl Draft {
         }
     }
 
-    /// The event types that were chosen; at first those that happen at the place.
+    /// The chosen event types. Before the visitor has sent the form, these are all that happen at the place.
     pub fn types(&self) -> Vec<String> {
         let chosen: Vec<_> = self.fields.all("type").map(str::to_owned).collect();
         let is_sent = ["step", "enter"].iter().any(|button| self.fields.is_there(button));
@@ -98,7 +103,7 @@ impl Draft {
         happening.map(|event_type| event_type.to_string()).collect()
     }
 
-    /// The types that were chosen by name, and those that `*` stands for.
+    /// The chosen types, with `*` resolved.
     pub fn accepted_types(&self) -> Vec<EventType> {
         let filters: Vec<EventTypeFilter> = self.types().into_iter().filter_map(|name| name.try_into().ok()).collect();
         EventType::all().filter(|event_type| filters.iter().any(|filter| filter.accepts(*event_type))).collect()
@@ -108,7 +113,7 @@ impl Draft {
         When::of(self.fields.get("when"))
     }
 
-    /// The pattern that was chosen, and why it cannot be one.
+    /// The chosen pattern, or why it is invalid.
     pub fn pattern(&self) -> Result<Option<Pattern>, String> {
         let condition = match self.when() {
             When::Pattern => Some(
@@ -120,17 +125,17 @@ impl Draft {
         condition.map(|condition| Pattern::parse(&condition)).transpose().map_err(|error| error.to_string())
     }
 
-    /// What is asked for, as far as it was chosen.
+    /// The choices as a condition that can be applied to samples.
     pub fn wanted(&self) -> Result<Wanted, String> {
         Ok(Wanted { scope: self.scope().parse().ok(), pattern: self.pattern()?, transition: self.when().transition() })
     }
 
-    /// Whether an existing destination was chosen.
+    /// The id of the chosen destination, if it exists already.
     pub fn destination(&self) -> Option<&str> {
         self.fields.some("to").filter(|to| to.starts_with(DestinationId::PREFIX))
     }
 
-    /// What is wrong with a step that is left behind. What only the API can tell, it tells when everything is created.
+    /// The errors of a step, checked when the visitor leaves it. The API checks the rest when everything is created.
     pub fn errors(&self, step: Step) -> Errors {
         let mut errors = Errors::default();
         match step {
@@ -164,14 +169,14 @@ impl Draft {
         errors
     }
 
-    /// The fields of the other steps, which a step's form carries along.
+    /// The fields of the other steps, which the form of this step carries as hidden fields.
     pub fn carried(&self, step: Step) -> Vec<(&str, &str)> {
         let own = [&[SENDER, "step", "enter", "found", "check"], step.fields()].concat();
         let pairs = self.fields.pairs().filter(|(name, _)| !own.contains(name));
         pairs.collect()
     }
 
-    /// What `POST /v1/setups` takes.
+    /// The body for `POST /v1/setups`.
     pub fn setup(&self) -> Result<Value, String> {
         let destination = match self.destination() {
             Some(id) => json!({ "id": id }),
@@ -191,7 +196,7 @@ impl Draft {
         Ok(setup)
     }
 
-    /// Where the test goes on, for the destination that everything was set up for.
+    /// The address of the test page for a destination.
     pub fn test_path(&self, destination: &str) -> String {
         let first = self.accepted_types().first().map(ToString::to_string);
         let mut pairs = vec![("destination", destination), ("wizard", "1")];
@@ -201,7 +206,7 @@ impl Draft {
     }
 }
 
-/// The step and the errors of a setup that the API refused; whatever no field can be found for stands at the top, under ``.
+/// The step to show and its errors after the API refused a setup. An error that belongs to no field has an empty name.
 pub fn refused(problem: &Problem) -> (Step, Errors) {
     const FIELDS: &[(&str, Step, &str)] = &[
         ("/scope", Step::What, "scope"),

@@ -1,7 +1,13 @@
-//! The wizard: what happened where, only when, where to; then everything is created at once, and the receiver is tested. What was
-//! typed travels in the fields of its forms (`draft`): forward, back and reloading are plain requests.
+//! The wizard that configures webhooks. Its steps ask which events at which place (what), under which condition (when)
+//! and to which destination (where). Then it creates everything at once, shows the secret, and tests the receiver. All
+//! choices travel in the fields of its forms (`draft`), so forward, back and reload are plain requests.
+//!
+//! Invariant: the wizard creates no subscription that can never hear of anything (tests:
+//! `what_never_happens_at_the_place_is_told_before_anything_is_created`).
+//!
+//! Invariant: the keyboard alone completes the wizard (tests: `the_keyboard_alone_completes_the_wizard`).
 
-pub mod conditions;
+mod conditions;
 mod draft;
 mod places;
 mod snippets;
@@ -19,24 +25,26 @@ use domain::value::DestinationId;
 use http::StatusCode;
 use serde::Deserialize;
 
-use self::conditions::{Verdict, When, judge};
+use self::conditions::{Verdict, judge};
 use self::draft::{Draft, Errors, Step};
 use self::places::{Places, Tree};
 use self::snippets::{SNIPPETS, Snippet};
-use crate::Portal;
-use crate::failure::Failure;
-use crate::fields::{Fields, Form, Query, query, segment};
-use crate::html;
-use crate::icons;
-use crate::model::{Destination, Listed};
-use crate::render::{self, Shell};
-use crate::visitor::{SENDER, Visitor};
+use crate::markup::address::query;
+use crate::markup::shell::{SENDER, Shell};
+use crate::markup::{html, icons};
+use crate::model::when::When;
+use crate::model::{Destination, Listed, destination};
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Form, Query};
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/configure", get(show).post(create)).route("/configure/test", get(test::show).post(test::run))
 }
 
-/// How many destinations are offered at once.
+/// The number of destinations that are offered at once.
 const DESTINATIONS: usize = 10;
 
 #[derive(Template)]
@@ -55,7 +63,7 @@ struct WhenPage<'a> {
     shell: Shell,
     draft: &'a Draft,
     errors: &'a Errors,
-    /// What the choice makes of the samples; nothing while it is no condition.
+    /// Which samples the condition lets through. It is empty while the condition is invalid.
     verdicts: Vec<Verdict>,
 }
 
@@ -68,16 +76,16 @@ struct Where<'a> {
     offered: Offered,
 }
 
-/// Some of the account's destinations.
+/// The destinations that are offered.
 struct Offered {
     destinations: Vec<Destination>,
-    /// Whether none of those asked for was among what was looked at.
+    /// Whether the search found none on this page.
     is_none_found: bool,
     next_cursor: Option<String>,
 }
 
 impl Where<'_> {
-    /// Whether there are so many that finding helps.
+    /// Whether there are so many that a search field helps.
     fn are_many(&self) -> bool {
         self.offered.next_cursor.is_some()
             || ["cursor", "find_destination"].iter().any(|field| self.draft.fields.is_there(field))
@@ -94,7 +102,7 @@ struct SecretPage<'a> {
     snippets: &'static [Snippet],
 }
 
-/// Where a page of the wizard stands among its five steps.
+/// Tells the position of each page among the five steps.
 macro_rules! steps {
     ($($page:ident: $step:literal),* $(,)?) => {
         $(impl $page<'_> {
@@ -117,7 +125,7 @@ impl What<'_> {
     }
 }
 
-/// A step. One before it that is wrong is shown instead.
+/// Shows a step, or an earlier one that has errors.
 async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     if let Some(sender) = fields.some(SENDER) {
@@ -131,7 +139,7 @@ async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failur
             return show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, step, &draft, &errors).await;
         }
     }
-    // A pattern is looked at when that is asked for, and not before it was typed.
+    // A pattern is checked only on request, and only if something was typed.
     let asked = draft.fields.get("check") == "1" && wanted == Step::When && draft.fields.some("pattern").is_some();
     let errors = if asked { draft.errors(Step::When) } else { Errors::default() };
     show_step(&visitor, StatusCode::OK, wanted, &draft, &errors).await
@@ -144,7 +152,7 @@ async fn show_step(
     draft: &Draft,
     errors: &Errors,
 ) -> Result<Response, Failure> {
-    let shell = Shell::of(visitor, "Configure", "Configure webhooks");
+    let shell = visitor.shell("Configure", "Configure webhooks");
     match step {
         Step::What => {
             let tree: Tree = visitor.api.get("/v1/scopes").await?;
@@ -162,7 +170,7 @@ async fn show_step(
     }
 }
 
-/// Some of the account's destinations, the chosen one among them, and where others begin.
+/// A page of the account's destinations, and the chosen one if it is not on that page.
 async fn offered_destinations(visitor: &Visitor, fields: &Fields) -> Result<Offered, Failure> {
     let limit = DESTINATIONS.to_string();
     let listed = async |cursor: Option<&str>| {
@@ -173,7 +181,7 @@ async fn offered_destinations(visitor: &Visitor, fields: &Fields) -> Result<Offe
     let Listed { mut data, next_cursor } = match (fields.some("cursor"), listed(fields.some("cursor")).await) {
         (_, Ok(found)) => found,
         (None, Err(failure)) => return Err(failure),
-        // It goes on with what was looked for before.
+        // The cursor belongs to an earlier search, so this one begins at its first page.
         (Some(_), Err(failure)) => {
             failure.problem()?;
             listed(None).await?
@@ -182,17 +190,16 @@ async fn offered_destinations(visitor: &Visitor, fields: &Fields) -> Result<Offe
     let is_none_found = data.is_empty();
     let chosen = fields.some("to").filter(|to| to.starts_with(DestinationId::PREFIX));
     if let Some(id) = chosen.filter(|id| data.iter().all(|destination| destination.id != **id)) {
-        let path = format!("/v1/destinations/{}", segment(id));
-        match visitor.api.get(&path).await {
+        match visitor.api.get(&destination::at(id)).await {
             Ok(destination) => data.insert(0, destination),
-            // It was deleted meanwhile: choosing it is refused when everything is created.
+            // It was deleted meanwhile. The API refuses it when everything is created.
             Err(failure) => drop(failure.problem()?),
         }
     }
     Ok(Offered { destinations: data, is_none_found, next_cursor })
 }
 
-/// What the API answers when everything was created.
+/// The API's answer after everything was created.
 #[derive(Deserialize)]
 struct Setup {
     steps: (SetUpDestination, serde::de::IgnoredAny, serde::de::IgnoredAny),
@@ -205,7 +212,7 @@ struct SetUpDestination {
     secret: Option<String>,
 }
 
-/// Creates everything that was chosen.
+/// Creates everything, or shows the step that has errors.
 async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let draft = Draft::new(fields);
@@ -233,7 +240,7 @@ async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failur
     match destination.secret {
         None => Ok(render::see(&next)),
         Some(secret) => {
-            let shell = Shell::of(&visitor, "Configure", "Your signing secret");
+            let shell = visitor.shell("Configure", "Your signing secret");
             let (destination, secret) = (destination.name.as_str(), secret.as_str());
             render::page(&SecretPage { shell, destination, secret, next, snippets: SNIPPETS })
         }

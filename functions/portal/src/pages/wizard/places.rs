@@ -1,13 +1,13 @@
-//! The places to choose from: the tree of connections, tables and insights that events were seen at, as rows, and no more of them
-//! than a page can hold.
+//! The places to choose from. The API answers a tree of connections, tables and insights at which events were seen. It
+//! becomes a list of rows here, cut to what a page can hold.
 
 use domain::event::Scope;
 use serde::Deserialize;
 
-/// How many places are shown at once.
+/// The greatest number of places that are shown.
 const SHOWN: usize = 60;
 
-/// The tree, as the API answers it.
+/// The tree of places, as the API answers it.
 #[derive(Deserialize)]
 pub struct Tree {
     data: Vec<Connection>,
@@ -36,23 +36,23 @@ struct Part {
 pub struct Row {
     pub scope: String,
     pub name: String,
-    /// What kind of place it is, and how it is called in the database.
+    /// The kind of place, with its name in the database.
     pub kind: String,
-    /// Whether it stands below a connection.
+    /// Whether it is below a connection.
     pub inner: bool,
 }
 
-/// What of the tree is shown.
+/// The part of the tree that is shown.
 pub struct Places {
     pub rows: Vec<Row>,
-    /// How many there are besides.
+    /// The number of other places that match.
     pub hidden: usize,
-    /// Whether there are so many that finding helps.
+    /// Whether there are so many that a search field helps.
     pub many: bool,
 }
 
 impl Places {
-    /// The rows with `find` in their name or scope; the connection of the chosen place comes first.
+    /// The rows with `find` in their name or scope. The connection of the chosen place comes first.
     pub fn of(tree: Tree, chosen: &str, find: &str) -> Self {
         let mut connections = tree.data;
         let here = |connection: &Connection| {
@@ -92,7 +92,7 @@ fn rows(connection: Connection) -> Vec<Row> {
     std::iter::once(first).chain(endpoints).chain(insights).collect()
 }
 
-/// A place that no event was seen at yet.
+/// The row of a place at which no event was seen yet.
 fn unseen(scope: &str) -> Row {
     let kind = match scope.parse::<Scope>() {
         Ok(Scope::Endpoint { .. }) => "Table; no run of it was seen yet",

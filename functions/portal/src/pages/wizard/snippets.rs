@@ -1,7 +1,7 @@
-//! How a receiver verifies a request, in eight languages: the programs of `docs/verify/snippets`, which the tests run or say that
-//! they do not.
+//! Programs that verify a request, in eight languages. They are the files of `docs/verify/snippets`. The tests run
+//! them, or say which they do not run.
 
-/// A program to paste.
+/// A program that can be copied.
 pub struct Snippet {
     pub language: &'static str,
     pub code: &'static str,

@@ -1,4 +1,5 @@
-//! The last step, and what a destination's “Send test” leads to: send the full payload, see request and answer, prove the receiver.
+//! The last step of the wizard, and the page behind “Send test” of a destination. It sends a full payload, shows
+//! request and answer, and proves the receiver.
 
 use askama::Template;
 use axum::response::Response;
@@ -9,16 +10,16 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use crate::failure::Failure;
-use crate::faults::Faults;
-use crate::fields::{Fields, Form, Query, segment};
-use crate::html;
-use crate::icons;
-use crate::model::Destination;
-use crate::render::{self, Shell};
-use crate::visitor::Visitor;
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::faults::Faults;
+use crate::model::{Destination, destination};
+use crate::web::failure::Failure;
+use crate::web::fields::{Fields, Form, Query};
+use crate::web::render;
+use crate::web::visitor::Visitor;
 
-/// How much of an answer is shown, in characters.
+/// The greatest length of a shown answer, in characters.
 const SHOWN: usize = 4_000;
 
 #[derive(Template)]
@@ -32,7 +33,7 @@ struct TestPage<'a> {
     faults: Faults,
 }
 
-/// A test, as the API answers it.
+/// The result of a test, as the API answers it.
 #[derive(Deserialize)]
 struct Made {
     verdict: String,
@@ -50,7 +51,7 @@ struct Check {
     name: String,
     passed: bool,
     detail: String,
-    /// Nothing where it was not sent.
+    /// `None` if it was not sent.
     request: Option<IgnoredAny>,
     response: Option<Answer>,
 }
@@ -61,7 +62,7 @@ struct Request {
     url: String,
     headers: Vec<Header>,
     body: String,
-    /// What the signature was made over.
+    /// The text that was signed.
     signed_text: String,
 }
 
@@ -94,7 +95,7 @@ impl Answer {
 }
 
 impl Request {
-    /// As it was sent, byte by byte as far as the body goes.
+    /// The request as text. The body is byte for byte as it was sent.
     fn as_text(&self) -> String {
         format!("{} {}\n{}\n{}", self.method, self.url, as_lines(&self.headers), self.body)
     }
@@ -132,7 +133,7 @@ impl TestPage<'_> {
         self.fields.get("wizard") == "1"
     }
 
-    /// The type and the status of every sample there is, and whether it is the chosen one.
+    /// The type and status of every sample, and whether it is the chosen one.
     fn samples(&self) -> impl Iterator<Item = (EventType, &'static str, bool)> {
         let status = self.fields.some("status");
         EventType::all().flat_map(move |event_type| {
@@ -144,7 +145,7 @@ impl TestPage<'_> {
     }
 }
 
-/// The type whose sample is sent: the chosen one, or the last of those that producers publish, in the order of their names.
+/// The type whose sample is sent. By default it is the last one, by name, of those that producers publish.
 fn event_type(fields: &Fields) -> Option<EventType> {
     let published = || EventType::all().filter(|event_type| !event_type.is_own()).last();
     fields.get("type").parse().ok().or_else(published)
@@ -155,7 +156,7 @@ pub async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Fa
     shown(&visitor, &fields, (StatusCode::OK, None, Faults::default())).await
 }
 
-/// Sends the test; it is no delivery, and sending it again by reloading does no harm.
+/// Sends the test. A test is no delivery, so reloading the page may send it again.
 pub async fn run(visitor: Visitor, Form(fields): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let mut fields = fields;
@@ -170,7 +171,7 @@ pub async fn run(visitor: Visitor, Form(fields): Form) -> Result<Response, Failu
             test[name] = json!(value);
         }
     }
-    let path = format!("/v1/destinations/{}/test", segment(fields.get("destination")));
+    let path = format!("{}/test", destination::at(fields.get("destination")));
     match visitor.api.post(&path, &test).await {
         Ok(answer) => shown(&visitor, &fields, (StatusCode::OK, Some(answer.read()?), Faults::default())).await,
         Err(failure) => {
@@ -189,10 +190,9 @@ async fn shown(
     fields: &Fields,
     (status, made, faults): (StatusCode, Option<Made>, Faults),
 ) -> Result<Response, Failure> {
-    let path = format!("/v1/destinations/{}", segment(fields.get("destination")));
-    let destination = visitor.api.get(&path).await?;
+    let destination = visitor.api.get(&destination::at(fields.get("destination"))).await?;
     let event_type = event_type(fields);
     let section = if fields.get("wizard") == "1" { "Configure" } else { "Destinations" };
-    let shell = Shell::of(visitor, section, "Test");
+    let shell = visitor.shell(section, "Test");
     render::page_with(status, &TestPage { shell, fields, destination, event_type, made, faults })
 }

@@ -1,4 +1,4 @@
-//! Pausing, rotating, recovering and deleting one, and who may.
+//! Tests of pausing, rotating, recovering and deleting a destination, and of who may do it.
 
 use domain::access::Role;
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ async fn what_was_missed_is_sent_again_and_its_progress_shown() {
     );
     let page = world.get(&cookie, begun.location()).await;
     page.shows("Recovery <span class=\"badge").shows("looked at").shows("is being sent again");
-    // Not at another destination's page, and a job that is none does no harm.
+    // The job is not shown on the page of another destination, and an unknown job does no harm.
     let other = world.destination("acme", "Other").await;
     let (_, job) = begun.location().split_once("job=").expect("a job");
     world.get(&cookie, &format!("/destinations/{other}?job={job}")).await.hides("looked at");
@@ -135,7 +135,7 @@ async fn what_is_wrong_with_a_recovery_stands_by_its_field() {
         assert_eq!(page.status, 422);
         page.shows(&format!("id=\"{error}\"")).hides("<b>\"");
     }
-    // As the script sends a moment; it stands in its field again.
+    // The script sends a moment in this form, and the field shows it again.
     let refused = world.post(&cookie, &path, &[("span", "own"), ("since", "2026-11-20T08:00:05.000Z")]).await;
     refused.shows("id=\"statuses-error\"").shows("value=\"2026-11-20T08:00:05\"");
     let moment = [("span", "own"), ("since", "2026-11-20T08:00"), ("status", "parked")];
@@ -152,7 +152,7 @@ async fn a_destination_goes_with_the_subscriptions_that_were_shown() {
     subscribe(&world, "Kept", &other).await;
     let (path, cookie) = (format!("/destinations/{id}/delete"), world.visitor("acme", Role::Editor).await);
     world.get(&cookie, &path).await.shows("No subscription sends to it").hides("name=\"shown\"");
-    // One that came after the page was shown is not deleted unseen, whether or not others were shown.
+    // A subscription that was created after the page was shown is not deleted, whether or not others were shown.
     let first = subscribe(&world, "Newcomer", &id).await;
     let page = world.post(&cookie, &path, &[]).await;
     assert_eq!(page.status, 409);

@@ -1,4 +1,4 @@
-//! The form that changes one.
+//! Tests of the form that edits a destination.
 
 use domain::access::Role;
 use serde_json::{Value, json};

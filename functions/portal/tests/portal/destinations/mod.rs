@@ -1,4 +1,4 @@
-//! Destinations: at a glance, each in full, and all that can be done with them.
+//! Tests of the section of destinations.
 
 mod acted;
 mod edited;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// What the form of a destination sends, with these fields otherwise.
+/// The fields that the form of a destination sends, with these changes.
 pub fn form<'a>(etag: &'a str, other: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let usual = [
         ("etag", etag),

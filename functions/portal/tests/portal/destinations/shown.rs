@@ -1,4 +1,4 @@
-//! Their health, their numbers and their settings.
+//! Tests of the pages that show destinations: health, statistics and settings.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use testing::account;
 use super::{change, read, subscribe};
 use crate::world::{World, world};
 
-/// Makes its health what no request does.
+/// Sets the health of a destination to a state that no request leads to.
 async fn health(world: &World, id: &str, to: impl FnOnce(&mut Destination)) {
     let id: DestinationId = id.parse().expect("an id");
     let before = world.store.find_destination(&account("acme"), &id).await.expect("an answer").expect("there");
@@ -25,7 +25,7 @@ async fn health(world: &World, id: &str, to: impl FnOnce(&mut Destination)) {
     world.store.update_destination(&before, &after).await.expect("updated");
 }
 
-/// Stores what became of its deliveries in each of the last 24 hours, as `redrive` does.
+/// Stores statistics for each of the last 24 hours, as `redrive` does.
 async fn roll_up(world: &World, id: &str, tally: impl Fn(u64) -> Tally) {
     let (now, id) = (world.clock.now(), id.parse::<DestinationId>().expect("an id"));
     let hour = |back: u64| {
@@ -94,7 +94,7 @@ async fn the_last_24_hours_are_a_chart_with_its_numbers_in_words() {
     world.get(&cookie, &format!("/destinations/{id}")).await.shows("more deliveries than are counted");
 }
 
-/// As if an hour had more deliveries than are added up.
+/// Stores statistics again, as if each hour had more deliveries than are counted.
 async fn roll_up_again(world: &World, id: &str) {
     let account = account("acme");
     world.store.forget_roll_up(&account, &id.parse().expect("an id")).await.expect("forgotten");
@@ -150,7 +150,7 @@ async fn a_destination_is_shown_with_its_settings_in_words_and_its_subscriptions
     page.shows("3 attempts, after waits of 10 s, 1 h 30 min").shows("role=\"img\"");
     page.shows(&format!("/deliveries?destination_id={id}"));
     page.shows(read(&world, &id).await["secrets"][0]["fingerprint"].as_str().expect("a fingerprint"));
-    // Who may only look is offered nothing else.
+    // A viewer is offered no action.
     page.hides("/edit").hides("/pause").hides("/rotate").hides("/delete").hides("/recover").hides("/configure");
     let rival = world.visitor("rival", Role::Admin).await;
     assert_eq!(world.get(&rival, &format!("/destinations/{id}")).await.status, 404);

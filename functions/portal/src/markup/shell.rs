@@ -1,0 +1,67 @@
+//! The frame around every page: title, navigation, and a notice of what was just done.
+
+use crate::markup::address::query;
+use crate::markup::icons::{self, Icon};
+
+/// The query parameter that names the account on whose page a form is.
+pub const SENDER: &str = "account";
+
+/// The navigation: path, name and icon of each section.
+pub const SECTIONS: &[(&str, &str, Icon)] = &[
+    ("/destinations", "Destinations", icons::TARGET),
+    ("/subscriptions", "Subscriptions", icons::FILTER),
+    ("/deliveries", "Deliveries", icons::SEND),
+    ("/events", "Events", icons::ZAP),
+    ("/ledger", "Ledger", icons::SCALE),
+];
+
+/// The data for the frame around a page.
+pub struct Shell {
+    pub title: String,
+    /// The section that the page belongs to.
+    pub section: &'static str,
+    /// The account that is signed in. Without one there is no navigation.
+    pub account: Option<String>,
+    pub may_change: bool,
+    pub may_rotate: bool,
+    /// A notice of what was just done.
+    pub done: Option<&'static str>,
+}
+
+impl Shell {
+    /// The shell of a page on which nobody is signed in, and of error messages.
+    pub fn of_nobody(title: impl Into<String>) -> Self {
+        Self { title: title.into(), section: "", account: None, may_change: false, may_rotate: false, done: None }
+    }
+
+    /// The query that is appended to the address of a form. It names the account, so that the form is refused if this
+    /// browser has been signed in to another account since.
+    pub fn sender(&self) -> String {
+        let account = self.account.as_deref();
+        query(account.map(|account| (SENDER, account)))
+    }
+
+    /// Adds the notice for `done`, the parameter that a redirect carries after an action.
+    pub fn after(mut self, done: &str) -> Self {
+        self.done = match done {
+            "paused" => Some("Paused. What is owed is kept until you resume."),
+            "resumed" => Some("Resumed. What was set aside is on its way."),
+            "tried_soon" => Some("It is tried within a minute. What was set aside follows when it takes that."),
+            "saved" => Some("Saved."),
+            "enabled" => Some("Enabled. Events are matched with it from now on, within seconds."),
+            "disabled" => {
+                Some("Switched off. It matches nothing until you enable it; what is owed already is still delivered.")
+            }
+            "deleted" => Some("Deleted."),
+            "cancelled" => Some("Cancelled. It will not be sent."),
+            "sent" => Some("On its way again."),
+            "already_under_way" => Some("It is under way already; nothing was added."),
+            "set_aside" => Some("Set aside: its destination is paused or failing. It is sent when that is over."),
+            "not_sent" => Some("It was delivered before, and its destination takes nothing now; nothing was done."),
+            "recovering" => Some("Everything that was missed since then is being sent again."),
+            "replayed" => Some("Matched again. What today's subscriptions ask for is on its way."),
+            _ => None,
+        };
+        self
+    }
+}

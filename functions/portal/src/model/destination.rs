@@ -1,0 +1,68 @@
+//! A destination, as the API answers it.
+
+use domain::destination::health::drained_per_second;
+use domain::value::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::markup::address::segment;
+
+#[derive(Debug, Deserialize)]
+pub struct Destination {
+    pub id: String,
+    pub name: String,
+    pub url: String,
+    pub description: String,
+    pub headers: Map<String, Value>,
+    pub enabled: bool,
+    pub timeout_seconds: u64,
+    pub rate_limit: Option<u64>,
+    pub retry_policy: Value,
+    pub health: String,
+    pub failing_since: Option<Timestamp>,
+    pub next_probe_at: Option<Timestamp>,
+    pub disabled_reason: Option<String>,
+    pub draining: bool,
+    pub secrets: Vec<Secret>,
+    pub created_at: Timestamp,
+}
+
+/// A valid secret. Its value is never shown again.
+#[derive(Debug, Deserialize)]
+pub struct Secret {
+    pub fingerprint: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The path of a destination's page. The paths of its actions begin with it.
+pub fn path(id: &str) -> String {
+    format!("/destinations/{}", segment(id))
+}
+
+/// The path of a destination in the API.
+pub fn at(id: &str) -> String {
+    format!("/v1/destinations/{}", segment(id))
+}
+
+impl Destination {
+    /// The text of its badge.
+    pub fn state(&self) -> &str {
+        if self.health == "healthy" && self.draining { "draining" } else { &self.health }
+    }
+
+    /// The greatest number of parked deliveries that are sent in a second.
+    pub fn drained_per_second(&self) -> u64 {
+        drained_per_second(self.rate_limit)
+    }
+
+    /// Whether to offer resuming it.
+    pub fn may_be_resumed(&self) -> bool {
+        self.health != "healthy"
+    }
+
+    /// Its headers, each as `name: value`.
+    pub fn header_lines(&self) -> Vec<String> {
+        self.headers.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default())).collect()
+    }
+}

@@ -1,0 +1,94 @@
+//! The section of subscriptions: the list, and the pages of each subscription. New ones are created by the wizard.
+
+mod actions;
+mod edit;
+mod edit_form;
+mod patch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::{get, post};
+use futures_util::future::join_all;
+
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::listing::{Filters, Listing, ROWS};
+use crate::model::subscription::at;
+use crate::model::{Destination, Subscription, destination};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
+
+const FILTERS: &[&str] = &["name_contains"];
+
+pub fn routes() -> Router<Arc<Portal>> {
+    Router::new()
+        .route("/subscriptions", get(list))
+        .route("/subscriptions/{id}", get(show))
+        .route("/subscriptions/{id}/edit", get(edit::show).post(edit::save))
+        .route("/subscriptions/{id}/enable", post(actions::enable))
+        .route("/subscriptions/{id}/disable", post(actions::disable))
+        .route("/subscriptions/{id}/delete", get(actions::ask_to_delete).post(actions::delete))
+}
+
+#[derive(Template)]
+#[template(path = "subscriptions/list.html")]
+struct List {
+    shell: Shell,
+    filters: Filters,
+    list: Listing<Subscription>,
+    /// The names of their destinations by id.
+    names: BTreeMap<String, String>,
+}
+
+impl List {
+    /// The name of a destination, or its id if it was deleted.
+    fn name<'a>(&'a self, destination: &'a str) -> &'a str {
+        self.names.get(destination).map_or(destination, String::as_str)
+    }
+}
+
+async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
+    let shell = visitor.shell("Subscriptions", "Subscriptions").after(query.get("done"));
+    let mut filters = Filters::new(query, FILTERS);
+    let list = filters.list::<Subscription>(&visitor.api, "/v1/subscriptions", ROWS).await?;
+    let names = names(&visitor.api, &list.rows).await?;
+    render::page_with(filters.status(), &List { shell, filters, list, names })
+}
+
+async fn names(api: &Api, subscriptions: &[Subscription]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut ids: Vec<_> = subscriptions.iter().map(|subscription| subscription.destination_id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let found = join_all(ids.into_iter().map(|id| find_destination(api, id))).await;
+    let found = found.into_iter().filter_map(Result::transpose);
+    found.map(|found| found.map(|destination| (destination.id, destination.name))).collect()
+}
+
+/// A destination, or `None` if it was deleted.
+async fn find_destination(api: &Api, id: &str) -> Result<Option<Destination>, Failure> {
+    api.find(&destination::at(id)).await
+}
+
+#[derive(Template)]
+#[template(path = "subscriptions/show.html")]
+struct Show {
+    shell: Shell,
+    subscription: Subscription,
+    destination: Option<Destination>,
+}
+
+async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query) -> Result<Response, Failure> {
+    let subscription: Subscription = visitor.api.get(&at(&id)).await?;
+    let destination = find_destination(&visitor.api, &subscription.destination_id).await?;
+    let shell = visitor.shell("Subscriptions", subscription.name.as_str()).after(fields.get("done"));
+    render::page(&Show { shell, subscription, destination })
+}

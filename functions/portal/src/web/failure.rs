@@ -1,0 +1,102 @@
+//! The reasons why a page cannot be shown, and the message that tells the visitor.
+
+use axum::response::{IntoResponse, Response};
+use domain::value::AccountId;
+use http::StatusCode;
+use ports::PortError;
+use runtime::telemetry::ErrorChain;
+use tracing::error;
+
+use crate::markup::message::message;
+use crate::web::problem::Problem;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nobody is signed in, or the session has ended.
+    #[error("there is no session")]
+    NoSession,
+    /// The role of the session does not allow this.
+    #[error("the role of the session does not allow this")]
+    NotAllowed,
+    /// The form is from a page of another account. The session is now of the account given here.
+    #[error("the form is of another account than {0}")]
+    OtherAccount(AccountId),
+    #[error("the form is of no account")]
+    NoSender,
+    #[error("{}", .0.detail)]
+    Problem(Problem),
+    #[error("no path of the API")]
+    NoSuchPath(#[source] http::Error),
+    #[error("the API's answer was cut off")]
+    Cut(#[source] axum::Error),
+    #[error("the API's answer is not what the page knows")]
+    Unreadable(#[source] serde_json::Error),
+    #[error("a page could not be rendered")]
+    Unrendered(#[from] askama::Error),
+    #[error("the session could not be looked up")]
+    Port(#[from] PortError),
+}
+
+impl Failure {
+    /// Returns the API's problem if that is the reason, and `Err` with the failure itself otherwise.
+    pub fn problem(self) -> Result<Problem, Failure> {
+        match self {
+            Failure::Problem(problem) => Ok(problem),
+            other => Err(other),
+        }
+    }
+}
+
+fn not_allowed() -> (StatusCode, &'static str, String) {
+    let detail = "The link you came by lets you look, and not change this. Ask for one that does where you got it.";
+    (StatusCode::FORBIDDEN, "You may not do this", detail.to_owned())
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, title, detail) = match &self {
+            Failure::NoSession => (
+                StatusCode::UNAUTHORIZED,
+                "Your session has ended",
+                "Sessions end after 15 minutes without use, and after 8 hours. Go back to where you came from and choose \
+                 “Configure webhooks” again: you get a new link."
+                    .to_owned(),
+            ),
+            Failure::NotAllowed => not_allowed(),
+            // The API's own detail is about keys, and a visitor has none.
+            Failure::Problem(problem) if problem.code == "forbidden" => not_allowed(),
+            Failure::OtherAccount(account) => (
+                StatusCode::CONFLICT,
+                "This page was another account’s",
+                format!(
+                    "Since you opened it, this browser was signed in for the account “{account}”. Nothing was done. Go on for \
+                     “{account}”, or get a new link for the other account."
+                ),
+            ),
+            Failure::NoSender => (
+                StatusCode::CONFLICT,
+                "This page was too old",
+                "It was made before the last change of this site. Nothing was done: open the page again, and repeat what you did."
+                    .to_owned(),
+            ),
+            Failure::Problem(problem) => (
+                problem.status(),
+                match problem.status {
+                    404 => "There is nothing here",
+                    409 | 412 => "This could not be done",
+                    400 | 422 => "This cannot be read",
+                    _ => "Something went wrong",
+                },
+                problem.detail.clone(),
+            ),
+            other => {
+                error!(error = %ErrorChain(other), "a page could not be made");
+                let detail = "It failed on our side. Try again in a minute; nothing was lost.".to_owned();
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", detail)
+            }
+        };
+        // A visitor with a session gets a link to the start page.
+        let next = (!matches!(self, Failure::NoSession)).then_some(("/", "To the start"));
+        message(status, title, &detail, next)
+    }
+}

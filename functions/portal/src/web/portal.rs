@@ -1,0 +1,17 @@
+//! The state that all handlers share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use ports::{Accounts, Clock, Sessions};
+
+use crate::web::cookies::Cookies;
+
+/// The API, and what the page needs besides.
+pub struct Portal {
+    pub api: Router,
+    pub accounts: Arc<dyn Accounts>,
+    pub sessions: Arc<dyn Sessions>,
+    pub clock: Arc<dyn Clock>,
+    pub cookies: Cookies,
+}

@@ -1,0 +1,98 @@
+//! The visitor: the account and the role of the session whose token is in the cookie.
+//!
+//! Invariant: a session lets in until it ends, by itself or by signing out, wherever its cookie is kept (tests:
+//! `who_has_no_session_or_one_that_has_ended_is_told_so`, `who_signs_out_is_out_wherever_the_cookie_is_kept`).
+//!
+//! Invariant: a form does nothing in another account than that of the page it was on (tests:
+//! `a_form_of_another_account_does_nothing`).
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use domain::access::{Permission, Role, Session};
+use domain::value::{AccountId, SessionId};
+use http::HeaderMap;
+use http::request::Parts;
+use lambda_http::request::RequestContext;
+use runtime::page_session;
+
+use crate::markup::shell::{SENDER, Shell};
+use crate::web::cookies::presented;
+use crate::web::failure::Failure;
+use crate::web::fields::Fields;
+use crate::web::inner::Api;
+use crate::web::portal::Portal;
+
+pub struct Visitor {
+    pub api: Api,
+    pub account: AccountId,
+    pub session: SessionId,
+    pub role: Role,
+}
+
+/// The API as a caller without credentials sees it.
+pub struct Stranger(pub Api);
+
+impl Visitor {
+    pub fn may(&self, permission: Permission) -> bool {
+        self.role.may(permission)
+    }
+
+    /// The shell of a page for this visitor.
+    pub fn shell(&self, section: &'static str, title: impl Into<String>) -> Shell {
+        Shell {
+            title: title.into(),
+            section,
+            account: Some(self.account.to_string()),
+            may_change: self.may(Permission::Configure),
+            may_rotate: self.may(Permission::RotateSecrets),
+            done: None,
+        }
+    }
+
+    /// Refuses a form from a page of another account, or of none.
+    pub fn must_be(&self, sender: &str) -> Result<(), Failure> {
+        match sender {
+            "" => Err(Failure::NoSender),
+            sender if sender == self.account.as_str() => Ok(()),
+            _ => Err(Failure::OtherAccount(self.account.clone())),
+        }
+    }
+
+    /// Refuses to show a page whose form the visitor may not send. The API refuses the action itself in any case.
+    pub fn must(&self, permission: Permission) -> Result<(), Failure> {
+        if self.may(permission) { Ok(()) } else { Err(Failure::NotAllowed) }
+    }
+}
+
+/// The session of a request, if it has one that has not ended.
+pub async fn session(portal: &Portal, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
+    let Some(presented) = presented(headers) else { return Ok(None) };
+    let (accounts, sessions, clock) = (&*portal.accounts, &*portal.sessions, &*portal.clock);
+    Ok(page_session::admit(accounts, sessions, clock, &presented).await?)
+}
+
+impl FromRequestParts<Arc<Portal>> for Visitor {
+    type Rejection = Failure;
+
+    /// A request that changes something must be sent from a page of the account that is signed in. Pages of another
+    /// account can still be open in the browser, because opening a link replaces the session.
+    async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
+        let session = session(portal, &parts.headers).await?.ok_or(Failure::NoSession)?;
+        let context = parts.extensions.get::<RequestContext>();
+        let api = Api::new(portal.api.clone(), context, Some((&session.account, session.role)));
+        let visitor = Self { api, account: session.account, session: session.id, role: session.role };
+        if !parts.method.is_safe() {
+            visitor.must_be(Fields::of(&parts.uri).get(SENDER))?;
+        }
+        Ok(visitor)
+    }
+}
+
+impl FromRequestParts<Arc<Portal>> for Stranger {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Self::Rejection> {
+        Ok(Self(Api::new(portal.api.clone(), parts.extensions.get::<RequestContext>(), None)))
+    }
+}

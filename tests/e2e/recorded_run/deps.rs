@@ -1,0 +1,150 @@
+//! What the functions are given: the real adapters of the table, the queues, the topic and the key; and time, chance, names and
+//! receivers in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::{AwsClients, DynamoStore, KmsVault, SnsAlerts, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
+use api::Limits;
+use domain::attempt::RetryPolicy;
+use domain::destination::AddressPolicy;
+use domain::value::Horizon;
+use runtime::cache::Cached;
+use testing::{FixedHosts, TestClock, TestEntropy};
+
+use crate::aws::{DELIVERIES, EVENTS, KEY, REJECTED, TOPIC};
+use crate::sender::TimedSender;
+
+const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+
+pub struct Ports {
+    /// For all but the table.
+    pub aws: AwsClients,
+    pub store: Arc<DynamoStore>,
+    pub sender: Arc<TimedSender>,
+    pub clock: Arc<TestClock>,
+    pub entropy: Arc<TestEntropy>,
+}
+
+impl Ports {
+    fn vault(&self) -> Arc<KmsVault> {
+        Arc::new(KmsVault::new(&self.aws, KEY.to_owned(), self.store.clone(), self.entropy.clone()))
+    }
+
+    fn deliveries(&self) -> Arc<SqsDeliveryQueue> {
+        Arc::new(SqsDeliveryQueue::new(&self.aws, DELIVERIES.to_owned()))
+    }
+
+    fn events(&self) -> Arc<SqsEventQueue> {
+        Arc::new(SqsEventQueue::new(&self.aws, EVENTS.to_owned()))
+    }
+
+    pub fn authorizer(&self) -> authorizer::Deps {
+        let store = &self.store;
+        let (accounts, keys, sessions) = (store.clone(), store.clone(), store.clone());
+        authorizer::Deps { accounts, keys, sessions, clock: self.clock.clone() }
+    }
+
+    /// Of the API, and of the page over it.
+    pub fn api(&self) -> api::Deps {
+        let (store, loopback) = (&self.store, vec!["127.0.0.1".parse().expect("an address")]);
+        api::Deps {
+            accounts: store.clone(),
+            keys: store.clone(),
+            sessions: store.clone(),
+            jobs: store.clone(),
+            destinations: store.clone(),
+            subscriptions: store.clone(),
+            events: store.clone(),
+            event_list: store.clone(),
+            event_queue: self.events(),
+            rejections: store.clone(),
+            deliveries: store.clone(),
+            delivery_list: store.clone(),
+            reckoning: store.clone(),
+            roll_ups: store.clone(),
+            delivery_queue: self.deliveries(),
+            scopes: store.clone(),
+            transitions: store.clone(),
+            vault: self.vault(),
+            hosts: Arc::new(FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]))),
+            sender: self.sender.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            addresses: AddressPolicy::new("", false, vec!["page.example".into()]).expect("a policy"),
+            limits: Limits { destinations: 12, subscriptions: 20 },
+            horizon: Horizon::default(),
+            page_url: "https://page.example".into(),
+        }
+    }
+
+    pub fn fanout(&self) -> fanout::Deps {
+        let store = &self.store;
+        let cached = Arc::new(Cached::new(store.clone(), self.clock.clone()));
+        fanout::Deps {
+            accounts: cached.clone(),
+            subscriptions: cached,
+            transitions: store.clone(),
+            awaited_runs: store.clone(),
+            events: store.clone(),
+            rejections: store.clone(),
+            scopes: fanout::ScopeNotes::new(store.clone()),
+            seals: fanout::Seals::new(store.clone(), Horizon::default()),
+            deliveries: self.deliveries(),
+            rejected: Arc::new(SqsRejectedEvents::new(&self.aws, REJECTED.to_owned())),
+            clock: self.clock.clone(),
+            retention: RETENTION,
+        }
+    }
+
+    pub fn deliver(&self) -> deliver::Deps {
+        let store = &self.store;
+        deliver::Deps {
+            accounts: store.clone(),
+            destinations: Arc::new(Cached::new(store.clone(), self.clock.clone())),
+            vault: self.vault(),
+            deliveries: store.clone(),
+            paces: store.clone(),
+            turns: deliver::Turns::default(),
+            queue: self.deliveries(),
+            sender: self.sender.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            rows: deliver::Rows::default(),
+            retries: RetryPolicy::default(),
+            horizon: Horizon::default(),
+            retention: RETENTION,
+        }
+    }
+
+    pub fn redrive(&self) -> redrive::Deps {
+        let store = &self.store;
+        redrive::Deps {
+            waiting: store.clone(),
+            destinations: store.clone(),
+            destination_list: store.clone(),
+            deliveries: store.clone(),
+            delivery_list: store.clone(),
+            events: store.clone(),
+            event_list: store.clone(),
+            paces: store.clone(),
+            awaited_runs: store.clone(),
+            subscriptions: store.clone(),
+            audit: store.clone(),
+            reckoning: store.clone(),
+            roll_ups: store.clone(),
+            queue: self.deliveries(),
+            event_queue: self.events(),
+            alerts: Arc::new(SnsAlerts::new(&self.aws, TOPIC.to_owned())),
+            alerted: redrive::Alerted::default(),
+            jobs: store.clone(),
+            accounts: store.clone(),
+            purge: store.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            horizon: Horizon::default(),
+            retention: RETENTION,
+        }
+    }
+}
