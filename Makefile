@@ -29,10 +29,10 @@ help: ## Show this
 	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
 
 demo: build-unoptimized ## Run the system on this machine, send events through it, show what arrived, and end
-	@$(UNOPTIMIZED) --built .aws-sam/unoptimized demo
+	@$(UNOPTIMIZED) demo
 
 dev: build-unoptimized ## The same, and stay until Ctrl-C, with addresses and commands to go on by hand
-	@$(UNOPTIMIZED) --built .aws-sam/unoptimized dev
+	@$(UNOPTIMIZED) dev
 
 test: ## Run all checks and all tests, end to end as well (the first time takes a while)
 	@tools/bootstrap.sh
@@ -59,11 +59,18 @@ build: ## Build the functions for AWS, optimized, with `sam build`; ARCH=arm64 o
 build-unoptimized: export CARGO_LAMBDA_COMPILER := cargo
 build-unoptimized: export SAM_BUILD_MODE := debug
 build-unoptimized:
-	@tools/bootstrap.sh sam ministack
-	@echo "building the functions and the harness (the first time takes some minutes) ..."
-	@cargo lambda build
-	@cargo build --target $(HOST) --package harness
+	@echo "installing the tools and building (the first time takes about five minutes and 4 GB) ..."
+	@$(MAKE) --no-print-directory -j2 local-tools local-programs
 	@$(TOOLS)/sam build --template-file template.yaml --build-dir .aws-sam/unoptimized --parameter-overrides Architecture=$(ARCH)
+	@mkdir -p target/bin && ln -sf $(UNOPTIMIZED) target/bin/local
+
+.PHONY: local-tools local-programs
+local-tools:
+	@tools/bootstrap.sh sam ministack
+# With the same options as `cargo lambda build` has, which then finds everything built.
+local-programs:
+	@cargo build --target $(HOST) --package wiring
+	@cargo build --target $(HOST) --package harness
 
 invoke: build ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
 	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))
