@@ -31,7 +31,7 @@ help: ## Show this
 demo: build-unoptimized ## Run the system on this machine, send events through it, show what arrived, and end
 	@$(UNOPTIMIZED) demo
 
-dev: build-unoptimized ## The same, and stay until Ctrl-C, with addresses and commands to go on by hand
+dev: local-commands build-unoptimized ## The same, and stay until Ctrl-C, with addresses and commands to go on by hand
 	@$(UNOPTIMIZED) dev
 
 test: ## Run all checks and all tests, end to end as well (the first time takes a while)
@@ -64,7 +64,10 @@ build-unoptimized:
 	@$(TOOLS)/sam build --template-file template.yaml --build-dir .aws-sam/unoptimized --parameter-overrides Architecture=$(ARCH)
 	@mkdir -p target/bin && ln -sf $(UNOPTIMIZED) target/bin/local
 
-.PHONY: local-tools local-programs
+.PHONY: local-tools local-programs local-commands
+# What the commands of the README use, beside a running `make dev`.
+local-commands:
+	@tools/bootstrap.sh awscli
 local-tools:
 	@tools/bootstrap.sh sam ministack
 # With the same options as `cargo lambda build` has, which then finds everything built.
