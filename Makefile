@@ -5,8 +5,10 @@
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# The processor as Rust's compiler names it: a local run's programs are built for this machine.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 TOOLS := $(CURDIR)/.venv/sam/bin
-export PATH := $(TOOLS):$(PATH)
+export PATH := $(TOOLS):$(CURDIR)/.venv/zig/bin:$(PATH)
 # The SAM CLI's and the linker's own files.
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/target/sam
@@ -17,6 +19,8 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/target/zig
 DYNOXIDE := 3.2.0
 
 LOCAL := $(CARGO_TARGET_DIR)/debug/local
+# For `demo` and `dev`: the functions and the harness, not optimized, in one target directory, so that what both need is compiled once.
+UNOPTIMIZED := $(CARGO_TARGET_DIR)/$(HOST)/debug/local
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test check build invoke soak bench screenshots bootstrap clean
@@ -24,18 +28,18 @@ LOCAL := $(CARGO_TARGET_DIR)/debug/local
 help: ## Show this
 	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
 
-demo: build ## Run the system on this machine, send events through it, show what arrived, and end
-	@cargo build --workspace --bin local
-	@$(LOCAL) demo
+demo: build-unoptimized ## Run the system on this machine, send events through it, show what arrived, and end
+	@$(UNOPTIMIZED) demo
 
-dev: build ## The same, and stay until Ctrl-C, with addresses and commands to go on by hand
-	@cargo build --workspace --bin local
-	@$(LOCAL) dev
+dev: local-commands build-unoptimized ## The same, and stay until Ctrl-C, with addresses and commands to go on by hand
+	@$(UNOPTIMIZED) dev
 
-test: bootstrap ## Run all checks and all tests, end to end as well (the first time takes a while)
+test: ## Run all checks and all tests, end to end as well (the first time takes a while)
+	@tools/bootstrap.sh
 	@MAKE=$(MAKE) tools/run-tests.sh
 
-check: bootstrap ## Format, lints, docs, dependencies, licences, template
+check: ## Format, lints, docs, dependencies, licences, template
+	@tools/bootstrap.sh sam
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
@@ -43,13 +47,35 @@ check: bootstrap ## Format, lints, docs, dependencies, licences, template
 	$(TOOLS)/sam validate --lint --template-file template.yaml --region us-east-1
 	$(TOOLS)/python tools/template_test.py
 
-build: bootstrap ## Build the functions and the template with `sam build`; ARCH=arm64 or x86_64
+build: ## Build the functions for AWS, optimized, with `sam build`; ARCH=arm64 or x86_64
+	@tools/bootstrap.sh sam zig
 	@echo "building the functions for $(ARCH) (the first time takes some minutes) ..."
 	@# All at once, side by side; what is left for SAM, one after the other, is to pack them.
 	@cargo lambda build --release $(if $(filter arm64,$(ARCH)),--arm64)
 	@$(TOOLS)/sam build --template-file template.yaml --parameter-overrides Architecture=$(ARCH)
 
-invoke: bootstrap ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
+# The same for a local run: quickly built, by this machine's own linker. It lies apart, so that nothing of it is deployed to AWS.
+.PHONY: build-unoptimized
+build-unoptimized: export CARGO_LAMBDA_COMPILER := cargo
+build-unoptimized: export SAM_BUILD_MODE := debug
+build-unoptimized:
+	@echo "installing the tools and building (the first time takes about five minutes and 4 GB) ..."
+	@$(MAKE) --no-print-directory -j2 local-tools local-programs
+	@$(TOOLS)/sam build --template-file template.yaml --build-dir .aws-sam/unoptimized --parameter-overrides Architecture=$(ARCH)
+	@mkdir -p target/bin && ln -sf $(UNOPTIMIZED) target/bin/local
+
+.PHONY: local-tools local-programs local-commands
+# What the commands of the README use, beside a running `make dev`.
+local-commands:
+	@tools/bootstrap.sh awscli
+local-tools:
+	@tools/bootstrap.sh sam ministack
+# With the same options as `cargo lambda build` has, which then finds everything built.
+local-programs:
+	@cargo build --target $(HOST) --package wiring
+	@cargo build --target $(HOST) --package harness
+
+invoke: build ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
 	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))
 
 soak: ## Play random schedules of everything that can go wrong: DURATION=<seconds>, or SEED=<seed> to play one again
@@ -57,6 +83,7 @@ soak: ## Play random schedules of everything that can go wrong: DURATION=<second
 	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(or $(DURATION),60))
 
 bench: build ## Measure size and cold start of every function, a hanging destination, a rate limit, the pages; or ONLY=rate, hanging, pages
+	@tools/bootstrap.sh ministack
 	@$(if $(ONLY),,$(TOOLS)/python tools/cold_start.py)
 	@cargo install dynoxide-rs --version =$(DYNOXIDE) --locked --no-default-features --features cli,http-server,native-sqlite \
 	  --root target/tools --target-dir target/tools/build
@@ -64,10 +91,11 @@ bench: build ## Measure size and cold start of every function, a hanging destina
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench $(ONLY)
 
 screenshots: build ## Take a picture of every page, in both themes, on a laptop and on a phone, into target/screenshots
+	@tools/bootstrap.sh ministack browser
 	@cargo build --workspace --all-features --bin local --example screenshots
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/screenshots
 
-bootstrap: ## Install the tools below .venv/, if they are not there already
+bootstrap: ## Install all tools below .venv/; every command installs those it needs by itself
 	@tools/bootstrap.sh
 
 clean: ## Remove everything that was built; the installed tools stay

@@ -24,9 +24,22 @@ pub fn built_tool(name: &str) -> Result<PathBuf> {
     existing(root().join("target/tools/bin").join(name), "make bench")
 }
 
+/// How the functions were built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// As they are deployed to AWS.
+    Optimized,
+    /// Quickly, for this machine alone.
+    Unoptimized,
+}
+
 /// The template that `sam build` wrote, which names the built binaries.
-pub fn built_template() -> Result<PathBuf> {
-    existing(root().join(".aws-sam/build/template.yaml"), "make build")
+pub fn built_template(build: Build) -> Result<PathBuf> {
+    let (directory, command) = match build {
+        Build::Optimized => ("build", "make build"),
+        Build::Unoptimized => ("unoptimized", "make demo"),
+    };
+    existing(root().join(".aws-sam").join(directory).join("template.yaml"), command)
 }
 
 /// Where one run of the local AWS keeps its logs and temporary files.

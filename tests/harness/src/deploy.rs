@@ -10,13 +10,14 @@ use http::Request;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::checkout::{self, Build};
 use crate::deployment::{Deployment, Outputs, aws_environment};
+use crate::differences;
 use crate::failure::{Failure, OrFailure, Result};
 use crate::local_aws::LocalAws;
 use crate::run_directory::tail;
 use crate::signed_http::{REGION, SignedHttp, endpoint};
 use crate::supervised::Supervised;
-use crate::{checkout, differences};
 
 const STACK: &str = "synchub-webhooks";
 const BUCKET: &str = "synchub-webhooks-code";
@@ -43,8 +44,8 @@ const fn architecture() -> &'static str {
 }
 
 /// Deploys the built template. Takes about a quarter of a minute.
-pub async fn deploy(aws: &LocalAws) -> Result<Deployment> {
-    let template = checkout::built_template()?;
+pub async fn deploy(aws: &LocalAws, build: Build) -> Result<Deployment> {
+    let template = checkout::built_template(build)?;
     let http = SignedHttp::new("localhost", aws.port())?;
     create_bucket(&http, aws.port()).await?;
     let parameters: Vec<String> = PARAMETERS.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -1,7 +1,8 @@
 //! `local run -- <command>`, `local demo`, `local dev`: the stack on a local AWS, for as long as something needs it.
 //!
-//! Each starts a local AWS of its own, deploys what `make build` built, and takes everything down again however it ends. It
-//! deliberately builds and installs nothing: the Makefile does, and calls this.
+//! Each starts a local AWS of its own, deploys the functions, and takes everything down again however it ends. `run` deploys what
+//! `make build` built, as for AWS; `demo` and `dev` deploy an unoptimized build. The program builds and installs nothing: the
+//! Makefile does that, and calls it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
+use harness::checkout::Build;
 use harness::deployment::Deployment;
 use harness::failure::{OrFailure, Result};
 use harness::local_aws::LocalAws;
@@ -89,7 +91,7 @@ async fn perform(task: Task) -> Result<ExitCode> {
 }
 
 async fn run(program: &Path, arguments: &[OsString]) -> Result<ExitCode> {
-    let (_aws, deployment) = start().await?;
+    let (_aws, deployment) = start(Build::Optimized).await?;
     let environment = deployment.environment()?;
     let mut process = Supervised::start(program, |command| {
         command.args(arguments).stdin(Stdio::null());
@@ -102,7 +104,7 @@ async fn run(program: &Path, arguments: &[OsString]) -> Result<ExitCode> {
 }
 
 async fn show(stay: bool) -> Result<ExitCode> {
-    let (aws, deployment) = start().await?;
+    let (aws, deployment) = start(Build::Unoptimized).await?;
     let receiver = Receiver::start().await?;
     // `make invoke` finds the deployment by this; what an ended run left describes nothing any more.
     let _described = if stay { Some(Described::write(&deployment)?) } else { None };
@@ -139,11 +141,11 @@ impl Drop for Described {
     }
 }
 
-async fn start() -> Result<(LocalAws, Deployment)> {
+async fn start(build: Build) -> Result<(LocalAws, Deployment)> {
     eprintln!("starting a local AWS ...");
     let aws = LocalAws::start().await?;
     eprintln!("deploying with the SAM CLI to port {} (about a quarter of a minute) ...", aws.port());
-    let deployment = deploy::deploy(&aws).await?;
+    let deployment = deploy::deploy(&aws, build).await?;
     Ok((aws, deployment))
 }
 
