@@ -38,7 +38,7 @@ test: ## Run all checks and all tests, end to end as well (the first time takes 
 	@tools/bootstrap.sh
 	@MAKE=$(MAKE) tools/run-tests.sh
 
-check: ## Format, lints, docs, dependencies, licences, template
+check: ## Format, lints, docs, dependencies, licences, template, circles of files
 	@tools/bootstrap.sh sam
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
@@ -46,6 +46,10 @@ check: ## Format, lints, docs, dependencies, licences, template
 	@tools/check-dependencies.sh
 	$(TOOLS)/sam validate --lint --template-file template.yaml --region us-east-1
 	$(TOOLS)/python tools/template_test.py
+	$(TOOLS)/python tools/circles.py
+	$(TOOLS)/python tools/circles_test.py
+	$(TOOLS)/python tools/check_docs.py
+	$(TOOLS)/python tools/check_docs_test.py
 
 build: ## Build the functions for AWS, optimized, with `sam build`; ARCH=arm64 or x86_64
 	@tools/bootstrap.sh sam zig
