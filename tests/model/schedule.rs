@@ -1,5 +1,5 @@
-//! One schedule: a few events for a few destinations, with everything going wrong that the seed says; then calm, until nothing is
-//! left to do; then the account of it.
+//! One schedule: a few events for a few destinations, with the faults that follow from the seed; then calm, until
+//! nothing is left to do; then the check of the result.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::processes::{Deliver, Ended, Fanout, Redrive, Shared};
 use crate::queue::{Message, SimQueue};
 use crate::receivers::{MOODS, Mood, Receivers};
 
-/// How long things go wrong.
+/// How long there are faults.
 const TROUBLE: Duration = Duration::from_secs(4 * 3_600);
-/// Until when everything must have come to its end: longer than the longest schedule.
+/// The time by which everything must have ended: more than the longest retry schedule takes.
 const LONGEST: Duration = Duration::from_secs(20 * 86_400);
 const MOST_EVENTS: u64 = 6;
-/// Processes of `deliver` at once.
+/// How many processes of `deliver` run at once.
 const DELIVERS: usize = 3;
 
-/// What a schedule did.
+/// What happened in a schedule, in numbers.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Report {
     pub owed: usize,
@@ -37,7 +37,7 @@ pub struct Report {
     pub lost: usize,
     pub recovered: usize,
     pub crashes: usize,
-    /// Events that this system told of itself.
+    /// Operational events.
     pub told: usize,
 }
 
@@ -70,7 +70,7 @@ enum Process {
     Redrive(Redrive),
 }
 
-/// How a process ended what it had in hand.
+/// How a process ended its batch, the batch, and the process.
 type Worked = (Ended, Vec<Message>, Process);
 
 struct World {
@@ -88,7 +88,7 @@ struct World {
     pushed: BTreeSet<String>,
 }
 
-/// Plays the schedule of a seed; what is wrong at its end, if anything is.
+/// Plays the schedule of a seed. The error says what is wrong at its end.
 pub fn play(seed: u64) -> Result<Report, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.map_err(|error| error.to_string())?;
@@ -113,7 +113,7 @@ impl World {
             store.create_destination(&one, 10).await.expect("created");
             let all = subscription(&one, n, &["*"], "*", None);
             store.create_subscription(&all, 10).await.expect("created");
-            // Each is told of the others.
+            // Each gets the operational events about the others.
             let operational =
                 ["destination.failing", "destination.recovered", "destination.disabled", "delivery.exhausted"];
             let of_others = subscription(&one, 100 + n, &operational, "*", None);
@@ -124,7 +124,7 @@ impl World {
         let before = Timestamp::from_unix_ms(clock.now().unix_ms() - 3_600_000);
         store.set_last_audited(horizon.slot(before)).await.expect("noted");
         let losing = dice.pick(&[0, 0, 30, 100]);
-        // What a container keeps of a destination, and the pauses of a schedule around it.
+        // The age of a cached destination, plus the delays that a schedule adds around calls.
         let slack = Duration::from_secs(8);
         let shared = Shared {
             events: Arc::new(SimQueue::new(clock.clone(), 0)),
@@ -165,11 +165,11 @@ impl World {
         Chaos { dice, calm, failing: self.failing, crashing: self.crashing, crashed: Default::default() }
     }
 
-    /// What happens when, in its order.
+    /// What happens and when, in order.
     fn happenings(&self) -> Vec<(Timestamp, Happening)> {
         let (dice, begin) = (&self.shared.dice, self.shared.clock.real());
         let trouble = u64::try_from(TROUBLE.as_millis()).unwrap_or(u64::MAX);
-        // Most of it soon, so that it meets.
+        // Most of it happens early, so that it coincides.
         let soon = || begin.plus(Duration::from_millis(dice.below(if dice.once_in(3) { trouble } else { 300_000 })));
         let mut happenings = Vec::new();
         for n in 0..1 + dice.below(MOST_EVENTS) {
@@ -204,7 +204,7 @@ impl World {
         loop {
             let now = self.shared.clock.real();
             if self.calm.load(Ordering::SeqCst) && now >= self.next_operator {
-                // Each hour an operator redrives what was dead-lettered before its cause was mended.
+                // Each hour an operator redrives the dead letters, whose cause is fixed by then.
                 self.next_operator = now.plus(Duration::from_secs(3_600));
                 self.shared.events.redrive_dead_letters();
                 self.shared.deliveries.redrive_dead_letters();
@@ -228,7 +228,7 @@ impl World {
                 }
                 continue;
             }
-            // What is visible already waits for a process to become free.
+            // Messages that are already visible wait until a process is free.
             let wake = next.map(|next| self.shared.clock.instant(next.max(now.plus(Duration::from_millis(20)))));
             let sleep = async {
                 match wake {
@@ -274,7 +274,7 @@ impl World {
                 shared.clock.step_to(0);
                 for n in 0..self.destinations.len() {
                     self.shared.receivers.set_mood(&self.destinations[n].id, Mood::Well);
-                    // Its owner has mended it, and resumes what was disabled.
+                    // Its owner has fixed it, and resumes it if it was disabled.
                     self.enable(n, false).await;
                     self.enable(n, true).await;
                 }
@@ -290,7 +290,7 @@ impl World {
         self.shared.store.update_destination(&stored, &changed).await.expect("changed");
     }
 
-    /// When `redrive` next has something to do; it runs each minute, but only those runs are played.
+    /// When `redrive` next has something to do. It runs each minute, but only such runs are played.
     fn redrive_at(&self) -> Option<Timestamp> {
         let (store, horizon) = (&self.shared.store, self.shared.horizon);
         let ahead = |look_at: Timestamp| Timestamp::from_unix_ms(look_at.unix_ms().saturating_sub(60_000));
@@ -327,7 +327,8 @@ impl World {
         }
     }
 
-    /// What a process answered is done with its messages; one that ended with its work is followed by another, which knows nothing.
+    /// Deletes or keeps the messages of a batch as the process answered. A crashed process is replaced by a new one,
+    /// whose caches are empty.
     fn ended(&mut self, (ended, batch, process): Worked) {
         let (queue, lost) = match (&process, &ended) {
             (Process::Fanout(_), _) => (&self.shared.events, matches!(ended, Ended::Lost)),
@@ -347,7 +348,7 @@ impl World {
         }
     }
 
-    /// Whether everything that was owed came to an end that can be seen.
+    /// Checks that everything owed ended, and visibly so.
     fn account(&self) -> Result<Report, String> {
         let (store, receivers) = (&self.shared.store, &self.shared.receivers);
         let mut wrong = receivers.broken();
@@ -356,7 +357,7 @@ impl World {
             Report { attempts: receivers.attempts(), lost: self.shared.deliveries.lost(), ..Report::default() };
         report.crashes = self.crashes;
         let pushed: BTreeSet<&str> = self.pushed.iter().map(String::as_str).collect();
-        // The others are what this system tells of itself.
+        // The others are operational events.
         let of_producers = || events.iter().filter(|event| !event.event_type.is_operational());
         let sealed: BTreeSet<&str> = of_producers().map(|event| event.id.as_str()).collect();
         if pushed != sealed {
@@ -384,7 +385,8 @@ impl World {
                 state => wrong.push(format!("{id} is {} in the end", state.as_str())),
             }
         }
-        // Where the queue loses nothing, and too little goes wrong to delay a delivery beyond the horizon, the audit finds nothing.
+        // If the queue loses nothing, and too few faults delay a delivery beyond the horizon, the audit must find
+        // nothing.
         let little = |once_in: u64| once_in == 0 || once_in >= 200;
         if !self.shared.deliveries.loses() && little(self.failing) && little(self.crashing) && report.recovered > 0 {
             wrong.push(format!("the audit had to recover {} though nothing was lost", report.recovered));
