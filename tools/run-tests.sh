@@ -84,7 +84,8 @@ if [ "${#tests[@]}" -eq 0 ]; then
   echo "── there are no end-to-end tests"
   finish 1
 fi
-# Together with the program that runs them: by itself cargo would build all dependencies of it anew, without the features of tests.
+# Together with the program that runs them: cargo builds a program alone without the features that tests turn on, and so would build
+# all its dependencies again.
 step "building the end-to-end tests" cargo build --workspace --features tests/e2e --bin local "$ASIDE" "${tests[@]}"
 step "end-to-end tests" end_to_end "${tests[@]}"
 finish 0

@@ -1,7 +1,7 @@
-//! 100 destinations, one of which hangs for 30 s on every request: how much later the others get what they are owed.
+//! Measures how much one destination that hangs for 30 s on every request delays 99 others.
 //!
-//! Three rounds at the same steady pace: without it, with it, without it. The pace is one that the local AWS keeps up with. Only
-//! the other 99 are measured, in every round.
+//! There are three rounds at the same steady pace, with the hanging destination only in the second. The local AWS can
+//! keep up with that pace. Every round measures the other 99 destinations only.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 const DESTINATIONS: usize = 100;
-/// Of one round.
+/// The number of events in one round.
 const EVENTS: usize = 25;
-/// From one event, which is owed to every destination, to the next.
+/// The time between two events, each of which is owed to every destination.
 const EVERY: Duration = Duration::from_millis(2_000);
-/// Pushed at once beforehand, so that the functions have started.
+/// How many events are pushed beforehand, so that the functions have started.
 const WARM_UP: usize = 5;
 const HANGS: Duration = Duration::from_secs(30);
-/// Until the last request of the one that hangs has timed out: a destination's timeout is 15 s.
+/// When the last request to the hanging destination has timed out, which takes 15 s.
 const TIMED_OUT: Duration = Duration::from_secs(16);
 const LIMIT: Duration = Duration::from_secs(120);
-/// How many times the p99 without it the p99 with it may be.
+/// The greatest allowed ratio of the p99 with the hanging destination to the p99 without it.
 const MOST: f64 = 2.0;
 const HANGING: &str = "/0";
 
@@ -38,7 +38,7 @@ struct World<'d> {
     its_subscription: String,
 }
 
-/// Whether the others are served nearly as well.
+/// Returns whether the others are served nearly as well.
 pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     let world = set_up(deployment).await?;
     world.round(WARM_UP, Duration::from_millis(1)).await?;
@@ -88,7 +88,8 @@ async fn set_up(deployment: &Deployment) -> Result<World<'_>> {
 }
 
 impl World<'_> {
-    /// Pushes events at a pace, waits until all have arrived at all others, and returns the milliseconds each delivery took.
+    /// Pushes events at a pace, waits until all have arrived at all others, and returns the milliseconds that each
+    /// delivery took.
     async fn round(&self, events: usize, every: Duration) -> Result<Vec<f64>> {
         let mut pushed: HashMap<String, OffsetDateTime> = HashMap::new();
         let seen = self.receiver.requests().len();
@@ -120,7 +121,7 @@ impl World<'_> {
         first.into_values().collect()
     }
 
-    /// Deletes the one that hangs, and waits until nothing is held by it any more.
+    /// Deletes the hanging destination, and waits until its last requests have ended.
     async fn take_it_out(&self) -> Result<()> {
         self.receiver.answer(HANGING, [Answer::status(200)]);
         for path in [format!("subscriptions/{}", self.its_subscription), format!("destinations/{}", self.hanging)] {
@@ -137,7 +138,7 @@ fn show(what: &str, took: &[f64]) {
     println!("  {what:<11}  p50 {p50:>6.0} ms   p99 {p99:>6.0} ms   most {most:>6.0} ms   ({} deliveries)", took.len());
 }
 
-/// The smallest of the values that so many percent of them do not exceed.
+/// The smallest of the values that `percent` of them do not exceed.
 fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100);

@@ -1,7 +1,8 @@
-//! What one destination costs the others, and how exactly a rate limit is kept: measured on a deployment, from the push of an event
-//! to its arrival at a receiver; and what the pages of the portal take. `make bench` runs it against a deployment of its own.
+//! Measures a deployment: how much one destination delays the others, how exactly a rate limit is kept, and how long
+//! the pages of the portal take. `make bench` runs it against a deployment of its own.
 //!
-//! Only ratios within one run are judged; the milliseconds are this machine's, and the local AWS's more than ours.
+//! Only ratios within one run are judged. The milliseconds depend on the machine, and on the local AWS more than on our
+//! code.
 
 #![expect(clippy::disallowed_methods, reason = "this is the world outside the system: it has no ports")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
@@ -29,7 +30,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether everything is within its bounds, or the part that is named.
+/// Returns whether everything, or the named part, is within its bounds.
 async fn measure() -> Result<bool> {
     let only = std::env::args().nth(1);
     if let Some(other) = only.as_deref().filter(|only| !PARTS.contains(only)) {
@@ -41,7 +42,7 @@ async fn measure() -> Result<bool> {
     let is_asked = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let deployment = Deployment::from_env()?;
     let mut all = true;
-    // The rate first: what the next one leaves to be retried would not disturb it, but need not be explained either.
+    // The rate comes first, so that no retries of the next part have to be explained in its result.
     if is_asked("rate") {
         all &= rate::measure(&deployment).await?;
     }

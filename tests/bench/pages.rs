@@ -1,8 +1,8 @@
-//! How long the `portal` function takes to make each page, by its own `server-timing`, in an account that just fills the pages and in
-//! one with 1,000 destinations and 100,000 deliveries. What a page takes must not grow with them.
+//! Measures how long the `portal` function takes for each page, by its own `server-timing`, in an account that just
+//! fills the pages and in one with 1,000 destinations and 100,000 deliveries. The time must not grow with the account.
 //!
-//! The rows are written by the adapters themselves, without anything being delivered, into a table whose queries read what they
-//! answer with (see [`crate::table`]).
+//! The adapters write the rows, and nothing is delivered. The queries of the table they are in read no more than they
+//! return (see [`crate::table`]).
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use harness::unique::unique;
 use harness::{Deployment, Result};
 use ports::{Clock, Deliveries, Destinations, Events, SealNote, SealNotes, SealedEvent};
 use serde_json::json;
-
-use crate::table::IndexedTable;
 use tests::function;
 
-/// An account's destinations and events; each event owes [`FAN_OUT`] deliveries.
+use crate::table::IndexedTable;
+
+/// How many destinations and events an account has. Each event owes [`FAN_OUT`] deliveries.
 struct Size {
     destinations: u32,
     events: u32,
@@ -41,16 +41,16 @@ const LARGE: Size = Size { destinations: 1_000, events: 25_000 };
 const FAN_OUT: u32 = 4;
 /// How many rows are written at once.
 const AT_ONCE: usize = 32;
-/// How often each page is asked for; the median counts.
+/// How many times each page is requested. The median counts.
 const TIMES: usize = 15;
-/// How much longer a page may take in the large account.
+/// The greatest allowed ratio of a page's time in the large account to that in the small one.
 const MOST: f64 = 2.0;
-/// Below this, in milliseconds, a difference is noise of the local AWS.
+/// Differences of up to this, in milliseconds, are noise of the local AWS.
 const NOISE: f64 = 3.0;
 /// How long `redrive` may take to look through everything.
 const ADDING_UP: Duration = Duration::from_secs(600);
 
-/// Whether no page takes much longer in the large account, and none has 50 KB of HTML.
+/// Returns whether no page takes much longer in the large account, and none has 50 KB of HTML.
 pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     let table = IndexedTable::replace(deployment).await?;
     let measured = measure_on(deployment, &table).await;
@@ -87,7 +87,7 @@ async fn measure_on(deployment: &Deployment, table: &IndexedTable<'_>) -> Result
     Ok(all)
 }
 
-/// Somebody of an account who looks at its pages.
+/// Somebody who looks at the pages of an account.
 struct Visitor {
     http: reqwest::Client,
     origin: String,
@@ -95,7 +95,7 @@ struct Visitor {
     /// The pages by name.
     paths: Vec<(&'static str, String)>,
     customer: Customer,
-    /// One that was sent something.
+    /// A destination with deliveries.
     destination: String,
 }
 
@@ -138,7 +138,7 @@ impl Visitor {
         Ok(Self { http, origin, cookie: cookie.to_owned(), paths, customer, destination })
     }
 
-    /// How long a warm function takes for a page.
+    /// How long a warm function takes for a page, in milliseconds.
     async fn time(&self, path: &str) -> Result<Timed> {
         self.ask(path).await?;
         let mut times = Vec::new();
@@ -160,7 +160,7 @@ impl Visitor {
     }
 }
 
-/// Has `redrive` look through what was sealed, until the statistics of both accounts' destinations are there.
+/// Runs `redrive` over the sealed events until the destinations of both accounts have statistics.
 async fn add_up(deployment: &Deployment, visitors: &[&Visitor]) -> Result<()> {
     eprintln!("redrive looks through what was sealed ...");
     for visitor in visitors {
@@ -219,7 +219,7 @@ fn destination(account: AccountId, id: DestinationId, n: usize, now: Timestamp) 
     Ok(Destination { id, account, settings, secrets: vec![], created_at: now, updated_at: now, version: 1, health })
 }
 
-/// Seals event number `n`, a second before the one before it, with [`FAN_OUT`] deliveries that were made.
+/// Seals event number `n`, one second older than the previous one, with [`FAN_OUT`] delivered deliveries.
 async fn owe(
     store: &DynamoStore,
     account: AccountId,

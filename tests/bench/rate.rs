@@ -1,7 +1,7 @@
-//! A destination with a rate limit that is owed many deliveries at once: how fast they arrive, by the receiver's own log.
+//! Measures how fast many deliveries arrive at a destination with a rate limit, by the receiver's own log.
 //!
-//! All must arrive at the first attempt, on average at no less than nine tenths of the limit, and no ten seconds may hold more
-//! than eleven tenths of it.
+//! All must arrive at the first attempt. Their average rate must be at least 90 % of the limit, and at most 110 % of it
+//! in any ten seconds.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use harness::{Deployment, Result};
 use serde_json::json;
 use tests::function;
 
-/// Deliveries a second.
+/// The rate limit, in deliveries per second.
 const LIMIT: u32 = 5;
 const DELIVERIES: usize = 150;
-/// In seconds.
+/// The length of the window in which the rate is measured, in seconds.
 const WINDOW: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Whether the limit is kept, and used.
+/// Returns whether the limit is kept, and used.
 pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     let customer = deployment.operator()?.register(&unique("rate")).await?;
     let receiver = Receiver::start().await?;

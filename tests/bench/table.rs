@@ -1,6 +1,6 @@
-//! A table whose queries read what they answer with and no more, as DynamoDB's do: dynoxide, over SQLite in memory.
+//! A table whose queries read no more rows than they return, like DynamoDB's: dynoxide, with SQLite in memory.
 //!
-//! The local AWS sorts a whole partition for each query, so what is measured on it grows with rows that nobody asked for.
+//! The local AWS sorts a whole partition for each query, so its times grow with rows that are not part of the answer.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -20,7 +20,7 @@ use tests::function;
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const STARTING: Duration = Duration::from_secs(30);
 
-/// Takes the place of a deployment's table for the functions that pages and their statistics need. Dropping it ends it.
+/// Replaces a deployment's table for the functions that make pages and their statistics. Dropping it ends the server.
 pub(crate) struct IndexedTable<'d> {
     deployment: &'d Deployment,
     url: String,
@@ -29,7 +29,7 @@ pub(crate) struct IndexedTable<'d> {
 }
 
 impl<'d> IndexedTable<'d> {
-    /// An empty table with the keys and indexes of the deployment's own, which those functions use from now on.
+    /// Creates an empty table with the keys and indexes of the deployment's own, and makes those functions use it.
     pub(crate) async fn replace(deployment: &'d Deployment) -> Result<Self> {
         let port = free_port()?.to_string();
         let log = checkout::run_directory(deployment.port).join("dynoxide.log");
@@ -47,7 +47,7 @@ impl<'d> IndexedTable<'d> {
         Ok(table)
     }
 
-    /// From now on they use the deployment's own table again.
+    /// Makes those functions use the deployment's own table again.
     pub(crate) async fn put_back(self) -> Result<()> {
         for function in self.functions() {
             function::set_variable(self.deployment, function, ENDPOINT, None).await?;

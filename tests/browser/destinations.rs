@@ -1,4 +1,4 @@
-//! Destinations: looked at, edited, paused, and given new secrets.
+//! The pages of destinations: viewing, editing, pausing, and rotating secrets.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use harness::failure::OrFailure;
 use tests::browser::{Look, Name};
 use tests::world::{Manner, World};
 
-/// How long a delivery may take, functions starting included.
+/// How long a delivery may take, including the start of the functions.
 const ARRIVING: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn a_destination_is_edited_and_what_is_wrong_is_told_by_its_field() -> Res
     browser.fill("Rate limit, in deliveries a second", "50").await?;
     browser.click("button", "Save").await?;
     browser.sees("50 deliveries a second").await?;
-    // What was typed is text, wherever it is shown.
+    // What was typed is shown as text everywhere.
     browser.find("heading", Name::with("Billing <i>&</i> more")).await?;
     let now = world.customer.get(&format!("/v1/destinations/{}", destination.id)).await?.expect_status(200)?;
     assert_eq!((&now["name"], &now["rate_limit"]), (&"Billing <i>&</i> more".into(), &50.into()));
@@ -46,7 +46,7 @@ async fn what_is_owed_to_a_paused_destination_is_kept_and_sent_when_it_is_resume
     browser.sees("What is owed is kept until you resume").await?;
     browser.sees("paused").await?;
     browser.check_accessibility().await?;
-    // It takes effect everywhere within five seconds.
+    // The change takes effect everywhere within five seconds.
     tokio::time::sleep(Duration::from_secs(6)).await;
     world.push("demo-sync-run-succeeded").await?;
     browser.click("link", "All its deliveries").await?;
@@ -56,7 +56,7 @@ async fn what_is_owed_to_a_paused_destination_is_kept_and_sent_when_it_is_resume
     browser.click("link", "Billing").await?;
     browser.click("button", "Resume").await?;
     browser.sees("What was set aside is on its way").await?;
-    // The drain is a matter of redrive's minute.
+    // The drain starts with the next run of `redrive`, within a minute.
     world.receiver.await_count("/", 1, Duration::from_secs(180)).await?;
     browser.finish().await
 }
@@ -97,7 +97,7 @@ async fn the_last_day_of_a_destination_is_seen_at_a_glance() -> Result<()> {
     world.receiver.await_count("/", 6, ARRIVING).await?;
     let browser = world.signed_in(Look::default()).await?;
     browser.visit("/destinations").await?;
-    // Rolled up by redrive, each minute.
+    // `redrive` makes the statistics each minute.
     for _ in 0..60 {
         if browser.text().await?.contains("100 %") {
             break;

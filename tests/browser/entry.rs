@@ -1,9 +1,10 @@
-//! The way in and out.
+//! Opening links, and signing out.
 
-use crate::world::World;
 use harness::Result;
 use serde_json::json;
 use tests::browser::Look;
+
+use crate::world::World;
 
 #[tokio::test]
 async fn a_link_leads_to_the_wizard_for_its_scope_and_opens_once() -> Result<()> {

@@ -1,4 +1,4 @@
-//! What holds on every page: it is accessible, in both themes and on a phone, and needs no script.
+//! What holds for every page: it is accessible, in both themes and on a phone, and works without scripts.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use harness::Result;
 use tests::browser::{Browser, Look, Theme};
 use tests::world::{Manner, World};
 
-/// How long a delivery may take, functions starting included.
+/// How long a delivery may take, including the start of the functions.
 const ARRIVING: Duration = Duration::from_secs(60);
-/// The narrowest screen there is.
+/// The narrowest screen that pages have to fit.
 const PHONE: (u32, u32) = (360, 740);
 
-/// An account with something on every page, and the paths of all of them.
+/// An account with something on every page, and the paths of all pages.
 async fn furnished(name: &str) -> Result<(World, Vec<String>)> {
     let world = World::new(name).await?;
     let verifying = world.destination("Billing", Manner::Verifies).await?;
@@ -51,7 +51,7 @@ async fn furnished(name: &str) -> Result<(World, Vec<String>)> {
     Ok((world, paths))
 }
 
-/// Every page has one heading of the first rank, and nothing that is wider than the screen.
+/// Checks that every page has one heading of the first level, and nothing that is wider than the screen.
 async fn look_at(browser: &Browser, path: &str) -> Result<()> {
     browser.visit(path).await?;
     browser.find("main", "").await?;
@@ -97,7 +97,7 @@ async fn every_page_is_there_without_scripts() -> Result<()> {
     for path in &paths {
         look_at(&browser, path).await?;
     }
-    // And what is done there works as well.
+    // Actions work there as well.
     browser.visit("/destinations").await?;
     browser.click("link", "Billing").await?;
     browser.click("button", "Pause").await?;

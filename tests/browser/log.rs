@@ -1,4 +1,4 @@
-//! Deliveries, events and the ledger, while things happen.
+//! The pages of deliveries, events and the ledger, while something happens.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use tests::browser::{Look, Name};
 use tests::world::{Manner, World};
 
-/// How long a delivery may take, functions starting included.
+/// How long a delivery may take, including the start of the functions.
 const ARRIVING: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -21,16 +21,16 @@ async fn new_deliveries_appear_while_somebody_looks() -> Result<()> {
     browser.visit("/deliveries").await?;
     browser.sees("No delivery yet").await?;
     browser.check_accessibility().await?;
-    // Nothing is clicked and nothing reloaded from here on.
+    // From here on nothing is clicked or reloaded.
     world.push("demo-sync-run-succeeded").await?;
     browser.find("link", "sync_run.completed").await?;
-    // Whoever has only clicked into the list is at nothing in it, and it goes on.
+    // A click into the list focuses nothing in it, so the list keeps updating.
     browser.click("cell", "delivered").await?;
     world.push("demo-insight-succeeded").await?;
     browser.find("link", "insight_population.completed").await?;
     browser.find("link", "sync_run.completed").await?;
     browser.check_accessibility().await?;
-    // Somebody at a link in it is told why it stands still.
+    // While a link in it has the focus, the list stops and says why.
     browser.tab_to("link", "sync_run.completed").await?;
     browser.sees("paused while you are in the list").await?;
     browser.finish().await
@@ -137,7 +137,7 @@ async fn markup_is_shown_as_text() -> Result<()> {
     world.producer.push(&event).await?;
     world.receiver.await_count("/", 1, ARRIVING).await?;
     let browser = world.signed_in(Look::default()).await?;
-    // An image that was asked for, or a script that ran, would be a complaint of the browser in the end.
+    // Had an image been requested or a script run, the browser would complain at the end.
     browser.visit("/configure").await?;
     browser.find("radio", Name::with(format!("T {MARKUP}"))).await?;
     browser.visit("/configure?step=where&scope=*&type=sync_run.completed").await?;

@@ -1,7 +1,7 @@
 //! The page in a real browser, against the deployed stack.
 //!
-//! Each test works on an account of its own, in browsers of its own, and ends with [`tests::browser::Browser::finish`], which fails
-//! when anything went to another origin, or the content security policy or the console complained.
+//! Each test has an account and browsers of its own, and ends with [`tests::browser::Browser::finish`], which fails if
+//! a request went to another origin, or if the content security policy or the console complained.
 
 mod destinations;
 mod entry;

@@ -1,4 +1,4 @@
-//! Who sees what, and for how long.
+//! Sessions: what each visitor may see and do, and for how long.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use harness::Result;
@@ -35,7 +35,7 @@ async fn two_accounts_never_see_each_others() -> Result<()> {
     their_browser.finish().await
 }
 
-/// As in two tabs: the one that is open still shows the account whose page it is.
+/// As in two tabs: the page that is open still shows the account that it was made for.
 #[tokio::test]
 async fn a_page_does_nothing_and_follows_nothing_once_the_browser_is_another_accounts() -> Result<()> {
     let (ours, theirs) = (World::new("ours").await?, World::new("theirs").await?);
@@ -86,7 +86,7 @@ async fn a_session_that_was_not_used_for_a_quarter_of_an_hour_has_ended() -> Res
     browser.finish().await
 }
 
-/// Writes down that the account's session was last used sixteen minutes earlier than it was.
+/// Moves the time at which the account's session was last used back by sixteen minutes.
 async fn set_last_use_back(world: &World) -> Result<()> {
     const MINUTES: i64 = 16;
     let (table, client) = (&world.deployment.outputs.table_name, world.deployment.dynamodb());

@@ -9,10 +9,10 @@ use tests::browser::{Browser, Key, Look, Name};
 
 use crate::world::{Manner, World};
 
-/// How long a delivery may take, functions starting included.
+/// How long a delivery may take, including the start of the functions.
 const ARRIVING: Duration = Duration::from_secs(60);
 
-/// Chooses what and when: the failures of one table.
+/// Chooses what to subscribe to: the failures of one table.
 async fn choose_failures_of_a_table(browser: &Browser) -> Result<()> {
     browser.choose(Name::with("Somewhere else")).await?;
     browser.fill("Place", "connection/xero/endpoint/invoices").await?;
@@ -42,7 +42,7 @@ async fn a_link_leads_to_a_proven_receiver_that_gets_what_was_chosen() -> Result
     let world = World::new("wizard").await?;
     let browser = world.browser(Look::default()).await?;
     browser.visit(&world.link(json!({"scope": "connection/xero/endpoint/invoices"})).await?).await?;
-    // The link's place and what happens there are chosen already.
+    // The link's scope and its event types are already chosen.
     browser.find("group", "Where does it happen?").await?;
     browser.click("button", "Continue").await?;
     browser.choose(Name::with("Only failures")).await?;
@@ -124,7 +124,7 @@ async fn a_pattern_is_checked_while_it_is_typed() -> Result<()> {
     browser.choose(Name::with("Sync run completed")).await?;
     browser.click("button", "Continue").await?;
     browser.choose(Name::with("My own pattern")).await?;
-    // Half of a pattern is not one, which is told and nothing worse.
+    // An incomplete pattern is reported as such.
     browser.expect_status(422);
     browser.fill("Pattern", r#"{"records": {"inserted": [{"numeric": [">", 100"#).await?;
     browser.sees("this is not JSON").await?;
@@ -232,7 +232,7 @@ async fn one_of_many_destinations_is_found_and_chosen() -> Result<()> {
         browser.click("button", "More destinations").await?;
         browser.lacks("button", "More destinations").await?;
         assert_eq!(browser.find("textbox", "URL").await?.value().await?, "https://typed.example/");
-        // Enter finds, and creates nothing.
+        // Enter searches, and creates nothing.
         browser.fill("Find a destination by its name", "ER 07").await?;
         browser.press(Key::Enter).await?;
         browser.choose(Name::with("Receiver 07")).await?;

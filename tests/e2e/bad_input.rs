@@ -1,4 +1,4 @@
-//! What is wrong is refused with a reason, and its neighbours are served.
+//! Invalid input is refused with a reason, and its neighbours are still served.
 
 use std::time::Duration;
 

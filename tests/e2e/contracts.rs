@@ -1,5 +1,5 @@
-//! The contract suites of the table's and the vault's ports on the real adapters, against the deployed table and key. The
-//! in-memory fakes pass the same suites among the unit tests.
+//! Runs the contract suites of the table's and the vault's ports on the real adapters, with the deployed table and key.
+//! The in-memory fakes pass the same suites in the unit tests.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 

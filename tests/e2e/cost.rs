@@ -1,5 +1,5 @@
-//! What AWS is called for while nothing goes wrong, counted at the SDK's clients: `fanout` and `deliver` with their real adapters, on
-//! the deployed table, queue and key.
+//! Counts the calls of AWS that a delivery costs while nothing goes wrong: `fanout` and `deliver` run with their real
+//! adapters on the deployed table, queue and key, and the SDK's clients are counted.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -33,7 +33,7 @@ use serde_json::Value;
 const MINUTE: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(86_400);
 
-/// The operations that were called, of all clients of one configuration, in order.
+/// The operations that all clients of one configuration have called, in order.
 #[derive(Debug, Clone, Default)]
 struct Calls(Arc<Mutex<Vec<String>>>);
 
@@ -49,7 +49,7 @@ impl Calls {
     }
 }
 
-/// An HTTP client of the SDK that notes what passes.
+/// An HTTP client for the SDK that records the operations.
 #[derive(Debug)]
 struct Counted<Inner> {
     calls: Calls,
@@ -135,7 +135,7 @@ impl World {
     }
 }
 
-/// A batch as Lambda receives it, for the first time.
+/// A batch as Lambda receives it the first time.
 fn batch(body: String) -> LambdaEvent<SqsEvent> {
     let mut message = SqsMessage::default();
     message.message_id = Some("message-1".to_owned());
@@ -174,7 +174,7 @@ async fn a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_
         counted.push(world.calls.take());
     }
     assert_eq!(receiver.requests().len(), 3);
-    // A new container reads the destination and its data key, once; from then on there is the delivery's row, and nothing else.
+    // A new container reads the destination and its data key once. From then on only the delivery's row is written.
     assert_eq!(counted, [vec!["GetItem", "GetItem", "Decrypt", "PutItem"], vec!["PutItem"], vec!["PutItem"]]);
     Ok(())
 }

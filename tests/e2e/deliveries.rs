@@ -1,4 +1,5 @@
-//! What destinations get, through the whole deployed path: signed, retried under one id, undisturbed by their neighbours.
+//! What destinations get, through the whole deployed path: requests that are signed, retried under one id, and not
+//! delayed by other destinations.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tests::world::World;
 
 const SAMPLE: &str = "demo-sync-run-succeeded";
 const SOON: Duration = Duration::from_secs(30);
-/// Two runs of `redrive`, and what they take.
+/// Enough for two runs of `redrive`.
 const ADDED_UP: Duration = Duration::from_secs(150);
 
 async fn await_ledger(world: &World, what: &str, enough: impl Fn(&Ledger) -> bool) -> Result<Ledger> {
@@ -38,7 +39,7 @@ async fn a_destination_gets_the_documented_request() -> Result<()> {
     let mut event = fresh_sample(SAMPLE, world.customer.account())?;
     event["scope"] = json!("connection/xero/endpoint/invoices");
     event["data"]["extra"] = json!({"kept": ["é", 1.50]});
-    // White space and number forms inside `data` are the producer's, and arrive as they were sent.
+    // White space and the form of numbers inside `data` arrive as the producer sent them.
     let text = event.to_string().replace("[\"é\",1.5]", "[ \"\\u00e9\" , 1.50e0 ]");
     world.producer.push_text(&text).await?;
 
@@ -136,11 +137,11 @@ async fn one_that_never_answers_is_retried_and_does_not_delay_its_neighbours() -
     for path in ["/a", "/b", "/c"] {
         let requests = world.receiver.await_count(path, 1, SOON).await?;
         assert_eq!(requests[0].event_id(), event);
-        // The hanging attempt is given up after 15 s; the neighbours, in the same batch of messages, are long served.
+        // The hanging attempt times out after 15 s. The others, in the same batch, are served long before that.
         assert!(requests[0].arrived_at - first[0].arrived_at < time::Duration::seconds(10), "{path} was delayed");
     }
     let hanging = world.receiver.await_count("/hanging", 2, SOON).await?;
-    // The 15 s, less what the first request may have taken to arrive: the attempt began before that.
+    // The 15 s, less the time that the first request may have taken to arrive after the attempt began.
     assert!(hanging[1].arrived_at - hanging[0].arrived_at >= time::Duration::seconds(12));
     assert_eq!(hanging.iter().map(Received::attempt).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(delivery_ids(&hanging).len(), 1);

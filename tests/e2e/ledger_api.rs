@@ -1,4 +1,5 @@
-//! The ledger as the API tells it, on the deployed stack: what was posted and pushed, what became of it, filtered and paged.
+//! The API's view of the ledger, on the deployed stack: events that were posted or pushed, and their deliveries,
+//! filtered and paged.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -15,7 +16,7 @@ use tests::world::World;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A sample as a producer posts it: without its account.
+/// A sample in the form that a producer posts: without the account.
 fn posted(world: &World, name: &str) -> Result<Value> {
     let mut event = fresh_sample(name, world.customer.account())?;
     event.as_object_mut().expect("an object").remove("account");
@@ -101,7 +102,8 @@ fn count(ledger: &Value, name: &str) -> usize {
     ledger[name]["count"].as_u64().and_then(|count| usize::try_from(count).ok()).expect("a count")
 }
 
-/// The API's ledger of the last day, once it says what the table says; the table has as many cancelled and delivered ones.
+/// Waits until the API's ledger of the last day agrees with the table, which must have so many cancelled and delivered
+/// deliveries, and returns it.
 async fn agreed_ledger(world: &World, events: usize, cancelled: usize, delivered: usize) -> Result<Value> {
     eventually("the same ledger in the API and in the table", SOON, async || {
         let table = world.deployment.ledger(world.customer.account()).await?;
@@ -117,7 +119,8 @@ async fn agreed_ledger(world: &World, events: usize, cancelled: usize, delivered
 
 #[tokio::test]
 async fn the_ledger_of_the_api_is_that_of_the_table() -> Result<()> {
-    // One attempt each is fewer failures than make a destination fail, which would be told by an event more, at any time.
+    // With one attempt each there are too few failures for the destination to become `failing`, which would publish one
+    // more event at some time.
     const EVENTS: usize = 3;
     let world = World::new("ledger").await?;
     world.receiver.answer("/bad", [Answer::status(500)]);
@@ -143,7 +146,7 @@ async fn the_ledger_of_the_api_is_that_of_the_table() -> Result<()> {
         push("demo-sync-run-succeeded").await?;
     }
     world.await_list("/v1/events?status=matched", EVENTS, SOON).await?;
-    // What is tried there again finds no destination.
+    // The next attempts there find no destination.
     let (subscription, destination) = subscriptions.pop().expect("the last one");
     world.customer.delete(&format!("/v1/subscriptions/{subscription}")).await?.expect_status(204)?;
     world.customer.delete(&format!("/v1/destinations/{destination}")).await?.expect_status(204)?;
@@ -154,7 +157,7 @@ async fn the_ledger_of_the_api_is_that_of_the_table() -> Result<()> {
     assert_eq!(numbers, (1, EVENTS, 4 * EVENTS));
     assert_eq!((&told["unmatched"]["ids"], count(&told, "parked") >= EVENTS), (&json!([unmatched["id"]]), true));
 
-    // The numbers of single events add up, and each list has what its number counts.
+    // The numbers of single events add up, and each list has as many items as its number says.
     let alone = ["delivered", "exhausted", "cancelled", "pending", "accepted", "unmatched", "matched", "owed"];
     for names in alone.iter().map(std::slice::from_ref).chain([&["retrying", "parked"][..]]) {
         let (mut sum, mut path) = (0, "/v1/ledger?limit=1".to_owned());

@@ -1,8 +1,9 @@
-//! Nothing is lost, on the deployed stack and with everything going wrong at once: processes are killed, messages stolen, the
-//! table throttled, failing and cut off, and one of three receivers comes and goes. Then the faults end, and every id is there.
+//! Nothing is lost on the deployed stack while everything goes wrong at once: processes are killed, messages are
+//! stolen, the table throttles, fails and cuts connections, and one of three receivers comes and goes. Once the faults
+//! end, every id arrives.
 //!
-//! Alone in its binary, so that it disturbs no other test. What it does follows from a seed, which it prints; what comes of it
-//! depends on timing as well, so a seed narrows a failure down and does not replay it.
+//! The test is alone in its binary, so that it disturbs no other. Its faults follow from a seed, which it prints. The
+//! result also depends on timing, so a seed narrows a failure down but does not replay it.
 
 #![expect(clippy::print_stderr, reason = "it takes minutes, and says what it did to the system")]
 
@@ -25,17 +26,17 @@ use tokio::time::{Instant, sleep};
 const EVENTS: usize = 2_000;
 const PATHS: [&str; 3] = ["/one", "/two", "/flapping"];
 const OWED: usize = EVENTS * PATHS.len();
-/// One in a hundred.
+/// How many messages are stolen: one in a hundred.
 const STOLEN: usize = OWED / 100;
-/// The faults last as long as this.
+/// How long the faults last.
 const FAULTS: Duration = Duration::from_secs(60);
-/// Until everything was stolen that is to be, and at most this much longer.
+/// How much longer messages are stolen, if by the end of the faults they are not enough.
 const STEALING_ENDS_AFTER: Duration = Duration::from_secs(45);
 const FLAP: Duration = Duration::from_secs(3);
-/// From the last fault to the last delivery: a drain, and the audit with its resends.
+/// The time from the last fault to the last delivery: for a drain, and for the audit with its resends.
 const LIMIT: Duration = Duration::from_secs(600);
 const STATES: [&str; 6] = ["delivered", "retrying", "parked", "exhausted", "cancelled", "pending"];
-/// Only DynamoDB's clients look at it.
+/// A variable that only DynamoDB's clients read.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
 struct World {
@@ -43,7 +44,7 @@ struct World {
     customer: Customer,
     receiver: Receiver,
     table: FaultyTable,
-    /// Destinations' ids and their paths.
+    /// The path of each destination, by its id.
     destinations: BTreeMap<String, &'static str>,
 }
 
@@ -56,7 +57,7 @@ async fn nothing_is_lost_when_processes_messages_and_the_table_fail_and_a_receiv
     eprintln!("seed {seed}");
     let mut chance = Chance::from_seed(seed);
     let world = world(&mut chance).await?;
-    // Everything is set back however this ends: the tests that come after run on the same deployment.
+    // Everything is restored however this ends, because the next tests run on the same deployment.
     let result = match world.set_up_faults().await {
         Ok(()) => world.run(&mut chance).await,
         Err(failure) => Err(failure),
@@ -72,7 +73,7 @@ async fn world(chance: &mut Chance) -> Result<World> {
     let table = FaultyTable::start(deployment.port, chance.split()).await?;
     let mut destinations = BTreeMap::new();
     for path in PATHS {
-        // More attempts than the faults last: what is given up would be visible, but not delivered.
+        // The attempts outlast the faults: an exhausted delivery would be visible, but not delivered.
         let settings =
             json!({"name": path, "url": receiver.url(path), "retry_policy": [4, 8, 16, 30, 60, 60, 60, 60, 60, 60]});
         let created = customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
@@ -98,7 +99,8 @@ impl World {
         for (_, function) in self.functions() {
             function::set_variable(&self.deployment, function, ENDPOINT, Some(&self.table.url())).await?;
         }
-        // What a killed process held comes back after this, and not after the six minutes that suit AWS.
+        // The messages of a killed process come back after this time, rather than after the six minutes that are right
+        // for AWS.
         self.set_visibility_timeouts(5).await
     }
 
@@ -157,7 +159,8 @@ impl World {
         Ok(())
     }
 
-    /// Kills one process after another; those of `redrive`, which otherwise sleep most of the time, in the middle of a run.
+    /// Kills one process after another. Those of `redrive`, which are idle most of the time, are killed in the middle
+    /// of a run.
     async fn kill_at_random(&self, mut chance: Chance, end: Instant) -> Result<Killed> {
         let mut killed = Killed::new();
         while Instant::now() < end {
@@ -166,7 +169,7 @@ impl World {
             let (name, function) = functions[usize::from(chance.per_mille(600)) + usize::from(chance.per_mille(400))];
             if name == "redrive" {
                 let deployment = self.deployment.clone();
-                // It is expected to fail: it is killed.
+                // It is expected to fail, because it is killed.
                 tokio::spawn(async move { function::run_redrive(&deployment).await });
                 sleep(Duration::from_millis(chance.below(600))).await;
             }
@@ -177,11 +180,11 @@ impl World {
         Ok(killed)
     }
 
-    /// Takes messages from the queue of deliveries, one at a time, so that they are spread over the work.
+    /// Steals messages from the queue of deliveries, one at a time, so that they are spread over the run.
     async fn steal(&self, mut chance: Chance, end: Instant) -> Result<usize> {
         let queue = self.deployment.deliveries_queue();
         let mut stolen = 0;
-        // The queue is empty most of the time, so some of them are those of later attempts, as late as they come.
+        // The queue is empty most of the time, so some of the stolen messages are those of later attempts.
         while stolen < STOLEN && Instant::now() < end + STEALING_ENDS_AFTER {
             sleep(Duration::from_millis(chance.below(200))).await;
             stolen += usize::from(queue.steal().await?);
@@ -189,8 +192,8 @@ impl World {
         Ok(stolen)
     }
 
-    /// Refuses every other request for a while, takes all of them for a while, and so on; in between it is gone for so long that
-    /// what it is owed is set aside.
+    /// Makes one receiver alternate between refusing every other request and accepting all. In between it is down for
+    /// so long that its deliveries are parked.
     async fn flap(&self, end: Instant) -> Result<usize> {
         let gone = end - FAULTS / 2..end - FAULTS / 4;
         let mut flaps = 0;
@@ -205,7 +208,7 @@ impl World {
         Ok(flaps)
     }
 
-    /// Its owner mended it, and does not wait for the next probe.
+    /// Resumes the destinations, like an owner who does not wait for the next probe.
     async fn mend_receiver(&self) -> Result<()> {
         self.receiver.answer("/flapping", [Answer::status(200)]);
         for id in self.destinations.keys() {
@@ -218,7 +221,7 @@ impl World {
         let mut told = Instant::now();
         let mut last = Value::Null;
         let closed = eventually("the ledger to close with everything delivered", LIMIT, async || {
-            // Not only each minute, which would make it a test of patience.
+            // More often than the schedule's once a minute, so that the test takes less time.
             function::run_redrive(&self.deployment).await?;
             sleep(Duration::from_secs(2)).await;
             let ledger = self.read_ledger().await?;
@@ -237,7 +240,7 @@ impl World {
         closed.await.map_err(|failure| Failure::new(format!("{failure}; it is {last}")))
     }
 
-    /// The numbers of the API's ledger, added up over its pages.
+    /// The numbers of the API's ledger, added up over all pages.
     async fn read_ledger(&self) -> Result<Value> {
         let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut closes, mut path) = (true, "/v1/ledger".to_owned());
@@ -255,7 +258,7 @@ impl World {
         Ok(ledger)
     }
 
-    /// The table says the same as the API, and how much of it the audit recovered.
+    /// Checks that the table agrees with the API, and returns how many deliveries the audit recovered.
     async fn assert_table(&self) -> Result<usize> {
         let ledger = self.deployment.ledger(self.customer.account()).await?;
         let states: BTreeMap<_, _> = ledger.deliveries.iter().map(|(state, all)| (state.as_str(), all.len())).collect();
@@ -271,7 +274,7 @@ impl World {
         Ok(rows.iter().filter(|row| is_delivery(row)).filter(recovered).count())
     }
 
-    /// Every receiver was sent, and accepted, every event under the one id that the ledger owes it.
+    /// Checks that every receiver got and accepted every event, under the id that the ledger has for it.
     async fn assert_receivers_logs(&self, requests: &[Received]) -> Result<()> {
         let mut owed: BTreeSet<(&str, String, String)> = BTreeSet::new();
         for delivery in self.customer.list("/v1/ledger/deliveries?limit=100").await? {
@@ -291,7 +294,7 @@ impl World {
         assert!(missing.is_empty(), "owed and never arrived: {missing:?}");
         let unknown: Vec<_> = arrived.difference(&owed).take(10).collect();
         assert!(unknown.is_empty(), "arrived and never owed: {unknown:?}");
-        // And what is owed is what was pushed.
+        // What is owed is also what was pushed.
         let pushed = |path| (0..EVENTS).map(move |n| (path, format!("evt-{n}")));
         let pushed: BTreeSet<_> = PATHS.into_iter().flat_map(pushed).collect();
         let accepted: BTreeSet<_> = arrived.iter().map(|(path, event, _)| (*path, event.clone())).collect();

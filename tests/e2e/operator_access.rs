@@ -1,7 +1,7 @@
-//! Who is let in: to the operator's routes AWS credentials with `execute-api:Invoke` on them, to an account's its keys until they
-//! are revoked, and the page sessions that were opened by their links.
+//! Who may call which routes: the operator's take AWS credentials with `execute-api:Invoke` on them. An account's take
+//! its keys until they are revoked, and the page sessions that were opened with a link.
 //!
-//! Signatures are made by AWS's own library and verified by the local AWS. What the routes do is deliberately tested elsewhere.
+//! AWS's own library makes the signatures, and the local AWS verifies them. What the routes do is tested elsewhere.
 
 use aws_sdk_sqs::config::Credentials;
 use harness::api_client::Operator;
@@ -92,7 +92,7 @@ async fn a_page_session_is_opened_once_by_its_link_and_lets_in_with_its_role() -
     assert_eq!((created.status, &created.body["code"]), (403, &json!("forbidden")), "{}", created.body);
     assert_eq!(customer.clone().with_key(link.unwrap_or_default()).get("/v1/destinations").await?.status, 403);
 
-    // Neither lies in the table.
+    // Neither is in the table.
     let rows = format!("{:?}", deployment.rows().await?);
     for secret in [token, link.unwrap_or_default()] {
         let secret = secret.rsplit('.').next().unwrap_or_default();

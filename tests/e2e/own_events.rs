@@ -1,5 +1,5 @@
-//! What this system tells by events of its own: a destination that is gone, of which others and people are told and it itself is not, and
-//! a run that does not come.
+//! Operational events: a destination that is gone, which other destinations and people are told about, but not the
+//! destination itself; and a run that does not come.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -20,7 +20,7 @@ use tests::function;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A queue that gets the alerts about one account, as an operator's own would.
+/// Subscribes a queue to the alerts about one account, as an operator would.
 async fn alerts_of(deployment: &Deployment, account: &str) -> Result<Queue> {
     let sqs = deployment.sqs();
     let queue = sqs.create_queue().queue_name(unique("alerts")).send().await.expect("a queue");
@@ -46,7 +46,8 @@ fn of_type<'r>(requests: &'r [Received], event_type: &str) -> Vec<&'r Received> 
     requests.iter().filter(|request| request.header("webhook-event-type") == event_type).collect()
 }
 
-/// The deliveries: two runs of `redrive` at once may tell the same, and it may arrive twice, as the same delivery.
+/// The requests without repetitions: two concurrent runs of `redrive` may publish the same event, and the same delivery
+/// may then arrive twice.
 fn ids_of(requests: &[Received], event_type: &str) -> BTreeSet<String> {
     of_type(requests, event_type).into_iter().map(|request| request.delivery_id().to_owned()).collect()
 }
@@ -69,7 +70,7 @@ async fn a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_t
     deployment.producer().push(&fresh_sample("demo-sync-run-succeeded", customer.account())?).await?;
     receiver.await_count("/gone", 1, SOON).await?;
 
-    // The schedule may be quicker than this, or run beside it: the event is one all the same.
+    // The scheduled run may come first, or run at the same time. There is still only one event.
     let told = eventually("the event", SOON, async || {
         function::run_redrive(&deployment).await?;
         let requests = receiver.requests_below("/watching");
@@ -93,7 +94,7 @@ async fn a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_t
     assert!(text.contains("it answered 410 Gone") && text.contains("To do: "), "{text}");
     assert_eq!(alert["MessageAttributes"]["event_type"]["Value"], "destination.disabled");
 
-    // The event itself says who is owed it.
+    // The event's row says to whom it is owed.
     let event = format!("/v1/events/{}", body["id"].as_str().expect("an id"));
     let event = customer.get(&event).await?.expect_status(200)?;
     let owed: Vec<_> = event["owed"].as_array().expect("a list").iter().map(|owed| &owed["destination_id"]).collect();
@@ -113,7 +114,8 @@ async fn a_run_that_does_not_come_is_told_to_who_asked_and_one_that_comes_late_i
         receiver.expect_secret(path, &created.secret);
         customer.subscribe(&NewSubscription::to_everything(&created.id).event_types(&[types])).await?;
     }
-    // Two tables whose next runs were announced for long ago; of one of them a later run has come, which announces nothing.
+    // The next runs of two tables were announced for times long past. One of them had a later run, which announces
+    // nothing.
     let mut runs = vec![fresh_sample("demo-sync-run-succeeded", customer.account())?];
     for late in ["late", "came"] {
         let mut run = fresh_sample("demo-sync-run-succeeded", customer.account())?;

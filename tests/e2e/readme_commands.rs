@@ -1,6 +1,7 @@
-//! The README's commands for setting up, pushing an event and operating, as a reader would paste them, against the deployment.
+//! Runs the README's commands for setting up, pushing an event and operating against the deployment, as a reader would
+//! paste them.
 //!
-//! Only what a reader has to put in is put in here: the addresses, a recent date, and a receiver for the `example.com` URLs.
+//! Only what a reader has to fill in is replaced: the addresses, the date, and the `example.com` URLs.
 
 #![expect(clippy::disallowed_methods, reason = "the README's event has to have happened lately, and bash needs a PATH")]
 
@@ -16,11 +17,12 @@ use serde_json::Value;
 use tokio::process::Command;
 
 const SOON: Duration = Duration::from_secs(30);
-/// What the README's set-ups make of its event: the everything URL, the ERP's path for the table, and the two URLs.
+/// Where the README's event goes with its set-ups: the URL for everything, the ERP's path for the table, and the two
+/// URLs.
 const EXPECTED: [&str; 4] = ["/example/hooks", "/erp/hooks/invoices", "/finance/hooks", "/warehouse/hooks"];
 
 const TRYING: &str = "### Trying a receiver";
-/// A reader types everything into one shell: what one script leaves, the next one finds.
+/// A reader types everything into one shell, so each script finds what the previous one has left.
 const REMEMBER: &str = "{ declare -p API QUEUE KEY EVERYTHING ERP; declare -f; } > shell.sh";
 const RECALL: &str = ". ./shell.sh";
 
@@ -44,7 +46,7 @@ async fn the_readmes_commands_do_what_it_says() -> Result<()> {
     let push = "EVENTS_QUEUE_URL=$QUEUE python push.py";
     let [set_up, trying, rest, operate] = [set_up, trying, rest, operating].map(|part| blocks(part, "sh").join("\n"));
     run(&deployment, &directory, &format!("{}\n{REMEMBER}\n", addressed(set_up, &receiver))).await?;
-    // The receiver at the destination that the README tries is one that verifies, with the secret that the answer showed.
+    // The receiver of the destination that the README tests verifies signatures with the secret from the answer.
     let created: Value = serde_json::from_str(&read(&directory.join("destination.json"))?).or_failure(|| "no JSON")?;
     receiver.expect_secret("/example", created["secret"].as_str().or_failure(|| "no secret was shown")?);
     receiver.guard("/example", Guard::Verifies);
@@ -59,12 +61,12 @@ async fn the_readmes_commands_do_what_it_says() -> Result<()> {
     let events = requests.iter().filter(|request| request.json()["test"] == false);
     let ids: BTreeSet<String> = events.map(Received::event_id).collect();
     assert_eq!(ids, BTreeSet::from(["evt-sync-run-41907".to_owned()]));
-    // It was pushed twice, with the CLI and with the SDK, and is still one event.
+    // It was pushed twice, by CLI and by SDK, and is still one event.
     assert_eq!(deployment.ledger("acme").await?.events.len(), 1);
     Ok(())
 }
 
-/// The README's destinations, at the receiver.
+/// Replaces the README's destinations by paths of the receiver.
 fn addressed(script: String, receiver: &Receiver) -> String {
     let mut script = script.replace("https://'$name'.example.com", &receiver.url("/'$name'"));
     for (url, path) in [("https://erp.example.com", "/erp"), ("https://example.com", "/example")] {
@@ -74,7 +76,7 @@ fn addressed(script: String, receiver: &Receiver) -> String {
     script
 }
 
-/// The destination that the README creates got its test payload, and is proven to verify.
+/// Checks that the destination that the README creates got its test payload, and is proven to verify.
 fn check_tests(directory: &Path, receiver: &Receiver) -> Result<()> {
     let tests: Vec<_> = receiver.requests_below("/example").into_iter().filter(|r| r.json()["test"] == true).collect();
     let answered: Vec<_> = tests.iter().map(|request| request.answered).collect();
@@ -88,7 +90,7 @@ fn check_tests(directory: &Path, receiver: &Receiver) -> Result<()> {
     Ok(())
 }
 
-/// Runs a script in bash with the README's settings for the local AWS. Nothing but loopback is called.
+/// Runs a script in bash with the README's settings for the local AWS. It calls loopback addresses only.
 async fn run(deployment: &Deployment, directory: &Path, script: &str) -> Result<()> {
     let (port, api) = (deployment.port, deployment.api_url());
     let host = api.trim_start_matches("http://");
@@ -97,7 +99,7 @@ async fn run(deployment: &Deployment, directory: &Path, script: &str) -> Result<
          curl() {{ command curl --fail-with-body --noproxy '*' --resolve {host}:127.0.0.1 \"$@\"; }}\n\
          aws() {{ command aws \"$@\" --endpoint-url http://127.0.0.1:{port}; }}\n"
     );
-    // The output names the API as AWS would; locally it is served elsewhere.
+    // The stack's output has the address that the API would have on AWS. The local AWS serves it elsewhere.
     let script = script.replace("API=$(output ApiUrl)", &format!("output ApiUrl\nAPI={api}"));
     write(&directory.join("readme.sh"), &format!("{settings}{script}"))?;
     let bin = |environment: &str| checkout::root().join(".venv").join(environment).join("bin").display().to_string();
@@ -118,7 +120,7 @@ fn between<'t>(text: &'t str, from: &str, to: &str) -> Result<&'t str> {
     Ok(rest.split_once(to).or_failure(|| format!("the README has no {to:?}"))?.0)
 }
 
-/// The fenced code blocks of a language.
+/// The fenced code blocks in a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     text.split(&fence).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()

@@ -1,4 +1,4 @@
-//! Recovery by people, on the deployed stack: what was given up, set aside or never owed is sent after all.
+//! Recovery by people, on the deployed stack: deliveries that were exhausted, parked or never owed are sent after all.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -16,10 +16,10 @@ use tests::world::World;
 
 const SAMPLE: &str = "demo-sync-run-succeeded";
 const SOON: Duration = Duration::from_secs(30);
-/// Two parts of a drain, should deliver still take the destination for paused at the first one.
+/// Enough for two parts of a drain, in case `deliver` still takes the destination for paused during the first.
 const DRAINED: Duration = Duration::from_secs(150);
 
-/// A destination that is given one attempt, and everything there is.
+/// Creates a destination that gets everything, with one attempt for each delivery.
 async fn destination(world: &World, path: &str) -> Result<String> {
     let settings = json!({"name": path, "url": world.receiver.url(path), "retry_policy": "none"});
     let created = world.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
@@ -29,12 +29,12 @@ async fn destination(world: &World, path: &str) -> Result<String> {
     Ok(id)
 }
 
-/// The deliveries with this status, once there are as many.
+/// Waits until there are `count` deliveries with this status, and returns them.
 async fn await_status(world: &World, status: &str, count: usize) -> Result<Vec<Value>> {
     world.await_list(&format!("/v1/deliveries?status={status}"), count, SOON).await
 }
 
-/// Asks for something without saying anything.
+/// Posts to this path without a body, and returns the answer.
 async fn ask(world: &World, path: &str, status: u16) -> Result<Value> {
     world.customer.call(Method::POST, path, None).await?.expect_status(status)
 }
@@ -56,7 +56,7 @@ async fn an_exhausted_delivery_is_sent_again_under_its_id_to_where_its_destinati
     let secret = world.customer.post(&format!("{path}/secrets/rotate"), &json!({"overlap_seconds": 0})).await?;
     world.receiver.expect_secret("/after", text(&secret.expect_status(200)?["secret"]));
     world.customer.call(Method::PATCH, &path, Some(&moved)).await?.expect_status(200)?;
-    // For so long deliver may remember the destination as it was.
+    // For this long `deliver` may still have the old destination in its cache.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let resend = format!("/v1/deliveries/{}/resend", text(&exhausted["id"]));
     assert_eq!(ask(&world, &resend, 202).await?["result"], "sent");
@@ -65,7 +65,7 @@ async fn an_exhausted_delivery_is_sent_again_under_its_id_to_where_its_destinati
     assert_eq!(requests[0].verified, Ok(()));
     await_status(&world, "delivered", 1).await?;
 
-    // It was delivered, and stays so.
+    // It was delivered, and stays delivered.
     world.receiver.answer("/after", [Answer::status(500)]);
     assert_eq!(ask(&world, &resend, 202).await?["result"], "sent");
     world.receiver.await_count("/after", 2, SOON).await?;
@@ -104,7 +104,7 @@ async fn what_a_paused_destination_is_owed_is_set_aside_and_drained_when_it_is_r
         Ok((world.customer.list("/v1/deliveries?status=delivered").await?.len() == EVENTS - 1).then_some(()))
     })
     .await?;
-    // Each at least once, and the cancelled one never.
+    // Each arrived at least once, and the cancelled one never.
     let sent = world.receiver.requests_below("/paused");
     let sent: BTreeSet<_> = sent.iter().map(Received::delivery_id).collect();
     let owed = parked.iter().map(|delivery| text(&delivery["id"]));
@@ -136,7 +136,7 @@ async fn a_destination_gets_everything_it_missed_by_a_job_that_tells_how_far_it_
     });
     let ended = ended.await?;
     assert_eq!(ended["progress"], json!({"looked_at": EVENTS, "resent": EVENTS, "set_aside": 0}));
-    // The last of them is held back for less than a second.
+    // The last of them is delayed for less than a second.
     await_status(&world, "delivered", EVENTS).await?;
     assert_eq!(world.receiver.requests_below("/missed").len(), 2 * EVENTS);
     let next = world.customer.post(&recover, &wanted).await?.expect_status(202)?;

@@ -1,4 +1,4 @@
-//! No secret, key or token is ever in a log, an error, a list or the table in clear.
+//! No secret, key or token ever appears in clear in a log, an error, a list or the table.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -11,11 +11,12 @@ use http::Method;
 use serde_json::{Value, json};
 use tests::function;
 
-/// What must not be seen anywhere, with the name it is told by when it is.
+/// What must not appear anywhere, each with a name for the message of a failure.
 struct Secrets(Vec<(&'static str, String)>);
 
 impl Secrets {
-    /// Of a key or token its last part is secret; of a signing secret what follows its prefix.
+    /// Adds the secret part of a value: the last part of a key or token, or what follows the prefix of a signing
+    /// secret.
     fn add(&mut self, what: &'static str, text: &Value) {
         let text = text.as_str().expect("a secret");
         let secret = text.rsplit('.').next().expect("its last part").trim_start_matches("whsec_");
@@ -55,7 +56,7 @@ async fn nothing_secret_is_in_a_log_an_error_a_list_or_the_table() -> Result<()>
     check_logs(&deployment, &secrets).await
 }
 
-/// Makes one of each: keys, signing secrets given, generated and rotated, a link and the token it opens.
+/// Makes one of each: keys; signing secrets that are given, generated and rotated; a link, and the token that it opens.
 async fn make(operator: &Operator, customer: &Customer, secrets: &mut Secrets) -> Result<()> {
     secrets.add("an API key", &json!(customer.key()));
     let generated = customer.create_destination("generated", "http://127.0.0.1:9/").await?;
@@ -82,7 +83,7 @@ async fn make(operator: &Operator, customer: &Customer, secrets: &mut Secrets) -
     Ok(())
 }
 
-/// A delivery that is signed and refused, so that every function has had them in its hands, and some have logged.
+/// Makes a delivery that is signed and refused, so that every function has handled the secrets, and some have logged.
 async fn use_them(deployment: &Deployment, customer: &Customer) -> Result<()> {
     let receiver = Receiver::start().await?;
     receiver.answer("/refuses", [Answer::status(500), Answer::status(200)]);
@@ -97,7 +98,7 @@ async fn use_them(deployment: &Deployment, customer: &Customer) -> Result<()> {
     .await
 }
 
-/// Answers to requests that carry secrets and are wrong, as their status and body.
+/// The answers to invalid requests that carry secrets: status and body.
 async fn errors(operator: &Operator, customer: &Customer, secrets: &Secrets) -> Result<Vec<String>> {
     let mut replies = Vec::new();
     for (_, secret) in &secrets.0 {

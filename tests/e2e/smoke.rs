@@ -1,6 +1,6 @@
-//! Whether the deployment and the harness work together at all: the first thing to look at when the other tests all fail.
+//! Tests that the deployment and the harness work together at all. Look here first if all other tests fail.
 //!
-//! It deliberately goes once through everything and into nothing.
+//! It goes through everything once, and looks at no details.
 
 use harness::receiver::Receiver;
 use harness::{Deployment, demo};

@@ -1,5 +1,5 @@
-//! Test payloads on the deployed stack, against receivers built on a Standard Webhooks library: what they are proven to check,
-//! and which secret they verify with while one replaces another.
+//! Test payloads on the deployed stack, sent to receivers that use a Standard Webhooks library: which checks they are
+//! proven to make, and which secret they verify with during a rotation.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn test(world: &World, id: &str, body: Value) -> Result<Value> {
     world.customer.post(&format!("/v1/destinations/{id}/test"), &body).await?.expect_status(200)
 }
 
-/// What `prove` says of a receiver with this guard: whether it is proven, and the checks it fails.
+/// Checks what `prove` says about a receiver with this guard: whether it is proven, and which checks it fails.
 async fn check_proof(guard: Guard, proven: bool, failing: &[&str]) -> Result<()> {
     let world = World::new("test-payload").await?;
     let created = world.destination_at("/hooks").await?;
@@ -95,7 +95,7 @@ fn text(value: &Value) -> String {
 async fn the_old_secret_verifies_during_the_overlap_and_not_after_and_the_new_one_at_once() -> Result<()> {
     const OVERLAP: u64 = 8;
     let world = World::new("test-payload").await?;
-    // The receivers below each path hold one of the two secrets.
+    // The receiver below each path has one of the two secrets.
     let created = world.customer.create_destination("rotating", &world.receiver.url("/rotating")).await?;
     world.receiver.guard("/rotating", Guard::Verifies);
     world.receiver.expect_secret("/rotating/old", &created.secret);

@@ -1,4 +1,4 @@
-//! Many events at once: every one arrives at every destination, each id counted, and the ledger closes.
+//! Many events at once: each arrives at every destination, by its id, and the ledger closes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use harness::{Deployment, Result};
 
 const EVENTS: usize = 1_000;
 const PATHS: [&str; 3] = ["/one", "/two", "/three"];
-/// A local AWS on two busy cores; it is over as soon as everything is there.
+/// Enough for a local AWS on two busy cores. The wait ends as soon as everything has arrived.
 const LIMIT: Duration = Duration::from_secs(300);
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! Sends one signed request to a URL, as `deliver` does, and prints how it ended. For trying a receiver's TLS set-up by hand;
-//! the test of certificates runs it too, because the roots it trusts come from its environment (`SSL_CERT_FILE`).
+//! Sends one signed request to a URL, as `deliver` does, and prints the outcome. It is for trying a receiver's TLS
+//! set-up by hand. The test of certificates runs it too, because its trusted roots come from its environment
+//! (`SSL_CERT_FILE`).
 
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 

@@ -1,5 +1,5 @@
-// The verification snippet in Rust, docs/verify/snippets/rust.rs, as a program: what is shown there is what is compiled here.
-// Nothing of it is written here, and what its reader has no use for, such as the exceptions from our own lints, is not there.
+// Compiles the verification snippet in Rust, docs/verify/snippets/rust.rs, exactly as it is shown. What its readers
+// have no use for, such as the exceptions from our own lints, is here.
 
 #![expect(clippy::disallowed_methods, reason = "a program of somebody else, who has no config module")]
 

@@ -1,7 +1,7 @@
 //! Verifies one webhook request, given as JSON {"secret", "headers", "body"} on standard input.
 //!
-//! Prints "verified", or says why not and exits with 1. It needs the crates standardwebhooks, http, serde and serde_json.
-//! In a receiver, `body` is the request's bytes exactly as they arrived: verify first, parse afterwards.
+//! Prints "verified", or says why not and exits with 1. It needs the crates standardwebhooks, http, serde and
+//! serde_json. In a receiver, `body` is the request's bytes exactly as they arrived: verify first, parse afterwards.
 
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 

@@ -1,4 +1,4 @@
-//! HTTPS for real: a receiver whose certificate the system trusts is delivered to, any other never sees a request.
+//! Real HTTPS: a receiver whose certificate the system trusts gets its deliveries; any other never sees a request.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio_rustls::TlsAcceptor;
 
-/// A receiver for `name`, certified by an authority of its own, whose certificate is written to the returned file.
+/// Starts a receiver for `name` with an authority of its own, whose certificate is in the returned file.
 async fn receiver(name: &str) -> (u16, PathBuf) {
     let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -36,7 +36,7 @@ async fn receiver(name: &str) -> (u16, PathBuf) {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         loop {
             let (connection, _) = listener.accept().await.expect("a connection");
-            // A caller that trusts no such certificate ends the handshake.
+            // A caller that does not trust the certificate ends the handshake.
             let Ok(mut connection) = acceptor.accept(connection).await else { continue };
             let read = connection.read(&mut [0; 8192]).await.expect("a request");
             assert!(read > 0);

@@ -78,13 +78,13 @@ enum Then {
     GoOn,
 }
 
-/// A server that accepts one connection, takes a request, and writes `answer` to it.
+/// Starts a server that accepts one connection, reads a request, and writes `answer`.
 async fn server(answer: &'static [u8], then: Then) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.expect("a connection");
-        // The request is small: it comes in one piece.
+        // The request is small, so it comes in one piece.
         let read = connection.read(&mut [0; 8192]).await.expect("a request");
         assert!(read > 0);
         let mut written = connection.write_all(answer).await;
@@ -171,7 +171,7 @@ async fn a_blocked_address_is_never_connected_to_whether_written_or_resolved() {
         format!("http://127.0.0.1:{port}/"),
         format!("http://2130706433:{port}/"),
         format!("http://[::ffff:127.0.0.1]:{port}/"),
-        // A name: only the resolver sees what it stands for.
+        // For a name, only the resolver sees the address.
         format!("http://localhost:{port}/"),
         "https://api.example/v1/destinations".to_owned(),
     ] {

@@ -1,5 +1,5 @@
-//! Conditions, compared with an implementation of EventBridge patterns that is not ours: `tools/pattern_agreement.py` says which,
-//! and explains every difference.
+//! Compares conditions with an implementation of EventBridge patterns that is not ours. `tools/pattern_agreement.py`
+//! says which one, and explains every difference.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use harness::checkout;
 
-/// The example of `domain` that answers from the code under test; cargo builds examples next to the tests.
+/// The example of `domain` that answers with the code under test. Cargo builds examples next to the tests.
 fn matcher() -> PathBuf {
     let tests = std::env::current_exe().expect("a path");
     let matcher = tests.parent().and_then(Path::parent).expect("a profile's directory").join("examples/match_pattern");
@@ -21,7 +21,7 @@ fn matcher() -> PathBuf {
     matcher
 }
 
-/// Whether the tool finds that `program` agrees, and what it says.
+/// Whether `program` agrees according to the tool, and the tool's output.
 fn compare(program: &Path) -> (bool, String) {
     let python = checkout::tool("ministack", "python").expect("the Python that has the other implementation");
     let tool = checkout::root().join("tools/pattern_agreement.py");
@@ -40,7 +40,7 @@ fn ten_thousand_pairs_agree_with_another_implementation() {
 
 #[test]
 fn a_matcher_that_is_sometimes_wrong_is_found_out() {
-    // One answer in a thousand is turned round.
+    // One answer in a thousand is inverted.
     let wrong = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong_matcher");
     let script = format!(
         "#!/bin/sh\n'{}' | awk 'NR % 1000 == 0 {{ $0 = $0 == \"true\" ? \"false\" : \"true\" }} 1'\n",

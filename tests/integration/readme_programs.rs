@@ -1,5 +1,5 @@
-//! The programs the README shows for verifying a signature, run as a reader would run them: on a request this system signed,
-//! and on forged ones. They use public libraries, none of which is ours.
+//! Runs the README's programs for verifying a signature as a reader would: on a request that this system signed, and on
+//! forged ones. They use public libraries, none of which is ours.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
 
@@ -17,7 +17,7 @@ use ports::Clock;
 use serde_json::{Value, json};
 use testing::{account, destination, record};
 
-/// A request as this system signs it at `at`.
+/// A request as this system would sign it at this time.
 fn signed(at: Timestamp) -> Value {
     let target = destination(&account("acme"), 1, "https://example.com/hooks");
     let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
@@ -45,7 +45,7 @@ fn verifies(program: &Path, arguments: &[&Path], request: &Value) -> bool {
     let output = process.wait_with_output().expect("an end");
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() == (said.trim() == "verified"), "{said}{complained}");
-    // A program that is broken would refuse the forged requests as well: every refusal has to say what it is about.
+    // A broken program would also refuse the forged requests, so every refusal has to give the right reason.
     assert!(
         output.status.success() || ["ignature", "imestamp"].iter().any(|word| complained.contains(word)),
         "{complained}"

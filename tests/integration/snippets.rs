@@ -1,6 +1,7 @@
-//! The verification snippets that the portal shows, started as a reader would start them, with the libraries that their first
-//! lines install: each accepts what this system sends, refuses what a test of a destination forges, and answers anything else
-//! that does not verify with 401. It runs Python, Node and Rust; of the others it only checks what can be read off their text.
+//! Starts the verification snippets that the portal shows as a reader would, with the libraries that their first lines
+//! install. Each accepts what this system sends, refuses what a test of a destination forges, and answers 401 to
+//! anything else that does not verify. The snippets in Python, Node and Rust are run; only the text of the others is
+//! checked.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
 
@@ -52,7 +53,7 @@ impl Program {
         Self { path: tool("receiver", "python"), arguments: vec![snippets().join("python.py")] }
     }
 
-    /// Beside its libraries, where `npm install` puts them.
+    /// Next to its libraries, where `npm install` puts them.
     fn node() -> Self {
         let copy = checkout::root().join(".venv/node/snippet.mjs");
         fs::copy(snippets().join("node.mjs"), &copy).expect("copied; run `make bootstrap`");
@@ -68,7 +69,7 @@ impl Program {
         Self { path, arguments: Vec::new() }
     }
 
-    /// The process, given `secret` in its environment, and the file with what it says.
+    /// Starts the process with `secret` in its environment. Returns it, and the file with its output.
     fn spawn(&self, secret: Option<&str>, port: u16) -> (Supervised, PathBuf) {
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.log", unique("snippet")));
         let output = File::create(&log).expect("a file");
@@ -86,7 +87,7 @@ fn tool(environment: &str, name: &str) -> PathBuf {
     checkout::tool(environment, name).unwrap_or_else(|missing| panic!("{missing}"))
 }
 
-/// A snippet that listens, for as long as the value lives.
+/// A snippet that runs and listens for as long as this value lives.
 struct Receiver {
     _process: Supervised,
     port: u16,
@@ -104,7 +105,7 @@ impl Receiver {
         Self { _process: process, port }
     }
 
-    /// A request as a delivery, signed with `secrets`; and a forged one.
+    /// The request of a delivery, signed with `secrets`, and a forged one.
     fn requests(&self, body: &str, secrets: &[SigningSecret], probe: Probe) -> (SignedRequest, SignedRequest) {
         let target = destination(&account("acme"), 1, &format!("http://127.0.0.1:{}/hooks", self.port));
         let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
@@ -117,7 +118,7 @@ impl Receiver {
         self.requests(body, secrets, Probe::AlteredBody).0
     }
 
-    /// Sends the good request with `change` made to what would go over the wire.
+    /// Sends the good request, after `change` was applied to the bytes that go over the wire.
     async fn status_of(&self, change: &Change) -> StatusCode {
         let good = self.good(BODY, &[ours()]);
         let mut request = Request::post(format!("http://localhost:{}/hooks", self.port));
@@ -182,7 +183,7 @@ async fn check(program: &Program) {
     let sender = ReqwestSender::new(policy, Arc::new(SystemClock)).expect("a sender");
     let send = async |request: &SignedRequest| sender.send(request).await.expect("an outcome");
 
-    // What a delivery can be: anything but ASCII, as long as an event may be, signed by several secrets during a rotation.
+    // What a delivery can be: full of non-ASCII characters, as long as an event may be, signed with several secrets.
     let long = format!(r#"{{"type":"sync_run.completed","data":"{}"}}"#, "é".repeat(128 * 1024));
     for (body, secrets) in [
         (BODY, vec![ours()]),
@@ -201,10 +202,10 @@ async fn check(program: &Program) {
     for change in MALFORMED {
         assert_eq!(receiver.status_of(change).await, StatusCode::UNAUTHORIZED, "{change:?}");
     }
-    // None of that has stopped it.
+    // It still works after all of that.
     assert!(send(&receiver.good(BODY, &[ours()])).await.is_delivered());
 
-    // Anybody could sign with an empty secret, which an unset variable often is.
+    // An unset variable often means an empty secret, with which anybody could sign.
     for secret in [None, Some(""), Some("whsec_!")] {
         let (mut process, log) = program.spawn(secret, free_port().expect("a port"));
         let ended = tokio::time::timeout(START, process.wait()).await;
@@ -246,7 +247,7 @@ fn every_snippet_can_be_shown_and_tells_of_installing_the_secret_and_repetition(
     }
 }
 
-/// What the first line of a snippet installs, a package and its version in each word that has `separator`.
+/// The packages, with their versions, that the first line of a snippet installs: its words that contain `separator`.
 fn installed(snippet: &str, separator: &str) -> Vec<(String, String)> {
     let text = fs::read_to_string(snippets().join(snippet)).expect("a snippet");
     let words = text.lines().next().expect("a line").split(' ');

@@ -1,7 +1,7 @@
-//! Whether the harness's browser sees what it is there to see: pages with something wrong are complained about, and found by
-//! role and name, whether or not scripts run.
+//! Tests the browser that other tests use: it complains about pages that have something wrong, and finds things by role
+//! and name, with and without scripts.
 //!
-//! The pages are served by the test itself; nothing of the system is looked at.
+//! The test serves the pages itself, and uses nothing of the system.
 
 use axum::Router;
 use axum::response::Html;
@@ -50,7 +50,7 @@ async fn serve() -> Result<String> {
     Ok(format!("http://{address}"))
 }
 
-/// What comes of looking at a page.
+/// The result of looking at a page.
 async fn seeing(path: &str) -> Result<()> {
     let browser = Browser::open_for(&serve().await?, Look::default()).await?;
     browser.visit(path).await?;
@@ -152,7 +152,7 @@ async fn a_picture_is_as_wide_as_the_screen() -> Result<()> {
     browser.picture(&path).await?;
     let wide = std::fs::read(&path).expect("a picture");
     assert_eq!(size(&wide).0, 3840_u32.to_be_bytes());
-    // Nothing of the width is taken by a scrollbar, and nothing of the height is cut off.
+    // No scrollbar takes part of the width, and no part of the height is cut off.
     browser.look_as(Look::default().sized(360, 640)).await?;
     browser.visit("/tall").await?;
     browser.picture(&path).await?;

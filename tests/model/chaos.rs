@@ -1,5 +1,5 @@
-//! Chance and misfortune, all from one seed: every call of a port takes a while, may fail before or after it has had its effect, and
-//! may be the last thing its process does.
+//! Chance and faults, all from one seed: each call of a port may take a while, may fail before or after it has had its
+//! effect, and may be the moment at which its process crashes.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// When every schedule begins: 2026-11-23T09:30:00Z, the time of the samples.
 const BEGIN_MS: u64 = 1_795_426_200_000;
 
-/// Chance that everything in a schedule shares.
+/// The random numbers that everything in a schedule shares.
 #[derive(Debug)]
 pub struct Dice(Mutex<Chance>);
 
@@ -32,7 +32,7 @@ impl Dice {
         self.draw() % end.max(1)
     }
 
-    /// Once in so many times.
+    /// True once in `times`, on average.
     pub fn once_in(&self, times: u64) -> bool {
         self.below(times) == 0
     }
@@ -52,7 +52,7 @@ impl Entropy for Dice {
     }
 }
 
-/// The time of a schedule, and what the functions take for it.
+/// The time of a schedule, and the time that the functions' clocks show.
 #[derive(Debug)]
 pub struct SimClock {
     began: Instant,
@@ -69,7 +69,7 @@ impl SimClock {
         self.off_ms.store(off_ms, Ordering::SeqCst);
     }
 
-    /// What time it really is.
+    /// The true time.
     pub fn real(&self) -> Timestamp {
         Timestamp::from_unix_ms(BEGIN_MS + u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
@@ -85,21 +85,21 @@ impl Clock for SimClock {
     }
 }
 
-/// What goes wrong in one process. It is shared by all that a process calls, and ends with it.
+/// The faults of one process. All ports of the process share them.
 #[derive(Debug)]
 pub struct Chaos {
     pub dice: Arc<Dice>,
-    /// From when on nothing goes wrong any more; one for the whole schedule.
+    /// Whether nothing goes wrong any more. The whole schedule shares this.
     pub calm: Arc<AtomicBool>,
-    /// One call in so many fails; none where it is zero.
+    /// One call in so many fails; none if zero.
     pub failing: u64,
-    /// One moment in so many is a process's last.
+    /// The process crashes at one moment in so many; never if zero.
     pub crashing: u64,
     pub crashed: Notify,
 }
 
 impl Chaos {
-    /// Makes a call, with what may happen before and after it.
+    /// Makes a call, with possible faults before and after it.
     pub async fn around<T>(&self, call: impl Future<Output = PortResult<T>>) -> PortResult<T> {
         self.moment().await?;
         let answer = call.await;

@@ -1,4 +1,4 @@
-//! The ports of one process: those of the store in memory, shaken by chaos at every call.
+//! The ports of one process: those of the in-memory store, with possible faults at every call.
 
 use std::sync::Arc;
 

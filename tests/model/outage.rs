@@ -1,5 +1,5 @@
-//! A destination that is down for three days and owed 50,000 deliveries: it is hardly called, the queue stays free for the others, and
-//! when it is back it gets everything, at the drain's pace.
+//! A destination is down for three days and owed 50,000 deliveries. It is hardly called, the queue stays free for other
+//! destinations, and once it is back it gets everything at the pace of the drain.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::queue::{Message, SimQueue};
 use crate::receivers::{Mood, Receivers};
 
 const EVENTS: u32 = 5_000;
-/// Places that each event is owed to.
+/// How many paths of the destination each event is owed to.
 const PLACES: u8 = 10;
 const OUTAGE: Duration = Duration::from_secs(3 * 86_400);
-/// Processes of `deliver` at once, each with batches of up to ten.
+/// How many processes of `deliver` run at once, each with batches of up to ten.
 const DELIVERS: usize = 20;
 
 struct Outage {
@@ -78,7 +78,7 @@ impl Outage {
         }
     }
 
-    /// Works off what is visible in both queues.
+    /// Processes what is visible in both queues.
     async fn work(&mut self) {
         let chance = Chaos {
             dice: self.shared.dice.clone(),
@@ -114,7 +114,7 @@ impl Outage {
         }
     }
 
-    /// Goes on until `end`, or until nothing is left to do.
+    /// Continues until `end`, or until nothing is left to do.
     async fn go_on(&mut self, end: Option<Timestamp>) {
         loop {
             self.work().await;
@@ -171,7 +171,7 @@ async fn three_days_down_with_50_000_owed_costs_few_attempts_and_no_place_in_the
     assert!(outage.most_in_flight < 1_000, "{} in flight", outage.most_in_flight);
     let arrivals = outage.shared.receivers.arrivals();
     assert_eq!(arrivals.len(), owed, "each arrived once");
-    // In every minute no more than a drain sends in one, and the probe.
+    // No minute has more than a drain sends in a minute, plus the probe.
     let portion = outage.destination.drain_portion();
     let most = arrivals
         .iter()

@@ -1,5 +1,5 @@
-//! The functions' processes, as Lambda runs them: each works on one thing at a time, keeps what it knows in between, has a minute, and
-//! can end at any moment.
+//! The functions' processes, as Lambda runs them: each handles one batch at a time, keeps its caches in between, has a
+//! minute for each batch, and can crash at any moment.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ pub struct Shared {
     pub deliveries: Arc<SimQueue>,
     pub receivers: Arc<Receivers>,
     pub horizon: Horizon,
-    /// Events that are pushed twice by their producer.
+    /// Events that their producer pushes twice.
     pub pushed_twice: Arc<BTreeSet<String>>,
 }
 
@@ -48,7 +48,7 @@ impl DeliveryQueue for Queue {
     async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
         for message in messages {
             let body = serde_json::to_string(message).expect("a message");
-            // Each on its own: after a failure, some are sent.
+            // One call each, so that a failure leaves some of them sent.
             let send = async {
                 self.queue.send(body, message.delay, Some(&self.chaos));
                 Ok(())
@@ -84,9 +84,9 @@ impl RejectedEvents for Queue {
 /// How an invocation ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// With the records to be received again.
+    /// It answered, with the ids of the records to be received again.
     Answered(Vec<u64>),
-    /// Nobody knows how far it got: it crashed, failed as a whole, or ran out of time.
+    /// It crashed, failed as a whole, or ran out of time. How far it got is unknown.
     Lost,
 }
 
@@ -195,7 +195,7 @@ impl Deliver {
         let in_hand = batch.iter().map(|message| {
             let read: DeliveryMessage = serde_json::from_str(&message.body).expect("a message");
             let (purpose, receives, sent_at) = (read.purpose, message.receives, message.sent_at);
-            // What this system tells of itself is told again after a crash.
+            // Operational events may be published again after a crash.
             let pushed_twice =
                 self.pushed_twice.contains(read.delivery.event.as_str()) || read.delivery.event_type.is_operational();
             (
@@ -203,7 +203,7 @@ impl Deliver {
                 InHand { purpose, with_probe: purpose == Purpose::Probe, receives, pushed_twice, sent_at, received_at },
             )
         });
-        // Of two messages of one delivery, the one that may know less counts.
+        // Of two messages of one delivery, the one with the older knowledge counts.
         let mut known = HashMap::new();
         for (id, hand) in in_hand {
             let keep = |before: &InHand| before.receives == 1 && before.sent_at <= hand.sent_at;

@@ -1,5 +1,5 @@
-//! A queue as SQS is: at least once, in no order, with receipts, visibility and a dead-letter queue; now and then it repeats a message,
-//! and where it is told to, it loses one.
+//! A queue like SQS: at least once, without order, with receipts, visibility and a dead-letter queue. Now and then it
+//! delivers a message twice, and it can be told to lose some.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ struct State {
 pub struct SimQueue {
     state: Mutex<State>,
     clock: Arc<SimClock>,
-    /// One message in so many is lost; none where it is zero.
+    /// One message in so many is lost; none if zero.
     losing: u64,
 }
 
@@ -59,7 +59,7 @@ impl SimQueue {
         state.messages.insert(id, Message { id, body, sent_at: now, visible_at: now.plus(delay), receives: 0 });
     }
 
-    /// Up to ten of the messages that can be received now, whichever.
+    /// Up to ten of the visible messages, in random order.
     pub fn receive(&self, chaos: &Chaos) -> Vec<Message> {
         let (now, mut state) = (self.clock.real(), self.lock());
         let mut visible: Vec<u64> = state.messages.values().filter(|m| m.visible_at <= now).map(|m| m.id).collect();
@@ -74,7 +74,7 @@ impl SimQueue {
                 state.dead.extend(dead);
                 continue;
             }
-            // Now and then a message is received by two at once.
+            // Now and then two processes receive the same message.
             let again = !chaos.calm.load(std::sync::atomic::Ordering::SeqCst) && chaos.dice.once_in(50);
             message.visible_at = now.plus(if again { Duration::from_millis(1) } else { VISIBILITY });
             received.push(message.clone());
@@ -82,7 +82,7 @@ impl SimQueue {
         received
     }
 
-    /// Messages that were received and are hidden.
+    /// The number of messages that were received and are hidden.
     #[cfg(test)]
     pub fn in_flight(&self) -> usize {
         let now = self.clock.real();
@@ -102,7 +102,7 @@ impl SimQueue {
         Ok(())
     }
 
-    /// What an operator does with dead letters once their cause is mended.
+    /// Redrives the dead letters, as an operator does once their cause is fixed.
     pub fn redrive_dead_letters(&self) -> usize {
         let (now, mut state) = (self.clock.real(), self.lock());
         let dead = std::mem::take(&mut state.dead);

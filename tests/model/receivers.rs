@@ -1,5 +1,5 @@
-//! The receivers, each with moods that change, and the log of everything that arrived. Here the rules about attempts are kept watch
-//! over: what was delivered is not attempted again, and what is down is not called.
+//! The receivers, whose moods change, and the log of everything that arrived. They also watch the rules about attempts:
+//! what was delivered is not attempted again, and a destination that is down is not called.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ pub enum Mood {
     /// Answers 429 and asks to wait.
     Busy,
     Flapping,
-    /// Takes what it gets and says 500.
+    /// Accepts requests but answers 500.
     Lying,
     Gone,
 }
@@ -31,14 +31,14 @@ pub enum Mood {
 pub const MOODS: [Mood; 7] =
     [Mood::Well, Mood::Down, Mood::Hanging, Mood::Busy, Mood::Flapping, Mood::Lying, Mood::Gone];
 
-/// What a process received of a delivery.
+/// What a process has received about a delivery.
 #[derive(Debug, Clone, Copy)]
 pub struct InHand {
     pub purpose: Purpose,
-    /// A probe with this delivery is among what was received.
+    /// Whether a probe with this delivery was among the messages.
     pub with_probe: bool,
     pub receives: u32,
-    /// Its event was pushed twice by its producer.
+    /// Whether the producer pushed its event twice.
     pub pushed_twice: bool,
     pub sent_at: Timestamp,
     pub received_at: Timestamp,
@@ -47,7 +47,7 @@ pub struct InHand {
 #[derive(Default)]
 struct State {
     moods: HashMap<DestinationId, Mood>,
-    /// Since when a destination must not be called, but for probes.
+    /// Since when a destination must not be called, except by probes, and why.
     shut: HashMap<DestinationId, (Timestamp, Admission)>,
     delivered_at: HashMap<DeliveryId, Timestamp>,
     taken: BTreeMap<DeliveryId, u32>,
@@ -64,24 +64,25 @@ pub struct Receivers {
 }
 
 impl Receivers {
-    /// `slack` is how long a process may act on what it knew: what it keeps of a destination, and what a call takes.
+    /// `slack` is how long a process may act on outdated knowledge: the age of a cached destination plus the time of a
+    /// call.
     pub fn new(clock: Arc<SimClock>, slack: Duration) -> Self {
         Self { state: Mutex::new(State { slack, ..State::default() }), clock }
     }
 
-    /// One that judges nothing, for very many deliveries.
+    /// Receivers that do not watch the rules, for very many deliveries.
     #[cfg(test)]
     pub fn unwatched(clock: Arc<SimClock>) -> Self {
         Self { state: Mutex::new(State { unwatched: true, ..State::default() }), clock }
     }
 
-    /// When each delivery was taken, in this order.
+    /// The times at which deliveries were accepted, in order.
     #[cfg(test)]
     pub fn arrivals(&self) -> Vec<Timestamp> {
         self.lock().arrivals.clone()
     }
 
-    /// Clocks that are set back let what is kept seem fresh for longer.
+    /// Adds to the slack, because a cached value seems fresh for longer when a clock is set back.
     pub fn allow(&self, more: Duration) {
         self.lock().slack += more;
     }
@@ -106,7 +107,7 @@ impl Receivers {
         self.lock().broken.clone()
     }
 
-    /// Notes what the table says now, so that a later attempt can be judged by it.
+    /// Notes the current state of the table, by which later attempts are judged.
     pub fn look_at(&self, store: &MemoryStore) {
         let (now, mut state) = (self.clock.real(), self.lock());
         if state.unwatched {
@@ -134,8 +135,8 @@ impl Receivers {
         state.attempts += 1;
         let old = in_hand.received_at.since(id.occurred_at()) > Duration::from_secs(3_600);
         let looked_up = in_hand.purpose != Purpose::New || in_hand.receives > 1 || old;
-        // Sent by an invocation that was under way when it was recorded, it is a duplicate under way; so is what an event sends that
-        // was pushed twice.
+        // A message may repeat a recorded delivery if it was sent by an invocation that was still running then, or for
+        // an event that was pushed twice.
         let known_by = match (looked_up, in_hand.pushed_twice) {
             (true, _) => Some(in_hand.received_at),
             (false, false) => Some(Timestamp::from_unix_ms(in_hand.sent_at.unix_ms().saturating_sub(60_000))),
@@ -163,12 +164,12 @@ impl Receivers {
     }
 }
 
-/// The way from one process to all receivers.
+/// Sends the requests of one process to the receivers.
 pub struct Sender {
     pub chaos: Arc<Chaos>,
     pub receivers: Arc<Receivers>,
     pub store: Arc<MemoryStore>,
-    /// What the process has in hand.
+    /// The deliveries of the process's current batch.
     pub batch: Arc<Mutex<HashMap<DeliveryId, InHand>>>,
 }
 
@@ -200,7 +201,7 @@ impl HttpSender for Sender {
                 Mood::Gone => refused(410, None),
             })
         };
-        // A failure of ours after the receiver has answered is one more way to lose an answer.
+        // A failure of ours after the receiver has answered also loses the answer.
         let outcome = self.chaos.around(async {
             let outcome = answer.await?;
             if outcome.is_delivered() {

@@ -1,5 +1,5 @@
-//! The model test for as long as one wants: `soak <seconds>` plays schedules that no run has played before; `soak seed <seed>` plays
-//! one again. A seed that fails is printed, and ends it.
+//! The model test for any length of time: `soak <seconds>` plays schedules that no run has played before, and stops at
+//! the first that fails, printing its seed. `soak seed <seed>` plays one again.
 
 #![expect(clippy::expect_used, reason = "a model that cannot be set up is a broken test")]
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a command line tool")]

@@ -1,7 +1,8 @@
-//! `fanout`, `deliver` and `redrive` together, over ports in memory, under thousands of random schedules: crashes at every call,
-//! lost, repeated and reordered messages, failing writes, clocks that are off, receivers that fail, hang, lie and recover. In the
-//! end everything owed is delivered or visibly not. More of them: `make soak DURATION=<seconds>`; the seed that
-//! failed once more: `make soak SEED=<seed>`.
+//! Runs `fanout`, `deliver` and `redrive` together on in-memory ports, under thousands of random schedules: crashes at
+//! every call, lost, repeated and reordered messages, failing writes, wrong clocks, and receivers that fail, hang, lie
+//! and recover. In the end everything owed is delivered or visibly not.
+//!
+//! `make soak DURATION=<seconds>` plays more schedules, `make soak SEED=<seed>` plays one that failed again.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a model that cannot be set up is a broken test")]
 
@@ -13,7 +14,7 @@ mod queue;
 mod receivers;
 mod schedule;
 
-/// How many schedules are played each time.
+/// How many schedules a test plays.
 const SCHEDULES: u64 = 10_000;
 const THREADS: u64 = 2;
 
@@ -34,7 +35,7 @@ fn whatever_goes_wrong_everything_owed_is_delivered_or_visibly_not() {
     for thread in threads {
         total.add(thread.join().expect("every schedule closes"));
     }
-    // What the schedules are for did happen.
+    // The schedules did have the faults that they are made for.
     assert!(total.delivered > 0 && total.exhausted > 0 && total.recovered > 0, "{total:?}");
     // What the audit recovered is still marked when it has ended.
     assert!(

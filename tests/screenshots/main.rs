@@ -1,7 +1,8 @@
-//! Takes a picture of every page, in both themes, on a laptop and on a phone, into `target/screenshots`. Run by `make screenshots`.
+//! Takes pictures of every page in both themes, on a laptop and on a phone, and puts them into `target/screenshots`.
+//! Run by `make screenshots`.
 //!
-//! The account in the pictures is filled through the API and the queue first, so everything in them has happened. It ends with an
-//! error if a page looks but does not behave: asks another origin, violates its policy, or is not accessible.
+//! First it fills an account through the API and the queue, so everything in the pictures has really happened. It fails
+//! if a page requests something from another origin, violates its security policy, or is not accessible.
 
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
@@ -18,10 +19,10 @@ use tests::browser::{Browser, Look, Theme};
 use crate::pages::{Act, Page};
 use crate::story::Story;
 
-/// Names in the pictures' file names, and width and height of the screen.
+/// The screens: their names in file names, and their width and height.
 const SCREENS: [(&str, u32, u32); 2] = [("1280", 1280, 800), ("360", 360, 740)];
 
-/// Somebody who looks at pages, and the pages they look at.
+/// Somebody's browser, and the pages to look at.
 struct Viewer {
     browser: Browser,
     pages: Vec<Page>,
@@ -42,7 +43,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Returns how many pages have problems.
+/// Takes all pictures, and returns how many pages have problems.
 async fn take_all() -> Result<u32> {
     let deployment = Deployment::from_env()?;
     let folder = checkout::root().join("target/screenshots");
@@ -80,7 +81,7 @@ async fn viewers(deployment: &Deployment, story: &Story) -> Result<Vec<Viewer>> 
     Ok(viewers)
 }
 
-/// Goes to a page once, and looks at it in every way.
+/// Goes to a page once, and takes its picture on every screen and in every theme.
 async fn take(browser: &Browser, page: &Page, folder: &Path) -> Result<()> {
     browser.look_as(Look::default()).await?;
     if let Some(status) = page.status {

@@ -1,10 +1,10 @@
-//! Which pages there are to be seen, and how somebody comes to them. A page that is missing here is in no picture: add it.
+//! All pages, and how to get to each. Add new pages here: only these are in the pictures.
 
 use tests::browser::Name;
 
 use crate::story::Story;
 
-/// Something to do on a page before it is looked at.
+/// Something to do on a page before its picture is taken.
 pub enum Act {
     Click(&'static str, Name),
     Choose(Name),
@@ -14,11 +14,11 @@ pub enum Act {
 }
 
 pub struct Page {
-    /// What its pictures are called.
+    /// The page's name in file names.
     pub name: &'static str,
     pub path: String,
     pub acts: Vec<Act>,
-    /// What it is answered with, if that is not a success.
+    /// The status of the answer, if it is not a success.
     pub status: Option<u16>,
 }
 
@@ -53,7 +53,7 @@ impl Page {
     }
 }
 
-/// What somebody without a session sees.
+/// The pages without a session.
 pub fn outside() -> Vec<Page> {
     vec![
         page("open", "/open"),
@@ -62,7 +62,7 @@ pub fn outside() -> Vec<Page> {
     ]
 }
 
-/// What somebody sees whose account has nothing yet.
+/// The pages of an account that has nothing yet.
 pub fn empty() -> Vec<Page> {
     vec![
         page("empty-destinations", "/destinations"),
@@ -81,7 +81,7 @@ pub fn empty() -> Vec<Page> {
     ]
 }
 
-/// What somebody sees whose account is in use.
+/// The pages of an account that is in use.
 pub fn filled(story: &Story) -> Vec<Page> {
     [wizard(story), destinations(story), subscriptions(story), log(story)].into_iter().flatten().collect()
 }

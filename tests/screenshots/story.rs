@@ -1,7 +1,7 @@
-//! A day in the life of an account, told through the API and the queue: receivers that are well, slow, down, gone or paused, and
-//! what became of the events of some hours.
+//! Fills an account with a day of events and deliveries, through the API and the queue. Its receivers are healthy,
+//! slow, down, gone or paused.
 //!
-//! It deliberately writes no row by itself, so a picture shows nothing that cannot happen.
+//! It writes no row by itself, so the pictures show only what can happen.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use harness::{Deployment, Result};
 use http::Method;
 use serde_json::{Value, json};
 
-/// How long it may take until everything has become of the events.
+/// How long it may take until all events are processed.
 const SETTLING: Duration = Duration::from_secs(180);
 /// Minutes between two events.
 const PACE: i64 = 17;
 const EVENTS: usize = 72;
 
-/// Where things happen: the sample it is like, the connection's id and name, and the id and name of the table or insight.
+/// Where events come from: a sample, the connection's id and name, and the id and name of the table or insight.
 const PLACES: [(&str, &str, &str, &str, &str); 9] = [
     ("demo-sync-run-succeeded", "xero", "Xero (Acme Trading Ltd)", "invoices", "Invoices"),
     ("demo-sync-run-succeeded", "xero", "Xero (Acme Trading Ltd)", "bank-transactions", "Bank transactions"),
@@ -34,12 +34,12 @@ const PLACES: [(&str, &str, &str, &str, &str); 9] = [
     ("demo-sync-run-succeeded", "netsuite", "NetSuite (consolidation)", "journal-entries", "Journal entries"),
 ];
 
-/// The account, and what of it is worth a picture.
+/// The account, and the ids of what is worth a picture.
 pub struct Story {
     pub account: String,
     /// An account that has nothing yet.
     pub newcomer: String,
-    /// Destinations, by how they are.
+    /// One destination for each health.
     pub healthy: String,
     pub failing: String,
     pub paused: String,
@@ -47,11 +47,11 @@ pub struct Story {
     pub subscription: String,
     pub event: String,
     pub unmatched: String,
-    /// A delivery for each status.
+    /// One delivery for each status.
     pub deliveries: HashMap<String, String>,
     /// An address at a receiver that verifies nothing.
     pub trusting: String,
-    /// Closes its port when it is dropped.
+    /// Held because it closes its port when it is dropped.
     _receiver: Receiver,
 }
 
@@ -152,7 +152,7 @@ impl Wiring<'_> {
     }
 }
 
-/// Pushes the events of some hours, the newest last; returns the ids of one that matched and of one that did not.
+/// Pushes the events, the newest last. Returns the ids of one that matched and of one that did not.
 async fn push(deployment: &Deployment, customer: &Customer) -> Result<(String, String)> {
     let (mut events, mut matched, mut unmatched) = (Vec::new(), String::new(), String::new());
     for number in 0..EVENTS {
@@ -179,7 +179,7 @@ async fn push(deployment: &Deployment, customer: &Customer) -> Result<(String, S
     Ok((matched, unmatched))
 }
 
-/// Waits until something has become of everything that is owed; returns a delivery of each status.
+/// Waits until no delivery is pending, and returns one of each status.
 async fn settle(customer: &Customer, failing: &str, disabled: &str) -> Result<HashMap<String, String>> {
     let health = async |id: &str| {
         let destination =
@@ -192,7 +192,7 @@ async fn settle(customer: &Customer, failing: &str, disabled: &str) -> Result<Ha
     .await?;
     eventually("events to be accounted for", SETTLING, async || {
         let ledger = customer.get("/v1/ledger").await?.expect_status(200)?;
-        // What befalls the destinations adds events of its own.
+        // Changes of the destinations' health add operational events.
         let accepted = ledger["accepted"]["count"].as_u64().unwrap_or_default();
         if accepted < EVENTS as u64 || ledger["pending"]["count"] != 0 {
             return Ok(None);
@@ -208,7 +208,7 @@ async fn settle(customer: &Customer, failing: &str, disabled: &str) -> Result<Ha
     .await
 }
 
-/// Waits until what a destination was sent is in its statistics: they are made each minute.
+/// Waits until a destination's deliveries are in its statistics, which are made each minute.
 async fn await_statistics(customer: &Customer, destination: &str) -> Result<()> {
     let path = format!("/v1/destinations/{destination}/stats");
     eventually("a destination's statistics", SETTLING, async || {

@@ -1,6 +1,6 @@
-//! Chance for tests that break things at random: all of it follows from one seed, which the test prints.
+//! Random numbers for tests that break things at random. They all follow from one seed, which the test prints.
 //!
-//! It is the generator SplitMix64, and deliberately nothing that secrets could be made of.
+//! The generator is SplitMix64, which is not fit for making secrets.
 
 use time::OffsetDateTime;
 
@@ -15,24 +15,24 @@ impl Chance {
         Self { state: seed }
     }
 
-    /// A seed that no other run has: this moment.
+    /// A seed that no other run has: the current time.
     pub fn new_seed() -> u64 {
         let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
         u64::try_from(now).unwrap_or_default()
     }
 
-    /// Chance of its own for a part that runs beside others.
+    /// A generator of its own for a part that runs concurrently with others.
     #[must_use]
     pub fn split(&mut self) -> Self {
         Self::from_seed(self.draw())
     }
 
-    /// A number from 0 to `end`, which is not among them.
+    /// A number from 0 to `end`, exclusive.
     pub fn below(&mut self, end: u64) -> u64 {
         self.draw() % end.max(1)
     }
 
-    /// True so many times in a thousand.
+    /// True `times` times in a thousand, on average.
     pub fn per_mille(&mut self, times: u64) -> bool {
         self.below(1_000) < times
     }

@@ -1,8 +1,9 @@
-//! A proxy between the functions and DynamoDB that throttles, fails and cuts connections now and then, as long as it is told to.
+//! A proxy between the functions and DynamoDB that now and then throttles, fails or cuts the connection, until it is
+//! mended.
 //!
-//! Faults have the form that DynamoDB gives them, so that the SDK's own retries are part of what is tested; they come in bursts
-//! as well, which those retries do not outlast. A cut connection loses the answer to what was done. It deliberately does nothing
-//! to what it lets through, the signature included. It runs within the test, which needs to switch and to count.
+//! Faults look like DynamoDB's own, so that the SDK's retries are tested too. Some come in bursts that outlast those
+//! retries. A cut connection loses the answer to a request that was carried out. Requests that pass are not changed,
+//! nor are their signatures. The proxy runs within the test, which switches the faults off and counts them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,22 +13,22 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
+use harness::failure::{OrFailure, Result};
+use harness::receiver::severable::{self, Connection, Down};
+use harness::signed_http::endpoint;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
-use harness::failure::{OrFailure, Result};
-use harness::receiver::severable::{self, Connection, Down};
-use harness::signed_http::endpoint;
 
-/// Of a thousand requests: throttled at any time, throttled in a burst, failed, cut.
+/// How many of a thousand requests are throttled outside of a burst, throttled in a burst, failed, and cut.
 const THROTTLED: u64 = 40;
 const THROTTLED_IN_A_BURST: u64 = 850;
 const FAILED: u64 = 5;
 const CUT: u64 = 5;
-/// A burst is the first second of so many.
+/// The first second of every so many is a burst.
 const BETWEEN_BURSTS: u64 = 8;
 
 /// A running proxy. Dropping it closes its port.
@@ -39,7 +40,7 @@ pub struct FaultyTable {
     down: Down,
 }
 
-/// How many requests there were, and what was done to them.
+/// How many requests there were, by what was done to them.
 #[derive(Debug, Default)]
 pub struct Faults {
     pub passed: AtomicUsize,
@@ -67,11 +68,12 @@ enum Fate {
 }
 
 impl FaultyTable {
-    /// Starts a proxy before the local AWS at `port`, with faults.
+    /// Starts a proxy with faults in front of the local AWS at `port`.
     pub async fn start(port: u16, chance: Chance) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.or_failure(|| "no port for a proxy")?;
         let address = listener.local_addr().or_failure(|| "the proxy has no address")?;
-        // Fails when a provider is there already, which is as good. Nothing here speaks TLS, but the client insists.
+        // Fails if a provider is already installed, which is just as good. The client wants one even though nothing
+        // uses TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().or_failure(|| "cannot build an HTTP client")?;
         let shared = Arc::new(Shared {
@@ -90,7 +92,7 @@ impl FaultyTable {
         format!("http://{}", self.address)
     }
 
-    /// From here on everything passes.
+    /// Lets everything pass from now on.
     pub fn mend(&self) {
         self.shared.faulty.store(false, Ordering::Relaxed);
     }
@@ -176,7 +178,7 @@ async fn handle(
     answer.unwrap_or_default()
 }
 
-/// A refusal in DynamoDB's words.
+/// An error in the form that DynamoDB gives it.
 fn refuse(status: StatusCode, name: &str) -> Response {
     let body = serde_json::json!({"__type": name, "message": "injected by a test"}).to_string();
     let mut response = Response::new(Body::from(body));

@@ -1,8 +1,7 @@
-//! What tests do with a deployed function, given its name, such as `outputs.deliver_function_name`: run it at once, change its
-//! environment, read its logs, and kill one of its processes.
+//! What tests do with a deployed function: run it at once, change its environment, read its logs, and kill one of its
+//! processes. A function is given by its name, such as `outputs.deliver_function_name`.
 //!
-//! Nothing here tells the function what happens to it: a killed process looks like a host that died. Processes are found on
-//! Linux only.
+//! A killed process gets no warning, as if its host had died. Processes are found on Linux only.
 
 use std::fs;
 
@@ -28,7 +27,7 @@ pub async fn run_redrive(deployment: &Deployment) -> Result<()> {
 
 /// Sets one variable of a function's environment, or removes it, and keeps all others. Its processes are started again.
 ///
-/// Whoever sets a variable removes it again, however the test ends.
+/// A test that sets a variable must remove it again, however it ends.
 pub async fn set_variable(deployment: &Deployment, function: &str, name: &str, value: Option<&str>) -> Result<()> {
     let mut current = configuration(deployment, Method::GET, function, Vec::new()).await?;
     let Value::Object(mut variables) = current["Environment"]["Variables"].take() else {
@@ -90,7 +89,7 @@ pub fn processes(deployment: &Deployment, function: &str) -> Result<Vec<Pid>> {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
             continue;
         };
-        // A process that ends meanwhile, or belongs to somebody else, has no readable environment.
+        // The environment of a process that has ended meanwhile, or belongs to another user, cannot be read.
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
         let has = |variable: &str| environment.split(|byte| *byte == 0).any(|part| part == variable.as_bytes());
         if has(&of_function) && has(&of_deployment) {
@@ -100,7 +99,7 @@ pub fn processes(deployment: &Deployment, function: &str) -> Result<Vec<Pid>> {
     Ok(found)
 }
 
-/// Kills one process of a function, the one numbered `pick` modulo their count; returns whether there was one.
+/// Kills one process of a function: the one numbered `pick` modulo their count. Returns whether there was one.
 pub fn kill_one_process(deployment: &Deployment, function: &str, pick: u64) -> Result<bool> {
     let processes = processes(deployment, function)?;
     let Some(last) = u64::try_from(processes.len()).ok().and_then(|count| count.checked_sub(1)) else {

@@ -1,8 +1,8 @@
-//! What tests of the deployed stack need beyond the [`harness`]: a [`browser`], a [`world`] of one account around it, faults
-//! ([`faulty_table`], [`chance`]), and a hand in the deployed [`function`]s.
+//! What tests of the deployed stack need beyond the [`harness`]: a [`browser`], an account with all its surroundings
+//! ([`world`]), faults ([`faulty_table`], [`chance`]), and access to the deployed [`function`]s.
 //!
-//! The tests are beside this library: `e2e`, `browser`, `model`, `integration`; so are the programs `bench` and `screenshots`.
-//! Nothing here is part of `make demo`.
+//! The tests are in the folders beside this library: `e2e`, `browser`, `model` and `integration`. So are the programs
+//! `bench` and `screenshots`. `make demo` builds none of this.
 
 #![expect(clippy::disallowed_methods, reason = "this is the world outside the system: it has no ports")]
 #![expect(clippy::print_stderr, reason = "a run takes a while and tells how far it is")]

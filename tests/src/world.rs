@@ -4,9 +4,6 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use crate::browser::{Browser, Look};
 use harness::api_client::{CreatedDestination, Customer, NewSubscription, Operator};
 use harness::deployment::Deployment;
 use harness::eventually::eventually;
@@ -14,21 +11,24 @@ use harness::failure::Result;
 use harness::producer::{Producer, fresh_sample};
 use harness::receiver::{Answer, Guard, Receiver};
 use harness::unique::unique;
+use serde_json::{Value, json};
 
-/// How a receiver takes what it is sent.
+use crate::browser::{Browser, Look};
+
+/// How a receiver behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// Verifies signatures with a Standard Webhooks library, and answers 401 to what does not verify.
+    /// Verifies signatures with a Standard Webhooks library, and answers 401 to invalid ones.
     Verifies,
     /// Lets everything in.
     Trusts,
     /// Answers 500 to everything.
     Refuses,
-    /// Answers after longer than anybody waits.
+    /// Answers later than any timeout.
     Hangs,
 }
 
-/// One account and all that it has to do with.
+/// One account, and everything around it.
 pub struct World {
     pub deployment: Deployment,
     pub operator: Operator,
@@ -52,12 +52,12 @@ impl World {
         self.operator.offer_session(self.customer.account(), &session).await
     }
 
-    /// A browser that nobody is signed in with.
+    /// A browser in which nobody is signed in.
     pub async fn browser(&self, look: Look) -> Result<Browser> {
         Browser::open(&self.deployment, look).await
     }
 
-    /// A browser in which a link was opened, as an admin.
+    /// A browser in which an admin is signed in, by a link.
     pub async fn signed_in(&self, look: Look) -> Result<Browser> {
         let (browser, link) = (self.browser(look).await?, self.link(json!({"role": "admin"})).await?);
         if look.runs_scripts() {
@@ -71,8 +71,8 @@ impl World {
         Ok(browser)
     }
 
-    /// An address at the receiver, for a form, that behaves like this. Once it has a secret, the receiver has to be told:
-    /// `receiver.expect_secret(path, …)`.
+    /// The URL of a path of the receiver that behaves in this `manner`, for a form. Tell the receiver the secret once
+    /// there is one: `receiver.expect_secret(path, …)`.
     pub fn address(&self, path: &str, manner: Manner) -> String {
         match manner {
             Manner::Trusts => {}
@@ -83,21 +83,22 @@ impl World {
         self.receiver.url(path)
     }
 
-    /// A destination at this path of the receiver, which expects its secret there. Nothing is subscribed to yet.
+    /// Creates a destination at this path of the receiver, which expects its secret there. It has no subscription yet.
     pub async fn destination_at(&self, path: &str) -> Result<CreatedDestination> {
         let created = self.customer.create_destination(path, &self.receiver.url(path)).await?;
         self.receiver.expect_secret(path, &created.secret);
         Ok(created)
     }
 
-    /// The same with a subscription to everything. Returns the destination's id.
+    /// Creates a destination at this path with a subscription to everything, and returns its id.
     pub async fn subscribed_at(&self, path: &str) -> Result<String> {
         let created = self.destination_at(path).await?;
         self.customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
         Ok(created.id)
     }
 
-    /// The same at a path of its own, with a name and a receiver that behaves like this.
+    /// Creates a destination with a path of its own, where the receiver behaves in this `manner`, and a subscription to
+    /// everything.
     pub async fn destination(&self, name: &str, manner: Manner) -> Result<CreatedDestination> {
         let path = format!("/{}", unique("destination"));
         let created = self.customer.create_destination(name, &self.address(&path, manner)).await?;
@@ -106,12 +107,12 @@ impl World {
         Ok(created)
     }
 
-    /// Pushes a sample of `events/` as if it happened now, and returns its id.
+    /// Pushes a sample of `events/` as if it had happened now, and returns its id.
     pub async fn push(&self, sample: &str) -> Result<String> {
         self.push_changed(sample, |_| ()).await
     }
 
-    /// The same, but for what is changed in it.
+    /// Like [`World::push`], after `change` was applied to the event.
     pub async fn push_changed(&self, sample: &str, change: impl FnOnce(&mut Value)) -> Result<String> {
         let mut event = fresh_sample(sample, self.customer.account())?;
         change(&mut event);
@@ -119,12 +120,12 @@ impl World {
         Ok(event["id"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// What the API answers at this path.
+    /// Gets this path from the API as the account's customer, and returns the body.
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.customer.get(path).await?.expect_status(200)
     }
 
-    /// A list of the API, once it has this many items.
+    /// Waits until a list of the API has `count` items, and returns them.
     pub async fn await_list(&self, path: &str, count: usize, limit: Duration) -> Result<Vec<Value>> {
         eventually(path, limit, async || {
             let found = self.customer.list(path).await?;

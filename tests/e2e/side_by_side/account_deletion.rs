@@ -1,4 +1,5 @@
-//! Deleting an account, through the whole deployed path: its keys are refused at once, and in the end the table knows nothing of it.
+//! Deleting an account, through the whole deployed path: its keys are refused at once, and in the end nothing of it is
+//! left in the table.
 
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use http::Method;
 use serde_json::{Value, json};
 use tests::function;
 
-/// It begins after 100 s, and takes seconds.
+/// The deletion begins after 100 s, and takes seconds.
 const DELETION: Duration = Duration::from_secs(150);
 const SOON: Duration = Duration::from_secs(30);
 
-/// An account with two destinations, of which one refuses, three subscriptions, three events and a destination deleted again.
+/// An account with two destinations, one of which refuses, three subscriptions, three events and a deleted destination.
 async fn account(deployment: &Deployment, receiver: &Receiver) -> Result<Customer> {
     let customer = deployment.operator()?.register(&unique("deleted")).await?;
     receiver.answer("/refused", [Answer::status(500)]);
@@ -47,7 +48,7 @@ async fn push(deployment: &Deployment, customer: &Customer) -> Result<()> {
     deployment.producer().push(&event).await
 }
 
-/// A key that no answer is cached for.
+/// A new key, for which the authorizer's answer is not cached.
 async fn fresh_key(operator: &Operator, account: &str) -> Result<String> {
     let body = json!({"name": "fresh", "role": "admin"});
     let path = format!("/admin/v1/accounts/{account}/keys");
@@ -59,7 +60,7 @@ async fn get(operator: &Operator, path: &str) -> Result<Value> {
     operator.call(Method::GET, path, None).await?.expect_status(200)
 }
 
-/// Rows that name the account, but for the job that tells what became of it.
+/// The rows that name the account, except for the job that reports its deletion.
 async fn rows_of(deployment: &Deployment, account: &str) -> Result<Vec<String>> {
     let rows = deployment.rows().await?.into_iter().map(|row| format!("{row:?}"));
     Ok(rows.filter(|row| row.contains(account) && !row.contains("\"JOB#")).collect())
@@ -80,7 +81,7 @@ async fn deleting_an_account_refuses_its_keys_at_once_and_leaves_no_row_of_it() 
     let refused = customer.clone().with_key(&unused).get("/v1/destinations").await?;
     assert_eq!(refused.status, 403, "{}", refused.body);
     assert_eq!(get(&operator, &path).await?["status"], "deleting");
-    // Whether or not fanout still takes the account for registered, nothing of this stays.
+    // Whether or not `fanout` still takes the account for registered, nothing of this stays.
     push(&deployment, &customer).await?;
 
     let job_path = format!("/admin/v1/jobs/{}", job["id"].as_str().unwrap_or_default());
@@ -97,7 +98,7 @@ async fn deleting_an_account_refuses_its_keys_at_once_and_leaves_no_row_of_it() 
     assert_eq!(operator.call(Method::GET, &path, None).await?.status, 404);
     assert_eq!(neighbour.get("/v1/destinations").await?.status, 200);
 
-    // Its retries are still in the queue; they find no account, and write nothing.
+    // Its retries are still in the queue. They find no account, and write nothing.
     let refused = receiver.requests_below("/refused").len();
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(receiver.requests_below("/refused").len(), refused);

@@ -1,8 +1,9 @@
-//! The whole HTTP API against its own OpenAPI document: Schemathesis makes requests of every kind that the document allows and
-//! forbids, follows what one answer says to the next request, and holds every answer against the document.
+//! Checks the whole HTTP API against its own OpenAPI document: Schemathesis makes requests of every kind that the
+//! document allows and forbids, follows links from one answer to the next request, and compares every answer with the
+//! document.
 //!
-//! It calls as two accounts, neither of which may see what is the other's, and as the operator. `tools/schemathesis.toml` says
-//! how, and what is set apart and why.
+//! It calls as the operator and as two accounts, neither of which may see anything of the other.
+//! `tools/schemathesis.toml` says how, and what is left out and why.
 
 use std::process::Stdio;
 
@@ -30,7 +31,7 @@ async fn a_property_based_tester_finds_no_fault_in_the_api() -> Result<()> {
     let mut command = Command::new(checkout::tool("schemathesis", "schemathesis")?);
     command.arg("--config-file").arg(checkout::root().join("tools/schemathesis.toml"));
     command.arg("run").arg("--no-color").arg(format!("{api}/v1/openapi.json"));
-    // Nothing but loopback is called, whatever this machine's settings are.
+    // Only loopback addresses are called, whatever this machine's settings are.
     command.env_clear().env("PATH", std::env::var("PATH").or_failure(|| "no PATH")?).env("NO_PROXY", "*");
     command.envs(harness::deployment::aws_environment(deployment.port));
     command.env("API_URL", &api).env("API_HOOKS", checkout::root().join("tools/schemathesis_hooks.py"));

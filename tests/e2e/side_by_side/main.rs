@@ -1,5 +1,6 @@
-//! What takes minutes and disturbs nobody: one waits for the end of what was let in, the other asks one request after the other, each
-//! in accounts of its own. As one program they run side by side, in `make test` on a deployment beside the other tests'.
+//! Tests that take minutes and disturb no others: one waits for the end of a grace period, the other makes one request
+//! after another, each in accounts of its own. In one program they run side by side; `make test` runs it on a second
+//! deployment while the other tests run on the first.
 
 #![expect(clippy::disallowed_methods, reason = "Python needs a PATH")]
 

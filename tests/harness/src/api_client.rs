@@ -1,8 +1,8 @@
-//! The HTTP API, as its two kinds of user see it: the operator, who signs requests with AWS credentials, and a customer, who
+//! Clients of the HTTP API for its two kinds of user: the operator signs requests with AWS credentials, a customer
 //! sends an API key.
 //!
-//! A call returns whatever the API answered, so that tests can assert on refusals. Only the shorthands that set something up
-//! insist on success.
+//! A call returns whatever the API answered, so that tests can assert on refusals. Only the shorthands that set
+//! something up insist on success.
 
 use http::{HeaderMap, Method, Request};
 use serde::Serialize;
@@ -59,7 +59,8 @@ impl Operator {
         Ok(Customer { http: self.http.clone(), url: self.url.clone(), account: account.to_owned(), key: Some(key) })
     }
 
-    /// A link to the page of an account. `session` is what the API takes: `json!({"scope": "connection/xero", "role": "viewer"})`.
+    /// Creates a link to the page of an account. `session` is the API's request body, such as
+    /// `json!({"scope": "connection/xero", "role": "viewer"})`.
     pub async fn offer_session(&self, account: &str, session: &Value) -> Result<String> {
         let path = format!("/admin/v1/accounts/{account}/sessions");
         let body = self.call(Method::POST, &path, Some(session)).await?.expect_status(201)?;
@@ -81,7 +82,7 @@ pub struct Customer {
     key: Option<String>,
 }
 
-/// A destination that was created: its id, the secret it verifies signatures with, and everything the API said.
+/// A destination that was created: its id, its signing secret, and the API's whole answer.
 #[derive(Debug, Clone)]
 pub struct CreatedDestination {
     pub id: String,
@@ -101,7 +102,7 @@ pub struct NewSubscription {
 }
 
 impl NewSubscription {
-    /// Every event of the account, under a name of its own.
+    /// Every event of the account, under a unique name.
     pub fn to_everything(destination_id: &str) -> Self {
         Self {
             name: unique("everything"),
@@ -177,14 +178,14 @@ impl Customer {
         Ok(CreatedDestination { id: text(&body, "id")?, secret: text(&body, "secret")?, body })
     }
 
-    /// Returns the subscription's id.
+    /// Creates a subscription and returns its id.
     pub async fn subscribe(&self, subscription: &NewSubscription) -> Result<String> {
         let body = serde_json::to_value(subscription).or_failure(|| "cannot describe the subscription")?;
         let body = self.post("/v1/subscriptions", &body).await?.expect_status(201)?;
         text(&body, "id")
     }
 
-    /// Everything of a paged list, such as `/v1/destinations`, in the API's order.
+    /// All items of a paged list, such as `/v1/destinations`, in the API's order.
     pub async fn list(&self, path: &str) -> Result<Vec<Value>> {
         let (mut all, mut page) = (Vec::new(), path.to_owned());
         loop {

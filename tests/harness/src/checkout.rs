@@ -1,6 +1,6 @@
-//! Where things are inside the checkout. Everything the harness reads or writes is below its root, but browsers' temporary files.
+//! Paths inside the checkout. Except for browsers' temporary files, the harness reads and writes nothing outside of it.
 //!
-//! It deliberately does not install or build what is missing: it says which make target does.
+//! Nothing that is missing is installed or built here: the error says which make target does it.
 
 use std::path::{Path, PathBuf};
 
@@ -42,12 +42,12 @@ pub fn built_template(build: Build) -> Result<PathBuf> {
     existing(root().join(".aws-sam").join(directory).join("template.yaml"), command)
 }
 
-/// Where one run of the local AWS keeps its logs and temporary files.
+/// The directory for logs and temporary files of one run of the local AWS.
 pub fn run_directory(port: u16) -> PathBuf {
     runs("local").join(port.to_string())
 }
 
-/// Where all runs of one kind of program have their directories.
+/// The directory that holds the run directories of one kind of program.
 pub fn runs(kind: &str) -> PathBuf {
     root().join("target").join(kind)
 }

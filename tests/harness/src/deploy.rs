@@ -1,7 +1,7 @@
-//! Puts the stack on a local AWS: the built template, by `sam deploy`, as on AWS itself.
+//! Deploys the built template to a local AWS with `sam deploy`, as one would to AWS itself.
 //!
-//! It deliberately does not build, and changes nothing about the template. Only the parameters differ from production: they let
-//! deliveries reach this machine, make retries quick, and keep the number of processes small.
+//! It does not build, and it does not change the template. Only the parameters differ from production: they let
+//! deliveries reach this machine, shorten the waits between attempts, and keep the number of processes small.
 
 use std::fmt::Write as _;
 use std::process::Stdio;
@@ -22,10 +22,11 @@ use crate::supervised::Supervised;
 const STACK: &str = "synchub-webhooks";
 const BUCKET: &str = "synchub-webhooks-code";
 
-/// How long something may go unnoticed in a local run.
+/// The template's `HorizonSeconds` in a local run: the age at which an event is audited, in seconds.
 pub const HORIZON_SECONDS: &str = "60";
 
-/// The parameters of a local run. The waits add up to four minutes, in attempts 1 to 10; what is lost is looked for after one.
+/// The parameters of a local run. The waits between its ten attempts add up to four minutes; lost deliveries are looked
+/// for after one minute.
 const PARAMETERS: [(&str, &str); 9] = [
     ("Architecture", architecture()),
     ("DeletionProtection", "false"),
@@ -38,7 +39,7 @@ const PARAMETERS: [(&str, &str); 9] = [
     ("DeliverConcurrency", "16"),
 ];
 
-/// This machine's processor in AWS's words.
+/// This machine's processor, under the name that AWS has for it.
 const fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }

@@ -1,7 +1,7 @@
 //! One deployment of the stack on a local AWS, and clients for it. This is what a test starts from.
 //!
-//! `make test` starts the local AWS, deploys, and hands the deployment to the tests in one environment variable. A deployment
-//! is deliberately only a description: dropping it stops nothing.
+//! `make test` starts the local AWS, deploys, and passes the deployment to the tests in one environment variable. The
+//! value is only a description: dropping it stops nothing.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
@@ -25,7 +25,7 @@ pub struct Deployment {
     pub outputs: Outputs,
 }
 
-/// What the template puts out.
+/// The template's outputs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Outputs {
@@ -71,22 +71,22 @@ impl Deployment {
         format!("{}.execute-api.localhost", self.outputs.api_id)
     }
 
-    /// HTTP as whoever may do everything.
+    /// An HTTP client with the credentials of the account root, who may do everything.
     pub fn http(&self) -> Result<SignedHttp> {
         SignedHttp::new(&self.api_host(), self.port)
     }
 
-    /// The API as the platform's operator uses it.
+    /// A client of the API for the platform's operator.
     pub fn operator(&self) -> Result<Operator> {
         Ok(Operator::new(self.http()?, self.api_url()))
     }
 
-    /// Users, roles and their permissions.
+    /// A client of IAM: users, roles and their permissions.
     pub fn iam(&self) -> Result<Iam> {
         Ok(Iam::new(self.http()?, self.port))
     }
 
-    /// Pushes events as a sync job does.
+    /// A producer that pushes events as a sync job does.
     pub fn producer(&self) -> Producer {
         Producer::new(self.events_queue())
     }
@@ -115,7 +115,7 @@ impl Deployment {
         aws_sdk_dynamodb::Client::new(&self.sdk_config())
     }
 
-    /// What every SDK client of the local AWS is made from. Nothing of it comes from this machine's own AWS settings.
+    /// The configuration of every SDK client of the local AWS. This machine's own AWS settings are ignored.
     pub fn sdk_config(&self) -> SdkConfig {
         let http_client =
             aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
@@ -129,7 +129,7 @@ impl Deployment {
     }
 }
 
-/// What makes the AWS SDKs and command line tools talk to a local AWS, and to nothing else.
+/// The environment in which the AWS SDKs and command line tools talk to a local AWS and to nothing else.
 pub fn aws_environment(port: u16) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_ENDPOINT_URL", endpoint(port)),

@@ -1,8 +1,8 @@
-//! What the local AWS does unlike AWS, and stands in the stack's way: each is evened out here, after the deployment, so that
-//! the template stays what AWS needs and nothing else.
+//! Corrects the differences between the local AWS and AWS that would break the stack. This is done after the
+//! deployment, so that the template holds only what AWS needs.
 //!
-//! It deliberately widens nothing: what AWS would refuse is refused afterwards as well. When a newer local AWS has mended one
-//! of these, its function can go.
+//! No correction allows what AWS would refuse. Once a newer local AWS has fixed a difference, its function here can be
+//! deleted.
 
 use http::{Method, Request};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::failure::{Failure, OrFailure, Result};
 use crate::iam::Iam;
 use crate::signed_http::{SignedHttp, endpoint};
 
-/// Evens out all differences of a stack that was just deployed.
+/// Corrects all differences for a stack that was just deployed.
 pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result<()> {
     let lambda = Lambda { http, port };
     make_concurrency_a_number(&lambda).await?;
@@ -31,8 +31,8 @@ pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result
     Ok(())
 }
 
-/// CloudFormation passes a template parameter on as text. AWS makes a number of a mapping's `MaximumConcurrency`; the local AWS
-/// does not, fails to compare it, and polls no queue at all.
+/// CloudFormation passes template parameters on as text. AWS turns a mapping's `MaximumConcurrency` into a number; the
+/// local AWS keeps the text, fails to compare it, and then polls no queue at all.
 async fn make_concurrency_a_number(lambda: &Lambda<'_>) -> Result<()> {
     let path = "/2015-03-31/event-source-mappings/";
     let list = lambda.call(Method::GET, path, None).await?;
@@ -47,8 +47,8 @@ async fn make_concurrency_a_number(lambda: &Lambda<'_>) -> Result<()> {
     Ok(())
 }
 
-/// On AWS who may send a message may send a batch of them: `sqs:SendMessageBatch` is a call, but no permission, and the same goes
-/// for the other batch calls. The local AWS asks for a permission of the call's own name.
+/// On AWS, whoever may send a message may also send a batch: `sqs:SendMessageBatch` is a call without a permission of
+/// its own, like the other batch calls. The local AWS asks for a permission with the name of the call.
 async fn allow_batches(iam: &Iam, role: &str) -> Result<()> {
     for (name, mut document) in iam.role_policies(role).await? {
         if add_batch_actions(&mut document) {
@@ -60,7 +60,7 @@ async fn allow_batches(iam: &Iam, role: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds the batch form of each action that has one to the same statement; returns whether there was any.
+/// Adds the batch form of each action that has one to the same statement. Returns whether it added any.
 fn add_batch_actions(document: &mut Value) -> bool {
     const BATCHED: [&str; 3] = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
     let mut changed = false;
@@ -81,7 +81,7 @@ fn add_batch_actions(document: &mut Value) -> bool {
     changed
 }
 
-/// The few calls of Lambda that are made here, for which an SDK would be too much.
+/// The few calls of Lambda that are needed here; they are not worth an SDK.
 struct Lambda<'h> {
     http: &'h SignedHttp,
     port: u16,

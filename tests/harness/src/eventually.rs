@@ -1,7 +1,7 @@
-//! Waiting for something that nobody announces, such as an empty queue, by asking again until it is so.
+//! Waits for something that sends no notification, such as an empty queue, by asking again and again.
 //!
-//! What announces itself is awaited instead, see [`crate::receiver::Receiver::await_requests`]. Never a sleep and a hope:
-//! every wait ends as soon as it can, and says what it was waiting for when it ends in vain.
+//! Arriving requests do send one, see [`crate::receiver::Receiver::await_requests`]. Tests never sleep for a fixed time
+//! and hope: every wait ends as soon as it can, and a wait that fails says what it was waiting for.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use crate::failure::{Failure, Result};
 
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
 
-/// Asks `question` until it answers `Some`, or fails after `limit` naming `what`. A failing question ends the wait at once.
+/// Asks `question` until it answers `Some`. Fails after `limit`, naming `what`; a failing question ends the wait at
+/// once.
 pub async fn eventually<T>(
     what: &str,
     limit: Duration,

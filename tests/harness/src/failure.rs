@@ -1,14 +1,14 @@
-//! The one error type of the harness: a sentence that says what did not work, and its cause.
+//! The only error type of the harness: a sentence that says what failed, and the cause.
 //!
-//! It deliberately has no kinds: nobody handles these, people read them. An outcome that a test asserts on is a value instead,
-//! such as [`crate::api_client::Reply`].
+//! It has no kinds, because no code handles these errors: people read them. An outcome that a test asserts on is a
+//! value instead, such as [`crate::api_client::Reply`].
 
 use std::error::Error;
 use std::fmt;
 
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// What did not work. `Debug` shows the whole chain of causes, because that is what a failing test prints.
+/// What failed. `Debug` shows the whole chain of causes, because that is what a failing test prints.
 pub struct Failure {
     what: String,
     cause: Option<Box<dyn Error + Send + Sync>>,
@@ -44,7 +44,7 @@ impl Error for Failure {
     }
 }
 
-/// Says what was being done when an error came up: `read(path).or_failure(|| format!("cannot read {path}"))?`.
+/// Adds to an error what failed because of it: `read(path).or_failure(|| format!("cannot read {path}"))?`.
 pub trait OrFailure<T> {
     fn or_failure<W: Into<String>>(self, what: impl FnOnce() -> W) -> Result<T>;
 }

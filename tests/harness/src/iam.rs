@@ -1,6 +1,6 @@
-//! The few calls of IAM that the harness makes, for which it needs no SDK.
+//! The few calls of IAM that the harness makes; they are not worth an SDK.
 //!
-//! IAM answers in XML. It is deliberately not parsed: the harness reads single elements whose text it knows to be plain.
+//! IAM answers in XML, which is not parsed: the harness reads single elements that are known to contain plain text.
 
 use http::Request;
 use serde_json::Value;
@@ -36,7 +36,7 @@ impl Iam {
         Err(Failure::new(format!("{action} answered {}: {text}", response.status())))
     }
 
-    /// The inline policies of a role: name and document.
+    /// The inline policies of a role, each with its name and document.
     pub async fn role_policies(&self, role: &str) -> Result<Vec<(String, Value)>> {
         let list = self.call("ListRolePolicies", &[("RoleName", role)]).await?;
         let mut policies = Vec::new();
@@ -53,7 +53,7 @@ impl Iam {
     }
 }
 
-/// The text of the first element of this name.
+/// The text of the first element with this name.
 pub fn element<'x>(xml: &'x str, name: &str) -> Result<&'x str> {
     elements(xml, name).next().or_failure(|| format!("no {name} in {xml}"))
 }

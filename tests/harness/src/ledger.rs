@@ -1,7 +1,7 @@
-//! The ledger as it lies in the table: which events were sealed and what became of their deliveries.
+//! The ledger as the table has it: which events were sealed, and the states of their deliveries.
 //!
-//! It reads rows straight from DynamoDB, so that what the API tells is not its own proof, and deliberately knows only their
-//! keys, `owed`, `state` and `attempts`.
+//! Rows are read directly from DynamoDB, so that tests can check the API against them. Only their keys, `owed`, `state`
+//! and `attempts` are known here.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::deployment::Deployment;
 use crate::failure::{OrFailure, Result};
 
-/// A row as it lies in the table.
+/// A row of the table, as DynamoDB returns it.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// What the table holds of one account.
@@ -20,7 +20,7 @@ pub struct Ledger {
     pub events: Vec<String>,
     /// How many deliveries the sealed events owe.
     pub owed: usize,
-    /// Deliveries by state, with the number of attempts of each.
+    /// The number of attempts of each delivery, by state.
     pub deliveries: HashMap<String, Vec<usize>>,
 }
 

@@ -1,7 +1,7 @@
-//! A local AWS of our own: `ministack` on a free port, with IAM enforced, its files below `target/local/<port>`.
+//! Runs a local AWS: `ministack` on a free port, with IAM enforced and its files below `target/local/<port>`.
 //!
-//! It deliberately inherits nothing from this machine's environment, because the functions inherit its: no AWS profile, proxy
-//! or log setting can leak into a test. Nothing is kept when it ends; only the log stays, until the next one starts.
+//! It inherits nothing from this machine's environment, since the functions would inherit it too: no AWS profile, proxy
+//! or log setting can leak into a test. When it ends only its log is kept, until the next local AWS starts.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
@@ -17,10 +17,10 @@ use crate::signed_http::{SignedHttp, endpoint};
 use crate::supervised::Supervised;
 
 const STARTING: Duration = Duration::from_secs(60);
-/// Somebody else may take the port between our choosing it and the local AWS listening there.
+/// Another process may take the port after it was chosen and before the local AWS listens on it.
 const TRIES: u32 = 3;
 
-/// A running local AWS. Dropping it ends it, with all functions, and removes its temporary files.
+/// A running local AWS. Dropping it stops it together with all functions, and removes its temporary files.
 #[derive(Debug)]
 pub struct LocalAws {
     port: u16,
@@ -94,7 +94,7 @@ impl Drop for LocalAws {
     }
 }
 
-/// A port of the loopback interface that nobody listens on just now.
+/// A port of the loopback interface on which nothing listens at the moment.
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).or_failure(|| "no free port")?;
     Ok(listener.local_addr().or_failure(|| "no free port")?.port())

@@ -1,6 +1,6 @@
-//! A sync job, as the system sees it: somebody who pushes events to a queue.
+//! Plays the part of a sync job: pushes events to a queue.
 //!
-//! It deliberately does not check events: pushing a wrong one is a test.
+//! It does not check events, because some tests push invalid ones.
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::failure::{Failure, OrFailure, Result};
 use crate::queue::Queue;
 use crate::unique::unique;
 
-/// SQS takes no more messages than this in one call.
+/// The most messages that SQS takes in one call.
 const BATCH: usize = 10;
 
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Producer {
         Ok(())
     }
 
-    /// Pushes events in batches; fails when SQS refused any of them.
+    /// Pushes events in batches. Fails if SQS refused any of them.
     pub async fn push_all(&self, events: &[Value]) -> Result<()> {
         for batch in events.chunks(BATCH) {
             let mut request = self.queue.sqs().send_message_batch().queue_url(self.queue.url());
@@ -59,12 +59,12 @@ impl Producer {
     }
 }
 
-/// A sample from `events/` as if it happened now, in `account`, under an id of its own.
+/// A sample from `events/` as if it had happened now in `account`, with a unique id.
 pub fn fresh_sample(name: &str, account: &str) -> Result<Value> {
     past_sample(name, account, Duration::ZERO)
 }
 
-/// The same as if it happened so long ago.
+/// A sample as if it had happened in `account` this long `ago`, with a unique id.
 pub fn past_sample(name: &str, account: &str, ago: Duration) -> Result<Value> {
     let mut event = checkout::sample_event(name)?;
     event["id"] = json!(unique("evt"));
@@ -74,7 +74,7 @@ pub fn past_sample(name: &str, account: &str, ago: Duration) -> Result<Value> {
     Ok(event)
 }
 
-/// As many copies of a fresh sample, with the ids `evt-0`, `evt-1`, ….
+/// `count` copies of a fresh sample, with the ids `evt-0`, `evt-1`, ….
 pub fn numbered_samples(name: &str, account: &str, count: usize) -> Result<Vec<Value>> {
     let sample = fresh_sample(name, account)?;
     let numbered = |number: usize| {
@@ -85,7 +85,7 @@ pub fn numbered_samples(name: &str, account: &str, count: usize) -> Result<Vec<V
     Ok((0..count).map(numbered).collect())
 }
 
-/// Moves every time of an event by as much as its `occurred_at` has to be moved.
+/// Sets `occurred_at` to `now`, and moves every other time of the event by the same amount.
 fn move_to(event: &mut Value, now: OffsetDateTime) -> Result<()> {
     let by = now - read_time(&event["occurred_at"])?;
     move_time(&mut event["occurred_at"], by)?;

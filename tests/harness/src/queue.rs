@@ -1,6 +1,6 @@
-//! A queue of the deployment, looked at from outside: what is in it, and whether it has been worked off.
+//! A queue of the deployment, seen from outside: which messages are in it.
 //!
-//! What tests find in a dead-letter queue stays there for the others to find; only [`Queue::steal`] takes a message away.
+//! Messages that a test finds in a dead-letter queue stay there for other tests; only [`Queue::steal`] removes one.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName
 use crate::eventually::eventually;
 use crate::failure::{OrFailure, Result};
 
-/// How long, in seconds, a message that was looked at stays hidden, so that the next look finds the ones behind it.
+/// How long, in seconds, a message stays hidden after a look, so that the next look finds the ones behind it.
 const HIDDEN_AFTER_A_LOOK: i32 = 1;
 
 #[derive(Debug, Clone)]
@@ -32,8 +32,8 @@ impl Queue {
         &self.sqs
     }
 
-    /// Sets how long, in seconds, a message that failed for a reason of ours waits for its next receive. The template's 360
-    /// suit AWS; no test wants to wait that long.
+    /// Sets how long, in seconds, a message waits for its next receive after a function failed on it. The template's
+    /// 360 are right for AWS, but too long for a test.
     pub async fn set_visibility_timeout(&self, seconds: u32) -> Result<()> {
         (self.sqs.set_queue_attributes().queue_url(&self.url))
             .attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string())
@@ -43,7 +43,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for a message that `wanted` accepts, and returns it with all its attributes. Others are left alone.
+    /// Waits for a message that `wanted` accepts, and returns it with all its attributes. All messages stay in the
+    /// queue.
     pub async fn await_message(
         &self,
         what: &str,
@@ -56,7 +57,7 @@ impl Queue {
         .await
     }
 
-    /// Takes a message away, as if it had never been sent; returns whether there was one.
+    /// Removes a message as if it had never been sent. Returns whether there was one.
     pub async fn steal(&self) -> Result<bool> {
         // Long enough to delete it before anybody else receives it, whatever the queue's own timeout is.
         let request = self.sqs.receive_message().queue_url(&self.url).max_number_of_messages(1).visibility_timeout(60);

@@ -1,7 +1,8 @@
-//! A directory below `target/` for one run of a program: its logs and temporary files.
+//! A directory below `target/` for the logs and temporary files of one run of a program.
 //!
-//! It is locked while the run lasts, so that a later run knows which ones it may remove. What a program finds in its
-//! environment is deliberately only this: nothing of this machine's settings leaks into a test.
+//! It is locked for as long as the run lasts, so that later runs know which directories they may remove. Programs get
+//! an environment that points to it and carries none of this machine's settings but `PATH`, so that none leak into a
+//! test.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::checkout;
 use crate::failure::{OrFailure, Result};
 
-/// The name of a link to what a run has elsewhere.
+/// The name of a link to a directory that a run has outside of its run directory.
 const ELSEWHERE: &str = "elsewhere";
 
 /// A directory that is locked for as long as this value lives.
@@ -21,7 +22,7 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Creates it, at one of [`checkout::runs`]' paths.
+    /// Creates and locks the directory. `path` is one below [`checkout::runs`].
     pub fn create(path: PathBuf) -> Result<Self> {
         for part in ["tmp", "home"] {
             fs::create_dir_all(path.join(part)).or_failure(|| format!("cannot create {}", path.display()))?;
@@ -41,7 +42,7 @@ impl RunDirectory {
         File::create(&path).or_failure(|| format!("cannot write {}", path.display()))
     }
 
-    /// The whole environment that a tool needs besides its own settings.
+    /// The whole environment that a tool needs, apart from settings of its own.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
         let path = std::env::var_os("PATH").map_or_else(|| "/usr/local/bin:/usr/bin:/bin".into(), PathBuf::from);
         vec![
@@ -52,12 +53,12 @@ impl RunDirectory {
         ]
     }
 
-    /// Notes a directory elsewhere, which goes when this one is swept, should the run be killed.
+    /// Records a directory outside of this one. If the run is killed, it is removed when this one is swept.
     pub fn note(&self, elsewhere: &Path) -> Result<()> {
         symlink(elsewhere, self.path.join(ELSEWHERE)).or_failure(|| format!("cannot write in {}", self.path.display()))
     }
 
-    /// Removes what only the run needed; its logs stay. What cannot be removed now is swept by a later run.
+    /// Removes everything but the logs. A later run sweeps what cannot be removed now.
     pub fn tidy(&self) {
         for part in ["tmp", "home"] {
             let _ = fs::remove_dir_all(self.path.join(part));
@@ -65,7 +66,7 @@ impl RunDirectory {
     }
 }
 
-/// Removes what earlier runs of this kind left: their logs, and whatever a killed one could not remove itself.
+/// Removes what earlier runs of this kind have left: their logs, and whatever a killed run could not remove itself.
 pub fn sweep(kind: &str) -> Result<()> {
     let parent = checkout::runs(kind);
     fs::create_dir_all(&parent).or_failure(|| format!("cannot create {}", parent.display()))?;

@@ -1,7 +1,7 @@
-//! Plain HTTP with AWS's request signature (SigV4), for what is called without an SDK: the API's operator routes, and a few
-//! calls of the deployment.
+//! Plain HTTP to a local AWS, with AWS's request signature (SigV4), for calls without an SDK: the API's operator
+//! routes, and a few calls of the deployment.
 //!
-//! It deliberately knows no proxy, no redirect and no address but loopback.
+//! It uses no proxy, follows no redirect, and calls loopback addresses only.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use http::{Request, Response};
 
 use crate::failure::{OrFailure, Result};
 
-/// The only region of the local AWS that is used.
+/// The region that everything on the local AWS uses.
 pub const REGION: &str = "us-east-1";
 
 /// The address of a local AWS.
@@ -21,14 +21,15 @@ pub fn endpoint(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// The account root of the local AWS, which accepts no other secret for this key.
+/// The credentials of the account root. The local AWS accepts no other secret for this key.
 pub fn root_credentials() -> Credentials {
     Credentials::new("test", "test", None, None, "local AWS")
 }
 
-/// What every HTTP client of the harness is made from.
+/// The base of every HTTP client of the harness: without proxies and redirects.
 pub fn loopback_client() -> reqwest::ClientBuilder {
-    // Fails when a provider is there already, which is as good. Nothing here speaks TLS, but the client insists.
+    // Fails if a provider is already installed, which is just as good. The client wants one even though nothing uses
+    // TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
@@ -41,9 +42,9 @@ pub struct SignedHttp {
 }
 
 impl SignedHttp {
-    /// A client that finds `host` at `port` of the loopback interface.
+    /// A client that resolves `host` to the loopback interface, at `port`.
     ///
-    /// Names below `localhost` are loopback by definition, but not every system's resolver knows.
+    /// Names below `localhost` are loopback by definition, but not every system's resolver knows that.
     pub fn new(host: &str, port: u16) -> Result<Self> {
         let client = loopback_client()
             .timeout(Duration::from_secs(60))

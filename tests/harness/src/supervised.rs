@@ -1,8 +1,8 @@
-//! A child process that never outlives the harness, together with every process it started.
+//! A child process that never outlives the harness; neither does any process it started.
 //!
-//! It leads a process group of its own, which is killed when the value is dropped: after success, failure, a panic or a signal
-//! alike. On Linux the kernel also kills the child when the harness itself is killed. It deliberately does not stop anything
-//! gently: what runs here keeps nothing worth saving.
+//! It leads a process group of its own, which is killed when the value is dropped, be it after success, a failure, a
+//! panic or a signal. On Linux the kernel also kills the child when the harness itself is killed. Nothing is stopped
+//! gently, because what runs here has nothing worth saving.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -25,7 +25,7 @@ pub struct Supervised {
 impl Supervised {
     /// Starts `program`; `prepare` sets its arguments, environment and output.
     ///
-    /// Call it on a thread that lives as long as the harness: the kernel watches the thread, not the process.
+    /// Call this on a thread that lives as long as the harness: the kernel watches the thread, not the process.
     pub fn start(program: &Path, prepare: impl FnOnce(&mut Command)) -> Result<Self> {
         let mut command = match set_parent_death_signal() {
             Some(setpriv) => {
@@ -45,7 +45,7 @@ impl Supervised {
         self.child.wait().await.or_failure(|| "cannot wait for a process")
     }
 
-    /// How the process ended, if it did.
+    /// How the process ended, if it has ended.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().or_failure(|| "cannot look at a process")
     }
@@ -71,7 +71,7 @@ impl Drop for Supervised {
     }
 }
 
-/// The command of util-linux that asks the kernel for a signal when the parent dies, where there is one.
+/// The command of util-linux that makes the kernel send a signal when the parent dies, if it is installed.
 fn set_parent_death_signal() -> Option<PathBuf> {
     if !cfg!(target_os = "linux") {
         return None;
@@ -109,7 +109,7 @@ mod tests {
         assert!(test_kill_process(grandchild).is_err() || is_zombie(grandchild));
     }
 
-    /// In a container without an init process nobody collects what was orphaned: it stays, dead.
+    /// In a container without an init process nothing collects an orphan that has ended, so it stays as a zombie.
     fn is_zombie(process: Pid) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
         stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))

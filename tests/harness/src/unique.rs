@@ -1,12 +1,14 @@
-//! Names that no other test, run or process uses: tests share one deployment, so each works on accounts and events of its own.
+//! Names that no other test, run or process uses. Tests share one deployment, so each works on accounts and events of
+//! its own.
 //!
-//! They deliberately start with what they are for, so that logs and tables stay readable.
+//! A name starts with what it is for, so that logs and tables stay readable.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use time::OffsetDateTime;
 
-/// `unique("evt")` is something like `evt-19ab40c1f3e-2f1-0`: at most 64 of `[a-z0-9-]` for a prefix of up to 32.
+/// A unique name: `unique("evt")` is something like `evt-19ab40c1f3e-2f1-0`: at most 64 of `[a-z0-9-]` for a prefix of
+/// up to 32.
 pub fn unique(prefix: &str) -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let milliseconds = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;

@@ -1,17 +1,18 @@
-//! The page as assistive technology sees it: Chromium's own tree of roles and names; and what axe-core, which is not ours, finds wrong.
+//! The page as assistive technology sees it: Chromium's own tree of roles and names. It is also checked with axe-core,
+//! a library that is not ours.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use harness::checkout;
+use harness::failure::{Failure, OrFailure, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
 
 use super::session::Browser;
-use harness::checkout;
-use harness::failure::{Failure, OrFailure, Result};
 
-/// Roles that a person can tell apart; an outline shows these.
+/// The roles that an outline shows: those that mean something to a person.
 const TELLING: [&str; 18] = [
     "alert",
     "banner",
@@ -33,7 +34,7 @@ const TELLING: [&str; 18] = [
     "textbox",
 ];
 
-/// Something on the page, with the number that the DevTools protocol knows it by.
+/// Something on the page, with its number in the DevTools protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
     pub(super) number: i64,
@@ -41,7 +42,7 @@ pub(super) struct Node {
     pub(super) name: String,
 }
 
-/// What axe-core calls a violation.
+/// A violation that axe-core reports.
 #[derive(Deserialize)]
 struct Violation {
     id: String,
@@ -57,16 +58,16 @@ struct Violating {
 }
 
 impl Browser {
-    /// Everything of a role, below a node or on the whole page, in the page's order.
+    /// All nodes with a role, below a node or on the whole page, in the page's order.
     ///
-    /// The whole tree is asked for: `queryAXTree` was seen never to be answered where another page came in between, and
-    /// with it all that was asked of the browser from then on.
+    /// This asks for the whole tree, because `queryAXTree` was seen to hang, together with every later command, if
+    /// another page was loaded meanwhile.
     pub(super) async fn nodes(&self, below: Option<i64>, role: Option<&str>) -> WebDriverResult<Vec<Node>> {
         let answer = self.devtools("Accessibility.getFullAXTree", json!({})).await?;
         Ok(nodes_of(&answer, below, role))
     }
 
-    /// What has the focus; none where that is the page itself.
+    /// What has the focus; `None` if it is the page itself.
     pub(super) async fn focused_node(&self) -> WebDriverResult<Option<Node>> {
         let focus = json!({"expression": "document.activeElement"});
         let focus = self.devtools("Runtime.evaluate", focus).await?;
@@ -75,19 +76,19 @@ impl Browser {
         Ok(answer["nodes"].get(0).and_then(node))
     }
 
-    /// What is on the page, a line each, for the message of a failure.
+    /// What is on the page, one line each, for the message of a failure.
     pub(super) async fn outline(&self) -> WebDriverResult<String> {
         let nodes = self.nodes(None, None).await?;
         let telling = nodes.iter().filter(|node| TELLING.contains(&node.role.as_str()));
         Ok(telling.map(|node| format!("  {} {:?}", node.role, node.name)).collect::<Vec<_>>().join("\n"))
     }
 
-    /// Fails if axe-core finds the page, as it is now, less accessible than it has to be. It needs a browser that runs scripts.
+    /// Fails if axe-core finds accessibility problems in the page as it is now. The browser must run scripts.
     pub async fn check_accessibility(&self) -> Result<()> {
         let path = checkout::node_module("axe-core/axe.min.js")?;
         let axe = std::fs::read_to_string(&path).or_failure(|| format!("cannot read {}", path.display()))?;
         self.evaluate(&axe).await?;
-        // Without `preload` it would fetch the stylesheets once more.
+        // With `preload` it would fetch the stylesheets once more.
         let run =
             "axe.run({resultTypes: ['violations'], preload: false}).then((found) => JSON.stringify(found.violations))";
         let found = self.evaluate(run).await?;
@@ -101,7 +102,7 @@ impl Browser {
         Err(Failure::new(format!("{place} is not accessible to everybody:\n{}", report(&violations)?)))
     }
 
-    /// Fails if the page is wider than the screen, so that it has to be moved sideways to be read.
+    /// Fails if the page is wider than the screen, so that reading it takes scrolling sideways.
     pub async fn fits_the_screen(&self) -> Result<()> {
         let widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]";
         let widths = self.evaluate(widths).await?;
@@ -111,13 +112,13 @@ impl Browser {
         Err(Failure::new(format!("{} is {} pixels wide on a screen of {}", self.path().await?, widths[0], widths[1])))
     }
 
-    /// How wide the screen is, in CSS pixels.
+    /// The width of the screen, in CSS pixels.
     pub(super) async fn width(&self) -> Result<f64> {
         let width = self.evaluate("document.documentElement.clientWidth").await?;
         width.as_f64().or_failure(|| format!("the screen is {width} wide"))
     }
 
-    /// The value of an expression, which the page's security policy does not apply to.
+    /// The value of a JavaScript expression. The page's security policy does not apply to it.
     async fn evaluate(&self, expression: &str) -> Result<Value> {
         let expression = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
         let answer = self.devtools("Runtime.evaluate", expression).await.or_failure(|| "cannot ask the page")?;
@@ -128,7 +129,7 @@ impl Browser {
     }
 }
 
-/// The nodes of a tree, from the one with the number `below` on, or from its root.
+/// The nodes of a tree below the one with the number `below`, which is included, or below its root.
 fn nodes_of(tree: &Value, below: Option<i64>, role: Option<&str>) -> Vec<Node> {
     let all = tree["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
     let by_id: HashMap<&str, &Value> = all.iter().filter_map(|node| Some((node["nodeId"].as_str()?, node))).collect();
@@ -176,7 +177,7 @@ mod tests {
             json!({"nodeId": id, "backendDOMNodeId": number, "role": {"value": role}, "name": {"value": id}, "parentId": parent,
                 "childIds": children, "ignored": role == "none"})
         };
-        // Chromium tells them level by level.
+        // Chromium lists them level by level.
         let tree = json!({"nodes": [
             one("root", 1, "RootWebArea", None, &["a", "d"]), one("a", 2, "none", Some("root"), &["b", "c"]),
             one("d", 5, "button", Some("root"), &[]), one("b", 3, "button", Some("a"), &[]), one("c", 4, "link", Some("a"), &[]),

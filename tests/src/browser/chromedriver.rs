@@ -1,49 +1,51 @@
-//! One chromedriver with one Chromium, which end together with the value, and together with the test in any case.
+//! One chromedriver with one Chromium. Both end when the value is dropped, and at the latest with the test.
 //!
-//! Both get an environment and a profile of their own, and no way out: no proxy, no updates, no reporting.
+//! They get an environment and a profile of their own, and cannot call out: no proxy, no updates, no reporting.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Once;
 use std::time::Duration;
 
-use tempfile::TempDir;
-use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel};
-
-use super::look::Look;
 use harness::checkout;
 use harness::eventually::eventually;
 use harness::failure::{Failure, OrFailure, Result};
 use harness::run_directory::{RunDirectory, sweep, tail};
 use harness::supervised::Supervised;
 use harness::unique::unique;
+use tempfile::TempDir;
+use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel};
+
+use super::look::Look;
 
 const STARTING: Duration = Duration::from_secs(30);
 const TRIES: u32 = 5;
-/// How much of a line of its log is told.
+/// How many characters of a line of its log are shown.
 const LINE: usize = 400;
-/// What it says when it ends for that.
+/// Part of what chromedriver logs if its port is taken.
 const PORT_TAKEN: &str = "port not available";
 const MISSING: &str = "run `make bootstrap` (Debian: apt-get install chromium chromium-driver)";
 
-/// What Chromium puts below its directory for temporary files, and there is no longer address for a socket.
+/// The length of the socket path that Chromium creates below its directory for temporary files.
 const SOCKET: usize = "/org.chromium.Chromium.aBcDeF/SingletonSocket".len();
+/// The most bytes that the address of a socket can have.
 const LONGEST_ADDRESS: usize = 107;
 
-/// Dropping it ends the browser and removes its profile.
+/// A running chromedriver. Dropping it ends the browser and removes its profile.
 #[derive(Debug)]
 pub(super) struct Chromedriver {
     port: u16,
     process: Supervised,
     directory: RunDirectory,
-    /// Outside the checkout, which may lie too deep for a socket.
+    /// Outside the checkout, whose path may be too long for a socket.
     _temporary: TempDir,
 }
 
 impl Chromedriver {
-    /// Starts one at a port of its own choice. Call it on a thread that lives as long as the test.
+    /// Starts one at a port of its own choice. Call this on a thread that lives as long as the test.
     ///
-    /// It chooses one port for IPv6 and IPv4, and ends where that is taken in one of them: then it is started again.
+    /// Chromedriver chooses one port for both IPv6 and IPv4, and ends if that is taken for one of them. Then it is
+    /// started again.
     pub(super) async fn start() -> Result<Self> {
         let mut tries = 1;
         loop {
@@ -57,7 +59,7 @@ impl Chromedriver {
     async fn start_once() -> Result<Self> {
         static SWEPT: Once = Once::new();
         SWEPT.call_once(|| {
-            // Only what somebody who was killed has left: a directory that stays does no harm.
+            // It only removes what killed runs have left. A directory that stays does no harm.
             let _ = sweep("browser");
         });
         let program = system_program(&["chromedriver"], MISSING)?;
@@ -67,7 +69,7 @@ impl Chromedriver {
         let log = directory.log("chromedriver")?;
         let errors = log.try_clone().or_failure(|| "cannot share a log file")?;
         let process = Supervised::start(&program, |command| {
-            // What the browser writes goes into the same log, and every step of starting it: see `last_words`.
+            // The browser's output goes to the same log, as does every step of starting it: see `last_words`.
             command.env_clear().envs(directory.environment()).env("TMPDIR", temporary.path());
             command.args(["--port=0", "--enable-chrome-logs", "--log-level=ALL"]);
             command.stdin(Stdio::null()).stdout(log).stderr(errors);
@@ -93,7 +95,7 @@ impl Chromedriver {
         self.directory.path().join("chromedriver.log")
     }
 
-    /// The end of its log, with what the browser wrote: lines that carry a whole page are cut.
+    /// The end of its log, including the browser's output. Long lines, which may hold a whole page, are cut.
     pub(super) fn last_words(&self) -> String {
         let lines: Vec<String> = tail(&self.log()).lines().map(|line| line.chars().take(LINE).collect()).collect();
         lines.join("\n")
@@ -103,7 +105,7 @@ impl Chromedriver {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What the browser is started with.
+    /// The settings that the browser is started with.
     pub(super) fn capabilities(&self, look: Look) -> Result<ChromeCapabilities> {
         let program = system_program(&["chromium", "google-chrome"], MISSING)?;
         let profile = format!("--user-data-dir={}", self.directory.path().join("tmp/profile").display());
@@ -118,11 +120,12 @@ impl Chromedriver {
             "--disable-component-update",
             "--disable-sync",
             "--no-proxy-server",
-            // Names below localhost are loopback by definition; this leaves out the address that nobody listens at.
+            // Names below localhost are loopback by definition; this rules out the IPv6 address, on which nothing
+            // listens.
             "--host-resolver-rules=MAP *.localhost 127.0.0.1",
-            // Shared memory among its temporary files: /dev/shm is small in containers.
+            // Puts shared memory among the temporary files, because /dev/shm is small in containers.
             "--disable-dev-shm-usage",
-            // Its end is the browser's, however it comes.
+            // The browser ends with chromedriver, however that ends.
             "--remote-debugging-pipe",
             "--lang=en-US",
             &profile,
@@ -150,7 +153,8 @@ impl Drop for Chromedriver {
     }
 }
 
-/// A directory for the browser's temporary files, where its socket's address is short enough: Chromium ends otherwise.
+/// A directory for the browser's temporary files. Fails if the address of a socket in it would be too long for
+/// Chromium.
 fn temporary_directory(parent: &Path) -> Result<TempDir> {
     let directory = tempfile::Builder::new().prefix("browser-").tempdir_in(parent);
     let directory = directory.or_failure(|| format!("cannot write in {}", parent.display()))?;
@@ -165,14 +169,14 @@ fn temporary_directory(parent: &Path) -> Result<TempDir> {
     )))
 }
 
-/// A program that the system has, under the first of these names.
+/// The system's program with the first of these names that is found.
 fn system_program(names: &[&str], missing: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = names.iter().find_map(|name| std::env::split_paths(&path).map(|p| p.join(name)).find(|p| p.is_file()));
     found.ok_or_else(|| Failure::new(format!("{} is missing: {missing}", names.join(" or "))))
 }
 
-/// The port in the line with which it says that it listens.
+/// The port in the log line that announces it.
 fn announced_port(line: &str) -> Option<u16> {
     line.strip_prefix("ChromeDriver was started successfully on port ")?.trim_end_matches('.').parse().ok()
 }

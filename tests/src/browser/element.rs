@@ -1,12 +1,12 @@
-//! One thing on a page, and what lies within it.
+//! One thing on a page.
 //!
-//! It deliberately does not survive the page it was found on: after a form was sent, look for it again.
+//! An element does not survive the page it was found on: look for it again after a form was sent.
 
+use harness::failure::{OrFailure, Result};
 use thirtyfour::WebElement;
 
 use super::accessibility::Node;
 use super::session::Browser;
-use harness::failure::{OrFailure, Result};
 
 pub struct Element<'b> {
     pub(super) browser: &'b Browser,
@@ -19,33 +19,33 @@ impl<'b> Element<'b> {
         Self { browser, inner, node }
     }
 
-    /// What assistive technology calls it.
+    /// Its accessible name.
     pub fn name(&self) -> &str {
         &self.node.name
     }
 
-    /// What can be read of it.
+    /// Its visible text.
     pub async fn text(&self) -> Result<String> {
         self.inner.text().await.or_failure(|| format!("cannot read {}", self.what()))
     }
 
-    /// What a field holds.
+    /// The value of a field.
     pub async fn value(&self) -> Result<String> {
         let value = self.inner.prop("value").await.or_failure(|| format!("cannot read {}", self.what()))?;
         Ok(value.unwrap_or_default())
     }
 
-    /// An attribute as the page was sent with it.
+    /// The value of an attribute in the page's HTML.
     pub async fn attribute(&self, name: &str) -> Result<Option<String>> {
         self.inner.attr(name).await.or_failure(|| format!("cannot read {name} of {}", self.what()))
     }
 
-    /// Whether a radio button or a box is chosen.
+    /// Whether a radio button or a checkbox is chosen.
     pub async fn is_chosen(&self) -> Result<bool> {
         self.inner.is_selected().await.or_failure(|| format!("cannot tell whether {} is chosen", self.what()))
     }
 
-    /// Whether all of its width can be seen without moving the page or a part of it sideways.
+    /// Whether its whole width is visible without scrolling sideways.
     pub async fn is_within_the_width(&self) -> Result<bool> {
         let what = || format!("cannot measure {}", self.what());
         let (place, width) = (self.inner.rect().await.or_failure(what)?, self.browser.width().await?);

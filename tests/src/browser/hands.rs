@@ -1,17 +1,17 @@
-//! Mouse and keyboard.
+//! Using a page with mouse and keyboard.
 
+use harness::failure::{Failure, OrFailure, Result};
 use thirtyfour::error::{WebDriverErrorInner, WebDriverResult};
 use thirtyfour::{By, Key, TypingData};
 
 use super::lookup::Name;
 use super::session::Browser;
-use harness::failure::{Failure, OrFailure, Result};
 
-/// What text can be typed into.
+/// The roles of fields for text.
 const FIELDS: [&str; 4] = ["textbox", "searchbox", "spinbutton", "combobox"];
-/// What can be chosen.
+/// The roles of what can be chosen.
 const CHOICES: [&str; 3] = ["radio", "checkbox", "switch"];
-/// No page has more than this to tab through; after it, nothing new comes.
+/// More tab stops than any page has.
 const MOST_TABS: u32 = 400;
 
 impl Browser {
@@ -25,7 +25,7 @@ impl Browser {
         .await
     }
 
-    /// Types into the field of this label, in place of what is in it.
+    /// Replaces the text in the field with this label.
     pub async fn fill(&self, label: impl Into<Name>, text: &str) -> Result<()> {
         let label = label.into();
         self.until(&format!("field {label}, to type into it"), async || {
@@ -37,7 +37,7 @@ impl Browser {
         .await
     }
 
-    /// Chooses the radio button or box of this label; one that is chosen already stays so.
+    /// Chooses the radio button or checkbox with this label. If it is already chosen, it stays so.
     pub async fn choose(&self, label: impl Into<Name>) -> Result<()> {
         let label = label.into();
         self.until(&format!("{label}, to choose it"), async || {
@@ -46,7 +46,7 @@ impl Browser {
                 reach(choice.inner.click().await)?;
             }
             if !choice.inner.is_selected().await? {
-                // What shows is drawn by a label, and lies over it.
+                // The label draws what is visible, and covers the button itself.
                 choice.inner.send_keys(Key::Space).await?;
             }
             Ok(choice.inner.is_selected().await?.then_some(()))
@@ -54,7 +54,7 @@ impl Browser {
         .await
     }
 
-    /// Selects from the list of this label.
+    /// Selects an option of the list with this label.
     pub async fn select(&self, label: impl Into<Name>, option: &str) -> Result<()> {
         let label = label.into();
         self.until(&format!("{option:?} in the list {label}"), async || {
@@ -69,19 +69,19 @@ impl Browser {
         .await
     }
 
-    /// Presses keys, wherever the focus is: a text, or `Key::Enter`.
+    /// Presses keys where the focus is: a text, or `Key::Enter`.
     pub async fn press(&self, keys: impl Into<TypingData>) -> Result<()> {
         let keys = self.driver.action_chain().send_keys(keys.into());
         keys.perform().await.or_failure(|| "cannot press keys")
     }
 
-    /// Role and name of what has the focus; empty where that is the page itself.
+    /// Role and name of what has the focus; empty if it is the page itself.
     pub async fn focused(&self) -> Result<(String, String)> {
         let focused = self.until("the focus", async || self.focused_node().await.map(Some)).await?;
         Ok(focused.map(|node| (node.role, node.name)).unwrap_or_default())
     }
 
-    /// Presses Tab until this has the focus, as somebody without a mouse does.
+    /// Presses Tab until this has the focus, like somebody without a mouse.
     pub async fn tab_to(&self, role: &str, name: impl Into<Name>) -> Result<()> {
         let name = name.into();
         for _ in 0..MOST_TABS {
@@ -96,7 +96,7 @@ impl Browser {
     }
 }
 
-/// Whether a click arrived. One that something else got, or that nothing is there for, is no error: the keyboard is left.
+/// Whether a click arrived. It is no error if something else is in the way, because the keyboard can still be used.
 fn reach(click: WebDriverResult<()>) -> WebDriverResult<bool> {
     match click {
         Ok(()) => Ok(true),

@@ -1,11 +1,10 @@
-//! How a page is looked at: on what size of screen, in which theme, where in the world, and whether scripts run.
+//! How a page is looked at: the size of the screen, the theme, the time zone, and whether scripts run.
 
+use harness::failure::{OrFailure, Result};
 use serde_json::{Value, json};
 use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities as _};
 
-use harness::failure::{OrFailure, Result};
-
-/// What somebody prefers whose browser shows everything in this theme.
+/// The theme that the browser asks pages for (`prefers-color-scheme`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Theme {
     Light,
@@ -21,7 +20,7 @@ impl Theme {
     }
 }
 
-/// Unless told otherwise: a laptop's screen, light, in UTC, with scripts.
+/// A way of looking at pages. The default is a laptop's screen, light, in UTC, with scripts.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     width: u32,
@@ -38,7 +37,7 @@ impl Default for Look {
 }
 
 impl Look {
-    /// In CSS pixels.
+    /// On a screen of this size, in CSS pixels.
     #[must_use]
     pub fn sized(self, width: u32, height: u32) -> Self {
         Self { width, height, ..self }
@@ -49,13 +48,13 @@ impl Look {
         Self { theme, ..self }
     }
 
-    /// Such as `Asia/Kolkata`.
+    /// In this time zone, such as `Asia/Kolkata`.
     #[must_use]
     pub fn in_time_zone(self, time_zone: &'static str) -> Self {
         Self { time_zone, ..self }
     }
 
-    /// As in a browser whose settings allow no JavaScript.
+    /// With JavaScript forbidden by the browser's settings.
     #[must_use]
     pub fn without_scripts(self) -> Self {
         Self { scripts: false, ..self }
@@ -65,7 +64,7 @@ impl Look {
         self.scripts
     }
 
-    /// What can be told to a browser only before it starts.
+    /// Applies what can only be set before a browser starts.
     pub(super) fn prepare(self, capabilities: &mut ChromeCapabilities) -> Result<()> {
         const FORBIDDEN: u8 = 2;
         if self.scripts {
@@ -75,7 +74,7 @@ impl Look {
         capabilities.add_experimental_option("prefs", settings).or_failure(|| "cannot forbid scripts")
     }
 
-    /// What can be changed at any time: commands of the DevTools protocol and their parameters.
+    /// What can be set at any time, as commands of the DevTools protocol with their parameters.
     pub(super) fn commands(self) -> [(&'static str, Value); 4] {
         let features = json!([
             {"name": "prefers-color-scheme", "value": self.theme.name()},
@@ -86,7 +85,7 @@ impl Look {
             ("Emulation.setDeviceMetricsOverride", size),
             ("Emulation.setEmulatedMedia", json!({"features": features})),
             ("Emulation.setTimezoneOverride", json!({"timezoneId": self.time_zone})),
-            // As on a phone, and in pictures from the top to the bottom, where there is nothing to scroll.
+            // As on a phone, and as in pictures of a whole page, where there is nothing to scroll.
             ("Emulation.setScrollbarsHidden", json!({"hidden": true})),
         ]
     }

@@ -1,10 +1,11 @@
-//! Finding things on a page, by what they are and what they are called, and waiting until they are there, or gone.
+//! Finds things on a page by role and accessible name, and waits until they are there, or gone.
 //!
-//! A name is the accessible one: a field's label, a button's words. Two things of one name are a mistake, of the page or of the
-//! test, so what is looked for must be the only one.
+//! The accessible name of a field is its label, that of a button its text. What is looked for must be the only match:
+//! two things with one name are a mistake of the page or of the test.
 
 use std::fmt;
 
+use harness::failure::Result;
 use serde_json::json;
 use thirtyfour::By;
 use thirtyfour::error::WebDriverResult;
@@ -12,9 +13,8 @@ use thirtyfour::error::WebDriverResult;
 use super::accessibility::Node;
 use super::element::Element;
 use super::session::Browser;
-use harness::failure::Result;
 
-/// A path of selectors to an element, which only it has.
+/// A JavaScript function that returns a CSS selector which matches only this element.
 const PATH: &str = "function () {
   const steps = [];
   for (let at = this; at.parentElement; at = at.parentElement) {
@@ -23,7 +23,7 @@ const PATH: &str = "function () {
   return [':root', ...steps].join(' > ');
 }";
 
-/// What something is called. A text is all of the name.
+/// The accessible name of what is looked for. A text stands for the whole name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Name {
     Is(String),
@@ -31,7 +31,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// A name with these words in it.
+    /// A name that contains these words.
     pub fn with(words: impl Into<String>) -> Self {
         Name::Has(words.into())
     }
@@ -60,25 +60,25 @@ impl fmt::Display for Name {
 }
 
 impl<'b> Element<'b> {
-    /// The one thing of this role and name within this one: `row.find("button", "Resend")`.
+    /// Waits for the only thing with this role and name within this one: `row.find("button", "Resend")`.
     pub async fn find(&self, role: &str, name: impl Into<Name>) -> Result<Element<'b>> {
         self.browser.find_below(Some(self.node.number), &[role], &name.into()).await
     }
 }
 
 impl Browser {
-    /// The one thing of this role and name, once it is there: `find("link", "Deliveries")`.
+    /// Waits for the only thing with this role and name: `find("link", "Deliveries")`.
     pub async fn find(&self, role: &str, name: impl Into<Name>) -> Result<Element<'_>> {
         self.find_below(None, &[role], &name.into()).await
     }
 
-    /// The names of everything of this role, as it is now.
+    /// The names of all things with this role that are there now.
     pub async fn names(&self, role: &str) -> Result<Vec<String>> {
         let all = self.until(role, async || self.nodes(None, Some(role)).await.map(Some)).await?;
         Ok(all.into_iter().map(|node| node.name).collect())
     }
 
-    /// Waits until nothing of this role and name is there.
+    /// Waits until nothing with this role and name is there.
     pub async fn lacks(&self, role: &str, name: impl Into<Name>) -> Result<()> {
         let name = name.into();
         self.until(&format!("no {role} {name}"), async || {
@@ -88,19 +88,19 @@ impl Browser {
         .await
     }
 
-    /// Waits until these words can be read.
+    /// Waits until these words are on the page.
     pub async fn sees(&self, words: &str) -> Result<()> {
         self.until(&format!("the words {words:?}"), async || Ok(self.readable().await?.contains(words).then_some(())))
             .await
     }
 
-    /// Waits until these words cannot be read.
+    /// Waits until these words are not on the page.
     pub async fn sees_no(&self, words: &str) -> Result<()> {
         self.until(&format!("no words {words:?}"), async || Ok((!self.readable().await?.contains(words)).then_some(())))
             .await
     }
 
-    /// Waits until the path and query begin like this.
+    /// Waits until the address's path and query start with this text.
     pub async fn is_at(&self, path: &str) -> Result<()> {
         self.until(&format!("the page {path}"), async || {
             let address = self.driver.current_url().await?;
@@ -110,7 +110,7 @@ impl Browser {
         .await
     }
 
-    /// All that can be read, with single spaces.
+    /// The page's whole text, with single spaces.
     pub async fn text(&self) -> Result<String> {
         self.until("something to read", async || self.readable().await.map(Some)).await
     }
@@ -125,7 +125,7 @@ impl Browser {
         self.until(&what, async || self.look(below, roles, name).await).await
     }
 
-    /// Finds what is there now: nothing, if it is not the only one.
+    /// Finds what is there now; `None` unless there is exactly one.
     pub(super) async fn look(
         &self,
         below: Option<i64>,

@@ -1,8 +1,8 @@
-//! A browser, as a customer has one in front of them: Chromium without a window, driven through chromedriver.
+//! A customer's browser: Chromium without a window, driven through chromedriver.
 //!
-//! What is on the page is found as assistive technology finds it, by role and name, and used by mouse or keyboard; every look
-//! waits until it is there. What the browser asked for and complained about is watched all the time: [`Browser::finish`] fails when
-//! a request went to another origin, or when the content security policy or the console had something to say.
+//! Tests find things on a page as assistive technology does, by role and name, and use them with mouse or keyboard.
+//! Every search waits until the thing is there. The browser's requests and complaints are recorded: [`Browser::finish`]
+//! fails if a request went to another origin, or if the content security policy or the console complained.
 //!
 //! ```no_run
 //! # use tests::browser::{Browser, Look};
@@ -17,7 +17,7 @@
 //! # }
 //! ```
 //!
-//! It deliberately knows no page: what is on which belongs into the tests.
+//! Nothing here knows any page of ours: that is up to the tests.
 
 mod accessibility;
 mod chromedriver;

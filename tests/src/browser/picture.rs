@@ -1,24 +1,24 @@
-//! Pictures of pages, from the top to the bottom.
+//! Pictures of whole pages.
 
 use std::fs;
 use std::path::Path;
 
 use data_encoding::BASE64;
-use serde_json::json;
-
-use super::session::Browser;
 use harness::checkout;
 use harness::failure::{OrFailure, Result};
 use harness::unique::unique;
+use serde_json::json;
 
-/// The longest picture, in pixels: more of a page is cut off.
+use super::session::Browser;
+
+/// The greatest height of a picture, in pixels. The rest of a longer page is cut off.
 const TALLEST: u64 = 16_000;
 
 impl Browser {
-    /// Writes the whole page as a PNG file; directories are made as needed.
+    /// Writes a picture of the whole page as a PNG file, and creates its directory if needed.
     pub async fn picture(&self, path: &Path) -> Result<()> {
         let problem = || format!("cannot take a picture for {}", path.display());
-        // What stays at the top while one scrolls would be in the middle. Where scripts do not run, nothing has scrolled.
+        // Otherwise a bar that sticks to the top would be in the middle. Without scripts, nothing has scrolled.
         let _ = self.devtools("Runtime.evaluate", json!({"expression": "scrollTo(0, 0)"})).await;
         let size = self.devtools("Page.getLayoutMetrics", json!({})).await.or_failure(problem)?;
         let (size, view) = (&size["cssContentSize"], &size["cssLayoutViewport"]);
@@ -34,7 +34,7 @@ impl Browser {
         fs::write(path, picture).or_failure(problem)
     }
 
-    /// A picture of what a test did not expect. Returns where it is.
+    /// Takes a picture of what a test did not expect, and returns its path.
     pub(super) async fn picture_of_failure(&self) -> Result<String> {
         let path = checkout::runs("failures").join(format!("{}.png", unique("page")));
         self.picture(&path).await?;

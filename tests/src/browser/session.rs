@@ -1,9 +1,13 @@
-//! One session of a browser, from its start to what it has to say at the end.
+//! One session of a browser, from its start to the check of its logs at the end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use harness::deployment::Deployment;
+use harness::eventually::eventually;
+use harness::failure::{Failure, OrFailure, Result};
+use harness::signed_http;
 use serde_json::{Value, json};
 use thirtyfour::WebDriver;
 use thirtyfour::error::WebDriverResult;
@@ -11,50 +15,47 @@ use thirtyfour::error::WebDriverResult;
 use super::chromedriver::Chromedriver;
 use super::look::Look;
 use super::watch::complaints;
-use harness::deployment::Deployment;
-use harness::eventually::eventually;
-use harness::failure::{Failure, OrFailure, Result};
-use harness::signed_http;
 
-/// How long something may take to show up. A test of a receiver that hangs takes 25 s.
+/// How long a page may take to show something. A test payload to a receiver that hangs takes 25 s.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// How long one command may take: loading a page is one.
+/// How long one command may take. Loading a page is one command.
 const COMMAND: Duration = Duration::from_secs(60);
-/// How often a browser is tried to be started.
+/// How many attempts there are to start a browser.
 const TRIES: u32 = 3;
 
-/// A browser with one page. Dropping it ends it; [`Browser::finish`] also looks at what it did.
+/// A browser with one page. Dropping it ends it; [`Browser::finish`] also checks what it did.
 pub struct Browser {
     pub(super) driver: WebDriver,
-    /// Where everything has to come from.
+    /// The only origin that pages may send requests to.
     origin: String,
-    /// Statuses that pages are expected to answer with, although they tell of a failure.
+    /// Statuses of failures that the test expects as answers.
     expected: Mutex<Vec<u16>>,
     finished: bool,
-    /// Last, so that it outlives what talks to it.
+    /// The last field, so that it is dropped after the driver that talks to it.
     _chromedriver: Chromedriver,
 }
 
 impl Browser {
-    /// A fresh browser without cookies, at an empty page, for the page of a deployment.
+    /// Opens a browser for the page of a deployment, at an empty page and without cookies.
     pub async fn open(deployment: &Deployment, look: Look) -> Result<Self> {
         Self::open_for(&deployment.outputs.portal_url, look).await
     }
 
-    /// The same for the pages of any origin, such as `http://127.0.0.1:8080`.
+    /// Opens a browser for the pages of any origin, such as `http://127.0.0.1:8080`.
     pub async fn open_for(origin: &str, look: Look) -> Result<Self> {
         let (chromedriver, driver) = Self::start(look).await?;
         let (origin, expected) = (origin.to_owned(), Mutex::default());
         let browser = Self { driver, origin, expected, finished: false, _chromedriver: chromedriver };
         browser.look_as(look).await?;
-        // It begins with a page of its own, which is none of ours.
+        // It starts with a page of its own, which does not count.
         browser.visit("about:blank").await?;
         browser.driver.get_log("performance").await.or_failure(|| "a browser cannot be watched")?;
         Ok(browser)
     }
 
-    /// A browser that does not come up is not what is tested, so others are tried; why they did not is told. After that none is
-    /// started any more: all tests waiting for one in vain would take longer than everything else.
+    /// Makes several attempts, because a browser that does not start is not what is tested, and prints why one failed.
+    /// If all fail, later tests fail at once: if each waited for a browser, they would take longer than everything
+    /// else.
     async fn start(look: Look) -> Result<(Chromedriver, WebDriver)> {
         static GIVEN_UP: AtomicBool = AtomicBool::new(false);
         for _ in 0..TRIES {
@@ -83,13 +84,13 @@ impl Browser {
         Ok(())
     }
 
-    /// Goes to a path of the page, such as `/deliveries?state=exhausted`, or to a whole address.
+    /// Goes to a path of the origin, such as `/deliveries?state=exhausted`, or to a whole address.
     pub async fn visit(&self, path: &str) -> Result<()> {
         let address = if path.starts_with('/') { format!("{}{path}", self.origin) } else { path.to_owned() };
         self.driver.goto(&address).await.or_failure(|| format!("cannot go to {address}"))
     }
 
-    /// Where it is: path and query.
+    /// The path and query of the current address.
     pub async fn path(&self) -> Result<String> {
         let address = self.driver.current_url().await.or_failure(|| "the browser does not know where it is")?;
         Ok(address.as_str().strip_prefix(&self.origin).unwrap_or(address.as_str()).to_owned())
@@ -107,7 +108,7 @@ impl Browser {
         self.driver.forward().await.or_failure(|| "cannot go forward")
     }
 
-    /// Sets a cookie of the page, as an answer to another tab would.
+    /// Sets a cookie of the origin, as an answer to another tab would.
     pub async fn set_cookie(&self, name: &str, value: &str) -> Result<()> {
         let cookie =
             json!({"url": self.origin, "name": name, "value": value, "path": "/", "secure": true, "httpOnly": true});
@@ -115,12 +116,13 @@ impl Browser {
         if answer["success"] == true { Ok(()) } else { Err(Failure::new(format!("the browser did not take {name}"))) }
     }
 
-    /// Says that something of this page will be answered with such a status, which the console otherwise may not tell of.
+    /// Expects an answer with this status. Without this, a status of a failure in the console counts as a complaint.
     pub fn expect_status(&self, status: u16) {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner).push(status);
     }
 
-    /// Ends the browser. Fails if a request went to another origin, or if the content security policy or the console complained.
+    /// Ends the browser. Fails if a request went to another origin, or if the content security policy or the console
+    /// complained.
     pub async fn finish(mut self) -> Result<()> {
         self.finished = true;
         let network = self.driver.get_log("performance").await.or_failure(|| "cannot read what was requested")?;
@@ -139,7 +141,7 @@ impl Browser {
         self.driver.cdp().send_raw(command, parameters).await
     }
 
-    /// Asks until there is an answer. An error is no end: the page may be changing under the question.
+    /// Asks until there is an answer. Errors do not end it, because the page may be changing during the question.
     pub(super) async fn until<T>(
         &self,
         what: &str,
@@ -159,7 +161,7 @@ impl Browser {
         }
     }
 
-    /// A failure with all that helps to understand it.
+    /// Adds to a failure what helps to understand it.
     async fn with_evidence(&self, failure: Failure, error: Option<String>) -> Failure {
         let path = self.path().await.unwrap_or_default();
         let picture = self.picture_of_failure().await.unwrap_or_else(|_| "no picture".to_owned());
@@ -173,7 +175,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         if !self.finished {
             eprintln!("a browser was not finished: what it asked for and complained about was not looked at");
-            // It is killed right after this, so nobody has to be told.
+            // The browser is killed right after this, so it need not be asked to quit.
             let _ = self.driver.clone().leak();
         }
     }

@@ -1,10 +1,10 @@
-//! What a browser did and said that no page may make it do or say.
+//! Finds in a browser's logs what no page may make it do: requests to other origins, and complaints.
 
 use serde_json::Value;
 use thirtyfour::BrowserLogEntry;
 
-/// Everything that is wrong, in words. `network` is chromedriver's log of the DevTools protocol; `expected` are the statuses of failures
-/// that a test brought about.
+/// Describes everything that is wrong. `network` is chromedriver's log of the DevTools protocol; `expected` are the
+/// statuses of failures that the test caused on purpose.
 pub(super) fn complaints(
     origin: &str,
     network: &[BrowserLogEntry],
@@ -24,7 +24,7 @@ pub(super) fn complaints(
     complaints
 }
 
-/// The address of a request, or of another kind of connection.
+/// The address of a request or of another kind of connection; `None` for other entries.
 fn requested(entry: &BrowserLogEntry) -> Option<String> {
     let entry: Value = serde_json::from_str(&entry.message).ok()?;
     let (method, parameters) = (entry["message"]["method"].as_str()?, &entry["message"]["params"]);
@@ -40,7 +40,7 @@ fn is_ours(origin: &str, url: &str) -> bool {
     url.strip_prefix(origin).is_some_and(|path| path.starts_with('/'))
 }
 
-/// What a browser has within itself: its own pages, and images within pages. None of it is a request to anybody.
+/// Whether an address needs no network: the browser's own pages, and images that are embedded in pages.
 fn is_local(url: &str) -> bool {
     ["about:", "chrome:", "chrome-untrusted:", "data:"].iter().any(|scheme| url.starts_with(scheme))
 }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_request_to_another_origin_is_complained_about() {
         check(&[ours(), request("https://fonts.example/a.woff2")], &[], &[], &["https://fonts.example/a.woff2"]);
-        // An origin that only begins like ours.
+        // An origin of which ours is only a prefix.
         check(&[ours(), request(&format!("{ORIGIN}0/"))], &[], &[], &["45660/"]);
         let socket =
             json!({"message": {"method": "Network.webSocketCreated", "params": {"url": "wss://elsewhere.example"}}});

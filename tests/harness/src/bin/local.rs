@@ -1,4 +1,4 @@
-//! `local run -- <command>`, `local demo`, `local dev`: the stack on a local AWS, for as long as something needs it.
+//! `local run -- <command>`, `local demo` and `local dev` run the stack on a local AWS for as long as they last.
 //!
 //! Each starts a local AWS of its own, deploys the functions, and takes everything down again however it ends. `run` deploys what
 //! `make build` built, as for AWS; `demo` and `dev` deploy an unoptimized build. The program builds and installs nothing: the
@@ -26,9 +26,9 @@ usage: local run -- <command> [<argument>...]   run a command against a deployme
        local dev                                the same, and stay until Ctrl-C
        local event <sample> <account>           print events/<sample>.json as if it happened now";
 
-/// A shell's code for a process that a signal ended, less the signal's number.
+/// A shell's exit code for a process that a signal ended is this plus the number of the signal.
 const ENDED_BY_SIGNAL: u8 = 128;
-/// Longer than anybody waits.
+/// Longer than anybody will wait.
 const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
 
 enum Task {
@@ -123,7 +123,7 @@ async fn show(stay: bool) -> Result<ExitCode> {
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The deployment's description in a file, for as long as it lasts.
+/// A file that describes the deployment, for as long as this value lives.
 struct Described(PathBuf);
 
 impl Described {
@@ -149,7 +149,7 @@ async fn start(build: Build) -> Result<(LocalAws, Deployment)> {
     Ok((aws, deployment))
 }
 
-/// Prints requests as they arrive, until it is dropped.
+/// Prints requests as they arrive, until the future is dropped.
 async fn follow(receiver: &Receiver) -> Result<()> {
     let mut shown = receiver.requests().len();
     loop {

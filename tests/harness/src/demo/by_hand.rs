@@ -1,6 +1,6 @@
-//! How to go on by hand: look at the demo's account, on its page too, push another event, see that a stranger is refused.
+//! The text that `make dev` prints: addresses and commands for trying out the demo's account by hand.
 //!
-//! The commands deliberately need little but a shell and curl, and work from any directory.
+//! The commands need hardly more than a shell and curl, and work from any directory.
 
 use crate::api_client::Customer;
 use crate::checkout;
@@ -13,7 +13,7 @@ pub fn by_hand(deployment: &Deployment, receiver: &Receiver, customer: &Customer
     let api = deployment.api_url();
     let host = api.trim_start_matches("http://");
     let (account, key) = (customer.account(), customer.key());
-    // This program, which `cargo run` would build anew with other features of its dependencies.
+    // This very program. `cargo run` would build it again, with other features of its dependencies.
     let program = std::env::current_exe().unwrap_or_else(|_| checkout::root().join("target/debug/local"));
     let program = program.display();
     let (queue, dead_letters) =

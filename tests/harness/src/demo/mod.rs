@@ -1,7 +1,9 @@
-//! The demo: three accounts, each with another way of wiring events to URLs, three events each, and a table of what arrived.
+//! The demo: three accounts, each with a different way of wiring events to URLs, get three events each. A table shows
+//! what arrived.
 //!
-//! Everything goes the public way: accounts, destinations and subscriptions through the API, events through the queue, and
-//! the deliveries to a receiver that verifies signatures. The demo deliberately looks into nothing.
+//! Everything takes the public way: accounts, destinations and subscriptions go through the API, events through the
+//! queue, and deliveries to a receiver that verifies signatures. DynamoDB is read only to see when everything
+//! has been delivered.
 
 mod by_hand;
 mod set_up;
@@ -20,23 +22,23 @@ use crate::failure::Result;
 use crate::producer::fresh_sample;
 use crate::receiver::{Received, Receiver};
 
-/// The events that happen in each account: files in `events/`.
+/// The events of each account: files in `events/`.
 const EVENTS: [&str; 3] = ["demo-sync-run-succeeded", "demo-sync-run-failed", "demo-insight-succeeded"];
-/// How long a delivery may take, functions starting included.
+/// How long a delivery may take, including the start of the functions.
 const ARRIVING: Duration = Duration::from_secs(60);
 
-/// What came of the demo.
+/// The result of the demo.
 #[derive(Debug)]
 pub struct Report {
     /// The table, ready to be printed.
     pub table: String,
-    /// The deliveries that were expected.
+    /// How many deliveries were expected.
     pub expected: usize,
-    /// Those of them that arrived with a good signature.
+    /// How many of them arrived with a valid signature.
     pub verified: usize,
-    /// Requests that nobody was waiting for.
+    /// How many requests arrived that were not expected.
     pub unexpected: usize,
-    /// How to go on by hand.
+    /// Addresses and commands for going on by hand.
     pub by_hand: String,
 }
 
@@ -46,7 +48,7 @@ impl Report {
     }
 }
 
-/// Waits until the ledger of an account says that all its events were taken, and all that they owe was delivered.
+/// Waits until the ledger of an account shows that all its events were accepted and everything they owe was delivered.
 async fn await_end(deployment: &Deployment, account: &str) -> Result<()> {
     eventually(&format!("the ledger of {account} to close"), ARRIVING, async || {
         let ledger = deployment.ledger(account).await?;

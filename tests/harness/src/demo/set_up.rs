@@ -1,21 +1,21 @@
 //! The three ways of wiring events to URLs that the demo shows.
 //!
-//! A set-up says which of the demo's events each URL should get. It deliberately does not derive that from the subscriptions:
-//! what the system makes of those is what the demo checks.
+//! A set-up says which of the demo's events each URL should get. This is not derived from the subscriptions, because
+//! matching them is the system's job, which the demo checks.
 
 use crate::api_client::{Customer, NewSubscription, Operator};
 use crate::failure::Result;
 use crate::receiver::Receiver;
 use crate::unique::unique;
 
-/// One account, wired.
+/// One account and its wiring.
 pub(super) struct SetUp {
     pub title: &'static str,
     pub customer: Customer,
     pub routes: Vec<Route>,
 }
 
-/// A URL, and the samples it should get.
+/// A URL, and the events it should get.
 pub(super) struct Route {
     pub path: String,
     pub events: Vec<&'static str>,
@@ -30,7 +30,7 @@ impl SetUp {
         Ok(set_up)
     }
 
-    /// Each kind of event goes to a URL of its own: by table, by connection, by event type.
+    /// Each kind of event goes to a URL of its own, chosen by table, by connection or by event type.
     pub(super) async fn a_url_per_event(operator: &Operator, receiver: &Receiver) -> Result<Self> {
         let mut set_up = Self::new("a URL per event", "demo-url-per-event", operator).await?;
         set_up
@@ -68,7 +68,7 @@ impl SetUp {
         Ok(Self { title, customer: operator.register(&unique(account)).await?, routes: Vec::new() })
     }
 
-    /// Creates a destination with a subscription; `narrow` makes the latter listen to less than everything.
+    /// Creates a destination with a subscription to everything, which `narrow` restricts.
     async fn route(
         &mut self,
         receiver: &Receiver,

@@ -1,6 +1,6 @@
-//! The demo's last word: one line for each delivery that was expected, with what became of it.
+//! The table at the end of the demo: one line for each expected delivery, with its result.
 //!
-//! It deliberately shows nothing that a receiver could not know.
+//! It shows only what a receiver can know.
 
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ impl Line {
         request.path == self.path && request.event_id() == self.event_id
     }
 
-    /// The latest request for this delivery.
+    /// The latest request that belongs to this delivery.
     pub(super) fn find<'r>(&self, requests: &'r [Received]) -> Option<&'r Received> {
         requests.iter().rev().find(|request| self.is_about(request))
     }

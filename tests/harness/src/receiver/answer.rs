@@ -1,7 +1,7 @@
 //! What a receiver can be told to answer.
 //!
-//! It deliberately has no answer that depends on the request: a test says beforehand what will happen. (Whether a request is
-//! let in at all is a [`super::Guard`]'s business.)
+//! No answer depends on the request: a test says beforehand what will happen. Only a [`super::Guard`] looks at
+//! requests, and decides whether one is let in at all.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Answer {
         self
     }
 
-    /// Hangs for that long before it answers.
+    /// Waits this long before it answers.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;

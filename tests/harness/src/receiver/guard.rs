@@ -1,7 +1,7 @@
-//! Receivers that look at a request before they answer it: one that verifies with a Standard Webhooks library, and two that
-//! leave out a part of it, as receivers in the wild do.
+//! Receivers that check a request before they answer it: one verifies it with a Standard Webhooks library, two leave
+//! out a part of that, as some receivers in the wild do.
 //!
-//! What a guard does not let in is answered 401; what it lets in, as the receiver was told to answer.
+//! A request that the guard refuses is answered with 401, any other as the receiver was told to.
 
 use http::HeaderMap;
 use standardwebhooks::Webhook;
@@ -9,16 +9,16 @@ use time::OffsetDateTime;
 
 use super::received::verify;
 
-/// How far a timestamp may be off, in seconds: what the library allows for.
+/// How far a timestamp may be off, in seconds. The library has the same tolerance.
 const TOLERANCE: u64 = 300;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
     /// Leaves everything to the library.
     Verifies,
-    /// Checks the signature and not how old it is: what was recorded can be sent again.
+    /// Checks the signature but not its age, so that a recorded request can be sent again.
     SkipsTimestamp,
-    /// Checks the timestamp and not the signature: anybody can write one.
+    /// Checks the timestamp but not the signature, so that anybody can send requests.
     SkipsSignature,
 }
 
@@ -43,7 +43,7 @@ fn timestamp(headers: &HeaderMap) -> Option<i64> {
     text(headers, "webhook-timestamp")?.parse().ok()
 }
 
-/// Whether one of the signatures is this secret's, by the library's own signing.
+/// Whether one of the signatures was made with this secret. The library makes the one to compare with.
 fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8]) -> bool {
     let (Some(id), Some(timestamp)) = (text(headers, "webhook-id"), timestamp(headers)) else { return false };
     let expected = Webhook::new(secret).and_then(|webhook| webhook.sign(id, timestamp, body));

@@ -1,8 +1,8 @@
-//! A destination: an HTTP server on a free loopback port that answers as it is told, and remembers every request together
-//! with what the Standard Webhooks library, which is not ours, says about its signature.
+//! Plays the part of a destination: an HTTP server on a free loopback port that answers as it is told. It remembers
+//! every request, together with what a Standard Webhooks library that is not ours says about the signature.
 //!
-//! Paths are told apart by the longest registered prefix, so a test may give each destination its own path and still use
-//! subscription paths below it. It deliberately shares no code with the sender.
+//! A path is looked up by its longest registered prefix, so that a test can give each destination its own path and
+//! still use subscription paths below it. The receiver shares no code with the sender.
 
 mod answer;
 mod guard;
@@ -48,11 +48,11 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Memory {
-    /// Path prefix and the answers it still has to give; the last one is given for ever.
+    /// A path prefix and the answers that are still to be given there; the last one is repeated.
     answers: Vec<(String, Vec<Answer>)>,
-    /// Path prefix and one secret that is valid there; a path may have several.
+    /// A path prefix and a secret that is valid there; a prefix may have several.
     secrets: Vec<(String, String)>,
-    /// Path prefix and who is let in there; everybody where there is none.
+    /// A path prefix and its guard. Without one, every request is let in.
     guards: Vec<(String, Guard)>,
     requests: Vec<Received>,
 }
@@ -62,7 +62,7 @@ impl Receiver {
         Self::start_at(0).await
     }
 
-    /// Starts a receiver at the port of an earlier one: a destination that was down and comes back.
+    /// Starts a receiver at the port of an earlier one, like a destination that was down and comes back.
     pub async fn start_at(port: u16) -> Result<Self> {
         let listener =
             TcpListener::bind(("127.0.0.1", port)).await.or_failure(|| format!("cannot listen at port {port}"))?;
@@ -82,7 +82,7 @@ impl Receiver {
         format!("http://{}{path}", self.address)
     }
 
-    /// Answers requests below `prefix` with these, in order; the last one is repeated. Unless told otherwise it answers 200.
+    /// Answers requests below `prefix` with `answers`, in order; the last one is repeated. The default answer is 200.
     pub fn answer(&self, prefix: &str, answers: impl IntoIterator<Item = Answer>) {
         let answers: Vec<Answer> = answers.into_iter().collect();
         assert!(!answers.is_empty(), "a receiver has to answer something");
@@ -91,12 +91,12 @@ impl Receiver {
         memory.answers.push((prefix.to_owned(), answers));
     }
 
-    /// Requests below `prefix` are expected to be signed with this secret, or with another one registered there.
+    /// Expects requests below `prefix` to be signed with this secret or with another one that was registered there.
     pub fn expect_secret(&self, prefix: &str, secret: &str) {
         self.shared.memory().secrets.push((prefix.to_owned(), secret.to_owned()));
     }
 
-    /// Requests below `prefix` that the guard does not let in are answered 401.
+    /// Answers 401 to those requests below `prefix` that the guard refuses.
     pub fn guard(&self, prefix: &str, guard: Guard) {
         self.shared.memory().guards.push((prefix.to_owned(), guard));
     }
@@ -111,7 +111,7 @@ impl Receiver {
         self.requests().into_iter().filter(|request| below(prefix, &request.path)).collect()
     }
 
-    /// Waits until `enough` says so of all requests so far, and returns them. Names `what` when it never does.
+    /// Waits until `enough` accepts all requests so far, and returns them. Fails after `limit`, naming `what`.
     pub async fn await_requests(
         &self,
         what: &str,
@@ -139,7 +139,7 @@ impl Receiver {
         }
     }
 
-    /// Waits for `count` requests below `prefix`, and returns all that are there.
+    /// Waits for `count` requests below `prefix`, and returns all that have arrived there.
     pub async fn await_count(&self, prefix: &str, count: usize, limit: Duration) -> Result<Vec<Received>> {
         let is_below = |request: &&Received| below(prefix, &request.path);
         let what = format!("{count} requests at {prefix}");

@@ -1,6 +1,6 @@
-//! Connections that a receiver can cut while a request is being answered, as a crashing server does.
+//! Connections that a receiver can cut while it answers a request, as a crashing server would.
 //!
-//! A request handler cannot do that by itself: it only ever returns a response. Nothing else is done to the bytes.
+//! A request handler cannot do that by itself, because it can only return a response. The bytes are not changed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,14 +16,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A handle on the connection that a request came by.
+/// A handle on the connection of a request.
 #[derive(Debug, Clone)]
 pub struct Connection {
     severed: Arc<AtomicBool>,
     down: Down,
 }
 
-/// Cuts all connections of a receiver that went away, those that are kept alive as well.
+/// Cuts all connections of a receiver that has gone down, including idle ones that are kept alive.
 #[derive(Debug, Clone, Default)]
 pub struct Down(Arc<AtomicBool>);
 
@@ -34,7 +34,7 @@ impl Down {
 }
 
 impl Connection {
-    /// Nothing more is read or written: the server closes the connection when it tries.
+    /// Stops reading and writing; the server closes the connection with its next attempt to do so.
     pub fn sever(&self) {
         self.severed.store(true, Ordering::Relaxed);
     }
@@ -53,7 +53,7 @@ impl Connected<IncomingStream<'_, SeverableListener>> for Connection {
     }
 }
 
-/// Serves until the task is aborted; a handler finds the [`Connection`] of its request as connection information.
+/// Serves until the task is aborted. A handler finds the [`Connection`] of its request as connection information.
 pub fn serve(listener: TcpListener, router: Router) -> (JoinHandle<()>, Down) {
     let down = Down::default();
     let listener = SeverableListener { listener, down: down.clone() };

@@ -1,4 +1,4 @@
-//! What tests rely on when they rely on a receiver. Signatures are made here by hand with the library that verifies them.
+//! Tests of the receiver, which other tests rely on. They make signatures with the library that verifies them.
 
 use std::time::Duration;
 
