@@ -8,8 +8,8 @@
 //! `a_malformed_event_is_rejected_alone`,
 //! `each_bad_event_is_dead_lettered_with_its_reason_and_its_neighbours_are_delivered`).
 //!
-//! Invariant: a rejected event is noted for the operator before it is dead-lettered, and once however often its message
-//! is handled; an accepted event pays nothing for it (tests:
+//! Invariant: a rejected event is noted for the operator before it is dead-lettered, and only once, however often its
+//! message is handled; the notes cost accepted events nothing (tests:
 //! `every_rejected_event_is_noted_with_its_reason_and_its_text`,
 //! `what_raises_the_alarm_is_noted_before_and_once_however_often_it_comes`, `an_accepted_event_costs_no_note`).
 //!

@@ -6,8 +6,8 @@
 //! each other: each step is claimed first, by a change of a row or by a lease. Whatever one run leaves undone, the next
 //! one finds.
 //!
-//! Invariant: a run with nothing to do costs twenty-one small reads, and in every sixth of the horizon two more and two
-//! small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`).
+//! Invariant: a run with nothing to do costs twenty-one small reads. Once in every sixth of the horizon, it costs two
+//! more reads and two small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`).
 
 mod alerted;
 mod audit;

@@ -1,5 +1,5 @@
-//! The ports implemented with AWS and HTTP. This is the only place that knows the SDKs and the HTTP client; the rules
-//! are in [`domain`].
+//! The ports implemented with AWS and HTTP. This is the only deployed crate that knows the SDKs and the HTTP client.
+//! The rules are in [`domain`].
 
 mod aws;
 mod dynamodb;

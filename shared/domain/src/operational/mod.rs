@@ -9,7 +9,7 @@
 //! and holds nothing secret (tests: `every_event_is_one_of_the_catalogue_and_valid`,
 //! `what_happened_once_is_the_same_event_and_every_part_makes_it_another`, `nothing_secret_is_told_to_anybody`).
 //!
-//! Invariant: operational events cause no further events: what one brings about is told to people only (tests:
+//! Invariant: operational events cause no further events: whatever one of them causes is told to people only (tests:
 //! `what_an_operational_event_brought_about_is_told_to_people_only`,
 //! `a_delivery_of_an_operational_event_that_was_given_up_begets_no_event`).
 
