@@ -2,6 +2,9 @@
 //!
 //! Invariant: every live secret signs, and none that has ended (tests:
 //! `every_live_secret_signs_and_an_ended_one_does_not`).
+//!
+//! Invariant: an attempt took as long as its request did; opening the secrets is no part of it (tests:
+//! `opening_the_secrets_is_no_part_of_how_long_an_attempt_took`).
 
 use std::time::Duration;
 
@@ -20,11 +23,14 @@ pub(crate) async fn attempt(
     destination: &Destination,
     number: u32,
 ) -> PortResult<Attempt> {
-    let at = deps.clock.now();
-    let mut secrets = Vec::with_capacity(destination.secrets.len());
-    for secret in destination.live_secrets(at) {
-        secrets.push(deps.vault.open(&destination.account, &destination.id, &secret.sealed).await?);
+    let mut opened = Vec::with_capacity(destination.secrets.len());
+    for secret in destination.live_secrets(deps.clock.now()) {
+        opened.push((secret, deps.vault.open(&destination.account, &destination.id, &secret.sealed).await?));
     }
+    // Opening may have taken seconds, which are ours and not the receiver's.
+    let at = deps.clock.now();
+    let live = opened.into_iter().filter(|(secret, _)| secret.expires_at.is_none_or(|end| end > at));
+    let secrets: Vec<_> = live.map(|(_, opened)| opened).collect();
     let request = sign(&message.delivery, &destination.settings, message.body.get(), &secrets, number, at);
     let outcome = deps.sender.send(&request).await?;
     let took = deps.clock.now().since(at);

@@ -7,79 +7,142 @@
 //!
 //! Invariant: redirects are not followed (tests:
 //! `a_broken_connection_and_a_redirect_are_retried_and_the_redirect_is_not_followed`).
+//!
+//! Invariant: the status decides. Once that of an HTTP/1 answer has come, the outcome is the status's, whatever becomes
+//! of the rest; of an HTTP/2 answer its headers must be valid and at most 256 KiB long (tests:
+//! `the_status_decides_whatever_breaks_after_it`, `the_status_decides_over_http_2_as_well`).
+//!
+//! Invariant: looking up a name is part of connecting, which takes at most 5 s, and no part of an attempt outlasts its
+//! time-out (tests: `a_name_that_is_never_resolved_times_out`).
+//!
+//! Invariant: once its status has come, an answer holds up nothing for longer than 4 s: 2 s for its headers, and for its
+//! body 2 s more, or 250 ms if it was delivered (tests: `a_receiver_that_drips_holds_no_place`).
+
+mod connection;
+mod opening;
 
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use ::http::header::{ACCEPT, HeaderValue, RETRY_AFTER};
+use ::http::{Request, Response};
 use async_trait::async_trait;
 use domain::attempt::outcome::{EXCERPT_BYTES, excerpt};
 use domain::attempt::{Answer, Exchange, Outcome};
 use domain::delivery::SignedRequest;
-use domain::destination::{AddressPolicy, UrlError};
+use domain::destination::{AddressPolicy, DestinationUrl, UrlError};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Incoming};
 use ports::{Clock, HttpSender, PortError, PortResult};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, header};
+use tokio::time::{Instant, sleep, timeout_at};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+use self::connection::{AnyError, BlockedAddress, ConnectTimedOut, Connection, Connector, Lookup, system_lookup};
+use self::opening::{Opening, Seen};
+
 /// How much of an answer is read: as much as an excerpt may have.
 const READ_BYTES: usize = EXCERPT_BYTES;
+/// How long the headers of an answer are awaited after its status, and its body after the headers. The status has
+/// decided by then, and a receiver that drips holds no place longer.
+const READ_TIME: Duration = Duration::from_secs(2);
+/// The same if only the status matters. It is not zero because receivers take a connection that closes within their
+/// answer for a client that went away.
+const DRAIN_TIME: Duration = Duration::from_millis(250);
 
 pub struct ReqwestSender {
-    client: Client,
+    connector: Connector,
     policy: Arc<AddressPolicy>,
     clock: Arc<dyn Clock>,
 }
 
 impl ReqwestSender {
     pub fn new(policy: AddressPolicy, clock: Arc<dyn Clock>) -> PortResult<Self> {
-        // Installed once per process; the SDK's clients use the same provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let policy = Arc::new(policy);
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            // A socket that was idle while the container was frozen is stale. TLS sessions are resumed instead.
-            .pool_max_idle_per_host(0)
-            .referer(false)
-            .dns_resolver(Arc::new(CheckedResolver { policy: Arc::clone(&policy) }))
-            .build()
-            .map_err(|error| PortError::permanent("building the HTTP client", error))?;
-        Ok(Self { client, policy, clock })
+        Self::with_lookup(policy, clock, system_lookup())
     }
 
-    /// Reads an answer to its end or up to the limit.
-    async fn read(&self, mut response: Response) -> Exchange {
+    fn with_lookup(policy: AddressPolicy, clock: Arc<dyn Clock>, lookup: Lookup) -> PortResult<Self> {
+        let policy = Arc::new(policy);
+        let connector = Connector::new(Arc::clone(&policy), lookup);
+        let connector = connector.map_err(|error| PortError::permanent("building the HTTP client", error))?;
+        Ok(Self { connector, policy, clock })
+    }
+
+    /// Makes one attempt, and reads the answer of a delivered one only if `in_full`.
+    async fn attempt(&self, request: &SignedRequest, in_full: bool) -> Exchange {
+        if let Err(error) = request.url.check(&self.policy) {
+            let outcome = match error {
+                UrlError::Blocked(host) => Outcome::blocked(&host, host.parse().ok()),
+                other => Outcome::blocked(&other.to_string(), None),
+            };
+            return Exchange { outcome, answer: None };
+        }
+        let deadline = Instant::now() + request.timeout;
+        let seen = Seen::default();
+        let answered = async { self.connector.send(prepared(request)?, &seen).await };
+        let late = async {
+            seen.wait().await;
+            sleep(READ_TIME).await;
+        };
+        let answered = async {
+            tokio::select! {
+                answered = answered => Some(answered),
+                () = late => None,
+            }
+        };
+        let failed = match timeout_at(deadline, answered).await.ok().flatten() {
+            Some(Ok((response, connection))) => {
+                let drained = response.status().is_success() && !in_full;
+                let until = deadline.min(Instant::now() + if drained { DRAIN_TIME } else { READ_TIME });
+                return self.read(response, connection, until).await;
+            }
+            Some(Err(error)) => classify(error.as_ref(), &request.url),
+            None => Outcome::TimedOut,
+        };
+        match seen.get() {
+            Some(Opening::Status(status)) => broken_off(*status),
+            Some(Opening::Foreign(bytes)) => {
+                let outcome = Outcome::answered_without("HTTP", &bytes.escape_ascii().to_string());
+                Exchange { outcome, answer: None }
+            }
+            None => Exchange { outcome: failed, answer: None },
+        }
+    }
+
+    /// Reads an answer to its end, up to the limit, or for as long as it may take. Its status has decided the outcome.
+    async fn read(&self, response: Response<Incoming>, mut connection: Connection, until: Instant) -> Exchange {
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|text| self.parse_retry_after(text));
-        let declared = response.content_length();
+        let declared = response.body().size_hint().exact();
+        let (head, mut rest) = response.into_parts();
         let (mut body, mut ended) = (Vec::new(), false);
-        // The status has decided the outcome. If the rest of the answer breaks off or hangs, that changes nothing.
         while body.len() < READ_BYTES && !ended {
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
+            match timeout_at(until, rest.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let chunk = frame.into_data().unwrap_or_default();
                     let room = READ_BYTES.saturating_sub(body.len());
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                 }
                 Ok(None) => ended = true,
-                Err(_) => break,
+                Ok(Some(Err(_))) | Err(_) => break,
             }
+        }
+        if ended {
+            connection.answered();
         }
         let truncated = !ended && declared != Some(body.len() as u64);
         let outcome = Outcome::from_answer(status, retry_after, excerpt(&body));
-        let headers = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let answer = Answer::new(status, headers, body, truncated);
         Exchange { outcome, answer: Some(answer) }
     }
 
-    /// `Retry-After` as seconds or as a date.
+    /// `Retry-After` as seconds or as a date. A number that is too large for us is a long time all the same.
     fn parse_retry_after(&self, text: &str) -> Option<Duration> {
-        if let Ok(seconds) = text.trim().parse() {
-            return Some(Duration::from_secs(seconds));
+        let text = text.trim();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
         }
         let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(date.saturating_sub(Duration::from_millis(self.clock.now().unix_ms())))
@@ -88,58 +151,146 @@ impl ReqwestSender {
 
 #[async_trait]
 impl HttpSender for ReqwestSender {
+    async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
+        Ok(self.attempt(request, false).await.outcome)
+    }
+
     async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange> {
-        if let Err(error) = request.url.check(&self.policy) {
-            let outcome = match error {
-                UrlError::Blocked(host) => Outcome::Blocked { address: host.parse().ok(), host },
-                other => Outcome::Blocked { host: other.to_string(), address: None },
-            };
-            return Ok(Exchange { outcome, answer: None });
-        }
-        let mut call =
-            self.client.post(request.url.as_url().clone()).body(request.body.clone()).timeout(request.timeout);
-        for (name, value) in &request.headers {
-            call = call.header(name.as_ref(), value);
-        }
-        Ok(match call.send().await {
-            Ok(response) => self.read(response).await,
-            Err(error) => Exchange { outcome: classify(&error, &request.url), answer: None },
-        })
+        Ok(self.attempt(request, true).await)
     }
 }
 
-/// The outcome of a request without an answer.
-fn classify(error: &reqwest::Error, url: &domain::destination::DestinationUrl) -> Outcome {
+fn prepared(request: &SignedRequest) -> Result<Request<Full<Bytes>>, AnyError> {
+    let mut built = Request::post(request.url.as_url().as_str());
+    for (name, value) in &request.headers {
+        built = built.header(name.as_ref(), value);
+    }
+    let mut built = built.body(Full::from(request.body.clone()))?;
+    built.headers_mut().entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    Ok(built)
+}
+
+/// An answer of which nothing but the status could be read.
+fn broken_off(status: u16) -> Exchange {
+    let outcome = Outcome::from_answer(status, None, String::new());
+    Exchange { outcome, answer: Some(Answer::new(status, std::iter::empty(), Vec::new(), true)) }
+}
+
+/// The outcome of a request without an answer. Its reason is the innermost cause.
+fn classify(error: &(dyn Error + 'static), url: &DestinationUrl) -> Outcome {
     let mut reason = String::new();
-    let mut cause: Option<&dyn Error> = error.source();
+    let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(blocked) = error.downcast_ref::<BlockedAddress>() {
-            return Outcome::Blocked { host: url.domain().unwrap_or_default().to_owned(), address: Some(blocked.0) };
+            return Outcome::blocked(url.domain().unwrap_or_default(), Some(blocked.0));
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            if error.kind() == io::ErrorKind::TimedOut {
+                return Outcome::TimedOut;
+            }
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            if let Some(rustls::Error::InvalidMessage(_)) = inner {
+                return Outcome::answered_without("TLS", &error.to_string());
+            }
+        }
+        if error.is::<ConnectTimedOut>() {
+            return Outcome::TimedOut;
         }
         reason = error.to_string();
         cause = error.source();
     }
-    if error.is_timeout() { Outcome::TimedOut } else { Outcome::Unreachable { reason } }
+    Outcome::unreachable(&reason)
 }
 
-/// Resolves names as the system does, and refuses names with an address that must not be called.
-struct CheckedResolver {
-    policy: Arc<AddressPolicy>,
-}
+#[cfg(test)]
+mod tests {
+    use domain::attempt::SigningSecret;
+    use domain::delivery::DeliveryState;
+    use domain::delivery::request::sign;
+    use domain::value::Timestamp;
+    use futures_util::FutureExt;
+    use testing::{account, destination, record};
 
-#[derive(Debug, thiserror::Error)]
-#[error("resolves to {0}, an address that is never called")]
-struct BlockedAddress(IpAddr);
+    use super::*;
+    use crate::SystemClock;
 
-impl Resolve for CheckedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let policy = Arc::clone(&self.policy);
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if let Some(blocked) = found.iter().find(|address| !policy.permits(address.ip())) {
-                return Err(BlockedAddress(blocked.ip()).into());
+    fn sender(lookup: Lookup) -> ReqwestSender {
+        let policy = AddressPolicy::new("127.0.0.0/8", true, Vec::new()).expect("a policy");
+        ReqwestSender::with_lookup(policy, Arc::new(SystemClock), lookup).expect("a sender")
+    }
+
+    /// How a request ends that may take `seconds`, and after how long.
+    async fn send(lookup: Lookup, seconds: u64) -> (Outcome, Duration) {
+        let target = destination(&account("acme"), 1, "http://receiver.example/");
+        let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;
+        let secret = SigningSecret::from_entropy([7; 32]);
+        let mut request = sign(&delivery, &target.settings, "{}", &[secret], 1, Timestamp::from_unix_ms(0));
+        request.timeout = Duration::from_secs(seconds);
+        let started = Instant::now();
+        let outcome = sender(lookup).send(&request).await.expect("an outcome");
+        (outcome, started.elapsed())
+    }
+
+    #[track_caller]
+    fn check_within(found: (Outcome, Duration), seconds: u64) {
+        let (outcome, took) = found;
+        assert_eq!(outcome, Outcome::TimedOut);
+        assert!(
+            took >= Duration::from_secs(seconds) && took < Duration::from_millis(seconds * 1_000 + 100),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_is_never_resolved_times_out() {
+        let never: Lookup = Arc::new(|_| std::future::pending().boxed());
+        check_within(send(Arc::clone(&never), 15).await, 5);
+        check_within(send(never, 1).await, 1);
+        let slow: Lookup = Arc::new(|_| {
+            async {
+                sleep(Duration::from_secs(60)).await;
+                Ok(Vec::new())
             }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+            .boxed()
+        });
+        check_within(send(slow, 30).await, 5);
+    }
+
+    #[tokio::test]
+    async fn what_a_resolver_says_is_told_and_no_name_leads_to_a_blocked_address_among_others() {
+        let fails: Lookup = Arc::new(|_| async { Err(io::Error::other("x".repeat(100_000))) }.boxed());
+        let Outcome::Unreachable { reason } = send(fails, 5).await.0 else { panic!("reached") };
+        assert!(reason.len() <= 512 && reason.ends_with(" (cut)"), "{reason}");
+        let nothing: Lookup = Arc::new(|_| async { Ok(Vec::new()) }.boxed());
+        assert!(matches!(send(nothing, 5).await.0, Outcome::Unreachable { reason } if !reason.is_empty()));
+        let blocked = "10.0.0.1".parse().expect("an address");
+        let mixed: Lookup =
+            Arc::new(move |_| async move { Ok(vec![([127, 0, 0, 1], 0).into(), (blocked, 0).into()]) }.boxed());
+        let expected = Outcome::Blocked { host: "receiver.example".to_owned(), address: Some(blocked) };
+        assert_eq!(send(mixed, 5).await.0, expected);
+    }
+
+    #[track_caller]
+    fn check_wait(text: &str, expected: Option<u64>) {
+        let found = sender(system_lookup()).parse_retry_after(text);
+        let outcome = Outcome::from_answer(503, found, String::new());
+        let Outcome::Refused { retry_after, .. } = outcome else { panic!("delivered") };
+        assert_eq!(retry_after, expected.map(Duration::from_secs), "{text}");
+    }
+
+    #[test]
+    fn a_wait_beyond_all_numbers_is_the_longest_there_is_and_no_number_is_none() {
+        for most in ["86400", "86401", "18446744073709551616", "99999999999999999999", &"9".repeat(5_000)] {
+            check_wait(most, Some(86_400));
+        }
+        check_wait("Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400));
+        for (text, wait) in [("0", 0), (" 7 ", 7), ("007", 7), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)] {
+            check_wait(text, Some(wait));
+        }
+        for text in
+            ["", " ", "-1", "+7", "1.5", "1e9", "7s", "7, 8", "soon", "Fri, 31 Dec 99999 23:59:59 GMT", "\u{0667}"]
+        {
+            check_wait(text, None);
+        }
     }
 }

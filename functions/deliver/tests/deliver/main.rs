@@ -9,15 +9,17 @@ mod waits;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use deliver::{Deps, Rows, Turns, handle};
-use domain::attempt::{Outcome, RetryPolicy};
+use domain::attempt::{Outcome, RetryPolicy, SealedSecret, SigningSecret};
 use domain::delivery::{DeliveryRecord, DeliveryState, Job, OutgoingDelivery, Purpose};
 use domain::destination::Destination;
-use domain::value::{AccountId, Horizon, JobId};
+use domain::value::{AccountId, DestinationId, Horizon, JobId};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
-    AccountPurge, Accounts, Clock, Deliveries, DestinationHealth, Destinations, FindDestination, UpdatedDestination,
+    AccountPurge, Accounts, Clock, Deliveries, DestinationHealth, Destinations, FindDestination, PortResult,
+    UpdatedDestination, Vault,
 };
 use runtime::cache::{Cached, KEEP};
 use serde_json::value::RawValue;
@@ -322,4 +324,44 @@ async fn every_live_secret_signs_and_an_ended_one_does_not() {
     world.clock.advance(Duration::from_secs(60));
     assert!(world.handle(vec![message(&world.healthy, "evt-2", "1")]).await.is_empty());
     assert_eq!((signatures(0), signatures(1)), (2, 1));
+}
+
+/// A vault that takes its time: three seconds for each secret.
+struct SlowVault(Arc<TestClock>);
+
+#[async_trait]
+impl Vault for SlowVault {
+    async fn seal(&self, account: &AccountId, id: &DestinationId, secret: &SigningSecret) -> PortResult<SealedSecret> {
+        PlainVault.seal(account, id, secret).await
+    }
+
+    async fn open(&self, account: &AccountId, id: &DestinationId, sealed: &SealedSecret) -> PortResult<SigningSecret> {
+        self.0.advance(Duration::from_secs(3));
+        PlainVault.open(account, id, sealed).await
+    }
+}
+
+#[tokio::test]
+async fn opening_the_secrets_is_no_part_of_how_long_an_attempt_took() {
+    let mut world = world().await;
+    let clock = Arc::clone(&world.clock);
+    Arc::get_mut(&mut world.deps).expect("nobody else's").vault = Arc::new(SlowVault(Arc::clone(&clock)));
+    let ends = clock.now().plus(KEEP).plus(Duration::from_secs(5));
+    world
+        .change(|destination| {
+            let mut older = destination.secrets[0].clone();
+            older.expires_at = Some(ends);
+            destination.secrets.push(older);
+        })
+        .await;
+    let started = clock.now();
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
+    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
+    let attempt = &row.attempts[0];
+    assert_eq!((attempt.at.since(started), attempt.took), (Duration::from_secs(6), Duration::ZERO));
+    // It is signed with the time at which it is sent, and not with a secret that has ended by then.
+    let requests = world.sender.requests();
+    let header = |name: &str| requests[0].headers.iter().find(|(found, _)| found == name).expect("a header").1.clone();
+    assert_eq!(header("webhook-timestamp"), attempt.at.unix_seconds().to_string());
+    assert_eq!(header("webhook-signature").split(' ').count(), 1);
 }

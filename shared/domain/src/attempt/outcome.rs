@@ -1,10 +1,14 @@
 //! The outcome of one HTTP request. Each outcome is caused by the receiver or by the owner of the destination, and is a
 //! normal value. Our own failures are errors and never an `Outcome`.
+//!
+//! Invariant: an outcome has a bound in bytes, whatever a receiver, a resolver or a TLS library says. It is cut when it is
+//! made, when it is written and when it is read (tests: `what_others_say_is_cut_however_an_outcome_comes_about`,
+//! `a_row_of_the_longest_schedule_stays_small_whatever_receivers_say`).
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How much of an answer is kept with the latest attempt if it was refused, in bytes: 16 KiB.
 pub const EXCERPT_BYTES: usize = 16 * 1024;
@@ -13,6 +17,12 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 /// How much of the answer is kept once there is a later attempt, in bytes, so that the row of a long failure stays
 /// small.
 pub const SHORT_EXCERPT_BYTES: usize = 512;
+/// How much is kept of why there was no answer, or of what host is never called, in bytes.
+pub const REASON_BYTES: usize = 512;
+/// How a text ends that was cut.
+const CUT: &str = " … (cut)";
+/// How the reason begins if something answered in another protocol.
+const ANSWERED_WITHOUT: &str = "answered, but not with ";
 
 /// The beginning of an answer's body if the body is text: UTF-8 with no control characters other than tabs and line
 /// ends. Empty otherwise.
@@ -30,30 +40,101 @@ pub fn excerpt(body: &[u8]) -> String {
     if text.contains(control) { String::new() } else { text.to_owned() }
 }
 
-/// How an attempt ended.
+/// A text of others in at most [`REASON_BYTES`]. It says when it was cut.
+fn reason(text: &str) -> String {
+    if text.len() <= REASON_BYTES {
+        return text.to_owned();
+    }
+    format!("{}{CUT}", &text[..text.floor_char_boundary(REASON_BYTES - CUT.len())])
+}
+
+/// The written form of the texts and numbers of others, which keeps within their bounds even what did not come from a
+/// constructor, such as rows that were written before there were bounds.
+mod bounded {
+    use super::*;
+
+    pub(super) fn write_reason<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&reason(text))
+    }
+
+    pub(super) fn read_reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+        Ok(reason(&String::deserialize(deserializer)?))
+    }
+
+    pub(super) fn write_excerpt<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text[..text.floor_char_boundary(EXCERPT_BYTES)])
+    }
+
+    pub(super) fn read_excerpt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+        let mut text = String::deserialize(deserializer)?;
+        text.truncate(text.floor_char_boundary(EXCERPT_BYTES));
+        Ok(text)
+    }
+
+    pub(super) fn write_wait<S: Serializer>(wait: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        wait.map(|wait| wait.min(MAX_RETRY_AFTER)).serialize(serializer)
+    }
+
+    pub(super) fn read_wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        let wait: Option<Duration> = Option::deserialize(deserializer)?;
+        Ok(wait.map(|wait| wait.min(MAX_RETRY_AFTER)))
+    }
+}
+
+/// How an attempt ended. What comes from others is bounded: make it with the constructors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Outcome {
     /// Answered 2xx.
     Delivered { status: u16 },
     /// Answered anything else; redirects are not followed.
-    Refused { status: u16, retry_after: Option<Duration>, excerpt: String },
+    Refused {
+        status: u16,
+        /// At most [`MAX_RETRY_AFTER`].
+        #[serde(default, serialize_with = "bounded::write_wait", deserialize_with = "bounded::read_wait")]
+        retry_after: Option<Duration>,
+        /// At most [`EXCERPT_BYTES`].
+        #[serde(serialize_with = "bounded::write_excerpt", deserialize_with = "bounded::read_excerpt")]
+        excerpt: String,
+    },
     /// No complete answer within the attempt's timeout.
     TimedOut,
-    /// No connection could be made, it broke, or it did not speak HTTP.
-    Unreachable { reason: String },
+    /// No connection could be made, it broke, or what answered did not speak HTTP.
+    Unreachable {
+        /// At most [`REASON_BYTES`].
+        #[serde(serialize_with = "bounded::write_reason", deserialize_with = "bounded::read_reason")]
+        reason: String,
+    },
     /// This system never calls the address, for example because it is private.
-    Blocked { host: String, address: Option<IpAddr> },
+    Blocked {
+        /// At most [`REASON_BYTES`].
+        #[serde(serialize_with = "bounded::write_reason", deserialize_with = "bounded::read_reason")]
+        host: String,
+        address: Option<IpAddr>,
+    },
 }
 
 impl Outcome {
     /// The outcome of an answer, by its status; `retry_after` and `excerpt` matter only if the status is not 2xx.
-    pub fn from_answer(status: u16, retry_after: Option<Duration>, excerpt: String) -> Self {
+    pub fn from_answer(status: u16, retry_after: Option<Duration>, mut excerpt: String) -> Self {
         if (200..300).contains(&status) {
-            Outcome::Delivered { status }
-        } else {
-            Outcome::Refused { status, retry_after, excerpt }
+            return Outcome::Delivered { status };
         }
+        excerpt.truncate(excerpt.floor_char_boundary(EXCERPT_BYTES));
+        Outcome::Refused { status, retry_after: retry_after.map(|wait| wait.min(MAX_RETRY_AFTER)), excerpt }
+    }
+
+    pub fn unreachable(why: &str) -> Self {
+        Outcome::Unreachable { reason: reason(why) }
+    }
+
+    /// Something answered, but not in this protocol; `said` is what it said.
+    pub fn answered_without(protocol: &str, said: &str) -> Self {
+        Self::unreachable(&format!("{ANSWERED_WITHOUT}{protocol}: {said}"))
+    }
+
+    pub fn blocked(host: &str, address: Option<IpAddr>) -> Self {
+        Outcome::Blocked { host: reason(host), address }
     }
 
     pub fn as_str(&self) -> &'static str {
@@ -101,6 +182,11 @@ impl Outcome {
         if let Outcome::Refused { excerpt, .. } = self {
             excerpt.truncate(excerpt.floor_char_boundary(SHORT_EXCERPT_BYTES));
         }
+    }
+
+    /// Whether something answered that does not speak HTTP.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, Outcome::Unreachable { reason } if reason.starts_with(ANSWERED_WITHOUT))
     }
 
     pub fn is_delivered(&self) -> bool {
@@ -182,6 +268,65 @@ mod tests {
         let mut outcome = Outcome::from_answer(500, None, format!("x{}", "é".repeat(1_000)));
         outcome.shorten();
         assert_eq!(outcome, Outcome::from_answer(500, None, format!("x{}", "é".repeat(255))));
+    }
+
+    /// What is told of an outcome that holds more than it may, made by any way there is.
+    fn ways(outcome: Outcome) -> [Outcome; 3] {
+        let made = match outcome.clone() {
+            Outcome::Refused { status, retry_after, excerpt } => Outcome::from_answer(status, retry_after, excerpt),
+            Outcome::Unreachable { reason } => Outcome::unreachable(&reason),
+            Outcome::Blocked { host, address } => Outcome::blocked(&host, address),
+            other => other,
+        };
+        let written = serde_json::to_value(&outcome).expect("JSON");
+        // As rows from before there were bounds hold it.
+        let unbounded = match &outcome {
+            Outcome::Refused { status, retry_after, excerpt } => serde_json::json!({
+                "kind": "refused", "status": status, "retry_after": retry_after, "excerpt": excerpt
+            }),
+            Outcome::Unreachable { reason } => serde_json::json!({ "kind": "unreachable", "reason": reason }),
+            Outcome::Blocked { host, .. } => serde_json::json!({ "kind": "blocked", "host": host, "address": null }),
+            _ => written.clone(),
+        };
+        let read = |value| serde_json::from_value(value).expect("an outcome");
+        [made, read(written), read(unbounded)]
+    }
+
+    #[test]
+    fn what_others_say_is_cut_however_an_outcome_comes_about() {
+        // Characters of three bytes, so that no bound falls between two of them.
+        for text in ["\u{20ac}".repeat(40_000), format!("x{}", "\u{20ac}".repeat(40_000)), "\0".repeat(70_000)] {
+            for outcome in ways(Outcome::Unreachable { reason: text.clone() }) {
+                let Outcome::Unreachable { reason } = outcome else { panic!("another outcome") };
+                assert!(reason.len() <= REASON_BYTES && reason.len() > REASON_BYTES - 4, "{}", reason.len());
+                assert!(text.starts_with(reason.strip_suffix(" … (cut)").expect("it says so")));
+            }
+            for outcome in ways(Outcome::Blocked { host: text.clone(), address: None }) {
+                let Outcome::Blocked { host, .. } = outcome else { panic!("another outcome") };
+                assert!(host.len() <= REASON_BYTES && host.ends_with(" … (cut)"), "{}", host.len());
+            }
+            let wait = Some(Duration::MAX);
+            for outcome in ways(Outcome::Refused { status: 500, retry_after: wait, excerpt: text.clone() }) {
+                let Outcome::Refused { retry_after, excerpt, .. } = outcome else { panic!("another outcome") };
+                assert!(excerpt.len() <= EXCERPT_BYTES && text.starts_with(&excerpt), "{}", excerpt.len());
+                assert_eq!(retry_after, Some(MAX_RETRY_AFTER));
+            }
+        }
+        let said = Outcome::answered_without("HTTP", &"x".repeat(1_000)).error().expect("an error");
+        assert!(said.len() <= REASON_BYTES && said.starts_with("answered, but not with HTTP: xxx"));
+        // What keeps within the bounds is kept as it is.
+        let whole = "x".repeat(REASON_BYTES);
+        for outcome in ways(Outcome::Unreachable { reason: whole.clone() }) {
+            assert_eq!(outcome, Outcome::unreachable(&whole));
+            assert_eq!(outcome.error(), Some(whole.clone()));
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_wait_is_read() {
+        let read: Outcome =
+            serde_json::from_str(r#"{"kind":"refused","status":500,"excerpt":""}"#).expect("an outcome");
+        assert_eq!(read, Outcome::from_answer(500, None, String::new()));
     }
 
     #[track_caller]

@@ -136,6 +136,9 @@ impl Judgement {
             Outcome::TimedOut => {
                 failed("did not answer in time; answer 401 at once when a request does not verify".into())
             }
+            Outcome::Unreachable { reason } if outcome.is_foreign() => {
+                failed(format!("{reason}; answer 401 when a request does not verify"))
+            }
             Outcome::Unreachable { reason } => {
                 failed(format!("gave no answer ({reason}); answer 401 when a request does not verify"))
             }
@@ -193,6 +196,9 @@ pub fn advise(outcome: &Outcome, given: Duration) -> String {
              `timeout_seconds` (30 at most; a test waits for 24 s at most)",
             given.as_secs()
         ),
+        Outcome::Unreachable { reason } if outcome.is_foreign() => {
+            format!("{reason}; check the URL's scheme and port: something else than the receiver seems to answer there")
+        }
         Outcome::Unreachable { reason } => {
             format!(
                 "could not be reached ({reason}); check the URL's host and port, its certificate, and whether the receiver runs"

@@ -2,6 +2,10 @@
 //!
 //! Invariant: a delivered row costs one write unit, and a row of ten refusals no more than 23 (tests:
 //! `a_delivery_costs_one_write_unit_and_a_long_failure_no_more_than_23`, `what_earlier_answers_said_is_kept_in_short`).
+//!
+//! Invariant: the row of a delivery with 21 attempts, as many as the longest schedule has, is at most 40 KiB, a tenth of
+//! what a row may have, whatever the receiver, a resolver or TLS says (tests:
+//! `a_row_of_the_longest_schedule_stays_small_whatever_receivers_say`).
 
 use std::time::Duration;
 
@@ -184,23 +188,38 @@ mod tests {
         }
     }
 
+    /// A row of names as long as platforms use: ids like UUIDs, and a path.
+    fn usual() -> Delivery {
+        Delivery {
+            id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),
+            account: "a".repeat(36).parse().expect("an account"),
+            event: "e".repeat(64).parse().expect("an id"),
+            event_type: "insight_population.completed".parse().expect("a type"),
+            scope: Some(format!("connection/{0}/endpoint/{0}", "n".repeat(36)).parse().expect("a scope")),
+            destination: DestinationId::from_entropy([0; 10]),
+            path: Some(format!("/{}", "p".repeat(63)).try_into().expect("a path")),
+        }
+    }
+
+    /// Names as long as they may be.
+    fn longest() -> Delivery {
+        Delivery {
+            account: "a".repeat(64).parse().expect("an account"),
+            event: "e".repeat(128).parse().expect("an id"),
+            scope: Some(format!("connection/{0}/endpoint/{0}", "n".repeat(128)).parse().expect("a scope")),
+            path: Some(format!("/{}", "p".repeat(255)).try_into().expect("a path")),
+            ..usual()
+        }
+    }
+
     #[track_caller]
-    fn check_size(state: DeliveryState, outcomes: &[Outcome], limit: usize) {
+    fn check_size(delivery: Delivery, state: DeliveryState, outcomes: &[Outcome], limit: usize) {
         let at = Timestamp::from_unix_ms(1_795_426_200_123);
         let took = Duration::from_millis(14_999);
         let attempt =
             |(number, outcome): (u32, &Outcome)| Attempt { number, at, took, outcome: outcome.clone(), probe: false };
-        // Names as long as platforms use: ids like UUIDs, and a path.
         let record = DeliveryRecord {
-            delivery: Delivery {
-                id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),
-                account: "a".repeat(36).parse().expect("an account"),
-                event: "e".repeat(64).parse().expect("an id"),
-                event_type: "insight_population.completed".parse().expect("a type"),
-                scope: Some(format!("connection/{0}/endpoint/{0}", "n".repeat(36)).parse().expect("a scope")),
-                destination: DestinationId::from_entropy([0; 10]),
-                path: Some(format!("/{}", "p".repeat(63)).try_into().expect("a path")),
-            },
+            delivery,
             state,
             attempts: (1..).zip(outcomes).map(attempt).collect(),
             look_at: None,
@@ -216,10 +235,28 @@ mod tests {
 
     #[test]
     fn a_delivery_costs_one_write_unit_and_a_long_failure_no_more_than_23() {
-        check_size(DeliveryState::Delivered, &[Outcome::Delivered { status: 200 }], 1_024);
+        check_size(usual(), DeliveryState::Delivered, &[Outcome::Delivered { status: 200 }], 1_024);
         let refused = |bytes| Outcome::from_answer(503, Some(Duration::from_secs(86_400)), "x".repeat(bytes));
         let mut outcomes = vec![refused(SHORT_EXCERPT_BYTES); 9];
         outcomes.push(refused(EXCERPT_BYTES));
-        check_size(DeliveryState::Exhausted, &outcomes, 23 * 1_024);
+        check_size(usual(), DeliveryState::Exhausted, &outcomes, 23 * 1_024);
+    }
+
+    #[test]
+    fn a_row_of_the_longest_schedule_stays_small_whatever_receivers_say() {
+        let attempts = domain::attempt::retry::MAX_OWN_WAITS + 1;
+        // A certificate for a thousand other names makes an error of 66 KB.
+        let endless = || "\u{20ac}".repeat(22_000);
+        let address = Some(std::net::Ipv6Addr::from([0xff; 16]).into());
+        for outcome in [
+            Outcome::Unreachable { reason: endless() },
+            Outcome::Blocked { host: endless(), address },
+            Outcome::Refused { status: 503, retry_after: Some(Duration::MAX), excerpt: endless() },
+        ] {
+            // As `deliver` does it: once there is a later attempt, the excerpt is kept in short.
+            let mut outcomes = vec![outcome; attempts];
+            outcomes.iter_mut().take(attempts - 1).for_each(Outcome::shorten);
+            check_size(longest(), DeliveryState::Exhausted, &outcomes, 40 * 1_024);
+        }
     }
 }

@@ -169,6 +169,9 @@ fn every_outcome_says_what_to_do() {
     check_advice(&answered(422), "its answer may say why");
     check_advice(&answered(503), "in its log");
     check_advice(&Outcome::TimedOut, "within 15 s");
+    let foreign = Outcome::answered_without("HTTP", "SSH-2.0");
+    check_advice(&foreign, "answered, but not with HTTP: SSH-2.0; check the URL's scheme and port");
+    check_judged(&foreign, false, "answered, but not with HTTP: SSH-2.0; answer 401");
     check_advice(
         &Outcome::Unreachable { reason: "connection refused".into() },
         "(connection refused); check the URL's host",
