@@ -221,11 +221,11 @@ def each_function_may_use_the_queue_that_feeds_it(template):
 
 
 @rule
-def deliver_may_change_the_visibility_of_deliveries(template):
-    """Its short retries rest on it; a policy that SAM attaches has receive and delete, but not this."""
-    return [f"{name} lacks sqs:ChangeMessageVisibility on {queue}: short retries would wait for the full visibility timeout"
+def each_function_may_change_the_visibility_of_what_it_receives(template):
+    """Short retries and what failed through a fault of ours rest on it; a policy that SAM attaches has receive and delete, but not this."""
+    return [f"{name} lacks sqs:ChangeMessageVisibility on {queue}: what is to come again soon would wait for the full visibility timeout"
             for name, function, _, queue in mappings(template)
-            if short_name(function) == "deliver" and not allows(template, function, "sqs:ChangeMessageVisibility", queue)]
+            if not allows(template, function, "sqs:ChangeMessageVisibility", queue)]
 
 
 # Who makes signing secrets and signs tests, or signs deliveries.
@@ -720,9 +720,10 @@ class ABrokenTemplate(unittest.TestCase):
         self.statement("FanoutRole", "ReceiveEvents")["Action"].remove("sqs:DeleteMessage")
         self.assert_reports(each_function_may_use_the_queue_that_feeds_it, "FanoutFunction lacks sqs:DeleteMessage on EventsQueue")
 
-    def test_deliver_without_change_message_visibility_is_reported(self):
-        self.statement("DeliverRole", "ReceiveDeliveries")["Action"].remove("sqs:ChangeMessageVisibility")
-        self.assert_reports(deliver_may_change_the_visibility_of_deliveries, "DeliverFunction lacks sqs:ChangeMessageVisibility")
+    def test_a_function_that_may_not_hide_what_it_received_is_reported(self):
+        for role, sid, function in (("DeliverRole", "ReceiveDeliveries", "DeliverFunction"), ("FanoutRole", "ReceiveEvents", "FanoutFunction")):
+            self.statement(role, sid)["Action"].remove("sqs:ChangeMessageVisibility")
+            self.assert_reports(each_function_may_change_the_visibility_of_what_it_receives, f"{function} lacks sqs:ChangeMessageVisibility")
 
     def test_an_authorizer_that_may_decrypt_is_reported(self):
         self.statement("AuthorizerRole", "LookUpApiKeys")["Action"] = ["dynamodb:GetItem", "kms:Decrypt"]

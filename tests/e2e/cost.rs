@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use adapters::{
-    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
+    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock,
+    SystemEntropy,
 };
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::{
@@ -107,7 +108,9 @@ impl World {
             seals: fanout::Seals::new(store, Horizon::default()),
             deliveries: self.queue(),
             rejected: Arc::new(SqsRejectedEvents::new(&self.aws, rejected)),
+            queue: Arc::new(SqsEventQueue::new(&self.aws, self.deployment.outputs.events_queue_url.clone())),
             clock,
+            entropy: Arc::new(SystemEntropy),
             retention: RETENTION,
         })
     }

@@ -12,7 +12,7 @@ use domain::delivery::{DeliveryMessage, OutgoingDelivery, Purpose};
 use domain::event::Rejection;
 use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
-use ports::{Clock, DeliveryQueue, EventQueue, PortResult, RejectedEvents};
+use ports::{Clock, DeliveryQueue, EventQueue, PortResult, Postpone, RejectedEvents};
 use runtime::cache::Cached;
 use testing::{MemoryAlerts, MemoryStore, PlainVault};
 
@@ -57,7 +57,10 @@ impl DeliveryQueue for Queue {
         }
         Ok(())
     }
+}
 
+#[async_trait]
+impl Postpone for Queue {
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
         self.chaos.around(async { self.queue.postpone(receipt, wait) }).await
     }
@@ -130,7 +133,9 @@ impl Fanout {
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
         let cached = Arc::new(Cached::new(store.clone(), shared.clock.clone()));
         let queue = Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone() });
+        let events = Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone() });
         let deps = Arc::new(fanout::Deps {
+            queue: events,
             accounts: cached.clone(),
             subscriptions: cached,
             transitions: store.clone(),
@@ -143,6 +148,7 @@ impl Fanout {
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, shared.horizon),
             clock: shared.clock.clone(),
+            entropy: shared.dice.clone(),
             retention: RETENTION,
         });
         Self { chaos, deps, clock: shared.clock.clone() }

@@ -24,6 +24,9 @@
 //! `one_that_never_answers_is_retried_and_delays_none_of_its_neighbours`,
 //! `a_panic_or_a_failure_of_ours_gives_back_only_its_own_record`).
 //!
+//! Invariant: what failed or panicked through a fault of ours is received again soon: [`batch`] says when (tests:
+//! `what_failed_or_panicked_comes_back_in_seconds_and_what_was_delivered_is_not_hidden`).
+//!
 //! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 2 s must
 //! be left (tests: `no_attempt_is_started_that_could_outlast_the_invocation`).
 
@@ -48,7 +51,7 @@ use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use ports::{EntropyExt, PortResult};
 use runtime::batch;
-use runtime::batch::Verdict;
+use runtime::batch::{GiveBack, Verdict};
 use runtime::telemetry::ErrorChain;
 use tracing::{Span, warn};
 
@@ -74,7 +77,8 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let gates = Arc::default();
     let records = event.payload.records.into_iter().map(|record| received(record, deadline, &gates));
     let records = records.collect::<Result<Vec<_>, _>>()?;
-    let again = batch::run(records, AT_ONCE, move |record| {
+    let give_back = GiveBack { queue: deps.queue.clone(), entropy: Arc::clone(&deps.entropy) };
+    let again = batch::run(records, AT_ONCE, &give_back, move |record| {
         let deps = Arc::clone(&deps);
         async move { handle_record(&deps, record).await }
     })

@@ -6,6 +6,7 @@ use aws_lambda_events::event::sqs::SqsMessage;
 use domain::value::Timestamp;
 use lambda_runtime::Error;
 use ports::PortError;
+use runtime::batch::Record;
 
 use crate::gates::Gates;
 
@@ -31,15 +32,12 @@ pub(crate) enum DeliverError {
 }
 
 /// The message, with the id by which it can be reported as failed.
-pub(crate) fn received(
-    record: SqsMessage,
-    deadline: Timestamp,
-    gates: &Arc<Gates>,
-) -> Result<(String, Received), Error> {
+pub(crate) fn received(record: SqsMessage, deadline: Timestamp, gates: &Arc<Gates>) -> Result<Record<Received>, Error> {
     // A record without an id could not be reported as failed, so the whole batch fails.
     let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
     let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
     let receives = receives.unwrap_or(u32::MAX);
     let (body, receipt) = (record.body.unwrap_or_default(), record.receipt_handle.unwrap_or_default());
-    Ok((id, Received { body, receipt, receives, deadline, gates: Arc::clone(gates) }))
+    let content = Received { body, receipt: receipt.clone(), receives, deadline, gates: Arc::clone(gates) };
+    Ok(Record { id, receipt, receives, content })
 }

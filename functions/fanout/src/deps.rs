@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::{
-    AwaitRuns, Clock, DeliveryQueue, Events, FindAccount, FindSubscriptions, RejectedEvents, Rejections, Transitions,
+    AwaitRuns, Clock, DeliveryQueue, Entropy, Events, FindAccount, FindSubscriptions, Postpone, RejectedEvents,
+    Rejections, Transitions,
 };
 
 use crate::seals::Seals;
@@ -18,10 +19,13 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
+    /// The queue that events come from.
+    pub queue: Arc<dyn Postpone>,
     pub rejections: Arc<dyn Rejections>,
     pub scopes: ScopeNotes,
     pub seals: Seals,
     pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
     /// How long a sealed event is kept.
     pub retention: Duration,
 }

@@ -34,34 +34,42 @@
 //! Invariant: runs are remembered only where somebody waits for a change (tests:
 //! `a_condition_lets_through_what_it_names_and_the_rest_is_sealed_with_the_reason`).
 //!
-//! Invariant: a failure of ours gives back only its own record (tests:
-//! `a_failure_at_any_step_gives_back_only_its_own_record`).
+//! Invariant: a failure of ours gives back only its own record, and soon: [`batch`] says when (tests:
+//! `a_failure_at_any_step_gives_back_only_its_own_record`,
+//! `what_failed_comes_back_in_seconds_and_an_event_that_was_handled_is_not_hidden`).
+//!
+//! Invariant: an event that takes longer than the invocation has is given back before that ends, and its neighbours are
+//! answered for (tests: `an_event_that_outlasts_the_invocation_is_given_back_before_it_ends`).
 
 mod deps;
 mod owed;
+mod same;
 mod seals;
 mod seen_scopes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::delivery::{OutgoingDelivery, Purpose};
 use domain::event::{Event, RejectedEvent, Rejection, envelope};
 use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use ports::{PortError, PortResult, Sealed, SealedEvent};
 use runtime::batch;
-use runtime::batch::Verdict;
+use runtime::batch::{GiveBack, Record, Verdict};
 use tracing::{info, warn};
 
 pub use self::deps::Deps;
 use self::owed::{Owed, owed};
+use self::same::SameEvents;
 pub use self::seals::Seals;
 pub use self::seen_scopes::ScopeNotes;
 
 /// How many records of a batch are handled at once; a batch has at most 10.
 const AT_ONCE: usize = 10;
+/// The time that must remain for giving records back and answering.
+const SPARE: Duration = Duration::from_secs(5);
 
 /// One message as it was received.
 struct Received {
@@ -84,20 +92,17 @@ enum Handled {
 
 /// Handles one batch. The answer lists the records to be received again.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
-    let mut records = Vec::new();
-    for record in event.payload.records {
-        // A record without an id could not be reported as failed, so the whole batch fails.
-        let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
-        let sent = record.attributes.get("SentTimestamp").and_then(|ms| ms.parse().ok()).map(Timestamp::from_unix_ms);
-        let repeated = record.attributes.get("ApproximateReceiveCount").map(String::as_str) != Some("1");
-        let sent_at = sent.unwrap_or_else(|| deps.clock.now());
-        records.push((id, Received { body: record.body.unwrap_or_default(), sent_at, repeated }));
-    }
-    let again = batch::run(records, AT_ONCE, move |record| {
-        let deps = Arc::clone(&deps);
+    let deadline = Timestamp::from_unix_ms(event.context.deadline);
+    let records = event.payload.records.into_iter().map(|record| received(&deps, record));
+    let records = records.collect::<Result<Vec<_>, _>>()?;
+    let give_back = GiveBack { queue: Arc::clone(&deps.queue), entropy: Arc::clone(&deps.entropy) };
+    let same = Arc::new(SameEvents::default());
+    let again = batch::run(records, AT_ONCE, &give_back, move |record| {
+        let (deps, same) = (Arc::clone(&deps), Arc::clone(&same));
         async move {
-            let handled = handle_record(&deps, &record).await?;
-            log(handled);
+            let left = deadline.since(deps.clock.now()).saturating_sub(SPARE);
+            let handled = tokio::time::timeout(left, handle_record(&deps, &same, &record)).await;
+            log(handled.map_err(|error| PortError::transient("handling an event within the invocation", error))??);
             Ok::<_, PortError>(Verdict::Acknowledge)
         }
     })
@@ -105,6 +110,17 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = again.into_iter().map(failure).collect();
     Ok(response)
+}
+
+fn received(deps: &Deps, record: SqsMessage) -> Result<Record<Received>, Error> {
+    // A record without an id could not be reported as failed, so the whole batch fails.
+    let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
+    let sent = record.attributes.get("SentTimestamp").and_then(|ms| ms.parse().ok()).map(Timestamp::from_unix_ms);
+    let sent_at = sent.unwrap_or_else(|| deps.clock.now());
+    let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    let receives = receives.unwrap_or(u32::MAX);
+    let content = Received { body: record.body.unwrap_or_default(), sent_at, repeated: receives != 1 };
+    Ok(Record { id, receipt: record.receipt_handle.unwrap_or_default(), receives, content })
 }
 
 fn failure(id: String) -> BatchItemFailure {
@@ -122,11 +138,18 @@ fn log(handled: Handled) {
     }
 }
 
-async fn handle_record(deps: &Deps, record: &Received) -> PortResult<Handled> {
+async fn handle_record(deps: &Deps, same: &SameEvents, record: &Received) -> PortResult<Handled> {
     let event = match Event::parse(&record.body, record.sent_at) {
         Ok(event) => event,
         Err(rejection) => return reject(deps, record, &rejection).await,
     };
+    let place = same.enter(&event).await?;
+    let handled = handle_event(deps, record, event).await?;
+    place.done();
+    Ok(handled)
+}
+
+async fn handle_event(deps: &Deps, record: &Received, event: Event) -> PortResult<Handled> {
     if deps.accounts.find_account(&event.account).await?.is_none() {
         return Ok(Handled::Ignored);
     }

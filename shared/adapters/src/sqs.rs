@@ -1,5 +1,14 @@
 //! The queues that functions write to: deliveries, events, and the dead-letter queue of events.
 //!
+//! The batches of a send go out side by side, ten at once over all sends of a process. That many are in memory, with
+//! 1 MiB of messages each at most.
+//!
+//! Invariant: no more than ten batches are made or sent at once, however many are waiting (tests:
+//! `ten_batches_are_sent_at_once_over_all_sends_of_a_process_and_no_more_are_made`).
+//!
+//! Invariant: a send succeeds only if all its batches do, and stops at the first that fails (tests:
+//! `a_batch_that_fails_fails_the_send_and_the_rest_is_not_begun`).
+//!
 //! Invariant: batches hold no more entries and bytes than SQS takes, and every message is in one (tests:
 //! `batches_keep_every_message_in_order_and_the_limits`).
 
@@ -10,7 +19,9 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
 use domain::delivery::OutgoingDelivery;
 use domain::event::Rejection;
-use ports::{DeliveryQueue, EventQueue, PortError, PortResult, RejectedEvents};
+use futures_util::stream::{self, TryStreamExt};
+use ports::{DeliveryQueue, EventQueue, PortError, PortResult, Postpone, RejectedEvents};
+use tokio::sync::Semaphore;
 
 use super::aws::{AwsClients, build_error, port_error};
 
@@ -18,6 +29,8 @@ use super::aws::{AwsClients, build_error, port_error};
 const BATCH_ENTRIES: usize = 10;
 /// The number of bytes in one message or batch call, a limit of the service (1 MiB).
 const BATCH_BYTES: usize = 1_048_576;
+/// How many batches are sent at once. One takes tens of milliseconds, so that is some thousand messages a second.
+const BATCHES_AT_ONCE: usize = 10;
 /// How often entries that the service did not accept are offered again at once.
 const ROUNDS: usize = 3;
 /// The longest delay of a new message, in seconds, a limit of the service.
@@ -29,6 +42,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(43_100);
 pub struct SqsDeliveryQueue {
     client: Client,
     url: String,
+    /// A place for each batch that is sent.
+    places: Semaphore,
 }
 
 /// A message ready to be sent. `group` is its destination, so that a busy destination cannot crowd out the others.
@@ -66,9 +81,75 @@ impl Batch {
     }
 }
 
+/// Messages as batches, each made when it is asked for: an event with a large body may be owed to thousands.
+struct Batches<'a, 'b> {
+    rest: std::slice::Iter<'a, OutgoingDelivery<'b>>,
+    batch: Batch,
+}
+
+impl<'a, 'b> Batches<'a, 'b> {
+    fn of(messages: &'a [OutgoingDelivery<'b>]) -> Self {
+        Self { rest: messages.iter(), batch: Batch::default() }
+    }
+}
+
+impl Iterator for Batches<'_, '_> {
+    type Item = PortResult<Vec<Outgoing>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        for message in self.rest.by_ref() {
+            let body = match serde_json::to_string(message) {
+                Ok(body) => body,
+                Err(error) => return Some(Err(PortError::permanent("writing a message", error))),
+            };
+            let group = message.delivery.destination.as_str().to_owned();
+            if let Some(full) = self.batch.add(Outgoing { body, group, delay: message.delay }) {
+                return Some(Ok(full));
+            }
+        }
+        let last = std::mem::take(&mut self.batch).messages;
+        (!last.is_empty()).then_some(Ok(last))
+    }
+
+    /// Only whether there is another batch is exact.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.rest.len() + self.batch.messages.len();
+        (left.min(1), Some(left))
+    }
+}
+
+/// Sends batches side by side. Each is made only once it has a place, of which there are as many as may be in memory.
+async fn side_by_side<B, F>(
+    batches: impl Iterator<Item = PortResult<B>>,
+    places: &Semaphore,
+    send: impl Fn(B) -> F,
+) -> PortResult<()>
+where
+    F: Future<Output = PortResult<()>>,
+{
+    let placed = stream::try_unfold(batches, |mut batches| async move {
+        // Who has sent everything waits for no place.
+        if batches.size_hint().1 == Some(0) {
+            return Ok(None);
+        }
+        // The semaphore is never closed. Without a place the batch would simply be sent.
+        let place = places.acquire().await.ok();
+        Ok(batches.next().transpose()?.map(|batch| ((place, batch), batches)))
+    });
+    placed
+        .try_for_each_concurrent(None, |(place, batch)| {
+            let sent = send(batch);
+            async move {
+                let _place = place;
+                sent.await
+            }
+        })
+        .await
+}
+
 impl SqsDeliveryQueue {
     pub fn new(aws: &AwsClients, url: String) -> Self {
-        Self { client: aws.sqs(), url }
+        Self { client: aws.sqs(), url, places: Semaphore::new(BATCHES_AT_ONCE) }
     }
 
     /// Sends one batch, and offers again what the service reports as failed.
@@ -104,26 +185,21 @@ impl SqsDeliveryQueue {
 #[async_trait]
 impl DeliveryQueue for SqsDeliveryQueue {
     async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
-        // Only one batch is in memory at a time: an event with a large body may be owed to thousands.
-        let mut batch = Batch::default();
-        for message in messages {
-            let text = serde_json::to_string(message);
-            let text = text.map_err(|error| PortError::permanent("writing a message", error))?;
-            let group = message.delivery.destination.as_str().to_owned();
-            if let Some(full) = batch.add(Outgoing { body: text, group, delay: message.delay }) {
-                self.send_batch(full).await?;
-            }
-        }
-        if batch.messages.is_empty() { Ok(()) } else { self.send_batch(batch.messages).await }
+        side_by_side(Batches::of(messages), &self.places, |batch| self.send_batch(batch)).await
     }
+}
 
+#[async_trait]
+impl Postpone for SqsDeliveryQueue {
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
-        let wait = wait.min(LONGEST_WAIT);
-        let seconds = i32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
-        let call = self.client.change_message_visibility().queue_url(&self.url);
-        let call = call.receipt_handle(receipt).visibility_timeout(seconds);
-        call.send().await.map(|_| ()).map_err(|error| port_error("postponing a delivery", error))
+        postpone(&self.client, &self.url, "postponing a delivery", receipt, wait).await
     }
+}
+
+async fn postpone(client: &Client, url: &str, doing: &'static str, receipt: &str, wait: Duration) -> PortResult<()> {
+    let seconds = i32::try_from(wait.min(LONGEST_WAIT).as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
+    let call = client.change_message_visibility().queue_url(url).receipt_handle(receipt).visibility_timeout(seconds);
+    call.send().await.map(drop).map_err(|error| port_error(doing, error))
 }
 
 pub struct SqsEventQueue {
@@ -142,6 +218,13 @@ impl EventQueue for SqsEventQueue {
     async fn send_event(&self, text: &str) -> PortResult<()> {
         let call = self.client.send_message().queue_url(&self.url).message_body(text);
         call.send().await.map(|_| ()).map_err(|error| port_error("sending an event", error))
+    }
+}
+
+#[async_trait]
+impl Postpone for SqsEventQueue {
+    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
+        postpone(&self.client, &self.url, "postponing an event", receipt, wait).await
     }
 }
 
@@ -192,6 +275,9 @@ impl RejectedEvents for SqsRejectedEvents {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::SeqCst;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -212,6 +298,62 @@ mod tests {
             let kept: Vec<_> = batches.concat().iter().map(|message| message.body.len()).collect();
             prop_assert_eq!(kept, sizes);
         }
+    }
+
+    /// `count` sends that take a second each, and what is seen of them.
+    #[derive(Default)]
+    struct Sends {
+        made: AtomicUsize,
+        sending: AtomicUsize,
+        most: AtomicUsize,
+        most_made: AtomicUsize,
+        sent: AtomicUsize,
+    }
+
+    impl Sends {
+        fn batches(&self, count: usize) -> impl Iterator<Item = PortResult<usize>> {
+            (0..count).map(|n| {
+                let made = self.made.fetch_add(1, SeqCst) + 1;
+                self.most_made.fetch_max(made - self.sent.load(SeqCst), SeqCst);
+                Ok(n)
+            })
+        }
+
+        async fn send(&self, batch: usize, failing: Option<usize>) -> PortResult<()> {
+            self.most.fetch_max(self.sending.fetch_add(1, SeqCst) + 1, SeqCst);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.sending.fetch_sub(1, SeqCst);
+            if Some(batch) == failing {
+                return Err(PortError::transient("sending", "a failure was asked for"));
+            }
+            self.sent.fetch_add(1, SeqCst);
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_batches_are_sent_at_once_over_all_sends_of_a_process_and_no_more_are_made() {
+        let (sends, places) = (Sends::default(), Semaphore::new(BATCHES_AT_ONCE));
+        let started = tokio::time::Instant::now();
+        let wide = side_by_side(sends.batches(100), &places, |batch| sends.send(batch, None));
+        let narrow = async {
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            side_by_side(sends.batches(1), &places, |batch| sends.send(batch, None)).await?;
+            Ok::<_, PortError>(started.elapsed().as_secs())
+        };
+        let (wide, narrow) = tokio::join!(wide, narrow);
+        wide.expect("sent");
+        assert!(narrow.expect("sent") <= 4, "it does not wait for the whole of a wide one");
+        assert_eq!((sends.sent.load(SeqCst), started.elapsed().as_secs()), (101, 11));
+        assert_eq!((sends.most.load(SeqCst), sends.most_made.load(SeqCst)), (10, 10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_fails_fails_the_send_and_the_rest_is_not_begun() {
+        let (sends, places) = (Sends::default(), Semaphore::new(BATCHES_AT_ONCE));
+        side_by_side(sends.batches(100), &places, |batch| sends.send(batch, Some(3))).await.expect_err("a failure");
+        assert!(sends.made.load(SeqCst) <= 20, "{}", sends.made.load(SeqCst));
+        assert_eq!(places.available_permits(), BATCHES_AT_ONCE);
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub use destinations::{CreatedDestination, DeletedDestination, Destinations, Fin
 pub use events::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, Span, UnmatchedReason};
 pub use health::DestinationHealth;
 pub use jobs::{FindJob, Held, Jobs, StartJob};
-pub use outside::{Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Vault};
+pub use outside::{
+    Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Postpone, Vault,
+};
 pub use paces::Paces;
 pub use purge::{AccountPurge, Purged};
 pub use reckoning::{DeliveryStanding, Reckoning};

@@ -11,13 +11,18 @@ use domain::value::{AccountId, DestinationId, Timestamp};
 
 use super::PortResult;
 
-/// The queue of deliveries.
+/// A queue from which messages are received.
 #[async_trait]
-pub trait DeliveryQueue: Send + Sync {
-    /// Returns `Ok` only if the queue has accepted every message; after an error some may have been accepted.
-    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()>;
+pub trait Postpone: Send + Sync {
     /// Hides a received message for `wait` from now. It must also be reported as failed, or it is deleted nevertheless.
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()>;
+}
+
+/// The queue of deliveries.
+#[async_trait]
+pub trait DeliveryQueue: Postpone {
+    /// Returns `Ok` only if the queue has accepted every message; after an error some may have been accepted.
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()>;
 }
 
 /// The queue of events.

@@ -126,6 +126,7 @@ config!(
     FanoutConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
         table: String = |r| r.text("TABLE_NAME"),
+        events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         rejected_events_queue: String = |r| r.text("REJECTED_EVENTS_QUEUE_URL"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),

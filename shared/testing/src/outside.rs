@@ -13,7 +13,8 @@ use domain::event::Rejection;
 use domain::operational::Alert;
 use domain::value::{AccountId, DestinationId, Timestamp};
 use ports::{
-    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, PortError, PortResult, RejectedEvents, Vault,
+    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, PortError, PortResult, Postpone, RejectedEvents,
+    Vault,
 };
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -29,9 +30,22 @@ pub struct MemoryQueue {
     postponed: Mutex<Vec<(String, Duration)>>,
     /// How many of the next sends fail after half of their messages were accepted.
     breaking: AtomicU64,
+    /// How many of the next postponements fail.
+    stuck: AtomicU64,
+    /// How long the queue takes for each message.
+    slow_ms: AtomicU64,
 }
 
 impl MemoryQueue {
+    pub fn break_postponements(&self, times: u64) {
+        self.stuck.store(times, Ordering::SeqCst);
+    }
+
+    /// From now on, the queue takes this long for each message that it is sent.
+    pub fn slow_down(&self, by: Duration) {
+        self.slow_ms.store(whole_ms(by), Ordering::SeqCst);
+    }
+
     pub fn break_sends(&self, times: u64) {
         self.breaking.store(times, Ordering::SeqCst);
     }
@@ -67,6 +81,10 @@ impl DeliveryQueue for MemoryQueue {
             body: outgoing.body.to_owned(),
         };
         let messages: Vec<_> = messages.iter().map(|outgoing| (message(outgoing), outgoing.delay)).collect();
+        let slow = self.slow_ms.load(Ordering::SeqCst) * messages.len() as u64;
+        if slow > 0 {
+            tokio::time::sleep(Duration::from_millis(slow)).await;
+        }
         let mut sent = lock(&self.sent);
         if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             sent.extend_from_slice(&messages[..messages.len() / 2]);
@@ -75,9 +93,15 @@ impl DeliveryQueue for MemoryQueue {
         sent.extend(messages);
         Ok(())
     }
+}
 
+#[async_trait]
+impl Postpone for MemoryQueue {
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
         lock(&self.postponed).push((receipt.to_owned(), wait));
+        if self.stuck.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(PortError::transient("postponing a message", "a failure was asked for"));
+        }
         Ok(())
     }
 }

@@ -93,7 +93,9 @@ impl Ports {
             seals: fanout::Seals::new(store.clone(), Horizon::default()),
             deliveries: self.deliveries(),
             rejected: Arc::new(SqsRejectedEvents::new(&self.aws, REJECTED.to_owned())),
+            queue: self.events(),
             clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
             retention: RETENTION,
         }
     }

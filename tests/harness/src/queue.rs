@@ -32,8 +32,8 @@ impl Queue {
         &self.sqs
     }
 
-    /// Sets how long, in seconds, a message waits for its next receive after a function failed on it. The template's
-    /// 360 are right for AWS, but too long for a test.
+    /// Sets how long, in seconds, a message waits for its next receive if the process that received it ended early. The
+    /// template's 360 suit AWS; no test wants to wait that long.
     pub async fn set_visibility_timeout(&self, seconds: u32) -> Result<()> {
         (self.sqs.set_queue_attributes().queue_url(&self.url))
             .attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string())

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsRejectedEvents, SystemClock};
+use adapters::{
+    AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
+};
 use fanout::{Deps, ScopeNotes, Seals, handle};
 use lambda_runtime::{Error, service_fn};
 use runtime::cache::Cached;
@@ -28,7 +30,9 @@ async fn main() -> Result<(), Error> {
         seals: Seals::new(store, config.horizon),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),
+        queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         clock,
+        entropy: Arc::new(SystemEntropy),
         retention: config.retention,
     });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await

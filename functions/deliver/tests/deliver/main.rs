@@ -223,6 +223,31 @@ async fn a_panic_or_a_failure_of_ours_gives_back_only_its_own_record() {
 }
 
 #[tokio::test]
+async fn what_failed_or_panicked_comes_back_in_seconds_and_what_was_delivered_is_not_hidden() {
+    for step in [Step::Panic, Step::Fail] {
+        for (received, least) in [("1", 2), ("3", 8), ("20", 600)] {
+            let world = world().await;
+            world.sender.script(OTHER, [step.clone()]);
+            let batch = vec![message(&world.other, "evt-1", received), message(&world.healthy, "evt-2", received)];
+            assert_eq!(world.handle(batch).await, ["message-evt-1"]);
+            let postponed = world.queue.take_postponed();
+            let [(receipt, wait)] = postponed.as_slice() else { panic!("{postponed:?}") };
+            let least = Duration::from_secs(least);
+            assert!(receipt == "receipt-evt-1" && least <= *wait && *wait <= least * 6 / 5, "{wait:?} of {received}");
+        }
+    }
+    // A retry is hidden for as long as it waits. If that fails, it is a failure of ours and comes back in seconds.
+    let world = world().await;
+    world.sender.script(HEALTHY, [Step::Answer(500)]);
+    world.queue.break_postponements(1);
+    assert_eq!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await, ["message-evt-1"]);
+    let waits: Vec<_> = world.queue.take_postponed().into_iter().map(|(_, wait)| wait).collect();
+    assert_eq!(waits.len(), 2);
+    assert!(waits[1] < Duration::from_secs(3), "{waits:?}");
+    assert!(world.row(&world.healthy, "evt-1").await.is_some(), "its row says when it is due");
+}
+
+#[tokio::test]
 async fn what_was_sent_but_not_recorded_is_sent_again_under_the_same_id() {
     let world = world().await;
     world.store.fail("record_delivery", 1);

@@ -4,6 +4,7 @@
 
 mod conditions;
 mod rejections;
+mod same;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +15,10 @@ use domain::event::RejectionCode;
 use domain::operational;
 use domain::value::{AccountId, Horizon, Timestamp};
 use fanout::{Deps, ScopeNotes, Seals, handle};
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, AwaitedPlace, AwaitedRuns, Clock, Destinations, SeenScopes, Subscriptions};
 use runtime::cache::Cached;
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, subscription};
+use testing::{MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, event_text, subscription};
 
 struct World {
     store: Arc<MemoryStore>,
@@ -51,10 +52,12 @@ async fn world() -> World {
         events: store.clone(),
         deliveries: queue.clone(),
         rejected: queue.clone(),
+        queue: queue.clone(),
         rejections: store.clone(),
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store.clone(), Horizon::default()),
         clock: clock.clone(),
+        entropy: Arc::new(TestEntropy::default()),
         retention: Duration::from_secs(86_400),
     });
     World { store, queue, clock, deps, acme }
@@ -73,6 +76,7 @@ fn batch(bodies: &[String]) -> SqsEvent {
 fn record(n: u32, body: &str) -> SqsMessage {
     let mut message = SqsMessage::default();
     message.message_id = Some(format!("message-{n}"));
+    message.receipt_handle = Some(format!("receipt-{n}"));
     message.body = Some(body.to_owned());
     message
 }
@@ -80,9 +84,16 @@ fn record(n: u32, body: &str) -> SqsMessage {
 impl World {
     /// Handles the batch and returns the ids of the records to be received again.
     async fn handle(&self, event: SqsEvent) -> Vec<String> {
-        let answer =
-            handle(Arc::clone(&self.deps), LambdaEvent::new(event, Default::default())).await.expect("handled");
+        let event = LambdaEvent::new(event, self.context());
+        let answer = handle(Arc::clone(&self.deps), event).await.expect("handled");
         answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    }
+
+    /// An invocation with a minute left.
+    fn context(&self) -> Context {
+        let mut context = Context::default();
+        context.deadline = self.clock.now().plus(Duration::from_secs(60)).unix_ms();
+        context
     }
 
     fn sealed(&self) -> Vec<(String, usize)> {
@@ -274,11 +285,47 @@ async fn a_failure_at_any_step_gives_back_only_its_own_record() {
 }
 
 #[tokio::test]
+async fn what_failed_comes_back_in_seconds_and_an_event_that_was_handled_is_not_hidden() {
+    let world = world().await;
+    for (receives, least) in [(1, 2), (2, 4), (5, 32), (20, 600)] {
+        let id = |n: u32| format!("evt-{receives}-{n}");
+        let mut event = batch(&[event_text(&world.acme, &id(1)), event_text(&world.acme, &id(2))]);
+        for record in &mut event.records {
+            record.attributes.insert("ApproximateReceiveCount".into(), receives.to_string());
+        }
+        world.store.fail("find_event", 1);
+        assert_eq!(world.handle(event).await, ["message-1"]);
+        let (receipt, wait) = world.queue.take_postponed().pop().expect("postponed");
+        assert_eq!(receipt, "receipt-1");
+        let (least, wait) = (Duration::from_secs(least), wait);
+        assert!(least <= wait && wait <= least * 6 / 5, "{wait:?} after {receives}");
+        assert!(world.queue.take_postponed().is_empty());
+    }
+    // Where hiding fails too, the queue's own time stands.
+    world.store.fail("find_event", 1);
+    world.queue.break_postponements(1);
+    assert_eq!(world.handle(batch(&[event_text(&world.acme, "evt-stuck")])).await, ["message-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_outlasts_the_invocation_is_given_back_before_it_ends() {
+    let world = world().await;
+    world.queue.slow_down(Duration::from_secs(30));
+    let started = tokio::time::Instant::now();
+    // The first is owed to two and takes a minute to send, the second to one.
+    let bills = event_text(&world.acme, "evt-narrow").replace("endpoint/invoices", "endpoint/bills");
+    let again = world.handle(batch(&[event_text(&world.acme, "evt-wide"), bills])).await;
+    assert_eq!((again, started.elapsed().as_secs()), (vec!["message-1".to_owned()], 55));
+    assert_eq!(world.sealed(), [("evt-narrow".to_owned(), 1)]);
+    assert_eq!(world.queue.take_postponed().len(), 1);
+}
+
+#[tokio::test]
 async fn a_record_without_an_id_fails_the_whole_batch() {
     let world = world().await;
     let mut event = batch(&[event_text(&world.acme, "evt-1")]);
     event.records[0].message_id = None;
-    assert!(handle(Arc::clone(&world.deps), LambdaEvent::new(event, Default::default())).await.is_err());
+    assert!(handle(Arc::clone(&world.deps), LambdaEvent::new(event, world.context())).await.is_err());
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@
 //! | seen scope | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
-//! | more of what it owes | `E#<account>#<event>` | `OWED#<n>` |
+//! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | job | `JOB#<id>` | `JOB` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
@@ -205,8 +205,10 @@ pub(super) fn listed_event_place(sk: &str) -> Option<EventPlace> {
     Some(EventPlace { occurred_at: Timestamp::from_unix_ms(ms.parse().ok()?), id: id.parse().ok()? })
 }
 
-pub(super) fn owed(account: &AccountId, id: &EventId, n: usize) -> Key {
-    key(event_pk(account, id), format!("{OWED}{n:05}"))
+/// A further row of what an event owes. `seal` is the seal that it belongs to, as the event's own row names it.
+pub(super) fn owed(account: &AccountId, id: &EventId, seal: Option<&str>, n: usize) -> Key {
+    let sk = seal.map_or_else(|| format!("{OWED}{n:05}"), |seal| format!("{OWED}{seal}#{n:05}"));
+    key(event_pk(account, id), sk)
 }
 
 pub(super) const DELIVERIES: &str = "DLV#";

@@ -32,7 +32,7 @@ struct Fields {
 }
 
 /// Read consistently: the event was in the index, so its row must be found.
-const OWED: Fields = Fields { expression: "pk, owed, owed_rows", state: None, consistent: true };
+const OWED: Fields = Fields { expression: "pk, owed, owed_rows, owed_seal", state: None, consistent: true };
 const STANDING: Fields =
     Fields { expression: "id, #state, due_at, recovered_by_audit", state: Some("state"), consistent: false };
 
@@ -44,6 +44,8 @@ struct OwedPart {
     owed: Vec<OwedId>,
     #[serde(default)]
     owed_rows: usize,
+    #[serde(default)]
+    owed_seal: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -102,10 +104,11 @@ impl Reckoning for DynamoStore {
     async fn find_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, Vec<DeliveryId>)>> {
         let rows = events.iter().map(|id| keys::event(account, id)).collect();
         let parts: Vec<OwedPart> = self.get_all(rows, OWED).await?;
-        let rows_of: HashMap<&str, usize> = parts.iter().map(|part| (part.pk.as_str(), part.owed_rows)).collect();
+        let part_of: HashMap<&str, &OwedPart> = parts.iter().map(|part| (part.pk.as_str(), part)).collect();
         let further = events.iter().flat_map(|id| {
-            let rows = rows_of.get(keys::event_pk(account, id).as_str()).copied().unwrap_or(0);
-            (0..rows).map(move |n| keys::owed(account, id, n))
+            let part = part_of.get(keys::event_pk(account, id).as_str()).copied();
+            let seal = part.and_then(|part| part.owed_seal.as_deref());
+            (0..part.map_or(0, |part| part.owed_rows)).map(move |n| keys::owed(account, id, seal, n))
         });
         let further: Vec<OwedPart> = self.get_all(further.collect(), OWED).await?;
         let mut owed: HashMap<String, Vec<DeliveryId>> = HashMap::new();

@@ -1,6 +1,13 @@
 //! Sealed events: a row each, further rows if one owes more than fits in that, and an entry in the index
 //! `events-by-account`, by which they are listed. The index is not consistent.
 //!
+//! Two containers may seal one event at once, and then may owe different deliveries: a subscription was added between
+//! them. Further rows are written first, so each seal has its own, named by what they hold, and the event's own row
+//! names the seal that they are of. Those of a seal that came too late are read by nobody and expire.
+//!
+//! Invariant: further rows belong to one seal, and equal seals write equal rows (tests:
+//! `the_further_rows_of_two_seals_do_not_mix`, `further_rows_of_before_are_found_under_their_keys`).
+//!
 //! Invariant: an entry of the index of events is below a kilobyte, however long its names are (tests:
 //! `an_entry_of_the_index_stays_below_a_kilobyte_however_long_its_names_are`).
 
@@ -63,10 +70,9 @@ impl OweMore for DynamoStore {
         // Each further row is written together with the event's own, which counts it.
         for further in OwedRows::of(more, row.expires_at).filter(|further| !further.owed.is_empty()) {
             let added = count + further.owed.len();
-            let parts = vec![
-                self.overwrite_part(to_item(keys::owed(&known.account, &known.id, rows), &further)?)?,
-                self.owe_more_part(known, (rows, count), added)?,
-            ];
+            let key = keys::owed(&known.account, &known.id, row.owed_seal.as_deref(), rows);
+            let parts =
+                vec![self.overwrite_part(to_item(key, &further)?)?, self.owe_more_part(known, (rows, count), added)?];
             if !self.transact(parts).await?.is_empty() {
                 return Ok(false);
             }

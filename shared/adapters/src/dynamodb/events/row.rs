@@ -1,7 +1,9 @@
 //! The rows of a sealed event: its own, and further ones if it owes more than fits in that.
 
+use data_encoding::HEXLOWER;
 use domain::delivery::Delivery;
 use domain::destination::DeliveryPath;
+use domain::event::envelope::content_digest;
 use domain::event::{EventType, Scope};
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
 use ports::{EventPlace, PortError, PortResult, SealedEvent, UnmatchedReason};
@@ -46,6 +48,10 @@ pub(super) struct EventRow {
     pub(super) owed: Vec<OwedRow>,
     /// How many further rows there are.
     pub(super) owed_rows: usize,
+    /// The seal that they belong to, a part of their keys. It is missing from rows that were sealed without further
+    /// ones, or before there was a seal in keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owed_seal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unmatched: Option<String>,
     pub(super) expires_at: u64,
@@ -85,6 +91,19 @@ fn lists(owed: &[Delivery], mut bytes: usize) -> Vec<Vec<OwedRow>> {
     lists
 }
 
+/// The name of the seal whose further rows hold these: half of their SHA-256.
+fn seal_of(further: &[Vec<OwedRow>]) -> String {
+    let mut text = String::new();
+    for list in further {
+        for one in list {
+            text.extend([one.id.as_str(), " ", one.path.as_ref().map_or("", |path| path.as_str()), "\n"]);
+        }
+        text.push('\n');
+    }
+    let [half @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = content_digest(&text);
+    HEXLOWER.encode(&half)
+}
+
 impl EventRow {
     /// The event's own row, and lists for further rows if it owes more than fits in that.
     pub(super) fn split(event: &SealedEvent) -> (Self, Vec<Vec<OwedRow>>) {
@@ -101,6 +120,7 @@ impl EventRow {
             body: event.body.clone(),
             owed: lists.concat(),
             owed_rows: further.len(),
+            owed_seal: (!further.is_empty()).then(|| seal_of(&further)),
             unmatched: event.unmatched.map(|reason| reason.as_str().to_owned()),
             expires_at: event.expires_at.unix_seconds(),
             owed_count: event.owed.len(),
@@ -145,11 +165,75 @@ impl EventRow {
 
     /// The keys of the further rows.
     pub(super) fn further_keys(&self) -> impl Iterator<Item = Key> {
-        (0..self.owed_rows).map(|n| keys::owed(&self.account, &self.id, n))
+        (0..self.owed_rows).map(|n| keys::owed(&self.account, &self.id, self.owed_seal.as_deref(), n))
     }
 }
 
 pub(super) fn unmatched(text: Option<&str>) -> PortResult<Option<UnmatchedReason>> {
     let unknown = |text| PortError::permanent("reading a row", format!("unknown reason {text:?}"));
     text.map(|text| UnmatchedReason::parse(text).ok_or_else(|| unknown(text))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::event::Event;
+    use domain::value::DestinationId;
+
+    use super::*;
+    use crate::dynamodb::rows::{from_item, to_item};
+
+    /// An event that owes one delivery to each of `destinations`.
+    fn sealed(destinations: std::ops::Range<u16>, sealed_at: u64) -> SealedEvent {
+        let at = Timestamp::from_unix_ms(1_795_426_200_000);
+        let (account, id): (AccountId, EventId) = ("acme".parse().expect("one"), "evt-1".parse().expect("one"));
+        let destination = |n: u16| {
+            let [a, b] = n.to_be_bytes();
+            DestinationId::from_entropy([0, 0, 0, 0, 0, 0, 0, 0, a, b])
+        };
+        let text = include_str!("../../../../../events/demo-sync-run-succeeded.json");
+        let event = Event::parse(text, at).expect("an event");
+        SealedEvent {
+            owed: destinations.map(|n| Delivery::of_event(&event, destination(n), None)).collect(),
+            account,
+            id,
+            event_type: event.event_type,
+            scope: event.scope,
+            occurred_at: at,
+            sealed_at: Timestamp::from_unix_ms(sealed_at),
+            digest: [0; 32],
+            body: "x".repeat(250_000),
+            unmatched: None,
+            expires_at: at,
+        }
+    }
+
+    fn further_keys(event: &SealedEvent) -> Vec<String> {
+        EventRow::split(event).0.further_keys().map(|key| key.sk).collect()
+    }
+
+    #[test]
+    fn the_further_rows_of_two_seals_do_not_mix() {
+        let one = further_keys(&sealed(0..9_000, 1));
+        assert!(one.len() > 1);
+        // Between the two, a subscription was added, and one was deleted.
+        for other in [0..9_001, 0..8_999, 1..9_000] {
+            let other = further_keys(&sealed(other, 1));
+            assert!(one.iter().collect::<BTreeSet<_>>().is_disjoint(&other.iter().collect()), "{one:?} {other:?}");
+        }
+        assert_eq!(one, further_keys(&sealed(0..9_000, 2)), "an equal seal writes the same rows");
+    }
+
+    #[test]
+    fn further_rows_of_before_are_found_under_their_keys() {
+        let event = sealed(0..9_000, 1);
+        let mut item = to_item(keys::event(&event.account, &event.id), &EventRow::split(&event).0).expect("an item");
+        item.remove("owed_seal").expect("a seal");
+        let row: EventRow = from_item(item).expect("a row");
+        let keys: Vec<_> = row.further_keys().map(|key| key.sk).collect();
+        assert_eq!(keys[..2], ["OWED#00000", "OWED#00001"]);
+        let narrow = to_item(keys::event(&event.account, &event.id), &EventRow::split(&sealed(0..9, 1)).0);
+        assert!(!narrow.expect("an item").contains_key("owed_seal"), "a narrow event's row is as before");
+    }
 }
