@@ -2,6 +2,8 @@
 //! did not would be written once and never read again. The inputs reach the edges: lengths at the limit, characters that
 //! are encoded, numbers at their bounds.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
+
 use std::fmt::Debug;
 
 use domain::attempt::RetryChoice;
