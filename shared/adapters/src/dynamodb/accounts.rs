@@ -51,13 +51,12 @@ impl Accounts for DynamoStore {
     }
 
     async fn read_account(&self, account: &AccountId) -> PortResult<Option<Account>> {
-        Ok(self.get::<AccountRow>(keys::account(account)).await?.map(Account::from))
+        self.get::<AccountRow, _>(keys::account(account)).await
     }
 
     async fn list_accounts(&self, after: Option<&AccountId>, limit: usize) -> PortResult<Vec<Account>> {
         let after = after.map(keys::listed_account);
-        let rows = self.query(keys::accounts_pk(), keys::ACCOUNTS, after, Some(limit)).await?;
-        Ok(rows.into_iter().map(|row: AccountRow| row.into()).collect())
+        self.query::<AccountRow, _>(keys::accounts_pk(), keys::ACCOUNTS, after, Some(limit)).await
     }
 
     async fn start_deletion(&self, account: &AccountId, job: &Job, replacing: Option<&JobId>) -> PortResult<bool> {

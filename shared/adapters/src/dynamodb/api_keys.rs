@@ -67,13 +67,12 @@ impl ApiKeys for DynamoStore {
     }
 
     async fn find_key(&self, account: &AccountId, id: &KeyId) -> PortResult<Option<ApiKey>> {
-        self.get::<ApiKeyRow>(keys::api_key(account, id)).await?.map(ApiKey::try_from).transpose()
+        self.get::<ApiKeyRow, _>(keys::api_key(account, id)).await
     }
 
     async fn list_keys(&self, account: &AccountId, after: Option<&KeyId>, limit: usize) -> PortResult<Vec<ApiKey>> {
         let after = after.map(|id| keys::api_key(account, id));
-        let rows = self.query(keys::account_pk(account), keys::API_KEYS, after, Some(limit)).await?;
-        rows.into_iter().map(|row: ApiKeyRow| row.try_into()).collect()
+        self.query::<ApiKeyRow, _>(keys::account_pk(account), keys::API_KEYS, after, Some(limit)).await
     }
 
     async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool> {

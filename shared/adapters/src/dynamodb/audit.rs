@@ -2,21 +2,44 @@
 
 use async_trait::async_trait;
 use domain::value::{AccountId, Slot, Timestamp};
-use ports::{Audit, EventPlace, PortError, PortResult, SealNote, SealNotes};
+use ports::{Audit, EventPlace, PortResult, SealNote, SealNotes};
 use serde::{Deserialize, Serialize};
 
 use super::rows::to_item;
 use super::{DynamoStore, as_item, keys};
 use crate::aws::port_error;
 
-#[derive(Serialize, Deserialize)]
+/// A note as it is written. Of a note that is read, the key says whose and of when it is.
+#[derive(Serialize)]
 struct NoteRow {
     account: AccountId,
     occurred: u64,
     expires_at: u64,
+}
+
+/// A note as it is read.
+#[derive(Deserialize)]
+struct FoundRow {
+    sk: String,
     /// The last event that was processed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     after: Option<String>,
+}
+
+struct FoundNote {
+    account: AccountId,
+    occurred: Slot,
+    after: Option<EventPlace>,
+}
+
+impl TryFrom<FoundRow> for FoundNote {
+    type Error = &'static str;
+
+    /// Without a place that is understood, the events are visited from the first: visiting one twice does no harm.
+    fn try_from(row: FoundRow) -> Result<Self, &'static str> {
+        let (account, occurred) = keys::seal_note_of(&row.sk).ok_or("its key is not that of a note")?;
+        Ok(Self { account, occurred, after: row.after.and_then(|place| place.parse().ok()) })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -28,7 +51,7 @@ struct LastRow {
 impl SealNotes for DynamoStore {
     async fn note_seal(&self, note: &SealNote, expires_at: Timestamp) -> PortResult<()> {
         let (account, occurred) = (note.account.clone(), note.occurred.0);
-        let row = NoteRow { account, occurred, expires_at: expires_at.unix_seconds(), after: None };
+        let row = NoteRow { account, occurred, expires_at: expires_at.unix_seconds() };
         self.put(to_item(keys::seal_note(note), &row)?).await
     }
 }
@@ -42,20 +65,17 @@ impl DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
         let after = after.map(keys::seal_note);
-        let rows: Vec<NoteRow> = self.query(keys::audit_pk(sealed), keys::SEALED, after, Some(limit)).await?;
-        let note = |row: NoteRow| {
-            let after = row.after.map(|place| place.parse()).transpose();
-            let after = after.map_err(|error| PortError::permanent("reading a note of the audit", error))?;
-            Ok((SealNote { sealed, account: row.account, occurred: Slot(row.occurred) }, after))
-        };
-        rows.into_iter().map(note).collect()
+        let rows: Vec<FoundNote> =
+            self.query::<FoundRow, _>(keys::audit_pk(sealed), keys::SEALED, after, Some(limit)).await?;
+        let note = |FoundNote { account, occurred, after }| (SealNote { sealed, account, occurred }, after);
+        Ok(rows.into_iter().map(note).collect())
     }
 }
 
 #[async_trait]
 impl Audit for DynamoStore {
     async fn last_audited(&self) -> PortResult<Option<Slot>> {
-        Ok(self.get::<LastRow>(keys::last_audited()).await?.map(|row| Slot(row.slot)))
+        Ok(self.get::<LastRow, LastRow>(keys::last_audited()).await?.map(|row| Slot(row.slot)))
     }
 
     async fn set_last_audited(&self, slot: Slot) -> PortResult<()> {

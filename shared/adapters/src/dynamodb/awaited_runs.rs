@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::routing::{AwaitedRun, Grace};
 use domain::value::Timestamp;
-use ports::{AwaitRuns, AwaitedPlace, AwaitedRuns, PortError, PortResult};
+use ports::{AwaitRuns, AwaitedPlace, AwaitedRuns, PortResult};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::rows::to_item;
-use super::waiting::unreadable;
+use super::rows::{Unreadable, to_item};
+use super::waiting::Entry;
 use super::{DynamoStore, Written, keys, written};
 
 /// How long a completed run is remembered, counted from the announced time of the next one. Older events are not
@@ -52,9 +52,8 @@ impl From<&AwaitedRun> for AwaitedRow {
 }
 
 impl AwaitedRow {
-    fn read(self, at: &AwaitedPlace) -> PortResult<AwaitedRun> {
-        let known: Value = serde_json::from_str(&self.known)
-            .map_err(|error| PortError::permanent("reading what is known of a run", error))?;
+    fn read(self, at: &AwaitedPlace) -> Result<AwaitedRun, serde_json::Error> {
+        let known: Value = serde_json::from_str(&self.known)?;
         Ok(AwaitedRun {
             account: at.account.clone(),
             event_type: at.event_type,
@@ -106,15 +105,15 @@ impl AwaitedRuns for DynamoStore {
         until: Timestamp,
         limit: usize,
     ) -> PortResult<Vec<(Timestamp, AwaitedPlace)>> {
-        let entries = self.waiting(keys::awaited_pk(shard), Some(keys::look_at(until)), limit).await?;
-        let overdue = |entry: super::waiting::Entry| {
-            Some((keys::looked_at(&entry.gsi2sk)?, keys::awaited_place(&entry.pk, &entry.sk)?))
-        };
-        entries.into_iter().map(|entry| overdue(entry).ok_or_else(unreadable)).collect()
+        let overdue =
+            |entry: Entry| Some((keys::looked_at(&entry.gsi2sk)?, keys::awaited_place(&entry.pk, &entry.sk)?));
+        self.waiting(keys::awaited_pk(shard), Some(keys::look_at(until)), limit, overdue).await
     }
 
     async fn find_awaited_run(&self, at: &AwaitedPlace) -> PortResult<Option<AwaitedRun>> {
-        self.get::<AwaitedRow>(keys::awaited_run(at)).await?.map(|row| row.read(at)).transpose()
+        let key = keys::awaited_run(at);
+        let row = self.get::<AwaitedRow, AwaitedRow>(key.clone()).await?;
+        row.map(|row| row.read(at).map_err(|error| Unreadable::new(&key, error).into())).transpose()
     }
 
     async fn update_awaited_run(&self, before: &AwaitedRun, after: &AwaitedRun) -> PortResult<bool> {

@@ -4,7 +4,7 @@ use ports::PortResult;
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::rows::{from_item, to_item};
+use super::rows::{read, to_item};
 use super::{DynamoStore, Written};
 
 /// A data key, encrypted by KMS.
@@ -23,11 +23,11 @@ struct CurrentDataKeyRow {
 
 impl DynamoStore {
     pub(crate) async fn find_data_key(&self, id: &str) -> PortResult<Option<DataKeyRow>> {
-        self.get(keys::data_key(id)).await
+        self.get::<DataKeyRow, _>(keys::data_key(id)).await
     }
 
     pub(crate) async fn current_data_key(&self) -> PortResult<Option<String>> {
-        Ok(self.get::<CurrentDataKeyRow>(keys::current_data_key()).await?.map(|row| row.id))
+        Ok(self.get::<CurrentDataKeyRow, CurrentDataKeyRow>(keys::current_data_key()).await?.map(|row| row.id))
     }
 
     /// Stores the key and makes it the current one, unless another was first; answers which one is current.
@@ -35,7 +35,7 @@ impl DynamoStore {
         self.put(to_item(keys::data_key(&row.id), &row)?).await?;
         let current = to_item(keys::current_data_key(), &CurrentDataKeyRow { id: row.id.clone() })?;
         match self.put_new(current).await? {
-            Written::Refused(Some(first)) => Ok(from_item::<CurrentDataKeyRow>(*first)?.id),
+            Written::Refused(Some(first)) => Ok(read::<CurrentDataKeyRow, CurrentDataKeyRow>(*first)?.id),
             Written::Written | Written::Refused(None) => Ok(row.id),
         }
     }

@@ -8,8 +8,8 @@ use domain::value::{JobId, Timestamp};
 use ports::{FindJob, Held, Jobs, PortError, PortResult, StartJob};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{from_item, to_attribute, to_item};
-use super::{DynamoStore, as_item, keys};
+use super::rows::{Unreadable, key_of, read, to_attribute, to_item};
+use super::{DynamoStore, Item, as_item, keys};
 use crate::aws::{build_error, port_error};
 
 #[derive(Serialize, Deserialize)]
@@ -30,10 +30,20 @@ struct JobRow {
     expires_at: Option<u64>,
 }
 
-/// The row that exists while a job is pending.
-#[derive(Serialize, Deserialize)]
+/// The row that exists while a job is pending. Its key says everything that is read of it.
+#[derive(Serialize)]
 struct PendingRow {
     id: JobId,
+}
+
+/// The job that a pending row is of.
+fn pending(item: &Item) -> Option<JobId> {
+    let key = key_of(item);
+    let id = keys::pending_job_of(&key.sk);
+    if id.is_none() {
+        Unreadable::new(&key, "it is not of a pending job").tell();
+    }
+    id
 }
 
 impl From<&Job> for JobRow {
@@ -83,7 +93,7 @@ fn milliseconds(moment: Timestamp) -> AttributeValue {
 #[async_trait]
 impl FindJob for DynamoStore {
     async fn find_job(&self, id: &JobId) -> PortResult<Option<Job>> {
-        Ok(self.get::<JobRow>(keys::job(id)).await?.map(Job::from))
+        self.get::<JobRow, _>(keys::job(id)).await
     }
 }
 
@@ -114,7 +124,7 @@ impl Jobs for DynamoStore {
         let call = call.expression_attribute_values(":pk", AttributeValue::S(keys::pending_jobs_pk()));
         let call = call.expression_attribute_values(":now", AttributeValue::S(keys::startable_until(now)));
         let page = call.send().await.map_err(|error| port_error("listing jobs", error))?;
-        page.items.unwrap_or_default().into_iter().map(|item| Ok(from_item::<PendingRow>(item)?.id)).collect()
+        Ok(page.items.unwrap_or_default().iter().filter_map(pending).collect())
     }
 
     async fn take_job(&self, id: &JobId, lease: &Lease, now: Timestamp) -> PortResult<Option<Job>> {
@@ -130,7 +140,7 @@ impl Jobs for DynamoStore {
         let call = call.expression_attribute_values(":until", milliseconds(lease.until));
         let call = call.expression_attribute_values(":now", milliseconds(now)).return_values(ReturnValue::AllNew);
         match call.send().await {
-            Ok(taken) => Ok(taken.attributes.map(from_item::<JobRow>).transpose()?.map(Job::from)),
+            Ok(taken) => taken.attributes.map(read::<JobRow, _>).transpose(),
             Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(None),
             Err(error) => Err(port_error("taking a job", error)),
         }

@@ -47,11 +47,13 @@
 //! Invariant: the indexes are narrow; `api`, `portal` and `redrive` read that of events, and only `redrive` reads that of
 //! what waits (tests: `indexes_are_narrow_and_read_by_those_who_need_them_alone`).
 
+use std::fmt;
+
 use domain::event::{EventType, Scope};
 use domain::routing::Bucket;
 use domain::value::{
-    AccountId, Day, DeliveryId, DestinationId, EventId, JobId, KeyId, Label, RejectedEventId, SessionId, Slot,
-    SubscriptionId, Timestamp,
+    AccountId, Day, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Slot, SubscriptionId,
+    Timestamp,
 };
 use ports::{AwaitedPlace, EventPlace, SHARDS, SealNote};
 
@@ -133,12 +135,12 @@ pub(super) fn rolled_up_to() -> Key {
     key(roll_ups_pk(), "LAST")
 }
 
-pub(super) fn destination_name(account: &AccountId, name: &Label) -> Key {
-    key(account_pk(account), format!("NAME#{DESTINATIONS}{}", name.as_str()))
+pub(super) fn destination_name(account: &AccountId, name: &str) -> Key {
+    key(account_pk(account), format!("NAME#{DESTINATIONS}{name}"))
 }
 
-pub(super) fn subscription_name(account: &AccountId, name: &Label) -> Key {
-    key(account_pk(account), format!("NAME#{SUBSCRIPTIONS}{}", name.as_str()))
+pub(super) fn subscription_name(account: &AccountId, name: &str) -> Key {
+    key(account_pk(account), format!("NAME#{SUBSCRIPTIONS}{name}"))
 }
 
 pub(super) fn runs(account: &AccountId, event_type: EventType, place: &Scope) -> Key {
@@ -166,7 +168,8 @@ pub(super) fn seen_scope(account: &AccountId, scope: &Scope) -> Key {
     key(account_pk(account), format!("{SCOPES}{scope}"))
 }
 
-pub(super) fn bucket_pk(account: &AccountId, bucket: &Bucket) -> String {
+/// The partition of a bucket, which may be given as text.
+pub(super) fn bucket_pk(account: &AccountId, bucket: &impl fmt::Display) -> String {
     format!("B#{account}#{bucket}")
 }
 
@@ -234,6 +237,11 @@ pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
     key(pending_jobs_pk(), format!("{:015}#{id}", starts_at.unix_ms()))
 }
 
+/// The job whose pending row has this sort key.
+pub(super) fn pending_job_of(sk: &str) -> Option<JobId> {
+    sk.split_once('#')?.1.parse().ok()
+}
+
 /// A bound for listing: pending jobs that may start at `now` sort before it.
 pub(super) fn startable_until(now: Timestamp) -> String {
     format!("{:015}#~", now.unix_ms())
@@ -288,6 +296,12 @@ pub(super) fn audit_pk(sealed: Slot) -> String {
 
 pub(super) fn seal_note(note: &SealNote) -> Key {
     key(audit_pk(note.sealed), format!("{SEALED}{}#{}", note.account, note.occurred.0))
+}
+
+/// The account and the slot in which the events occurred, of the note with this sort key.
+pub(super) fn seal_note_of(sk: &str) -> Option<(AccountId, Slot)> {
+    let (account, occurred) = sk.strip_prefix(SEALED)?.split_once('#')?;
+    Some((account.parse().ok()?, Slot(occurred.parse().ok()?)))
 }
 
 pub(super) fn last_audited() -> Key {

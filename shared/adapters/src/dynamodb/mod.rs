@@ -9,6 +9,8 @@ mod data_keys;
 mod deliveries;
 mod destinations;
 mod events;
+#[cfg(test)]
+mod fake_table;
 mod health;
 mod jobs;
 mod keys;
@@ -24,6 +26,8 @@ mod sessions;
 mod subscriptions;
 mod transactions;
 mod transitions;
+#[cfg(test)]
+mod unreadable;
 mod waiting;
 
 use std::collections::HashMap;
@@ -32,7 +36,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use ports::PortResult;
+use ports::{BoxError, PortResult};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::data_keys::DataKeyRow;
@@ -59,11 +63,15 @@ impl DynamoStore {
         Self { client: aws.dynamodb(), table }
     }
 
-    /// The row at `key`, read consistently.
-    async fn get<T: DeserializeOwned>(&self, key: Key) -> PortResult<Option<T>> {
+    /// The row `R` at `key` as `T`, read consistently.
+    async fn get<R, T>(&self, key: Key) -> PortResult<Option<T>>
+    where
+        R: DeserializeOwned,
+        T: TryFrom<R, Error: Into<BoxError>>,
+    {
         let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(key))).consistent_read(true);
         let answer = call.send().await.map_err(|error| port_error("reading a row", error))?;
-        answer.item.map(rows::from_item).transpose()
+        answer.item.map(rows::read::<R, T>).transpose()
     }
 
     async fn put(&self, item: Item) -> PortResult<()> {
@@ -81,33 +89,42 @@ impl DynamoStore {
         written(call.send().await.map(|_| ()))
     }
 
-    /// The rows of a partition whose sort key begins with `prefix` and comes after `after`, in order, at most `limit`
-    /// (all if there is no limit).
-    async fn query<T: DeserializeOwned>(
+    /// The rows `R` of a partition whose sort key begins with `prefix` and comes after `after`, as `T`, in order, at
+    /// most `limit` (all if there is no limit). Rows that cannot be read are left out and told to the operator.
+    async fn query<R, T>(
         &self,
         pk: String,
         prefix: &str,
         after: Option<Key>,
         limit: Option<usize>,
-    ) -> PortResult<Vec<T>> {
+    ) -> PortResult<Vec<T>>
+    where
+        R: DeserializeOwned,
+        T: TryFrom<R, Error: Into<BoxError>>,
+    {
         let mut found = Vec::new();
         let mut start = after.map(as_item);
         loop {
-            let left = limit.map(|limit| i32::try_from(limit - found.len()).unwrap_or(i32::MAX));
-            let call = self.client.query().table_name(&self.table).set_limit(left).set_exclusive_start_key(start);
+            let size = limit.map(|limit| page_size(limit, found.len()));
+            let call = self.client.query().table_name(&self.table).set_limit(size).set_exclusive_start_key(start);
             let call = call.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
             let call = call.expression_attribute_values(":pk", AttributeValue::S(pk.clone()));
             let call = call.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
             let page = call.send().await.map_err(|error| port_error("listing rows", error))?;
-            for item in page.items.unwrap_or_default() {
-                found.push(rows::from_item(item)?);
-            }
+            found.extend(rows::readable::<R, T>(page.items.unwrap_or_default()));
             start = page.last_evaluated_key;
             if start.is_none() || limit.is_some_and(|limit| found.len() >= limit) {
+                found.truncate(limit.unwrap_or(usize::MAX));
                 return Ok(found);
             }
         }
     }
+}
+
+/// How many rows to ask for if `found` of `limit` are there: what is left, but not one by one, because rows that cannot
+/// be read may come next.
+fn page_size(limit: usize, found: usize) -> i32 {
+    i32::try_from(limit.saturating_sub(found).max(limit.min(25))).unwrap_or(i32::MAX)
 }
 
 fn as_item(key: Key) -> Item {

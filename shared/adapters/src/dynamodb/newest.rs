@@ -1,11 +1,11 @@
 //! Reads a part of a partition from its end: newest rows first. It does not read consistently.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ports::PortResult;
+use ports::{BoxError, PortResult};
 use serde::de::DeserializeOwned;
 
-use super::rows::from_item;
-use super::{DynamoStore, Item};
+use super::rows::readable;
+use super::{DynamoStore, Item, page_size};
 use crate::aws::port_error;
 
 /// The part of a partition that is read: sort keys from `from` to `to`, both included, but without the row of `after`.
@@ -23,16 +23,21 @@ pub(super) struct Newest {
 }
 
 impl DynamoStore {
-    pub(super) async fn query_newest<T: DeserializeOwned>(&self, what: Newest) -> PortResult<Vec<T>> {
+    /// The rows `R` of that part as `T`. Rows that cannot be read are left out and told to the operator.
+    pub(super) async fn query_newest<R, T>(&self, what: Newest) -> PortResult<Vec<T>>
+    where
+        R: DeserializeOwned,
+        T: TryFrom<R, Error: Into<BoxError>>,
+    {
         // The service refuses a range whose end comes before its beginning. Such a range is empty.
         if what.from > what.to {
             return Ok(Vec::new());
         }
         let (mut found, mut start) = (Vec::new(), what.after);
         loop {
-            let left = i32::try_from(what.limit - found.len()).unwrap_or(i32::MAX);
+            let size = page_size(what.limit, found.len());
             let call = self.client.query().table_name(&self.table).set_index_name(what.index.map(str::to_owned));
-            let call = call.scan_index_forward(false).limit(left).set_exclusive_start_key(start);
+            let call = call.scan_index_forward(false).limit(size).set_exclusive_start_key(start);
             let call = call.key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to");
             let call = call.expression_attribute_names("#pk", what.names[0]);
             let call = call.expression_attribute_names("#sk", what.names[1]);
@@ -45,11 +50,10 @@ impl DynamoStore {
             let call =
                 named.fold(call, |call, (placeholder, name)| call.expression_attribute_names(placeholder, *name));
             let page = call.send().await.map_err(|error| port_error("listing rows", error))?;
-            for item in page.items.unwrap_or_default() {
-                found.push(from_item(item)?);
-            }
+            found.extend(readable::<R, T>(page.items.unwrap_or_default()));
             start = page.last_evaluated_key;
             if start.is_none() || found.len() >= what.limit {
+                found.truncate(what.limit);
                 return Ok(found);
             }
         }

@@ -8,7 +8,7 @@ use domain::value::{AccountId, DestinationId};
 use ports::{Paces, PortResult};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{from_item, to_item};
+use super::rows::{read, to_item};
 use super::{DynamoStore, keys};
 use crate::aws::port_error;
 
@@ -20,6 +20,12 @@ struct PaceRow {
     free_from: u64,
     line_until: u64,
     expires_at: u64,
+}
+
+impl From<PaceRow> for Pace {
+    fn from(row: PaceRow) -> Self {
+        Self { free_from: row.free_from, line_until: row.line_until }
+    }
 }
 
 #[async_trait]
@@ -51,9 +57,8 @@ impl Paces for DynamoStore {
             Err(error) => match error.as_service_error() {
                 // If there is no row, nothing is stored.
                 Some(ConditionalCheckFailedException(refused)) => {
-                    let stored = refused.item().cloned().map(from_item::<PaceRow>).transpose()?;
-                    let pace = |row: PaceRow| Pace { free_from: row.free_from, line_until: row.line_until };
-                    Ok(Some(stored.map_or_else(Pace::default, pace)))
+                    let stored = refused.item().cloned().map(read::<PaceRow, Pace>).transpose()?;
+                    Ok(Some(stored.unwrap_or_default()))
                 }
                 _ => Err(port_error("handing out turns", error)),
             },

@@ -1,5 +1,8 @@
 //! Deletes every row of an account, one kind after the other. Rows that lead to other rows are deleted after them.
 //!
+//! Keys suffice: no row has to be understood to be deleted. A row that leads to others names them by ids, and what
+//! cannot be read of that is passed over.
+//!
 //! | kind | found through |
 //! |---|---|
 //! | API keys, page sessions | the account's partition |
@@ -15,7 +18,8 @@
 //! A new kind of row must be in the account's partition or be added here.
 //!
 //! Invariant: a deletion leaves no row of its account and touches no other account (tests: the contract suite `purge`,
-//! `deleting_an_account_refuses_its_keys_at_once_and_leaves_no_row_of_it`).
+//! `deleting_an_account_refuses_its_keys_at_once_and_leaves_no_row_of_it`), whether its rows can be read or not (tests:
+//! `a_purge_deletes_what_cannot_be_read_with_all_it_leads_to`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,12 +29,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, TransactWriteItem, 
 use domain::delivery::{Job, Lease};
 use domain::destination::Destination;
 use domain::value::{AccountId, DeliveryId, DestinationId};
-use ports::{AccountPurge, DestinationHealth, Destinations, Held, PortError, PortResult, Purged, Subscriptions};
-use serde::Deserialize;
+use ports::{AccountPurge, DestinationHealth, Destinations, Held, PortError, PortResult, Purged};
 
 use super::keys::Key;
-use super::rows::from_item;
-use super::{DynamoStore, as_item, keys};
+use super::rows::key_of;
+use super::subscriptions::Leads;
+use super::{DynamoStore, Item, as_item, keys};
 use crate::aws::{build_error, port_error};
 
 /// How many rows one batch call can delete, a limit of the service.
@@ -44,29 +48,25 @@ const DESTINATIONS: usize = 100;
 /// How often a change that met another one is tried again, or the rest of a batch is sent again.
 const TRIES: u32 = 6;
 
-/// The part that is read of a row to be deleted.
-#[derive(Deserialize)]
-struct KeyRow {
-    pk: String,
-    sk: String,
-    /// What an event owed; empty for other rows.
-    #[serde(default)]
-    owed: Vec<OwedId>,
+/// What is read of a row to be deleted: its key, and what of it leads to other rows.
+const READ: &str = "pk, sk, owed, settings";
+
+/// The destinations that an event's row owes deliveries to; none for other rows.
+fn owed_to(row: &Item) -> impl Iterator<Item = DestinationId> {
+    let owed = row.get("owed").and_then(|owed| owed.as_l().ok()).into_iter().flatten();
+    let ids = owed.filter_map(|one| one.as_m().ok()?.get("id")?.as_s().ok()?.parse::<DeliveryId>().ok());
+    ids.map(|id| id.destination())
 }
 
-#[derive(Deserialize)]
-struct OwedId {
-    id: DeliveryId,
-}
-
-impl KeyRow {
-    fn key(&self) -> Key {
-        Key { pk: self.pk.clone(), sk: self.sk.clone() }
-    }
+/// The copies of a subscription.
+fn copies(account: &AccountId, row: &Item) -> Vec<Key> {
+    let settings = row.get("settings").and_then(|settings| settings.as_s().ok());
+    Leads::of(account, &key_of(row).sk, settings.map_or("", String::as_str)).copies
 }
 
 #[async_trait]
 impl AccountPurge for DynamoStore {
+    /// A destination that cannot be read is not closed: nothing can be sent to it either.
     async fn close_destinations(&self, account: &AccountId) -> PortResult<u64> {
         let (mut closed, mut after) = (0, None);
         loop {
@@ -91,14 +91,13 @@ impl AccountPurge for DynamoStore {
                 return self.purge(&found).await;
             }
         }
-        let found = self.list_subscriptions(account, None, SUBSCRIPTIONS).await?;
+        let found = self.rows_of(&own, keys::SUBSCRIPTIONS, SUBSCRIPTIONS).await?;
         if !found.is_empty() {
-            let filed = |s: &domain::routing::Subscription| {
-                s.buckets().iter().map(|bucket| keys::filed_subscription(account, bucket, &s.id)).collect::<Vec<_>>()
-            };
-            let copies = self.delete_all(found.iter().flat_map(filed).collect()).await?;
-            let rows = found.iter().map(|s| keys::subscription(account, &s.id)).collect();
-            return Ok(Purged { deleted: copies + self.delete_all(rows).await?, more: true });
+            let copies = self.delete_all(found.iter().flat_map(|row| copies(account, row)).collect()).await?;
+            return Ok(Purged {
+                deleted: copies + self.delete_all(found.iter().map(key_of).collect()).await?,
+                more: true,
+            });
         }
         let events = self.event_partitions(account, EVENTS).await?;
         if !events.is_empty() {
@@ -111,7 +110,7 @@ impl AccountPurge for DynamoStore {
         // One more than `limit`, because the account's own row is among them.
         let found = self.rows_of(&own, "", limit.saturating_add(1)).await?;
         let last = keys::account(account);
-        self.purge(&found.into_iter().filter(|row| row.key() != last).collect::<Vec<_>>()).await
+        self.purge(&found.into_iter().filter(|row| key_of(row) != last).collect::<Vec<_>>()).await
     }
 
     async fn end_deletion(&self, account: &AccountId, job: &Job, lease: &Lease) -> PortResult<Held> {
@@ -139,8 +138,8 @@ impl DynamoStore {
         Err(PortError::transient("closing a destination", "others kept changing it at the same time"))
     }
 
-    async fn purge(&self, rows: &[KeyRow]) -> PortResult<Purged> {
-        let deleted = self.delete_all(rows.iter().map(KeyRow::key).collect()).await?;
+    async fn purge(&self, rows: &[Item]) -> PortResult<Purged> {
+        let deleted = self.delete_all(rows.iter().map(key_of).collect()).await?;
         Ok(Purged { deleted, more: deleted > 0 })
     }
 
@@ -150,26 +149,26 @@ impl DynamoStore {
         for pk in &events {
             rows.extend(self.rows_of(pk, "", usize::MAX).await?);
         }
-        let destinations: BTreeSet<_> = rows.iter().flat_map(|row| &row.owed).map(|o| o.id.destination()).collect();
+        let destinations: BTreeSet<_> = rows.iter().flat_map(owed_to).collect();
         let deliveries = self.purge_deliveries(account, destinations, limit).await?;
         if deliveries.more {
             return Ok(deliveries);
         }
         // The rows that an event's own row refers to are deleted before it.
-        let (events, further): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.sk == keys::EVENT);
-        let mut deleted = deliveries.deleted + self.delete_all(further.into_iter().map(KeyRow::key).collect()).await?;
-        deleted += self.delete_all(events.into_iter().map(KeyRow::key).collect()).await?;
+        let (events, further) = rows.iter().map(key_of).partition(|key| key.sk == keys::EVENT);
+        let mut deleted = deliveries.deleted + self.delete_all(further).await?;
+        deleted += self.delete_all(events).await?;
         Ok(Purged { deleted, more: true })
     }
 
     /// Deletes the deliveries of these destinations, and then the destinations.
-    async fn purge_destinations(&self, account: &AccountId, rows: &[KeyRow], limit: usize) -> PortResult<Purged> {
-        let ids = rows.iter().filter_map(|row| row.sk.strip_prefix(keys::DESTINATIONS)?.parse().ok()).collect();
+    async fn purge_destinations(&self, account: &AccountId, rows: &[Item], limit: usize) -> PortResult<Purged> {
+        let ids = rows.iter().filter_map(|row| key_of(row).sk.strip_prefix(keys::DESTINATIONS)?.parse().ok()).collect();
         let deliveries = self.purge_deliveries(account, ids, limit).await?;
         if deliveries.more {
             return Ok(deliveries);
         }
-        let deleted = self.delete_all(rows.iter().map(KeyRow::key).collect()).await?;
+        let deleted = self.delete_all(rows.iter().map(key_of).collect()).await?;
         Ok(Purged { deleted: deliveries.deleted + deleted, more: true })
     }
 
@@ -184,7 +183,7 @@ impl DynamoStore {
         for destination in destinations {
             let found = self.rows_of(&keys::deliveries_pk(account, &destination), "", limit).await?;
             let full = found.len() >= limit;
-            deleted += self.delete_all(found.iter().map(KeyRow::key).collect()).await?;
+            deleted += self.delete_all(found.iter().map(key_of).collect()).await?;
             if full {
                 return Ok(Purged { deleted, more: true });
             }
@@ -193,12 +192,12 @@ impl DynamoStore {
     }
 
     /// Up to `limit` rows of a partition whose sort key begins with `prefix`, read consistently.
-    async fn rows_of(&self, pk: &str, prefix: &str, limit: usize) -> PortResult<Vec<KeyRow>> {
+    async fn rows_of(&self, pk: &str, prefix: &str, limit: usize) -> PortResult<Vec<Item>> {
         let (mut found, mut start) = (Vec::new(), None);
         loop {
             let call = self.client.query().table_name(&self.table).consistent_read(true);
             let call = call.set_limit(i32::try_from(limit - found.len()).ok()).set_exclusive_start_key(start);
-            let call = call.projection_expression("pk, sk, owed");
+            let call = call.projection_expression(READ);
             let call = call.expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
             let call = if prefix.is_empty() {
                 call.key_condition_expression("pk = :pk")
@@ -207,9 +206,7 @@ impl DynamoStore {
                 call.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
             };
             let page = call.send().await.map_err(|error| port_error("listing rows to delete", error))?;
-            for item in page.items.unwrap_or_default() {
-                found.push(from_item(item)?);
-            }
+            found.extend(page.items.unwrap_or_default());
             start = page.last_evaluated_key;
             if start.is_none() || found.len() >= limit {
                 return Ok(found);
@@ -225,7 +222,7 @@ impl DynamoStore {
         let call = call.projection_expression("pk, sk");
         let call = call.expression_attribute_values(":account", AttributeValue::S(keys::listed_events_pk(account)));
         let page = call.send().await.map_err(|error| port_error("listing events to delete", error))?;
-        page.items.unwrap_or_default().into_iter().map(|item| Ok(from_item::<KeyRow>(item)?.pk)).collect()
+        Ok(page.items.unwrap_or_default().iter().map(|item| key_of(item).pk).collect())
     }
 
     /// Deletes these rows; answers how many. No row may be named twice.

@@ -81,11 +81,11 @@ impl Rejections for DynamoStore {
     }
 
     async fn find_rejection(&self, id: &RejectedEventId) -> PortResult<Option<RejectedEvent>> {
-        Ok(self.get::<RejectionRow>(keys::rejected_event(id)).await?.map(RejectedEvent::from))
+        self.get::<RejectionRow, _>(keys::rejected_event(id)).await
     }
 
     async fn find_rejected_body(&self, id: &RejectedEventId) -> PortResult<Option<String>> {
-        let row = self.get::<BodyRow<'static>>(keys::rejected_body(id)).await?;
+        let row = self.get::<BodyRow<'static>, BodyRow<'static>>(keys::rejected_body(id)).await?;
         Ok(row.map(|row| row.body.into_owned()))
     }
 
@@ -104,8 +104,8 @@ impl Rejections for DynamoStore {
                 Some(id) => (id.to_string(), Some(as_item(keys::rejected_event(id)))),
                 None => (until.clone(), None),
             };
-            let rows: Vec<RejectionRow> = self
-                .query_newest(Newest {
+            let rows: Vec<RejectedEvent> = self
+                .query_newest::<RejectionRow, _>(Newest {
                     index: None,
                     names: ["pk", "sk"],
                     pk: keys::rejected_pk(day),
@@ -116,7 +116,7 @@ impl Rejections for DynamoStore {
                     only: &[],
                 })
                 .await?;
-            found.extend(rows.into_iter().map(RejectedEvent::from));
+            found.extend(rows);
             if day == first {
                 break;
             }

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::newest::Newest;
-use super::rows::to_item;
-use super::waiting::{Entry, unreadable};
+use super::rows::{Unreadable, to_item};
+use super::waiting::Entry;
 use super::{DynamoStore, Written, as_item, keys, written};
 use crate::aws::port_error;
 
@@ -46,6 +46,14 @@ struct RolledUpToRow {
     failed: bool,
 }
 
+impl From<RolledUpToRow> for RolledUpTo {
+    fn from(RolledUpToRow { slot, after, failed }: RolledUpToRow) -> Self {
+        let slot = Slot(slot);
+        let note = |(account, occurred)| SealNote { sealed: slot, account, occurred: Slot(occurred) };
+        Self { slot, after: after.map(note), failed }
+    }
+}
+
 /// The part that is read of a delivery's row.
 #[derive(Deserialize)]
 struct ResultRow {
@@ -61,7 +69,14 @@ struct TookRow {
     outcome: Outcome,
 }
 
-const RESULT_FIELDS: [&str; 4] = ["id", "state", "due_at", "attempts"];
+const RESULT_FIELDS: [&str; 6] = ["pk", "sk", "id", "state", "due_at", "attempts"];
+
+impl From<ResultRow> for DeliveryResult {
+    fn from(row: ResultRow) -> Self {
+        let attempts = row.attempts.iter().map(|a| (&a.outcome, Duration::from_millis(a.took_ms)));
+        Self::new(row.id, row.state, attempts)
+    }
+}
 
 impl HourRow {
     fn of((hour, read): (&Hour, &HourRead)) -> Self {
@@ -114,13 +129,15 @@ fn from_bytes(bytes: &[u8]) -> Option<Latencies> {
 #[async_trait]
 impl FindRollUp for DynamoStore {
     async fn find_roll_up(&self, account: &AccountId, destination: &DestinationId) -> PortResult<Option<RollUp>> {
-        let row: Option<RollUpRow> = self.get(keys::roll_up(account, destination)).await?;
+        let key = keys::roll_up(account, destination);
+        let row = self.get::<RollUpRow, RollUpRow>(key.clone()).await?;
         let roll_up = |row: RollUpRow| {
+            let hours = row.hours.into_iter().map(HourRow::read).collect::<PortResult<_>>();
             Ok(RollUp {
                 account: account.clone(),
                 destination: destination.clone(),
                 computed_at: Timestamp::from_unix_ms(row.computed_at),
-                hours: row.hours.into_iter().map(HourRow::read).collect::<PortResult<_>>()?,
+                hours: hours.map_err(|error| Unreadable::new(&key, error))?,
             })
         };
         row.map(roll_up).transpose()
@@ -160,9 +177,8 @@ impl RollUps for DynamoStore {
     }
 
     async fn due_roll_ups(&self, until: Timestamp, limit: usize) -> PortResult<Vec<(AccountId, DestinationId)>> {
-        let entries = self.waiting(keys::roll_ups_pk(), Some(keys::look_at(until)), limit).await?;
-        let due = |entry: Entry| keys::rolled_up(&entry.pk, &entry.sk).ok_or_else(unreadable);
-        entries.into_iter().map(due).collect()
+        let due = |entry: Entry| keys::rolled_up(&entry.pk, &entry.sk);
+        self.waiting(keys::roll_ups_pk(), Some(keys::look_at(until)), limit, due).await
     }
 
     async fn list_results(
@@ -174,12 +190,7 @@ impl RollUps for DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<DeliveryResult>> {
         let what = Newest::deliveries(account, destination, since, older, limit);
-        let rows: Vec<ResultRow> = self.query_newest(Newest { only: &RESULT_FIELDS, ..what }).await?;
-        let result = |row: ResultRow| {
-            let attempts = row.attempts.iter().map(|a| (&a.outcome, Duration::from_millis(a.took_ms)));
-            DeliveryResult::new(row.id, row.state, attempts)
-        };
-        Ok(rows.into_iter().map(result).collect())
+        self.query_newest::<ResultRow, _>(Newest { only: &RESULT_FIELDS, ..what }).await
     }
 
     async fn notes_after(&self, sealed: Slot, after: Option<&SealNote>, limit: usize) -> PortResult<Vec<SealNote>> {
@@ -188,12 +199,7 @@ impl RollUps for DynamoStore {
     }
 
     async fn rolled_up_to(&self) -> PortResult<Option<RolledUpTo>> {
-        let row: Option<RolledUpToRow> = self.get(keys::rolled_up_to()).await?;
-        Ok(row.map(|RolledUpToRow { slot, after, failed }| {
-            let slot = Slot(slot);
-            let note = |(account, occurred)| SealNote { sealed: slot, account, occurred: Slot(occurred) };
-            RolledUpTo { slot, after: after.map(note), failed }
-        }))
+        self.get::<RolledUpToRow, _>(keys::rolled_up_to()).await
     }
 
     async fn set_rolled_up_to(&self, to: &RolledUpTo) -> PortResult<()> {

@@ -88,7 +88,6 @@ impl SeenScopes for DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<SeenScope>> {
         let after = after.map(|scope| keys::seen_scope(account, scope));
-        let rows: Vec<ScopeRow> = self.query(keys::account_pk(account), keys::SCOPES, after, Some(limit)).await?;
-        rows.into_iter().map(SeenScope::try_from).collect()
+        self.query::<ScopeRow, _>(keys::account_pk(account), keys::SCOPES, after, Some(limit)).await
     }
 }

@@ -92,7 +92,7 @@ impl Sessions for DynamoStore {
     }
 
     async fn find_session(&self, account: &AccountId, id: &SessionId) -> PortResult<Option<Session>> {
-        self.get::<SessionRow>(keys::session(account, id)).await?.map(Session::try_from).transpose()
+        self.get::<SessionRow, _>(keys::session(account, id)).await
     }
 
     async fn open_session(&self, session: &Session) -> PortResult<OpenedSession> {

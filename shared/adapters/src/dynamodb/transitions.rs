@@ -27,18 +27,21 @@ struct RunsRow {
     expires_at: u64,
 }
 
-#[async_trait]
-impl Transitions for DynamoStore {
-    async fn find_runs(&self, account: &AccountId, event_type: EventType, place: &Scope) -> PortResult<Remembered> {
-        let Some(row) = self.get::<RunsRow>(keys::runs(account, event_type, place)).await? else {
-            return Ok(Remembered::default());
-        };
+impl From<RunsRow> for Remembered {
+    fn from(row: RunsRow) -> Self {
         let judged = |row: RunRow| Judged {
             run: Run { event: row.event, completed_at: row.completed_at, failed: row.failed },
             transition: row.transition,
         };
-        let runs = row.runs.into_iter().map(judged).collect();
-        Ok(Remembered { history: History { runs }, version: row.version })
+        Self { history: History { runs: row.runs.into_iter().map(judged).collect() }, version: row.version }
+    }
+}
+
+#[async_trait]
+impl Transitions for DynamoStore {
+    async fn find_runs(&self, account: &AccountId, event_type: EventType, place: &Scope) -> PortResult<Remembered> {
+        let found = self.get::<RunsRow, _>(keys::runs(account, event_type, place)).await?;
+        Ok(found.unwrap_or_default())
     }
 
     async fn store_runs(

@@ -1,34 +1,49 @@
-//! What waits for its time, read from the index `waiting`, which contains only the keys of rows.
+//! What waits for its time, read from the index `waiting`, which contains only the keys of rows. The rows themselves need
+//! not be understood. A key that is not of what waits is left out and told to the operator.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Due, PortError, PortResult, Waiting};
-use serde::Deserialize;
+use ports::{Due, PortResult, Waiting};
 
-use super::rows::from_item;
-use super::{DynamoStore, keys};
+use super::rows::{Unreadable, key_of};
+use super::{DynamoStore, Item, keys, page_size};
 use crate::aws::port_error;
 
-#[derive(Deserialize)]
+/// The keys of an entry.
 pub(super) struct Entry {
     pub(super) pk: String,
     pub(super) sk: String,
     pub(super) gsi2sk: String,
 }
 
-pub(super) fn unreadable() -> PortError {
-    PortError::permanent("reading an index", "an entry is not of what waits")
+impl Entry {
+    fn read<T>(item: &Item, read: impl Fn(Entry) -> Option<T>) -> Option<T> {
+        let key = key_of(item);
+        let gsi2sk = item.get(keys::WAITING_KEYS[1]).and_then(|value| value.as_s().ok());
+        let found = gsi2sk.cloned().and_then(|gsi2sk| read(Entry { pk: key.pk.clone(), sk: key.sk.clone(), gsi2sk }));
+        if found.is_none() {
+            Unreadable::new(&key, "it is not of what waits").tell();
+        }
+        found
+    }
 }
 
 impl DynamoStore {
-    /// Entries of a partition of the index, in order, at most `limit`, up to the sort key `until` if there is one.
-    pub(super) async fn waiting(&self, pk: String, until: Option<String>, limit: usize) -> PortResult<Vec<Entry>> {
+    /// What `read` makes of the entries of a partition of the index, in order, at most `limit`, up to the sort key
+    /// `until` if there is one.
+    pub(super) async fn waiting<T>(
+        &self,
+        pk: String,
+        until: Option<String>,
+        limit: usize,
+        read: impl Fn(Entry) -> Option<T>,
+    ) -> PortResult<Vec<T>> {
         let (mut found, mut start) = (Vec::new(), None);
         loop {
-            let left = i32::try_from(limit - found.len()).ok();
+            let size = page_size(limit, found.len());
             let call = self.client.query().table_name(&self.table).index_name(keys::WAITING);
-            let call = call.set_limit(left).set_exclusive_start_key(start);
+            let call = call.limit(size).set_exclusive_start_key(start);
             let [pk_name, sk_name] = keys::WAITING_KEYS;
             let call = call.expression_attribute_names("#pk", pk_name);
             let call = call.expression_attribute_values(":pk", AttributeValue::S(pk.clone()));
@@ -40,11 +55,10 @@ impl DynamoStore {
                     .expression_attribute_values(":until", AttributeValue::S(until.clone())),
             };
             let page = call.send().await.map_err(|error| port_error("listing what waits", error))?;
-            for item in page.items.unwrap_or_default() {
-                found.push(from_item(item)?);
-            }
+            found.extend(page.items.unwrap_or_default().iter().filter_map(|item| Entry::read(item, &read)));
             start = page.last_evaluated_key;
             if start.is_none() || found.len() >= limit {
+                found.truncate(limit);
                 return Ok(found);
             }
         }
@@ -54,12 +68,11 @@ impl DynamoStore {
 #[async_trait]
 impl Waiting for DynamoStore {
     async fn due_deliveries(&self, shard: u8, until: Timestamp, limit: usize) -> PortResult<Vec<Due>> {
-        let entries = self.waiting(keys::due_pk(shard), Some(keys::look_at(until)), limit).await?;
         let due = |entry: Entry| {
             let (account, id) = keys::delivery_of(&entry.pk, &entry.sk)?;
             Some(Due { look_at: keys::looked_at(&entry.gsi2sk)?, account, id })
         };
-        entries.into_iter().map(|entry| due(entry).ok_or_else(unreadable)).collect()
+        self.waiting(keys::due_pk(shard), Some(keys::look_at(until)), limit, due).await
     }
 
     async fn parked_deliveries(
@@ -68,8 +81,8 @@ impl Waiting for DynamoStore {
         destination: &DestinationId,
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>> {
-        let entries = self.waiting(keys::parked_pk(account, destination), None, limit).await?;
-        entries.into_iter().map(|entry| entry.gsi2sk.parse().map_err(|_| unreadable())).collect()
+        let id = |entry: Entry| entry.gsi2sk.parse().ok();
+        self.waiting(keys::parked_pk(account, destination), None, limit, id).await
     }
 
     async fn watched_destinations(
@@ -77,8 +90,7 @@ impl Waiting for DynamoStore {
         until: Timestamp,
         limit: usize,
     ) -> PortResult<Vec<(AccountId, DestinationId)>> {
-        let entries = self.waiting(keys::watch_pk(), Some(keys::look_at(until)), limit).await?;
-        let watched = |entry: Entry| keys::destination_of(&entry.pk, &entry.sk).ok_or_else(unreadable);
-        entries.into_iter().map(watched).collect()
+        let watched = |entry: Entry| keys::destination_of(&entry.pk, &entry.sk);
+        self.waiting(keys::watch_pk(), Some(keys::look_at(until)), limit, watched).await
     }
 }

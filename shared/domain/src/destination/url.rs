@@ -7,8 +7,9 @@ use url::{Host, Url};
 
 use super::address::AddressPolicy;
 
-/// An absolute `http(s)` URL without credentials or fragment, at most 2,048 bytes long. [`DestinationUrl::check`] tells
-/// whether its address may be called; the HTTP adapter checks again on every connection.
+/// An absolute `http(s)` URL without credentials or fragment, at most 2,048 bytes long, both as it was given and as it
+/// is written: in ASCII, with other characters percent-encoded. [`DestinationUrl::check`] tells whether its address may
+/// be called; the HTTP adapter checks again on every connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DestinationUrl(Url);
@@ -21,6 +22,8 @@ pub enum UrlError {
     NotAbsolute,
     #[error("has {0} bytes; at most 2048 are accepted")]
     TooLong(usize),
+    #[error("has {0} bytes once it is percent-encoded; at most 2048 are accepted")]
+    TooLongEncoded(usize),
     #[error("has the scheme {0:?}; use https")]
     Scheme(String),
     #[error("has a user name or password in it; leave them out, the signature tells who is calling")]
@@ -61,7 +64,8 @@ impl DestinationUrl {
         &self.0
     }
 
-    /// This URL with `path` appended to its own path. Scheme, host, port and query stay the same.
+    /// This URL with `path` appended to its own path. Scheme, host, port and query stay the same. It has at most 2,304
+    /// bytes, and is for sending: it is not stored.
     pub fn join(&self, path: Option<&DeliveryPath>) -> DestinationUrl {
         let mut url = self.0.clone();
         if let Some(DeliveryPath(path)) = path {
@@ -89,7 +93,11 @@ impl TryFrom<String> for DestinationUrl {
         if url.fragment().is_some() {
             return Err(UrlError::Fragment);
         }
-        Ok(Self(url))
+        // What is stored is the written form, so that must fit as well, or it could never be read again.
+        match url.as_str().len() {
+            encoded if encoded > MAX_URL_BYTES => Err(UrlError::TooLongEncoded(encoded)),
+            _ => Ok(Self(url)),
+        }
     }
 }
 

@@ -165,13 +165,12 @@ pub enum Miss {
     Destination,
 }
 
-impl Subscription {
-    /// The buckets that this subscription is filed under, each once. A subscription to missed runs is also filed under
-    /// the type of the runs it waits for: `fanout` finds it there when such a run comes.
+impl SubscriptionSettings {
+    /// The buckets that a subscription with these settings is filed under, each once. A subscription to missed runs is
+    /// also filed under the type of the runs it waits for: `fanout` finds it there when such a run comes.
     pub fn buckets(&self) -> Vec<Bucket> {
-        let settings = &self.settings;
-        let mut filters = settings.event_types.0.clone();
-        for filter in &settings.event_types.0 {
+        let mut filters = self.event_types.0.clone();
+        for filter in &self.event_types.0 {
             if let EventTypeFilter::Only(event_type) = filter
                 && let Some(awaited) = event_type.absence_of().map(EventTypeFilter::Only)
                 && !filters.contains(&awaited)
@@ -179,8 +178,15 @@ impl Subscription {
                 filters.push(awaited);
             }
         }
-        let bucket = |event_type| Bucket { event_type, scope: settings.scope.clone() };
+        let bucket = |event_type| Bucket { event_type, scope: self.scope.clone() };
         filters.into_iter().map(bucket).collect()
+    }
+}
+
+impl Subscription {
+    /// The buckets that this subscription is filed under, each once.
+    pub fn buckets(&self) -> Vec<Bucket> {
+        self.settings.buckets()
     }
 
     /// This subscription with other settings.

@@ -9,7 +9,7 @@ use domain::delivery::{DeliveryRecord, DeliveryState};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use ports::{Deliveries, ListDeliveries, OlderThan, PortResult, Recorded};
 
-use self::row::DeliveryRow;
+pub(super) use self::row::DeliveryRow;
 use super::newest::Newest;
 use super::rows::to_item;
 use super::{DynamoStore, Written, as_item, keys, written};
@@ -17,7 +17,7 @@ use super::{DynamoStore, Written, as_item, keys, written};
 #[async_trait]
 impl Deliveries for DynamoStore {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
-        Ok(self.get::<DeliveryRow>(keys::delivery(account, id)).await?.map(DeliveryRecord::from))
+        self.get::<DeliveryRow, _>(keys::delivery(account, id)).await
     }
 
     async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
@@ -98,8 +98,6 @@ impl ListDeliveries for DynamoStore {
         older: &OlderThan,
         limit: usize,
     ) -> PortResult<Vec<DeliveryRecord>> {
-        let what = Newest::deliveries(account, destination, since, older, limit);
-        let rows: Vec<DeliveryRow> = self.query_newest(what).await?;
-        Ok(rows.into_iter().map(DeliveryRecord::from).collect())
+        self.query_newest::<DeliveryRow, _>(Newest::deliveries(account, destination, since, older, limit)).await
     }
 }

@@ -28,7 +28,7 @@ struct AttemptRow {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct DeliveryRow {
+pub(in crate::dynamodb) struct DeliveryRow {
     id: DeliveryId,
     account: AccountId,
     event: EventId,
@@ -128,7 +128,7 @@ mod tests {
     use domain::value::DestinationId;
 
     use super::*;
-    use crate::dynamodb::rows::{from_item, to_item};
+    use crate::dynamodb::rows::{read, to_item};
 
     #[test]
     fn every_outcome_and_state_is_read_back_as_it_was_written() {
@@ -172,8 +172,8 @@ mod tests {
             };
             let key = keys::delivery(&record.delivery.account, &record.delivery.id);
             let item = to_item(key, &DeliveryRow::from(&record)).expect("an item");
-            let row: DeliveryRow = from_item(item).expect("a row");
-            assert_eq!(DeliveryRecord::from(row), record);
+            let read: DeliveryRecord = read::<DeliveryRow, _>(item).expect("a row");
+            assert_eq!(read, record);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Destinations, and their names, which are unique.
+//! Destinations, and their names, which are unique. To delete one, only its name and version are read of its row.
 
 mod change;
 mod row;
@@ -10,18 +10,27 @@ use domain::value::{AccountId, DestinationId, Label};
 use ports::{
     CreatedDestination, DeletedDestination, Destinations, FindDestination, PortError, PortResult, UpdatedDestination,
 };
+use serde::Deserialize;
 
 pub(super) use self::change::Change;
-use self::row::DestinationRow;
+pub(super) use self::row::DestinationRow;
+use super::keys::Key;
 use super::rows::to_item;
 use super::transactions::{Counted, NameRow};
 use super::{DynamoStore, as_item, keys};
 use crate::aws::build_error;
 
+/// The part of a row that is needed to delete it.
+#[derive(Deserialize)]
+struct NamedRow {
+    name: String,
+    version: u64,
+}
+
 #[async_trait]
 impl FindDestination for DynamoStore {
     async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
-        Ok(self.get::<DestinationRow>(keys::destination(account, id)).await?.map(Destination::from))
+        self.get::<DestinationRow, _>(keys::destination(account, id)).await
     }
 }
 
@@ -33,7 +42,7 @@ impl Destinations for DynamoStore {
         row.subscriptions = Some(0);
         let parts = vec![
             self.count_up_part(account, Counted::Destinations, most)?,
-            self.take_name_part(keys::destination_name(account, &destination.settings.name), id.as_str())?,
+            self.take_name_part(keys::destination_name(account, destination.settings.name.as_str()), id.as_str())?,
             self.put_part(to_item(keys::destination(account, id), &row)?)?,
         ];
         match self.transact(parts).await?.as_slice() {
@@ -48,8 +57,10 @@ impl Destinations for DynamoStore {
         let (account, id) = (&before.account, &before.id);
         let mut parts = vec![self.replace_destination_part(before, after)?];
         if before.settings.name != after.settings.name {
-            parts.push(self.take_name_part(keys::destination_name(account, &after.settings.name), id.as_str())?);
-            parts.push(self.delete_part(keys::destination_name(account, &before.settings.name), false)?);
+            let [before, after] =
+                [before, after].map(|one| keys::destination_name(account, one.settings.name.as_str()));
+            parts.push(self.take_name_part(after, id.as_str())?);
+            parts.push(self.delete_part(before, false)?);
         }
         match self.transact(parts).await?.as_slice() {
             [] => Ok(UpdatedDestination::Updated),
@@ -59,7 +70,7 @@ impl Destinations for DynamoStore {
     }
 
     async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>> {
-        let row: Option<NameRow> = self.get(keys::destination_name(account, name)).await?;
+        let row = self.get::<NameRow, NameRow>(keys::destination_name(account, name.as_str())).await?;
         let id = row.map(|row| row.id.parse()).transpose();
         id.map_err(|error| PortError::permanent("reading a name's row", error))
     }
@@ -71,22 +82,23 @@ impl Destinations for DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<Destination>> {
         let after = after.map(|id| keys::destination(account, id));
-        let rows = self.query(keys::account_pk(account), keys::DESTINATIONS, after, Some(limit)).await?;
-        Ok(rows.into_iter().map(|row: DestinationRow| row.into()).collect())
+        self.query::<DestinationRow, _>(keys::account_pk(account), keys::DESTINATIONS, after, Some(limit)).await
     }
 
     async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination> {
-        let Some(found) = self.find_destination(account, id).await? else { return Ok(DeletedDestination::NotFound) };
+        let key = keys::destination(account, id);
+        let find = || self.get::<NamedRow, NamedRow>(key.clone());
+        let Some(found) = find().await? else { return Ok(DeletedDestination::NotFound) };
         let parts = vec![
-            self.delete_unused_part(&found)?,
-            self.delete_part(keys::destination_name(account, &found.settings.name), false)?,
+            self.delete_unused_part(key.clone(), &found)?,
+            self.delete_part(keys::destination_name(account, &found.name), false)?,
             self.count_down_part(account, Counted::Destinations)?,
             self.delete_part(keys::roll_up(account, id), false)?,
         ];
         if self.transact(parts).await?.is_empty() {
             return Ok(DeletedDestination::Deleted);
         }
-        match self.find_destination(account, id).await? {
+        match find().await? {
             None => Ok(DeletedDestination::NotFound),
             Some(now) if now.version == found.version => Ok(DeletedDestination::InUse),
             Some(_) => Err(PortError::transient("deleting a destination", "it was changed meanwhile")),
@@ -107,8 +119,7 @@ impl DynamoStore {
 
     /// Deletes the row if no subscription uses it and it is still the version that was read, so that its name is the
     /// one to release.
-    fn delete_unused_part(&self, found: &Destination) -> PortResult<TransactWriteItem> {
-        let key = keys::destination(&found.account, &found.id);
+    fn delete_unused_part(&self, key: Key, found: &NamedRow) -> PortResult<TransactWriteItem> {
         let delete = Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));
         let delete = delete.condition_expression("subscriptions = :none AND version = :found");
         let delete = delete.expression_attribute_values(":none", AttributeValue::N("0".into()));

@@ -22,7 +22,7 @@ struct SecretRow {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct DestinationRow {
+pub(in crate::dynamodb) struct DestinationRow {
     id: DestinationId,
     account: AccountId,
     name: Label,
@@ -123,7 +123,7 @@ mod tests {
     use testing::{account, destination};
 
     use super::*;
-    use crate::dynamodb::rows::{from_item, to_item};
+    use crate::dynamodb::rows::{read, to_item};
 
     #[track_caller]
     fn check(setting: Value, written: AttributeValue) {
@@ -132,8 +132,8 @@ mod tests {
         let key = keys::destination(&expected.account, &expected.id);
         let item = to_item(key, &DestinationRow::from(&expected)).expect("an item");
         assert_eq!(item.get("retry_policy"), Some(&written));
-        let read: DestinationRow = from_item(item).expect("a row");
-        assert_eq!(Destination::from(read), expected);
+        let found: Destination = read::<DestinationRow, _>(item).expect("a row");
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -151,6 +151,6 @@ mod tests {
         let key = keys::destination(&expected.account, &expected.id);
         let mut item = to_item(key, &DestinationRow::from(&expected)).expect("an item");
         assert!(item.remove("retry_policy").is_some());
-        assert_eq!(Destination::from(from_item::<DestinationRow>(item).expect("a row")), expected);
+        assert_eq!(read::<DestinationRow, Destination>(item).expect("a row"), expected);
     }
 }

@@ -21,31 +21,32 @@ use domain::value::{AccountId, EventId, Timestamp};
 use ports::{EventPlace, Events, ListEvents, ListedEvent, OweMore, PortError, PortResult, Sealed, SealedEvent, Span};
 use serde::Deserialize;
 
-use self::row::{EventRow, OwedRows, unmatched};
+use self::row::{Digest, DigestRow, EventRow, OwedRows, unmatched};
 use super::newest::Newest;
-use super::rows::{from_item, to_item};
+use super::rows::{Unreadable, read, to_item};
 use super::{DynamoStore, Written, as_item, keys};
 use crate::aws::build_error;
 
 #[async_trait]
 impl Events for DynamoStore {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>> {
-        let Some(row) = self.get::<EventRow>(keys::event(account, id)).await? else { return Ok(None) };
+        let key = keys::event(account, id);
+        let Some(row) = self.get::<EventRow, EventRow>(key.clone()).await? else { return Ok(None) };
         let mut further = Vec::new();
         for key in row.further_keys() {
-            let rows: Option<OwedRows> = self.get(key).await?;
+            let rows = self.get::<OwedRows, OwedRows>(key).await?;
             let missing = || PortError::permanent("reading an event", "a row of what it owes is missing");
             further.extend(rows.ok_or_else(missing)?.owed);
         }
-        row.join(further).map(Some)
+        row.join(further).map(Some).map_err(|error| Unreadable::new(&key, error).into())
     }
 
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
         let (row, further) = EventRow::split(event);
         if !further.is_empty()
-            && let Some(before) = self.get::<EventRow>(keys::event(&event.account, &event.id)).await?
+            && let Some(before) = self.get::<DigestRow, Digest>(keys::event(&event.account, &event.id)).await?
         {
-            return Ok(Sealed::Before { digest: before.digest()? });
+            return Ok(Sealed::Before { digest: before.0 });
         }
         // The further rows are written first: once the event's own row exists, everything it refers to exists.
         for (key, owed) in row.further_keys().zip(further) {
@@ -53,7 +54,7 @@ impl Events for DynamoStore {
         }
         match self.put_new(to_item(keys::event(&event.account, &event.id), &row)?).await? {
             Written::Written => Ok(Sealed::Sealed),
-            Written::Refused(Some(before)) => Ok(Sealed::Before { digest: from_item::<EventRow>(*before)?.digest()? }),
+            Written::Refused(Some(before)) => Ok(Sealed::Before { digest: read::<DigestRow, Digest>(*before)?.0 }),
             Written::Refused(None) => Err(PortError::transient("sealing an event", "the row before was not returned")),
         }
     }
@@ -62,7 +63,9 @@ impl Events for DynamoStore {
 #[async_trait]
 impl OweMore for DynamoStore {
     async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool> {
-        let Some(row) = self.get::<EventRow>(keys::event(&known.account, &known.id)).await? else { return Ok(false) };
+        let Some(row) = self.get::<EventRow, EventRow>(keys::event(&known.account, &known.id)).await? else {
+            return Ok(false);
+        };
         let (mut rows, mut count) = (row.owed_rows, row.owed_count);
         if count != known.owed.len() {
             return Ok(false);
@@ -158,9 +161,7 @@ impl ListEvents for DynamoStore {
         };
         let from = keys::listed_events_from(span.since);
         let (index, names) = (Some(keys::EVENTS_BY_ACCOUNT), keys::INDEX_KEYS);
-        let entries: Vec<EventEntry> =
-            self.query_newest(Newest { index, names, pk, from, to, after, limit, only: &[] }).await?;
-        entries.into_iter().map(ListedEvent::try_from).collect()
+        self.query_newest::<EventEntry, _>(Newest { index, names, pk, from, to, after, limit, only: &[] }).await
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) struct EventRow {
     scope: Scope,
     occurred_at: Timestamp,
     sealed_at: Timestamp,
-    pub(super) digest: ByteBuf,
+    digest: ByteBuf,
     body: String,
     pub(super) owed: Vec<OwedRow>,
     /// How many further rows there are.
@@ -63,6 +63,22 @@ pub(super) struct EventRow {
     gsi1pk: String,
     #[serde(default)]
     gsi1sk: String,
+}
+
+/// The part of an event's row that tells whether an event is the same. The rest need not be understood.
+#[derive(Deserialize)]
+pub(super) struct DigestRow {
+    digest: ByteBuf,
+}
+
+pub(super) struct Digest(pub(super) [u8; 32]);
+
+impl TryFrom<DigestRow> for Digest {
+    type Error = PortError;
+
+    fn try_from(row: DigestRow) -> PortResult<Self> {
+        digest(&row.digest).map(Self)
+    }
 }
 
 /// How many bytes of a row are filled; the service's limit is 400 KiB.
@@ -157,10 +173,6 @@ impl EventRow {
             body: self.body,
             expires_at: Timestamp::from_unix_ms(self.expires_at * 1000),
         })
-    }
-
-    pub(super) fn digest(&self) -> PortResult<[u8; 32]> {
-        digest(&self.digest)
     }
 
     /// The keys of the further rows.
