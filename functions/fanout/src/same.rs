@@ -20,11 +20,13 @@ use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
 
 /// Whether a record of the event was begun and not done: it is being handled, failed or panicked.
 type Undone = bool;
+/// Account and id of an event.
+type Name = (AccountId, EventId);
 
 /// The events of one batch.
 #[derive(Debug, Default)]
 pub(crate) struct SameEvents {
-    gates: Mutex<HashMap<(AccountId, EventId), Arc<Gate<Undone>>>>,
+    gates: Mutex<HashMap<Name, Arc<Gate<Undone>>>>,
 }
 
 /// The one record of its event that is being handled.

@@ -1,10 +1,17 @@
-//! The same event several times in one batch.
+//! The same event several times in one batch. The queue takes a while, so that the records of a batch run beside each
+//! other.
 
 use super::*;
 
-#[tokio::test]
-async fn the_same_event_four_times_in_a_batch_is_sent_once() {
+async fn slow_world() -> World {
     let world = world().await;
+    world.queue.slow_down(Duration::from_secs(1));
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_event_four_times_in_a_batch_is_sent_once() {
+    let world = slow_world().await;
     let text = event_text(&world.acme, "evt-1");
     // With other white space outside `data` it is the same event.
     let batch = batch(&[text.clone(), format!(" {text}"), event_text(&world.acme, "evt-2"), text.clone(), text]);
@@ -16,9 +23,9 @@ async fn the_same_event_four_times_in_a_batch_is_sent_once() {
     assert_eq!(sealings, 2, "one for each event");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn other_content_under_an_id_of_the_same_batch_sends_nothing() {
-    let world = world().await;
+    let world = slow_world().await;
     let text = event_text(&world.acme, "evt-1");
     assert!(world.handle(batch(&[text.clone(), text.replace("60000", "60001"), text.clone()])).await.is_empty());
     let sent = world.queue.take_sent();
@@ -29,22 +36,22 @@ async fn other_content_under_an_id_of_the_same_batch_sends_nothing() {
     assert_eq!(rejected[0].1.code, RejectionCode::IdReused);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_id_that_two_accounts_use_is_two_events() {
-    let world = world().await;
+    let world = slow_world().await;
     let other = account("other");
     world.store.create_account(&other, world.clock.now()).await.expect("created");
     let both = [event_text(&world.acme, "evt-1"), event_text(&other, "evt-1")];
     // They do not wait for each other: one fails, the other does not.
-    world.queue.break_sends(1);
+    world.store.fail("find_event", 1);
     assert_eq!(world.handle(batch(&both)).await, ["message-1"]);
     assert_eq!(world.sealed(), [("evt-1".to_owned(), 0)]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_a_failure_the_other_records_of_the_event_are_given_back_and_none_is_lost() {
     for method in ["find_event", "find_subscriptions", "note_seal", "seal_event"] {
-        let world = world().await;
+        let world = slow_world().await;
         world.store.fail(method, 1);
         let text = event_text(&world.acme, "evt-1");
         let event = batch(&[text.clone(), text.replace("60000", "60001"), text]);

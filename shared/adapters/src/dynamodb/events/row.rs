@@ -194,7 +194,7 @@ mod tests {
     use domain::value::DestinationId;
 
     use super::*;
-    use crate::dynamodb::rows::{from_item, to_item};
+    use crate::dynamodb::rows::{read, to_item};
 
     /// An event that owes one delivery to each of `destinations`.
     fn sealed(destinations: std::ops::Range<u16>, sealed_at: u64) -> SealedEvent {
@@ -242,7 +242,7 @@ mod tests {
         let event = sealed(0..9_000, 1);
         let mut item = to_item(keys::event(&event.account, &event.id), &EventRow::split(&event).0).expect("an item");
         item.remove("owed_seal").expect("a seal");
-        let row: EventRow = from_item(item).expect("a row");
+        let row: EventRow = read::<EventRow, EventRow>(item).expect("a row");
         let keys: Vec<_> = row.further_keys().map(|key| key.sk).collect();
         assert_eq!(keys[..2], ["OWED#00000", "OWED#00001"]);
         let narrow = to_item(keys::event(&event.account, &event.id), &EventRow::split(&sealed(0..9, 1)).0);
