@@ -104,9 +104,12 @@ impl AwaitedRuns for DynamoStore {
         &self,
         shard: u8,
         until: Timestamp,
+        after: Option<&(Timestamp, AwaitedPlace)>,
         limit: usize,
     ) -> PortResult<Vec<(Timestamp, AwaitedPlace)>> {
-        let entries = self.waiting(keys::awaited_pk(shard), Some(keys::look_at(until)), limit).await?;
+        let after = after
+            .map(|(look_at, at)| super::waiting::Position { sk: keys::look_at(*look_at), row: keys::awaited_run(at) });
+        let entries = self.waiting(keys::awaited_pk(shard), Some(keys::look_at(until)), after, limit).await?;
         let overdue = |entry: super::waiting::Entry| {
             Some((keys::looked_at(&entry.gsi2sk)?, keys::awaited_place(&entry.pk, &entry.sk)?))
         };

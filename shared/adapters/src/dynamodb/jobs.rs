@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
 use domain::delivery::{Job, JobKind, JobStatus, Lease, Recovered};
-use domain::value::{JobId, Timestamp};
-use ports::{FindJob, Held, Jobs, PortError, PortResult, StartJob};
+use domain::value::{AccountId, JobId, Timestamp};
+use ports::{FindJob, Held, Jobs, PendingJob, PortError, PortResult, StartJob};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{from_item, to_attribute, to_item};
@@ -34,6 +34,11 @@ struct JobRow {
 #[derive(Serialize, Deserialize)]
 struct PendingRow {
     id: JobId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<AccountId>,
+    /// When it may start, which is the first part of its key.
+    #[serde(default, skip_serializing)]
+    sk: String,
 }
 
 impl From<&Job> for JobRow {
@@ -108,13 +113,26 @@ impl StartJob for DynamoStore {
 
 #[async_trait]
 impl Jobs for DynamoStore {
-    async fn pending_jobs(&self, now: Timestamp, limit: usize) -> PortResult<Vec<JobId>> {
+    async fn pending_jobs_after(
+        &self,
+        now: Timestamp,
+        after: Option<&PendingJob>,
+        limit: usize,
+    ) -> PortResult<Vec<PendingJob>> {
         let call = self.client.query().table_name(&self.table).set_limit(i32::try_from(limit).ok());
         let call = call.key_condition_expression("pk = :pk AND sk <= :now");
         let call = call.expression_attribute_values(":pk", AttributeValue::S(keys::pending_jobs_pk()));
         let call = call.expression_attribute_values(":now", AttributeValue::S(keys::startable_until(now)));
+        let after = after.map(|job| as_item(keys::pending_job(job.starts_at, &job.id)));
+        let call = call.set_exclusive_start_key(after);
         let page = call.send().await.map_err(|error| port_error("listing jobs", error))?;
-        page.items.unwrap_or_default().into_iter().map(|item| Ok(from_item::<PendingRow>(item)?.id)).collect()
+        let pending = |item| {
+            let row: PendingRow = from_item(item)?;
+            let starts_at = keys::starts_at(&row.sk);
+            let starts_at = starts_at.ok_or_else(|| PortError::permanent("listing jobs", "a job without a start"))?;
+            Ok(PendingJob { starts_at, id: row.id, account: row.account })
+        };
+        page.items.unwrap_or_default().into_iter().map(pending).collect()
     }
 
     async fn take_job(&self, id: &JobId, lease: &Lease, now: Timestamp) -> PortResult<Option<Job>> {
@@ -169,7 +187,8 @@ impl Jobs for DynamoStore {
 impl DynamoStore {
     /// Stores a new job as pending.
     pub(super) fn new_job_parts(&self, job: &Job) -> PortResult<[TransactWriteItem; 2]> {
-        let pending = PendingRow { id: job.id.clone() };
+        let account = Some(job.kind.account().clone());
+        let pending = PendingRow { id: job.id.clone(), account, sk: String::new() };
         Ok([
             self.put_part(to_item(keys::job(&job.id), &JobRow::from(job))?)?,
             self.put_part(to_item(keys::pending_job(job.starts_at, &job.id), &pending)?)?,

@@ -232,6 +232,11 @@ pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
     key(pending_jobs_pk(), format!("{:015}#{id}", starts_at.unix_ms()))
 }
 
+/// When a pending job with this sort key may start.
+pub(super) fn starts_at(sk: &str) -> Option<Timestamp> {
+    Some(Timestamp::from_unix_ms(sk.split_once('#')?.0.parse().ok()?))
+}
+
 /// A bound for listing: pending jobs that may start at `now` sort before it.
 pub(super) fn startable_until(now: Timestamp) -> String {
     format!("{:015}#~", now.unix_ms())

@@ -160,7 +160,7 @@ impl RollUps for DynamoStore {
     }
 
     async fn due_roll_ups(&self, until: Timestamp, limit: usize) -> PortResult<Vec<(AccountId, DestinationId)>> {
-        let entries = self.waiting(keys::roll_ups_pk(), Some(keys::look_at(until)), limit).await?;
+        let entries = self.waiting(keys::roll_ups_pk(), Some(keys::look_at(until)), None, limit).await?;
         let due = |entry: Entry| keys::rolled_up(&entry.pk, &entry.sk).ok_or_else(unreadable);
         entries.into_iter().map(due).collect()
     }

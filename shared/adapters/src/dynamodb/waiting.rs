@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Due, PortError, PortResult, Waiting};
+use ports::{Due, PortError, PortResult, Waiting, Watched};
 use serde::Deserialize;
 
+use super::keys::Key;
 use super::rows::from_item;
-use super::{DynamoStore, keys};
+use super::{DynamoStore, Item, as_item, keys};
 use crate::aws::port_error;
 
 #[derive(Deserialize)]
@@ -21,10 +22,33 @@ pub(super) fn unreadable() -> PortError {
     PortError::permanent("reading an index", "an entry is not of what waits")
 }
 
+/// An entry's position in its partition of the index: its sort key there, and the key of its row.
+pub(super) struct Position {
+    pub(super) sk: String,
+    pub(super) row: Key,
+}
+
+impl Position {
+    fn start(self, pk: &str) -> Item {
+        let [pk_name, sk_name] = keys::WAITING_KEYS;
+        let mut start = as_item(self.row);
+        start.insert(pk_name.to_owned(), AttributeValue::S(pk.to_owned()));
+        start.insert(sk_name.to_owned(), AttributeValue::S(self.sk));
+        start
+    }
+}
+
 impl DynamoStore {
-    /// Entries of a partition of the index, in order, at most `limit`, up to the sort key `until` if there is one.
-    pub(super) async fn waiting(&self, pk: String, until: Option<String>, limit: usize) -> PortResult<Vec<Entry>> {
-        let (mut found, mut start) = (Vec::new(), None);
+    /// Entries of a partition of the index, in order, at most `limit`, after `after` and up to the sort key `until`, if
+    /// there are such.
+    pub(super) async fn waiting(
+        &self,
+        pk: String,
+        until: Option<String>,
+        after: Option<Position>,
+        limit: usize,
+    ) -> PortResult<Vec<Entry>> {
+        let (mut found, mut start) = (Vec::new(), after.map(|after| after.start(&pk)));
         loop {
             let left = i32::try_from(limit - found.len()).ok();
             let call = self.client.query().table_name(&self.table).index_name(keys::WAITING);
@@ -53,8 +77,16 @@ impl DynamoStore {
 
 #[async_trait]
 impl Waiting for DynamoStore {
-    async fn due_deliveries(&self, shard: u8, until: Timestamp, limit: usize) -> PortResult<Vec<Due>> {
-        let entries = self.waiting(keys::due_pk(shard), Some(keys::look_at(until)), limit).await?;
+    async fn due_deliveries(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        after: Option<&Due>,
+        limit: usize,
+    ) -> PortResult<Vec<Due>> {
+        let after =
+            after.map(|due| Position { sk: keys::look_at(due.look_at), row: keys::delivery(&due.account, &due.id) });
+        let entries = self.waiting(keys::due_pk(shard), Some(keys::look_at(until)), after, limit).await?;
         let due = |entry: Entry| {
             let (account, id) = keys::delivery_of(&entry.pk, &entry.sk)?;
             Some(Due { look_at: keys::looked_at(&entry.gsi2sk)?, account, id })
@@ -66,19 +98,27 @@ impl Waiting for DynamoStore {
         &self,
         account: &AccountId,
         destination: &DestinationId,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>> {
-        let entries = self.waiting(keys::parked_pk(account, destination), None, limit).await?;
+        let after = after.map(|id| Position { sk: id.to_string(), row: keys::delivery(account, id) });
+        let entries = self.waiting(keys::parked_pk(account, destination), None, after, limit).await?;
         entries.into_iter().map(|entry| entry.gsi2sk.parse().map_err(|_| unreadable())).collect()
     }
 
     async fn watched_destinations(
         &self,
         until: Timestamp,
+        after: Option<&Watched>,
         limit: usize,
-    ) -> PortResult<Vec<(AccountId, DestinationId)>> {
-        let entries = self.waiting(keys::watch_pk(), Some(keys::look_at(until)), limit).await?;
-        let watched = |entry: Entry| keys::destination_of(&entry.pk, &entry.sk).ok_or_else(unreadable);
-        entries.into_iter().map(watched).collect()
+    ) -> PortResult<Vec<Watched>> {
+        let after =
+            after.map(|one| Position { sk: keys::look_at(one.look_at), row: keys::destination(&one.account, &one.id) });
+        let entries = self.waiting(keys::watch_pk(), Some(keys::look_at(until)), after, limit).await?;
+        let watched = |entry: Entry| {
+            let (account, id) = keys::destination_of(&entry.pk, &entry.sk)?;
+            Some(Watched { look_at: keys::looked_at(&entry.gsi2sk)?, account, id })
+        };
+        entries.into_iter().map(|entry| watched(entry).ok_or_else(unreadable)).collect()
     }
 }
