@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use adapters::{
-    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock,
+    AwsClients, DynamoStore, HyperSender, KmsVault, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock,
     SystemEntropy,
 };
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
@@ -127,7 +127,7 @@ impl World {
             paces: store,
             turns: deliver::Turns::default(),
             queue: self.queue(),
-            sender: Arc::new(ReqwestSender::new(policy, clock.clone()).expect("a sender")),
+            sender: Arc::new(HyperSender::new(policy, clock.clone()).expect("a sender")),
             clock,
             entropy,
             rows: deliver::Rows::default(),

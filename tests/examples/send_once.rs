@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use adapters::{ReqwestSender, SystemClock};
+use adapters::{HyperSender, SystemClock};
 use domain::attempt::SigningSecret;
 use domain::delivery::DeliveryState;
 use domain::delivery::request::sign;
@@ -23,6 +23,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let secret = SigningSecret::from_entropy([7; 32]);
     let request = sign(&delivery, &target.settings, "{}", &[secret], 1, SystemClock.now());
     let policy = AddressPolicy::new("127.0.0.0/8,::1/128", false, Vec::new())?;
-    println!("{:?}", ReqwestSender::new(policy, Arc::new(SystemClock))?.send(&request).await?);
+    println!("{:?}", HyperSender::new(policy, Arc::new(SystemClock))?.send(&request).await?);
     Ok(())
 }

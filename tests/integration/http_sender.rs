@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use adapters::{ReqwestSender, SystemClock};
+use adapters::{HyperSender, SystemClock};
 use domain::attempt::{Exchange, Outcome, SigningSecret};
 use domain::delivery::request::sign;
 use domain::delivery::{Delivery, DeliveryState, SignedRequest};
@@ -16,9 +16,9 @@ use testing::{account, destination, record};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-fn sender(allowed: &str) -> ReqwestSender {
+fn sender(allowed: &str) -> HyperSender {
     let policy = AddressPolicy::new(allowed, true, vec!["api.example".into()]).expect("a policy");
-    ReqwestSender::new(policy, Arc::new(SystemClock)).expect("a sender")
+    HyperSender::new(policy, Arc::new(SystemClock)).expect("a sender")
 }
 
 fn request(url: &str) -> SignedRequest {

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::{ReqwestSender, SystemClock};
+use adapters::{HyperSender, SystemClock};
 use domain::attempt::{Outcome, SigningSecret};
 use domain::delivery::{DeliveryState, Judgement, Probe, Sample, SignedRequest};
 use domain::destination::AddressPolicy;
@@ -180,7 +180,7 @@ const MALFORMED: &[Change] = &[
 async fn check(program: &Program) {
     let receiver = Receiver::start(program).await;
     let policy = AddressPolicy::new("127.0.0.0/8", true, Vec::new()).expect("a policy");
-    let sender = ReqwestSender::new(policy, Arc::new(SystemClock)).expect("a sender");
+    let sender = HyperSender::new(policy, Arc::new(SystemClock)).expect("a sender");
     let send = async |request: &SignedRequest| sender.send(request).await.expect("an outcome");
 
     // What a delivery can be: full of non-ASCII characters, as long as an event may be, signed with several secrets.

@@ -75,9 +75,10 @@ shaken! {
         fn store_pace(account: &AccountId, destination: &DestinationId, before: Pace, after: Pace) -> Option<Pace>;
     }
     Waiting {
-        fn due_deliveries(shard: u8, until: Timestamp, limit: usize) -> Vec<Due>;
-        fn parked_deliveries(account: &AccountId, destination: &DestinationId, limit: usize) -> Vec<DeliveryId>;
-        fn watched_destinations(until: Timestamp, limit: usize) -> Vec<(AccountId, DestinationId)>;
+        fn due_deliveries(shard: u8, until: Timestamp, after: Option<&Due>, limit: usize) -> Vec<Due>;
+        fn parked_deliveries(account: &AccountId, destination: &DestinationId, after: Option<&DeliveryId>,
+            limit: usize) -> Vec<DeliveryId>;
+        fn watched_destinations(until: Timestamp, after: Option<&Watched>, limit: usize) -> Vec<Watched>;
     }
     ListEvents {
         fn list_events(account: &AccountId, span: Span, after: Option<&EventPlace>, limit: usize) -> Vec<ListedEvent>;
@@ -85,7 +86,7 @@ shaken! {
     Audit {
         fn last_audited() -> Option<Slot>;
         fn set_last_audited(slot: Slot) -> ();
-        fn seal_notes(sealed: Slot, limit: usize) -> Vec<(SealNote, Option<EventPlace>)>;
+        fn seal_notes(sealed: Slot, after: Option<&SealNote>, limit: usize) -> Vec<(SealNote, Option<EventPlace>)>;
         fn note_progress(note: &SealNote, to: &EventPlace) -> ();
         fn forget_note(note: &SealNote) -> ();
     }
@@ -110,7 +111,7 @@ shaken! {
         fn find_job(id: &JobId) -> Option<Job>;
     }
     Jobs {
-        fn pending_jobs(now: Timestamp, limit: usize) -> Vec<JobId>;
+        fn pending_jobs_after(now: Timestamp, after: Option<&PendingJob>, limit: usize) -> Vec<PendingJob>;
         fn take_job(id: &JobId, lease: &Lease, now: Timestamp) -> Option<Job>;
         fn record_progress(job: &Job, lease: &Lease) -> Held;
         fn end_job(job: &Job, lease: &Lease) -> Held;

@@ -250,6 +250,7 @@ impl Redrive {
             event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone() }),
             alerts: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(MemoryAlerts::default()) }),
             alerted: redrive::Alerted::default(),
+            audited: redrive::Audited::default(),
             jobs: store,
             accounts: shared.store.clone(),
             purge: shared.store.clone(),

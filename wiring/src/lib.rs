@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use adapters::{
-    AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
+    AwsClients, DynamoStore, HyperSender, KmsVault, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
     SystemHosts,
 };
 use api::{Deps, Limits};
@@ -39,7 +39,7 @@ pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
         transitions: store.clone(),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
         hosts: Arc::new(SystemHosts),
-        sender: Arc::new(ReqwestSender::new(config.addresses.clone(), clock.clone())?),
+        sender: Arc::new(HyperSender::new(config.addresses.clone(), clock.clone())?),
         clock,
         entropy,
         addresses: config.addresses,

@@ -14,52 +14,71 @@ use std::collections::BTreeSet;
 use domain::routing::Bucket;
 use domain::value::Timestamp;
 use futures_util::{StreamExt, stream};
-use ports::{AwaitedPlace, PortResult, SHARDS};
-use runtime::telemetry::ErrorChain;
-use tracing::warn;
+use ports::{AwaitedPlace, PortResult};
 
+use crate::Part;
 use crate::deps::Deps;
+use crate::failures::Row;
+use crate::share::{Share, Turns, Went};
 
-/// How many are listed at once.
-const PAGE: usize = 500;
+/// How many are listed at once, which is one turn of a shard.
+const PAGE: usize = 100;
 /// How many are looked at together.
 const AT_ONCE: usize = 20;
 
-/// A failure at one place does not affect the others; the next run looks again.
-pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
-    let mut failure = None;
-    for shard in 0..SHARDS {
-        loop {
-            let overdue = deps.awaited_runs.overdue_runs(shard, deps.clock.now(), PAGE).await?;
-            let (last, mut looked_at) = (overdue.len() < PAGE, 0);
-            for together in overdue.chunks(AT_ONCE) {
-                if !deps.has_time(deadline) {
-                    return failure.map_or(Ok(()), Err);
-                }
-                let looks = stream::iter(together.to_vec()).map(|(look_at, at)| look(deps, look_at, at));
-                for looked in looks.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
-                    match looked {
-                        Ok(done) => looked_at += usize::from(done),
-                        Err(error) => {
-                            warn!(error = %ErrorChain(&error), "an awaited run could not be looked at");
-                            failure = Some(error);
-                        }
-                    }
-                }
-            }
-            // The list may still contain what was just handled.
-            if last || looked_at == 0 {
-                break;
-            }
-        }
-    }
-    failure.map_or(Ok(()), Err)
+/// How far this run is.
+pub(crate) struct Missed {
+    until: Timestamp,
+    turns: Turns<(Timestamp, AwaitedPlace)>,
 }
 
-/// Looks at one place; answers whether this run handled it.
-async fn look(deps: &Deps, look_at: Timestamp, at: AwaitedPlace) -> PortResult<bool> {
-    let Some(awaited) = deps.awaited_runs.find_awaited_run(&at).await? else { return Ok(false) };
-    let Some(absence) = at.event_type.absence().filter(|_| awaited.look_at == Some(look_at)) else { return Ok(false) };
+impl Missed {
+    pub(crate) fn starting(now: Timestamp) -> Self {
+        Self { until: now, turns: Turns::starting(now) }
+    }
+}
+
+/// A failure at one place does not affect the others; the next run looks again.
+impl Part for Missed {
+    async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
+        while let Some((shard, mut after)) = self.turns.next() {
+            if !share.goes_on() {
+                self.turns.interrupted(shard, after);
+                return Ok(Went::OutOfTime);
+            }
+            let list = share.deps.awaited_runs.overdue_runs(shard, self.until, after.as_ref(), PAGE).await;
+            let Some(page) = share.failures.listed("missed runs", list) else { continue };
+            let last = page.len() < PAGE;
+            for together in page.chunks(AT_ONCE) {
+                if !share.goes_on() {
+                    self.turns.interrupted(shard, after);
+                    return Ok(Went::OutOfTime);
+                }
+                let looks = together.iter().map(|(look_at, at)| async move {
+                    match look(share.deps, *look_at, at).await {
+                        Ok(()) => share.failures.worked(&at.account, None),
+                        Err(error) => {
+                            let row =
+                                Row { account: &at.account, destination: None, what: "awaited run", id: &at.place };
+                            share.failures.failed(row, &error);
+                        }
+                    }
+                });
+                stream::iter(looks).buffer_unordered(AT_ONCE).collect::<()>().await;
+                after = together.last().cloned();
+            }
+            if !last {
+                self.turns.again(shard, after);
+            }
+        }
+        Ok(Went::ToTheEnd)
+    }
+}
+
+/// Looks at one place.
+async fn look(deps: &Deps, look_at: Timestamp, at: &AwaitedPlace) -> PortResult<()> {
+    let Some(awaited) = deps.awaited_runs.find_awaited_run(at).await? else { return Ok(()) };
+    let Some(absence) = at.event_type.absence().filter(|_| awaited.look_at == Some(look_at)) else { return Ok(()) };
     let buckets = Bucket::of_event(absence, &at.place);
     let filed = deps.subscriptions.find_subscriptions(&at.account, &buckets).await?;
     let watching = filed.iter().filter(|subscription| subscription.listens(absence, &at.place));
@@ -68,5 +87,5 @@ async fn look(deps: &Deps, look_at: Timestamp, at: AwaitedPlace) -> PortResult<b
     for event in events {
         deps.event_queue.send_event(&event.text()).await?;
     }
-    deps.awaited_runs.update_awaited_run(&awaited, &after).await
+    deps.awaited_runs.update_awaited_run(&awaited, &after).await.map(drop)
 }

@@ -1,9 +1,9 @@
-//! What `redrive` needs from outside, and whether a run has time left.
+//! What `redrive` needs from outside.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::value::{Horizon, Timestamp};
+use domain::value::Horizon;
 use ports::{
     AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth,
     Destinations, Entropy, EventQueue, Events, FindSubscriptions, Jobs, ListDeliveries, ListEvents, Paces, Reckoning,
@@ -11,6 +11,7 @@ use ports::{
 };
 
 use crate::alerted::Alerted;
+use crate::audited::Audited;
 
 /// Reserved for the current step when the time is up: every call to AWS gives up after 10 s.
 pub(crate) const MARGIN: Duration = Duration::from_secs(15);
@@ -24,6 +25,7 @@ pub struct Deps {
     pub events: Arc<dyn Events>,
     pub event_list: Arc<dyn ListEvents>,
     pub audit: Arc<dyn Audit>,
+    pub audited: Audited,
     pub reckoning: Arc<dyn Reckoning>,
     pub roll_ups: Arc<dyn RollUps>,
     pub paces: Arc<dyn Paces>,
@@ -41,11 +43,4 @@ pub struct Deps {
     pub horizon: Horizon,
     /// How long a delivery's row is kept.
     pub retention: Duration,
-}
-
-impl Deps {
-    /// Whether there is time for another step before `deadline`.
-    pub(crate) fn has_time(&self, deadline: Timestamp) -> bool {
-        deadline.since(self.clock.now()) > MARGIN
-    }
 }

@@ -1,61 +1,148 @@
 //! Sends what is due. The row of a delivery that is sent stays in the index, pushed forward, until the outcome of an
 //! attempt is written. If the message is lost or this process crashes, the delivery becomes due again.
 //!
+//! What has ended and only has to be reported is listed among what is due. It is left to [`crate::told`]: of a long
+//! page the states are read in bulk, so that many such deliveries do not hold up what is due behind them.
+//!
 //! Invariant: what was sent is not sent again before its lease has run out, however short that is (tests:
 //! `what_was_sent_ahead_is_not_sent_again_before_its_lease_has_run_out`,
 //! `what_spends_a_short_wait_in_the_queue_is_left_there_until_its_lease_has_run_out`).
+//!
+//! Invariant: deliveries that were given up hold back nothing that is due (tests:
+//! `five_thousand_that_were_given_up_hold_back_nothing_that_is_due`).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryRecord, DeliveryState, Purpose};
-use domain::value::Timestamp;
-use ports::{Due, PortResult, SHARDS};
+use domain::delivery::{DeliveryState, Purpose};
+use domain::value::{AccountId, DeliveryId, Timestamp};
+use ports::{Due, PortResult};
 use tracing::error;
 
-use crate::deps::Deps;
+use crate::Part;
 use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
-use crate::tell;
+use crate::share::{Share, Turns, Went};
 
 /// What becomes due before the next run is sent now with a delay, so that it starts to the second.
-const AHEAD: Duration = Duration::from_secs(60);
-/// How many are listed at once.
-const PAGE: usize = 500;
-/// How long after a failed report it is tried again: after everything that this run still looks at.
-const TELL_AGAIN: Duration = AHEAD.saturating_mul(2);
+pub(crate) const AHEAD: Duration = Duration::from_secs(60);
+/// How many are listed at once, which is one turn of a shard.
+const PAGE: usize = 100;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
+/// From how many on the states of a page are read in bulk first.
+const MANY: usize = 50;
+/// How many that have ended are kept for their report; a later run reports further ones.
+const KEPT: usize = 10_000;
 
-pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
-    for shard in 0..SHARDS {
-        loop {
-            let due = deps.waiting.due_deliveries(shard, deps.clock.now().plus(AHEAD), PAGE).await?;
-            let (last, mut sent) = (due.len() < PAGE, 0);
-            for together in due.chunks(TOGETHER) {
-                if !deps.has_time(deadline) {
-                    return Ok(());
-                }
-                sent += claim_and_send(deps, together.to_vec(), |due| claim(deps, due)).await?;
-            }
-            // The list may still contain what was just claimed.
-            if last || sent == 0 {
-                break;
-            }
-        }
-    }
-    Ok(())
+/// What a claim found out.
+enum Found {
+    ToSend(ToSend),
+    /// It has ended, and has to be reported.
+    Ended(Due),
+    /// There is nothing to do.
+    Nothing,
 }
 
-async fn claim(deps: &Deps, due: Due) -> PortResult<Option<ToSend>> {
-    let Some(record) = find(deps, &due.account, &due.id).await? else { return Ok(None) };
-    if record.look_at != Some(due.look_at) {
-        return Ok(None);
+pub(crate) struct DuePart {
+    until: Timestamp,
+    turns: Turns<Due>,
+    ended: Vec<Due>,
+}
+
+impl DuePart {
+    pub(crate) fn starting(now: Timestamp) -> Self {
+        Self { until: now.plus(AHEAD), turns: Turns::starting(now), ended: Vec::new() }
     }
-    let DeliveryState::Retrying { due_at } = record.state else { return look_no_further(deps, record).await };
+
+    /// The deliveries that were found to have ended since the last time.
+    pub(crate) fn take_ended(&mut self) -> Vec<Due> {
+        std::mem::take(&mut self.ended)
+    }
+
+    fn keep(&mut self, ended: impl IntoIterator<Item = Due>) {
+        let room = KEPT.saturating_sub(self.ended.len());
+        self.ended.extend(ended.into_iter().take(room));
+    }
+}
+
+impl Part for DuePart {
+    async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
+        while let Some((shard, mut after)) = self.turns.next() {
+            if !share.goes_on() {
+                self.turns.interrupted(shard, after);
+                return Ok(Went::OutOfTime);
+            }
+            let list = share.deps.waiting.due_deliveries(shard, self.until, after.as_ref(), PAGE).await;
+            // The next run lists it again.
+            let Some(page) = share.failures.listed("due", list) else { continue };
+            let (last, ended) = (page.len() < PAGE, ended(share, &page).await);
+            for together in page.chunks(TOGETHER) {
+                if !share.goes_on() {
+                    self.turns.interrupted(shard, after);
+                    return Ok(Went::OutOfTime);
+                }
+                let (ended, open): (Vec<_>, Vec<_>) =
+                    together.iter().cloned().partition(|due| ended.contains(&(due.account.clone(), due.id.clone())));
+                self.keep(ended);
+                let mut found = Vec::new();
+                claim_and_send(
+                    share,
+                    open,
+                    |due| (due.account.clone(), due.id.clone()),
+                    |due| claim(share, due),
+                    |one| match one {
+                        Found::ToSend(to_send) => Some(to_send),
+                        Found::Ended(due) => {
+                            found.push(due);
+                            None
+                        }
+                        Found::Nothing => None,
+                    },
+                )
+                .await;
+                self.keep(found);
+                after = together.last().cloned();
+            }
+            if !last {
+                self.turns.again(shard, after);
+            }
+        }
+        Ok(Went::ToTheEnd)
+    }
+}
+
+/// Which deliveries of a long page have ended; each account's are read in bulk. What cannot be read in bulk is claimed
+/// one by one.
+async fn ended(share: Share<'_>, page: &[Due]) -> HashSet<(AccountId, DeliveryId)> {
+    let mut ended = HashSet::new();
+    if page.len() < MANY {
+        return ended;
+    }
+    let mut sorted: Vec<&Due> = page.iter().collect();
+    sorted.sort_by(|a, b| (&a.account, &a.id).cmp(&(&b.account, &b.id)));
+    sorted.dedup_by(|a, b| (&a.account, &a.id) == (&b.account, &b.id));
+    for of_one in sorted.chunk_by(|a, b| a.account == b.account) {
+        let ids: Vec<DeliveryId> = of_one.iter().map(|due| due.id.clone()).collect();
+        let (Some(first), true) = (of_one.first(), ids.len() > 1) else { continue };
+        let standings = share.deps.reckoning.find_standings(&first.account, &ids).await.unwrap_or_default();
+        let final_ones = standings.into_iter().filter(|standing| standing.state.is_final());
+        ended.extend(final_ones.map(|standing| (first.account.clone(), standing.id)));
+    }
+    ended
+}
+
+async fn claim(share: Share<'_>, due: Due) -> PortResult<Found> {
+    let deps = share.deps;
+    let Some(record) = find(deps, &due.account, &due.id).await? else { return Ok(Found::Nothing) };
+    if record.look_at != Some(due.look_at) {
+        return Ok(Found::Nothing);
+    }
+    let DeliveryState::Retrying { due_at } = record.state else { return Ok(Found::Ended(due)) };
     let now = deps.clock.now();
     if record.is_under_way(now) {
         // Its holder may still be working on it. It is listed early if the lease is shorter than what this run looks
         // ahead.
-        return Ok(None);
+        return Ok(Found::Nothing);
     }
     let Some(body) = body_of(deps, &record.delivery).await? else {
         let after = if is_forgotten(deps, &record.delivery) {
@@ -66,18 +153,12 @@ async fn claim(deps: &Deps, due: Due) -> PortResult<Option<ToSend>> {
             record.leased(now.plus(deps.horizon.lease()))
         };
         deps.deliveries.replace_delivery(&record, &after).await?;
-        return Ok(None);
+        return Ok(Found::Nothing);
     };
     let leased = record.leased(deps.horizon.look_again(due_at, now));
-    let claimed = deps.deliveries.replace_delivery(&record, &leased).await?;
-    let send = || ToSend { delivery: record.delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
-    Ok(claimed.then(send))
-}
-
-/// A delivery that has ended is looked at once, to report it; again if that failed, behind what is due by then.
-async fn look_no_further(deps: &Deps, record: DeliveryRecord) -> PortResult<Option<ToSend>> {
-    let told = record.state != DeliveryState::Exhausted || tell::exhausted(deps, &record).await;
-    let look_at = (!told).then(|| deps.clock.now().plus(TELL_AGAIN));
-    deps.deliveries.replace_delivery(&record, &DeliveryRecord { look_at, ..record.clone() }).await?;
-    Ok(None)
+    if !deps.deliveries.replace_delivery(&record, &leased).await? {
+        return Ok(Found::Nothing);
+    }
+    let (delivery, delay) = (record.delivery, due_at.since(now));
+    Ok(Found::ToSend(ToSend { delivery, purpose: Purpose::Again, body, delay }))
 }

@@ -1,24 +1,31 @@
 //! Sends deliveries through the queue again, with the body of the sealed event. Each delivery has a row first, from
 //! which it is sent once more if its message is lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
 use domain::value::{AccountId, DeliveryId, Timestamp};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use ports::{PortError, PortResult, Recorded};
 use serde_json::value::RawValue;
 
 use crate::deps::Deps;
+use crate::failures::Row;
+use crate::share::Share;
 
 /// How many rows are read or written at once.
 const AT_ONCE: usize = 20;
+/// How many deliveries, and how many bytes of their bodies, are sent together: SQS takes 10 and 1 MiB.
+const BATCH: usize = 10;
+const BATCH_BYTES: usize = 768 * 1_024;
 
 /// A delivery to be sent.
 pub(crate) struct ToSend {
     pub(crate) delivery: Delivery,
     pub(crate) purpose: Purpose,
-    pub(crate) body: Box<RawValue>,
+    /// Shared by the deliveries of an event.
+    pub(crate) body: Arc<RawValue>,
     pub(crate) delay: Duration,
 }
 
@@ -33,10 +40,14 @@ pub(crate) fn is_forgotten(deps: &Deps, delivery: &Delivery) -> bool {
 }
 
 /// The body of a delivery; none before its event is sealed and after it was deleted.
-pub(crate) async fn body_of(deps: &Deps, delivery: &Delivery) -> PortResult<Option<Box<RawValue>>> {
+pub(crate) async fn body_of(deps: &Deps, delivery: &Delivery) -> PortResult<Option<Arc<RawValue>>> {
     let Some(event) = deps.events.find_event(&delivery.account, &delivery.event).await? else { return Ok(None) };
-    let body = RawValue::from_string(event.body);
-    body.map(Some).map_err(|error| PortError::permanent("reading a body", error))
+    body(event.body).map(Some)
+}
+
+/// The body of a sealed event.
+pub(crate) fn body(text: String) -> PortResult<Arc<RawValue>> {
+    RawValue::from_string(text).map(Arc::from).map_err(|error| PortError::permanent("reading a body", error))
 }
 
 /// Lets a delivery wait for another attempt at `due_at`. Without a body there is nothing to send, and it is exhausted.
@@ -78,10 +89,10 @@ pub(crate) fn first_row(
 pub(crate) async fn give_row(
     deps: &Deps,
     delivery: Delivery,
+    body: Arc<RawValue>,
     due_at: Timestamp,
     recovered_by_audit: bool,
 ) -> PortResult<Option<ToSend>> {
-    let Some(body) = body_of(deps, &delivery).await? else { return Ok(None) };
     let now = deps.clock.now();
     let look_at = deps.horizon.look_again(due_at, now);
     let row = first_row(deps, delivery.clone(), DeliveryState::Retrying { due_at }, Some(look_at));
@@ -91,17 +102,90 @@ pub(crate) async fn give_row(
     Ok(recorded.then(send))
 }
 
-/// Claims each of `items` with `claim`, several at once, and then sends those that were claimed; answers how many. What
-/// is claimed but not sent, because of a crash or a failure in between, is looked at again at the time set by the
-/// claim.
-pub(crate) async fn claim_and_send<T, F>(deps: &Deps, items: Vec<T>, claim: impl Fn(T) -> F) -> PortResult<usize>
+/// What became of items that were to be claimed.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Claimed {
+    /// How many were claimed, and so are sent, by this run or when their leases have run out.
+    pub(crate) claimed: usize,
+    /// How many failed for a passing reason, or were left alone.
+    pub(crate) left: usize,
+    /// How many cannot be handled until somebody mends them.
+    pub(crate) poisoned: usize,
+}
+
+impl Claimed {
+    /// An error if trying again may help.
+    pub(crate) fn checked(self) -> PortResult<Self> {
+        match self.left {
+            0 => Ok(self),
+            left => Err(PortError::transient("sending again", format!("{left} of some deliveries were not claimed"))),
+        }
+    }
+}
+
+/// Claims each of `items` with `claim`, several at once, and then sends those that `pick` picks, whatever became of the
+/// others. What is claimed but not sent, because of a crash or a failure in between, is looked at again at the time set
+/// by the claim.
+pub(crate) async fn claim_and_send<T, R, F>(
+    share: Share<'_>,
+    items: Vec<T>,
+    name: impl Fn(&T) -> (AccountId, DeliveryId),
+    claim: impl Fn(T) -> F,
+    mut pick: impl FnMut(R) -> Option<ToSend>,
+) -> Claimed
 where
-    F: Future<Output = PortResult<Option<ToSend>>>,
+    F: Future<Output = PortResult<R>>,
 {
-    let claimed: Vec<_> = stream::iter(items.into_iter().map(claim)).buffer_unordered(AT_ONCE).try_collect().await?;
-    let claimed: Vec<ToSend> = claimed.into_iter().flatten().collect();
-    send(deps, &claimed).await?;
-    Ok(claimed.len())
+    let failures = share.failures;
+    let claims = items.into_iter().map(|item| {
+        let (account, id) = name(&item);
+        let claim = claim(item);
+        async move {
+            let destination = id.destination();
+            if failures.given_up() || failures.leaves_alone(&account, Some(&destination)) {
+                return Err(false);
+            }
+            match claim.await {
+                Ok(found) => {
+                    failures.worked(&account, Some(&destination));
+                    Ok(found)
+                }
+                Err(error) => {
+                    let row = Row { account: &account, destination: Some(&destination), what: "delivery", id: &id };
+                    failures.failed(row, &error);
+                    Err(matches!(error, PortError::Permanent { .. }))
+                }
+            }
+        }
+    });
+    let claims: Vec<_> = stream::iter(claims).buffer_unordered(AT_ONCE).collect().await;
+    let (mut result, mut claimed) = (Claimed::default(), Vec::new());
+    for claim in claims {
+        match claim {
+            Ok(found) => claimed.extend(pick(found)),
+            Err(true) => result.poisoned += 1,
+            Err(false) => result.left += 1,
+        }
+    }
+    result.claimed = claimed.len();
+    // Each batch fits into one call, so that of one that fails in part no other depends.
+    let mut left = claimed.as_slice();
+    while !left.is_empty() {
+        let (batch, further) = left.split_at(batch(left));
+        result.left += if failures.sent(send(share.deps, batch).await) { 0 } else { batch.len() };
+        left = further;
+    }
+    result
+}
+
+/// How many of `left` fit into one call.
+fn batch(left: &[ToSend]) -> usize {
+    let mut bytes = 0;
+    let fits = left.iter().take(BATCH).take_while(|to_send| {
+        bytes += to_send.body.get().len();
+        bytes <= BATCH_BYTES
+    });
+    fits.count().max(1)
 }
 
 pub(crate) async fn send(deps: &Deps, claimed: &[ToSend]) -> PortResult<()> {

@@ -2,21 +2,29 @@
 //!
 //! Each step is claimed by a change of the destination's health, so that of two concurrent runs only one takes it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use domain::delivery::{DeliveryState, Purpose};
+use domain::destination::health::DRAIN_EVERY;
 use domain::destination::{Destination, Health, HealthState, Pace};
-use domain::value::{DeliveryId, Timestamp};
-use ports::PortResult;
-use runtime::telemetry::ErrorChain;
-use tracing::warn;
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use futures_util::{StreamExt, stream};
+use ports::{PortError, PortResult, Watched};
 
+use crate::Part;
 use crate::deps::Deps;
+use crate::failures::Row;
 use crate::send::{ToSend, body_of, claim_and_send, find, reopen, send};
+use crate::share::{Share, Went};
 use crate::tell;
 
-/// How many destinations are looked at in one run, at most.
-const AT_MOST: usize = 1_000;
+/// How many destinations are listed at once.
+const PAGE: usize = 100;
+/// How many are looked at at once.
+const AT_ONCE: usize = 5;
+/// How long one destination is drained before it is the next one's turn.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(2);
 /// How many of the oldest parked deliveries are used for probes; each probe takes the next one.
 const PROBED: usize = 10;
 /// How often a change is tried if others keep being faster.
@@ -24,40 +32,95 @@ const TRIES: u32 = 20;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
 
-pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
-    let mut failure = None;
-    for (account, id) in deps.waiting.watched_destinations(deps.clock.now(), AT_MOST).await? {
-        if !deps.has_time(deadline) {
-            break;
-        }
-        let looked = match deps.destinations.find_destination_anew(&account, &id).await {
-            Ok(Some(destination)) => look(deps, destination, deadline).await,
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = looked {
-            warn!("destination.id" = %id, error = %ErrorChain(&error), "a destination could not be looked at");
-            failure = Some(error);
-        }
-    }
-    failure.map_or(Ok(()), Err)
+/// How far this run is.
+pub(crate) struct Watch {
+    until: Timestamp,
+    after: Option<Watched>,
+    /// What is drained after the reports and probes of its page.
+    drains: VecDeque<Destination>,
+    last: bool,
 }
 
-async fn look(deps: &Deps, destination: Destination, deadline: Timestamp) -> PortResult<()> {
-    let Some(destination) = told(deps, destination).await? else { return Ok(()) };
+impl Watch {
+    pub(crate) fn starting(now: Timestamp) -> Self {
+        Self { until: now, after: None, drains: VecDeque::new(), last: false }
+    }
+}
+
+impl Part for Watch {
+    async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
+        loop {
+            while let Some(destination) = self.drains.pop_front() {
+                if !share.goes_on() {
+                    self.drains.push_front(destination);
+                    return Ok(Went::OutOfTime);
+                }
+                let drained = drain(share.slice(DRAIN_AT_MOST), &destination).await;
+                noted(share, &destination.account, &destination.id, drained);
+            }
+            if self.last {
+                return Ok(Went::ToTheEnd);
+            }
+            if !share.goes_on() {
+                return Ok(Went::OutOfTime);
+            }
+            let page = share.deps.waiting.watched_destinations(self.until, self.after.as_ref(), PAGE).await?;
+            self.last = page.len() < PAGE;
+            for together in page.chunks(AT_ONCE) {
+                if !share.goes_on() {
+                    self.last = false;
+                    return Ok(Went::OutOfTime);
+                }
+                let looks = together
+                    .iter()
+                    .map(|one| async move { noted(share, &one.account, &one.id, look_at(share, one).await).flatten() });
+                let drains: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+                self.drains.extend(drains.into_iter().flatten());
+                self.after = together.last().cloned();
+            }
+        }
+    }
+}
+
+/// Notes what became of a destination.
+fn noted<T>(share: Share<'_>, account: &AccountId, id: &DestinationId, result: PortResult<T>) -> Option<T> {
+    match result {
+        Ok(done) => {
+            share.failures.worked(account, Some(id));
+            Some(done)
+        }
+        Err(error) => {
+            share.failures.failed(Row { account, destination: Some(id), what: "destination", id }, &error);
+            None
+        }
+    }
+}
+
+/// Reports and probes a destination. The result is a destination that has to be drained.
+async fn look_at(share: Share<'_>, one: &Watched) -> PortResult<Option<Destination>> {
+    match share.deps.destinations.find_destination_anew(&one.account, &one.id).await? {
+        Some(destination) => look(share, destination).await,
+        None => Ok(None),
+    }
+}
+
+async fn look(share: Share<'_>, destination: Destination) -> PortResult<Option<Destination>> {
+    let deps = share.deps;
+    let Some(destination) = told(deps, destination).await? else { return Ok(None) };
     if !destination.settings.enabled {
-        return Ok(());
+        return Ok(None);
     }
     let now = deps.clock.now();
     let drains = destination.health.drain.is_some_and(|drain| drain.next_at <= now);
     match destination.health.state {
         HealthState::Failing { next_probe_at, half_open: false, .. } if next_probe_at <= now => {
-            probe(deps, &destination).await
+            probe(share, &destination).await?;
         }
-        HealthState::Failing { half_open: true, .. } if drains => probe(deps, &destination).await,
-        HealthState::Healthy if drains => drain(deps, &destination, deadline).await,
-        _ => Ok(()),
+        HealthState::Failing { half_open: true, .. } if drains => probe(share, &destination).await?,
+        HealthState::Healthy if drains => return Ok(Some(destination)),
+        _ => {}
     }
+    Ok(None)
 }
 
 /// Makes a change, unless somebody else has made one in the meantime; then there is no result, and the next run looks
@@ -90,10 +153,11 @@ async fn told(deps: &Deps, destination: Destination) -> PortResult<Option<Destin
 
 /// Sends one of the parked deliveries to find out whether the destination works again. Without any, the next delivery
 /// will show it.
-async fn probe(deps: &Deps, destination: &Destination) -> PortResult<()> {
+async fn probe(share: Share<'_>, destination: &Destination) -> PortResult<()> {
+    let deps = share.deps;
     let (now, health) = (deps.clock.now(), &destination.health);
     let HealthState::Failing { probes, half_open, .. } = health.state else { return Ok(()) };
-    let candidate = candidate(deps, destination, probes).await?;
+    let candidate = candidate(share, destination, probes).await?;
     let next = match (&candidate, half_open) {
         (Some(_), _) => health.probed(now),
         (None, true) => health.drained(now, true),
@@ -105,43 +169,78 @@ async fn probe(deps: &Deps, destination: &Destination) -> PortResult<()> {
     }
 }
 
-/// The delivery to probe with: each of the oldest in turn, so that none is tried much more often than the others.
-async fn candidate(deps: &Deps, destination: &Destination, probes: u32) -> PortResult<Option<ToSend>> {
-    let parked = deps.waiting.parked_deliveries(&destination.account, &destination.id, PROBED).await?;
+/// The delivery to probe with: each of the oldest in turn, so that none is tried much more often than the others. One
+/// that cannot be read is passed over.
+async fn candidate(share: Share<'_>, destination: &Destination, probes: u32) -> PortResult<Option<ToSend>> {
+    let (deps, account) = (share.deps, &destination.account);
+    let parked = deps.waiting.parked_deliveries(account, &destination.id, None, PROBED).await?;
     let first = usize::try_from(probes).unwrap_or_default().checked_rem(parked.len()).unwrap_or_default();
     for id in parked.iter().cycle().skip(first).take(parked.len()) {
-        let Some(record) = find(deps, &destination.account, id).await? else { continue };
-        if record.state == DeliveryState::Parked
-            && let Some(body) = body_of(deps, &record.delivery).await?
-        {
-            let (delivery, purpose) = (record.delivery, Purpose::Probe);
-            return Ok(Some(ToSend { delivery, purpose, body, delay: Duration::ZERO }));
+        match probe_with(deps, account, id).await {
+            Ok(Some(to_send)) => return Ok(Some(to_send)),
+            Ok(None) => {}
+            Err(failed @ PortError::Transient { .. }) => return Err(failed),
+            Err(error) => {
+                share
+                    .failures
+                    .failed(Row { account, destination: Some(&destination.id), what: "delivery", id }, &error);
+            }
         }
     }
     Ok(None)
 }
 
-/// Sends a part of the parked deliveries, spread over the time until the next part.
-async fn drain(deps: &Deps, destination: &Destination, deadline: Timestamp) -> PortResult<()> {
-    let portion = destination.drain_portion();
-    let parked = deps.waiting.parked_deliveries(&destination.account, &destination.id, portion).await?;
-    let begin = deps.clock.now();
-    if change(deps, destination, destination.health.drained(begin, parked.is_empty())).await?.is_none() {
-        return Ok(());
+async fn probe_with(deps: &Deps, account: &AccountId, id: &DeliveryId) -> PortResult<Option<ToSend>> {
+    let Some(record) = find(deps, account, id).await? else { return Ok(None) };
+    if record.state != DeliveryState::Parked {
+        return Ok(None);
     }
+    let Some(body) = body_of(deps, &record.delivery).await? else { return Ok(None) };
+    Ok(Some(ToSend { delivery: record.delivery, purpose: Purpose::Probe, body, delay: Duration::ZERO }))
+}
+
+/// Sends a part of the parked deliveries, spread over the time until the next part. One that cannot be handled is passed
+/// over, and stays parked.
+async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
+    let (deps, account, portion) = (share.deps, &destination.account, destination.drain_portion());
+    let mut page = deps.waiting.parked_deliveries(account, &destination.id, None, portion).await?;
+    let begin = deps.clock.now();
+    let Some(drained) = change(deps, destination, destination.health.drained(begin, page.is_empty())).await? else {
+        return Ok(());
+    };
     if destination.settings.rate_limit.is_some()
         && destination.health.drain.is_some_and(|drain| drain.since == drain.next_at)
     {
         forget_line(deps, destination).await?;
     }
-    let every = domain::destination::health::DRAIN_EVERY.div_f64(f64::from(u32::try_from(portion).unwrap_or(u32::MAX)));
-    let due: Vec<_> = (0u32..).zip(parked).map(|(n, id)| (id, begin.plus(every.saturating_mul(n)))).collect();
-    for together in due.chunks(TOGETHER) {
-        if !deps.has_time(deadline) {
+    let every = DRAIN_EVERY.div_f64(f64::from(u32::try_from(portion).unwrap_or(u32::MAX)));
+    let (mut sent, mut all_poisoned) = (0, !page.is_empty());
+    loop {
+        let last = page.len() < portion;
+        let mut left = page.as_slice();
+        while !left.is_empty() && sent < portion {
+            if !share.goes_on() {
+                return Ok(());
+            }
+            let (together, further) = left.split_at(left.len().min(TOGETHER).min(portion - sent));
+            let first = u32::try_from(sent).unwrap_or(u32::MAX);
+            let due_at = |n| begin.plus(every.saturating_mul(n));
+            let due: Vec<_> = together.iter().cloned().zip((first..).map(due_at)).collect();
+            let name = |(id, _): &(DeliveryId, Timestamp)| (account.clone(), id.clone());
+            let claim = |(id, due_at)| unpark(deps, destination, id, due_at);
+            let claimed = claim_and_send(share, due, name, claim, std::convert::identity).await;
+            sent += together.len() - claimed.poisoned;
+            all_poisoned &= claimed.poisoned == together.len();
+            left = further;
+        }
+        if last || sent >= portion {
             break;
         }
-        let claim = |(id, due_at): (DeliveryId, Timestamp)| unpark(deps, destination, id, due_at);
-        claim_and_send(deps, together.to_vec(), claim).await?;
+        page = deps.waiting.parked_deliveries(account, &destination.id, page.last(), portion).await?;
+    }
+    if all_poisoned {
+        // Nothing can be drained, so that a recovery need not wait for it.
+        change(deps, &drained, drained.health.drained(begin, true)).await?;
     }
     Ok(())
 }

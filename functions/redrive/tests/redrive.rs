@@ -267,10 +267,13 @@ async fn a_failing_job_does_nothing_to_the_others() {
     world.settle().await;
     world.store.fail("purge_account", 1);
     assert!(world.run().await.is_err());
-    assert_eq!(world.job(&first).await.status, JobStatus::Running);
-    assert_eq!(world.job(&second).await.status, JobStatus::Succeeded);
+    // Whose turn is the first changes with each minute.
+    let statuses = [world.job(&first).await.status, world.job(&second).await.status];
+    assert!(statuses.contains(&JobStatus::Running) && statuses.contains(&JobStatus::Succeeded), "{statuses:?}");
     world.run().await.expect("a run");
-    assert_eq!(world.job(&first).await.status, JobStatus::Succeeded);
+    for job in [&first, &second] {
+        assert_eq!(world.job(job).await.status, JobStatus::Succeeded);
+    }
 }
 
 #[tokio::test]

@@ -50,13 +50,13 @@ const READ_TIME: Duration = Duration::from_secs(2);
 /// answer for a client that went away.
 const DRAIN_TIME: Duration = Duration::from_millis(250);
 
-pub struct ReqwestSender {
+pub struct HyperSender {
     connector: Connector,
     policy: Arc<AddressPolicy>,
     clock: Arc<dyn Clock>,
 }
 
-impl ReqwestSender {
+impl HyperSender {
     pub fn new(policy: AddressPolicy, clock: Arc<dyn Clock>) -> PortResult<Self> {
         Self::with_lookup(policy, clock, system_lookup())
     }
@@ -150,7 +150,7 @@ impl ReqwestSender {
 }
 
 #[async_trait]
-impl HttpSender for ReqwestSender {
+impl HttpSender for HyperSender {
     async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
         Ok(self.attempt(request, false).await.outcome)
     }
@@ -214,9 +214,9 @@ mod tests {
     use super::*;
     use crate::SystemClock;
 
-    fn sender(lookup: Lookup) -> ReqwestSender {
+    fn sender(lookup: Lookup) -> HyperSender {
         let policy = AddressPolicy::new("127.0.0.0/8", true, Vec::new()).expect("a policy");
-        ReqwestSender::with_lookup(policy, Arc::new(SystemClock), lookup).expect("a sender")
+        HyperSender::with_lookup(policy, Arc::new(SystemClock), lookup).expect("a sender")
     }
 
     /// How a request ends that may take `seconds`, and after how long.

@@ -11,7 +11,7 @@ mod system;
 
 pub use aws::AwsClients;
 pub use dynamodb::DynamoStore;
-pub use http::ReqwestSender;
+pub use http::HyperSender;
 pub use kms::KmsVault;
 pub use sns::SnsAlerts;
 pub use sqs::{SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};

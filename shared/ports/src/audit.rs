@@ -26,8 +26,14 @@ pub trait Audit: Send + Sync {
     /// The last slot that was audited; none before the first audit.
     async fn last_audited(&self) -> PortResult<Option<Slot>>;
     async fn set_last_audited(&self, slot: Slot) -> PortResult<()>;
-    /// At most `limit` notes of a slot, each with the last event that the audit has processed.
-    async fn seal_notes(&self, sealed: Slot, limit: usize) -> PortResult<Vec<(SealNote, Option<EventPlace>)>>;
+    /// At most `limit` notes of a slot, sorted by account, beginning after `after`, each with the last event that the
+    /// audit has processed.
+    async fn seal_notes(
+        &self,
+        sealed: Slot,
+        after: Option<&SealNote>,
+        limit: usize,
+    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>>;
     /// Records that the note was processed up to this event.
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()>;
     /// Deletes a note that was processed completely.

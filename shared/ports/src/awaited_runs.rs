@@ -36,12 +36,13 @@ pub trait AwaitRuns: Send + Sync {
 
 #[async_trait]
 pub trait AwaitedRuns: AwaitRuns {
-    /// The places of a shard that have to be looked at by `until`, each with its time, earliest first, at most `limit`.
-    /// The list is not consistent: what was written a moment ago may be missing, or may still be there.
+    /// The places of a shard that have to be looked at by `until`, each with its time, earliest first, at most `limit`,
+    /// beginning after `after`. The list is not consistent: what was written a moment ago may be missing, or may still be there.
     async fn overdue_runs(
         &self,
         shard: u8,
         until: Timestamp,
+        after: Option<&(Timestamp, AwaitedPlace)>,
         limit: usize,
     ) -> PortResult<Vec<(Timestamp, AwaitedPlace)>>;
     async fn find_awaited_run(&self, at: &AwaitedPlace) -> PortResult<Option<AwaitedRun>>;

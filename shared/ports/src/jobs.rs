@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::delivery::{Job, Lease};
-use domain::value::{JobId, Timestamp};
+use domain::value::{AccountId, JobId, Timestamp};
 
 use super::PortResult;
 
@@ -26,10 +26,28 @@ pub trait StartJob: FindJob {
     async fn start_job(&self, job: &Job) -> PortResult<Job>;
 }
 
+/// A job that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PendingJob {
+    pub starts_at: Timestamp,
+    pub id: JobId,
+    /// The account that it is for; not known of jobs that were stored before this was noted.
+    pub account: Option<AccountId>,
+}
+
 #[async_trait]
 pub trait Jobs: FindJob {
-    /// At most `limit` pending jobs that may start at `now`, sorted by their start.
-    async fn pending_jobs(&self, now: Timestamp, limit: usize) -> PortResult<Vec<JobId>>;
+    /// At most `limit` pending jobs that may start at `now`, sorted by their start, beginning after `after`.
+    async fn pending_jobs_after(
+        &self,
+        now: Timestamp,
+        after: Option<&PendingJob>,
+        limit: usize,
+    ) -> PortResult<Vec<PendingJob>>;
+    /// The first of them.
+    async fn pending_jobs(&self, now: Timestamp, limit: usize) -> PortResult<Vec<JobId>> {
+        Ok(self.pending_jobs_after(now, None, limit).await?.into_iter().map(|job| job.id).collect())
+    }
     /// Gives the pending job to the holder of `lease`; `None` if another lease is still valid or the job has ended.
     async fn take_job(&self, id: &JobId, lease: &Lease, now: Timestamp) -> PortResult<Option<Job>>;
     /// Stores the progress of the job and the end of the lease.

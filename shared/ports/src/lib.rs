@@ -31,7 +31,7 @@ pub use deliveries::{Deliveries, ListDeliveries, OlderThan, Recorded};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
 pub use events::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, Span, UnmatchedReason};
 pub use health::DestinationHealth;
-pub use jobs::{FindJob, Held, Jobs, StartJob};
+pub use jobs::{FindJob, Held, Jobs, PendingJob, StartJob};
 pub use outside::{
     Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Postpone, Vault,
 };
@@ -44,7 +44,7 @@ pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription};
 pub use transitions::{Remembered, Transitions};
-pub use waiting::{Due, SHARDS, Waiting};
+pub use waiting::{Due, SHARDS, Waiting, Watched};
 
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

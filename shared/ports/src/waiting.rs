@@ -17,19 +17,39 @@ pub struct Due {
     pub id: DeliveryId,
 }
 
-/// None of these lists is consistent: what was written a moment ago may be missing, or may still be there.
+/// A destination that has to be looked at at `look_at`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Watched {
+    pub look_at: Timestamp,
+    pub account: AccountId,
+    pub id: DestinationId,
+}
+
+/// None of these lists is consistent: what was written a moment ago may be missing, or may still be there. Each list
+/// begins after `after`, whether or not that is still listed. So who cannot handle an entry can go on behind it.
 #[async_trait]
 pub trait Waiting: Send + Sync {
     /// The deliveries of a shard that have to be looked at by `until`, earliest first, at most `limit`.
-    async fn due_deliveries(&self, shard: u8, until: Timestamp, limit: usize) -> PortResult<Vec<Due>>;
+    async fn due_deliveries(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        after: Option<&Due>,
+        limit: usize,
+    ) -> PortResult<Vec<Due>>;
     /// The parked deliveries of a destination, oldest event first, at most `limit`.
     async fn parked_deliveries(
         &self,
         account: &AccountId,
         destination: &DestinationId,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>>;
     /// The destinations that have to be looked at by `until`, earliest first, at most `limit`.
-    async fn watched_destinations(&self, until: Timestamp, limit: usize)
-    -> PortResult<Vec<(AccountId, DestinationId)>>;
+    async fn watched_destinations(
+        &self,
+        until: Timestamp,
+        after: Option<&Watched>,
+        limit: usize,
+    ) -> PortResult<Vec<Watched>>;
 }

@@ -140,6 +140,7 @@ impl Ports {
             event_queue: self.events(),
             alerts: Arc::new(SnsAlerts::new(&self.aws, TOPIC.to_owned())),
             alerted: redrive::Alerted::default(),
+            audited: redrive::Audited::default(),
             jobs: store.clone(),
             accounts: store.clone(),
             purge: store.clone(),

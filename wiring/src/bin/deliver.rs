@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::{AwsClients, DynamoStore, KmsVault, ReqwestSender, SqsDeliveryQueue, SystemClock, SystemEntropy};
+use adapters::{AwsClients, DynamoStore, HyperSender, KmsVault, SqsDeliveryQueue, SystemClock, SystemEntropy};
 use deliver::{Deps, Rows, Turns, handle};
 use lambda_runtime::{Error, service_fn};
 use runtime::cache::Cached;
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Error> {
         paces: store,
         turns: Turns::default(),
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
-        sender: Arc::new(ReqwestSender::new(config.addresses, clock.clone())?),
+        sender: Arc::new(HyperSender::new(config.addresses, clock.clone())?),
         clock,
         entropy,
         rows: Rows::default(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adapters::{AwsClients, DynamoStore, SnsAlerts, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy};
 use lambda_runtime::{Error, service_fn};
-use redrive::{Alerted, Deps, handle};
+use redrive::{Alerted, Audited, Deps, handle};
 use runtime::config::{FromEnvironment, RedriveConfig};
 use runtime::telemetry;
 
@@ -32,6 +32,7 @@ async fn main() -> Result<(), Error> {
         event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         alerts: Arc::new(SnsAlerts::new(&aws, config.alerts_topic)),
         alerted: Alerted::default(),
+        audited: Audited::default(),
         jobs: store.clone(),
         accounts: store.clone(),
         purge: store,

@@ -1,4 +1,8 @@
-//! Works on the pending jobs one after the other while the invocation lasts. Each kind of job has a file of its own.
+//! Works on the pending jobs while the part's share lasts: a job of each account in turn, two seconds at a time. Each
+//! kind of job has a file of its own.
+//!
+//! Invariant: an account's jobs hold up no other account's (tests:
+//! `a_hundred_recoveries_of_one_account_do_not_hold_up_the_deletion_of_another`).
 //!
 //! Invariant: a crash at any step leaves a job that the next run finishes (tests:
 //! `a_crash_at_any_step_leaves_a_job_that_the_next_run_finishes`).
@@ -10,39 +14,103 @@ mod deletion;
 mod recover;
 mod taken;
 
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
 use domain::delivery::{JobKind, Lease};
-use domain::value::{JobId, Timestamp};
-use ports::{EntropyExt, PortError, PortResult};
+use domain::value::{AccountId, JobId};
+use ports::{EntropyExt, PendingJob, PortError, PortResult};
 use runtime::telemetry::ErrorChain;
 use tracing::{error, info, warn};
 
 use self::taken::{Progress, Taken};
+use crate::Part;
 use crate::deps::Deps;
+use crate::failures::Row;
+use crate::share::{Share, Went};
 
-/// How many jobs are looked at in one run, at most.
-const AT_MOST: usize = 100;
+/// How many jobs are listed at once.
+const PAGE: usize = 100;
+/// How many pending jobs are known to a run, at most.
+const MOST: usize = 10_000;
+/// How long a job is worked on before it is the next account's turn.
+const SLICE: Duration = Duration::from_secs(2);
 
-/// Works on every pending job that nobody else holds. A job that fails does not affect the others. Returns the last
-/// failure for which trying again may help.
-pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
-    let mut failure = None;
-    for id in deps.jobs.pending_jobs(deps.clock.now(), AT_MOST).await? {
-        if !deps.has_time(deadline) {
-            break;
-        }
-        if let Err(error) = work_on(deps, &id, deadline).await {
-            warn!("job.id" = %id, error = %ErrorChain(&error), "a job did not get on; the next run tries again");
-            failure = Some(error);
-        }
-    }
-    failure.map_or(Ok(()), Err)
+/// The pending jobs of an account, those first that started first.
+type Line = VecDeque<PendingJob>;
+
+/// The accounts with pending jobs, in the order of their turns. Each minute another account is the first.
+#[derive(Default)]
+pub(crate) struct JobsPart {
+    lines: Option<VecDeque<Line>>,
 }
 
-async fn work_on(deps: &Deps, id: &JobId, deadline: Timestamp) -> PortResult<()> {
+/// Works on every pending job that nobody else holds, a job of each account in turn. A job that fails does not affect
+/// the others.
+impl Part for JobsPart {
+    async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
+        let lines = match &mut self.lines {
+            Some(lines) => lines,
+            none => none.insert(lines(share.deps).await?),
+        };
+        while let Some(mut line) = lines.pop_front() {
+            let Some(job) = line.pop_front() else { continue };
+            if !share.goes_on() {
+                line.push_front(job);
+                lines.push_front(line);
+                return Ok(Went::OutOfTime);
+            }
+            let alone = lines.is_empty() && line.is_empty();
+            let slice = if alone { share } else { share.slice(SLICE) };
+            let worked = work_on(slice, &job.id).await;
+            match (&worked, &job.account) {
+                (Ok(_), Some(account)) => share.failures.worked(account, None),
+                (Ok(_), None) => {}
+                (Err(error), Some(account)) => {
+                    share.failures.failed(Row { account, destination: None, what: "job", id: &job.id }, error);
+                }
+                (Err(error), None) => {
+                    warn!("job.id" = %job.id, error = %ErrorChain(error), "a job did not get on; the next run tries again");
+                    share.failures.other();
+                }
+            }
+            if matches!(worked, Ok(true)) {
+                line.push_back(job);
+            }
+            lines.push_back(line);
+        }
+        Ok(Went::ToTheEnd)
+    }
+}
+
+async fn lines(deps: &Deps) -> PortResult<VecDeque<Line>> {
     let now = deps.clock.now();
+    let (mut lines, mut after, mut count): (BTreeMap<Option<AccountId>, Line>, Option<PendingJob>, usize) =
+        Default::default();
+    loop {
+        let page = deps.jobs.pending_jobs_after(now, after.as_ref(), PAGE).await?;
+        let ended = page.len() < PAGE;
+        count += page.len();
+        after = page.last().cloned();
+        for job in page {
+            lines.entry(job.account.clone()).or_default().push_back(job);
+        }
+        if ended || count >= MOST {
+            break;
+        }
+    }
+    let mut lines: VecDeque<Line> = lines.into_values().collect();
+    let minute = usize::try_from(now.unix_seconds() / 60).unwrap_or_default();
+    lines.rotate_left(minute.checked_rem(lines.len()).unwrap_or_default());
+    Ok(lines)
+}
+
+/// Works on a job; answers whether it was given back for want of time.
+async fn work_on(share: Share<'_>, id: &JobId) -> PortResult<bool> {
+    let (deps, now) = (share.deps, share.deps.clock.now());
     let lease = Lease::taken(deps.entropy.bytes()?, now);
-    let Some(job) = deps.jobs.take_job(id, &lease, now).await? else { return Ok(()) };
-    let mut taken = Taken { deps, job, lease, deadline };
+    let Some(job) = deps.jobs.take_job(id, &lease, now).await? else { return Ok(false) };
+    let mut taken = Taken { deps, job, lease, share };
     let progress = match taken.job.kind.clone() {
         JobKind::DeleteAccount { account } => deletion::delete_account(&mut taken, &account).await,
         JobKind::Recover(recovery) => recover::recover(&mut taken, &recovery).await,
@@ -50,14 +118,14 @@ async fn work_on(deps: &Deps, id: &JobId, deadline: Timestamp) -> PortResult<()>
     match progress {
         Ok(Progress::Ended) => {
             info!("job.id" = %id, done = taken.job.done, "a job has ended");
-            Ok(())
+            Ok(false)
         }
-        Ok(Progress::OutOfTime) => taken.give_back().await,
-        Ok(Progress::Lost | Progress::PutOff) => Ok(()),
+        Ok(Progress::OutOfTime) => taken.give_back().await.map(|()| true),
+        Ok(Progress::Lost | Progress::PutOff) => Ok(false),
         Err(failed @ PortError::Permanent { .. }) => {
             error!("job.id" = %id, error = %ErrorChain(&failed), "a job has failed");
             taken.job.failed(failed.to_string(), deps.clock.now());
-            deps.jobs.end_job(&taken.job, &taken.lease).await.map(drop)
+            deps.jobs.end_job(&taken.job, &taken.lease).await.map(|_| false)
         }
         Err(failed) => {
             // The same failure may keep this from working as well; then the lease runs out.

@@ -6,18 +6,21 @@
 //! `what_was_not_delivered_is_sent_again_and_what_was_or_is_under_way_is_left_alone`,
 //! `a_crash_at_any_step_of_it_loses_nothing_and_the_next_run_goes_on_where_it_stopped`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, RecoverStatus, RecoveredTo, Recovery};
 use domain::destination::Admission;
 use domain::destination::health::DRAIN_EVERY;
-use domain::value::Timestamp;
+use domain::value::{DeliveryId, EventId, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{EventPlace, Held, ListedEvent, OlderThan, PortResult, Recorded, Span};
+use ports::{EventPlace, Held, ListedEvent, OlderThan, PortError, PortResult, Recorded, Span};
+use serde_json::value::RawValue;
 
 use super::taken::{Progress, Taken};
 use crate::deps::Deps;
-use crate::send::{claim_and_send, first_row, give_row, reopen};
+use crate::failures::Row;
+use crate::send::{body, claim_and_send, first_row, give_row, reopen};
 
 /// How many rows or events are listed at once.
 const PAGE: usize = 100;
@@ -128,14 +131,19 @@ impl<'b> Part<'_, 'b> {
     }
 
     async fn again(&self, records: Vec<DeliveryRecord>) -> PortResult<Again> {
-        let deps = self.deps();
+        let (deps, asked) = (self.deps(), self.asked);
         if self.ready {
+            let name = |(record, _): &(DeliveryRecord, _)| (asked.account.clone(), record.delivery.id.clone());
             let claim = |(record, due_at)| reopen(deps, record, due_at);
-            return Ok(Again { resent: claim_and_send(deps, self.due(records), claim).await?, set_aside: 0 });
+            let share = self.taken.share;
+            let sent = claim_and_send(share, self.due(records), name, claim, std::convert::identity).await;
+            return Ok(Again { resent: sent.checked()?.claimed, set_aside: 0 });
         }
         let elsewhere = records.into_iter().filter(|record| record.state != DeliveryState::Parked);
         let set_aside = elsewhere.map(|record| async move {
-            deps.deliveries.replace_delivery(&record, &record.ended(DeliveryState::Parked, None)).await
+            let parked = record.ended(DeliveryState::Parked, None);
+            let parked = deps.deliveries.replace_delivery(&record, &parked).await;
+            self.unless_poisoned(&record.delivery.id, parked)
         });
         count(set_aside).await
     }
@@ -158,36 +166,66 @@ impl<'b> Part<'_, 'b> {
         if events.len() == PAGE { Ok(None) } else { self.went(RecoveredTo::End, 0, Again::default()).await }
     }
 
-    /// What these events owe the destination and has no row. What was sealed just now is under way and left out.
-    async fn missing(&self, events: &[ListedEvent]) -> PortResult<Vec<Delivery>> {
-        let (deps, asked) = (self.deps(), self.asked);
+    /// What these events owe the destination and has no row, with its body. What was sealed just now is under way and left
+    /// out, and what cannot be read is passed over.
+    async fn missing(&self, events: &[ListedEvent]) -> PortResult<Vec<(Delivery, Arc<RawValue>)>> {
+        let deps = self.deps();
         let settled = |event: &&ListedEvent| event.sealed_at.plus(deps.horizon.lease()) <= deps.clock.now();
         let owing = events.iter().filter(|event| event.owed_count > 0).filter(settled);
         let missing = stream::iter(owing).map(|event| async move {
-            let Some(event) = deps.events.find_event(&asked.account, &event.place.id).await? else {
-                return Ok(Vec::new());
-            };
-            let mut missing = Vec::new();
-            for delivery in event.owed.into_iter().filter(|owed| owed.destination == asked.destination_id) {
-                if deps.deliveries.find_delivery(&asked.account, &delivery.id).await?.is_none() {
-                    missing.push(delivery);
+            match self.missing_of(&event.place.id).await {
+                Err(error @ PortError::Permanent { .. }) => {
+                    let (account, id) = (&self.asked.account, &event.place.id);
+                    let row = Row { account, destination: None, what: "event", id };
+                    self.taken.share.failures.failed(row, &error);
+                    Ok(Vec::new())
                 }
+                other => other,
             }
-            Ok(missing)
         });
         Ok(missing.buffered(AT_ONCE).try_collect::<Vec<_>>().await?.concat())
     }
 
-    /// Gives each delivery its first row.
-    async fn first(&self, missing: Vec<Delivery>) -> PortResult<Again> {
-        let deps = self.deps();
-        if self.ready {
-            let claim = |(delivery, due_at)| give_row(deps, delivery, due_at, false);
-            return Ok(Again { resent: claim_and_send(deps, self.due(missing), claim).await?, set_aside: 0 });
+    async fn missing_of(&self, event: &EventId) -> PortResult<Vec<(Delivery, Arc<RawValue>)>> {
+        let (deps, asked) = (self.deps(), self.asked);
+        let Some(event) = deps.events.find_event(&asked.account, event).await? else { return Ok(Vec::new()) };
+        let (body, mut missing) = (body(event.body)?, Vec::new());
+        for delivery in event.owed.into_iter().filter(|owed| owed.destination == asked.destination_id) {
+            let found = deps.deliveries.find_delivery(&asked.account, &delivery.id).await.map(|row| row.is_none());
+            if self.unless_poisoned(&delivery.id, found)? {
+                missing.push((delivery, body.clone()));
+            }
         }
-        let set_aside = missing.into_iter().map(|delivery| async move {
+        Ok(missing)
+    }
+
+    /// The answer, or `false` of a delivery that cannot be handled until somebody mends it.
+    fn unless_poisoned(&self, id: &DeliveryId, answer: PortResult<bool>) -> PortResult<bool> {
+        match answer {
+            Err(error @ PortError::Permanent { .. }) => {
+                let (account, destination) = (&self.asked.account, Some(&self.asked.destination_id));
+                self.taken.share.failures.failed(Row { account, destination, what: "delivery", id }, &error);
+                Ok(false)
+            }
+            other => other,
+        }
+    }
+
+    /// Gives each delivery its first row.
+    async fn first(&self, missing: Vec<(Delivery, Arc<RawValue>)>) -> PortResult<Again> {
+        let (deps, asked) = (self.deps(), self.asked);
+        if self.ready {
+            type Missing = ((Delivery, Arc<RawValue>), Timestamp);
+            let name = |((delivery, _), _): &Missing| (asked.account.clone(), delivery.id.clone());
+            let claim = |((delivery, body), due_at): Missing| give_row(deps, delivery, body, due_at, false);
+            let share = self.taken.share;
+            let sent = claim_and_send(share, self.due(missing), name, claim, std::convert::identity).await;
+            return Ok(Again { resent: sent.checked()?.claimed, set_aside: 0 });
+        }
+        let set_aside = missing.into_iter().map(|(delivery, _)| async move {
             let row = first_row(deps, delivery, DeliveryState::Parked, None);
-            Ok(deps.deliveries.record_delivery(&row).await? == Recorded::Recorded)
+            let recorded = deps.deliveries.record_delivery(&row).await.map(|it| it == Recorded::Recorded);
+            self.unless_poisoned(&row.delivery.id, recorded)
         });
         count(set_aside).await
     }

@@ -5,6 +5,7 @@ use domain::value::Timestamp;
 use ports::{Held, PortResult};
 
 use crate::deps::Deps;
+use crate::share::Share;
 
 /// How far a run got with a job.
 pub(super) enum Progress {
@@ -24,12 +25,12 @@ pub(super) struct Taken<'a> {
     pub(super) job: Job,
     /// The lease as it was taken or last renewed.
     pub(super) lease: Lease,
-    pub(super) deadline: Timestamp,
+    pub(super) share: Share<'a>,
 }
 
 impl Taken<'_> {
     pub(super) fn has_time(&self) -> bool {
-        self.deps.has_time(self.deadline)
+        self.share.goes_on()
     }
 
     /// Stores the progress, and renews the lease.

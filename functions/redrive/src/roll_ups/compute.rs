@@ -17,6 +17,7 @@ use ports::{OlderThan, PortError, PortResult};
 
 use super::touched::Touch;
 use crate::deps::Deps;
+use crate::share::Share;
 
 /// How many rows are read at once.
 const PAGE: usize = 1_000;
@@ -34,15 +35,15 @@ pub(super) enum Computed {
 
 /// Computes the roll-up, unless the touched hours were read at `since` or later.
 pub(super) async fn compute(
-    deps: &Deps,
+    share: Share<'_>,
     account: &AccountId,
     id: &DestinationId,
     touch: &Touch,
     since: Timestamp,
-    deadline: Timestamp,
 ) -> PortResult<Computed> {
+    let deps = share.deps;
     for _ in 0..TRIES {
-        if !deps.has_time(deadline) {
+        if !share.has_time() {
             return Ok(Computed::OutOfTime);
         }
         let before = deps.roll_ups.find_roll_up(account, id).await?;
@@ -58,7 +59,7 @@ pub(super) async fn compute(
             }
             return Ok(Computed::InTime);
         }
-        let reading = Reading { deps, account, id, touch, now: deps.clock.now(), deadline, read: BTreeMap::new() };
+        let reading = Reading { share, account, id, touch, now: deps.clock.now(), read: BTreeMap::new() };
         let Some(after) = reading.after(before.as_ref()).await? else { return Ok(Computed::OutOfTime) };
         if store(deps, before.as_ref(), &after).await? {
             return Ok(Computed::InTime);
@@ -90,12 +91,11 @@ fn runs(hours: &BTreeSet<Hour>) -> Vec<Vec<Hour>> {
 }
 
 struct Reading<'a> {
-    deps: &'a Deps,
+    share: Share<'a>,
     account: &'a AccountId,
     id: &'a DestinationId,
     touch: &'a Touch,
     now: Timestamp,
-    deadline: Timestamp,
     read: BTreeMap<Hour, HourRead>,
 }
 
@@ -103,7 +103,7 @@ impl Reading<'_> {
     /// The roll-up as it is now; none if there was no time to read everything.
     async fn after(mut self, before: Option<&RollUp>) -> PortResult<Option<RollUp>> {
         let touched = self.touch.hours.keys().copied();
-        let hours = RollUp::hours_to_read(before, touched, self.deps.horizon.slot_length(), self.now);
+        let hours = RollUp::hours_to_read(before, touched, self.share.deps.horizon.slot_length(), self.now);
         for run in runs(&hours) {
             if self.run(&run).await? == Computed::OutOfTime {
                 return Ok(None);
@@ -115,7 +115,7 @@ impl Reading<'_> {
     /// Reads consecutive hours, newest first: all at once if they fit in one page, otherwise each to its own depth.
     async fn run(&mut self, hours: &[Hour]) -> PortResult<Computed> {
         let (Some(newest), Some(oldest)) = (hours.first(), hours.last()) else { return Ok(Computed::InTime) };
-        if !self.deps.has_time(self.deadline) {
+        if !self.share.has_time() {
             return Ok(Computed::OutOfTime);
         }
         if hours.len() > 1 {
@@ -131,7 +131,7 @@ impl Reading<'_> {
         for hour in hours {
             let (mut counted, mut older, mut rows) = (Counted::default(), OlderThan::Time(hour.end()), 0);
             loop {
-                if !self.deps.has_time(self.deadline) {
+                if !self.share.has_time() {
                     return Ok(Computed::OutOfTime);
                 }
                 let page = self.page(*hour, &older).await?;
@@ -152,7 +152,7 @@ impl Reading<'_> {
     }
 
     async fn page(&self, oldest: Hour, older: &OlderThan) -> PortResult<Vec<DeliveryResult>> {
-        self.deps.roll_ups.list_results(self.account, self.id, oldest.begin(), older, PAGE).await
+        self.share.deps.roll_ups.list_results(self.account, self.id, oldest.begin(), older, PAGE).await
     }
 
     fn keep(&mut self, hour: Hour, counted: Counted) {

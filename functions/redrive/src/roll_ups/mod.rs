@@ -25,9 +25,7 @@
 mod compute;
 mod touched;
 
-use std::time::Duration;
-
-use domain::value::Timestamp;
+use domain::value::{AccountId, DestinationId, Timestamp};
 use futures_util::{StreamExt, stream};
 use ports::{PortResult, RolledUpTo, SealNote};
 use runtime::telemetry::ErrorChain;
@@ -35,10 +33,10 @@ use tracing::warn;
 
 use self::compute::{Computed, compute};
 use self::touched::{Touch, touched};
-use crate::deps::{Deps, MARGIN};
+use crate::Part;
+use crate::failures::Row;
+use crate::share::{Share, Went};
 
-/// How long a run spends on roll-ups at most, so that the audit and jobs get their share.
-const AT_MOST: Duration = Duration::from_secs(15);
 /// How many notes are listed at once.
 const NOTES: usize = 100;
 /// How many accounts are processed at once, and how many destinations of each.
@@ -47,28 +45,39 @@ const DESTINATIONS: usize = 5;
 /// How many roll-ups are looked at again in one run, at most.
 const LOOKS: usize = 1_000;
 
-pub(crate) async fn run(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
-    let deadline = deadline.min(deps.clock.now().plus(AT_MOST + MARGIN));
-    let touched = roll_up_touched(deps, deadline).await;
-    let due = roll_up_due(deps, deadline).await;
-    touched.and(due)
+/// The table says how far they are.
+pub(crate) struct RollUps;
+
+impl Part for RollUps {
+    async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
+        let touched = roll_up_touched(share).await;
+        let due = roll_up_due(share).await;
+        Ok(match (touched?, due?) {
+            (Computed::InTime, Computed::InTime) => Went::ToTheEnd,
+            _ => Went::OutOfTime,
+        })
+    }
 }
 
 /// Rolls up the destinations that were owed something in the slots that have ended since the last time.
-async fn roll_up_touched(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
+async fn roll_up_touched(share: Share<'_>) -> PortResult<Computed> {
+    let deps = share.deps;
     let (now, begun) = (deps.clock.now(), deps.roll_ups.rolled_up_to().await?);
     let last = deps.horizon.last_to_roll_up(now);
     // Earlier slots have been audited and have no notes any more. Hours that were missed are read with the next ones.
     let first = deps.horizon.first_to_audit(None, now);
     let to = begun.clone().filter(|to| to.slot >= first);
     let mut to = to.unwrap_or(RolledUpTo { slot: first, after: None, failed: false });
-    let mut result = Ok(());
-    while to.slot <= last && deps.has_time(deadline) {
+    let mut result = Ok(Computed::InTime);
+    while to.slot <= last {
+        if !share.has_time() {
+            result = Ok(Computed::OutOfTime);
+            break;
+        }
         let notes = deps.roll_ups.notes_after(to.slot, to.after.as_ref(), NOTES).await?;
         let ended = notes.len() < NOTES;
-        let gone_through = go_through(deps, notes, &mut to, deadline).await;
-        if !matches!(gone_through, Ok(Computed::InTime)) {
-            result = gone_through.map(drop);
+        result = go_through(share, notes, &mut to).await;
+        if !matches!(result, Ok(Computed::InTime)) {
             break;
         }
         if ended {
@@ -83,17 +92,12 @@ async fn roll_up_touched(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
 
 /// Processes notes of the slot, a few accounts at a time. Accounts that fail are tried once more by the next run, and
 /// skipped if they fail again. So they do not hold up others for long, and what they miss is read with what comes next.
-async fn go_through(
-    deps: &Deps,
-    notes: Vec<SealNote>,
-    to: &mut RolledUpTo,
-    deadline: Timestamp,
-) -> PortResult<Computed> {
+async fn go_through(share: Share<'_>, notes: Vec<SealNote>, to: &mut RolledUpTo) -> PortResult<Computed> {
     for accounts in by_account(notes).chunks(ACCOUNTS) {
-        if !deps.has_time(deadline) {
+        if !share.has_time() {
             return Ok(Computed::OutOfTime);
         }
-        let all = accounts.iter().map(|notes| roll_up_account(deps, notes, deadline));
+        let all = accounts.iter().map(|notes| roll_up_account(share, notes));
         match together(stream::iter(all).buffer_unordered(ACCOUNTS).collect().await) {
             Ok(Computed::InTime) => {}
             Ok(Computed::OutOfTime) => return Ok(Computed::OutOfTime),
@@ -122,21 +126,37 @@ fn by_account(notes: Vec<SealNote>) -> Vec<Vec<SealNote>> {
 }
 
 /// Rolls up one account, by its notes of one slot.
-async fn roll_up_account(deps: &Deps, notes: &[SealNote], deadline: Timestamp) -> PortResult<Computed> {
+async fn roll_up_account(share: Share<'_>, notes: &[SealNote]) -> PortResult<Computed> {
     let Some(SealNote { sealed, account, .. }) = notes.first() else { return Ok(Computed::InTime) };
-    let since = deps.horizon.rolled_up_from(*sealed);
-    let touched = touched(deps, account, notes).await?;
-    let all = touched.iter().map(|(destination, touch)| compute(deps, account, destination, touch, since, deadline));
+    let since = share.deps.horizon.rolled_up_from(*sealed);
+    let touched = touched(share.deps, account, notes).await.inspect_err(|error| {
+        share.failures.tell(Row { account, destination: None, what: "account", id: account }, error);
+    })?;
+    let all = touched.iter().map(|(destination, touch)| one(share, account, destination, touch, since));
     together(stream::iter(all).buffer_unordered(DESTINATIONS).collect().await)
 }
 
 /// Rolls up the destinations with hours that have to be read again.
-async fn roll_up_due(deps: &Deps, deadline: Timestamp) -> PortResult<()> {
-    let now = deps.clock.now();
-    let due = deps.roll_ups.due_roll_ups(now, LOOKS).await?;
+async fn roll_up_due(share: Share<'_>) -> PortResult<Computed> {
+    let now = share.deps.clock.now();
+    let due = share.deps.roll_ups.due_roll_ups(now, LOOKS).await?;
     let nothing = Touch::default();
-    let all = due.iter().map(|(account, destination)| compute(deps, account, destination, &nothing, now, deadline));
-    together(stream::iter(all).buffer_unordered(ACCOUNTS * DESTINATIONS).collect().await).map(drop)
+    let all = due.iter().map(|(account, destination)| one(share, account, destination, &nothing, now));
+    together(stream::iter(all).buffer_unordered(ACCOUNTS * DESTINATIONS).collect().await)
+}
+
+/// Rolls up one destination, and tells the operator if that fails.
+async fn one(
+    share: Share<'_>,
+    account: &AccountId,
+    destination: &DestinationId,
+    touch: &Touch,
+    since: Timestamp,
+) -> PortResult<Computed> {
+    compute(share, account, destination, touch, since).await.inspect_err(|error| {
+        let row = Row { account, destination: Some(destination), what: "roll-up", id: destination };
+        share.failures.tell(row, error);
+    })
 }
 
 /// The result of all of them; each was tried, whether or not others failed.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::value::Horizon;
-use redrive::{Alerted, Deps};
+use redrive::{Alerted, Audited, Deps};
 use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy};
 
 /// Both queues are the same one: what is in it tells them apart.
@@ -32,6 +32,7 @@ pub fn deps(
         event_queue: queue.clone(),
         alerts: alerts.clone(),
         alerted: Alerted::default(),
+        audited: Audited::default(),
         jobs: store.clone(),
         accounts: store.clone(),
         purge: store.clone(),

@@ -82,8 +82,13 @@ impl Audit for DynamoStore {
         self.put(to_item(keys::last_audited(), &LastRow { slot: slot.0 })?).await
     }
 
-    async fn seal_notes(&self, sealed: Slot, limit: usize) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
-        self.notes(sealed, None, limit).await
+    async fn seal_notes(
+        &self,
+        sealed: Slot,
+        after: Option<&SealNote>,
+        limit: usize,
+    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
+        self.notes(sealed, after, limit).await
     }
 
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {

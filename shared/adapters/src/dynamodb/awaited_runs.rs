@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::rows::{Unreadable, to_item};
-use super::waiting::Entry;
+use super::waiting::{Entry, Position};
 use super::{DynamoStore, Written, keys, written};
 
 /// How long a completed run is remembered, counted from the announced time of the next one. Older events are not
@@ -103,11 +103,13 @@ impl AwaitedRuns for DynamoStore {
         &self,
         shard: u8,
         until: Timestamp,
+        after: Option<&(Timestamp, AwaitedPlace)>,
         limit: usize,
     ) -> PortResult<Vec<(Timestamp, AwaitedPlace)>> {
+        let after = after.map(|(look_at, at)| Position { sk: keys::look_at(*look_at), row: keys::awaited_run(at) });
         let overdue =
             |entry: Entry| Some((keys::looked_at(&entry.gsi2sk)?, keys::awaited_place(&entry.pk, &entry.sk)?));
-        self.waiting(keys::awaited_pk(shard), Some(keys::look_at(until)), limit, overdue).await
+        self.waiting(keys::awaited_pk(shard), Some(keys::look_at(until)), after, limit, overdue).await
     }
 
     async fn find_awaited_run(&self, at: &AwaitedPlace) -> PortResult<Option<AwaitedRun>> {

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
 use domain::delivery::{Job, JobKind, JobStatus, Lease, Recovered};
-use domain::value::{JobId, Timestamp};
-use ports::{FindJob, Held, Jobs, PortError, PortResult, StartJob};
+use domain::value::{AccountId, JobId, Timestamp};
+use ports::{FindJob, Held, Jobs, PendingJob, PortError, PortResult, StartJob};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Unreadable, key_of, read, to_attribute, to_item};
@@ -30,20 +30,24 @@ struct JobRow {
     expires_at: Option<u64>,
 }
 
-/// The row that exists while a job is pending. Its key says everything that is read of it.
+/// The row that exists while a job is pending. Its key says everything that must be read of it.
 #[derive(Serialize)]
 struct PendingRow {
     id: JobId,
+    /// Whose job it is, so that accounts can take turns; rows of before do not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<AccountId>,
 }
 
 /// The job that a pending row is of.
-fn pending(item: &Item) -> Option<JobId> {
+fn pending(item: &Item) -> Option<PendingJob> {
     let key = key_of(item);
-    let id = keys::pending_job_of(&key.sk);
-    if id.is_none() {
+    let Some((starts_at, id)) = keys::pending_job_of(&key.sk) else {
         Unreadable::new(&key, "it is not of a pending job").tell();
-    }
-    id
+        return None;
+    };
+    let account = item.get("account").and_then(|account| account.as_s().ok()?.parse().ok());
+    Some(PendingJob { starts_at, id, account })
 }
 
 impl From<&Job> for JobRow {
@@ -118,11 +122,18 @@ impl StartJob for DynamoStore {
 
 #[async_trait]
 impl Jobs for DynamoStore {
-    async fn pending_jobs(&self, now: Timestamp, limit: usize) -> PortResult<Vec<JobId>> {
+    async fn pending_jobs_after(
+        &self,
+        now: Timestamp,
+        after: Option<&PendingJob>,
+        limit: usize,
+    ) -> PortResult<Vec<PendingJob>> {
         let call = self.client.query().table_name(&self.table).set_limit(i32::try_from(limit).ok());
         let call = call.key_condition_expression("pk = :pk AND sk <= :now");
         let call = call.expression_attribute_values(":pk", AttributeValue::S(keys::pending_jobs_pk()));
         let call = call.expression_attribute_values(":now", AttributeValue::S(keys::startable_until(now)));
+        let after = after.map(|job| as_item(keys::pending_job(job.starts_at, &job.id)));
+        let call = call.set_exclusive_start_key(after);
         let page = call.send().await.map_err(|error| port_error("listing jobs", error))?;
         Ok(page.items.unwrap_or_default().iter().filter_map(pending).collect())
     }
@@ -179,7 +190,8 @@ impl Jobs for DynamoStore {
 impl DynamoStore {
     /// Stores a new job as pending.
     pub(super) fn new_job_parts(&self, job: &Job) -> PortResult<[TransactWriteItem; 2]> {
-        let pending = PendingRow { id: job.id.clone() };
+        let account = Some(job.kind.account().clone());
+        let pending = PendingRow { id: job.id.clone(), account };
         Ok([
             self.put_part(to_item(keys::job(&job.id), &JobRow::from(job))?)?,
             self.put_part(to_item(keys::pending_job(job.starts_at, &job.id), &pending)?)?,

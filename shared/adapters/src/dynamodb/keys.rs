@@ -237,9 +237,10 @@ pub(super) fn pending_job(starts_at: Timestamp, id: &JobId) -> Key {
     key(pending_jobs_pk(), format!("{:015}#{id}", starts_at.unix_ms()))
 }
 
-/// The job whose pending row has this sort key.
-pub(super) fn pending_job_of(sk: &str) -> Option<JobId> {
-    sk.split_once('#')?.1.parse().ok()
+/// When a pending job with this sort key may start, and its id.
+pub(super) fn pending_job_of(sk: &str) -> Option<(Timestamp, JobId)> {
+    let (starts_at, id) = sk.split_once('#')?;
+    Some((Timestamp::from_unix_ms(starts_at.parse().ok()?), id.parse().ok()?))
 }
 
 /// A bound for listing: pending jobs that may start at `now` sort before it.

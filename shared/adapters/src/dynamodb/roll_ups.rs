@@ -178,7 +178,7 @@ impl RollUps for DynamoStore {
 
     async fn due_roll_ups(&self, until: Timestamp, limit: usize) -> PortResult<Vec<(AccountId, DestinationId)>> {
         let due = |entry: Entry| keys::rolled_up(&entry.pk, &entry.sk);
-        self.waiting(keys::roll_ups_pk(), Some(keys::look_at(until)), limit, due).await
+        self.waiting(keys::roll_ups_pk(), Some(keys::look_at(until)), None, limit, due).await
     }
 
     async fn list_results(

@@ -330,20 +330,23 @@ async fn what_waits_is_known_by_its_keys() {
     let shard = keys::shard(&delivery);
     waits(keys::delivery(&world.acme, &delivery), keys::due_pk(shard), keys::look_at(at));
     waits(stray.clone(), keys::due_pk(shard), keys::look_at(at));
-    let due = world.store.due_deliveries(shard, at, 1).await.expect("a list");
+    let due = world.store.due_deliveries(shard, at, None, 1).await.expect("a list");
     assert_eq!(due.iter().map(|one| &one.id).collect::<Vec<_>>(), [&delivery]);
     world.check_told(&[&stray]);
 
     waits(keys::destination(&world.acme, &to.id), keys::watch_pk(), keys::look_at(at));
     waits(Key { sk: "1".into(), ..stray.clone() }, keys::watch_pk(), keys::look_at(at));
-    let watched = world.store.watched_destinations(at, 9).await.expect("a list");
-    assert_eq!(watched, [(world.acme.clone(), to.id.clone())]);
+    let watched = world.store.watched_destinations(at, None, 9).await.expect("a list");
+    assert_eq!(
+        watched.into_iter().map(|one| (one.account, one.id)).collect::<Vec<_>>(),
+        [(world.acme.clone(), to.id.clone())]
+    );
 
     // An awaited run of a type that is not known here.
     let run = Key { pk: keys::account_pk(&world.acme), sk: "AWAITED#export.completed#*".into() };
     waits(run.clone(), keys::awaited_pk(0), keys::look_at(at));
     world.log.lines();
-    assert_eq!(world.store.overdue_runs(0, at, 9).await.expect("a list"), []);
+    assert_eq!(world.store.overdue_runs(0, at, None, 9).await.expect("a list"), []);
     world.check_told(&[&run]);
 
     let job = domain::value::JobId::from_entropy([1; 10]);
@@ -354,5 +357,5 @@ async fn what_waits_is_known_by_its_keys() {
     let note = SealNote { sealed: Slot(7), account: world.acme.clone(), occurred: Slot(6) };
     waits(keys::seal_note(&note), String::new(), String::new());
     waits(Key { pk: keys::audit_pk(Slot(7)), sk: "SEALED#confused".into() }, String::new(), String::new());
-    assert_eq!(world.store.seal_notes(Slot(7), 9).await.expect("a list"), [(note, None)]);
+    assert_eq!(world.store.seal_notes(Slot(7), None, 9).await.expect("a list"), [(note, None)]);
 }

@@ -4,10 +4,11 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Due, PortResult, Waiting};
+use ports::{Due, PortResult, Waiting, Watched};
 
+use super::keys::Key;
 use super::rows::{Unreadable, key_of};
-use super::{DynamoStore, Item, keys, page_size};
+use super::{DynamoStore, Item, as_item, keys, page_size};
 use crate::aws::port_error;
 
 /// The keys of an entry.
@@ -29,17 +30,34 @@ impl Entry {
     }
 }
 
+/// An entry's position in its partition of the index: its sort key there, and the key of its row.
+pub(super) struct Position {
+    pub(super) sk: String,
+    pub(super) row: Key,
+}
+
+impl Position {
+    fn start(self, pk: &str) -> Item {
+        let [pk_name, sk_name] = keys::WAITING_KEYS;
+        let mut start = as_item(self.row);
+        start.insert(pk_name.to_owned(), AttributeValue::S(pk.to_owned()));
+        start.insert(sk_name.to_owned(), AttributeValue::S(self.sk));
+        start
+    }
+}
+
 impl DynamoStore {
-    /// What `read` makes of the entries of a partition of the index, in order, at most `limit`, up to the sort key
-    /// `until` if there is one.
+    /// What `read` makes of the entries of a partition of the index, in order, at most `limit`, after `after` and up to the
+    /// sort key `until`, if there are such.
     pub(super) async fn waiting<T>(
         &self,
         pk: String,
         until: Option<String>,
+        after: Option<Position>,
         limit: usize,
         read: impl Fn(Entry) -> Option<T>,
     ) -> PortResult<Vec<T>> {
-        let (mut found, mut start) = (Vec::new(), None);
+        let (mut found, mut start) = (Vec::new(), after.map(|after| after.start(&pk)));
         loop {
             let size = page_size(limit, found.len());
             let call = self.client.query().table_name(&self.table).index_name(keys::WAITING);
@@ -67,30 +85,46 @@ impl DynamoStore {
 
 #[async_trait]
 impl Waiting for DynamoStore {
-    async fn due_deliveries(&self, shard: u8, until: Timestamp, limit: usize) -> PortResult<Vec<Due>> {
+    async fn due_deliveries(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        after: Option<&Due>,
+        limit: usize,
+    ) -> PortResult<Vec<Due>> {
+        let after =
+            after.map(|due| Position { sk: keys::look_at(due.look_at), row: keys::delivery(&due.account, &due.id) });
         let due = |entry: Entry| {
             let (account, id) = keys::delivery_of(&entry.pk, &entry.sk)?;
             Some(Due { look_at: keys::looked_at(&entry.gsi2sk)?, account, id })
         };
-        self.waiting(keys::due_pk(shard), Some(keys::look_at(until)), limit, due).await
+        self.waiting(keys::due_pk(shard), Some(keys::look_at(until)), after, limit, due).await
     }
 
     async fn parked_deliveries(
         &self,
         account: &AccountId,
         destination: &DestinationId,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>> {
+        let after = after.map(|id| Position { sk: id.to_string(), row: keys::delivery(account, id) });
         let id = |entry: Entry| entry.gsi2sk.parse().ok();
-        self.waiting(keys::parked_pk(account, destination), None, limit, id).await
+        self.waiting(keys::parked_pk(account, destination), None, after, limit, id).await
     }
 
     async fn watched_destinations(
         &self,
         until: Timestamp,
+        after: Option<&Watched>,
         limit: usize,
-    ) -> PortResult<Vec<(AccountId, DestinationId)>> {
-        let watched = |entry: Entry| keys::destination_of(&entry.pk, &entry.sk);
-        self.waiting(keys::watch_pk(), Some(keys::look_at(until)), limit, watched).await
+    ) -> PortResult<Vec<Watched>> {
+        let after =
+            after.map(|one| Position { sk: keys::look_at(one.look_at), row: keys::destination(&one.account, &one.id) });
+        let watched = |entry: Entry| {
+            let (account, id) = keys::destination_of(&entry.pk, &entry.sk)?;
+            Some(Watched { look_at: keys::looked_at(&entry.gsi2sk)?, account, id })
+        };
+        self.waiting(keys::watch_pk(), Some(keys::look_at(until)), after, limit, watched).await
     }
 }

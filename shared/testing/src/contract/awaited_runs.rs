@@ -12,9 +12,13 @@ use super::after;
 async fn overdue(store: &dyn AwaitedRuns, account: &AccountId, until: u64) -> Vec<(Timestamp, AwaitedPlace)> {
     let mut all = Vec::new();
     for shard in 0..SHARDS {
-        let overdue = store.overdue_runs(shard, after(until), 10_000).await.expect("a list");
+        let overdue = store.overdue_runs(shard, after(until), None, 10_000).await.expect("a list");
         assert!(overdue.is_sorted_by_key(|(look_at, _)| *look_at));
-        assert_eq!(store.overdue_runs(shard, after(until), 1).await.expect("a list").len(), overdue.len().min(1));
+        assert_eq!(store.overdue_runs(shard, after(until), None, 1).await.expect("a list").len(), overdue.len().min(1));
+        for one in &overdue {
+            let further = store.overdue_runs(shard, after(until), Some(one), 10_000).await.expect("a list");
+            assert!(!further.contains(one) && further.iter().all(|(look_at, _)| *look_at >= one.0));
+        }
         all.extend(overdue.into_iter().filter(|(_, at)| at.account == *account));
     }
     all.sort();

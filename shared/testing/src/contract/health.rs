@@ -23,8 +23,13 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
         found.expect("the destination")
     };
     let watched = async |seconds| {
-        let all = store.watched_destinations(after(seconds), 10_000).await.expect("a list");
-        all.contains(&(account.clone(), created.id.clone()))
+        let all = store.watched_destinations(after(seconds), None, 10_000).await.expect("a list");
+        let mine = all.iter().find(|one| (&one.account, &one.id) == (account, &created.id));
+        if let Some(mine) = mine {
+            let further = store.watched_destinations(after(seconds), Some(mine), 10_000).await.expect("a list");
+            assert!(!further.contains(mine) && further.iter().all(|one| one.look_at >= mine.look_at));
+        }
+        mine.is_some()
     };
     assert_eq!((find().await.health, watched(9_999).await), (Health::default(), false));
 

@@ -27,6 +27,11 @@ pub async fn jobs(store: &dyn JobStore, account: &AccountId) {
     assert!(!pending(Timestamp::from_unix_ms(now().unix_ms() - 1)).await);
     assert!(pending(now()).await);
     assert!(pending(after_ms(900_000)).await);
+    let all = store.pending_jobs_after(now(), None, 1_000).await.expect("a list");
+    let mine = all.iter().find(|pending| pending.id == job.id).expect("the job");
+    assert_eq!((mine.account.as_ref(), mine.starts_at), (Some(account), job.starts_at));
+    let further = store.pending_jobs_after(now(), Some(mine), 1_000).await.expect("a list");
+    assert!(!further.contains(mine) && further.iter().all(|pending| pending.starts_at >= mine.starts_at));
 
     let at = after_ms(100_000);
     let (mine, theirs) = (Lease::taken([1; 16], at), Lease::taken([2; 16], at));

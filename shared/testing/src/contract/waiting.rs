@@ -16,9 +16,15 @@ impl<S: Waiting + Deliveries> WaitingStore for S {}
 async fn due(store: &dyn WaitingStore, account: &AccountId, until: Timestamp) -> Vec<Due> {
     let mut all = Vec::new();
     for shard in 0..SHARDS {
-        let due = store.due_deliveries(shard, until, 10_000).await.expect("a list");
+        let due = store.due_deliveries(shard, until, None, 10_000).await.expect("a list");
         assert!(due.is_sorted_by_key(|due| due.look_at));
-        assert_eq!(store.due_deliveries(shard, until, 1).await.expect("a list").len(), due.len().min(1));
+        assert_eq!(store.due_deliveries(shard, until, None, 1).await.expect("a list").len(), due.len().min(1));
+        for (n, one) in due.iter().enumerate() {
+            // It goes on behind each, whoever else may use the table.
+            let further = store.due_deliveries(shard, until, Some(one), 10_000).await.expect("a list");
+            let mine = |all: &[Due]| all.iter().filter(|due| due.account == *account).cloned().collect::<Vec<_>>();
+            assert_eq!(mine(&further), mine(&due[n + 1..]));
+        }
         all.extend(due.into_iter().filter(|due| due.account == *account));
     }
     all.sort();
@@ -65,7 +71,7 @@ pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &Acco
     assert_eq!(due(store, account, after(99)).await, [as_due(&leased)]);
 
     let id = &target.id;
-    let listed = |limit| store.parked_deliveries(account, id, limit);
+    let listed = |limit| store.parked_deliveries(account, id, None, limit);
     assert_eq!(listed(9).await.expect("a list"), std::slice::from_ref(&parked.delivery.id));
     let again = record(&target, "first", 2, DeliveryState::Parked);
     assert_eq!(store.record_delivery(&again).await.expect("an answer"), Recorded::Recorded);
@@ -73,7 +79,10 @@ pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &Acco
     both.sort();
     assert_eq!(listed(9).await.expect("a list"), both);
     assert_eq!(listed(1).await.expect("a list"), both[..1]);
-    assert_eq!(store.parked_deliveries(other, id, 9).await.expect("a list"), []);
+    let further = |after| store.parked_deliveries(account, id, Some(after), 9);
+    assert_eq!(further(&both[0]).await.expect("a list"), both[1..]);
+    assert_eq!(further(&both[1]).await.expect("a list"), []);
+    assert_eq!(store.parked_deliveries(other, id, None, 9).await.expect("a list"), []);
     let back = parked.queued(after(7), after(8));
     assert!(store.replace_delivery(&parked, &back).await.expect("an answer"));
     assert_eq!(listed(9).await.expect("a list"), [again.delivery.id]);

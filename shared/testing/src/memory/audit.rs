@@ -26,9 +26,15 @@ impl Audit for MemoryStore {
         Ok(())
     }
 
-    async fn seal_notes(&self, sealed: Slot, limit: usize) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
+    async fn seal_notes(
+        &self,
+        sealed: Slot,
+        after: Option<&SealNote>,
+        limit: usize,
+    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
         let rows = self.call("seal_notes")?;
-        let notes = rows.seal_notes.iter().filter(|(note, _)| note.sealed == sealed).take(limit);
+        let notes = rows.seal_notes.iter().filter(|(note, _)| note.sealed == sealed);
+        let notes = notes.filter(|(note, _)| after.is_none_or(|after| *note > after)).take(limit);
         Ok(notes.map(|(note, after)| (note.clone(), after.clone())).collect())
     }
 

@@ -25,11 +25,13 @@ impl AwaitedRuns for MemoryStore {
         &self,
         shard: u8,
         until: Timestamp,
+        after: Option<&(Timestamp, AwaitedPlace)>,
         limit: usize,
     ) -> PortResult<Vec<(Timestamp, AwaitedPlace)>> {
         let rows = self.call("overdue_runs")?;
         let watched = rows.awaited.iter().filter_map(|(at, run)| Some((run.look_at?, at.clone())));
         let mut overdue: Vec<_> = watched.filter(|(look_at, at)| *look_at <= until && at.shard() == shard).collect();
+        overdue.retain(|one| after.is_none_or(|after| one > after));
         overdue.sort();
         overdue.truncate(limit);
         Ok(overdue)

@@ -10,7 +10,9 @@ use super::{MemoryStore, Rows};
 #[async_trait]
 impl Deliveries for MemoryStore {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
-        Ok(self.call("find_delivery")?.deliveries.get(&(account.clone(), id.clone())).cloned())
+        let rows = self.call("find_delivery")?;
+        rows.readable([id])?;
+        Ok(rows.deliveries.get(&(account.clone(), id.clone())).cloned())
     }
 
     async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {

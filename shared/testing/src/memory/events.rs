@@ -10,7 +10,9 @@ use super::MemoryStore;
 #[async_trait]
 impl Events for MemoryStore {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>> {
-        Ok(self.call("find_event")?.events.get(&(account.clone(), id.clone())).cloned())
+        let rows = self.call("find_event")?;
+        rows.readable([id])?;
+        Ok(rows.events.get(&(account.clone(), id.clone())).cloned())
     }
 
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {

@@ -10,7 +10,9 @@ use super::MemoryStore;
 #[async_trait]
 impl DestinationHealth for MemoryStore {
     async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
-        Ok(self.call("find_destination_anew")?.destinations.get(&(account.clone(), id.clone())).cloned())
+        let rows = self.call("find_destination_anew")?;
+        rows.readable([id])?;
+        Ok(rows.destinations.get(&(account.clone(), id.clone())).cloned())
     }
 
     async fn update_health(&self, before: &Destination, health: &Health) -> PortResult<bool> {

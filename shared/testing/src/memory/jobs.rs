@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::delivery::{Job, JobStatus, Lease};
 use domain::value::{JobId, Timestamp};
-use ports::{FindJob, Held, Jobs, PortResult, StartJob};
+use ports::{FindJob, Held, Jobs, PendingJob, PortResult, StartJob};
 
 use super::{MemoryStore, Rows};
 
@@ -28,12 +28,25 @@ impl StartJob for MemoryStore {
 
 #[async_trait]
 impl Jobs for MemoryStore {
-    async fn pending_jobs(&self, now: Timestamp, limit: usize) -> PortResult<Vec<JobId>> {
+    async fn pending_jobs_after(
+        &self,
+        now: Timestamp,
+        after: Option<&PendingJob>,
+        limit: usize,
+    ) -> PortResult<Vec<PendingJob>> {
         let rows = self.call("pending_jobs")?;
         let pending = rows.jobs.values().map(|(job, _)| job).filter(|job| !job.has_ended() && job.starts_at <= now);
-        let mut pending: Vec<_> = pending.map(|job| (job.starts_at, job.id.clone())).collect();
+        let mut pending: Vec<_> = pending
+            .map(|job| PendingJob {
+                starts_at: job.starts_at,
+                id: job.id.clone(),
+                account: Some(job.kind.account().clone()),
+            })
+            .collect();
+        pending.retain(|job| after.is_none_or(|after| job > after));
         pending.sort();
-        Ok(pending.into_iter().take(limit).map(|(_, id)| id).collect())
+        pending.truncate(limit);
+        Ok(pending)
     }
 
     async fn take_job(&self, id: &JobId, lease: &Lease, now: Timestamp) -> PortResult<Option<Job>> {

@@ -20,7 +20,7 @@ mod subscriptions;
 mod transitions;
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::access::{Account, ApiKey, Session};
@@ -57,6 +57,18 @@ struct Rows {
     rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,
+    poisoned: BTreeSet<String>,
+    down: bool,
+}
+
+impl Rows {
+    /// An error if one of the rows cannot be read.
+    fn readable<T: ToString>(&self, ids: impl IntoIterator<Item = T>) -> PortResult<()> {
+        if !self.poisoned.is_empty() && ids.into_iter().any(|id| self.poisoned.contains(&id.to_string())) {
+            return Err(PortError::permanent("reading a row", "it is poisoned"));
+        }
+        Ok(())
+    }
 }
 
 /// Implements every port that the table implements.
@@ -69,6 +81,9 @@ impl MemoryStore {
     fn call(&self, name: &'static str) -> PortResult<MutexGuard<'_, Rows>> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         rows.calls.push(name);
+        if rows.down {
+            return Err(PortError::transient(name, "the table is down"));
+        }
         match rows.failing.get_mut(name) {
             Some(left) if *left > 0 => {
                 *left -= 1;
@@ -85,6 +100,16 @@ impl MemoryStore {
     /// Lets the next `times` calls of the named method fail.
     pub fn fail(&self, method: &'static str, times: u32) {
         self.look().failing.insert(method, times);
+    }
+
+    /// Lets every call fail, or none any more.
+    pub fn break_down(&self, down: bool) {
+        self.look().down = down;
+    }
+
+    /// Lets nobody read the delivery, event or destination with this id any more; lists of keys still have it.
+    pub fn poison(&self, id: impl ToString) {
+        self.look().poisoned.insert(id.to_string());
     }
 
     /// The names of the methods called since the last time, in order.

@@ -11,12 +11,14 @@ use super::MemoryStore;
 impl Reckoning for MemoryStore {
     async fn find_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, Vec<DeliveryId>)>> {
         let rows = self.call("find_owed")?;
+        rows.readable(events)?;
         let known = events.iter().filter_map(|id| rows.events.get(&(account.clone(), id.clone())));
         Ok(known.map(|event| (event.id.clone(), event.owed.iter().map(|owed| owed.id.clone()).collect())).collect())
     }
 
     async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>> {
         let rows = self.call("find_standings")?;
+        rows.readable(ids)?;
         let known = ids.iter().filter_map(|id| rows.deliveries.get(&(account.clone(), id.clone())));
         let standing = |row: &DeliveryRecord| DeliveryStanding {
             id: row.delivery.id.clone(),

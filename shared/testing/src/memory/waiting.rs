@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::delivery::DeliveryState;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Due, PortResult, SHARDS, Waiting};
+use ports::{Due, PortResult, SHARDS, Waiting, Watched};
 
 use super::MemoryStore;
 
@@ -14,14 +14,21 @@ fn shard(id: &DeliveryId) -> u8 {
 
 #[async_trait]
 impl Waiting for MemoryStore {
-    async fn due_deliveries(&self, wanted: u8, until: Timestamp, limit: usize) -> PortResult<Vec<Due>> {
+    async fn due_deliveries(
+        &self,
+        wanted: u8,
+        until: Timestamp,
+        after: Option<&Due>,
+        limit: usize,
+    ) -> PortResult<Vec<Due>> {
         let rows = self.call("due_deliveries")?;
         let waiting = rows.deliveries.values().filter(|record| record.state != DeliveryState::Parked);
         let due = waiting.filter_map(|record| {
             let look_at = record.look_at.filter(|look_at| *look_at <= until)?;
             Some(Due { look_at, account: record.delivery.account.clone(), id: record.delivery.id.clone() })
         });
-        let mut due: Vec<_> = due.filter(|due| shard(&due.id) == wanted).collect();
+        let mut due: Vec<_> =
+            due.filter(|due| shard(&due.id) == wanted && after.is_none_or(|after| due > after)).collect();
         due.sort();
         due.truncate(limit);
         Ok(due)
@@ -31,23 +38,31 @@ impl Waiting for MemoryStore {
         &self,
         account: &AccountId,
         destination: &DestinationId,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>> {
         let rows = self.call("parked_deliveries")?;
         let parked = rows.deliveries.values().filter(|record| record.state == DeliveryState::Parked);
         let mine = parked.map(|r| &r.delivery).filter(|d| d.account == *account && d.destination == *destination);
-        Ok(mine.map(|delivery| delivery.id.clone()).take(limit).collect())
+        let further = mine.map(|delivery| &delivery.id).filter(|id| after.is_none_or(|after| *id > after));
+        Ok(further.take(limit).cloned().collect())
     }
 
     async fn watched_destinations(
         &self,
         until: Timestamp,
+        after: Option<&Watched>,
         limit: usize,
-    ) -> PortResult<Vec<(AccountId, DestinationId)>> {
+    ) -> PortResult<Vec<Watched>> {
         let rows = self.call("watched_destinations")?;
-        let watched = rows.destinations.values().filter_map(|destination| Some((destination.look_at()?, destination)));
-        let mut due: Vec<_> = watched.filter(|(look_at, _)| *look_at <= until).collect();
-        due.sort_by_key(|(look_at, destination)| (*look_at, destination.id.clone()));
-        Ok(due.into_iter().take(limit).map(|(_, d)| (d.account.clone(), d.id.clone())).collect())
+        let watched = rows.destinations.values().filter_map(|destination| {
+            let (account, id) = (destination.account.clone(), destination.id.clone());
+            Some(Watched { look_at: destination.look_at()?, account, id })
+        });
+        let mut due: Vec<_> =
+            watched.filter(|one| one.look_at <= until && after.is_none_or(|after| one > after)).collect();
+        due.sort();
+        due.truncate(limit);
+        Ok(due)
     }
 }

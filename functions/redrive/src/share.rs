@@ -1,0 +1,72 @@
+//! What a part of a run may use, and the lists that it takes in turn.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use domain::value::Timestamp;
+use ports::SHARDS;
+
+use crate::deps::Deps;
+use crate::failures::Failures;
+
+/// What a part may use of the invocation's time.
+#[derive(Clone, Copy)]
+pub(crate) struct Share<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) failures: &'a Failures,
+    /// From when on it begins no further step.
+    pub(crate) until: Timestamp,
+}
+
+impl Share<'_> {
+    pub(crate) fn has_time(&self) -> bool {
+        self.deps.clock.now() < self.until
+    }
+
+    /// Whether the part begins another step.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.failures.given_up() && self.has_time()
+    }
+
+    /// The same, but for no longer than `most`.
+    pub(crate) fn slice(&self, most: Duration) -> Self {
+        Self { until: self.until.min(self.deps.clock.now().plus(most)), ..*self }
+    }
+}
+
+/// Whether a part has more to do in this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Went {
+    /// Its share has ended; it goes on if time is left.
+    OutOfTime,
+    /// It has ended.
+    ToTheEnd,
+}
+
+/// The shards of a list, a page of each in turn, with the last entry that was handled. Each minute another shard is the
+/// first.
+pub(crate) struct Turns<E> {
+    left: VecDeque<(u8, Option<E>)>,
+}
+
+impl<E> Turns<E> {
+    pub(crate) fn starting(now: Timestamp) -> Self {
+        let minute = u8::try_from(now.unix_seconds() / 60 % u64::from(SHARDS)).unwrap_or_default();
+        Self { left: (0..SHARDS).map(|n| ((n + minute) % SHARDS, None)).collect() }
+    }
+
+    /// The shard whose turn it is.
+    pub(crate) fn next(&mut self) -> Option<(u8, Option<E>)> {
+        self.left.pop_front()
+    }
+
+    /// This shard has more behind `after`, and its turn comes again after the others.
+    pub(crate) fn again(&mut self, shard: u8, after: Option<E>) {
+        self.left.push_back((shard, after));
+    }
+
+    /// This shard's turn has not ended.
+    pub(crate) fn interrupted(&mut self, shard: u8, after: Option<E>) {
+        self.left.push_front((shard, after));
+    }
+}
