@@ -26,12 +26,11 @@ use ports::{EventPlace, ListedEvent, PortError, PortResult, SealNote, Span};
 use serde_json::value::RawValue;
 use tracing::{error, info, warn};
 
-use crate::Part;
 use crate::audited::Stopped;
 use crate::deps::Deps;
 use crate::failures::Row;
 use crate::send::{body, claim_and_send, give_row};
-use crate::share::{Share, Went};
+use crate::share::{Part, Share, Went};
 
 /// How many notes of a slot are listed at once.
 const NOTES: usize = 100;

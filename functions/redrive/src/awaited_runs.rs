@@ -16,10 +16,9 @@ use domain::value::Timestamp;
 use futures_util::{StreamExt, stream};
 use ports::{AwaitedPlace, PortResult};
 
-use crate::Part;
 use crate::deps::Deps;
 use crate::failures::Row;
-use crate::share::{Share, Turns, Went};
+use crate::share::{Part, Share, Turns, Went};
 
 /// How many are listed at once, which is one turn of a shard.
 const PAGE: usize = 100;

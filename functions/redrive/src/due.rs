@@ -19,9 +19,8 @@ use domain::value::{AccountId, DeliveryId, Timestamp};
 use ports::{Due, PortResult};
 use tracing::error;
 
-use crate::Part;
 use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
-use crate::share::{Share, Turns, Went};
+use crate::share::{Part, Share, Turns, Went};
 
 /// What becomes due before the next run is sent now with a delay, so that it starts to the second.
 pub(crate) const AHEAD: Duration = Duration::from_secs(60);

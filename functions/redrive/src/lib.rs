@@ -64,13 +64,7 @@ pub use self::audited::Audited;
 pub use self::deps::Deps;
 use self::deps::MARGIN;
 use self::failures::Failures;
-use self::share::{Share, Went};
-
-/// A part of a run, which remembers between its turns how far it is.
-trait Part {
-    /// Goes on until its share or its work ends. An error ends it for this run.
-    async fn turn(&mut self, share: Share<'_>) -> PortResult<Went>;
-}
+use self::share::{Part, Share, Went};
 
 /// A part with its share, and what has become of it in this run.
 struct Lane<P> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use domain::value::Timestamp;
-use ports::SHARDS;
+use ports::{PortResult, SHARDS};
 
 use crate::deps::Deps;
 use crate::failures::Failures;
@@ -32,6 +32,12 @@ impl Share<'_> {
     pub(crate) fn slice(&self, most: Duration) -> Self {
         Self { until: self.until.min(self.deps.clock.now().plus(most)), ..*self }
     }
+}
+
+/// A part of a run, which remembers between its turns how far it is.
+pub(crate) trait Part {
+    /// Goes on until its share or its work ends. An error ends it for this run.
+    async fn turn(&mut self, share: Share<'_>) -> PortResult<Went>;
 }
 
 /// Whether a part has more to do in this run.

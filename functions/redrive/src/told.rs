@@ -8,11 +8,10 @@ use domain::delivery::{DeliveryRecord, DeliveryState};
 use futures_util::{StreamExt, stream};
 use ports::{Due, PortResult};
 
-use crate::Part;
 use crate::due::AHEAD;
 use crate::failures::Row;
 use crate::send::find;
-use crate::share::{Share, Went};
+use crate::share::{Part, Share, Went};
 use crate::tell;
 
 /// How long after a failed report it is tried again: after everything that this run still looks at.

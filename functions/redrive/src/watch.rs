@@ -12,11 +12,10 @@ use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use futures_util::{StreamExt, stream};
 use ports::{PortError, PortResult, Watched};
 
-use crate::Part;
 use crate::deps::Deps;
 use crate::failures::Row;
 use crate::send::{ToSend, body_of, claim_and_send, find, reopen, send};
-use crate::share::{Share, Went};
+use crate::share::{Part, Share, Went};
 use crate::tell;
 
 /// How many destinations are listed at once.

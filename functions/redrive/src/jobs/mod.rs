@@ -24,10 +24,9 @@ use runtime::telemetry::ErrorChain;
 use tracing::{error, info, warn};
 
 use self::taken::{Progress, Taken};
-use crate::Part;
 use crate::deps::Deps;
 use crate::failures::Row;
-use crate::share::{Share, Went};
+use crate::share::{Part, Share, Went};
 
 /// How many jobs are listed at once.
 const PAGE: usize = 100;

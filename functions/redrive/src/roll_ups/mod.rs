@@ -33,9 +33,8 @@ use tracing::warn;
 
 use self::compute::{Computed, compute};
 use self::touched::{Touch, touched};
-use crate::Part;
 use crate::failures::Row;
-use crate::share::{Share, Went};
+use crate::share::{Part, Share, Went};
 
 /// How many notes are listed at once.
 const NOTES: usize = 100;
