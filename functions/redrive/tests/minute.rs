@@ -19,7 +19,7 @@ use domain::value::{AccountId, DeliveryId, JobId, Slot, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
     Accounts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Destinations, EventQueue, Events, FindJob,
-    PortResult, SealNote, SealNotes, SealedEvent, StartJob,
+    PortResult, Postpone, SealNote, SealNotes, SealedEvent, StartJob,
 };
 use redrive::{Deps, handle};
 use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
@@ -43,7 +43,10 @@ impl DeliveryQueue for Slow {
         self.clock.advance(self.takes);
         self.queue.send_deliveries(messages).await
     }
+}
 
+#[async_trait]
+impl Postpone for Slow {
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
         self.queue.postpone(receipt, wait).await
     }
