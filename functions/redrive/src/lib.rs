@@ -12,11 +12,11 @@
 //!
 //! | part | share |
 //! |---|---|
-//! | what is due | 10 s |
+//! | what is due | 9 s |
 //! | destinations that are or were down: reports, probes, drains | 5 s |
-//! | reports of deliveries that were given up | 3 s |
+//! | reports of deliveries that were given up | 2 s |
 //! | missed runs | 2 s |
-//! | roll-ups | 13 s |
+//! | roll-ups | 15 s |
 //! | audit | 6 s, of which a note (an account and a slot) has 2 s at a time |
 //! | jobs | 6 s, of which a job has 2 s at a time |
 //!
@@ -120,11 +120,11 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Er
     let deps = deps.as_ref();
     let stop = Timestamp::from_unix_ms(event.context.deadline.saturating_sub(MARGIN.as_millis() as u64));
     let now = deps.clock.now();
-    let mut due = Lane::new("due", 10, due::DuePart::starting(now));
+    let mut due = Lane::new("due", 9, due::DuePart::starting(now));
     let mut watch = Lane::new("watch", 5, watch::Watch::starting(now));
-    let mut told = Lane::new("given up", 3, told::Told::default());
+    let mut told = Lane::new("given up", 2, told::Told::default());
     let mut missed = Lane::new("missed runs", 2, awaited_runs::Missed::starting(now));
-    let mut roll_ups = Lane::new("roll-ups", 13, roll_ups::RollUps);
+    let mut roll_ups = Lane::new("roll-ups", 15, roll_ups::RollUps);
     let mut audit = Lane::new("audit", 6, audit::Audit::default());
     let mut jobs = Lane::new("jobs", 6, jobs::JobsPart::default());
     loop {
