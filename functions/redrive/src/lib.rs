@@ -21,7 +21,7 @@
 //! | jobs | 6 s, of which a job has 2 s at a time |
 //!
 //! Within a part, what belongs to different accounts, destinations or shards is taken in turn, and each row fails alone
-//! ([`failures`]).
+//! (the file `failures`).
 //!
 //! Invariant: a run with nothing to do costs twenty-one small reads. Once in every sixth of the horizon, it costs two
 //! more reads and two small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`).
