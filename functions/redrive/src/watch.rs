@@ -219,7 +219,9 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
         let mut left = page.as_slice();
         while !left.is_empty() && sent < portion {
             if !share.goes_on() {
-                return Ok(());
+                // The rest is due when what was sent has been delivered at this pace.
+                let next_at = begin.plus(every.saturating_mul(u32::try_from(sent).unwrap_or(u32::MAX)));
+                return change(deps, &drained, drained.health.drained_until(next_at)).await.map(drop);
             }
             let (together, further) = left.split_at(left.len().min(TOGETHER).min(portion - sent));
             let first = u32::try_from(sent).unwrap_or(u32::MAX);

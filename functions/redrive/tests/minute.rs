@@ -359,6 +359,26 @@ async fn a_drain_passes_over_what_cannot_be_read_and_ends() {
 }
 
 #[tokio::test]
+async fn a_drain_that_had_no_time_for_its_part_sends_the_rest_at_the_same_pace() {
+    let world = World::slow(Duration::from_secs(1)).await;
+    let owed = world.owe("acme", "evt-1", 400).await;
+    for delivery in &owed {
+        world.record(delivery, DeliveryState::Parked, None).await;
+    }
+    let now = world.clock.now();
+    world.set_health("acme", Health { drain: Some(Drain { since: now, next_at: now }), ..Health::default() }).await;
+    world.run().await.expect("a run");
+    let sent = world.sent().len();
+    assert!((1..400).contains(&sent), "{sent}");
+    let next_at = world.health("acme").await.drain.expect("a drain").next_at;
+    let pace = Duration::from_millis(50) * u32::try_from(sent).expect("few");
+    assert!(next_at.since(now) <= pace + Duration::from_secs(1), "the rest waits until {next_at}");
+    world.clock.advance(pace);
+    world.run().await.expect("a run");
+    assert!(!world.sent().is_empty(), "the rest is sent on");
+}
+
+#[tokio::test]
 async fn an_event_that_owes_very_many_holds_up_no_other_account_and_is_audited_in_the_end() {
     let world = world().await;
     let wide = world.owe("acme", "evt-1", 13_000).await;

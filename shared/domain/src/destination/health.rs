@@ -269,6 +269,12 @@ impl Health {
         Some(next)
     }
 
+    /// The health after a drain that had no time for its whole part: the rest is sent from `next_at` on.
+    pub fn drained_until(&self, next_at: Timestamp) -> Option<Self> {
+        let drain = self.drain?;
+        Some(Self { drain: Some(Drain { next_at, ..drain }), ..self.next() })
+    }
+
     /// The health after the owner resumed the destination, or after something was found parked for no reason.
     pub fn resumed(&self, now: Timestamp) -> Self {
         let mut next = self.next();
