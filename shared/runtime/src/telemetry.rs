@@ -23,7 +23,7 @@ impl fmt::Display for ErrorChain<'_> {
 /// Starts logging to standard output at `level` (`ERROR` to `TRACE`). The SDKs and HTTP libraries stay at WARN.
 pub fn start(level: &str) {
     let filter = EnvFilter::new(format!(
-        "{level},hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,aws_config=warn,aws_smithy_runtime=warn,aws_runtime=warn"
+        "{level},hyper=warn,hyper_util=warn,rustls=warn,aws_config=warn,aws_smithy_runtime=warn,aws_runtime=warn"
     ));
     let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
     // A second start in one process, as in tests, changes nothing.
