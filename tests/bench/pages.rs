@@ -248,7 +248,7 @@ async fn owe(
             recovered_by_audit: false,
             expires_at,
         };
-        store.record_delivery(&record).await.or_failure(problem)?;
+        store.create_delivery(&record).await.or_failure(problem)?;
     }
     let (id, delivery) = (event.id.to_string(), owed[0].id.to_string());
     let sealed = SealedEvent {

@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use domain::attempt::RetryPolicy;
+use domain::delivery::MessageLease;
 use domain::delivery::{Delivery, OutgoingDelivery, Purpose};
 use domain::destination::AddressPolicy;
 use domain::event::{Event, envelope};
@@ -132,7 +133,7 @@ impl World {
             entropy,
             rows: deliver::Rows::default(),
             retries: RetryPolicy::default(),
-            horizon: Horizon::default(),
+            lease: MessageLease::default(),
             retention: RETENTION,
         })
     }

@@ -68,7 +68,7 @@ shaken! {
     }
     Deliveries {
         fn find_delivery(account: &AccountId, id: &DeliveryId) -> Option<DeliveryRecord>;
-        fn record_delivery(record: &DeliveryRecord) -> Recorded;
+        fn create_delivery(record: &DeliveryRecord) -> bool;
         fn replace_delivery(before: &DeliveryRecord, after: &DeliveryRecord) -> bool;
     }
     Paces {

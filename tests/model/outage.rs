@@ -135,7 +135,7 @@ impl Outage {
     fn states(&self) -> BTreeMap<&'static str, usize> {
         let mut states = BTreeMap::new();
         for record in self.shared.store.deliveries() {
-            *states.entry(record.state.as_str()).or_default() += 1;
+            *states.entry(record.state().as_str()).or_default() += 1;
         }
         states
     }

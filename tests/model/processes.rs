@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::attempt::RetryPolicy;
-use domain::delivery::{DeliveryMessage, OutgoingDelivery, Purpose};
+use domain::delivery::{DeliveryMessage, MessageLease, OutgoingDelivery, Purpose};
 use domain::event::Rejection;
 use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
@@ -189,7 +189,7 @@ impl Deliver {
             paces: store.clone(),
             turns: deliver::Turns::default(),
             retries: RetryPolicy::default(),
-            horizon: shared.horizon,
+            lease: MessageLease::default(),
             retention: RETENTION,
         });
         let pushed_twice = shared.pushed_twice.clone();
@@ -257,6 +257,7 @@ impl Redrive {
             clock: shared.clock.clone(),
             entropy: shared.dice.clone(),
             horizon: shared.horizon,
+            lease: MessageLease::default(),
             retention: RETENTION,
         });
         Self { chaos, deps, clock: shared.clock.clone() }

@@ -114,7 +114,7 @@ impl Receivers {
             return;
         }
         for record in store.deliveries() {
-            if record.state == DeliveryState::Delivered {
+            if record.state() == DeliveryState::Delivered {
                 state.delivered_at.entry(record.delivery.id).or_insert(now);
             }
         }

@@ -185,7 +185,7 @@ impl World {
     fn redrive_at(&self) -> Option<Timestamp> {
         let (store, horizon) = (&self.shared.store, self.shared.horizon);
         let ahead = |look_at: Timestamp| Timestamp::from_unix_ms(look_at.unix_ms().saturating_sub(60_000));
-        let due = store.deliveries().into_iter().filter_map(|record| record.look_at).map(ahead);
+        let due = store.deliveries().into_iter().filter_map(|record| record.look_at()).map(ahead);
         let watched = store.destinations().into_iter().filter_map(|destination| destination.look_at());
         let notes = store.seal_notes_left().into_iter();
         let audits = notes.map(|note| horizon.begin(note.sealed.next()).plus(Duration::from_secs(3_600)));

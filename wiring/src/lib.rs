@@ -44,7 +44,7 @@ pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
         entropy,
         addresses: config.addresses,
         limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },
-        horizon: config.horizon,
+        lease: config.lease,
         page_url: config.page_url,
     })
 }

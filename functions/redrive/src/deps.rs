@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::delivery::MessageLease;
 use domain::value::Horizon;
 use ports::{
     AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth,
@@ -41,6 +42,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub horizon: Horizon,
+    /// After how long a message counts as lost.
+    pub lease: MessageLease,
     /// How long a delivery's row is kept.
     pub retention: Duration,
 }

@@ -14,7 +14,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryState, Purpose};
+use domain::delivery::{Held, Purpose};
 use domain::value::{AccountId, DeliveryId, Timestamp};
 use ports::{Due, PortResult};
 use tracing::error;
@@ -133,29 +133,30 @@ async fn ended(share: Share<'_>, page: &[Due]) -> HashSet<(AccountId, DeliveryId
 async fn claim(share: Share<'_>, due: Due) -> PortResult<Found> {
     let deps = share.deps;
     let Some(record) = find(deps, &due.account, &due.id).await? else { return Ok(Found::Nothing) };
-    if record.look_at != Some(due.look_at) {
+    if record.look_at() != Some(due.look_at) {
         return Ok(Found::Nothing);
     }
-    let DeliveryState::Retrying { due_at } = record.state else { return Ok(Found::Ended(due)) };
     let now = deps.clock.now();
-    if record.is_under_way(now) {
+    let due_at = match record.held {
         // Its holder may still be working on it. It is listed early if the lease is shorter than what this run looks
         // ahead.
-        return Ok(Found::Nothing);
-    }
+        Held::ByQueue { lost_after, .. } if lost_after > now => return Ok(Found::Nothing),
+        Held::ByQueue { due_at, .. } | Held::ByTable { due_at, .. } => due_at,
+        Held::ByDestination => return Ok(Found::Nothing),
+        Held::Ended { .. } => return Ok(Found::Ended(due)),
+    };
     let Some(body) = body_of(deps, &record.delivery).await? else {
         let after = if is_forgotten(deps, &record.delivery) {
             error!("delivery.id" = %record.delivery.id, "the event of a delivery has been forgotten before its schedule ended");
-            record.ended(DeliveryState::Exhausted, Some(now))
+            record.expired(now)
         } else {
             // Its body exists once the event is sealed, however long that takes.
-            record.leased(now.plus(deps.horizon.lease()))
+            record.sent_again(now, now, deps.lease)
         };
         deps.deliveries.replace_delivery(&record, &after).await?;
         return Ok(Found::Nothing);
     };
-    let leased = record.leased(deps.horizon.look_again(due_at, now));
-    if !deps.deliveries.replace_delivery(&record, &leased).await? {
+    if !deps.deliveries.replace_delivery(&record, &record.sent_again(due_at, now, deps.lease)).await? {
         return Ok(Found::Nothing);
     }
     let (delivery, delay) = (record.delivery, due_at.since(now));

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryRecord, DeliveryState};
 use futures_util::{StreamExt, stream};
 use ports::{Due, PortResult};
 
@@ -58,11 +57,11 @@ impl Part for Told {
 async fn look(share: Share<'_>, due: &Due) -> PortResult<()> {
     let deps = share.deps;
     let Some(record) = find(deps, &due.account, &due.id).await? else { return Ok(()) };
-    if record.look_at != Some(due.look_at) || matches!(record.state, DeliveryState::Retrying { .. }) {
+    if record.look_at() != Some(due.look_at) || !record.state().is_final() {
         return Ok(());
     }
-    let told = record.state != DeliveryState::Exhausted || tell::exhausted(deps, &record).await;
-    let look_at = (!told).then(|| deps.clock.now().plus(TELL_AGAIN));
-    deps.deliveries.replace_delivery(&record, &DeliveryRecord { look_at, ..record.clone() }).await?;
+    let told = record.exhaustion().is_none() || tell::exhausted(deps, &record).await;
+    let again_at = (!told).then(|| deps.clock.now().plus(TELL_AGAIN));
+    deps.deliveries.replace_delivery(&record, &record.told(again_at)).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryState, Purpose};
+use domain::delivery::{Held, Purpose};
 use domain::destination::health::DRAIN_EVERY;
 use domain::destination::{Destination, Health, HealthState, Pace};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
@@ -191,7 +191,7 @@ async fn candidate(share: Share<'_>, destination: &Destination, probes: u32) -> 
 
 async fn probe_with(deps: &Deps, account: &AccountId, id: &DeliveryId) -> PortResult<Option<ToSend>> {
     let Some(record) = find(deps, account, id).await? else { return Ok(None) };
-    if record.state != DeliveryState::Parked {
+    if record.held != Held::ByDestination {
         return Ok(None);
     }
     let Some(body) = body_of(deps, &record.delivery).await? else { return Ok(None) };
@@ -268,7 +268,7 @@ async fn unpark(
     due_at: Timestamp,
 ) -> PortResult<Option<ToSend>> {
     let Some(record) = find(deps, &destination.account, &id).await? else { return Ok(None) };
-    if record.state != DeliveryState::Parked {
+    if record.held != Held::ByDestination {
         return Ok(None);
     }
     reopen(deps, record, due_at).await

@@ -22,7 +22,7 @@ use ports::{
     PortResult, Postpone, SealNote, SealNotes, SealedEvent, StartJob,
 };
 use redrive::{Deps, handle};
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record};
 
 use self::over_memory::deps;
 
@@ -138,8 +138,8 @@ impl World {
 
     async fn record(&self, delivery: &Delivery, state: DeliveryState, look_at: Option<Timestamp>) {
         let known = record(&target(delivery.account.as_str()), "any", 1, state);
-        let row = DeliveryRecord { delivery: delivery.clone(), look_at, ..known };
-        self.store.record_delivery(&row).await.expect("recorded");
+        let row = DeliveryRecord { delivery: delivery.clone(), ..known.held(held_until(state, look_at)) };
+        self.store.create_delivery(&row).await.expect("recorded");
     }
 
     /// These deliveries are due this long after now.

@@ -108,8 +108,12 @@ impl World {
         let took = Duration::from_millis(took_ms);
         let attempt = Attempt { number: 1, at: self.clock.now(), took, outcome, probe: false };
         let known = record(&target(1), "any", 0, state);
-        let ended = DeliveryRecord { delivery: delivery.clone(), attempts: vec![attempt], ..known };
-        self.store.record_delivery(&ended).await.expect("recorded");
+        let ended = DeliveryRecord { delivery: delivery.clone(), attempts: vec![attempt].into(), ..known };
+        match self.store.find_delivery(&delivery.account, &delivery.id).await.expect("an answer") {
+            None => assert!(self.store.create_delivery(&ended).await.expect("recorded")),
+            Some(before) => assert!(self.store.replace_delivery(&before, &ended).await.expect("recorded")),
+        }
+        self.store.take_calls();
     }
 
     async fn deliver(&self, id: &str, ago: Duration, to: &[u8]) {

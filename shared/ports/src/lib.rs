@@ -27,7 +27,7 @@ pub use accounts::{Accounts, CreatedAccount, FindAccount};
 pub use api_keys::{ApiKeys, CreatedKey};
 pub use audit::{Audit, SealNote, SealNotes};
 pub use awaited_runs::{AwaitRuns, AwaitedPlace, AwaitedRuns};
-pub use deliveries::{Deliveries, ListDeliveries, OlderThan, Recorded};
+pub use deliveries::{Deliveries, ListDeliveries, OlderThan};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
 pub use events::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, Span, UnmatchedReason};
 pub use health::DestinationHealth;

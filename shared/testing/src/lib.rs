@@ -11,4 +11,4 @@ mod samples;
 pub use memory::MemoryStore;
 pub use outside::{FixedHosts, MemoryAlerts, MemoryQueue, PlainVault, TestClock, TestEntropy};
 pub use receivers::{ScriptedSender, Step};
-pub use samples::{account, destination, event_text, record, subscription};
+pub use samples::{account, destination, event_text, held, held_until, record, subscription};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use adapters::{AwsClients, DynamoStore, KmsVault, SnsAlerts, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
 use api::Limits;
 use domain::attempt::RetryPolicy;
+use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
 use domain::value::Horizon;
 use runtime::cache::Cached;
@@ -74,7 +75,7 @@ impl Ports {
             entropy: self.entropy.clone(),
             addresses: AddressPolicy::new("", false, vec!["page.example".into()]).expect("a policy"),
             limits: Limits { destinations: 12, subscriptions: 20 },
-            horizon: Horizon::default(),
+            lease: MessageLease::default(),
             page_url: "https://page.example".into(),
         }
     }
@@ -115,7 +116,7 @@ impl Ports {
             entropy: self.entropy.clone(),
             rows: deliver::Rows::default(),
             retries: RetryPolicy::default(),
-            horizon: Horizon::default(),
+            lease: MessageLease::default(),
             retention: RETENTION,
         }
     }
@@ -147,6 +148,7 @@ impl Ports {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             horizon: Horizon::default(),
+            lease: MessageLease::default(),
             retention: RETENTION,
         }
     }

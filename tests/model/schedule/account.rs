@@ -10,8 +10,8 @@ use super::{Report, World};
 impl World {
     pub(super) fn unfinished(&self, now: Timestamp) -> String {
         let store = &self.shared.store;
-        let rows = store.deliveries().into_iter().filter(|row| row.look_at.is_some() || !row.state.is_final());
-        let rows: Vec<_> = rows.map(|row| (row.delivery.id, row.state, row.look_at)).collect();
+        let rows = store.deliveries().into_iter().filter(|row| row.look_at().is_some() || !row.state().is_final());
+        let rows: Vec<_> = rows.map(|row| (row.delivery.id, row.held)).collect();
         let watched = store.destinations().into_iter().filter(|one| one.look_at().is_some());
         let watched: Vec<_> = watched.map(|destination| (destination.id, destination.health)).collect();
         let (notes, queues) =
@@ -49,7 +49,7 @@ impl World {
                 wrong.push(format!("{id} has a row and is not owed"));
             }
             report.recovered += usize::from(row.recovered_by_audit);
-            match row.state {
+            match row.state() {
                 DeliveryState::Delivered if receivers.took(id) => report.delivered += 1,
                 DeliveryState::Delivered => wrong.push(format!("{id} is said to be delivered, and nobody took it")),
                 DeliveryState::Exhausted => report.exhausted += 1,

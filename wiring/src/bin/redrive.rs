@@ -39,6 +39,7 @@ async fn main() -> Result<(), Error> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         horizon: config.horizon,
+        lease: config.lease,
         retention: config.retention,
     });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
-use domain::value::Horizon;
 use ports::{
     Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, FindRollUp, HostLookup,
     HttpSender, ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob,
@@ -44,7 +44,7 @@ pub struct Deps {
     pub addresses: AddressPolicy,
     pub limits: Limits,
     /// How long after an event `redrive` looks for deliveries that were lost.
-    pub horizon: Horizon,
+    pub lease: MessageLease,
     /// The address of the page, without a slash at the end. Links to it begin with this.
     pub page_url: String,
 }

@@ -25,8 +25,8 @@ impl Paces for Busy {
 
 /// How long the event's delivery waits in line; none if it does not.
 async fn in_line(world: &World, id: &str) -> Option<Duration> {
-    let row = world.row(&world.healthy, id).await.filter(|row| row.in_line && row.attempts.is_empty())?;
-    let DeliveryState::Retrying { due_at } = row.state else { return None };
+    let row = world.row(&world.healthy, id).await.filter(|row| row.held.is_in_line() && row.attempts.count() == 0)?;
+    let DeliveryState::Retrying { due_at } = row.state() else { return None };
     Some(due_at.since(world.clock.now()))
 }
 

@@ -9,12 +9,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, RecoverStatus, RecoveredTo, Recovery};
+use domain::delivery::{Delivery, DeliveryRecord, Held, RecoverStatus, RecoveredTo, Recovery};
 use domain::destination::Admission;
 use domain::destination::health::DRAIN_EVERY;
 use domain::value::{DeliveryId, EventId, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{EventPlace, Held, ListedEvent, OlderThan, PortError, PortResult, Recorded, Span};
+use ports::{EventPlace, Held as LeaseHeld, ListedEvent, OlderThan, PortError, PortResult, Span};
 use serde_json::value::RawValue;
 
 use super::taken::{Progress, Taken};
@@ -110,8 +110,9 @@ impl<'b> Part<'_, 'b> {
         let list = deps.delivery_list.list_deliveries(&asked.account, &asked.destination_id, asked.since, &older, PAGE);
         let records = list.await?;
         let now = deps.clock.now();
-        let wanted =
-            |record: &DeliveryRecord| asked.wants(record.state) && !record.is_under_way(now) && record.expires_at > now;
+        let wanted = |record: &DeliveryRecord| {
+            asked.wants(record.state()) && !record.is_under_way(now) && record.expires_at > now
+        };
         let mut left = records.as_slice();
         while let Some((some, further)) = left.split_at_checked(self.together(left, wanted)) {
             let Some(last) = some.last() else { break };
@@ -139,9 +140,9 @@ impl<'b> Part<'_, 'b> {
             let sent = claim_and_send(share, self.due(records), name, claim, std::convert::identity).await;
             return Ok(Again { resent: sent.checked()?.claimed, set_aside: 0 });
         }
-        let elsewhere = records.into_iter().filter(|record| record.state != DeliveryState::Parked);
+        let elsewhere = records.into_iter().filter(|record| record.held != Held::ByDestination);
         let set_aside = elsewhere.map(|record| async move {
-            let parked = record.ended(DeliveryState::Parked, None);
+            let parked = record.parked();
             let parked = deps.deliveries.replace_delivery(&record, &parked).await;
             self.unless_poisoned(&record.delivery.id, parked)
         });
@@ -170,7 +171,7 @@ impl<'b> Part<'_, 'b> {
     /// out, and what cannot be read is passed over.
     async fn missing(&self, events: &[ListedEvent]) -> PortResult<Vec<(Delivery, Arc<RawValue>)>> {
         let deps = self.deps();
-        let settled = |event: &&ListedEvent| event.sealed_at.plus(deps.horizon.lease()) <= deps.clock.now();
+        let settled = |event: &&ListedEvent| event.sealed_at.plus(deps.lease.length()) <= deps.clock.now();
         let owing = events.iter().filter(|event| event.owed_count > 0).filter(settled);
         let missing = stream::iter(owing).map(|event| async move {
             match self.missing_of(&event.place.id).await {
@@ -223,8 +224,8 @@ impl<'b> Part<'_, 'b> {
             return Ok(Again { resent: sent.checked()?.claimed, set_aside: 0 });
         }
         let set_aside = missing.into_iter().map(|(delivery, _)| async move {
-            let row = first_row(deps, delivery, DeliveryState::Parked, None);
-            let recorded = deps.deliveries.record_delivery(&row).await.map(|it| it == Recorded::Recorded);
+            let row = first_row(deps, delivery, Held::ByDestination);
+            let recorded = deps.deliveries.create_delivery(&row).await;
             self.unless_poisoned(&row.delivery.id, recorded)
         });
         count(set_aside).await
@@ -238,7 +239,7 @@ impl<'b> Part<'_, 'b> {
         recovered.set_aside = recovered.set_aside.saturating_add(again.set_aside as u64);
         recovered.to = to;
         self.sent += again.resent;
-        if self.taken.progressed(looked_at as u64).await? == Held::Lost {
+        if self.taken.progressed(looked_at as u64).await? == LeaseHeld::Lost {
             return Ok(Some(Progress::Lost));
         }
         if !ended && self.sent >= self.most {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::delivery::MessageLease;
 use domain::value::Horizon;
 use redrive::{Alerted, Audited, Deps};
 use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy};
@@ -39,6 +40,7 @@ pub fn deps(
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         horizon: Horizon::default(),
+        lease: MessageLease::default(),
         retention: Duration::from_secs(30 * 86_400),
     }
 }

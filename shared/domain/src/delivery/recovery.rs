@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::record::DeliveryState;
+use super::state::DeliveryState;
 use crate::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Timestamp};
 
 /// What is to be sent again.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::host;
+use super::{host, why_exhausted};
 use crate::delivery::DeliveryRecord;
 use crate::destination::{ChangedTo, Destination, HealthChange};
 use crate::value::{AccountId, DestinationId};
@@ -90,11 +90,12 @@ pub(super) fn exhausted(event_type: &'static str, record: &DeliveryRecord, desti
     let (account, id) = (&delivery.account, &delivery.destination);
     let name = destination.map_or_else(|| format!("Destination {id} of account {account}, which was deleted,"), name);
     let mut text = format!(
-        "{name} did not get delivery {} of event {} ({}): it was given up after {} attempts.",
+        "{name} did not get delivery {} of event {} ({}): it was given up after {} attempts: {}.",
         delivery.id,
         delivery.event,
         delivery.event_type,
-        record.attempts.len(),
+        record.attempts.count(),
+        why_exhausted(record),
     );
     if let Some(last) = record.attempts.last() {
         let status = last.outcome.status().map_or_else(String::new, |status| format!(" with status {status}"));

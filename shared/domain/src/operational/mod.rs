@@ -18,7 +18,7 @@ mod alert;
 use serde_json::{Value, json};
 
 pub use self::alert::Alert;
-use crate::delivery::DeliveryRecord;
+use crate::delivery::{DeliveryRecord, Exhaustion};
 use crate::destination::{ChangedTo, Destination, HealthChange};
 use crate::event::{EventType, OwnEvent, Scope};
 use crate::value::{DestinationId, Timestamp};
@@ -81,8 +81,7 @@ pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> 
         "destination": {
             "id": delivery.destination, "name": destination.map(|d| &d.settings.name), "host": destination.and_then(host)
         },
-        "status": "exhausted", "attempts": record.attempts.len(), "last_attempt": last,
-        "reason": "the last attempt of its schedule failed"
+        "status": "exhausted", "attempts": record.attempts.count(), "last_attempt": last, "reason": why_exhausted(record)
     });
     let event_type = "delivery.exhausted";
     let account = delivery.account.clone();
@@ -91,16 +90,20 @@ pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> 
     Notice { alert, event: (!delivery.event_type.is_operational()).then_some(event) }
 }
 
-/// When it was given up: when its last attempt ended, or later if its event was forgotten in the meantime. In that case
-/// `look_at` has the time.
-fn exhausted_at(record: &DeliveryRecord) -> Timestamp {
-    const SOON: std::time::Duration = std::time::Duration::from_secs(86_400);
-    let ended = record.attempts.last().map(|attempt| attempt.at.plus(attempt.took));
-    match (ended, record.look_at) {
-        (Some(ended), Some(look_at)) if look_at.since(ended) > SOON => look_at,
-        (Some(ended), _) => ended,
-        (None, look_at) => look_at.unwrap_or_else(|| record.delivery.id.occurred_at()),
+fn why_exhausted(record: &DeliveryRecord) -> &'static str {
+    match record.exhaustion() {
+        Some(Exhaustion::Expired { .. }) => "its event was not kept any more, so there was nothing left to send",
+        _ => "the last attempt of its schedule failed",
     }
+}
+
+/// When it was given up: when its last attempt ended, or when its event was found to be forgotten.
+fn exhausted_at(record: &DeliveryRecord) -> Timestamp {
+    if let Some(Exhaustion::Expired { at }) = record.exhaustion() {
+        return at;
+    }
+    let ended = record.attempts.last().map(|attempt| attempt.at.plus(attempt.took));
+    ended.unwrap_or_else(|| record.delivery.id.occurred_at())
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
         let record = record(to, id, 1, DeliveryState::Delivered);
         let event = SealedEvent { owed: vec![record.delivery.clone()], ..sealed(account, id, 1, 0) };
         store.seal_event(&event).await.expect("sealed");
-        store.record_delivery(&record).await.expect("recorded");
+        store.create_delivery(&record).await.expect("recorded");
         events.push(event);
     }
     for n in [1, 2] {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::delivery::DeliveryRecord;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Deliveries, ListDeliveries, OlderThan, PortResult, Recorded};
+use ports::{Deliveries, ListDeliveries, OlderThan, PortResult};
 
 use super::{MemoryStore, Rows};
 
@@ -15,20 +15,20 @@ impl Deliveries for MemoryStore {
         Ok(rows.deliveries.get(&(account.clone(), id.clone())).cloned())
     }
 
-    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
-        let mut rows = self.call("record_delivery")?;
+    async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
+        let mut rows = self.call("create_delivery")?;
         let key = (record.delivery.account.clone(), record.delivery.id.clone());
-        if rows.deliveries.get(&key).is_some_and(|old| !record.supersedes(old)) {
-            return Ok(Recorded::Superseded);
+        if rows.deliveries.contains_key(&key) {
+            return Ok(false);
         }
         rows.deliveries.insert(key, record.clone());
-        Ok(Recorded::Recorded)
+        Ok(true)
     }
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
         let mut rows = self.call("replace_delivery")?;
         let stored = rows.deliveries.get_mut(&(before.delivery.account.clone(), before.delivery.id.clone()));
-        let known = |stored: &DeliveryRecord| (stored.state.as_str(), stored.attempts.len(), stored.look_at);
+        let known = |one: &DeliveryRecord| (one.state().as_str(), one.attempts.count(), one.look_at());
         let Some(stored) = stored.filter(|stored| known(stored) == known(before)) else { return Ok(false) };
         *stored = after.clone();
         Ok(true)

@@ -130,7 +130,7 @@ impl MemoryStore {
     /// The earliest time at which a delivery or destination has to be looked at.
     pub fn next_look(&self) -> Option<Timestamp> {
         let rows = self.look();
-        let deliveries = rows.deliveries.values().filter_map(|record| record.look_at);
+        let deliveries = rows.deliveries.values().filter_map(|record| record.look_at());
         deliveries.chain(rows.destinations.values().filter_map(Destination::look_at)).min()
     }
 

@@ -8,8 +8,8 @@ use ports::{FindRollUp, OlderThan, PortResult, RollUps, RolledUpTo, SealNote};
 use super::MemoryStore;
 
 fn result(record: DeliveryRecord) -> DeliveryResult {
-    let attempts = record.attempts.iter().map(|attempt| (&attempt.outcome, attempt.took));
-    DeliveryResult::new(record.delivery.id.clone(), record.state, attempts)
+    let attempts = record.attempts.kept().iter().map(|attempt| (&attempt.outcome, attempt.took));
+    DeliveryResult::new(record.delivery.id.clone(), record.state(), attempts)
 }
 
 #[async_trait]

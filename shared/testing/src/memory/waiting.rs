@@ -1,7 +1,7 @@
 //! What waits for its time, in memory.
 
 use async_trait::async_trait;
-use domain::delivery::DeliveryState;
+use domain::delivery::Held;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use ports::{Due, PortResult, SHARDS, Waiting, Watched};
 
@@ -22,9 +22,9 @@ impl Waiting for MemoryStore {
         limit: usize,
     ) -> PortResult<Vec<Due>> {
         let rows = self.call("due_deliveries")?;
-        let waiting = rows.deliveries.values().filter(|record| record.state != DeliveryState::Parked);
+        let waiting = rows.deliveries.values().filter(|record| record.held != Held::ByDestination);
         let due = waiting.filter_map(|record| {
-            let look_at = record.look_at.filter(|look_at| *look_at <= until)?;
+            let look_at = record.look_at().filter(|look_at| *look_at <= until)?;
             Some(Due { look_at, account: record.delivery.account.clone(), id: record.delivery.id.clone() })
         });
         let mut due: Vec<_> =
@@ -42,7 +42,7 @@ impl Waiting for MemoryStore {
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>> {
         let rows = self.call("parked_deliveries")?;
-        let parked = rows.deliveries.values().filter(|record| record.state == DeliveryState::Parked);
+        let parked = rows.deliveries.values().filter(|record| record.held == Held::ByDestination);
         let mine = parked.map(|r| &r.delivery).filter(|d| d.account == *account && d.destination == *destination);
         let further = mine.map(|delivery| &delivery.id).filter(|id| after.is_none_or(|after| *id > after));
         Ok(further.take(limit).cloned().collect())

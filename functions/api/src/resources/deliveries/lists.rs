@@ -43,7 +43,7 @@ impl Wanted {
             None => *wanted == Scope::Everything,
         };
         record.expires_at > self.now
-            && self.status.is_none_or(|wanted| DeliveryStatus::of(record.state) == wanted)
+            && self.status.is_none_or(|wanted| DeliveryStatus::of(record.state()) == wanted)
             && self.event_type.is_none_or(|wanted| record.delivery.event_type == wanted)
             && self.scope.as_ref().is_none_or(within)
     }

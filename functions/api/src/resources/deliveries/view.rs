@@ -1,7 +1,7 @@
 //! How a delivery is answered: in a list with a summary of its last attempt, alone with all attempts in full.
 
 use domain::attempt::{Attempt, Outcome};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::delivery::{Attempts, Delivery, DeliveryRecord, DeliveryState};
 use domain::destination::DeliveryPath;
 use domain::event::{EventType, Scope};
 use domain::value::{DeliveryId, DestinationId, EventId, Timestamp};
@@ -32,13 +32,14 @@ struct Fields {
     /// When the next attempt is due, while it is retrying.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
-    attempt_count: usize,
+    attempt_count: u32,
 }
 
 impl Fields {
-    fn new(record: DeliveryRecord) -> (Self, Vec<Attempt>) {
+    fn new(record: DeliveryRecord) -> (Self, Attempts) {
+        let state = record.state();
         let Delivery { id, event, event_type, scope, destination, path, account: _ } = record.delivery;
-        let due_at = if let DeliveryState::Retrying { due_at } = record.state { Some(due_at) } else { None };
+        let due_at = if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None };
         let fields = Self {
             id,
             event_id: event,
@@ -46,9 +47,9 @@ impl Fields {
             scope,
             destination_id: destination,
             path,
-            status: choices::DeliveryStatus::of(record.state),
+            status: choices::DeliveryStatus::of(state),
             due_at,
-            attempt_count: record.attempts.len(),
+            attempt_count: record.attempts.count(),
         };
         (fields, record.attempts)
     }
@@ -105,13 +106,15 @@ impl From<&Attempt> for AttemptItem {
 pub struct DeliveryView {
     #[serde(flatten)]
     fields: Fields,
+    /// The first 5 and the last 25 of them at most; `attempt_count` counts all.
+    #[schema(max_items = 30)]
     attempts: Vec<AttemptView>,
 }
 
 impl From<DeliveryRecord> for DeliveryView {
     fn from(record: DeliveryRecord) -> Self {
         let (fields, attempts) = Fields::new(record);
-        Self { fields, attempts: attempts.into_iter().map(AttemptView::from).collect() }
+        Self { fields, attempts: attempts.kept().iter().cloned().map(AttemptView::from).collect() }
     }
 }
 

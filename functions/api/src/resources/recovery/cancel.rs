@@ -38,11 +38,11 @@ pub async fn cancel(
 ) -> Result<Response, Problem> {
     conflict::retry(KEPT_CHANGING, || async {
         let before = deliveries::find(&deps, &account, &id).await?;
-        let cancelled = before.ended(DeliveryState::Cancelled, None);
-        let done = match before.state {
+        let cancelled = before.cancelled();
+        let done = match before.state() {
             DeliveryState::Cancelled => true,
             DeliveryState::Delivered | DeliveryState::Exhausted => {
-                let detail = format!("it is {}: there is nothing left to cancel", before.state.as_str());
+                let detail = format!("it is {}: there is nothing left to cancel", before.state().as_str());
                 return Err(Problem::new(Code::DeliveryEnded, detail));
             }
             DeliveryState::Retrying { .. } | DeliveryState::Parked => {

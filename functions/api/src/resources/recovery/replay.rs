@@ -16,14 +16,14 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::delivery::{Delivery, DeliveryRecord, Held, OutgoingDelivery, Purpose};
 use domain::event::Event;
 use domain::routing::subscription::deliveries;
 use domain::routing::{Bucket, Run};
 use domain::value::{DeliveryId, EventId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
-use ports::{PortError, PortResult, Recorded, SealedEvent, UnmatchedReason};
+use ports::{PortError, PortResult, SealedEvent, UnmatchedReason};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -163,20 +163,11 @@ fn read(sealed: &SealedEvent) -> Result<(Event, Box<RawValue>), serde_json::Erro
 /// sends it.
 async fn send(deps: &Deps, event: &SealedEvent, body: &RawValue, new: &[Delivery]) -> PortResult<()> {
     let now = deps.clock.now();
-    let (look_at, expires_at) = (Some(deps.horizon.look_again(now, now)), event.expires_at);
+    let held = Held::by_queue(now, now, deps.lease);
     let rows = new.iter().cloned().map(|delivery| async move {
-        let state = DeliveryState::Retrying { due_at: now };
-        let row = DeliveryRecord {
-            delivery,
-            state,
-            attempts: Vec::new(),
-            look_at,
-            in_line: false,
-            recovered_by_audit: false,
-            expires_at,
-        };
-        let recorded = deps.deliveries.record_delivery(&row).await? == Recorded::Recorded;
-        Ok::<_, PortError>(recorded.then_some(row.delivery))
+        let row = DeliveryRecord::first(delivery, held, event.expires_at);
+        let created = deps.deliveries.create_delivery(&row).await?;
+        Ok::<_, PortError>(created.then_some(row.delivery))
     });
     let claimed: Vec<_> = stream::iter(rows).buffered(AT_ONCE).try_collect().await?;
     let message = |delivery| OutgoingDelivery { delivery, purpose: Purpose::Again, body, delay: Duration::ZERO };

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::delivery::{DeliveryRecord, Held, OutgoingDelivery, Purpose};
 use domain::destination::{Admission, Destination, HealthState};
 use domain::value::DeliveryId;
 use http::StatusCode;
@@ -99,18 +99,18 @@ async fn again(
     body: &RawValue,
 ) -> Result<Option<(Resent, String, DeliveryRecord)>, Problem> {
     let (now, ready) = (deps.clock.now(), destination.admission() == Admission::Everything);
-    if before.state == DeliveryState::Delivered {
+    if before.is_delivered() {
         if !ready {
             let detail = format!("it was delivered before, and {}: nothing was done", unready(destination));
             return Ok(Some((Resent::NotSent, detail, before)));
         }
-        send(deps, &before, body).await?;
+        send(deps, &before, Purpose::Resend, body).await?;
         return Ok(Some((Resent::Sent, "it was delivered before; one more attempt is made now".to_owned(), before)));
     }
     if !ready {
         let detail = format!("{}: it is sent when that is back", unready(destination));
-        let after = before.ended(DeliveryState::Parked, None);
-        let done = before.state == DeliveryState::Parked || deps.deliveries.replace_delivery(&before, &after).await?;
+        let after = before.parked();
+        let done = before.held == Held::ByDestination || deps.deliveries.replace_delivery(&before, &after).await?;
         return Ok(done.then_some((Resent::SetAside, detail, after)));
     }
     if before.is_under_way(now) {
@@ -120,16 +120,17 @@ async fn again(
             before,
         )));
     }
-    let after = before.reopened(now, deps.horizon.look_again(now, now));
+    let after = before.sent(now, now, deps.lease);
     if !deps.deliveries.replace_delivery(&before, &after).await? {
         return Ok(None);
     }
-    send(deps, &after, body).await?;
+    // If it is delivered before this message is received, it needs no further attempt.
+    send(deps, &after, Purpose::Again, body).await?;
     Ok(Some((Resent::Sent, "an attempt is made now".to_owned(), after)))
 }
 
-async fn send(deps: &Deps, record: &DeliveryRecord, body: &RawValue) -> Result<(), Problem> {
-    let (delivery, purpose, delay) = (&record.delivery, Purpose::Resend, Duration::ZERO);
+async fn send(deps: &Deps, record: &DeliveryRecord, purpose: Purpose, body: &RawValue) -> Result<(), Problem> {
+    let (delivery, delay) = (&record.delivery, Duration::ZERO);
     Ok(deps.delivery_queue.send_deliveries(&[OutgoingDelivery { delivery, purpose, body, delay }]).await?)
 }
 
