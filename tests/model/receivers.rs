@@ -119,7 +119,7 @@ impl Receivers {
             }
         }
         for destination in store.destinations() {
-            match destination.admission() {
+            match destination.admission(now) {
                 Admission::Everything => drop(state.shut.remove(&destination.id)),
                 admission => {
                     let since = state.shut.get(&destination.id).filter(|(_, was)| *was == admission);

@@ -1,8 +1,9 @@
 //! Reports the results of attempts to the breaker. The rules are in [`domain::destination::health`]; here is what
 //! happens if several containers change the same destination at once.
 
-use domain::destination::{Destination, Health};
+use domain::destination::{Destination, Health, HealthState};
 use ports::PortResult;
+use tracing::info;
 
 use crate::deps::Deps;
 
@@ -28,4 +29,24 @@ pub(crate) async fn note(
         }
     }
     Ok(known)
+}
+
+/// One line for a breaker that opens, and for a hold that begins or is lengthened.
+pub(crate) fn log_change(before: &Destination, after: &Destination) {
+    let (account, id) = (&after.account, &after.id);
+    match after.health.state {
+        HealthState::Failing { next_probe_at, .. } if before.health.state == HealthState::Healthy => info!(
+            "account.id" = %account, "destination.id" = %id, failures = after.health.failures, %next_probe_at,
+            "a destination is failing; what comes is parked until a probe is delivered"
+        ),
+        HealthState::Healthy if after.health.held_until != before.health.held_until => {
+            if let Some(held_until) = after.health.held_until {
+                info!(
+                    "account.id" = %account, "destination.id" = %id, %held_until,
+                    "a destination asked to be left alone; what comes is parked until then"
+                );
+            }
+        }
+        _ => {}
+    }
 }

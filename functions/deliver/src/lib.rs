@@ -109,10 +109,10 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
     let _place = record.gates.enter(&delivery.destination).await;
     let found = deps.destinations.find_destination(&delivery.account, &delivery.destination).await?;
     let Some(destination) = found else { return gone(deps, &record, delivery, before).await };
-    match (destination.admission(), message.purpose) {
+    match (destination.admission(deps.clock.now()), message.purpose) {
         (Admission::Everything, _) | (Admission::Probes, Purpose::Probe) => {}
         (Admission::Closed, _) => return Ok(ignored()),
-        _ => return park(deps, &record, delivery, before).await,
+        _ => return park(deps, &record, &destination, delivery, before).await,
     }
     let limit = destination.settings.rate_limit;
     let patience = if limit.is_some() { PATIENCE } else { Duration::ZERO };
@@ -187,12 +187,17 @@ async fn deliver(
     let told = tell_failure(deps, destination, failed).await;
     match after.held {
         // Nobody would look at what is parked for a destination that takes everything.
-        Held::ByDestination if told.admission() == Admission::Everything => keep(deps, record, Duration::ZERO).await,
+        Held::ByDestination if takes_everything(deps, &told) => keep(deps, record, Duration::ZERO).await,
         held if held == then => release(deps, record, held).await,
         // Another message of this delivery was faster. Its row decides when this message is received again.
         held if !held.state().is_final() && !failed.probe => keep(deps, record, Duration::ZERO).await,
         _ => Ok(Verdict::Acknowledge),
     }
+}
+
+/// Whether everything is sent to it, and nothing that is parked for it will be looked for.
+fn takes_everything(deps: &Deps, destination: &Destination) -> bool {
+    destination.admission(deps.clock.now()) == Admission::Everything && destination.health.drain.is_none()
 }
 
 /// Who holds the delivery after the attempt, if nobody else has recorded one in the meantime.
@@ -206,9 +211,10 @@ fn next(
     failed: Option<Failure>,
 ) -> PortResult<Held> {
     let ended = attempt.at.plus(attempt.took);
-    // How the destination does after this failure, as far as this container knows.
+    // How the destination does after this failure, as far as this container knows. One that is only held does not keep
+    // the delivery from waiting as long as its schedule says.
     let health = failed.and_then(|failure| destination.health.failed(failure));
-    let open = destination.with_health(health.unwrap_or_else(|| destination.health.clone())).admission();
+    let open = health.as_ref().unwrap_or(&destination.health).admission();
     let scheduled = before.map_or(0, |before| before.attempts.scheduled()).saturating_add(u32::from(!attempt.probe));
     let jitter = Jitter::from_entropy(u32::from_be_bytes(deps.entropy.bytes()?));
     let retries = destination.settings.retry_policy.policy(&deps.retries);
@@ -237,6 +243,7 @@ fn failure(deps: &Deps, destination: &Destination, delivery: &Delivery, attempt:
         gone: attempt.outcome.status() == Some(410),
         probe: attempt.probe,
         retry_after: attempt.outcome.retry_after(),
+        asks_to_wait: attempt.outcome.asks_to_wait(),
         seen_in_a_row: deps.rows.failed(&destination.id),
         operational: delivery.event_type.is_operational(),
     }
@@ -246,7 +253,10 @@ fn failure(deps: &Deps, destination: &Destination, delivery: &Delivery, attempt:
 /// will be noted.
 async fn tell_failure(deps: &Deps, destination: &Destination, failure: Failure) -> Destination {
     match health::note(deps, destination, |health| health.failed(failure)).await {
-        Ok(destination) => destination,
+        Ok(after) => {
+            health::log_change(destination, &after);
+            after
+        }
         Err(error) => {
             warn!("destination.id" = %destination.id, error = %ErrorChain(&error), "a failure could not be noted");
             destination.clone()

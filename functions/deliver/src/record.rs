@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use domain::attempt::Attempt;
 use domain::delivery::{Delivery, DeliveryRecord, End, Held};
+use domain::destination::Destination;
 use domain::value::Timestamp;
 use ports::{PortError, PortResult};
 use runtime::batch::Verdict;
 use tracing::info;
 
 use crate::deps::Deps;
+use crate::health;
 use crate::received::{DeliverError, Received};
 
 /// The longest wait that is spent in the queue. There the message is in flight, and a queue holds about 120,000 of
@@ -66,16 +68,19 @@ pub(crate) fn place(deps: &Deps, record: &Received, due_at: Timestamp, now: Time
     }
 }
 
-/// Parks the delivery until its destination works again.
+/// Parks the delivery until its destination works again, and sees to it that somebody looks before it expires.
 pub(crate) async fn park(
     deps: &Deps,
     record: &Received,
+    destination: &Destination,
     delivery: &Delivery,
     before: Option<DeliveryRecord>,
 ) -> Result<Verdict, DeliverError> {
     if before.as_ref().is_some_and(|before| before.held == Held::ByDestination || before.is_delivered()) {
         return Ok(Verdict::Acknowledge);
     }
+    let now = deps.clock.now();
+    health::note(deps, destination, |health| health.parked(now)).await?;
     give_to(deps, record, delivery, before, Held::ByDestination).await
 }
 

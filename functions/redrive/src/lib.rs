@@ -40,6 +40,7 @@ mod audited;
 mod awaited_runs;
 mod deps;
 mod due;
+mod expiring;
 mod failures;
 mod jobs;
 mod roll_ups;

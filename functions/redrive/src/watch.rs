@@ -11,8 +11,10 @@ use domain::destination::{Destination, Health, HealthState, Pace};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use futures_util::{StreamExt, stream};
 use ports::{PortError, PortResult, Watched};
+use tracing::info;
 
 use crate::deps::Deps;
+use crate::expiring;
 use crate::failures::Row;
 use crate::send::{ToSend, body_of, claim_and_send, find, reopen, send};
 use crate::share::{Part, Share, Went};
@@ -106,6 +108,7 @@ async fn look_at(share: Share<'_>, one: &Watched) -> PortResult<Option<Destinati
 async fn look(share: Share<'_>, destination: Destination) -> PortResult<Option<Destination>> {
     let deps = share.deps;
     let Some(destination) = told(deps, destination).await? else { return Ok(None) };
+    let Some(destination) = expiring::look(share.slice(DRAIN_AT_MOST), destination).await? else { return Ok(None) };
     if !destination.settings.enabled {
         return Ok(None);
     }
@@ -204,6 +207,12 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     let (deps, account, portion) = (share.deps, &destination.account, destination.drain_portion());
     let mut page = deps.waiting.parked_deliveries(account, &destination.id, None, portion).await?;
     let begin = deps.clock.now();
+    if destination.health.drain.is_some_and(|drain| drain.since == drain.next_at) {
+        info!(
+            "account.id" = %account, "destination.id" = %destination.id, at_most_a_minute = portion,
+            "a destination is being drained"
+        );
+    }
     let Some(drained) = change(deps, destination, destination.health.drained(begin, page.is_empty())).await? else {
         return Ok(());
     };

@@ -112,7 +112,7 @@ async fn a_deletion_waits_until_what_was_under_way_has_ended_and_then_leaves_not
     world.clock.advance(MINUTE);
     world.run().await.expect("a run");
     let listed = world.store.list_destinations(&account("acme"), None, 100).await.expect("a list");
-    assert!(listed.iter().all(|destination| destination.admission() == Admission::Closed));
+    assert!(listed.iter().all(|destination| destination.health.admission() == Admission::Closed));
     world.clock.advance(SETTLE - Duration::from_millis(1));
     world.run().await.expect("a run");
     assert_eq!((world.job(&job).await.done, world.destinations("acme").await), (0, 5));

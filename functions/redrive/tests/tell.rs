@@ -48,7 +48,8 @@ impl World {
     /// The first destination answers 410.
     async fn gone(&self, operational: bool) {
         let (at, retry_after) = (self.clock.now(), Duration::ZERO);
-        let failure = Failure { at, gone: true, probe: false, retry_after, seen_in_a_row: 1, operational };
+        let failure =
+            Failure { at, gone: true, probe: false, retry_after, asks_to_wait: false, seen_in_a_row: 1, operational };
         let health = Health::default().failed(failure).expect("a change");
         assert!(self.store.update_health(&receiver(1), &health).await.expect("an answer"));
     }

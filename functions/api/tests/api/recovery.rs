@@ -114,7 +114,7 @@ async fn what_was_not_delivered_is_sent_again_once_however_often_it_is_asked_for
         assert_eq!((status, &answer["result"]), (202, &json!("sent")), "{state:?}: {answer}");
         assert_eq!(answer["delivery"]["status"], "retrying");
         assert_eq!(answer["delivery"]["id"], record.delivery.id.as_str());
-        assert_eq!(sent(&world), [(record.delivery.id.to_string(), Purpose::Resend)]);
+        assert_eq!(sent(&world), [(record.delivery.id.to_string(), Purpose::Again)]);
         let after = stored(&world, &record).await;
         let now = world.clock.now();
         assert_eq!((after.state(), after.attempts.count()), (DeliveryState::Retrying { due_at: now }, 2));

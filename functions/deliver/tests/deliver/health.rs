@@ -84,7 +84,7 @@ async fn a_probe_that_delivers_closes_the_breaker_and_begins_a_drain() {
     assert_eq!(world.row(&world.healthy, &id).await.expect("a row").state(), DeliveryState::Delivered);
     let known = world.store.find_destination_anew(&world.healthy.account, &world.healthy.id).await.expect("an answer");
     let known = known.expect("the destination");
-    assert_eq!((known.admission(), known.health.failures), (Admission::Everything, 0));
+    assert_eq!((known.admission(world.clock.now()), known.health.failures), (Admission::Everything, 0));
     assert!(known.health.drain.is_some());
     assert!(world.handle(vec![message(&world.healthy, "evt-a", "1")]).await.is_empty());
     assert_eq!(world.row(&world.healthy, "evt-a").await.expect("a row").state(), DeliveryState::Delivered);

@@ -206,7 +206,7 @@ async fn who_may_change_resends_and_cancels() {
     assert_eq!((page.status, page.location()), (303, format!("{path}?done=sent").as_str()));
     world.get(&cookie, page.location()).await.shows("On its way again.");
     let sent = world.queue.take_sent();
-    assert_eq!((sent.len(), sent[0].purpose, &sent[0].delivery.id), (1, Purpose::Resend, &delivery.id));
+    assert_eq!((sent.len(), sent[0].purpose, &sent[0].delivery.id), (1, Purpose::Again, &delivery.id));
     let page = world.post(&cookie, &format!("{path}/resend"), &[]).await;
     assert_eq!(page.location(), format!("{path}?done=already_under_way"));
 

@@ -67,7 +67,7 @@ async fn what_the_audit_recovered_is_listed() {
     let event = seal(&world, "evt-1", 0, &[&billing]).await;
     let recorded = record(&world, &event.owed[0], DeliveryState::Parked, &[]).await;
     let delivered = DeliveryRecord { recovered_by_audit: true, ..recorded.held(Held::ended(End::Delivered)) };
-    world.store.create_delivery(&delivered).await.expect("recorded");
+    assert!(world.store.replace_delivery(&recorded, &delivered).await.expect("recorded"));
     let page = world.get(&cookie, "/ledger?last=1h").await;
     let list = world.get(&cookie, &link(&page, "1 recovered by the audit")).await;
     assert_eq!(rows(&list), 1);

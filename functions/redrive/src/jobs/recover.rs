@@ -33,10 +33,11 @@ const NEXT: Duration = DRAIN_EVERY.saturating_sub(Duration::from_secs(5));
 
 pub(super) async fn recover(taken: &mut Taken<'_>, asked: &Recovery) -> PortResult<Progress> {
     let found = taken.deps.destinations.find_destination_anew(&asked.account, &asked.destination_id).await?;
-    let Some(destination) = found.filter(|found| found.admission() != Admission::Closed) else {
+    let Some(destination) = found.filter(|found| found.health.admission() != Admission::Closed) else {
         return taken.end(Err("the destination was deleted")).await;
     };
-    let (begin, ready) = (taken.deps.clock.now(), destination.admission() == Admission::Everything);
+    let begin = taken.deps.clock.now();
+    let ready = destination.admission(begin) == Admission::Everything;
     if ready && destination.health.drain.is_some() {
         // Both together would be too fast, and the drain sends most of it anyway.
         taken.put_off(begin.plus(NEXT)).await?;

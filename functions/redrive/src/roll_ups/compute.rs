@@ -53,7 +53,7 @@ pub(super) async fn compute(
         }
         // While its account is being deleted, nothing is written that the deletion might miss.
         let found = deps.destinations.find_destination_anew(account, id).await?;
-        if found.is_none_or(|found| found.admission() == Admission::Closed) {
+        if found.is_none_or(|found| found.health.admission() == Admission::Closed) {
             if before.is_some() {
                 deps.roll_ups.forget_roll_up(account, id).await?;
             }

@@ -21,7 +21,7 @@ pub use self::alert::Alert;
 use crate::delivery::{DeliveryRecord, Exhaustion};
 use crate::destination::{ChangedTo, Destination, HealthChange};
 use crate::event::{EventType, OwnEvent, Scope};
-use crate::value::{DestinationId, Timestamp};
+use crate::value::{DeliveryId, DestinationId, Timestamp};
 
 /// The event and the alert about one fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,38 @@ fn whole_ms(change: &HealthChange) -> u64 {
 /// The host of its URL, without path and query, which may contain a secret.
 fn host(destination: &Destination) -> Option<&str> {
     destination.settings.url.as_url().host_str()
+}
+
+/// Parked deliveries of a destination that are about to expire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiring {
+    pub at: Timestamp,
+    /// When the first of them expires.
+    pub first_at: Timestamp,
+    pub count: usize,
+    /// Whether there are more than were counted.
+    pub more: bool,
+    /// The first of them.
+    pub named: Vec<DeliveryId>,
+    /// All of these are deliveries of operational events.
+    pub operational: bool,
+}
+
+/// The notice that parked deliveries are about to expire.
+pub fn expiring(destination: &Destination, expiring: &Expiring) -> Notice {
+    let event_type = "delivery.expiring";
+    let data = json!({
+        "destination": { "id": destination.id, "name": destination.settings.name, "host": host(destination) },
+        "status": "expiring", "count": expiring.count, "more": expiring.more,
+        "first_expires_at": expiring.first_at, "deliveries": expiring.named,
+        "reason": "they are parked, and their events are soon not kept any more"
+    });
+    let account = destination.account.clone();
+    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: expiring.at, data };
+    Notice {
+        alert: alert::expiring(event_type, destination, expiring),
+        event: (!expiring.operational).then_some(event),
+    }
 }
 
 /// The notice that a delivery was given up. `destination` is none if it was deleted.

@@ -68,11 +68,17 @@ fn record(attempts: u32) -> DeliveryRecord {
     }
 }
 
+fn about_to_expire() -> Expiring {
+    let named = vec![record(0).delivery.id];
+    Expiring { at: at(100), first_at: at(86_500), count: 1, more: false, named, operational: false }
+}
+
 fn notices() -> Vec<Notice> {
     let changes = CHANGES.map(|to| changed(&destination(), &change(to)));
     let given_up = [record(0), record(10)].map(|record| exhausted(&record, Some(&destination())));
     let deleted = [exhausted(&record(3), None)];
-    changes.into_iter().chain(given_up).chain(deleted).collect()
+    let soon = [expiring(&destination(), &about_to_expire())];
+    changes.into_iter().chain(given_up).chain(deleted).chain(soon).collect()
 }
 
 #[test]
@@ -138,6 +144,8 @@ fn what_an_operational_event_brought_about_is_told_to_people_only() {
         let (told, usual) = (changed(&destination(), &by_operational), changed(&destination(), &change(to)));
         assert_eq!((told.event, told.alert), (None, usual.alert));
     }
+    let by_operational = Expiring { operational: true, ..about_to_expire() };
+    assert_eq!(expiring(&destination(), &by_operational).event, None);
     let mut record = record(10);
     record.delivery.event_type = "delivery.exhausted".parse().expect("a type");
     assert_eq!(exhausted(&record, Some(&destination())).event, None);

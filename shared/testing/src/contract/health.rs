@@ -38,6 +38,7 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
         gone: true,
         probe: false,
         retry_after: Duration::ZERO,
+        asks_to_wait: false,
         seen_in_a_row: 1,
         operational: false,
     };

@@ -238,7 +238,7 @@ async fn view(
     let ids: BTreeSet<_> = listening.iter().filter(asks).map(|s| s.id.clone()).collect();
     Ok(found.map(|destination| DeliveryView {
         url: destination.settings.url.join(delivery.path.as_ref()),
-        parked: destination.admission() != Admission::Everything,
+        parked: destination.admission(deps.clock.now()) != Admission::Everything,
         subscription_ids: ids.into_iter().collect(),
         destination_id: delivery.destination,
         path: delivery.path,

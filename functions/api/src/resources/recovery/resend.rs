@@ -77,7 +77,7 @@ pub async fn resend(
     conflict::retry(KEPT_CHANGING, || async {
         let before = deliveries::find(&deps, &account, &id).await?;
         let found = deps.destinations.find_destination(&account, &before.delivery.destination).await?;
-        let Some(destination) = found.filter(|found| found.admission() != Admission::Closed) else {
+        let Some(destination) = found.filter(|found| found.health.admission() != Admission::Closed) else {
             let detail = "its destination was deleted; replay its event to send it where subscriptions lead today";
             return Err(Problem::new(Code::DestinationDeleted, detail));
         };
@@ -98,7 +98,7 @@ async fn again(
     destination: &Destination,
     body: &RawValue,
 ) -> Result<Option<(Resent, String, DeliveryRecord)>, Problem> {
-    let (now, ready) = (deps.clock.now(), destination.admission() == Admission::Everything);
+    let (now, ready) = (deps.clock.now(), destination.admission(deps.clock.now()) == Admission::Everything);
     if before.is_delivered() {
         if !ready {
             let detail = format!("it was delivered before, and {}: nothing was done", unready(destination));
@@ -144,6 +144,10 @@ fn unready(destination: &Destination) -> String {
         HealthState::Failing { next_probe_at, .. } if destination.settings.enabled => {
             format!("its destination is failing, and is tried again at {next_probe_at}, or at once when it is resumed")
         }
+        HealthState::Healthy if destination.settings.enabled => match destination.health.held_until {
+            Some(until) => format!("its destination asked to be left alone until {until}, and gets it after that"),
+            None => "its destination takes nothing now".to_owned(),
+        },
         _ => format!("its destination is paused; {resume}"),
     }
 }
