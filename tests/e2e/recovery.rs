@@ -145,6 +145,36 @@ async fn a_destination_gets_everything_it_missed_by_a_job_that_tells_how_far_it_
 }
 
 #[tokio::test]
+async fn very_many_recoveries_of_one_account_hold_up_no_other() -> Result<()> {
+    const CROWD: usize = 40;
+    let (world, crowd) = (World::new("recovery").await?, World::new("crowd").await?);
+    let since = json!({"since": "2020-01-01T00:00:00Z"});
+    let missed = destination(&world, "/held-up").await?;
+    world.receiver.answer("/held-up", [Answer::status(500)]);
+    world.push(SAMPLE).await?;
+    await_status(&world, "exhausted", 1).await?;
+    world.receiver.answer("/held-up", [Answer::status(200)]);
+    for n in 0..CROWD {
+        let settings = json!({"name": format!("crowd {n}"), "url": crowd.receiver.url(&format!("/crowd-{n}"))});
+        let created = crowd.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
+        let recover = format!("/v1/destinations/{}/recover", text(&created["id"]));
+        let asked = crowd.customer.post(&recover, &since).await?;
+        // Beyond twenty that have not ended.
+        let refused = asked.status == 409 && asked.body["code"] == "limit_reached";
+        assert!(asked.status == 202 || refused, "{}", asked.body);
+    }
+    let job = world.customer.post(&format!("/v1/destinations/{missed}/recover"), &since).await?.expect_status(202)?;
+    let path = format!("/v1/jobs/{}", text(&job["id"]));
+    eventually("the end of the job", SOON, async || {
+        function::run_redrive(&world.deployment).await?;
+        Ok((world.get(&path).await?["status"] == "succeeded").then_some(()))
+    })
+    .await?;
+    await_status(&world, "delivered", 1).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_event_is_replayed_to_who_subscribed_after_it_had_come() -> Result<()> {
     let world = World::new("recovery").await?;
     destination(&world, "/early").await?;

@@ -1,10 +1,15 @@
 //! Jobs and their progress: the operator sees all of them, an account its own. `redrive` does the work.
+//!
+//! Invariant: an account has at most twenty jobs at once that it started itself, however it asks, and its deletion is not
+//! among them (tests: `an_account_has_no_more_than_twenty_jobs_at_once_and_is_deleted_all_the_same`, the contract suites
+//! `limited_jobs` and `purge`).
 
 use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::delivery::job::MOST_PENDING;
 use domain::delivery::{Job, JobKind, JobStatus};
 use domain::value::{JobId, Timestamp};
 use serde::Serialize;
@@ -12,7 +17,7 @@ use utoipa::ToSchema;
 
 use crate::web::caller::{Operator, Reader};
 use crate::web::named::{Kind, Named};
-use crate::web::problem::Problem;
+use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
 /// Work that takes longer than a request.
@@ -81,6 +86,15 @@ impl From<Job> for JobView {
 
 impl Kind for JobId {
     const KIND: &'static str = "job";
+}
+
+/// The problem of an account that would start one job too many.
+pub fn limit_reached() -> Problem {
+    let detail = format!(
+        "the account has {MOST_PENDING} jobs that have not ended, and may have no more; start this one when one of them \
+         has ended, which `GET /v1/jobs/{{id}}` tells"
+    );
+    Problem::new(Code::LimitReached, detail)
 }
 
 /// Read a job

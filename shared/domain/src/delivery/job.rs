@@ -13,6 +13,9 @@ use crate::value::{AccountId, JobId, Timestamp};
 
 /// How long a lease lasts: longer than an invocation of `redrive`, so that none outlives its lease.
 pub const LEASE: Duration = Duration::from_secs(120);
+/// How many jobs an account may have started that have not ended. The operator's deletion of the account is not counted
+/// and never refused.
+pub const MOST_PENDING: u32 = 20;
 /// How long a job can be read after it has ended.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// The wait between marking an account and closing its destinations on the one hand, and deleting its rows on the
