@@ -12,6 +12,7 @@
 //! the contract suite `jobs`).
 
 mod deletion;
+mod portion;
 mod recover;
 mod taken;
 
