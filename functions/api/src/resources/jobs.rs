@@ -61,6 +61,24 @@ enum Progress {
         /// Those that were set aside, because the destination took nothing.
         set_aside: u64,
     },
+    /// Of the replay of a subscription.
+    Replay {
+        /// Events looked at so far, the newest first.
+        looked_at: u64,
+        /// When the last of them occurred; `null` before the first.
+        #[schema(required, value_type = Option<schemas::Timestamp>)]
+        back_to: Option<Timestamp>,
+        /// Those of them that the subscription matches, whether or not they were owed before.
+        matched: u64,
+        /// Deliveries that were not owed before, and were sent.
+        sent: u64,
+        /// Deliveries that were not owed before, and were set aside, because the destination took nothing.
+        set_aside: u64,
+        /// Events that were passed over, because it is not known any more whether they were the awaited transition.
+        unjudged: u64,
+        /// Events that were passed over, because they cannot be read.
+        unreadable: u64,
+    },
 }
 
 impl From<Job> for JobView {
@@ -70,6 +88,18 @@ impl From<Job> for JobView {
             JobKind::Recover(_) => {
                 let recovered = job.recovered.unwrap_or_default();
                 Progress::Recovery { looked_at: job.done, resent: recovered.resent, set_aside: recovered.set_aside }
+            }
+            JobKind::Replay(_) => {
+                let replayed = job.replayed.unwrap_or_default();
+                Progress::Replay {
+                    looked_at: job.done,
+                    back_to: replayed.to.map(|to| to.occurred_at),
+                    matched: replayed.matched,
+                    sent: replayed.sent,
+                    set_aside: replayed.set_aside,
+                    unjudged: replayed.unjudged,
+                    unreadable: replayed.unreadable,
+                }
             }
         };
         Self {
@@ -131,6 +161,6 @@ pub async fn read_own(
 ) -> Result<Response, Problem> {
     let job = deps.jobs.find_job(&id).await?;
     // The operator's jobs about the account are not its own.
-    let own = |job: &Job| matches!(&job.kind, JobKind::Recover(recovery) if recovery.account == account);
+    let own = |job: &Job| !matches!(job.kind, JobKind::DeleteAccount { .. }) && *job.kind.account() == account;
     Ok(Answer(JobView::from(job.filter(own).ok_or_else(JobId::not_found)?)).into_response())
 }

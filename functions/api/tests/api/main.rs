@@ -19,6 +19,7 @@ mod operator;
 mod recovery;
 mod rejected_events;
 mod replay;
+mod replay_span;
 mod scopes;
 mod sessions;
 mod setups;

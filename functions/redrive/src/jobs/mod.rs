@@ -14,6 +14,7 @@
 mod deletion;
 mod portion;
 mod recover;
+mod replay;
 mod taken;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -115,6 +116,7 @@ async fn work_on(share: Share<'_>, id: &JobId) -> PortResult<bool> {
     let progress = match taken.job.kind.clone() {
         JobKind::DeleteAccount { account } => deletion::delete_account(&mut taken, &account).await,
         JobKind::Recover(recovery) => recover::recover(&mut taken, &recovery).await,
+        JobKind::Replay(asked) => replay::replay(&mut taken, &asked).await,
     };
     match progress {
         Ok(Progress::Ended) => {

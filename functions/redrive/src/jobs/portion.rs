@@ -1,6 +1,7 @@
 //! What a job may send to a destination before the next minute: as much as a drain may, spread evenly over the minute.
 //! While a drain is under way the job waits, and what the destination does not accept is parked.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use domain::delivery::{Delivery, DeliveryState};
 use domain::destination::Admission;
 use domain::destination::health::DRAIN_EVERY;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryFutureExt, TryStreamExt, stream};
 use ports::{Held, PortError, PortResult, Recorded};
 use serde_json::value::RawValue;
 
@@ -91,32 +92,42 @@ impl<'a, 'b> Portion<'a, 'b> {
         left.iter().take_while(fits).count()
     }
 
-    /// Gives each delivery its first row, and sends it or sets it aside.
-    pub(super) async fn first(&self, missing: Vec<Missing>) -> PortResult<Sent> {
-        let deps = self.deps();
+    /// Gives each delivery its first row, unless it has one, and sends it or sets it aside. Answers also which have a row
+    /// now: all but those that cannot be handled until somebody mends them.
+    pub(super) async fn first(&self, missing: Vec<Missing>) -> PortResult<(Sent, BTreeSet<DeliveryId>)> {
+        let (deps, mut with_row) = (self.deps(), BTreeSet::new());
         if self.ready {
             let name = |((delivery, _), _): &(Missing, Timestamp)| (self.account.clone(), delivery.id.clone());
-            let claim =
-                |((delivery, body), due_at): (Missing, Timestamp)| give_row(deps, delivery, body, due_at, false);
-            let share = self.taken.share;
-            let sent = claim_and_send(share, self.due(missing), name, claim, std::convert::identity).await;
-            return Ok(Sent { sent: sent.checked()?.claimed, set_aside: 0 });
+            let claim = |((delivery, body), due_at): (Missing, Timestamp)| {
+                let id = delivery.id.clone();
+                give_row(deps, delivery, body, due_at, false).map_ok(|to_send| (id, to_send))
+            };
+            let pick = |(id, to_send)| {
+                with_row.insert(id);
+                to_send
+            };
+            let sent = claim_and_send(self.taken.share, self.due(missing), name, claim, pick).await.checked()?;
+            return Ok((Sent { sent: sent.claimed, set_aside: 0 }, with_row));
         }
-        let set_aside = missing.into_iter().map(|(delivery, _)| async move {
+        let rows = missing.into_iter().map(|(delivery, _)| async move {
             let row = first_row(deps, delivery, DeliveryState::Parked, None);
-            let recorded = deps.deliveries.record_delivery(&row).await.map(|it| it == Recorded::Recorded);
-            self.unless_poisoned(&row.delivery.id, recorded)
+            let recorded =
+                deps.deliveries.record_delivery(&row).await.map(|recorded| Some(recorded == Recorded::Recorded));
+            Ok::<_, PortError>((self.unless_poisoned(&row.delivery.id, recorded)?, row.delivery.id))
         });
-        set_aside_each(set_aside).await
+        let rows: Vec<_> = stream::iter(rows).buffer_unordered(AT_ONCE).try_collect().await?;
+        let set_aside = rows.iter().filter(|(recorded, _)| *recorded == Some(true)).count();
+        with_row.extend(rows.into_iter().filter(|(recorded, _)| recorded.is_some()).map(|(_, id)| id));
+        Ok((Sent { sent: 0, set_aside }, with_row))
     }
 
-    /// The answer, or `false` of a delivery that cannot be handled until somebody mends it.
-    pub(super) fn unless_poisoned(&self, id: &DeliveryId, answer: PortResult<bool>) -> PortResult<bool> {
+    /// The answer, or the default one of a delivery that cannot be handled until somebody mends it.
+    pub(super) fn unless_poisoned<T: Default>(&self, id: &DeliveryId, answer: PortResult<T>) -> PortResult<T> {
         match answer {
             Err(error @ PortError::Permanent { .. }) => {
                 let row = Row { account: self.account, destination: Some(self.destination), what: "delivery", id };
                 self.taken.share.failures.failed(row, &error);
-                Ok(false)
+                Ok(T::default())
             }
             other => other,
         }
@@ -134,12 +145,4 @@ impl<'a, 'b> Portion<'a, 'b> {
         }
         Ok((!ended && !self.taken.has_time()).then_some(Progress::OutOfTime))
     }
-}
-
-/// Parks deliveries, several at once.
-pub(super) async fn set_aside_each<F: Future<Output = PortResult<bool>>>(
-    each: impl Iterator<Item = F>,
-) -> PortResult<Sent> {
-    let done: Vec<bool> = stream::iter(each).buffer_unordered(AT_ONCE).try_collect().await?;
-    Ok(Sent { sent: 0, set_aside: done.into_iter().filter(|done| *done).count() })
 }

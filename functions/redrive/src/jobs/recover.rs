@@ -11,7 +11,7 @@ use domain::value::EventId;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{EventPlace, ListedEvent, OlderThan, PortError, PortResult, Span};
 
-use super::portion::{AT_ONCE, Missing, Portion, Sent, set_aside_each};
+use super::portion::{AT_ONCE, Missing, Portion, Sent};
 use super::taken::{Progress, Taken};
 use crate::deps::Deps;
 use crate::failures::Row;
@@ -95,7 +95,8 @@ impl<'b> Part<'_, 'b> {
             let parked = deps.deliveries.replace_delivery(&record, &parked).await;
             portion.unless_poisoned(&record.delivery.id, parked)
         });
-        set_aside_each(set_aside).await
+        let set_aside: Vec<bool> = stream::iter(set_aside).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(Sent { sent: 0, set_aside: set_aside.into_iter().filter(|done| *done).count() })
     }
 
     /// Processes one page of events.
@@ -106,7 +107,7 @@ impl<'b> Part<'_, 'b> {
         for some in events.chunks(AT_ONCE) {
             let Some(last) = some.last() else { break };
             let missing = self.missing(some).await?;
-            let (looked_at, again) = (missing.len(), self.portion.first(missing).await?);
+            let (looked_at, (again, _)) = (missing.len(), self.portion.first(missing).await?);
             let (occurred_at, id) = (last.place.occurred_at, last.place.id.clone());
             let stopped = self.went(RecoveredTo::Event { occurred_at, id }, looked_at, again).await?;
             if stopped.is_some() {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem, Update};
-use domain::delivery::{Job, JobKind, JobStatus, Lease, Recovered};
+use domain::delivery::{Job, JobKind, JobStatus, Lease, Recovered, Replayed};
 use domain::value::{AccountId, JobId, Timestamp};
 use ports::{FindJob, Held, Jobs, PendingJob, PortError, PortResult, StartJob};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ struct JobRow {
     done: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recovered: Option<Recovered>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replayed: Option<Replayed>,
     created_at: Timestamp,
     updated_at: Timestamp,
     starts_at: Timestamp,
@@ -62,6 +64,7 @@ impl From<&Job> for JobRow {
             status: job.status,
             done: job.done,
             recovered: job.recovered.clone(),
+            replayed: job.replayed.clone(),
             created_at: job.created_at,
             updated_at: job.updated_at,
             starts_at: job.starts_at,
@@ -79,6 +82,7 @@ impl From<JobRow> for Job {
             status: row.status,
             done: row.done,
             recovered: row.recovered,
+            replayed: row.replayed,
             created_at: row.created_at,
             updated_at: row.updated_at,
             starts_at: row.starts_at,
@@ -166,14 +170,16 @@ impl Jobs for DynamoStore {
 
     async fn record_progress(&self, job: &Job, lease: &Lease) -> PortResult<Held> {
         let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::job(&job.id))));
-        let recovered = job.recovered.as_ref().map(|recovered| (", recovered = :recovered", recovered));
+        let recovered = job.recovered.as_ref().map(to_attribute).transpose()?.map(|it| (", recovered = :far", it));
+        let replayed = job.replayed.as_ref().map(to_attribute).transpose()?.map(|it| (", replayed = :far", it));
+        let (far, value) = recovered.or(replayed).unzip();
         let call = call.update_expression(format!(
             "SET done = :done, updated_at = :at, lease_until = :until{}",
-            recovered.map_or("", |(set, _)| set)
+            far.unwrap_or_default()
         ));
-        let call = match recovered {
+        let call = match value {
             None => call,
-            Some((_, recovered)) => call.expression_attribute_values(":recovered", to_attribute(recovered)?),
+            Some(value) => call.expression_attribute_values(":far", value),
         };
         let call = call.condition_expression(HELD).expression_attribute_values(":holder", holder(lease));
         let call = call.expression_attribute_values(":done", AttributeValue::N(job.done.to_string()));

@@ -8,6 +8,7 @@ mod message;
 pub mod proof;
 mod record;
 mod recovery;
+pub mod replay;
 pub mod request;
 pub mod roll_up;
 
@@ -17,5 +18,6 @@ pub use self::message::{DeliveryMessage, OutgoingDelivery, Purpose};
 pub use self::proof::{Judgement, NotRun, Probe, Sample, Trial};
 pub use self::record::{DeliveryRecord, DeliveryState};
 pub use self::recovery::{RecoverStatus, Recovered, RecoveredTo, Recovery};
+pub use self::replay::{Replay, Replayed, ReplayedTo};
 pub use self::request::SignedRequest;
 pub use self::roll_up::{DeliveryResult, Hour, HourRead, RollUp, Tally};

@@ -1,8 +1,10 @@
 //! Jobs.
 
 use domain::delivery::job::LEASE;
-use domain::delivery::{Job, JobStatus, Lease, RecoverStatus, Recovered, RecoveredTo, Recovery};
-use domain::value::{AccountId, DestinationId, Timestamp};
+use domain::delivery::{
+    Job, JobStatus, Lease, RecoverStatus, Recovered, RecoveredTo, Recovery, Replay, Replayed, ReplayedTo,
+};
+use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
 use ports::{Held, Jobs, StartJob};
 
 use super::accounts::{AccountStore, unused_job};
@@ -109,6 +111,31 @@ pub async fn started_jobs(store: &dyn StartedJobs, account: &AccountId) {
     job.failed("no".into(), after_ms(6_000));
     assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
     assert!(!store.pending_jobs(after_ms(u64::from(u32::MAX)), 1_000).await.expect("a list").contains(&job.id));
+}
+
+pub async fn replays(store: &dyn StartedJobs, account: &AccountId) {
+    let replay = Replay {
+        account: account.clone(),
+        subscription_id: SubscriptionId::from_entropy([1; 10]),
+        since: after_ms(0),
+        until: after_ms(1),
+    };
+    let first = Job::replay(replay, now());
+    assert_eq!(store.start_job(&first, 20).await.expect("an answer").as_ref(), Some(&first));
+    let pending = async |at| store.pending_jobs(at, 1_000).await.expect("a list").contains(&first.id);
+    assert!(!pending(now()).await && pending(first.starts_at).await);
+    let lease = Lease::taken([1; 16], first.starts_at);
+    let mut job = store.take_job(&first.id, &lease, first.starts_at).await.expect("an answer").expect("the job");
+    for to in [None, Some(ReplayedTo { occurred_at: after_ms(1), id: "evt-1".parse().expect("an id") })] {
+        let replayed = Replayed { matched: 5, sent: 3, set_aside: 2, unjudged: 1, unreadable: 4, to };
+        job.replayed = Some(replayed);
+        job.progressed(7, after_ms(10));
+        assert_eq!(store.record_progress(&job, &lease).await.expect("an answer"), Held::Held);
+        assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
+    }
+    job.succeeded(after_ms(20));
+    assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
+    assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job));
 }
 
 /// A recovery of the account's destination number `n`.

@@ -12,6 +12,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::until;
 use crate::resources::jobs::{self, JobView};
 use crate::web::body::Json;
 use crate::web::caller::Configurer;
@@ -40,10 +41,7 @@ pub struct Wanted {
 impl Wanted {
     fn read(self, account: AccountId, destination_id: DestinationId, now: Timestamp) -> Result<Recovery, Problem> {
         let wrong = |pointer, detail: &str| Err(Problem::at(Code::ValidationFailed, pointer, detail));
-        let until = self.until.unwrap_or(now);
-        if self.since >= until {
-            return wrong("/since", "must be before `until`, which is now if it is left out");
-        }
+        let until = until(self.since, self.until, now)?;
         let mut statuses = self.statuses.unwrap_or_else(|| RecoverStatus::USUAL.to_vec());
         statuses.sort_unstable();
         if statuses.is_empty() {
