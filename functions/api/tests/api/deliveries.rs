@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use domain::attempt::Outcome;
 use domain::delivery::{DeliveryRecord, DeliveryState};
-use domain::destination::Destination;
+use domain::destination::{Destination, DisabledReason, Health, HealthState};
 use domain::event::envelope;
 use domain::value::{DeliveryId, Timestamp};
-use ports::{Deliveries, Destinations, Events, SealedEvent};
+use ports::{Clock, Deliveries, Destinations, Events, SealedEvent};
 use serde_json::{Value, json};
 use testing::{account, destination, record};
 
@@ -112,7 +112,7 @@ async fn deliveries_are_listed_newest_first_and_filtered() {
     let expected = json!({
         "id": id, "event_id": "evt-2", "type": "sync_run.completed", "scope": "connection/sage/endpoint/bills",
         "destination_id": target(2).id, "path": null, "status": "retrying", "due_at": "2026-11-23T09:30:30.000Z",
-        "attempt_count": 1, "last_attempt": {
+        "waiting": {"for": "retry", "until": "2026-11-23T09:30:30.000Z"}, "attempt_count": 1, "last_attempt": {
             "at": "2026-11-23T09:30:00.001Z", "duration_ms": 12, "outcome": "timed_out", "status_code": null
         }
     });
@@ -319,5 +319,81 @@ async fn reading_deliveries_takes_a_role_that_reads_and_a_ledger_that_answers() 
         check_problem(world.call(As::Nobody, "GET", &path, None).await, 401, "unauthorized", None);
         world.store.fail(method, 1);
         check_problem(get(&world, &path).await, 503, "unavailable", None);
+    }
+}
+
+/// The only delivery of destination `n` in the list, and read by itself: what both say that it waits for.
+async fn waiting(world: &World, n: u8) -> Value {
+    let (_, page) = get(world, &format!("/v1/deliveries?destination_id={}", target(n).id)).await;
+    let listed = &page["data"][0];
+    let (_, read) = get(world, &format!("/v1/deliveries/{}", listed["id"].as_str().expect("an id"))).await;
+    assert_eq!(read["waiting"], listed["waiting"]);
+    let (_, all) = get(world, "/v1/deliveries").await;
+    let all = all["data"].as_array().expect("a list");
+    assert!(all.iter().any(|other| other["id"] == listed["id"] && other["waiting"] == listed["waiting"]));
+    listed["waiting"].clone()
+}
+
+#[tokio::test]
+async fn a_delivery_says_what_it_waits_for_and_until_when() {
+    let world = world().await;
+    let (now, later) = (world.clock.now(), world.clock.now().plus(Duration::from_secs(60)));
+    let due = |due_at| DeliveryState::Retrying { due_at };
+    for (n, state, in_line, expected) in [
+        (1, DeliveryState::Delivered, false, Value::Null),
+        (2, DeliveryState::Exhausted, false, Value::Null),
+        (3, due(now), false, json!({"for": "attempt", "until": null})),
+        (4, due(later), false, json!({"for": "retry", "until": later})),
+        (5, due(later), true, json!({"for": "turn", "until": later})),
+        (6, DeliveryState::Parked, false, Value::Null),
+    ] {
+        deliver(&world, n, &format!("evt-{n}"), 0, |record| {
+            (record.state, record.look_at, record.in_line) = (state, Some(later), in_line);
+        })
+        .await;
+        assert_eq!(waiting(&world, n).await, expected, "{state:?}, its destination was deleted");
+    }
+    let failing = |next_probe_at, half_open| {
+        let state = HealthState::Failing { since: now, probes: 1, next_probe_at, half_open };
+        Health { state, ..Health::default() }
+    };
+    let gone = HealthState::Disabled { since: now, reason: DisabledReason::Gone };
+    for (n, enabled, health, expected) in [
+        (11, true, Health::default(), json!({"for": "drain", "until": null})),
+        (12, true, failing(later, false), json!({"for": "destination_failing", "until": later})),
+        (13, true, failing(now, true), json!({"for": "destination_failing", "until": null})),
+        (14, false, failing(later, false), json!({"for": "destination_paused", "until": null})),
+        (15, true, Health { state: gone, ..Health::default() }, json!({"for": "destination_disabled", "until": null})),
+    ] {
+        let mut destination = Destination { health, ..target(n) };
+        destination.settings.enabled = enabled;
+        world.store.create_destination(&destination, 100).await.expect("created");
+        deliver(&world, n, &format!("evt-{n}"), 0, |record| record.state = DeliveryState::Parked).await;
+        assert_eq!(waiting(&world, n).await, expected);
+    }
+    // A destination that cannot be read keeps nobody from reading the list.
+    world.store.poison(&target(15).id);
+    assert_eq!(waiting(&world, 15).await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_page_reads_each_destination_of_what_is_parked_once() {
+    let world = world().await;
+    for n in 0..3 {
+        world.store.create_destination(&target(n), 100).await.expect("created");
+        for m in 0..10 {
+            let state = if n == 2 { DeliveryState::Exhausted } else { DeliveryState::Parked };
+            deliver(&world, n, &format!("evt-{n}-{m}"), m, |record| record.state = state).await;
+        }
+    }
+    for (path, reads) in [
+        ("/v1/deliveries".to_owned(), 2),
+        ("/v1/deliveries?status=exhausted".to_owned(), 0),
+        (format!("/v1/deliveries?destination_id={}", target(0).id), 1),
+    ] {
+        world.store.take_calls();
+        get(&world, &path).await;
+        let calls = world.store.take_calls();
+        assert_eq!(calls.iter().filter(|call| **call == "find_destination").count(), reads, "{path}");
     }
 }
