@@ -1,6 +1,6 @@
 //! Very many jobs of one account over the in-memory store: how long those of another one wait.
 
-#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
 
 mod over_memory;
 
