@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use domain::attempt::Outcome;
 use domain::delivery::{DeliveryRecord, DeliveryState};
-use domain::destination::{Destination, DisabledReason, Health, HealthState};
+use domain::destination::Destination;
 use domain::event::envelope;
 use domain::value::{DeliveryId, Timestamp};
-use ports::{Clock, Deliveries, Destinations, Events, SealedEvent};
+use ports::{Deliveries, Destinations, Events, SealedEvent};
 use serde_json::{Value, json};
 use testing::{account, destination, record};
 
@@ -17,12 +17,18 @@ use crate::world::{As, World, check_problem, world};
 /// 2026-11-23T09:29:00Z, when the samples occurred.
 const SAMPLE_MS: u64 = 1_795_426_140_000;
 
-fn target(n: u8) -> Destination {
+pub fn target(n: u8) -> Destination {
     destination(&account("acme"), n, "https://example.com/")
 }
 
 /// Records the delivery of event `id`, `ms` after the sample's time, to destination `n`.
-async fn deliver(world: &World, n: u8, id: &str, ms: u64, change: impl FnOnce(&mut DeliveryRecord)) -> DeliveryRecord {
+pub async fn deliver(
+    world: &World,
+    n: u8,
+    id: &str,
+    ms: u64,
+    change: impl FnOnce(&mut DeliveryRecord),
+) -> DeliveryRecord {
     let mut record = record(&target(n), id, 1, DeliveryState::Delivered);
     record.attempts[0].outcome = Outcome::Delivered { status: 204 };
     let first = DeliveryId::first_possible(&record.delivery.destination, Timestamp::from_unix_ms(SAMPLE_MS + ms));
@@ -53,7 +59,7 @@ async fn seal(world: &World, record: &DeliveryRecord, ms: u64) {
     world.store.seal_event(&event).await.expect("sealed");
 }
 
-async fn get(world: &World, path: &str) -> (u16, Value) {
+pub async fn get(world: &World, path: &str) -> (u16, Value) {
     world.call(As::Account("acme"), "GET", path, None).await
 }
 
@@ -319,81 +325,5 @@ async fn reading_deliveries_takes_a_role_that_reads_and_a_ledger_that_answers() 
         check_problem(world.call(As::Nobody, "GET", &path, None).await, 401, "unauthorized", None);
         world.store.fail(method, 1);
         check_problem(get(&world, &path).await, 503, "unavailable", None);
-    }
-}
-
-/// The only delivery of destination `n` in the list, and read by itself: what both say that it waits for.
-async fn waiting(world: &World, n: u8) -> Value {
-    let (_, page) = get(world, &format!("/v1/deliveries?destination_id={}", target(n).id)).await;
-    let listed = &page["data"][0];
-    let (_, read) = get(world, &format!("/v1/deliveries/{}", listed["id"].as_str().expect("an id"))).await;
-    assert_eq!(read["waiting"], listed["waiting"]);
-    let (_, all) = get(world, "/v1/deliveries").await;
-    let all = all["data"].as_array().expect("a list");
-    assert!(all.iter().any(|other| other["id"] == listed["id"] && other["waiting"] == listed["waiting"]));
-    listed["waiting"].clone()
-}
-
-#[tokio::test]
-async fn a_delivery_says_what_it_waits_for_and_until_when() {
-    let world = world().await;
-    let (now, later) = (world.clock.now(), world.clock.now().plus(Duration::from_secs(60)));
-    let due = |due_at| DeliveryState::Retrying { due_at };
-    for (n, state, in_line, expected) in [
-        (1, DeliveryState::Delivered, false, Value::Null),
-        (2, DeliveryState::Exhausted, false, Value::Null),
-        (3, due(now), false, json!({"for": "attempt", "until": null})),
-        (4, due(later), false, json!({"for": "retry", "until": later})),
-        (5, due(later), true, json!({"for": "turn", "until": later})),
-        (6, DeliveryState::Parked, false, Value::Null),
-    ] {
-        deliver(&world, n, &format!("evt-{n}"), 0, |record| {
-            (record.state, record.look_at, record.in_line) = (state, Some(later), in_line);
-        })
-        .await;
-        assert_eq!(waiting(&world, n).await, expected, "{state:?}, its destination was deleted");
-    }
-    let failing = |next_probe_at, half_open| {
-        let state = HealthState::Failing { since: now, probes: 1, next_probe_at, half_open };
-        Health { state, ..Health::default() }
-    };
-    let gone = HealthState::Disabled { since: now, reason: DisabledReason::Gone };
-    for (n, enabled, health, expected) in [
-        (11, true, Health::default(), json!({"for": "drain", "until": null})),
-        (12, true, failing(later, false), json!({"for": "destination_failing", "until": later})),
-        (13, true, failing(now, true), json!({"for": "destination_failing", "until": null})),
-        (14, false, failing(later, false), json!({"for": "destination_paused", "until": null})),
-        (15, true, Health { state: gone, ..Health::default() }, json!({"for": "destination_disabled", "until": null})),
-    ] {
-        let mut destination = Destination { health, ..target(n) };
-        destination.settings.enabled = enabled;
-        world.store.create_destination(&destination, 100).await.expect("created");
-        deliver(&world, n, &format!("evt-{n}"), 0, |record| record.state = DeliveryState::Parked).await;
-        assert_eq!(waiting(&world, n).await, expected);
-    }
-    // A destination that cannot be read keeps nobody from reading the list.
-    world.store.poison(&target(15).id);
-    assert_eq!(waiting(&world, 15).await, Value::Null);
-}
-
-#[tokio::test]
-async fn a_page_reads_each_destination_of_what_is_parked_once() {
-    let world = world().await;
-    for n in 0..3 {
-        world.store.create_destination(&target(n), 100).await.expect("created");
-        for m in 0..10 {
-            let state = if n == 2 { DeliveryState::Exhausted } else { DeliveryState::Parked };
-            deliver(&world, n, &format!("evt-{n}-{m}"), m, |record| record.state = state).await;
-        }
-    }
-    for (path, reads) in [
-        ("/v1/deliveries".to_owned(), 2),
-        ("/v1/deliveries?status=exhausted".to_owned(), 0),
-        (format!("/v1/deliveries?destination_id={}", target(0).id), 1),
-    ] {
-        world.store.take_calls();
-        get(&world, &path).await;
-        let calls = world.store.take_calls();
-        assert_eq!(calls.iter().filter(|call| **call == "find_destination").count(), reads, "{path}");
     }
 }

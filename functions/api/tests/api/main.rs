@@ -25,4 +25,5 @@ mod sessions;
 mod setups;
 mod test_payload;
 mod unmatched;
+mod waiting;
 mod world;

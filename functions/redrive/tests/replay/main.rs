@@ -3,7 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+#[path = "../over_memory/mod.rs"]
 mod over_memory;
+mod world;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,158 +14,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::delivery::job::LEASE;
-use domain::delivery::{Delivery, DeliveryState, Job, JobStatus, Purpose, Replay, Replayed};
-use domain::destination::Destination;
-use domain::event::{Event, envelope};
-use domain::routing::{History, Run, Subscription};
-use domain::value::{AccountId, DeliveryId, EventId, JobId, Timestamp};
-use lambda_runtime::{Context, LambdaEvent};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, JobStatus, Replayed};
+use domain::event::Event;
+use domain::routing::{History, Run};
+use domain::value::{AccountId, EventId, Timestamp};
 use ports::{
-    Accounts, Clock, DestinationHealth, Destinations, Events, FindDestination, FindJob, OweMore, PortResult, Sealed,
-    SealedEvent, StartJob, Subscriptions, Transitions, UnmatchedReason,
+    Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, OweMore, PortResult, Sealed,
+    SealedEvent, Subscriptions, Transitions,
 };
-use redrive::{Deps, handle};
-use serde_json::{Value, json};
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record, subscription};
+use redrive::Deps;
+use serde_json::json;
+use testing::{MemoryStore, event_text, record};
 
 use self::over_memory::deps;
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-struct World {
-    store: Arc<MemoryStore>,
-    clock: Arc<TestClock>,
-    queue: Arc<MemoryQueue>,
-    deps: Arc<Deps>,
-    target: Destination,
-    subscription: Subscription,
-}
-
-/// An account with one destination, at most one delivery a second, so that the part of a minute is 60, and a
-/// subscription to succeeded runs of the table `invoices` with these further settings.
-async fn world(more: Value) -> World {
-    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
-    let queue = Arc::new(MemoryQueue::default());
-    store.create_account(&account("acme"), clock.now()).await.expect("created");
-    let mut target = destination(&account("acme"), 1, "https://a.example/");
-    target.settings.rate_limit = 1.try_into().ok();
-    store.create_destination(&target, 10).await.expect("created");
-    let mut settings = json!({
-        "name": "late", "destination_id": target.id, "event_types": ["sync_run.completed"],
-        "scope": "connection/xero", "path": "/late", "condition": {"status": ["succeeded"]}
-    });
-    settings.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    let settings = serde_json::from_value(settings).expect("settings");
-    let subscription = Subscription { settings, ..subscription(&target, 1, &["*"], "*", None) };
-    store.create_subscription(&subscription, 10).await.expect("created");
-    let deps = Arc::new(deps(&store, &queue, &Arc::default(), &clock));
-    let world = World { store, clock, queue, deps, target, subscription };
-    // The first run begins the audit.
-    world.run().await.expect("a run");
-    world
-}
-
-impl World {
-    async fn run(&self) -> Result<(), lambda_runtime::Error> {
-        let mut context = Context::default();
-        context.deadline = self.clock.now().plus(MINUTE).unix_ms();
-        handle(Arc::clone(&self.deps), LambdaEvent::new(Value::Null, context)).await
-    }
-
-    /// Seals an event of this status at this place, which owes deliveries to these paths of the destination.
-    async fn seal(&self, id: &str, scope: &str, status: &str, paths: &[&str]) {
-        let mut text: Value = serde_json::from_str(&event_text(&self.target.account, id)).expect("JSON");
-        (text["scope"], text["data"]["status"]) = (json!(scope), json!(status));
-        if status == "failed" {
-            text["data"]["error"] = json!({"code": "x", "message": "x", "retryable": true});
-        }
-        let (endpoint, connection) = (scope.rsplit('/').next(), scope.split('/').nth(1));
-        (text["data"]["endpoint"]["id"], text["data"]["connection"]["id"]) = (json!(endpoint), json!(connection));
-        let event = Event::parse(&text.to_string(), self.clock.now()).map_err(|r| r.detail).expect("an event");
-        let path = |path: &&str| Some((*path).to_owned().try_into().expect("a path"));
-        let owed = paths.iter().map(|to| Delivery::of_event(&event, self.target.id.clone(), path(to))).collect();
-        let body = envelope::build(&event).expect("a body").get().to_owned();
-        self.seal_body(event, body, owed).await;
-    }
-
-    async fn seal_body(&self, event: Event, body: String, owed: Vec<Delivery>) {
-        let sealed = SealedEvent {
-            account: event.account,
-            id: event.id,
-            event_type: event.event_type,
-            scope: event.scope,
-            occurred_at: event.occurred_at,
-            sealed_at: event.occurred_at,
-            digest: envelope::content_digest(&body),
-            body,
-            unmatched: owed.is_empty().then_some(UnmatchedReason::NoSubscription),
-            owed,
-            expires_at: self.clock.now().plus(MINUTE * 60 * 24),
-        };
-        self.store.seal_event(&sealed).await.expect("sealed");
-    }
-
-    async fn seal_matching(&self, count: usize) {
-        for n in 0..count {
-            self.seal(&format!("evt-{n}"), INVOICES, "succeeded", &[]).await;
-        }
-    }
-
-    async fn start(&self) -> JobId {
-        self.start_span(Timestamp::from_unix_ms(0), self.clock.now()).await
-    }
-
-    async fn start_span(&self, since: Timestamp, until: Timestamp) -> JobId {
-        let (account, subscription_id) = (self.target.account.clone(), self.subscription.id.clone());
-        let replay = Replay { account, subscription_id, since, until };
-        let job = Job::replay(replay, self.clock.now());
-        let started = self.store.start_job(&job, 20).await.expect("started").expect("not too many");
-        self.clock.advance(MINUTE);
-        started.id
-    }
-
-    async fn job(&self, id: &JobId) -> Job {
-        self.store.find_job(id).await.expect("an answer").expect("the job")
-    }
-
-    /// Status, events looked at, and what became of them.
-    async fn told(&self, id: &JobId) -> (JobStatus, u64, Replayed) {
-        let job = self.job(id).await;
-        (job.status, job.done, Replayed { to: None, ..job.replayed.expect("a replay") })
-    }
-
-    async fn event(&self, id: &str) -> SealedEvent {
-        let id: EventId = id.parse().expect("an id");
-        self.store.find_event(&self.target.account, &id).await.expect("an answer").expect("the event")
-    }
-
-    /// What was sent, each with the body of its event.
-    fn sent(&self) -> Vec<DeliveryId> {
-        let sent = self.queue.take_sent().into_iter();
-        sent.map(|message| {
-            assert_eq!(message.purpose, Purpose::Again);
-            assert!(message.body.get().contains(&format!("\"{}\"", message.delivery.event)));
-            message.delivery.id
-        })
-        .collect()
-    }
-
-    /// The books close: each row is of a delivery that its event owes once, and each event that owes something counts as
-    /// matched.
-    fn check_books(&self, context: &str) {
-        let mut owed = BTreeSet::new();
-        for event in self.store.events() {
-            assert_eq!(event.unmatched.is_none(), !event.owed.is_empty(), "{context}: {}", event.id);
-            for delivery in event.owed {
-                assert!(owed.insert(delivery.id), "{context}: {} is owed twice", event.id);
-            }
-        }
-        let rows: BTreeSet<_> = self.store.deliveries().into_iter().map(|row| row.delivery.id).collect();
-        assert_eq!(rows, owed, "{context}");
-    }
-}
-
-const INVOICES: &str = "connection/xero/endpoint/invoices";
+use self::world::{INVOICES, MINUTE, World, world};
 
 #[tokio::test]
 async fn what_matches_and_was_not_owed_is_sent_once_and_owed_from_then_on() {
@@ -177,8 +41,8 @@ async fn what_matches_and_was_not_owed_is_sent_once_and_owed_from_then_on() {
         let owed = world.event(event).await.owed.remove(0);
         assert_eq!(owed.path.as_ref().map(|path| path.as_str()), Some(path));
         let row = record(&world.target, event, 1, DeliveryState::Delivered);
-        let row = domain::delivery::DeliveryRecord { delivery: owed, ..row };
-        ports::Deliveries::record_delivery(&*world.store, &row).await.expect("recorded");
+        let row = DeliveryRecord { delivery: owed, ..row };
+        world.store.record_delivery(&row).await.expect("recorded");
     }
     let job = world.start().await;
     world.run().await.expect("a run");
