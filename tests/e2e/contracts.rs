@@ -55,6 +55,8 @@ async fn the_table_keeps_the_contract_of_jobs() {
 async fn the_table_keeps_the_contract_of_jobs_that_accounts_start() {
     let real = real();
     contract::started_jobs(&*real.store, &real.account).await;
+    contract::limited_jobs(&*real.store, &real.other).await;
+    contract::replays(&*real.store, &real.account).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::attempt::{SealedSecret, SigningSecret};
-use domain::delivery::{DeliveryRecord, DeliveryResult, Job, Lease, RollUp};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp};
 use domain::destination::{Destination, Health, Pace};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
@@ -55,6 +55,9 @@ shaken! {
     Events {
         fn find_event(account: &AccountId, id: &EventId) -> Option<SealedEvent>;
         fn seal_event(event: &SealedEvent) -> Sealed;
+    }
+    OweMore {
+        fn add_owed(known: &SealedEvent, more: &[Delivery]) -> bool;
     }
     SealNotes {
         fn note_seal(note: &SealNote, expires_at: Timestamp) -> ();

@@ -243,6 +243,7 @@ impl Redrive {
             paces: store.clone(),
             awaited_runs: shared.store.clone(),
             subscriptions: shared.store.clone(),
+            transitions: store.clone(),
             audit: store.clone(),
             reckoning: store.clone(),
             roll_ups: store.clone(),

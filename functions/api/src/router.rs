@@ -40,6 +40,7 @@ pub fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(destinations::test_payload::send))
         .routes(routes!(subscriptions::create, subscriptions::list))
         .routes(routes!(subscriptions::read, subscriptions::change, subscriptions::delete))
+        .routes(routes!(recovery::replay_span::replay))
         .routes(routes!(matching::judge))
         .routes(routes!(ingest::create, events::list))
         .routes(routes!(events::read))

@@ -283,7 +283,8 @@ async fn a_backlog_of_one_shard_keeps_no_other_shard_and_no_other_part_waiting()
         until: world.clock.now(),
         statuses: RecoverStatus::USUAL.to_vec(),
     };
-    let job = world.store.start_job(&Job::recover(job, world.clock.now())).await.expect("started").id;
+    let job = world.store.start_job(&Job::recover(job, world.clock.now()), 20).await;
+    let job = job.expect("started").expect("not too many").id;
     world.store.take_calls();
     world.run().await.expect("a run");
     let sent = world.queue.take_sent();
@@ -479,7 +480,7 @@ async fn a_hundred_recoveries_of_one_account_do_not_hold_up_the_deletion_of_anot
         };
         // They started earlier.
         let before = Timestamp::from_unix_ms(now.unix_ms() - 60_000);
-        world.store.start_job(&Job::recover(recovery, before)).await.expect("started");
+        world.store.start_job(&Job::recover(recovery, before), 1_000).await.expect("started");
     }
     world.clock.advance_with_each_look(Duration::from_millis(500));
     world.run().await.expect("a run");

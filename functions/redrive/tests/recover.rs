@@ -109,7 +109,7 @@ impl World {
             statuses: statuses.to_vec(),
         };
         let job = Job::recover(recovery, self.clock.now());
-        self.store.start_job(&job).await.expect("started").id
+        self.store.start_job(&job, 20).await.expect("started").expect("not too many").id
     }
 
     async fn job(&self, id: &JobId) -> Job {
@@ -191,7 +191,7 @@ async fn what_occurred_outside_of_the_span_and_what_goes_elsewhere_is_left_alone
         let (account, destination_id) = (account("acme"), to.id.clone());
         let recovery = Recovery { account, destination_id, since, until, statuses: RecoverStatus::USUAL.to_vec() };
         let job = Job::recover(recovery, world.clock.now());
-        world.store.start_job(&job).await.expect("started");
+        world.store.start_job(&job, 20).await.expect("started");
         world.run().await.expect("a run");
         let told = world.told(&job.id).await;
         assert_eq!((told.0, told.2), (JobStatus::Succeeded, resent), "{since} to {until}");

@@ -8,10 +8,10 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use domain::delivery::Delivery;
-use domain::event::{EventType, Scope};
+use domain::event::{Event, EventType, Scope, envelope};
 use domain::value::{AccountId, EventId, Timestamp};
 
-use super::PortResult;
+use super::{PortError, PortResult};
 
 /// An accepted event, with the deliveries it owes. It never changes, except that a replay may add deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,21 @@ pub struct SealedEvent {
     pub unmatched: Option<UnmatchedReason>,
     /// When the row may be deleted.
     pub expires_at: Timestamp,
+}
+
+impl SealedEvent {
+    /// The event as its producer pushed it.
+    pub fn read(&self) -> PortResult<Event> {
+        let data = envelope::data_of(&self.body).map_err(|error| PortError::permanent("reading a body", error))?;
+        Ok(Event {
+            id: self.id.clone(),
+            event_type: self.event_type,
+            account: self.account.clone(),
+            scope: self.scope.clone(),
+            occurred_at: self.occurred_at,
+            data,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -134,6 +134,7 @@ impl Ports {
             paces: store.clone(),
             awaited_runs: store.clone(),
             subscriptions: store.clone(),
+            transitions: store.clone(),
             audit: store.clone(),
             reckoning: store.clone(),
             roll_ups: store.clone(),

@@ -25,6 +25,7 @@ async fn main() -> Result<(), Error> {
         paces: store.clone(),
         awaited_runs: store.clone(),
         subscriptions: store.clone(),
+        transitions: store.clone(),
         audit: store.clone(),
         reckoning: store.clone(),
         roll_ups: store.clone(),

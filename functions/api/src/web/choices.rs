@@ -123,6 +123,17 @@ pub enum JobKind {
         until: String,
         statuses: Vec<RecoverStatus>,
     },
+    /// Matches past events with a subscription.
+    Replay {
+        #[schema(value_type = crate::web::schemas::AccountId)]
+        account: String,
+        #[schema(value_type = crate::web::schemas::SubscriptionId)]
+        subscription_id: String,
+        #[schema(value_type = crate::web::schemas::Timestamp)]
+        since: String,
+        #[schema(value_type = crate::web::schemas::Timestamp)]
+        until: String,
+    },
 }
 
 #[cfg(test)]

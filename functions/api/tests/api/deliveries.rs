@@ -17,7 +17,7 @@ use crate::world::{As, World, check_problem, world};
 /// 2026-11-23T09:29:00Z, when the samples occurred.
 const SAMPLE_MS: u64 = 1_795_426_140_000;
 
-fn target(n: u8) -> Destination {
+pub fn target(n: u8) -> Destination {
     destination(&account("acme"), n, "https://example.com/")
 }
 
@@ -29,7 +29,13 @@ fn ended_as(record: &mut DeliveryRecord, outcomes: impl IntoIterator<Item = Outc
 }
 
 /// Records the delivery of event `id`, `ms` after the sample's time, to destination `n`.
-async fn deliver(world: &World, n: u8, id: &str, ms: u64, change: impl FnOnce(&mut DeliveryRecord)) -> DeliveryRecord {
+pub async fn deliver(
+    world: &World,
+    n: u8,
+    id: &str,
+    ms: u64,
+    change: impl FnOnce(&mut DeliveryRecord),
+) -> DeliveryRecord {
     let mut record = record(&target(n), id, 1, DeliveryState::Delivered);
     ended_as(&mut record, [Outcome::Delivered { status: 204 }]);
     let first = DeliveryId::first_possible(&record.delivery.destination, Timestamp::from_unix_ms(SAMPLE_MS + ms));
@@ -60,7 +66,7 @@ async fn seal(world: &World, record: &DeliveryRecord, ms: u64) {
     world.store.seal_event(&event).await.expect("sealed");
 }
 
-async fn get(world: &World, path: &str) -> (u16, Value) {
+pub async fn get(world: &World, path: &str) -> (u16, Value) {
     world.call(As::Account("acme"), "GET", path, None).await
 }
 
@@ -119,7 +125,7 @@ async fn deliveries_are_listed_newest_first_and_filtered() {
     let expected = json!({
         "id": id, "event_id": "evt-2", "type": "sync_run.completed", "scope": "connection/sage/endpoint/bills",
         "destination_id": target(2).id, "path": null, "status": "retrying", "due_at": "2026-11-23T09:30:30.000Z",
-        "attempt_count": 1, "last_attempt": {
+        "waiting": {"for": "retry", "until": "2026-11-23T09:30:30.000Z"}, "attempt_count": 1, "last_attempt": {
             "at": "2026-11-23T09:30:00.001Z", "duration_ms": 12, "outcome": "timed_out", "status_code": null
         }
     });

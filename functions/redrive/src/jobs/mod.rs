@@ -2,7 +2,8 @@
 //! kind of job has a file of its own.
 //!
 //! Invariant: an account's jobs hold up no other account's (tests:
-//! `a_hundred_recoveries_of_one_account_do_not_hold_up_the_deletion_of_another`).
+//! `a_hundred_recoveries_of_one_account_do_not_hold_up_the_deletion_of_another`,
+//! `a_hundred_recoveries_of_one_account_delay_those_of_others_and_a_deletion_by_no_more_than_a_run`).
 //!
 //! Invariant: a crash at any step leaves a job that the next run finishes (tests:
 //! `a_crash_at_any_step_leaves_a_job_that_the_next_run_finishes`).
@@ -11,7 +12,9 @@
 //! the contract suite `jobs`).
 
 mod deletion;
+mod portion;
 mod recover;
+mod replay;
 mod taken;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -113,6 +116,7 @@ async fn work_on(share: Share<'_>, id: &JobId) -> PortResult<bool> {
     let progress = match taken.job.kind.clone() {
         JobKind::DeleteAccount { account } => deletion::delete_account(&mut taken, &account).await,
         JobKind::Recover(recovery) => recover::recover(&mut taken, &recovery).await,
+        JobKind::Replay(asked) => replay::replay(&mut taken, &asked).await,
     };
     match progress {
         Ok(Progress::Ended) => {

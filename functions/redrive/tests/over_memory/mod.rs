@@ -26,6 +26,7 @@ pub fn deps(
         paces: store.clone(),
         awaited_runs: store.clone(),
         subscriptions: store.clone(),
+        transitions: store.clone(),
         audit: store.clone(),
         reckoning: store.clone(),
         roll_ups: store.clone(),

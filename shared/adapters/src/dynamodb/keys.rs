@@ -19,6 +19,7 @@
 //! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | job | `JOB#<id>` | `JOB` |
+//! | the pending jobs that an account started | `A#<account>` | `JOBS` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
 //! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
 //! | the last audited slot | `AUDIT` | `LAST` |
@@ -226,6 +227,11 @@ pub(super) fn delivery(account: &AccountId, id: &DeliveryId) -> Key {
 
 pub(super) fn job(id: &JobId) -> Key {
     key(format!("JOB#{id}"), "JOB")
+}
+
+/// The ids of the pending jobs that the account started itself.
+pub(super) fn jobs_of_account(account: &AccountId) -> Key {
+    key(account_pk(account), "JOBS")
 }
 
 /// The partition of all jobs that have not ended.

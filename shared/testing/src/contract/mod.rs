@@ -39,7 +39,7 @@ pub use destinations::destinations;
 use domain::value::Timestamp;
 pub use events::{events, listed_events, owing_more};
 pub use health::health;
-pub use jobs::{jobs, started_jobs};
+pub use jobs::{jobs, limited_jobs, replays, started_jobs};
 pub use paces::paces;
 pub use purge::purge;
 pub use reckoning::{owed_in_bulk, standings};
@@ -76,6 +76,8 @@ mod tests {
         deletion_of_an_account(&MemoryStore::default(), &a).await;
         jobs(&MemoryStore::default(), &a).await;
         started_jobs(&MemoryStore::default(), &a).await;
+        limited_jobs(&MemoryStore::default(), &a).await;
+        replays(&MemoryStore::default(), &a).await;
         purge(&MemoryStore::default(), &a, &b).await;
         api_keys(&MemoryStore::default(), &a, &b).await;
         sessions(&MemoryStore::default(), &a, &b).await;

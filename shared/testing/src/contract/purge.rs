@@ -3,18 +3,26 @@
 use domain::access::{ApiKey, Role};
 use domain::delivery::{DeliveryState, Lease};
 use domain::value::{AccountId, KeyId};
-use ports::{AccountPurge, CreatedAccount, Deliveries, Destinations, Events, Held, Jobs, SealedEvent, Subscriptions};
+use ports::{
+    AccountPurge, CreatedAccount, Deliveries, Destinations, Events, Held, Jobs, SealedEvent, StartJob, Subscriptions,
+};
 
 use super::accounts::AccountStore;
 use super::events::sealed;
-use super::jobs::start;
+use super::jobs::{recovery, start};
 use super::now;
 use crate::samples::{destination, record, subscription};
 
 /// A store of everything that belongs to an account.
-pub trait WholeStore: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + Events + Deliveries {}
+pub trait WholeStore:
+    AccountStore + Jobs + StartJob + AccountPurge + Destinations + Subscriptions + Events + Deliveries
+{
+}
 
-impl<S: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + Events + Deliveries> WholeStore for S {}
+impl<S: AccountStore + Jobs + StartJob + AccountPurge + Destinations + Subscriptions + Events + Deliveries> WholeStore
+    for S
+{
+}
 
 /// Fills an account with two of each: subscriptions, destinations (the second is deleted again), events, deliveries.
 async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
@@ -61,6 +69,8 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
 
 pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountId) {
     let (mine, theirs) = (fill(store, account).await, fill(store, other).await);
+    let recovery = recovery(account, 1);
+    assert_eq!(store.start_job(&recovery, 1).await.expect("an answer").as_ref(), Some(&recovery));
     let job = start(store, account, 11).await;
     // Nothing new can be created in the meantime.
     let late = destination(account, 3, "https://c.example/");
@@ -79,6 +89,11 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert!(deleted >= 8, "a key, two subscriptions, two events, two deliveries, a destination: {deleted}");
     assert!(is_empty(store, account, &mine).await);
     assert!(!is_empty(store, other, &theirs).await);
+    // A job that the account started outlasts its rows, and leaves none when it ends.
+    let lease = Lease::taken([3; 16], recovery.starts_at);
+    let mut taken = store.take_job(&recovery.id, &lease, lease.until).await.expect("an answer").expect("the recovery");
+    taken.failed("the destination was deleted".into(), recovery.starts_at);
+    assert_eq!(store.end_job(&taken, &lease).await.expect("an answer"), Held::Held);
     let again = store.purge_account(account, 1).await.expect("purged");
     assert_eq!((again.deleted, again.more), (0, false));
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::BeingDeleted);

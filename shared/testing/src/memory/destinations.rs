@@ -12,7 +12,9 @@ use super::MemoryStore;
 #[async_trait]
 impl FindDestination for MemoryStore {
     async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
-        Ok(self.call("find_destination")?.destinations.get(&(account.clone(), id.clone())).cloned())
+        let rows = self.call("find_destination")?;
+        rows.readable([id])?;
+        Ok(rows.destinations.get(&(account.clone(), id.clone())).cloned())
     }
 }
 

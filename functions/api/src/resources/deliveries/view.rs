@@ -8,6 +8,7 @@ use domain::value::{DeliveryId, DestinationId, EventId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::waiting::{ReadDestinations, Waiting};
 use crate::web::{choices, schemas};
 
 /// What is told of a delivery wherever it is shown.
@@ -32,11 +33,15 @@ struct Fields {
     /// When the next attempt is due, while it is retrying.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
+    /// What it waits for, and until when; `null` once it has ended.
+    #[schema(required)]
+    waiting: Option<Waiting>,
     attempt_count: u32,
 }
 
 impl Fields {
-    fn new(record: DeliveryRecord) -> (Self, Attempts) {
+    fn new(record: DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> (Self, Attempts) {
+        let waiting = Waiting::of(&record, destinations, now);
         let state = record.state();
         let Delivery { id, event, event_type, scope, destination, path, account: _ } = record.delivery;
         let due_at = if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None };
@@ -49,6 +54,7 @@ impl Fields {
             path,
             status: choices::DeliveryStatus::of(state),
             due_at,
+            waiting,
             attempt_count: record.attempts.count(),
         };
         (fields, record.attempts)
@@ -66,9 +72,9 @@ pub struct DeliveryItem {
     last_attempt: Option<AttemptItem>,
 }
 
-impl From<DeliveryRecord> for DeliveryItem {
-    fn from(record: DeliveryRecord) -> Self {
-        let (fields, attempts) = Fields::new(record);
+impl DeliveryItem {
+    pub fn of(record: DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> Self {
+        let (fields, attempts) = Fields::new(record, destinations, now);
         Self { fields, last_attempt: attempts.last().map(AttemptItem::from) }
     }
 }
@@ -111,9 +117,9 @@ pub struct DeliveryView {
     attempts: Vec<AttemptView>,
 }
 
-impl From<DeliveryRecord> for DeliveryView {
-    fn from(record: DeliveryRecord) -> Self {
-        let (fields, attempts) = Fields::new(record);
+impl DeliveryView {
+    pub fn of(record: DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> Self {
+        let (fields, attempts) = Fields::new(record, destinations, now);
         Self { fields, attempts: attempts.kept().iter().cloned().map(AttemptView::from).collect() }
     }
 }

@@ -10,7 +10,7 @@ use domain::event::{EventType, EventTypeFilter, Scope};
 use domain::routing::{Bucket, Candidate, Miss, Run, Subscription, Transition};
 use domain::value::{AccountId, Label, SubscriptionId};
 use ports::{PortError, PortResult, SealedEvent};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -114,15 +114,12 @@ pub async fn transition(
 
 /// Why today's subscriptions do not want this event, nearest first.
 pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<SubscriptionMatch>> {
-    #[derive(Deserialize)]
-    struct Body {
-        data: Value,
-    }
-    let body: Body =
-        serde_json::from_str(&event.body).map_err(|error| PortError::permanent("reading a body", error))?;
-    let run = Run::of_event(&event.id, &body.data);
+    // By itself: within the body it may be nested too deep for the parser.
+    let data: Value = serde_json::from_str(event.read()?.data.get())
+        .map_err(|error| PortError::permanent("reading an event's data", error))?;
+    let run = Run::of_event(&event.id, &data);
     let transition = transition(deps, &event.account, event.event_type, &event.scope, run.as_ref()).await?;
-    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &body.data, transition };
+    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
 
     let buckets = Bucket::of_event(event.event_type, &event.scope);
     let mut all = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;

@@ -9,7 +9,7 @@ use domain::delivery::DeliveryState;
 use domain::value::DeliveryId;
 
 use super::KEPT_CHANGING;
-use crate::resources::deliveries::{self, DeliveryView};
+use crate::resources::deliveries::{self, DeliveryView, ReadDestinations};
 use crate::web::caller::Configurer;
 use crate::web::conflict;
 use crate::web::named::Named;
@@ -49,7 +49,9 @@ pub async fn cancel(
                 deps.deliveries.replace_delivery(&before, &cancelled).await?
             }
         };
-        Ok(done.then(|| Answer(DeliveryView::from(cancelled)).into_response()))
+        Ok(done.then(|| {
+            Answer(DeliveryView::of(cancelled, &ReadDestinations::default(), deps.clock.now())).into_response()
+        }))
     })
     .await
 }

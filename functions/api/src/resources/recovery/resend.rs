@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{KEPT_CHANGING, body_of};
-use crate::resources::deliveries::{self, DeliveryView};
+use crate::resources::deliveries::{self, DeliveryView, ReadDestinations};
 use crate::web::caller::Configurer;
 use crate::web::conflict;
 use crate::web::named::Named;
@@ -83,8 +83,9 @@ pub async fn resend(
         };
         let body = body_of(&deps, &before.delivery).await?;
         let resent = again(&deps, before, &destination, &body).await?;
-        Ok(resent.map(|(result, detail, now)| {
-            let answer = ResendView { result, detail, delivery: now.into() };
+        let (now, destinations) = (deps.clock.now(), ReadDestinations::only(destination));
+        Ok(resent.map(|(result, detail, record)| {
+            let answer = ResendView { result, detail, delivery: DeliveryView::of(record, &destinations, now) };
             (StatusCode::ACCEPTED, Answer(answer)).into_response()
         }))
     })
