@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::delivery::{DeliveryState, Purpose};
 use domain::destination::health::DRAIN_EVERY;
-use domain::destination::{Destination, Health, HealthState, Pace};
+use domain::destination::{Destination, Health, HealthState};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use futures_util::{StreamExt, stream};
 use ports::{PortError, PortResult, Watched};
@@ -26,8 +26,6 @@ const AT_ONCE: usize = 5;
 const DRAIN_AT_MOST: Duration = Duration::from_secs(2);
 /// How many of the oldest parked deliveries are used for probes; each probe takes the next one.
 const PROBED: usize = 10;
-/// How often a change is tried if others keep being faster.
-const TRIES: u32 = 20;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
 
@@ -246,19 +244,10 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     Ok(())
 }
 
-/// Clears the line. Deliveries that waited in it before the destination went down were parked, and are sent again at
+/// Clears the lines. Deliveries that waited in it before the destination went down were parked, and are sent again at
 /// the pace of the drain, so nobody waits for them.
 async fn forget_line(deps: &Deps, destination: &Destination) -> PortResult<()> {
-    let (account, id) = (&destination.account, &destination.id);
-    let mut known = Pace::default();
-    for _ in 0..TRIES {
-        let after = Pace { line_until: 0, ..known };
-        match deps.paces.store_pace(account, id, known, after).await? {
-            Some(stored) => known = stored,
-            None => break,
-        }
-    }
-    Ok(())
+    deps.paces.clear_lines(&destination.account, &destination.id).await
 }
 
 async fn unpark(

@@ -11,13 +11,13 @@
 //! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
 //! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
 //! | awaited run of a place | `A#<account>` | `AWAITED#<type>#<scope>` |
-//! | pace: turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
 //! | roll-up of a destination's deliveries in the last day | `A#<account>` | `ROLL_UP#<destination>` |
 //! | seen scope | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
+//! | pace: turns handed out at a destination with a rate limit | `PACE#<account>#<destination>` | `PACE` |
 //! | job | `JOB#<id>` | `JOB` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
 //! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
@@ -112,7 +112,7 @@ pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
 }
 
 pub(super) fn pace(account: &AccountId, id: &DestinationId) -> Key {
-    key(account_pk(account), format!("PACE#{id}"))
+    key(format!("PACE#{account}#{id}"), "PACE")
 }
 
 pub(super) const ROLL_UP: &str = "ROLL_UP#";

@@ -187,6 +187,7 @@ impl DynamoStore {
             if full {
                 return Ok(Purged { deleted, more: true });
             }
+            self.delete_all(vec![keys::pace(account, &destination)]).await?;
         }
         Ok(Purged { deleted, more: false })
     }

@@ -73,6 +73,7 @@ impl Destinations for MemoryStore {
         }
         let removed = rows.destinations.remove(&(account.clone(), id.clone()));
         rows.roll_ups.remove(&(account.clone(), id.clone()));
+        rows.paces.remove(&(account.clone(), id.clone()));
         Ok(if removed.is_some() { DeletedDestination::Deleted } else { DeletedDestination::NotFound })
     }
 }

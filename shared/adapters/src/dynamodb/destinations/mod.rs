@@ -94,6 +94,7 @@ impl Destinations for DynamoStore {
             self.delete_part(keys::destination_name(account, &found.name), false)?,
             self.count_down_part(account, Counted::Destinations)?,
             self.delete_part(keys::roll_up(account, id), false)?,
+            self.delete_part(keys::pace(account, id), false)?,
         ];
         if self.transact(parts).await?.is_empty() {
             return Ok(DeletedDestination::Deleted);
