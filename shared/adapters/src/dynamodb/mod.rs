@@ -5,6 +5,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod awaited_runs;
+mod bulk;
 mod data_keys;
 mod deliveries;
 mod destinations;
