@@ -65,6 +65,7 @@ shaken! {
     DestinationHealth {
         fn find_destination_anew(account: &AccountId, id: &DestinationId) -> Option<Destination>;
         fn update_health(before: &Destination, health: &Health) -> bool;
+        fn forget_health(account: &AccountId, id: &DestinationId) -> ();
     }
     Deliveries {
         fn find_delivery(account: &AccountId, id: &DeliveryId) -> Option<DeliveryRecord>;

@@ -97,7 +97,8 @@ fn noted<T>(share: Share<'_>, account: &AccountId, id: &DestinationId, result: P
 async fn look_at(share: Share<'_>, one: &Watched) -> PortResult<Option<Destination>> {
     match share.deps.destinations.find_destination_anew(&one.account, &one.id).await? {
         Some(destination) => look(share, destination).await,
-        None => Ok(None),
+        // A failure was noted while it was being deleted.
+        None => share.deps.destinations.forget_health(&one.account, &one.id).await.map(|()| None),
     }
 }
 
@@ -105,7 +106,9 @@ async fn look(share: Share<'_>, destination: Destination) -> PortResult<Option<D
     let deps = share.deps;
     let Some(destination) = told(deps, destination).await? else { return Ok(None) };
     if !destination.settings.enabled {
-        return Ok(None);
+        // It was paused after its health was stored. Until it is resumed there is nothing to look at.
+        let quiet = destination.look_at().is_none().then(|| destination.health.confirmed());
+        return change(deps, &destination, quiet).await.map(|_| None);
     }
     let now = deps.clock.now();
     let drains = destination.health.drain.is_some_and(|drain| drain.next_at <= now);

@@ -35,15 +35,19 @@ impl DynamoStore {
         R: DeserializeOwned,
         T: TryFrom<R, Error: Into<BoxError>>,
     {
+        Ok(readable::<R, T>(self.get_items(&rows, fields).await?).collect())
+    }
+
+    /// The rows that exist, in any order.
+    pub(super) async fn get_items(&self, rows: &[Key], fields: Fields) -> PortResult<Vec<Item>> {
         let mut found = Vec::with_capacity(rows.len());
         for batch in rows.chunks(BATCH) {
-            found.extend(readable::<R, T>(self.get_batch(batch, fields).await?));
+            found.extend(self.get_batch(batch, fields).await?);
         }
         Ok(found)
     }
 
-    /// The rows that exist of at most [`BATCH`], in any order.
-    pub(super) async fn get_batch(&self, batch: &[Key], fields: Fields) -> PortResult<Vec<Item>> {
+    async fn get_batch(&self, batch: &[Key], fields: Fields) -> PortResult<Vec<Item>> {
         let asked = KeysAndAttributes::builder().set_keys(Some(batch.iter().cloned().map(as_item).collect()));
         let asked =
             asked.set_projection_expression(fields.expression.map(str::to_owned)).consistent_read(fields.consistent);

@@ -18,6 +18,7 @@
 //! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | pace: turns handed out at a destination with a rate limit | `PACE#<account>#<destination>` | `PACE` |
+//! | health of a destination that has ever failed | `H#<account>#<destination>` | `HEALTH` |
 //! | job | `JOB#<id>` | `JOB` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
 //! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
@@ -37,7 +38,7 @@
 //! |---|---|---|
 //! | a delivery to be looked at | `DUE#<shard>` | `<when, in ms, 15 digits>` |
 //! | a delivery that is parked | `PARKED#<account>#<destination>` | its id (sorted by when the event occurred) |
-//! | a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
+//! | the health of a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
 //! | a roll-up with an hour to be read again | `ROLL_UPS` | `<when, in ms, 15 digits>` |
 //! | an awaited run | `AWAITED#<shard>` | `<when, in ms, 15 digits>` |
 //!
@@ -105,6 +106,12 @@ pub(super) fn session(account: &AccountId, id: &SessionId) -> Key {
 
 pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
     key(account_pk(account), format!("{DESTINATIONS}{id}"))
+}
+
+pub(super) const HEALTH: &str = "HEALTH";
+
+pub(super) fn health(account: &AccountId, id: &DestinationId) -> Key {
+    key(format!("H#{account}#{id}"), HEALTH)
 }
 
 pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
@@ -284,9 +291,14 @@ pub(super) fn delivery_of(pk: &str, sk: &str) -> Option<(AccountId, DeliveryId)>
     Some((account.parse().ok()?, sk.strip_prefix(DELIVERIES)?.parse().ok()?))
 }
 
-/// The account and the destination whose row has this key.
-pub(super) fn destination_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
-    Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(DESTINATIONS)?.parse().ok()?))
+/// The account and the destination whose health is in the row with this key. Until it changes, that of earlier releases is
+/// in the destination's own row.
+pub(super) fn watched_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
+    let (account, destination) = match sk {
+        HEALTH => pk.strip_prefix("H#")?.split_once('#')?,
+        _ => (pk.strip_prefix("A#")?, sk.strip_prefix(DESTINATIONS)?),
+    };
+    Some((account.parse().ok()?, destination.parse().ok()?))
 }
 
 pub(super) const SEALED: &str = "SEALED#";

@@ -24,6 +24,7 @@ mod roll_ups;
 mod rows;
 mod seen_scopes;
 mod sessions;
+mod stored_health;
 mod subscriptions;
 mod transactions;
 mod transitions;
