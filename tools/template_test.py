@@ -489,13 +489,14 @@ def indexes_are_narrow_and_read_by_those_who_need_them_alone(template):
 
 
 @rule
-def who_adds_up_alone_reads_rows_in_batches(template):
-    """Ledger and roll-ups are reckoned from thousands of rows; on the way of an event or a delivery nobody reads more than a few."""
+def who_needs_several_rows_at_once_alone_reads_in_batches(template):
+    """Ledger and roll-ups are reckoned from thousands of rows, and a destination is read with its health; on the way of an event nobody
+    reads more than a few."""
     problems = []
     for function in functions(template).values():
         role = roles(template).get(target(function.get("Role")), {})
         reads = any("dynamodb:BatchGetItem" in listed(statement["Action"]) for statement in statements(role))
-        if reads != (short_name(function) in ("api", "portal", "redrive")):
+        if reads != (short_name(function) in ("api", "portal", "redrive", "deliver")):
             problems.append(f"{short_name(function)} {'may' if reads else 'may not'} read rows in batches")
     return problems
 
@@ -929,11 +930,11 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_an_api_that_may_not_read_rows_in_batches_is_reported(self):
         self.statement("ApiRole", "ReadAndWriteTheTable")["Action"].remove("dynamodb:BatchGetItem")
-        self.assert_reports(who_adds_up_alone_reads_rows_in_batches, "api may not read rows in batches")
+        self.assert_reports(who_needs_several_rows_at_once_alone_reads_in_batches, "api may not read rows in batches")
 
     def test_another_function_that_may_read_rows_in_batches_is_reported(self):
-        self.statement("DeliverRole", "ReadDestinationsAndRecordOutcomes")["Action"].append("dynamodb:BatchGetItem")
-        self.assert_reports(who_adds_up_alone_reads_rows_in_batches, "deliver may read rows in batches")
+        self.statement("AuthorizerRole", "LookUpApiKeys")["Action"].append("dynamodb:BatchGetItem")
+        self.assert_reports(who_needs_several_rows_at_once_alone_reads_in_batches, "authorizer may read rows in batches")
 
     def test_a_key_that_is_not_rotated_is_reported(self):
         del self.properties("SecretsKey")["EnableKeyRotation"]

@@ -179,7 +179,7 @@ async fn a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_
     }
     assert_eq!(receiver.requests().len(), 3);
     // A new container reads the destination and its data key once. From then on only the delivery's row is written.
-    assert_eq!(counted, [vec!["GetItem", "GetItem", "Decrypt", "PutItem"], vec!["PutItem"], vec!["PutItem"]]);
+    assert_eq!(counted, [vec!["BatchGetItem", "GetItem", "Decrypt", "PutItem"], vec!["PutItem"], vec!["PutItem"]]);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::attempt::{SealedSecret, SigningSecret};
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp};
-use domain::destination::{Destination, Health, Pace};
+use domain::destination::{Destination, Health, Pace, Reserved, Wish};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
 use domain::routing::{AwaitedRun, Bucket, History, Subscription};
@@ -68,6 +68,7 @@ shaken! {
     DestinationHealth {
         fn find_destination_anew(account: &AccountId, id: &DestinationId) -> Option<Destination>;
         fn update_health(before: &Destination, health: &Health) -> bool;
+        fn forget_health(account: &AccountId, id: &DestinationId) -> ();
     }
     Deliveries {
         fn find_delivery(account: &AccountId, id: &DeliveryId) -> Option<DeliveryRecord>;
@@ -75,7 +76,8 @@ shaken! {
         fn replace_delivery(before: &DeliveryRecord, after: &DeliveryRecord) -> bool;
     }
     Paces {
-        fn store_pace(account: &AccountId, destination: &DestinationId, before: Pace, after: Pace) -> Option<Pace>;
+        fn reserve(account: &AccountId, destination: &DestinationId, known: Pace, wish: &Wish) -> Reserved;
+        fn clear_lines(account: &AccountId, destination: &DestinationId) -> ();
     }
     Waiting {
         fn due_deliveries(shard: u8, until: Timestamp, after: Option<&Due>, limit: usize) -> Vec<Due>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::delivery::{Held, Purpose};
 use domain::destination::health::DRAIN_EVERY;
-use domain::destination::{Destination, Health, HealthState, Pace};
+use domain::destination::{Destination, Health, HealthState};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use futures_util::{StreamExt, stream};
 use ports::{PortError, PortResult, Watched};
@@ -28,8 +28,6 @@ const AT_ONCE: usize = 5;
 const DRAIN_AT_MOST: Duration = Duration::from_secs(2);
 /// How many of the oldest parked deliveries are used for probes; each probe takes the next one.
 const PROBED: usize = 10;
-/// How often a change is tried if others keep being faster.
-const TRIES: u32 = 20;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
 
@@ -101,7 +99,8 @@ fn noted<T>(share: Share<'_>, account: &AccountId, id: &DestinationId, result: P
 async fn look_at(share: Share<'_>, one: &Watched) -> PortResult<Option<Destination>> {
     match share.deps.destinations.find_destination_anew(&one.account, &one.id).await? {
         Some(destination) => look(share, destination).await,
-        None => Ok(None),
+        // A failure was noted while it was being deleted.
+        None => share.deps.destinations.forget_health(&one.account, &one.id).await.map(|()| None),
     }
 }
 
@@ -110,7 +109,10 @@ async fn look(share: Share<'_>, destination: Destination) -> PortResult<Option<D
     let Some(destination) = told(deps, destination).await? else { return Ok(None) };
     let Some(destination) = expiring::look(share.slice(DRAIN_AT_MOST), destination).await? else { return Ok(None) };
     if !destination.settings.enabled {
-        return Ok(None);
+        // It was paused after its health was stored. Until it is resumed, it is only looked for what is about to expire.
+        let now = deps.clock.now();
+        let quiet = destination.look_at().is_none_or(|at| at > now).then(|| destination.health.confirmed());
+        return change(deps, &destination, quiet).await.map(|_| None);
     }
     let now = deps.clock.now();
     let drains = destination.health.drain.is_some_and(|drain| drain.next_at <= now);
@@ -255,19 +257,10 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     Ok(())
 }
 
-/// Clears the line. Deliveries that waited in it before the destination went down were parked, and are sent again at
+/// Clears the lines. Deliveries that waited in it before the destination went down were parked, and are sent again at
 /// the pace of the drain, so nobody waits for them.
 async fn forget_line(deps: &Deps, destination: &Destination) -> PortResult<()> {
-    let (account, id) = (&destination.account, &destination.id);
-    let mut known = Pace::default();
-    for _ in 0..TRIES {
-        let after = Pace { line_until: 0, ..known };
-        match deps.paces.store_pace(account, id, known, after).await? {
-            Some(stored) => known = stored,
-            None => break,
-        }
-    }
-    Ok(())
+    deps.paces.clear_lines(&destination.account, &destination.id).await
 }
 
 async fn unpark(

@@ -18,8 +18,8 @@ use domain::event::{Event, envelope};
 use domain::value::{AccountId, DeliveryId, JobId, Slot, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
-    Accounts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Destinations, EventQueue, Events, FindJob,
-    PortResult, Postpone, SealNote, SealNotes, SealedEvent, StartJob,
+    Accounts, Audit, Clock, DeletedDestination, Deliveries, DeliveryQueue, DestinationHealth, Destinations, EventQueue,
+    Events, FindJob, PortResult, Postpone, SealNote, SealNotes, SealedEvent, StartJob, UpdatedDestination, Waiting,
 };
 use redrive::{Deps, handle};
 use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record};
@@ -357,6 +357,30 @@ async fn a_drain_passes_over_what_cannot_be_read_and_ends() {
         let _ = world.run().await;
     }
     assert_eq!((world.health("acme").await.state, world.health("acme").await.drain), (HealthState::Healthy, None));
+}
+
+#[tokio::test]
+async fn what_was_paused_or_deleted_while_it_was_down_is_looked_at_once_more_and_then_not() {
+    let world = world().await;
+    let watched = async || world.store.watched_destinations(world.clock.now(), None, 9).await.expect("a list").len();
+    let paused = target("acme").paused(world.clock.now()).expect("a change");
+    let updated = world.store.update_destination(&target("acme"), &paused).await.expect("an answer");
+    assert_eq!(updated, UpdatedDestination::Updated);
+    // Both failures were noted by who did not know it yet.
+    world.down("acme").await;
+    let gone = target("rival");
+    let deleted = world.store.delete_destination(&gone.account, &gone.id).await.expect("an answer");
+    assert_eq!(deleted, DeletedDestination::Deleted);
+    world.down("rival").await;
+    assert_eq!(watched().await, 2);
+    world.run().await.expect("a run");
+    assert_eq!((watched().await, world.health("acme").await.version), (0, 3));
+    world.run().await.expect("a run");
+    assert_eq!(world.health("acme").await.version, 3);
+    let known = world.store.find_destination_anew(&paused.account, &paused.id).await.expect("an answer").expect("it");
+    let resumed = known.resumed(world.clock.now()).expect("a change");
+    let updated = world.store.update_destination(&known, &resumed).await.expect("an answer");
+    assert_eq!((updated, watched().await), (UpdatedDestination::Updated, 1));
 }
 
 #[tokio::test]

@@ -60,6 +60,16 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(key, slot);
     }
 
+    /// Changes a cached answer, which is then as old as before.
+    fn change(&self, key: &K, change: impl FnOnce(&mut V)) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = slots.get_mut(key) else { return };
+        if let Some(mut value) = slot.1.get().cloned() {
+            change(&mut value);
+            slot.1 = Arc::new(OnceCell::new_with(Some(value)));
+        }
+    }
+
     fn forget(&self, key: &K) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
@@ -129,9 +139,16 @@ impl<S: DestinationHealth> DestinationHealth for Cached<S> {
         let updated = self.store.update_health(before, health).await?;
         if updated {
             let key = (before.account.clone(), before.id.clone());
-            self.destinations.put(key, self.clock.now(), Some(before.with_health(health.clone())));
+            let known = health.clone();
+            // What its owner configured is as old as before, and what `before` says of that may be older.
+            self.destinations.change(&key, |cached| *cached = cached.as_ref().map(|cached| cached.with_health(known)));
         }
         Ok(updated)
+    }
+
+    async fn forget_health(&self, account: &AccountId, id: &DestinationId) -> PortResult<()> {
+        self.destinations.forget(&(account.clone(), id.clone()));
+        self.store.forget_health(account, id).await
     }
 }
 

@@ -2,7 +2,7 @@
 //! through.
 
 use domain::destination::health::FIRST_PROBE;
-use domain::destination::{Admission, DisabledReason, HealthState};
+use domain::destination::{Admission, DisabledReason, Health, HealthState};
 
 use super::*;
 
@@ -159,4 +159,57 @@ async fn what_was_delivered_is_sent_once_more_when_somebody_asks_for_it_and_stay
     assert_eq!((row.state(), row.attempts.count()), (DeliveryState::Delivered, 2));
     assert!(world.handle(vec![message_for(&world.healthy, "evt-1", "1", Purpose::Again)]).await.is_empty());
     assert_eq!(world.attempts().len(), 2);
+}
+
+/// A store that never answers what is said of health.
+struct Silent(Arc<MemoryStore>);
+
+#[async_trait]
+impl FindDestination for Silent {
+    async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        self.0.find_destination(account, id).await
+    }
+}
+
+#[async_trait]
+impl DestinationHealth for Silent {
+    async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        self.0.find_destination_anew(account, id).await
+    }
+
+    async fn update_health(&self, _: &Destination, _: &Health) -> PortResult<bool> {
+        std::future::pending().await
+    }
+
+    async fn forget_health(&self, account: &AccountId, id: &DestinationId) -> PortResult<()> {
+        self.0.forget_health(account, id).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_failure_cannot_be_noted_in_time_holds_up_nothing() {
+    let mut world = world().await;
+    let silent = Silent(world.store.clone());
+    Arc::get_mut(&mut world.deps).expect("nobody else has it").destinations = Arc::new(silent);
+    world.sender.script(HEALTHY, [Step::Answer(500)]);
+    let began = tokio::time::Instant::now();
+    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
+    assert_eq!(began.elapsed().as_secs(), 2);
+    assert_eq!(world.row(&world.healthy, "evt-1").await.expect("a row").attempts.count(), 1);
+}
+
+#[tokio::test]
+async fn a_change_of_health_makes_what_its_owner_configured_no_younger() {
+    let world = world().await;
+    world.sender.script(HEALTHY, vec![Step::Answer(500); 3]);
+    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
+    let paused = world.healthy.paused(world.clock.now()).expect("a change");
+    let updated = world.store.update_destination(&world.healthy, &paused).await.expect("an answer");
+    assert_eq!(updated, UpdatedDestination::Updated, "whatever became of its health");
+    // The failure three seconds later is noted too. Six seconds later what was read at first is too old.
+    for event in ["evt-2", "evt-3"] {
+        world.clock.advance(Duration::from_secs(3));
+        world.handle(vec![message(&world.healthy, event, "1")]).await;
+        assert_eq!(world.attempts().len(), 2, "{event}");
+    }
 }

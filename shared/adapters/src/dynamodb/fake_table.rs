@@ -1,5 +1,5 @@
 //! A table for tests of how rows are read and deleted. It stands behind the SDK's client, holds items, and knows just the
-//! calls that read and delete them. It judges no conditions, and of a range only how its sort keys begin.
+//! calls that read, put and delete them. It judges no conditions, and of a range only how its sort keys begin.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,6 +46,11 @@ impl FakeTable {
                 Some(item) => json!({ "Item": item }),
                 None => json!({}),
             },
+            "PutItem" => {
+                items.retain(|item| !is(item, &asked["Item"]));
+                items.push(asked["Item"].clone());
+                json!({})
+            }
             "Query" => query(&items, asked),
             "BatchGetItem" => {
                 let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();

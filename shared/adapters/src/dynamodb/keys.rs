@@ -11,13 +11,14 @@
 //! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
 //! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
 //! | awaited run of a place | `A#<account>` | `AWAITED#<type>#<scope>` |
-//! | pace: turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
 //! | roll-up of a destination's deliveries in the last day | `A#<account>` | `ROLL_UP#<destination>` |
 //! | seen scope | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
+//! | pace: turns handed out at a destination with a rate limit | `PACE#<account>#<destination>` | `PACE` |
+//! | health of a destination that has ever failed | `H#<account>#<destination>` | `HEALTH` |
 //! | job | `JOB#<id>` | `JOB` |
 //! | the pending jobs that an account started | `A#<account>` | `JOBS` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
@@ -38,7 +39,7 @@
 //! |---|---|---|
 //! | a delivery to be looked at | `DUE#<shard>` | `<when, in ms, 15 digits>` |
 //! | a delivery that is parked | `PARKED#<account>#<destination>` | its id (sorted by when the event occurred) |
-//! | a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
+//! | the health of a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
 //! | a roll-up with an hour to be read again | `ROLL_UPS` | `<when, in ms, 15 digits>` |
 //! | an awaited run | `AWAITED#<shard>` | `<when, in ms, 15 digits>` |
 //!
@@ -108,12 +109,18 @@ pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
     key(account_pk(account), format!("{DESTINATIONS}{id}"))
 }
 
+pub(super) const HEALTH: &str = "HEALTH";
+
+pub(super) fn health(account: &AccountId, id: &DestinationId) -> Key {
+    key(format!("H#{account}#{id}"), HEALTH)
+}
+
 pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
     key(account_pk(account), format!("{SUBSCRIPTIONS}{id}"))
 }
 
 pub(super) fn pace(account: &AccountId, id: &DestinationId) -> Key {
-    key(account_pk(account), format!("PACE#{id}"))
+    key(format!("PACE#{account}#{id}"), "PACE")
 }
 
 pub(super) const ROLL_UP: &str = "ROLL_UP#";
@@ -290,9 +297,14 @@ pub(super) fn delivery_of(pk: &str, sk: &str) -> Option<(AccountId, DeliveryId)>
     Some((account.parse().ok()?, sk.strip_prefix(DELIVERIES)?.parse().ok()?))
 }
 
-/// The account and the destination whose row has this key.
-pub(super) fn destination_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
-    Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(DESTINATIONS)?.parse().ok()?))
+/// The account and the destination whose health is in the row with this key. Until it changes, that of earlier releases is
+/// in the destination's own row.
+pub(super) fn watched_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
+    let (account, destination) = match sk {
+        HEALTH => pk.strip_prefix("H#")?.split_once('#')?,
+        _ => (pk.strip_prefix("A#")?, sk.strip_prefix(DESTINATIONS)?),
+    };
+    Some((account.parse().ok()?, destination.parse().ok()?))
 }
 
 pub(super) const SEALED: &str = "SEALED#";

@@ -24,7 +24,7 @@ pub struct Destination {
     pub updated_at: Timestamp,
     /// Counts the changes that its owner made, from 1.
     pub version: u64,
-    /// Changes without its owner, and has a version of its own.
+    /// Changes without its owner, has a version of its own, and is stored apart.
     pub health: Health,
 }
 
@@ -93,11 +93,6 @@ impl Destination {
     /// When `redrive` has to look at it: to report a change, to probe, or to drain.
     pub fn look_at(&self) -> Option<Timestamp> {
         self.health.look_at(self.settings.enabled)
-    }
-
-    /// Whether settings and health are in the same versions as in `other`.
-    pub fn is_as(&self, other: &Self) -> bool {
-        (self.version, self.health.version) == (other.version, other.health.version)
     }
 
     /// This destination with another health.

@@ -48,6 +48,11 @@ const LONGER: Duration = Duration::from_secs(1);
 /// How many deliveries a drain sends per second, at most.
 const DRAIN_PER_SECOND: u64 = 20;
 
+/// When a destination began to fail whose stored health cannot be understood.
+fn nobody_knows() -> Timestamp {
+    Timestamp::from_unix_ms(0)
+}
+
 /// How many deliveries per second a drain sends to a destination with this rate limit, at most.
 pub fn drained_per_second(rate_limit: Option<u64>) -> u64 {
     rate_limit.map_or(DRAIN_PER_SECOND, |limit| limit.min(DRAIN_PER_SECOND))
@@ -169,7 +174,27 @@ fn between_probes(probes: u32) -> Duration {
     FIRST_PROBE.saturating_mul(1 << probes.min(10)).min(LAST_PROBES)
 }
 
+impl HealthState {
+    /// This state, with `now` as its beginning if that is not known.
+    fn dated(self, now: Timestamp) -> Self {
+        match self {
+            HealthState::Failing { since, probes, next_probe_at, half_open } if since == nobody_knows() => {
+                HealthState::Failing { since: now, probes, next_probe_at, half_open }
+            }
+            known => known,
+        }
+    }
+}
+
 impl Health {
+    /// Stands for a stored health that cannot be understood: it counts as failing, and the next delivery shows how the
+    /// destination is. `version` is the stored one, so that the next change replaces what is stored.
+    pub fn unreadable(version: u64) -> Self {
+        let (since, next_probe_at) = (nobody_knows(), nobody_knows());
+        let state = HealthState::Failing { since, probes: 0, next_probe_at, half_open: true };
+        Self { state, version, ..Self::default() }
+    }
+
     pub fn admission(&self) -> Admission {
         match self.state {
             HealthState::Healthy | HealthState::Failing { half_open: true, .. } => Admission::Everything,
@@ -220,7 +245,7 @@ impl Health {
     /// The health after a failed attempt.
     pub fn failed(&self, failure: Failure) -> Option<Self> {
         let since = self.failing_since.unwrap_or(failure.at).min(failure.at);
-        match self.state {
+        match self.state.dated(failure.at) {
             HealthState::Disabled { .. } | HealthState::Closed => None,
             _ if failure.gone => Some(self.disabled(failure, since, DisabledReason::Gone)),
             HealthState::Failing { since, half_open, .. }
@@ -287,7 +312,7 @@ impl Health {
     pub fn succeeded(&self, at: Timestamp, operational: bool) -> Option<Self> {
         let mut next = self.next();
         (next.failures, next.failing_since) = (0, None);
-        match self.state {
+        match self.state.dated(at) {
             HealthState::Disabled { .. } | HealthState::Closed => None,
             HealthState::Healthy => (self.failures > 0).then_some(next),
             HealthState::Failing { since, .. } => {
@@ -352,6 +377,11 @@ impl Health {
             }
         }
         next
+    }
+
+    /// The same health, stored again: what depends on the destination's settings is then as they are now.
+    pub fn confirmed(&self) -> Self {
+        self.next()
     }
 
     /// The health after the first `count` changes were reported.

@@ -25,7 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::access::{Account, ApiKey, Session};
 use domain::delivery::{DeliveryRecord, Job, Lease, RollUp};
-use domain::destination::{Destination, Pace};
+use domain::destination::{Destination, Health, Pace};
 use domain::event::{EventType, RejectedEvent, Scope, SeenScope};
 use domain::routing::{AwaitedRun, Subscription};
 use domain::value::{
@@ -39,7 +39,10 @@ struct Rows {
     accounts: BTreeMap<AccountId, Account>,
     keys: BTreeMap<(AccountId, KeyId), ApiKey>,
     sessions: BTreeMap<(AccountId, SessionId), Session>,
+    /// Without their health.
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
+    /// Each with the time at which the destination has to be looked at, as it was when this was stored.
+    health: BTreeMap<(AccountId, DestinationId), (Health, Option<Timestamp>)>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
     deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
@@ -124,14 +127,15 @@ impl MemoryStore {
     }
 
     pub fn destinations(&self) -> Vec<Destination> {
-        self.look().destinations.values().cloned().collect()
+        let rows = self.look();
+        rows.destinations.values().map(|stored| rows.with_health(stored)).collect()
     }
 
     /// The earliest time at which a delivery or destination has to be looked at.
     pub fn next_look(&self) -> Option<Timestamp> {
         let rows = self.look();
         let deliveries = rows.deliveries.values().filter_map(|record| record.look_at());
-        deliveries.chain(rows.destinations.values().filter_map(Destination::look_at)).min()
+        deliveries.chain(rows.health.values().filter_map(|(_, look_at)| *look_at)).min()
     }
 
     /// The notes that no audit has processed.

@@ -218,3 +218,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_health_that_cannot_be_understood_is_shown_by_the_next_delivery() {
+    let unreadable = Health::unreadable(9);
+    assert_eq!((unreadable.admission(), unreadable.look_at(true)), (Admission::Everything, None));
+    // It is not known since when it has been failing, so it is not given up.
+    let down = unreadable.failed(failure(5_000_000)).expect("a change");
+    let next_probe_at = at(5_000_060);
+    assert_eq!(down.state, HealthState::Failing { since: at(5_000_000), probes: 0, next_probe_at, half_open: false });
+    let well = unreadable.succeeded(at(5_000_000), false).expect("a change");
+    assert_eq!((well.state, well.version), (HealthState::Healthy, 10));
+    assert_eq!(well.untold[0].failing_since, at(5_000_000));
+}
