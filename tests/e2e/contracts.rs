@@ -100,6 +100,12 @@ async fn the_table_keeps_the_contract_of_events() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_wide_events() {
+    let real = real();
+    contract::wide_events(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_events_that_owe_more() {
     let real = real();
     contract::owing_more(&*real.store, &real.account).await;

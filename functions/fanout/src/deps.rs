@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::{
-    AwaitRuns, Clock, DeliveryQueue, Entropy, Events, FindAccount, FindSubscriptions, Postpone, RejectedEvents,
-    Rejections, Transitions,
+    AwaitRuns, Clock, DeliveryQueue, Entropy, FindAccount, FindSubscriptions, Postpone, RejectedEvents, Rejections,
+    Transitions, WideEvents,
 };
 
 use crate::seals::Seals;
@@ -16,7 +16,7 @@ pub struct Deps {
     pub subscriptions: Arc<dyn FindSubscriptions>,
     pub transitions: Arc<dyn Transitions>,
     pub awaited_runs: Arc<dyn AwaitRuns>,
-    pub events: Arc<dyn Events>,
+    pub events: Arc<dyn WideEvents>,
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
     /// The queue that events come from.

@@ -22,6 +22,7 @@ mod sessions;
 mod subscriptions;
 mod transitions;
 mod waiting;
+mod wide_events;
 
 pub use accounts::{Accounts, CreatedAccount, FindAccount};
 pub use api_keys::{ApiKeys, CreatedKey};
@@ -45,6 +46,7 @@ pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription};
 pub use transitions::{Remembered, Transitions};
 pub use waiting::{Due, SHARDS, Waiting, Watched};
+pub use wide_events::{Seal, WideEvents};
 
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

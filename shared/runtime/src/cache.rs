@@ -87,7 +87,7 @@ pub struct Cached<S> {
     clock: Arc<dyn Clock>,
     accounts: Answers<AccountId, Option<Timestamp>>,
     destinations: Answers<(AccountId, DestinationId), Option<Destination>>,
-    buckets: Answers<(AccountId, Bucket), Arc<[Subscription]>>,
+    buckets: Answers<(AccountId, Bucket), Arc<[Arc<Subscription>]>>,
 }
 
 impl<S> Cached<S> {
@@ -137,7 +137,7 @@ impl<S: DestinationHealth> DestinationHealth for Cached<S> {
 
 #[async_trait]
 impl<S: FindSubscriptions> FindSubscriptions for Cached<S> {
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Subscription>> {
+    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>> {
         let now = self.clock.now();
         let look = buckets.iter().map(|bucket| async move {
             let ask = async {
@@ -146,7 +146,7 @@ impl<S: FindSubscriptions> FindSubscriptions for Cached<S> {
             };
             self.buckets.get((account.clone(), bucket.clone()), now, ask).await
         });
-        let found: Vec<Arc<[Subscription]>> = futures_util::future::try_join_all(look).await?;
+        let found: Vec<Arc<[Arc<Subscription>]>> = futures_util::future::try_join_all(look).await?;
         Ok(found.iter().flat_map(|bucket| bucket.iter().cloned()).collect())
     }
 }

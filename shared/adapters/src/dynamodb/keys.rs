@@ -17,6 +17,7 @@
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
+//! | how far a wide event was sent | `E#<account>#<event>` | `SENDING` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | job | `JOB#<id>` | `JOB` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
@@ -183,6 +184,11 @@ pub(super) fn event_pk(account: &AccountId, id: &EventId) -> String {
 
 pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
     key(event_pk(account, id), EVENT)
+}
+
+/// How far the deliveries of a wide event were sent.
+pub(super) fn sending(account: &AccountId, id: &EventId) -> Key {
+    key(event_pk(account, id), "SENDING")
 }
 
 /// The index of sealed events, and its two key attributes.

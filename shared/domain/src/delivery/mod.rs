@@ -10,6 +10,7 @@ mod record;
 mod recovery;
 pub mod request;
 pub mod roll_up;
+mod sending;
 
 pub use self::delivery::Delivery;
 pub use self::job::{Job, JobKind, JobStatus, Lease};
@@ -19,3 +20,4 @@ pub use self::record::{DeliveryRecord, DeliveryState};
 pub use self::recovery::{RecoverStatus, Recovered, RecoveredTo, Recovery};
 pub use self::request::SignedRequest;
 pub use self::roll_up::{DeliveryResult, Hour, HourRead, RollUp, Tally};
+pub use self::sending::Sending;

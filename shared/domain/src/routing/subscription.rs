@@ -14,6 +14,7 @@
 //! Invariant: an event costs the same reads however many subscriptions there are (tests:
 //! `an_event_costs_the_same_reads_among_10_000_subscriptions_as_among_10`).
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -233,10 +234,11 @@ pub fn deliveries(
     event: &Event,
     data: &Value,
     transition: Option<Transition>,
-    subscriptions: &[Subscription],
+    subscriptions: &[impl Borrow<Subscription>],
 ) -> Vec<Delivery> {
     let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data, transition };
-    let matching = subscriptions.iter().filter(|s| s.account == event.account && s.check(candidate).is_ok());
+    let subscriptions = subscriptions.iter().map(Borrow::borrow);
+    let matching = subscriptions.filter(|s: &&Subscription| s.account == event.account && s.check(candidate).is_ok());
     let places: BTreeMap<_, _> = matching.map(|s| ((&s.settings.destination_id, &s.settings.path), s)).collect();
     let delivery =
         |s: &Subscription| Delivery::of_event(event, s.settings.destination_id.clone(), s.settings.path.clone());

@@ -37,7 +37,7 @@ pub use awaited_runs::awaited_runs;
 pub use deliveries::{deliveries, listed_deliveries};
 pub use destinations::destinations;
 use domain::value::Timestamp;
-pub use events::{events, listed_events, owing_more};
+pub use events::{events, listed_events, owing_more, wide_events};
 pub use health::health;
 pub use jobs::{jobs, started_jobs};
 pub use paces::paces;
@@ -84,6 +84,7 @@ mod tests {
         transitions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
         owing_more(&MemoryStore::default(), &a).await;
+        wide_events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
         rejections(&MemoryStore::default(), &a).await;
         awaited_runs(&MemoryStore::default(), &a, &b).await;

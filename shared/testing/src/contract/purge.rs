@@ -1,9 +1,11 @@
 //! The purge of an account.
 
 use domain::access::{ApiKey, Role};
-use domain::delivery::{DeliveryState, Lease};
+use domain::delivery::{DeliveryState, Lease, Sending};
 use domain::value::{AccountId, KeyId};
-use ports::{AccountPurge, CreatedAccount, Deliveries, Destinations, Events, Held, Jobs, SealedEvent, Subscriptions};
+use ports::{
+    AccountPurge, CreatedAccount, Deliveries, Destinations, Held, Jobs, SealedEvent, Subscriptions, WideEvents,
+};
 
 use super::accounts::AccountStore;
 use super::events::sealed;
@@ -12,9 +14,12 @@ use super::now;
 use crate::samples::{destination, record, subscription};
 
 /// A store of everything that belongs to an account.
-pub trait WholeStore: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + Events + Deliveries {}
+pub trait WholeStore:
+    AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + WideEvents + Deliveries
+{
+}
 
-impl<S: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + Events + Deliveries> WholeStore for S {}
+impl<S: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + WideEvents + Deliveries> WholeStore for S {}
 
 /// Fills an account with two of each: subscriptions, destinations (the second is deleted again), events, deliveries.
 async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
@@ -28,7 +33,9 @@ async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
         store.create_destination(to, 10).await.expect("created");
         let record = record(to, id, 1, DeliveryState::Delivered);
         let event = SealedEvent { owed: vec![record.delivery.clone()], ..sealed(account, id, 1, 0) };
-        store.seal_event(&event).await.expect("sealed");
+        store.seal_plan(&event).await.expect("sealed");
+        let sending = Sending::from(0);
+        assert!(store.note_sending(account, &event.id, None, &sending, event.expires_at).await.expect("noted"));
         store.record_delivery(&record).await.expect("recorded");
         events.push(event);
     }
@@ -52,6 +59,7 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
     found += usize::from(named.is_some());
     for event in events {
         found += usize::from(store.find_event(account, &event.id).await.expect("an answer").is_some());
+        found += usize::from(store.find_sending(account, &event.id).await.expect("an answer").is_some());
         for owed in &event.owed {
             found += usize::from(store.find_delivery(account, &owed.id).await.expect("an answer").is_some());
         }

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::access::{Account, ApiKey, Session};
-use domain::delivery::{DeliveryRecord, Job, Lease, RollUp};
+use domain::delivery::{DeliveryRecord, Job, Lease, RollUp, Sending};
 use domain::destination::{Destination, Pace};
 use domain::event::{EventType, RejectedEvent, Scope, SeenScope};
 use domain::routing::{AwaitedRun, Subscription};
@@ -42,6 +42,9 @@ struct Rows {
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
+    /// How many deliveries of wide events were planned.
+    plans: BTreeMap<(AccountId, EventId), usize>,
+    sendings: BTreeMap<(AccountId, EventId), Sending>,
     deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, which is how the table sorts them.

@@ -35,6 +35,8 @@ impl AccountPurge for MemoryStore {
         deleted += remove(&mut rows.sessions, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.subscriptions, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.deliveries, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.plans, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.sendings, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.destinations, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.roll_ups, &mut left, |(a, _)| a == account);
