@@ -130,6 +130,12 @@ async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_unregistered_accounts() {
+    let real = real();
+    contract::unregistered_accounts(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_rejected_events() {
     let real = real();
     contract::rejections(&*real.store, &real.account).await;

@@ -10,6 +10,7 @@ use ports::{
 
 use crate::seals::Seals;
 use crate::seen_scopes::ScopeNotes;
+use crate::unregistered::UnregisteredEvents;
 
 pub struct Deps {
     pub accounts: Arc<dyn FindAccount>,
@@ -22,6 +23,7 @@ pub struct Deps {
     /// The queue that events come from.
     pub queue: Arc<dyn Postpone>,
     pub rejections: Arc<dyn Rejections>,
+    pub unregistered: UnregisteredEvents,
     pub scopes: ScopeNotes,
     pub seals: Seals,
     pub clock: Arc<dyn Clock>,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use domain::delivery::{OutgoingDelivery, Purpose};
-use domain::event::{Event, RejectedEvent, Rejection, envelope};
+use domain::event::{Event, RejectedEvent, Rejection, Unregistered, envelope};
 use domain::value::Timestamp;
 use ports::{PortError, PortResult, Seal, Sealed, SealedEvent};
 use serde_json::value::RawValue;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::deps::Deps;
 use crate::owed::{Owed, listening, owed};
@@ -29,7 +29,7 @@ pub(crate) async fn handle_event(
     event: &Event,
 ) -> PortResult<Handled> {
     if deps.accounts.find_account(&event.account).await?.is_none() {
-        return Ok(Handled::Ignored);
+        return unregistered(deps, record, event).await;
     }
     let body = envelope::build(event).map_err(|error| PortError::permanent("building the body", error))?;
     let digest = envelope::content_digest(body.get());
@@ -52,6 +52,23 @@ pub(crate) async fn handle_event(
         match invocation.turns.next(deps, invocation.deadline).await {
             Ok(next) => turn = Some(next),
             Err(wait) => return Ok(Handled::NotYet(wait)),
+        }
+    }
+}
+
+async fn unregistered(deps: &Deps, record: &Received, event: &Event) -> PortResult<Handled> {
+    match deps.unregistered.policy {
+        Unregistered::Reject => reject(deps, record, &Rejection::unknown_account(&event.account)).await,
+        Unregistered::Ignore => {
+            let (account, id) = (event.account.as_str(), event.id.as_str());
+            info!(
+                counted = "ignored",
+                "account.id" = account,
+                "event.id" = id,
+                "an event of an unregistered account was acknowledged"
+            );
+            deps.unregistered.note(event, deps.clock.now()).await;
+            Ok(Handled::Ignored)
         }
     }
 }

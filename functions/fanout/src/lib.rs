@@ -22,7 +22,8 @@
 //! Invariant: other content under a used id is rejected, and the first content stands (tests:
 //! `other_content_under_a_used_id_is_rejected`).
 //!
-//! Invariant: an event of an unregistered account costs no row (tests: `an_unregistered_account_costs_no_row`).
+//! Invariant: an event of an unregistered account costs no row of its own (tests:
+//! `an_unregistered_account_costs_no_row_of_its_own_and_is_noted_once_an_hour`).
 //!
 //! Invariant: while its configuration is cached, an event costs one read, one message to the queue for up to ten
 //! deliveries, and one write (tests: `a_second_event_of_the_same_kind_costs_one_read_and_one_row`, counted at the SDK's
@@ -48,6 +49,7 @@ mod received;
 mod same;
 mod seals;
 mod seen_scopes;
+mod unregistered;
 mod wide;
 
 use std::sync::Arc;
@@ -68,6 +70,7 @@ use self::received::{Handled, Received, SPARE, received};
 use self::same::SameEvents;
 pub use self::seals::Seals;
 pub use self::seen_scopes::ScopeNotes;
+pub use self::unregistered::UnregisteredEvents;
 use self::wide::Turns;
 
 /// How many records of a batch are handled at once; a batch has at most 10.
@@ -115,9 +118,8 @@ fn failure(id: String) -> BatchItemFailure {
 /// Everything unusual is counted by a log line that a metric filter finds; sealed events log nothing.
 fn log(handled: Handled) {
     match handled {
-        Handled::Sealed | Handled::Rejected | Handled::NotYet(_) => {}
+        Handled::Sealed | Handled::Rejected | Handled::Ignored | Handled::NotYet(_) => {}
         Handled::Duplicate => info!(counted = "duplicate", "an event came again and was acknowledged"),
-        Handled::Ignored => info!(counted = "ignored", "an event of an unregistered account was acknowledged"),
     }
 }
 

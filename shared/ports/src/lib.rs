@@ -21,6 +21,7 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod waiting;
 mod wide_events;
 
@@ -45,6 +46,7 @@ pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription};
 pub use transitions::{Remembered, Transitions};
+pub use unregistered_accounts::UnregisteredAccounts;
 pub use waiting::{Due, SHARDS, Waiting, Watched};
 pub use wide_events::{Seal, WideEvents};
 

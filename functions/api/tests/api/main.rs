@@ -24,4 +24,5 @@ mod sessions;
 mod setups;
 mod test_payload;
 mod unmatched;
+mod unregistered_accounts;
 mod world;

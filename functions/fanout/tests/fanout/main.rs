@@ -5,6 +5,7 @@
 mod conditions;
 mod rejections;
 mod same;
+mod unregistered;
 mod wide;
 
 use std::sync::Arc;
@@ -12,10 +13,10 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::destination::{ChangedTo, HealthChange};
-use domain::event::RejectionCode;
+use domain::event::{RejectionCode, Unregistered};
 use domain::operational;
 use domain::value::{AccountId, Horizon, Timestamp};
-use fanout::{Deps, ScopeNotes, Seals, handle};
+use fanout::{Deps, ScopeNotes, Seals, UnregisteredEvents, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, AwaitedPlace, AwaitedRuns, Clock, Destinations, SeenScopes, Subscriptions};
 use runtime::cache::Cached;
@@ -55,6 +56,7 @@ async fn world() -> World {
         rejected: queue.clone(),
         queue: queue.clone(),
         rejections: store.clone(),
+        unregistered: UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store.clone(), Horizon::default()),
         clock: clock.clone(),
@@ -213,15 +215,6 @@ async fn an_event_is_judged_by_when_it_was_sent_not_by_how_long_it_waited() {
     event.records[0].attributes.insert("SentTimestamp".into(), sent_ms.into());
     world.handle(event).await;
     assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
-}
-
-#[tokio::test]
-async fn an_unregistered_account_costs_no_row() {
-    let world = world().await;
-    let again = world.handle(sample(include_str!("../../../../events/fanout-unregistered-account.json"))).await;
-    assert!(again.is_empty());
-    assert!(world.store.events().is_empty() && world.queue.take_rejected().is_empty());
-    assert_eq!(world.store.take_calls(), ["find_account"]);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@
 //! | how far roll-ups are | `ROLL_UPS` | `LAST` |
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
 //! | the kept part of its text | `REJECTED_BODY#<id>` | `BODY` |
+//! | account that events name and nobody registered | `UNREGISTERED` | `ACCOUNT#<account>` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
@@ -94,6 +95,15 @@ pub(super) fn accounts_pk() -> String {
 
 pub(super) fn listed_account(account: &AccountId) -> Key {
     key(accounts_pk(), format!("{ACCOUNTS}{account}"))
+}
+
+/// The partition that lists accounts which events name and nobody registered.
+pub(super) fn unregistered_pk() -> String {
+    "UNREGISTERED".to_owned()
+}
+
+pub(super) fn unregistered(account: &AccountId) -> Key {
+    key(unregistered_pk(), format!("{ACCOUNTS}{account}"))
 }
 
 pub(super) fn api_key(account: &AccountId, id: &KeyId) -> Key {

@@ -11,6 +11,7 @@
 //! | events, with the rows of what else they owe | the index of the account's events |
 //! | destinations | the account's partition |
 //! | everything else: names, runs remembered, places seen | the account's partition |
+//! | that events named it while it was not registered | its id |
 //!
 //! Notes of rejected events are not deleted. They are stored by day, and name an account that nobody has checked. Like
 //! their messages in the dead-letter queue, they expire after 14 days.
@@ -118,6 +119,7 @@ impl AccountPurge for DynamoStore {
         for key in [keys::account(account), keys::listed_account(account)] {
             parts.push(self.delete_marked_part(key, job)?);
         }
+        parts.push(self.delete_part(keys::unregistered(account), false)?);
         let refused = self.transact(parts).await?;
         Ok(if refused.is_empty() { Held::Held } else { Held::Lost })
     }

@@ -25,6 +25,7 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod vault;
 mod waiting;
 
@@ -49,6 +50,7 @@ pub use seen_scopes::seen_scopes;
 pub use sessions::sessions;
 pub use subscriptions::subscriptions;
 pub use transitions::transitions;
+pub use unregistered_accounts::unregistered_accounts;
 pub use vault::vault;
 pub use waiting::waiting;
 
@@ -87,6 +89,7 @@ mod tests {
         wide_events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
         rejections(&MemoryStore::default(), &a).await;
+        unregistered_accounts(&MemoryStore::default(), &a, &b).await;
         awaited_runs(&MemoryStore::default(), &a, &b).await;
         seen_scopes(&MemoryStore::default(), &a, &b).await;
         waiting(&MemoryStore::default(), &a, &b).await;

@@ -2,9 +2,11 @@
 
 use domain::access::{ApiKey, Role};
 use domain::delivery::{DeliveryState, Lease, Sending};
+use domain::event::UnregisteredAccount;
 use domain::value::{AccountId, KeyId};
 use ports::{
-    AccountPurge, CreatedAccount, Deliveries, Destinations, Held, Jobs, SealedEvent, Subscriptions, WideEvents,
+    AccountPurge, CreatedAccount, Deliveries, Destinations, Held, Jobs, SealedEvent, Subscriptions,
+    UnregisteredAccounts, WideEvents,
 };
 
 use super::accounts::AccountStore;
@@ -15,11 +17,21 @@ use crate::samples::{destination, record, subscription};
 
 /// A store of everything that belongs to an account.
 pub trait WholeStore:
-    AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + WideEvents + Deliveries
+    AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + WideEvents + Deliveries + UnregisteredAccounts
 {
 }
 
-impl<S: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + WideEvents + Deliveries> WholeStore for S {}
+impl<S> WholeStore for S where
+    S: AccountStore
+        + Jobs
+        + AccountPurge
+        + Destinations
+        + Subscriptions
+        + WideEvents
+        + Deliveries
+        + UnregisteredAccounts
+{
+}
 
 /// Fills an account with two of each: subscriptions, destinations (the second is deleted again), events, deliveries.
 async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
@@ -91,6 +103,17 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert_eq!((again.deleted, again.more), (0, false));
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::BeingDeleted);
 
+    // An event that comes meanwhile is of no registered account.
+    let noted = UnregisteredAccount {
+        account: account.clone(),
+        first_at: now(),
+        last_at: now(),
+        last_event: mine[0].id.clone(),
+        events: 1,
+        expires_at: mine[0].expires_at,
+    };
+    store.note_unregistered(&noted).await.expect("noted");
+
     // The account is deleted when its own job ends, and by no other job.
     let (at, lease) = (job.starts_at, Lease::taken([1; 16], job.starts_at));
     let mut job = store.take_job(&job.id, &lease, at).await.expect("an answer").expect("the job");
@@ -103,6 +126,9 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert_eq!(store.read_account(account).await.expect("an answer"), None);
     assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
     assert!(store.find_account(other).await.expect("an answer").is_some());
+
+    let noted = store.list_unregistered(None, 1_000).await.expect("a list");
+    assert!(noted.iter().all(|noted| noted.account != *account), "that events named it is forgotten with it");
 
     // An account that is registered again is not affected.
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::Created);

@@ -18,6 +18,7 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use domain::access::{Account, ApiKey, Session};
 use domain::delivery::{DeliveryRecord, Job, Lease, RollUp, Sending};
 use domain::destination::{Destination, Pace};
-use domain::event::{EventType, RejectedEvent, Scope, SeenScope};
+use domain::event::{EventType, RejectedEvent, Scope, SeenScope, UnregisteredAccount};
 use domain::routing::{AwaitedRun, Subscription};
 use domain::value::{
     AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Slot, SubscriptionId,
@@ -57,6 +58,7 @@ struct Rows {
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
     rolled_up_to: Option<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
+    unregistered: BTreeMap<AccountId, UnregisteredAccount>,
     rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,

@@ -54,6 +54,7 @@ impl AccountPurge for MemoryStore {
         let held = rows.write_job(job, lease);
         if held == Held::Held {
             rows.accounts.remove(account);
+            rows.unregistered.remove(account);
         }
         Ok(held)
     }
