@@ -37,17 +37,16 @@ pub(crate) async fn handle_event(
     if let Some(seal) = deps.events.find_seal(&event.account, &event.id).await? {
         return handling.again(&seal, None).await;
     }
-    let listening = listening(deps, event).await?;
     let mut turn = None;
     loop {
-        let owed = owed(deps, event, &listening).await?;
+        let owed = owed(deps, event, &listening(deps, event).await?).await?;
         if !wide::is_wide(&owed.deliveries, &body) {
             return handling.narrow(owed).await;
         }
         if let Some(turn) = turn.take().or_else(|| invocation.turns.free()) {
             return handling.wide(owed, turn).await;
         }
-        // What it owes takes much memory, so it waits without that and is matched again.
+        // What it owes and who listens take much memory, so it waits without them and is matched again.
         drop(owed);
         match invocation.turns.next(deps, invocation.deadline).await {
             Ok(next) => turn = Some(next),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use domain::delivery::{DeliveryMessage, OutgoingDelivery, Purpose};
 use domain::value::{DestinationId, SubscriptionId};
-use ports::{DeliveryQueue, Events, PortResult, Postpone, SealedEvent, WideEvents};
+use ports::{DeliveryQueue, Events, PortResult, Postpone, Reckoning, SealedEvent, WideEvents};
 
 use super::*;
 
@@ -186,6 +186,11 @@ async fn a_wide_event_that_outlasts_its_invocation_goes_on_in_the_next_one() {
     let text = [wide_text(&world, "evt-1")];
     assert_eq!(world.handle(received(1, &text)).await, ["message-1"]);
     assert_eq!(world.sent_of("evt-1").await, Some(2_000));
+    // If no message came any more, the audit would find it by its note, and all that it owes.
+    assert_eq!(world.store.seal_notes_left().len(), 1);
+    let ids = ["evt-1".parse().expect("an id")];
+    let owed = world.store.find_owed(&world.acme, &ids).await.expect("an answer");
+    assert_eq!(owed[0].1.len(), WIDE);
     let postponed = ("receipt-1".to_owned(), Duration::from_secs(1));
     assert_eq!(world.queue.take_postponed(), [postponed], "it comes again soon, also after many receives");
     assert!(world.handle(received(2, &text)).await.is_empty());

@@ -4,7 +4,8 @@ use domain::delivery::{Delivery, Sending};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DestinationId, Timestamp};
 use ports::{
-    EventPlace, Events, ListEvents, ListedEvent, OweMore, Seal, Sealed, SealedEvent, Span, UnmatchedReason, WideEvents,
+    EventPlace, Events, ListEvents, ListedEvent, OweMore, Reckoning, Seal, Sealed, SealedEvent, Span, UnmatchedReason,
+    WideEvents,
 };
 
 use super::{after_ms, now};
@@ -53,7 +54,7 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
 
 /// A wide event is read like any other. Its seal says how much was planned, also after a replay; how far that was sent
 /// is noted by one at a time.
-pub async fn wide_events(store: &(impl WideEvents + OweMore), account: &AccountId, other: &AccountId) {
+pub async fn wide_events(store: &(impl WideEvents + OweMore + Reckoning), account: &AccountId, other: &AccountId) {
     let narrow = sealed(account, "narrow", 2, 0);
     assert_eq!(store.find_seal(account, &narrow.id).await.expect("an answer"), None);
     store.seal_event(&narrow).await.expect("sealed");
@@ -75,6 +76,8 @@ pub async fn wide_events(store: &(impl WideEvents + OweMore), account: &AccountI
     assert_eq!(store.find_seal(account, &wide.id).await.expect("an answer"), seal);
     let found = store.find_event(account, &wide.id).await.expect("an answer").expect("the event");
     assert!(found.owed[..5_000] == wide.owed, "the plan comes first");
+    let owed = store.find_owed(account, std::slice::from_ref(&wide.id)).await.expect("an answer");
+    assert_eq!(owed.into_iter().map(|(_, owed)| owed.len()).collect::<Vec<_>>(), [5_010]);
 
     let note = async |before: Option<&Sending>, after: &Sending| {
         store.note_sending(account, &wide.id, before, after, wide.expires_at).await.expect("an answer")
