@@ -35,8 +35,9 @@ use crate::verdict;
 
 /// By this argument the process that is measured knows what it is.
 pub(crate) const MEASURED: &str = "memory-of-fanout";
-/// What the function may take, in MiB: half of what it has.
-const MOST: u64 = 128;
+/// How much more the function may take than at its start, in MiB. With the 8 MiB that an optimized program has then, that
+/// is half of what it has.
+const MOST: u64 = 120;
 /// The most an account may have.
 const SUBSCRIPTIONS: usize = 20_000;
 const DESTINATIONS: usize = 1_000;
@@ -57,16 +58,17 @@ pub(crate) fn measure() -> Result<bool> {
     let Some(measured) = measured.filter(|_| output.status.success()) else {
         return Err(Failure::new(format!("it ended early: {text}{}", String::from_utf8_lossy(&output.stderr))));
     };
-    let peak = measured["peak_mib"].as_u64().unwrap_or(u64::MAX);
+    let [peak, start] = ["peak_mib", "start_mib"].map(|name| measured[name].as_u64());
+    let grown = peak.zip(start).map_or(u64::MAX, |(peak, start)| peak.saturating_sub(start));
     println!(
-        "memory of fanout: {peak} MiB at most, {} at the start, with ten events of 256 KiB that are owed {SUBSCRIPTIONS} times \
+        "memory of fanout: {grown} MiB more than at its start ({} in all), with ten events of 256 KiB that are owed {SUBSCRIPTIONS} times \
          each; {} deliveries sent, {} ms of processor time each: {}",
-        measured["start_mib"],
+        measured["peak_mib"],
         measured["sent"],
         measured["ms_each"],
-        verdict(peak <= MOST)
+        verdict(grown <= MOST)
     );
-    Ok(peak <= MOST)
+    Ok(grown <= MOST)
 }
 
 /// A line of `/proc/self/status` or the like, in MiB.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::delivery::Delivery;
 use domain::event::Event;
-use domain::routing::subscription::deliveries;
+use domain::routing::subscription::recipients;
 use domain::routing::{AwaitedRun, Bucket, Run, Subscription, Transition};
 use ports::{PortError, PortResult, UnmatchedReason};
 use serde_json::Value;
@@ -43,7 +43,8 @@ pub(crate) async fn owed(deps: &Deps, event: &Event, listening: &[Arc<Subscripti
         Some(run) => transition(deps, event, &run).await?,
         None => None,
     };
-    let deliveries = deliveries(event, &data(event)?, transition, listening);
+    let recipients = recipients(event, &data(event)?, transition, listening);
+    let deliveries: Vec<_> = recipients.into_iter().map(|subscription| subscription.delivery_of(event)).collect();
     let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
     Ok(Owed { deliveries, unmatched })
 }
