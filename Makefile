@@ -86,7 +86,7 @@ soak: ## Play random schedules of everything that can go wrong: DURATION=<second
 	@cargo build --quiet --workspace --example soak
 	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(or $(DURATION),60))
 
-bench: build ## Measure size and cold start of every function, a hanging destination, a rate limit, the pages; or ONLY=rate, hanging, pages
+bench: build ## Measure size and cold start of every function, memory, a hanging destination, a rate limit, the pages; or ONLY=memory, rate, hanging, pages
 	@tools/bootstrap.sh ministack
 	@$(if $(ONLY),,$(TOOLS)/python tools/cold_start.py)
 	@cargo install dynoxide-rs --version =$(DYNOXIDE) --locked --no-default-features --features cli,http-server,native-sqlite \

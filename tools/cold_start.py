@@ -23,6 +23,7 @@ ENVIRONMENT = {
     "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
     "DELIVERIES_QUEUE_URL": "http://127.0.0.1:9/deliveries",
     "REJECTED_EVENTS_QUEUE_URL": "http://127.0.0.1:9/rejected",
+    "UNREGISTERED_ACCOUNTS": "ignore",
     "SECRETS_KEY_ARN": "arn:aws:kms:us-east-1:000000000000:key/k",
     "ALLOW_HTTP": "false",
     "ALLOWED_CIDRS": "",

@@ -104,6 +104,12 @@ async fn the_table_keeps_the_contract_of_events() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_wide_events() {
+    let real = real();
+    contract::wide_events(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_events_that_owe_more() {
     let real = real();
     contract::owing_more(&*real.store, &real.account).await;
@@ -125,6 +131,12 @@ async fn the_table_keeps_the_contract_of_the_list_of_events() {
 async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
     let real = real();
     contract::listed_deliveries(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_unregistered_accounts() {
+    let real = real();
+    contract::unregistered_accounts(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]

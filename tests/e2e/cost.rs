@@ -20,7 +20,7 @@ use domain::attempt::RetryPolicy;
 use domain::delivery::MessageLease;
 use domain::delivery::{Delivery, OutgoingDelivery, Purpose};
 use domain::destination::AddressPolicy;
-use domain::event::{Event, envelope};
+use domain::event::{Event, Unregistered, envelope};
 use domain::value::Horizon;
 use harness::api_client::NewSubscription;
 use harness::producer::fresh_sample;
@@ -105,6 +105,7 @@ impl World {
             awaited_runs: store.clone(),
             events: store.clone(),
             rejections: store.clone(),
+            unregistered: fanout::UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, Horizon::default()),
             deliveries: self.queue(),

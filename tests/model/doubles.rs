@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::attempt::{SealedSecret, SigningSecret};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp, Sending};
 use domain::destination::{Destination, Health, Pace, Reserved, Wish};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
@@ -45,7 +45,7 @@ shaken! {
         fn find_account(account: &AccountId) -> Option<Timestamp>;
     }
     FindSubscriptions {
-        fn find_subscriptions(account: &AccountId, buckets: &[Bucket]) -> Vec<Subscription>;
+        fn find_subscriptions(account: &AccountId, buckets: &[Bucket]) -> Vec<Arc<Subscription>>;
     }
     Transitions {
         fn find_runs(account: &AccountId, event_type: EventType, place: &Scope) -> Remembered;
@@ -58,6 +58,13 @@ shaken! {
     }
     OweMore {
         fn add_owed(known: &SealedEvent, more: &[Delivery]) -> bool;
+    }
+    WideEvents {
+        fn find_seal(account: &AccountId, id: &EventId) -> Option<Seal>;
+        fn seal_plan(event: &SealedEvent) -> Sealed;
+        fn find_sending(account: &AccountId, id: &EventId) -> Option<Sending>;
+        fn note_sending(account: &AccountId, id: &EventId, before: Option<&Sending>, after: &Sending,
+            expires_at: Timestamp) -> bool;
     }
     SealNotes {
         fn note_seal(note: &SealNote, expires_at: Timestamp) -> ();

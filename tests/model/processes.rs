@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::attempt::RetryPolicy;
 use domain::delivery::{DeliveryMessage, MessageLease, OutgoingDelivery, Purpose};
-use domain::event::Rejection;
+use domain::event::{Rejection, Unregistered};
 use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Clock, DeliveryQueue, EventQueue, PortResult, Postpone, RejectedEvents};
@@ -145,6 +145,8 @@ impl Fanout {
             rejected: queue,
             // No event of the model is ever rejected.
             rejections: shared.store.clone(),
+            // No account of the model is unregistered.
+            unregistered: fanout::UnregisteredEvents::new(shared.store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, shared.horizon),
             clock: shared.clock.clone(),

@@ -3,13 +3,16 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use domain::value::Horizon;
 use domain::value::horizon::NOTES_KEPT;
+use domain::value::{Horizon, Timestamp};
 use ports::{PortResult, SealNote, SealNotes, SealedEvent};
 
 /// How many notes are remembered before all are dropped.
 const MOST: usize = 10_000;
+/// How much earlier the audit may begin by its own clock, and how long a range may take.
+const CLOCKS: Duration = Duration::from_secs(60);
 
 pub struct Seals {
     store: Arc<dyn SealNotes>,
@@ -36,6 +39,11 @@ impl Seals {
         }
         known.insert(note);
         Ok(())
+    }
+
+    /// Whether the audit may have sent what an event owes that was sealed then.
+    pub(crate) fn may_be_audited(&self, sealed_at: Timestamp, now: Timestamp) -> bool {
+        self.horizon.slot(sealed_at) <= self.horizon.last_to_audit(now.plus(CLOCKS))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<SealNote>> {

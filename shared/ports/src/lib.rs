@@ -21,7 +21,9 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod waiting;
+mod wide_events;
 
 pub use accounts::{Accounts, CreatedAccount, FindAccount};
 pub use api_keys::{ApiKeys, CreatedKey};
@@ -44,7 +46,9 @@ pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription};
 pub use transitions::{Remembered, Transitions};
+pub use unregistered_accounts::UnregisteredAccounts;
 pub use waiting::{Due, SHARDS, Waiting, Watched};
+pub use wide_events::{Seal, WideEvents};
 
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use domain::attempt::RetryPolicy;
 use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
+use domain::event::Unregistered;
 use domain::value::Horizon;
 
 /// The mistakes in the environment, one per line.
@@ -130,6 +131,7 @@ config!(
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         rejected_events_queue: String = |r| r.text("REJECTED_EVENTS_QUEUE_URL"),
+        unregistered: Unregistered = |r| r.parsed("UNREGISTERED_ACCOUNTS"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),
     }

@@ -10,6 +10,7 @@ use api::Limits;
 use domain::attempt::RetryPolicy;
 use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
+use domain::event::Unregistered;
 use domain::value::Horizon;
 use runtime::cache::Cached;
 use testing::{FixedHosts, TestClock, TestEntropy};
@@ -61,6 +62,7 @@ impl Ports {
             event_list: store.clone(),
             event_queue: self.events(),
             rejections: store.clone(),
+            unregistered: store.clone(),
             deliveries: store.clone(),
             delivery_list: store.clone(),
             reckoning: store.clone(),
@@ -90,6 +92,7 @@ impl Ports {
             awaited_runs: store.clone(),
             events: store.clone(),
             rejections: store.clone(),
+            unregistered: fanout::UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store.clone(), Horizon::default()),
             deliveries: self.deliveries(),

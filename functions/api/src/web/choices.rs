@@ -41,7 +41,7 @@ choices! {
     Acceptance { Accepted, Duplicate }
 
     /// Why an event was rejected.
-    RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused }
+    RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused, UnknownAccount }
 
     /// What became of a delivery: `parked` waits until its destination is back, `exhausted` was given up after the last
     /// attempt, a `cancelled` one by somebody or because its destination was deleted.

@@ -7,7 +7,7 @@ use domain::destination::AddressPolicy;
 use ports::{
     Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, FindRollUp, HostLookup,
     HttpSender, ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob,
-    Subscriptions, Transitions, Vault,
+    Subscriptions, Transitions, UnregisteredAccounts, Vault,
 };
 
 /// How many destinations and subscriptions an account may have.
@@ -28,6 +28,7 @@ pub struct Deps {
     pub event_list: Arc<dyn ListEvents>,
     pub event_queue: Arc<dyn EventQueue>,
     pub rejections: Arc<dyn Rejections>,
+    pub unregistered: Arc<dyn UnregisteredAccounts>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub reckoning: Arc<dyn Reckoning>,

@@ -25,5 +25,6 @@ mod sessions;
 mod setups;
 mod test_payload;
 mod unmatched;
+mod unregistered_accounts;
 mod waiting;
 mod world;

@@ -46,6 +46,7 @@ pub async fn world() -> World {
         event_list: store.clone(),
         event_queue: queue.clone(),
         rejections: store.clone(),
+        unregistered: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),

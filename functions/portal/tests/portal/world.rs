@@ -86,6 +86,7 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
         event_list: store.clone(),
         event_queue: queue.clone(),
         rejections: store.clone(),
+        unregistered: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),

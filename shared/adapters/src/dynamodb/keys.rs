@@ -16,6 +16,7 @@
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
+//! | how far a wide event was sent | `E#<account>#<event>` | `SENDING` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | pace: turns handed out at a destination with a rate limit | `PACE#<account>#<destination>` | `PACE` |
 //! | health of a destination that has ever failed | `H#<account>#<destination>` | `HEALTH` |
@@ -27,6 +28,7 @@
 //! | how far roll-ups are | `ROLL_UPS` | `LAST` |
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
 //! | the kept part of its text | `REJECTED_BODY#<id>` | `BODY` |
+//! | account that events name and nobody registered | `UNREGISTERED` | `ACCOUNT#<account>` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
@@ -95,6 +97,15 @@ pub(super) fn accounts_pk() -> String {
 
 pub(super) fn listed_account(account: &AccountId) -> Key {
     key(accounts_pk(), format!("{ACCOUNTS}{account}"))
+}
+
+/// The partition that lists accounts which events name and nobody registered.
+pub(super) fn unregistered_pk() -> String {
+    "UNREGISTERED".to_owned()
+}
+
+pub(super) fn unregistered(account: &AccountId) -> Key {
+    key(unregistered_pk(), format!("{ACCOUNTS}{account}"))
 }
 
 pub(super) fn api_key(account: &AccountId, id: &KeyId) -> Key {
@@ -191,6 +202,11 @@ pub(super) fn event_pk(account: &AccountId, id: &EventId) -> String {
 
 pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
     key(event_pk(account, id), EVENT)
+}
+
+/// How far the deliveries of a wide event were sent.
+pub(super) fn sending(account: &AccountId, id: &EventId) -> Key {
+    key(event_pk(account, id), "SENDING")
 }
 
 /// The index of sealed events, and its two key attributes.

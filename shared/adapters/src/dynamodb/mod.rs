@@ -30,6 +30,7 @@ mod transactions;
 mod transitions;
 #[cfg(test)]
 mod unreadable;
+mod unregistered_accounts;
 mod waiting;
 
 use std::collections::HashMap;

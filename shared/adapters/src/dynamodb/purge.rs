@@ -12,6 +12,7 @@
 //! | destinations, with their health and turns | the account's partition |
 //! | health and turns that were written while a destination was being deleted | what events owed |
 //! | everything else: names, runs remembered, places seen | the account's partition |
+//! | that events named it while it was not registered | its id |
 //!
 //! Notes of rejected events are not deleted. They are stored by day, and name an account that nobody has checked. Like
 //! their messages in the dead-letter queue, they expire after 14 days.
@@ -123,6 +124,7 @@ impl AccountPurge for DynamoStore {
         for key in [keys::account(account), keys::listed_account(account)] {
             parts.push(self.delete_marked_part(key, job)?);
         }
+        parts.push(self.delete_part(keys::unregistered(account), false)?);
         let refused = self.transact(parts).await?;
         Ok(if refused.is_empty() { Held::Held } else { Held::Lost })
     }

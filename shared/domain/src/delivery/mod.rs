@@ -13,6 +13,7 @@ mod recovery;
 pub mod replay;
 pub mod request;
 pub mod roll_up;
+mod sending;
 mod state;
 
 pub use self::attempts::{Attempts, LeftOut};
@@ -26,4 +27,5 @@ pub use self::recovery::{RecoverStatus, Recovered, RecoveredTo, Recovery};
 pub use self::replay::{Replay, Replayed, ReplayedTo};
 pub use self::request::SignedRequest;
 pub use self::roll_up::{DeliveryResult, Hour, HourRead, RollUp, Tally};
+pub use self::sending::Sending;
 pub use self::state::DeliveryState;

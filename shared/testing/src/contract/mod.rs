@@ -25,6 +25,7 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod vault;
 mod waiting;
 
@@ -37,7 +38,7 @@ pub use awaited_runs::awaited_runs;
 pub use deliveries::{deliveries, listed_deliveries};
 pub use destinations::destinations;
 use domain::value::Timestamp;
-pub use events::{events, listed_events, owing_more};
+pub use events::{events, listed_events, owing_more, wide_events};
 pub use health::health;
 pub use jobs::{jobs, limited_jobs, replays, started_jobs};
 pub use paces::paces;
@@ -49,6 +50,7 @@ pub use seen_scopes::seen_scopes;
 pub use sessions::sessions;
 pub use subscriptions::subscriptions;
 pub use transitions::transitions;
+pub use unregistered_accounts::unregistered_accounts;
 pub use vault::vault;
 pub use waiting::waiting;
 
@@ -86,8 +88,10 @@ mod tests {
         transitions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
         owing_more(&MemoryStore::default(), &a).await;
+        wide_events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
         rejections(&MemoryStore::default(), &a).await;
+        unregistered_accounts(&MemoryStore::default(), &a, &b).await;
         awaited_runs(&MemoryStore::default(), &a, &b).await;
         seen_scopes(&MemoryStore::default(), &a, &b).await;
         waiting(&MemoryStore::default(), &a, &b).await;

@@ -1,10 +1,12 @@
 //! The purge of an account.
 
 use domain::access::{ApiKey, Role};
-use domain::delivery::{DeliveryState, Lease};
+use domain::delivery::{DeliveryState, Lease, Sending};
+use domain::event::UnregisteredAccount;
 use domain::value::{AccountId, KeyId};
 use ports::{
-    AccountPurge, CreatedAccount, Deliveries, Destinations, Events, Held, Jobs, SealedEvent, StartJob, Subscriptions,
+    AccountPurge, CreatedAccount, Deliveries, Destinations, Held, Jobs, SealedEvent, StartJob, Subscriptions,
+    UnregisteredAccounts, WideEvents,
 };
 
 use super::accounts::AccountStore;
@@ -15,12 +17,28 @@ use crate::samples::{destination, record, subscription};
 
 /// A store of everything that belongs to an account.
 pub trait WholeStore:
-    AccountStore + Jobs + StartJob + AccountPurge + Destinations + Subscriptions + Events + Deliveries
+    AccountStore
+    + Jobs
+    + StartJob
+    + AccountPurge
+    + Destinations
+    + Subscriptions
+    + WideEvents
+    + Deliveries
+    + UnregisteredAccounts
 {
 }
 
-impl<S: AccountStore + Jobs + StartJob + AccountPurge + Destinations + Subscriptions + Events + Deliveries> WholeStore
-    for S
+impl<S> WholeStore for S where
+    S: AccountStore
+        + Jobs
+        + StartJob
+        + AccountPurge
+        + Destinations
+        + Subscriptions
+        + WideEvents
+        + Deliveries
+        + UnregisteredAccounts
 {
 }
 
@@ -36,7 +54,9 @@ async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
         store.create_destination(to, 10).await.expect("created");
         let record = record(to, id, 1, DeliveryState::Delivered);
         let event = SealedEvent { owed: vec![record.delivery.clone()], ..sealed(account, id, 1, 0) };
-        store.seal_event(&event).await.expect("sealed");
+        store.seal_plan(&event).await.expect("sealed");
+        let sending = Sending::from(0);
+        assert!(store.note_sending(account, &event.id, None, &sending, event.expires_at).await.expect("noted"));
         store.create_delivery(&record).await.expect("recorded");
         events.push(event);
     }
@@ -60,6 +80,7 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
     found += usize::from(named.is_some());
     for event in events {
         found += usize::from(store.find_event(account, &event.id).await.expect("an answer").is_some());
+        found += usize::from(store.find_sending(account, &event.id).await.expect("an answer").is_some());
         for owed in &event.owed {
             found += usize::from(store.find_delivery(account, &owed.id).await.expect("an answer").is_some());
         }
@@ -98,6 +119,17 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert_eq!((again.deleted, again.more), (0, false));
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::BeingDeleted);
 
+    // An event that comes meanwhile is of no registered account.
+    let noted = UnregisteredAccount {
+        account: account.clone(),
+        first_at: now(),
+        last_at: now(),
+        last_event: mine[0].id.clone(),
+        events: 1,
+        expires_at: mine[0].expires_at,
+    };
+    store.note_unregistered(&noted).await.expect("noted");
+
     // The account is deleted when its own job ends, and by no other job.
     let (at, lease) = (job.starts_at, Lease::taken([1; 16], job.starts_at));
     let mut job = store.take_job(&job.id, &lease, at).await.expect("an answer").expect("the job");
@@ -110,6 +142,9 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert_eq!(store.read_account(account).await.expect("an answer"), None);
     assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
     assert!(store.find_account(other).await.expect("an answer").is_some());
+
+    let noted = store.list_unregistered(None, 1_000).await.expect("a list");
+    assert!(noted.iter().all(|noted| noted.account != *account), "that events named it is forgotten with it");
 
     // An account that is registered again is not affected.
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::Created);

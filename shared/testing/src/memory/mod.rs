@@ -18,15 +18,16 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::access::{Account, ApiKey, Session};
-use domain::delivery::{DeliveryRecord, Job, Lease, RollUp};
+use domain::delivery::{DeliveryRecord, Job, Lease, RollUp, Sending};
 use domain::destination::{Destination, Health, Pace};
-use domain::event::{EventType, RejectedEvent, Scope, SeenScope};
+use domain::event::{EventType, RejectedEvent, Scope, SeenScope, UnregisteredAccount};
 use domain::routing::{AwaitedRun, Subscription};
 use domain::value::{
     AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Slot, SubscriptionId,
@@ -45,6 +46,9 @@ struct Rows {
     health: BTreeMap<(AccountId, DestinationId), (Health, Option<Timestamp>)>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
+    /// How many deliveries of wide events were planned.
+    plans: BTreeMap<(AccountId, EventId), usize>,
+    sendings: BTreeMap<(AccountId, EventId), Sending>,
     deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, which is how the table sorts them.
@@ -57,6 +61,7 @@ struct Rows {
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
     rolled_up_to: Option<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
+    unregistered: BTreeMap<AccountId, UnregisteredAccount>,
     rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,

@@ -35,6 +35,8 @@ impl AccountPurge for MemoryStore {
         deleted += remove(&mut rows.sessions, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.subscriptions, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.deliveries, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.plans, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.sendings, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.destinations, &mut left, |(a, _)| a == account);
         if left > 0 {
@@ -55,6 +57,7 @@ impl AccountPurge for MemoryStore {
         let held = rows.write_job(job, lease);
         if held == Held::Held {
             rows.accounts.remove(account);
+            rows.unregistered.remove(account);
         }
         Ok(held)
     }

@@ -5,6 +5,7 @@
 //! `an_unmatched_event_tells_the_first_demand_it_fails_of_each_subscription_nearest_first`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::event::{EventType, EventTypeFilter, Scope};
 use domain::routing::{Bucket, Candidate, Miss, Run, Subscription, Transition};
@@ -122,9 +123,10 @@ pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<Subscri
     let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
 
     let buckets = Bucket::of_event(event.event_type, &event.scope);
-    let mut all = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
-    all.extend(deps.subscriptions.list_subscriptions(&event.account, None, LOOKED_AT).await?);
-    let once: BTreeMap<SubscriptionId, Subscription> = all.into_iter().map(|s| (s.id.clone(), s)).collect();
+    let filed = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
+    let listed = deps.subscriptions.list_subscriptions(&event.account, None, LOOKED_AT).await?;
+    let all = filed.into_iter().map(Arc::unwrap_or_clone).chain(listed);
+    let once: BTreeMap<SubscriptionId, Subscription> = all.map(|s| (s.id.clone(), s)).collect();
     let mut nearest: Vec<Subscription> = once.into_values().collect();
     nearest.sort_by_cached_key(|subscription| distance(subscription, candidate));
     nearest.truncate(NEAREST);
