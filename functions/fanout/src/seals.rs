@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::value::Horizon;
 use domain::value::horizon::NOTES_KEPT;
+use domain::value::{Horizon, Stretches};
 use ports::{PortResult, SealNote, SealNotes, SealedEvent};
 
 /// How many notes are remembered before all are dropped.
@@ -13,18 +13,18 @@ const MOST: usize = 10_000;
 
 pub struct Seals {
     store: Arc<dyn SealNotes>,
-    horizon: Horizon,
+    stretches: Stretches,
     known: Mutex<HashSet<SealNote>>,
 }
 
 impl Seals {
     pub fn new(store: Arc<dyn SealNotes>, horizon: Horizon) -> Self {
-        Self { store, horizon, known: Mutex::default() }
+        Self { store, stretches: horizon.stretches(), known: Mutex::default() }
     }
 
     /// Notes where the audit finds the event, unless this container has noted that already.
     pub(crate) async fn note(&self, event: &SealedEvent) -> PortResult<()> {
-        let (sealed, occurred) = (self.horizon.slot(event.sealed_at), self.horizon.slot(event.occurred_at));
+        let (sealed, occurred) = (self.stretches.of(event.sealed_at), self.stretches.of(event.occurred_at));
         let note = SealNote { sealed, account: event.account.clone(), occurred };
         if self.lock().contains(&note) {
             return Ok(());

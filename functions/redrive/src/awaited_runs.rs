@@ -32,8 +32,8 @@ pub(crate) struct Missed {
 }
 
 impl Missed {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        Self { until: now, turns: Turns::starting(now) }
+    pub(crate) fn of(shards: Vec<u8>, now: Timestamp) -> Self {
+        Self { until: now, turns: Turns::of(shards) }
     }
 }
 
@@ -46,7 +46,10 @@ impl Part for Missed {
                 return Ok(Went::OutOfTime);
             }
             let list = share.deps.awaited_runs.overdue_runs(shard, self.until, after.as_ref(), PAGE).await;
-            let Some(page) = share.failures.listed("missed runs", list) else { continue };
+            let Some(page) = share.failures.listed("missed runs", list) else {
+                self.turns.failed(shard);
+                continue;
+            };
             let last = page.len() < PAGE;
             for together in page.chunks(AT_ONCE) {
                 if !share.goes_on() {

@@ -49,8 +49,8 @@ pub(crate) struct DuePart {
 }
 
 impl DuePart {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        Self { until: now.plus(AHEAD), turns: Turns::starting(now), ended: Vec::new() }
+    pub(crate) fn of(shards: Vec<u8>, now: Timestamp) -> Self {
+        Self { until: now.plus(AHEAD), turns: Turns::of(shards), ended: Vec::new() }
     }
 
     /// The deliveries that were found to have ended since the last time.
@@ -72,8 +72,10 @@ impl Part for DuePart {
                 return Ok(Went::OutOfTime);
             }
             let list = share.deps.waiting.due_deliveries(shard, self.until, after.as_ref(), PAGE).await;
-            // The next run lists it again.
-            let Some(page) = share.failures.listed("due", list) else { continue };
+            let Some(page) = share.failures.listed("due", list) else {
+                self.turns.failed(shard);
+                continue;
+            };
             let (last, ended) = (page.len() < PAGE, ended(share, &page).await);
             for together in page.chunks(TOGETHER) {
                 if !share.goes_on() {

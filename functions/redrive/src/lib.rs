@@ -64,7 +64,7 @@ pub use self::audited::Audited;
 pub use self::deps::Deps;
 use self::deps::MARGIN;
 use self::failures::Failures;
-use self::share::{Part, Share, Went};
+use self::share::{Part, Share, Went, all_shards};
 
 /// A part with its share, and what has become of it in this run.
 struct Lane<P> {
@@ -120,13 +120,18 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Er
     let deps = deps.as_ref();
     let stop = Timestamp::from_unix_ms(event.context.deadline.saturating_sub(MARGIN.as_millis() as u64));
     let now = deps.clock.now();
-    let mut due = Lane::new("due", 9, due::DuePart::starting(now));
+    let shards = all_shards(now);
+    let mut due = Lane::new("due", 9, due::DuePart::of(shards.clone(), now));
     let mut watch = Lane::new("watch", 5, watch::Watch::starting(now));
     let mut told = Lane::new("given up", 2, told::Told::default());
-    let mut missed = Lane::new("missed runs", 2, awaited_runs::Missed::starting(now));
-    let mut roll_ups = Lane::new("roll-ups", 15, roll_ups::RollUps);
-    let mut audit = Lane::new("audit", 6, audit::Audit::default());
+    let mut missed = Lane::new("missed runs", 2, awaited_runs::Missed::of(shards.clone(), now));
+    let mut roll_ups = Lane::new("roll-ups", 15, roll_ups::RollUps::of(shards.clone()));
+    let mut audit = Lane::new("audit", 6, audit::Audit::of(shards));
     let mut jobs = Lane::new("jobs", 6, jobs::JobsPart::default());
+    if let Err(error) = move_old_notes(deps, now).await {
+        // Where the notes are is not clear, so neither looks for them.
+        (roll_ups.ended, audit.ended) = (Some(Ok(())), Some(Err(error)));
+    }
     loop {
         let mut more = due.turn(deps, stop).await;
         more |= watch.turn(deps, stop).await;
@@ -154,4 +159,17 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Er
         jobs.result(),
     ];
     results.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Puts the notes of seals of an earlier release where this one looks for them, before what they note is rolled up. It asks
+/// for such notes once in each stretch of time.
+async fn move_old_notes(deps: &Deps, now: Timestamp) -> PortResult<()> {
+    let stretches = deps.horizon.stretches();
+    let until = stretches.ended(now, stretches.settle());
+    if deps.audited.has_moved(until) {
+        return Ok(());
+    }
+    deps.audit.move_old_notes(deps.horizon.length() / 6, until).await?;
+    deps.audited.moved(until);
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a part of a run may use, and the lists that it takes in turn.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use domain::value::Timestamp;
@@ -49,16 +49,17 @@ pub(crate) enum Went {
     ToTheEnd,
 }
 
-/// The shards of a list, a page of each in turn, with the last entry that was handled. Each minute another shard is the
-/// first.
+/// The shards of a list, a page of each in turn, with the last entry that was handled.
 pub(crate) struct Turns<E> {
+    shards: BTreeSet<u8>,
     left: VecDeque<(u8, Option<E>)>,
+    failed: BTreeSet<u8>,
 }
 
 impl<E> Turns<E> {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        let minute = u8::try_from(now.unix_seconds() / 60 % u64::from(SHARDS)).unwrap_or_default();
-        Self { left: (0..SHARDS).map(|n| ((n + minute) % SHARDS, None)).collect() }
+    pub(crate) fn of(shards: impl IntoIterator<Item = u8>) -> Self {
+        let left: VecDeque<_> = shards.into_iter().map(|shard| (shard, None)).collect();
+        Self { shards: left.iter().map(|(shard, _)| *shard).collect(), left, failed: BTreeSet::new() }
     }
 
     /// The shard whose turn it is.
@@ -75,4 +76,21 @@ impl<E> Turns<E> {
     pub(crate) fn interrupted(&mut self, shard: u8, after: Option<E>) {
         self.left.push_front((shard, after));
     }
+
+    /// This shard cannot be listed; the next run lists it again.
+    pub(crate) fn failed(&mut self, shard: u8) {
+        self.failed.insert(shard);
+    }
+
+    /// The shards that were gone through to the end.
+    pub(crate) fn through(&self) -> impl Iterator<Item = u8> {
+        let open: BTreeSet<u8> = self.left.iter().map(|(shard, _)| *shard).collect();
+        self.shards.iter().copied().filter(move |shard| !open.contains(shard) && !self.failed.contains(shard))
+    }
+}
+
+/// All shards; each minute another one is the first.
+pub(crate) fn all_shards(now: Timestamp) -> Vec<u8> {
+    let minute = u8::try_from(now.unix_seconds() / 60 % u64::from(SHARDS)).unwrap_or_default();
+    (0..SHARDS).map(|n| (n + minute) % SHARDS).collect()
 }

@@ -99,7 +99,7 @@ async fn with_nothing_to_do_a_run_costs_twenty_one_small_reads() {
         vec!["due_deliveries"; 8],
         vec!["watched_destinations"],
         vec!["overdue_runs"; 8],
-        vec!["rolled_up_to", "due_roll_ups", "last_audited", "pending_jobs"],
+        vec!["rolled_up_to", "due_roll_ups", "audited_until", "pending_jobs"],
     ]
     .concat();
     assert_eq!(world.store.take_calls(), nothing);
