@@ -19,6 +19,7 @@ use ports::{AwaitedPlace, PortResult};
 use crate::deps::Deps;
 use crate::failures::Row;
 use crate::share::{Part, Share, Turns, Went};
+use crate::unit::{Kept, Left};
 
 /// How many are listed at once, which is one turn of a shard.
 const PAGE: usize = 100;
@@ -74,6 +75,15 @@ impl Part for Missed {
             }
         }
         Ok(Went::ToTheEnd)
+    }
+
+    fn left(&self, _now: Timestamp) -> Vec<Left> {
+        let since = |after: Option<&(Timestamp, AwaitedPlace)>| after.map_or(self.until, |(look_at, _)| *look_at);
+        self.turns.left().map(|(shard, after)| Left { shard, since: since(after), parts: 1 }).collect()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        self.turns.keep(kept);
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use domain::value::Horizon;
 use ports::{
     AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth,
-    Destinations, Entropy, EventQueue, Events, FindSubscriptions, Jobs, ListDeliveries, ListEvents, Paces, Reckoning,
-    RollUps, Waiting,
+    Destinations, Entropy, EventQueue, Events, FindSubscriptions, HandOut, Jobs, ListDeliveries, ListEvents, Paces,
+    Reckoning, RollUps, Waiting,
 };
 
 use crate::alerted::Alerted;
@@ -40,6 +40,9 @@ pub struct Deps {
     pub purge: Arc<dyn AccountPurge>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub hand_out: Arc<dyn HandOut>,
+    /// How many units of work a run hands out at most.
+    pub units: u16,
     pub horizon: Horizon,
     /// How long a delivery's row is kept.
     pub retention: Duration,

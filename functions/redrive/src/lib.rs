@@ -42,123 +42,144 @@ mod deps;
 mod due;
 mod failures;
 mod jobs;
+mod lane;
 mod roll_ups;
 mod send;
 mod share;
 mod tell;
 mod told;
+mod unit;
 mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use ports::PortResult;
-use runtime::telemetry::ErrorChain;
 use serde_json::Value;
-use tracing::error;
 
 pub use self::alerted::Alerted;
 pub use self::audited::Audited;
 pub use self::deps::Deps;
 use self::deps::MARGIN;
-use self::failures::Failures;
-use self::share::{Part, Share, Went, all_shards};
+use self::lane::{Allowance, Lane};
+use self::share::{Part, all_shards};
+use self::unit::{Division, Kept, LaneName, Unit};
 
-/// A part with its share, and what has become of it in this run.
-struct Lane<P> {
-    part: P,
-    name: &'static str,
-    share: Duration,
-    failures: Failures,
-    /// None while it has more to do.
-    ended: Option<PortResult<()>>,
+/// Everything that is to be done, each lane with its share of the time and of the units that a run may hand out.
+struct Run {
+    due: Lane<due::DuePart>,
+    watch: Lane<watch::Watch>,
+    told: Lane<told::Told>,
+    missed: Lane<awaited_runs::Missed>,
+    roll_ups: Lane<roll_ups::RollUps>,
+    audit: Lane<audit::Audit>,
+    jobs: Lane<jobs::JobsPart>,
+    allowance: Allowance,
 }
 
-impl<P: Part> Lane<P> {
-    fn new(name: &'static str, seconds: u64, part: P) -> Self {
-        Self { part, name, share: Duration::from_secs(seconds), failures: Failures::of(name), ended: None }
-    }
-
-    /// Adds to what it has to do.
-    fn go_on(&mut self, add: impl FnOnce(&mut P)) {
-        add(&mut self.part);
-        if matches!(self.ended, Some(Ok(()))) && !self.failures.given_up() {
-            self.ended = None;
-        }
-    }
-
-    /// One turn; answers whether it has more to do.
-    async fn turn(&mut self, deps: &Deps, stop: Timestamp) -> bool {
-        let now = deps.clock.now();
-        if self.ended.is_some() || now >= stop {
-            return self.ended.is_none();
-        }
-        let share = Share { deps, failures: &self.failures, until: stop.min(now.plus(self.share)) };
-        match self.part.turn(share).await {
-            Ok(Went::OutOfTime) if !self.failures.given_up() => return true,
-            Ok(_) => self.ended = Some(Ok(())),
-            Err(error) => self.ended = Some(Err(error)),
-        }
-        false
-    }
-
-    /// An error if anything of it failed.
-    fn result(self) -> PortResult<()> {
-        let result = self.ended.unwrap_or(Ok(())).and(self.failures.result());
-        if let Err(error) = &result {
-            error!(what = self.name, error = %ErrorChain(error), "a part of the run failed; the next run goes on");
-        }
-        result
-    }
-}
-
-/// One run. An error means that something of ours failed; the next run continues. A part that fails does not keep the
-/// other parts from being done.
+/// One run, or one unit of work. An error means that something of ours failed; the next run continues. A part that fails
+/// does not keep the other parts from being done.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Error> {
     let deps = deps.as_ref();
     let stop = Timestamp::from_unix_ms(event.context.deadline.saturating_sub(MARGIN.as_millis() as u64));
-    let now = deps.clock.now();
-    let shards = all_shards(now);
-    let mut due = Lane::new("due", 9, due::DuePart::of(shards.clone(), now));
-    let mut watch = Lane::new("watch", 5, watch::Watch::starting(now));
-    let mut told = Lane::new("given up", 2, told::Told::default());
-    let mut missed = Lane::new("missed runs", 2, awaited_runs::Missed::of(shards.clone(), now));
-    let mut roll_ups = Lane::new("roll-ups", 15, roll_ups::RollUps::of(shards.clone()));
-    let mut audit = Lane::new("audit", 6, audit::Audit::of(shards));
-    let mut jobs = Lane::new("jobs", 6, jobs::JobsPart::default());
-    if let Err(error) = move_old_notes(deps, now).await {
-        // Where the notes are is not clear, so neither looks for them.
-        (roll_ups.ended, audit.ended) = (Some(Ok(())), Some(Err(error)));
-    }
-    loop {
-        let mut more = due.turn(deps, stop).await;
-        more |= watch.turn(deps, stop).await;
-        let ended = due.part.take_ended();
-        if !ended.is_empty() {
-            told.go_on(|told| told.add(ended));
+    let results = match unit::units(&event.payload) {
+        None => {
+            let moved = move_old_notes(deps, deps.clock.now()).await;
+            vec![Run::whole(deps, moved).go(deps, stop).await]
         }
-        more |= told.turn(deps, stop).await;
-        more |= missed.turn(deps, stop).await;
-        // Before the audit, which deletes the notes that roll-ups need.
-        more |= roll_ups.turn(deps, stop).await;
-        more |= audit.turn(deps, stop).await;
-        more |= jobs.turn(deps, stop).await;
-        if !more || deps.clock.now() >= stop {
-            break;
+        Some(units) => {
+            let mut results = Vec::new();
+            for unit in units {
+                results.push(Run::of(deps, unit).go(deps, stop).await);
+            }
+            results
         }
-    }
-    let results = [
-        due.result(),
-        watch.result(),
-        told.result(),
-        missed.result(),
-        roll_ups.result(),
-        audit.result(),
-        jobs.result(),
-    ];
+    };
     results.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(error.into()))
+}
+
+impl Run {
+    /// The scheduled run, which hands out what it has no time for.
+    fn whole(deps: &Deps, moved: PortResult<()>) -> Self {
+        let mut run = Self::new(deps, all_shards(deps.clock.now()), Division::WHOLE, deps.units);
+        if let Err(error) = moved {
+            // Where the notes are is not clear, so neither looks for them.
+            run.roll_ups.end(Ok(()));
+            run.audit.end(Err(error));
+        }
+        run
+    }
+
+    /// A unit of one lane. It hands out nothing.
+    fn of(deps: &Deps, Unit { lane, shard, division }: Unit) -> Self {
+        let mut run = Self::new(deps, vec![shard], division, 0);
+        run.due.part.keep(&Kept::from([(shard, division)]));
+        run.end_unless(|name| name == lane);
+        run
+    }
+
+    fn new(deps: &Deps, shards: Vec<u8>, division: Division, units: u16) -> Self {
+        let now = deps.clock.now();
+        Self {
+            due: Lane::new("due", 9, due::DuePart::of(shards.clone(), now)).hands_out(LaneName::Due, 8),
+            watch: Lane::new("watch", 5, watch::Watch::of(division, now)).hands_out(LaneName::Watch, 4),
+            told: Lane::new("given up", 2, told::Told::default()),
+            missed: Lane::new("missed runs", 2, awaited_runs::Missed::of(shards.clone(), now))
+                .hands_out(LaneName::MissedRuns, 1),
+            roll_ups: Lane::new("roll-ups", 15, roll_ups::RollUps::of(shards.clone())).hands_out(LaneName::RollUps, 3),
+            audit: Lane::new("audit", 6, audit::Audit::of(shards)).hands_out(LaneName::Audit, 3),
+            jobs: Lane::new("jobs", 6, jobs::JobsPart::of(division)).hands_out(LaneName::Jobs, 1),
+            allowance: Allowance { all: units, left: units },
+        }
+    }
+
+    fn end_unless(&mut self, goes_on: impl Fn(LaneName) -> bool) {
+        fn end<P: Part>(lane: &mut Lane<P>, ends: bool) {
+            if ends {
+                lane.end(Ok(()));
+            }
+        }
+        end(&mut self.due, !goes_on(LaneName::Due));
+        end(&mut self.watch, !goes_on(LaneName::Watch));
+        end(&mut self.missed, !goes_on(LaneName::MissedRuns));
+        end(&mut self.roll_ups, !goes_on(LaneName::RollUps));
+        end(&mut self.audit, !goes_on(LaneName::Audit));
+        end(&mut self.jobs, !goes_on(LaneName::Jobs));
+    }
+
+    /// Gives the lanes turns until all have ended or the time has.
+    async fn go(mut self, deps: &Deps, stop: Timestamp) -> PortResult<()> {
+        let allowance = &mut self.allowance;
+        loop {
+            let mut more = self.due.turn(deps, stop, allowance).await;
+            more |= self.watch.turn(deps, stop, allowance).await;
+            let ended = self.due.part.take_ended();
+            if !ended.is_empty() {
+                self.told.go_on(|told| told.add(ended));
+            }
+            more |= self.told.turn(deps, stop, allowance).await;
+            more |= self.missed.turn(deps, stop, allowance).await;
+            // Before the audit, which deletes the notes that roll-ups need.
+            more |= self.roll_ups.turn(deps, stop, allowance).await;
+            more |= self.audit.turn(deps, stop, allowance).await;
+            more |= self.jobs.turn(deps, stop, allowance).await;
+            if !more || deps.clock.now() >= stop {
+                break;
+            }
+        }
+        let now = deps.clock.now();
+        let results = [
+            self.due.result(now),
+            self.watch.result(now),
+            self.told.result(now),
+            self.missed.result(now),
+            self.roll_ups.result(now),
+            self.audit.result(now),
+            self.jobs.result(now),
+        ];
+        results.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+    }
 }
 
 /// Puts the notes of seals of an earlier release where this one looks for them, before what they note is rolled up. It asks

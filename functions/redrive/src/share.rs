@@ -8,6 +8,7 @@ use ports::{PortResult, SHARDS};
 
 use crate::deps::Deps;
 use crate::failures::Failures;
+use crate::unit::{Kept, Left};
 
 /// What a part may use of the invocation's time.
 #[derive(Clone, Copy)]
@@ -38,6 +39,10 @@ impl Share<'_> {
 pub(crate) trait Part {
     /// Goes on until its share or its work ends. An error ends it for this run.
     async fn turn(&mut self, share: Share<'_>) -> PortResult<Went>;
+    /// What it has left to do, as far as it knows.
+    fn left(&self, now: Timestamp) -> Vec<Left>;
+    /// Others do everything but this.
+    fn keep(&mut self, kept: &Kept);
 }
 
 /// Whether a part has more to do in this run.
@@ -80,6 +85,19 @@ impl<E> Turns<E> {
     /// This shard cannot be listed; the next run lists it again.
     pub(crate) fn failed(&mut self, shard: u8) {
         self.failed.insert(shard);
+    }
+
+    /// The shards that are left, each with the last entry that was handled.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (u8, Option<&E>)> {
+        self.left.iter().map(|(shard, after)| (*shard, after.as_ref()))
+    }
+
+    /// Others go through the shards that are left and not kept.
+    pub(crate) fn keep(&mut self, kept: &Kept) {
+        let others = self.left.iter().map(|(shard, _)| *shard).filter(|shard| !kept.contains_key(shard));
+        let others: BTreeSet<u8> = others.collect();
+        self.left.retain(|(shard, _)| !others.contains(shard));
+        self.shards.retain(|shard| !others.contains(shard));
     }
 
     /// The shards that were gone through to the end.

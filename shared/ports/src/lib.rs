@@ -34,7 +34,7 @@ pub use events::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, S
 pub use health::DestinationHealth;
 pub use jobs::{FindJob, Held, Jobs, PendingJob, StartJob};
 pub use outside::{
-    Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Postpone, Vault,
+    Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HandOut, HostLookup, HttpSender, Postpone, Vault,
 };
 pub use paces::Paces;
 pub use purge::{AccountPurge, Purged};

@@ -30,6 +30,7 @@ use self::visit::{Visited, visit};
 use crate::audited::Stopped;
 use crate::failures::Row;
 use crate::share::{Part, Share, Turns, Went};
+use crate::unit::{Kept, Left};
 
 /// How many notes of a shard are listed at once, which is one turn of the shard.
 const NOTES: usize = 100;
@@ -68,6 +69,8 @@ struct Begun {
     rotated: bool,
     /// By shard: the notes that are not processed completely.
     left: BTreeMap<u8, BTreeSet<SealNote>>,
+    /// How long after its end a stretch is audited.
+    horizon: Duration,
 }
 
 pub(crate) struct Audit {
@@ -98,6 +101,17 @@ impl Part for Audit {
         }
         Ok(went)
     }
+
+    fn left(&self, _now: Timestamp) -> Vec<Left> {
+        self.begun.as_ref().map(Begun::left).unwrap_or_default()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        if let Some(begun) = &mut self.begun {
+            begun.turns.keep(kept);
+            begun.again.retain(|(note, _)| kept.contains_key(&note.shard()));
+        }
+    }
 }
 
 async fn begin(share: Share<'_>, shards: &[u8]) -> PortResult<Begun> {
@@ -110,7 +124,8 @@ async fn begin(share: Share<'_>, shards: &[u8]) -> PortResult<Begun> {
     }
     let open = shards.iter().copied().filter(|shard| stored.get(shard).is_none_or(|stored| *stored < until));
     let turns = Turns::of(open);
-    Ok(Begun { until, stored, turns, again: VecDeque::new(), rotated: false, left: BTreeMap::new() })
+    let (again, left, horizon) = (VecDeque::new(), BTreeMap::new(), deps.horizon.length());
+    Ok(Begun { until, stored, turns, again, rotated: false, left, horizon })
 }
 
 fn say_if_behind(share: Share<'_>, oldest: Option<Timestamp>) {
@@ -126,6 +141,17 @@ fn say_if_behind(share: Share<'_>, oldest: Option<Timestamp>) {
 }
 
 impl Begun {
+    fn left(&self) -> Vec<Left> {
+        let listed =
+            self.turns.left().map(|(shard, after)| (shard, after.map_or(self.until, |note| note.sealed.until)));
+        let again = self.again.iter().map(|(note, _)| (note.shard(), note.sealed.until));
+        let mut oldest: ByShard<Timestamp> = ByShard::new();
+        for (shard, until) in listed.chain(again) {
+            oldest.entry(shard).and_modify(|oldest| *oldest = until.min(*oldest)).or_insert(until);
+        }
+        oldest.into_iter().map(|(shard, until)| Left { shard, since: until.plus(self.horizon), parts: 1 }).collect()
+    }
+
     async fn go_on(&mut self, share: Share<'_>) -> Went {
         let ended = Span { since: Timestamp::from_unix_ms(0), until: self.until };
         while let Some((shard, mut after)) = self.turns.next() {

@@ -26,6 +26,7 @@ mod compute;
 mod touched;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use domain::value::{AccountId, DestinationId, Span, Timestamp};
 use futures_util::{StreamExt, stream};
@@ -37,6 +38,7 @@ use self::compute::{Computed, compute};
 use self::touched::{Touch, touched};
 use crate::failures::Row;
 use crate::share::{Part, Share, Went};
+use crate::unit::{Kept, Left};
 
 /// How many notes are listed at once.
 const NOTES: usize = 100;
@@ -56,6 +58,8 @@ struct Begun {
     /// The last roll-up that was looked at again; none before the first.
     after: Option<DueRollUp>,
     looked: bool,
+    /// How long after its end a stretch can be rolled up.
+    settle: Duration,
 }
 
 pub(crate) struct RollUps {
@@ -82,6 +86,17 @@ impl Part for RollUps {
             _ => Went::OutOfTime,
         })
     }
+
+    fn left(&self, _now: Timestamp) -> Vec<Left> {
+        self.begun.as_ref().map(|begun| begun.left(&self.shards)).unwrap_or_default()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        self.shards.retain(|shard| kept.contains_key(shard));
+        if let Some(begun) = &mut self.begun {
+            begun.shards.retain(|(shard, _)| kept.contains_key(shard));
+        }
+    }
 }
 
 async fn begin(share: Share<'_>, shards: &[u8]) -> PortResult<Begun> {
@@ -90,10 +105,22 @@ async fn begin(share: Share<'_>, shards: &[u8]) -> PortResult<Begun> {
     let (until, mut stored) = (stretches.ended(now, stretches.settle()), deps.roll_ups.rolled_up_to().await?);
     let first = RolledUpTo { until: Timestamp::from_unix_ms(0), after: None, failed: false };
     let shards = shards.iter().map(|shard| (*shard, stored.remove(shard).unwrap_or(first.clone())));
-    Ok(Begun { now, until, shards: shards.filter(|(_, to)| to.until < until).collect(), after: None, looked: false })
+    let shards = shards.filter(|(_, to)| to.until < until).collect();
+    Ok(Begun { now, until, shards, after: None, looked: false, settle: stretches.settle() })
 }
 
 impl Begun {
+    fn left(&self, shards: &[u8]) -> Vec<Left> {
+        let due = (!self.looked).then(|| self.after.as_ref().map_or(self.now, |due| due.look_at));
+        let ripe = |to: &RolledUpTo| to.after.as_ref().map_or(self.until, |note| note.sealed.until).plus(self.settle);
+        let left = shards.iter().filter_map(|shard| {
+            let touched = self.shards.iter().find(|(left, _)| left == shard).map(|(_, to)| ripe(to));
+            let since = touched.into_iter().chain(due).min()?;
+            Some(Left { shard: *shard, since, parts: 1 })
+        });
+        left.collect()
+    }
+
     /// Rolls up the destinations that were owed something in the stretches that have ended since the last time. A shard
     /// that fails goes on with the next run.
     async fn roll_up_touched(&mut self, share: Share<'_>) -> PortResult<Computed> {
