@@ -8,23 +8,34 @@
 //! one finds.
 //!
 //! A run lasts 60 s, of which the last 15 s are reserved for the steps that are under way. The parts take turns: each
-//! has a share of the other 45 s, and what some do not need goes to those that have more to do, in further rounds:
+//! has a share of the other 45 s, and what some do not need goes to those that have more to do, in further rounds. What a
+//! part has left after its first turn, the scheduled run hands out in units of work to other instances, and goes on with
+//! one of them itself (the files `unit` and `lane`):
 //!
-//! | part | share |
-//! |---|---|
-//! | what is due | 9 s |
-//! | destinations that are or were down: reports, probes, drains | 5 s |
-//! | reports of deliveries that were given up | 2 s |
-//! | missed runs | 2 s |
-//! | roll-ups | 15 s |
-//! | audit | 6 s, of which a note (an account and a slot) has 2 s at a time |
-//! | jobs | 6 s, of which a job has 2 s at a time |
+//! | part | share | is divided by | of 20 units |
+//! |---|---|---|---|
+//! | what is due | 9 s | shard and delivery | 8 |
+//! | destinations that are or were down: reports, probes, drains | 5 s | destination | 4 |
+//! | reports of deliveries that were given up | 2 s | goes with what is due | |
+//! | missed runs | 2 s | shard | 1 |
+//! | roll-ups | 15 s | shard of the account | 3 |
+//! | audit | 6 s, of which a note (an account and a stretch of time) has 2 s at a time | shard of the account | 3 |
+//! | jobs | 6 s, of which a job has 2 s at a time | account | 1 |
 //!
 //! Within a part, what belongs to different accounts, destinations or shards is taken in turn, and each row fails alone
 //! (the file `failures`).
 //!
-//! Invariant: a run with nothing to do costs twenty-one small reads. Once in every sixth of the horizon, it costs two
-//! more reads and two small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`).
+//! Invariant: a run with nothing to do costs twenty-one small reads. Once in every stretch of ten minutes, it costs
+//! seventeen more reads and two small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`,
+//! `a_stretch_with_nothing_in_it_costs_seventeen_small_reads_and_two_writes`).
+//!
+//! Invariant: a backlog is divided among instances, and each delivery is sent by one of them; what is lost is handed out
+//! again, what one run has time for never (tests: `a_backlog_is_handed_out_in_parts_and_each_delivery_is_sent_once`,
+//! `a_unit_that_is_lost_is_handed_out_again`, `the_same_unit_twice_at_once_sends_each_delivery_once`,
+//! `two_audits_of_one_shard_send_what_was_lost_once`, `what_one_run_has_time_for_is_not_handed_out`).
+//!
+//! Invariant: a unit handles its part alone and hands out nothing, and a run hands out no more than it may (tests:
+//! `a_unit_handles_its_part_and_nothing_else`, `a_unit_hands_out_nothing`, `a_run_hands_out_no_more_than_it_may`).
 //!
 //! Invariant: no part keeps the others from their shares, and what some do not need others use (tests:
 //! `a_backlog_of_one_shard_keeps_no_other_shard_and_no_other_part_waiting`,

@@ -226,6 +226,8 @@ async fn a_unit_handles_its_part_and_nothing_else() {
     }
     world.work_on(r#"{"lane":"watch","shard":0,"part":0,"of":1}"#).await;
     assert_eq!(world.sent().len(), 3);
+    let sample = include_str!("../../../events/redrive-unit.json");
+    world.invoke(serde_json::from_str(sample).expect("a sample")).await.expect("a unit of another shard");
     world.work_on(r#"{"lane":"of another release","shard":0,"part":0,"of":1}"#).await;
 }
 

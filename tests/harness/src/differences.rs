@@ -62,8 +62,7 @@ async fn allow_batches(iam: &Iam, role: &str) -> Result<()> {
 
 /// Adds the batch form of each action that has one to the same statement. Returns whether it added any.
 fn add_batch_actions(document: &mut Value) -> bool {
-    const BATCHED: [&str; 4] =
-        ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sns:Publish"];
+    const BATCHED: [&str; 4] = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sns:Publish"];
     let mut changed = false;
     for statement in document["Statement"].as_array_mut().into_iter().flatten() {
         let mut actions = match statement["Action"].take() {

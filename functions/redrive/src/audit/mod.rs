@@ -11,6 +11,9 @@
 //! `an_event_that_owes_very_many_holds_up_no_other_account_and_is_audited_in_the_end`,
 //! `an_event_that_cannot_be_read_holds_up_no_other`, `a_delivery_that_cannot_be_read_has_a_row_and_is_not_sent`).
 //!
+//! Invariant: a change of the horizon stops no audit and loses no event (tests:
+//! `a_change_of_the_horizon_stops_no_audit_and_loses_no_event`, `notes_of_before_are_moved_slot_by_slot_and_a_repetition_moves_what_is_left`).
+//!
 //! Invariant: an audit that is more than an hour behind says so (tests: `an_audit_that_is_behind_says_so`).
 //!
 //! Invariant: nothing is recovered of an account that is being deleted (tests:

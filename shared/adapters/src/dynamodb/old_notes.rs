@@ -26,6 +26,9 @@ const SEALED: &str = "SEALED#";
 #[derive(Serialize, Deserialize)]
 struct LastRow {
     slot: u64,
+    /// How long a slot is, once a move has stored it. A change of the horizon does not change it any more.
+    #[serde(default)]
+    ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +72,8 @@ fn span(slot: u64, length: Duration) -> Span {
 impl DynamoStore {
     /// Moves the notes of the slots that had ended by `until`.
     pub(super) async fn move_notes_of_slots(&self, length: Duration, until: Timestamp) -> PortResult<()> {
-        let Some(LastRow { slot: last }) = self.get::<LastRow, LastRow>(last_slot()).await? else { return Ok(()) };
+        let Some(LastRow { slot: last, ms }) = self.get::<LastRow, LastRow>(last_slot()).await? else { return Ok(()) };
+        let length = ms.map_or(length, Duration::from_millis);
         let kept = until.minus(NOTES_KEPT);
         let first = last.saturating_add(1).max(
             u64::try_from(u128::from(kept.unix_ms()).checked_div(length.as_millis()).unwrap_or_default())
@@ -81,7 +85,8 @@ impl DynamoStore {
             slot += 1;
         }
         if slot > first {
-            self.put(to_item(last_slot(), &LastRow { slot: slot - 1 })?).await?;
+            let ms = u64::try_from(length.as_millis()).ok();
+            self.put(to_item(last_slot(), &LastRow { slot: slot - 1, ms })?).await?;
         }
         if span(slot, length).until <= until {
             return Err(PortError::transient("moving notes of before", "there are more of them"));
@@ -142,9 +147,9 @@ mod tests {
         let moved = [note("acme", 2_000_001, 1_999_999), note("acme", 2_000_001, 2_000_001)];
         assert_eq!((notes("acme").await, notes("rival").await), (moved.to_vec(), vec![]));
         assert_eq!(table.keys().iter().filter(|key| key.starts_with("AUDIT")).count(), 2);
-        // A crash came before the progress was stored.
-        put(last_slot(), json!({ "slot": 2_000_000 }));
-        store.move_old_notes(length, at(2_000_005)).await.expect("moved");
+        // A crash came before the progress was stored; then the horizon was changed.
+        put(last_slot(), json!({ "slot": 2_000_000, "ms": 600_000 }));
+        store.move_old_notes(length / 60, at(2_000_005)).await.expect("moved");
         assert_eq!(
             (notes("acme").await, notes("rival").await),
             (moved.to_vec(), vec![note("rival", 2_000_003, 2_000_003)])
