@@ -1,7 +1,5 @@
 //! Work that `redrive` hands out through its topic reaches another invocation of it.
 
-#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
-
 use std::time::Duration;
 
 use adapters::{AwsClients, SnsHandOut};

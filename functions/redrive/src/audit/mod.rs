@@ -174,9 +174,7 @@ impl Begun {
                     return Went::OutOfTime;
                 }
                 after = Some(note.0.clone());
-                if share.deps.audited.is_left(&note.0) {
-                    self.keep(note);
-                } else if process(share, &note).await != Processed::Completely {
+                if share.deps.audited.is_left(&note.0) || process(share, &note).await != Processed::Completely {
                     self.keep(note);
                 }
             }
