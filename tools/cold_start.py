@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "TABLE_NAME": "table",
     "EVENTS_QUEUE_URL": "http://127.0.0.1:9/events",
     "ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
+    "WORK_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:work",
+    "REDRIVE_CONCURRENCY": "20",
     "DELIVERIES_QUEUE_URL": "http://127.0.0.1:9/deliveries",
     "REJECTED_EVENTS_QUEUE_URL": "http://127.0.0.1:9/rejected",
     "UNREGISTERED_ACCOUNTS": "ignore",

@@ -264,11 +264,11 @@ async fn owe(
         unmatched: None,
         expires_at,
     };
-    let horizon: Horizon = HORIZON_SECONDS.parse().or_failure(problem)?;
+    let stretches = HORIZON_SECONDS.parse::<Horizon>().or_failure(problem)?.stretches();
     let note = SealNote {
-        sealed: horizon.slot(sealed.sealed_at),
+        sealed: stretches.of(sealed.sealed_at),
         account: sealed.account.clone(),
-        occurred: horizon.slot(sealed.occurred_at),
+        occurred: stretches.of(sealed.occurred_at),
     };
     store.note_seal(&note, now.plus(NOTES_KEPT)).await.or_failure(problem)?;
     store.seal_event(&sealed).await.or_failure(problem)?;

@@ -249,7 +249,7 @@ async fn the_table_keeps_the_contract_of_roll_ups() {
     let real = real();
     contract::roll_ups(&*real.store, &real.account, &real.other).await;
     contract::results(&*real.store, &real.account, &real.other).await;
-    contract::rolled_up_notes(&*real.store, &real.account, &real.other).await;
+    contract::rolled_up_to(&*real.store, &real.account).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The ports of one process: those of the in-memory store, with possible faults at every call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::attempt::{SealedSecret, SigningSecret};
@@ -9,7 +10,7 @@ use domain::destination::{Destination, Health, Pace, Reserved, Wish};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
 use domain::routing::{AwaitedRun, Bucket, History, Subscription};
-use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Slot, Timestamp};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Timestamp};
 use ports::*;
 
 use crate::chaos::Chaos;
@@ -54,6 +55,7 @@ shaken! {
     }
     Events {
         fn find_event(account: &AccountId, id: &EventId) -> Option<SealedEvent>;
+        fn find_body(account: &AccountId, id: &EventId) -> Option<String>;
         fn seal_event(event: &SealedEvent) -> Sealed;
     }
     OweMore {
@@ -96,9 +98,11 @@ shaken! {
         fn list_events(account: &AccountId, span: Span, after: Option<&EventPlace>, limit: usize) -> Vec<ListedEvent>;
     }
     Audit {
-        fn last_audited() -> Option<Slot>;
-        fn set_last_audited(slot: Slot) -> ();
-        fn seal_notes(sealed: Slot, after: Option<&SealNote>, limit: usize) -> Vec<(SealNote, Option<EventPlace>)>;
+        fn audited_until() -> ByShard<Timestamp>;
+        fn set_audited_until(shards: &ByShard<Timestamp>) -> ();
+        fn seal_notes(shard: u8, ended: Span, after: Option<&SealNote>, limit: usize)
+            -> Vec<(SealNote, Option<EventPlace>)>;
+        fn move_old_notes(slot: Duration, until: Timestamp) -> ();
         fn note_progress(note: &SealNote, to: &EventPlace) -> ();
         fn forget_note(note: &SealNote) -> ();
     }
@@ -112,12 +116,11 @@ shaken! {
     RollUps {
         fn store_roll_up(before: Option<Timestamp>, after: &RollUp, look_at: Option<Timestamp>) -> bool;
         fn forget_roll_up(account: &AccountId, destination: &DestinationId) -> ();
-        fn due_roll_ups(until: Timestamp, limit: usize) -> Vec<(AccountId, DestinationId)>;
+        fn due_roll_ups(until: Timestamp, after: Option<&DueRollUp>, limit: usize) -> Vec<DueRollUp>;
         fn list_results(account: &AccountId, destination: &DestinationId, since: Timestamp, older: &OlderThan,
             limit: usize) -> Vec<DeliveryResult>;
-        fn notes_after(sealed: Slot, after: Option<&SealNote>, limit: usize) -> Vec<SealNote>;
-        fn rolled_up_to() -> Option<RolledUpTo>;
-        fn set_rolled_up_to(to: &RolledUpTo) -> ();
+        fn rolled_up_to() -> ByShard<RolledUpTo>;
+        fn set_rolled_up_to(shards: &ByShard<RolledUpTo>) -> ();
     }
     FindJob {
         fn find_job(id: &JobId) -> Option<Job>;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::delivery::DeliveryState;
 use domain::destination::Destination;
 use domain::value::{Horizon, Timestamp};
-use ports::{Accounts, Audit, Clock, Destinations, Subscriptions};
+use ports::{Accounts, Clock, Destinations, Subscriptions};
 use testing::{MemoryStore, account, destination, event_text, subscription};
 use tokio::task::JoinSet;
 
@@ -44,7 +44,6 @@ async fn outage() -> Outage {
         let place = subscription(&destination, n, &["*"], "*", Some(&format!("/{n}")));
         store.create_subscription(&place, 100).await.expect("created");
     }
-    store.set_last_audited(horizon.slot(clock.now())).await.expect("noted");
     let receivers = Arc::new(Receivers::unwatched(clock.clone()));
     receivers.set_mood(&destination.id, Mood::Down);
     let shared = Arc::new(Shared {

@@ -14,7 +14,7 @@ use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Clock, DeliveryQueue, EventQueue, PortResult, Postpone, RejectedEvents};
 use runtime::cache::Cached;
-use testing::{MemoryAlerts, MemoryStore, PlainVault};
+use testing::{MemoryAlerts, MemoryHandOut, MemoryStore, PlainVault};
 
 use crate::chaos::{Chaos, Dice, SimClock};
 use crate::doubles::Shaken;
@@ -259,6 +259,9 @@ impl Redrive {
             purge: shared.store.clone(),
             clock: shared.clock.clone(),
             entropy: shared.dice.clone(),
+            // No run of the model has more to do than it has time for.
+            hand_out: Arc::new(MemoryHandOut::default()),
+            units: 0,
             horizon: shared.horizon,
             lease: MessageLease::default(),
             retention: RETENTION,

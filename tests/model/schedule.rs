@@ -188,7 +188,7 @@ impl World {
         let due = store.deliveries().into_iter().filter_map(|record| record.look_at()).map(ahead);
         let watched = store.destinations().into_iter().filter_map(|destination| destination.look_at());
         let notes = store.seal_notes_left().into_iter();
-        let audits = notes.map(|note| horizon.begin(note.sealed.next()).plus(Duration::from_secs(3_600)));
+        let audits = notes.map(|note| note.sealed.until.plus(horizon.length()));
         due.chain(watched).chain(audits).min().map(|at| at.max(self.next_redrive))
     }
 

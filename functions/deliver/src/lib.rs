@@ -27,7 +27,7 @@
 //! Invariant: what failed or panicked through a fault of ours is received again soon: [`batch`] says when (tests:
 //! `what_failed_or_panicked_comes_back_in_seconds_and_what_was_delivered_is_not_hidden`).
 //!
-//! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 2 s must
+//! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 5 s must
 //! be left (tests: `no_attempt_is_started_that_could_outlast_the_invocation`).
 
 mod attempt;

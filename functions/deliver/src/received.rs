@@ -24,8 +24,8 @@ pub(crate) struct Received {
     pub(crate) gates: Arc<Gates>,
 }
 
-/// The time that must remain for recording and answering after the longest attempt.
-const SPARE: Duration = Duration::from_secs(2);
+/// The time that must remain for recording and answering after the longest attempt: a call of AWS takes 4.5 s at most.
+const SPARE: Duration = Duration::from_secs(5);
 
 impl Received {
     /// Whether an attempt that begins at `at` ends, and can be recorded, within the invocation.

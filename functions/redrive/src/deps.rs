@@ -7,7 +7,7 @@ use domain::delivery::MessageLease;
 use domain::value::Horizon;
 use ports::{
     AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth,
-    Destinations, Entropy, EventQueue, Jobs, ListDeliveries, ListEvents, OweMore, Paces, Reckoning, RollUps,
+    Destinations, Entropy, EventQueue, HandOut, Jobs, ListDeliveries, ListEvents, OweMore, Paces, Reckoning, RollUps,
     Subscriptions, Transitions, Waiting,
 };
 
@@ -42,6 +42,9 @@ pub struct Deps {
     pub purge: Arc<dyn AccountPurge>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub hand_out: Arc<dyn HandOut>,
+    /// How many units of work a run hands out at most.
+    pub units: u16,
     pub horizon: Horizon,
     /// After how long a message counts as lost.
     pub lease: MessageLease,

@@ -21,6 +21,7 @@ use tracing::error;
 
 use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
 use crate::share::{Part, Share, Turns, Went};
+use crate::unit::{Division, Kept, Left};
 
 /// What becomes due before the next run is sent now with a delay, so that it starts to the second.
 pub(crate) const AHEAD: Duration = Duration::from_secs(60);
@@ -28,6 +29,10 @@ pub(crate) const AHEAD: Duration = Duration::from_secs(60);
 const PAGE: usize = 100;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
+/// How long a page grows with the number of parts, most of which are others'.
+const PARTS_A_PAGE: usize = 10;
+/// After each of these times that what is due waits, a shard is divided once more.
+const PART_FOR: Duration = Duration::from_secs(30);
 /// From how many on the states of a page are read in bulk first.
 const MANY: usize = 50;
 /// How many that have ended are kept for their report; a later run reports further ones.
@@ -43,14 +48,16 @@ enum Found {
 }
 
 pub(crate) struct DuePart {
-    until: Timestamp,
+    began: Timestamp,
     turns: Turns<Due>,
+    /// Which part of a shard this instance handles, if not the whole.
+    divisions: Kept,
     ended: Vec<Due>,
 }
 
 impl DuePart {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        Self { until: now.plus(AHEAD), turns: Turns::starting(now), ended: Vec::new() }
+    pub(crate) fn of(shards: Vec<u8>, now: Timestamp) -> Self {
+        Self { began: now, turns: Turns::of(shards), divisions: Kept::new(), ended: Vec::new() }
     }
 
     /// The deliveries that were found to have ended since the last time.
@@ -71,10 +78,17 @@ impl Part for DuePart {
                 self.turns.interrupted(shard, after);
                 return Ok(Went::OutOfTime);
             }
-            let list = share.deps.waiting.due_deliveries(shard, self.until, after.as_ref(), PAGE).await;
-            // The next run lists it again.
-            let Some(page) = share.failures.listed("due", list) else { continue };
-            let (last, ended) = (page.len() < PAGE, ended(share, &page).await);
+            let division = self.divisions.get(&shard).copied().unwrap_or(Division::WHOLE);
+            let size = PAGE * usize::from(division.of).min(PARTS_A_PAGE);
+            let until = self.began.plus(AHEAD);
+            let list = share.deps.waiting.due_deliveries(shard, until, after.as_ref(), size).await;
+            let Some(mut page) = share.failures.listed("due", list) else {
+                self.turns.failed(shard);
+                continue;
+            };
+            let (last, listed) = (page.len() < size, page.last().cloned());
+            page.retain(|due| division.has(due.id.as_str()));
+            let ended = ended(share, &page).await;
             for together in page.chunks(TOGETHER) {
                 if !share.goes_on() {
                     self.turns.interrupted(shard, after);
@@ -103,10 +117,26 @@ impl Part for DuePart {
                 after = together.last().cloned();
             }
             if !last {
-                self.turns.again(shard, after);
+                self.turns.again(shard, listed);
             }
         }
         Ok(Went::ToTheEnd)
+    }
+
+    /// A shard is divided the more, the longer what is due in it has waited.
+    fn left(&self, now: Timestamp) -> Vec<Left> {
+        let left = self.turns.left().map(|(shard, after)| {
+            // Of a shard that was not listed yet it is not known.
+            let Some(since) = after.map(|due| due.look_at) else { return Left { shard, since: self.began, parts: 1 } };
+            let parts = 2 + now.since(since).as_secs() / PART_FOR.as_secs();
+            Left { shard, since, parts: u16::try_from(parts).unwrap_or(u16::MAX) }
+        });
+        left.collect()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        self.turns.keep(kept);
+        self.divisions.extend(kept);
     }
 }
 

@@ -41,8 +41,7 @@ pub(crate) fn is_forgotten(deps: &Deps, delivery: &Delivery) -> bool {
 
 /// The body of a delivery; none before its event is sealed and after it was deleted.
 pub(crate) async fn body_of(deps: &Deps, delivery: &Delivery) -> PortResult<Option<Arc<RawValue>>> {
-    let Some(event) = deps.events.find_event(&delivery.account, &delivery.event).await? else { return Ok(None) };
-    body(event.body).map(Some)
+    deps.events.find_body(&delivery.account, &delivery.event).await?.map(body).transpose()
 }
 
 /// The body of a sealed event.

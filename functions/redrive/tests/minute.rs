@@ -15,7 +15,7 @@ use domain::delivery::{
 };
 use domain::destination::{Destination, Drain, Health, HealthState};
 use domain::event::{Event, envelope};
-use domain::value::{AccountId, DeliveryId, JobId, Slot, Timestamp};
+use domain::value::{AccountId, DeliveryId, JobId, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
     Accounts, Audit, Clock, DeletedDestination, Deliveries, DeliveryQueue, DestinationHealth, Destinations, EventQueue,
@@ -116,7 +116,8 @@ impl World {
         let body = envelope::build(&event).expect("a body").get().to_owned();
         let first = Delivery::of_event(&event, target(of).id, None);
         let owed: Vec<_> = (0..count).map(|n| numbered(&first, n, u8::try_from(n % 8).expect("small"))).collect();
-        let (sealed, occurred) = (self.deps.horizon.slot(now), self.deps.horizon.slot(event.occurred_at));
+        let stretches = self.deps.horizon.stretches();
+        let (sealed, occurred) = (stretches.of(now), stretches.of(event.occurred_at));
         let note = SealNote { sealed, account: event.account.clone(), occurred };
         self.store.note_seal(&note, now).await.expect("noted");
         let sealed = SealedEvent {
@@ -295,7 +296,7 @@ async fn a_backlog_of_one_shard_keeps_no_other_shard_and_no_other_part_waiting()
     assert!(sent.len() < 1_000, "there was more than a run can send");
     assert_eq!(world.status(&job).await, JobStatus::Succeeded);
     let calls = world.store.take_calls();
-    for call in ["overdue_runs", "set_rolled_up_to", "set_last_audited"] {
+    for call in ["overdue_runs", "set_rolled_up_to", "set_audited_until"] {
         assert!(calls.contains(&call), "{call}");
     }
 }
@@ -467,7 +468,7 @@ async fn a_delivery_that_cannot_be_read_has_a_row_and_is_not_sent() {
 async fn an_audit_that_is_behind_says_so() {
     let world = world().await;
     world.run().await.expect("a run");
-    world.store.set_last_audited(Slot(1)).await.expect("noted");
+    world.store.set_audited_until(&[(0, Timestamp::from_unix_ms(1))].into()).await.expect("noted");
     world.run().await.expect_err("what was noted more than a week ago has expired");
     world.run().await.expect("a run");
     world.owe("acme", "evt-1", 13_000).await;

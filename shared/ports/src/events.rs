@@ -9,7 +9,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use domain::delivery::Delivery;
 use domain::event::{Event, EventType, Scope, envelope};
-use domain::value::{AccountId, EventId, Timestamp};
+use domain::value::{AccountId, EventId, Span, Timestamp};
 
 use super::{PortError, PortResult};
 
@@ -82,6 +82,8 @@ pub enum Sealed {
 #[async_trait]
 pub trait Events: Send + Sync {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>>;
+    /// The body of an event alone, without what it owes.
+    async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>>;
     /// Seals the event, unless one with its id is sealed already.
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed>;
 }
@@ -92,13 +94,6 @@ pub trait OweMore: Events {
     /// Afterwards the event does not count as unmatched. If `more` is very long, a part of it may have been added when
     /// this fails.
     async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool>;
-}
-
-/// When events occurred: at `since` or later, and before `until`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    pub since: Timestamp,
-    pub until: Timestamp,
 }
 
 /// The position of an event in the list: by time, then by id.
@@ -144,7 +139,7 @@ pub struct ListedEvent {
 
 #[async_trait]
 pub trait ListEvents: Send + Sync {
-    /// At most `limit` events of the span, newest first, that follow `after` in this order. Fewer than `limit` are the
+    /// At most `limit` events that occurred in the span, newest first, that follow `after` in this order. Fewer than `limit` are the
     /// last page. An event may be missing for a moment after it was sealed.
     async fn list_events(
         &self,

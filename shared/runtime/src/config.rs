@@ -185,6 +185,8 @@ config!(
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         alerts_topic: String = |r| r.text("ALERTS_TOPIC_ARN"),
+        work_topic: String = |r| r.text("WORK_TOPIC_ARN"),
+        concurrency: u16 = |r| r.parsed("REDRIVE_CONCURRENCY"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         lease: MessageLease = |r| r.parsed("LEASE_SECONDS"),

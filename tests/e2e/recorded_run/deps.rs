@@ -13,7 +13,7 @@ use domain::destination::AddressPolicy;
 use domain::event::Unregistered;
 use domain::value::Horizon;
 use runtime::cache::Cached;
-use testing::{FixedHosts, TestClock, TestEntropy};
+use testing::{FixedHosts, MemoryHandOut, TestClock, TestEntropy};
 
 use crate::aws::{DELIVERIES, EVENTS, KEY, REJECTED, TOPIC};
 use crate::sender::TimedSender;
@@ -151,6 +151,9 @@ impl Ports {
             purge: store.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
+            // It has time for everything.
+            hand_out: Arc::new(MemoryHandOut::default()),
+            units: 0,
             horizon: Horizon::default(),
             lease: MessageLease::default(),
             retention: RETENTION,

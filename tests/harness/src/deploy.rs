@@ -27,7 +27,7 @@ pub const HORIZON_SECONDS: &str = "60";
 
 /// The parameters of a local run. The waits between its ten attempts add up to four minutes; lost deliveries are looked
 /// for after one minute.
-const PARAMETERS: [(&str, &str); 10] = [
+const PARAMETERS: [(&str, &str); 11] = [
     ("Architecture", architecture()),
     ("DeletionProtection", "false"),
     ("AllowHttp", "true"),
@@ -38,6 +38,7 @@ const PARAMETERS: [(&str, &str); 10] = [
     ("LogLevel", "INFO"),
     ("FanoutConcurrency", "4"),
     ("DeliverConcurrency", "16"),
+    ("RedriveConcurrency", "4"),
 ];
 
 /// This machine's processor, under the name that AWS has for it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::value::{Horizon, Timestamp};
-use ports::{Accounts, Audit, Clock, Destinations, Subscriptions};
+use ports::{Accounts, Clock, Destinations, Subscriptions};
 use serde_json::json;
 use testing::{MemoryStore, account, destination, event_text, subscription};
 
@@ -44,8 +44,6 @@ impl World {
             destinations.push(one);
         }
         let horizon = Horizon::default();
-        let before = Timestamp::from_unix_ms(clock.now().unix_ms() - 3_600_000);
-        store.set_last_audited(horizon.slot(before)).await.expect("noted");
         let losing = dice.pick(&[0, 0, 30, 100]);
         // The age of a cached destination, plus the delays that a schedule adds around calls.
         let slack = Duration::from_secs(8);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::delivery::MessageLease;
 use domain::value::Horizon;
 use redrive::{Alerted, Audited, Deps};
-use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy};
+use testing::{MemoryAlerts, MemoryHandOut, MemoryQueue, MemoryStore, TestClock, TestEntropy};
 
 /// Both queues are the same one: what is in it tells them apart.
 pub fn deps(
@@ -40,6 +40,9 @@ pub fn deps(
         purge: store.clone(),
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
+        hand_out: Arc::new(MemoryHandOut::default()),
+        // One instance does everything.
+        units: 0,
         horizon: Horizon::default(),
         lease: MessageLease::default(),
         retention: Duration::from_secs(30 * 86_400),

@@ -253,6 +253,10 @@ impl Events for Meddled {
         self.store.find_event(account, id).await
     }
 
+    async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
+        self.store.find_body(account, id).await
+    }
+
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
         self.store.seal_event(event).await
     }

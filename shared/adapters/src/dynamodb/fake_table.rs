@@ -26,9 +26,7 @@ impl FakeTable {
 
     pub(super) fn put(&self, item: Item) {
         let item = serde_json::to_value(serde_dynamo::Item::from(item)).expect("an item");
-        let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        items.push(item);
-        items.sort_by_key(|item| item["sk"]["S"].to_string());
+        put(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), item);
     }
 
     /// The keys of what is left, `pk sk`.
@@ -46,11 +44,6 @@ impl FakeTable {
                 Some(item) => json!({ "Item": item }),
                 None => json!({}),
             },
-            "PutItem" => {
-                items.retain(|item| !is(item, &asked["Item"]));
-                items.push(asked["Item"].clone());
-                json!({})
-            }
             "Query" => query(&items, asked),
             "BatchGetItem" => {
                 let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();
@@ -67,9 +60,23 @@ impl FakeTable {
                 items.retain(|item| !parts.iter().any(|part| is(item, &part["Delete"]["Key"])));
                 json!({})
             }
+            "PutItem" => {
+                put(&mut items, asked["Item"].clone());
+                json!({})
+            }
+            "DeleteItem" => {
+                items.retain(|item| !is(item, &asked["Key"]));
+                json!({})
+            }
             other => panic!("{other} is not known to this table"),
         }
     }
+}
+
+fn put(items: &mut Vec<Value>, item: Value) {
+    items.retain(|other| (&other["pk"], &other["sk"]) != (&item["pk"], &item["sk"]));
+    items.push(item);
+    items.sort_by_key(|item| item["sk"]["S"].to_string());
 }
 
 /// One page: what is in the partition and begins with the prefix.

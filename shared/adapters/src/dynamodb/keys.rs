@@ -23,9 +23,9 @@
 //! | job | `JOB#<id>` | `JOB` |
 //! | the pending jobs that an account started | `A#<account>` | `JOBS` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
-//! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
-//! | the last audited slot | `AUDIT` | `LAST` |
-//! | how far roll-ups are | `ROLL_UPS` | `LAST` |
+//! | seals to be audited | `SEALED#<shard of the account>` | `<end>#<begin>#<account>#<begin>#<end>`: the stretches in which events were sealed, and occurred, in ms, 15 digits |
+//! | how far the audit is, by shard | `AUDIT` | `SHARDS` |
+//! | how far roll-ups are, by shard | `ROLL_UPS` | `SHARDS` |
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
 //! | the kept part of its text | `REJECTED_BODY#<id>` | `BODY` |
 //! | account that events name and nobody registered | `UNREGISTERED` | `ACCOUNT#<account>` |
@@ -56,7 +56,7 @@ use std::fmt;
 use domain::event::{EventType, Scope};
 use domain::routing::Bucket;
 use domain::value::{
-    AccountId, Day, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Slot, SubscriptionId,
+    AccountId, Day, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Span, SubscriptionId,
     Timestamp,
 };
 use ports::{AwaitedPlace, EventPlace, SHARDS, SealNote};
@@ -151,7 +151,7 @@ pub(super) fn roll_ups_pk() -> String {
 }
 
 pub(super) fn rolled_up_to() -> Key {
-    key(roll_ups_pk(), "LAST")
+    key(roll_ups_pk(), "SHARDS")
 }
 
 pub(super) fn destination_name(account: &AccountId, name: &str) -> Key {
@@ -323,24 +323,33 @@ pub(super) fn watched_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId
     Some((account.parse().ok()?, destination.parse().ok()?))
 }
 
-pub(super) const SEALED: &str = "SEALED#";
+pub(super) fn seal_notes_pk(shard: u8) -> String {
+    format!("SEALED#{shard}")
+}
 
-pub(super) fn audit_pk(sealed: Slot) -> String {
-    format!("AUDIT#{}", sealed.0)
+/// A bound for listing: notes of stretches that ended by `until` sort before it, all later ones after it.
+pub(super) fn sealed_until(until: Timestamp) -> String {
+    format!("{:015}#~", until.unix_ms())
 }
 
 pub(super) fn seal_note(note: &SealNote) -> Key {
-    key(audit_pk(note.sealed), format!("{SEALED}{}#{}", note.account, note.occurred.0))
+    let SealNote { sealed, account, occurred } = note;
+    let [until, since, from, to] = [sealed.until, sealed.since, occurred.since, occurred.until].map(Timestamp::unix_ms);
+    key(seal_notes_pk(note.shard()), format!("{until:015}#{since:015}#{account}#{from:015}#{to:015}"))
 }
 
-/// The account and the slot in which the events occurred, of the note with this sort key.
-pub(super) fn seal_note_of(sk: &str) -> Option<(AccountId, Slot)> {
-    let (account, occurred) = sk.strip_prefix(SEALED)?.split_once('#')?;
-    Some((account.parse().ok()?, Slot(occurred.parse().ok()?)))
+/// The note with this sort key.
+pub(super) fn seal_note_of(sk: &str) -> Option<SealNote> {
+    let mut parts = sk.split('#');
+    let mut next = || parts.next();
+    let time = |text: Option<&str>| text?.parse().ok().map(Timestamp::from_unix_ms);
+    let (until, since, account) = (time(next())?, time(next())?, next()?.parse().ok()?);
+    let occurred = Span { since: time(next())?, until: time(next())? };
+    Some(SealNote { sealed: Span { since, until }, account, occurred })
 }
 
-pub(super) fn last_audited() -> Key {
-    key("AUDIT".to_owned(), "LAST")
+pub(super) fn audited_until() -> Key {
+    key("AUDIT".to_owned(), "SHARDS")
 }
 
 /// The partition of the events that were sent on one day and rejected.

@@ -16,6 +16,7 @@ mod health;
 mod jobs;
 mod keys;
 mod newest;
+mod old_notes;
 mod paces;
 mod purge;
 mod reckoning;

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::DeliveryState;
 use domain::destination::{Destination, Health, HealthState};
 use domain::routing::Subscription;
-use domain::value::{AccountId, Slot, Timestamp};
+use domain::value::{AccountId, Timestamp};
 use ports::{
     AccountPurge, Audit, AwaitedRuns, DeletedDestination, DestinationHealth, Destinations, FindDestination,
     FindSubscriptions, Jobs, ListDeliveries, ListEvents, OlderThan, PortError, Reckoning, SealNote, Span,
@@ -398,8 +398,10 @@ async fn what_waits_is_known_by_its_keys() {
     waits(Key { pk: keys::pending_jobs_pk(), sk: "confused".into() }, String::new(), String::new());
     assert_eq!(world.store.pending_jobs(at, 9).await.expect("a list"), [job]);
 
-    let note = SealNote { sealed: Slot(7), account: world.acme.clone(), occurred: Slot(6) };
+    let stretch = |n| Span { since: Timestamp::from_unix_ms(n), until: Timestamp::from_unix_ms(n + 1) };
+    let note = SealNote { sealed: stretch(7), account: world.acme.clone(), occurred: stretch(6) };
     waits(keys::seal_note(&note), String::new(), String::new());
-    waits(Key { pk: keys::audit_pk(Slot(7)), sk: "SEALED#confused".into() }, String::new(), String::new());
-    assert_eq!(world.store.seal_notes(Slot(7), None, 9).await.expect("a list"), [(note, None)]);
+    waits(Key { pk: keys::seal_notes_pk(note.shard()), sk: "00confused".into() }, String::new(), String::new());
+    let ended = Span { since: Timestamp::from_unix_ms(0), ..stretch(7) };
+    assert_eq!(world.store.seal_notes(note.shard(), ended, None, 9).await.expect("a list"), [(note, None)]);
 }

@@ -43,6 +43,8 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
         let found = store.find_event(account, &event.id).await.expect("an answer").expect("the event");
         assert_eq!(found.owed.len(), event.owed.len());
         assert!(found == event, "{id} was not read back as it was sealed");
+        assert!(store.find_body(account, &event.id).await.expect("an answer").as_ref() == Some(&event.body));
+        assert_eq!(store.find_body(other, &event.id).await.expect("an answer"), None);
         assert_eq!(store.find_event(other, &event.id).await.expect("an answer"), None);
 
         let another = sealed(account, id, 2, 7);

@@ -45,7 +45,7 @@ pub use paces::paces;
 pub use purge::purge;
 pub use reckoning::{owed_in_bulk, standings};
 pub use rejected_events::rejections;
-pub use roll_ups::{results, roll_ups, rolled_up_notes};
+pub use roll_ups::{results, roll_ups, rolled_up_to};
 pub use seen_scopes::seen_scopes;
 pub use sessions::sessions;
 pub use subscriptions::subscriptions;
@@ -104,7 +104,7 @@ mod tests {
         standings(&MemoryStore::default(), &a, &b).await;
         roll_ups(&MemoryStore::default(), &a, &b).await;
         results(&MemoryStore::default(), &a, &b).await;
-        rolled_up_notes(&MemoryStore::default(), &a, &b).await;
+        rolled_up_to(&MemoryStore::default(), &a).await;
     }
 
     #[tokio::test]

@@ -17,6 +17,12 @@ impl Events for MemoryStore {
         Ok(rows.events.get(&(account.clone(), id.clone())).cloned())
     }
 
+    async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
+        let rows = self.call("find_body")?;
+        rows.readable([id])?;
+        Ok(rows.events.get(&(account.clone(), id.clone())).map(|event| event.body.clone()))
+    }
+
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
         Ok(self.call("seal_event")?.seal(event, None))
     }

@@ -30,10 +30,9 @@ use domain::destination::{Destination, Health, Pace};
 use domain::event::{EventType, RejectedEvent, Scope, SeenScope, UnregisteredAccount};
 use domain::routing::{AwaitedRun, Subscription};
 use domain::value::{
-    AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Slot, SubscriptionId,
-    Timestamp,
+    AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId, Timestamp,
 };
-use ports::{AwaitedPlace, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
+use ports::{AwaitedPlace, ByShard, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
 
 #[derive(Default)]
 struct Rows {
@@ -56,10 +55,10 @@ struct Rows {
     awaited: BTreeMap<AwaitedPlace, AwaitedRun>,
     paces: BTreeMap<(AccountId, DestinationId), Pace>,
     seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
-    last_audited: Option<Slot>,
+    audited_until: ByShard<Timestamp>,
     /// Each with the time at which it has to be looked at.
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
-    rolled_up_to: Option<RolledUpTo>,
+    rolled_up_to: ByShard<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
     unregistered: BTreeMap<AccountId, UnregisteredAccount>,
     rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,

@@ -31,7 +31,13 @@ use self::row::{EventRow, OwedRow, OwedRows, SealRow, unmatched};
 use super::newest::Newest;
 use super::rows::{Unreadable, read, to_item};
 use super::{DynamoStore, Written, as_item, keys};
-use crate::aws::build_error;
+use crate::aws::{build_error, port_error};
+
+/// The part of an event's row that is sent.
+#[derive(Deserialize)]
+struct BodyRow {
+    body: String,
+}
 
 #[async_trait]
 impl Events for DynamoStore {
@@ -45,6 +51,13 @@ impl Events for DynamoStore {
             further.extend(rows.ok_or_else(missing)?.owed);
         }
         row.join(further).map(Some).map_err(|error| Unreadable::new(&key, error).into())
+    }
+
+    async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
+        let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(keys::event(account, id))));
+        let call = call.projection_expression("pk, sk, body").consistent_read(true).send().await;
+        let item = call.map_err(|error| port_error("reading a body", error))?.item;
+        Ok(item.map(read::<BodyRow, BodyRow>).transpose()?.map(|row| row.body))
     }
 
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
