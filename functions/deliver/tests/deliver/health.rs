@@ -213,3 +213,71 @@ async fn a_change_of_health_makes_what_its_owner_configured_no_younger() {
         assert_eq!(world.attempts().len(), 2, "{event}");
     }
 }
+
+#[tokio::test]
+async fn while_a_destination_is_held_nothing_is_attempted_and_what_comes_is_parked() {
+    let world = world().await;
+    world.sender.script(HEALTHY, [Step::AnswerRetryAfter(429, Duration::from_secs(300))]);
+    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
+    let known = || async {
+        let id = &world.healthy.id;
+        world
+            .store
+            .find_destination_anew(&world.healthy.account, id)
+            .await
+            .expect("an answer")
+            .expect("the destination")
+    };
+    let (held, now) = (known().await.health, world.clock.now());
+    let until = now.plus(Duration::from_secs(300));
+    assert_eq!((held.held_until, held.failures, held.state), (Some(until), 0, HealthState::Healthy));
+    assert!(held.drain.is_some_and(|drain| drain.next_at == until), "then what was parked is sent");
+    // The one that got the answer waits as its schedule says; what comes meanwhile is parked.
+    let waits = world.row(&world.healthy, "evt-1").await.expect("a row");
+    assert_eq!(waits.state(), DeliveryState::Retrying { due_at: until });
+    world.clock.advance(KEEP);
+    for id in ["evt-2", "evt-3"] {
+        assert!(world.handle(vec![message(&world.healthy, id, "1")]).await.is_empty());
+        assert_eq!(world.row(&world.healthy, id).await.map(|row| row.held), Some(Held::ByDestination));
+    }
+    assert_eq!(world.attempts().len(), 1);
+    assert!(known().await.health.expiry.is_some(), "what is parked is looked for before it expires");
+    world.clock.advance(Duration::from_secs(300));
+    assert!(world.handle(vec![message(&world.healthy, "evt-4", "1")]).await.is_empty());
+    assert_eq!(world.attempts().len(), 2);
+}
+
+#[tokio::test]
+async fn a_probe_that_comes_late_takes_a_delivery_from_nobody() {
+    let world = world().await;
+    world.open_the_breaker().await;
+    let parked = world.store.deliveries().into_iter().find(|row| row.held == Held::ByDestination);
+    let parked = parked.expect("one that is parked");
+    let id = parked.delivery.event.to_string();
+    // Another probe recovered the destination meanwhile, and the delivery was drained: it waits in the queue.
+    world.change(|destination| destination.health = Health::default()).await;
+    let now = world.clock.now();
+    let drained = parked.sent(now, now, MessageLease::default());
+    assert!(world.store.replace_delivery(&parked, &drained).await.expect("an answer"));
+    world.sender.script(HEALTHY, vec![Step::Answer(500); 2]);
+    // Its own message fails, then the late probe does, which had been read before that.
+    world.handle(vec![message_for(&world.healthy, &id, "1", Purpose::Again)]).await;
+    let retried = world.row(&world.healthy, &id).await.expect("a row");
+    world.handle(vec![message_for(&world.healthy, &id, "2", Purpose::Probe)]).await;
+    let after = world.row(&world.healthy, &id).await.expect("a row");
+    assert!(matches!(after.held, Held::ByQueue { .. } | Held::ByTable { .. }), "{after:?}");
+    assert_eq!(after.held, retried.held);
+}
+
+#[tokio::test]
+async fn two_messages_of_a_delivery_that_fail_at_once_are_both_recorded_and_the_first_decides() {
+    let world = world().await;
+    world.sender.script(HEALTHY, vec![Step::Hang; 2]);
+    tokio::time::pause();
+    let [one, mut other] = [(); 2].map(|()| message(&world.healthy, "evt-1", "1"));
+    other.message_id = Some("the-other".into());
+    world.handle(vec![one, other]).await;
+    let row = world.row(&world.healthy, "evt-1").await.expect("a row");
+    assert_eq!(row.attempts.count(), 2);
+    assert!(matches!(row.held, Held::ByQueue { .. }), "{row:?}");
+}

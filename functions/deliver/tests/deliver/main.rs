@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use deliver::{Deps, Rows, Turns, handle};
 use domain::attempt::{Attempt, Outcome, RetryPolicy, SealedSecret, SigningSecret};
-use domain::delivery::{DeliveryRecord, DeliveryState, Job, MessageLease, OutgoingDelivery, Purpose};
+use domain::delivery::{DeliveryRecord, DeliveryState, Held, Job, MessageLease, OutgoingDelivery, Purpose};
 use domain::destination::Destination;
 use domain::value::{AccountId, DestinationId, JobId};
 use lambda_runtime::{Context, LambdaEvent};

@@ -1,0 +1,142 @@
+//! What is parked and about to expire: it is told a day before, and given up at the end.
+
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
+
+mod over_memory;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::delivery::{DeliveryState, Exhaustion, Held};
+use domain::destination::{Destination, Health};
+use domain::event::{Event, envelope};
+use domain::value::{DeliveryId, Timestamp};
+use lambda_runtime::{Context, LambdaEvent};
+use ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, SealedEvent};
+use redrive::{Deps, handle};
+use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+
+use self::over_memory::deps;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+/// What `over_memory` says.
+const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+
+struct World {
+    store: Arc<MemoryStore>,
+    queue: Arc<MemoryQueue>,
+    alerts: Arc<MemoryAlerts>,
+    clock: Arc<TestClock>,
+    deps: Arc<Deps>,
+    begin: Timestamp,
+}
+
+fn target() -> Destination {
+    destination(&account("acme"), 1, "https://a.example/")
+}
+
+/// A paused destination for which this event's delivery is parked.
+async fn world() -> World {
+    let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
+    let (alerts, clock) = (Arc::new(MemoryAlerts::default()), Arc::new(TestClock::new()));
+    store.create_account(&account("acme"), clock.now()).await.expect("created");
+    let mut paused = target();
+    paused.settings.enabled = false;
+    store.create_destination(&paused, 10).await.expect("created");
+    let health = Health::default().parked(clock.now()).expect("a change");
+    assert!(store.update_health(&paused, &health).await.expect("an answer"));
+    let deps = Arc::new(deps(&store, &queue, &alerts, &clock));
+    let begin = clock.now();
+    World { store, queue, alerts, clock, deps, begin }
+}
+
+impl World {
+    /// Parks the delivery of an event, which is kept for this long.
+    async fn park(&self, id: &str, kept: Duration) -> DeliveryId {
+        let event = Event::parse(&event_text(&account("acme"), id), self.begin);
+        let event = event.map_err(|rejection| rejection.detail).expect("an event");
+        let body = envelope::build(&event).expect("a body").get().to_owned();
+        let parked = record(&target(), id, 1, DeliveryState::Parked);
+        let delivery = parked.delivery.id.clone();
+        assert!(self.store.create_delivery(&parked).await.expect("an answer"));
+        let sealed = SealedEvent {
+            account: event.account,
+            id: event.id,
+            event_type: event.event_type,
+            scope: event.scope,
+            occurred_at: event.occurred_at,
+            sealed_at: self.begin,
+            digest: envelope::content_digest(&body),
+            body,
+            owed: vec![parked.delivery],
+            unmatched: None,
+            expires_at: self.begin.plus(kept),
+        };
+        self.store.seal_event(&sealed).await.expect("sealed");
+        delivery
+    }
+
+    /// Runs once an hour until `end`; answers what was told at which hours.
+    async fn hours_until(&self, end: Duration) -> Vec<(u64, String)> {
+        let mut told = Vec::new();
+        while self.clock.now().since(self.begin) < end {
+            self.clock.advance(HOUR);
+            let mut context = Context::default();
+            context.deadline = self.clock.now().plus(Duration::from_secs(60)).unix_ms();
+            let event = LambdaEvent::new(serde_json::Value::Null, context);
+            handle(Arc::clone(&self.deps), event).await.expect("a run");
+            let hour = self.clock.now().since(self.begin).as_secs() / 3_600;
+            for text in self.queue.take_events() {
+                let event = Event::parse(&text, self.clock.now()).map_err(|r| r.detail).expect("an event");
+                told.push((hour, event.event_type.to_string()));
+            }
+        }
+        told
+    }
+
+    async fn row(&self, id: &DeliveryId) -> domain::delivery::DeliveryRecord {
+        self.store.find_delivery(&account("acme"), id).await.expect("an answer").expect("the row")
+    }
+}
+
+#[tokio::test]
+async fn a_day_before_what_is_parked_expires_its_owner_and_people_are_told_once() {
+    let world = world().await;
+    let id = world.park("evt-1", RETENTION).await;
+    let told = world.hours_until(RETENTION - DAY).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let (hour, what) = &told[0];
+    assert_eq!(what, "delivery.expiring");
+    assert!((28 * 24..29 * 24).contains(hour), "{hour}");
+    let alerts: Vec<_> = world.alerts.take().iter().map(|alert| alert.event_type).collect();
+    assert_eq!(alerts, ["delivery.expiring"]);
+    assert_eq!(world.row(&id).await.held, Held::ByDestination);
+}
+
+#[tokio::test]
+async fn what_is_parked_is_given_up_before_its_event_is_forgotten_and_that_is_told() {
+    let world = world().await;
+    let id = world.park("evt-1", RETENTION).await;
+    let told = world.hours_until(RETENTION).await;
+    let what: Vec<_> = told.iter().map(|(_, what)| what.as_str()).collect();
+    assert_eq!(what, ["delivery.expiring", "delivery.exhausted"]);
+    let row = world.row(&id).await;
+    let Some(Exhaustion::Expired { at }) = row.exhaustion() else { panic!("{row:?}") };
+    let left = world.begin.plus(RETENTION).since(at);
+    assert!(left > Duration::ZERO && left <= HOUR * 7, "{left:?}");
+    assert!(row.expires_at >= at.plus(RETENTION), "the ledger keeps it");
+    assert_eq!(row.look_at(), None);
+}
+
+#[tokio::test]
+async fn what_came_late_is_kept_as_long_as_its_event() {
+    let world = world().await;
+    let id = world.park("evt-1", RETENTION + DAY * 3).await;
+    let early = world.hours_until(RETENTION + DAY * 2).await;
+    assert!(early.iter().all(|(_, what)| what == "delivery.expiring"), "{early:?}");
+    assert_eq!(world.row(&id).await.held, Held::ByDestination);
+    let late = world.hours_until(RETENTION + DAY * 3).await;
+    assert_eq!(late.len(), 1, "{late:?}");
+    assert!(world.row(&id).await.exhaustion().is_some());
+}
