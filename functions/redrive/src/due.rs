@@ -181,7 +181,7 @@ async fn claim(share: Share<'_>, due: Due) -> PortResult<Found> {
             record.expired(now)
         } else {
             // Its body exists once the event is sealed, however long that takes.
-            record.sent_again(now, now, deps.lease)
+            record.sent_again(due_at, now, deps.lease)
         };
         deps.deliveries.replace_delivery(&record, &after).await?;
         return Ok(Found::Nothing);

@@ -25,7 +25,13 @@ async fn the_list_tells_every_type_of_the_catalogue_on_one_page() {
     assert_eq!(sync_run.get("schema"), None);
     let operational = list["data"].as_array().expect("a list").iter().filter(|t| t["operational"] == true);
     let operational: Vec<_> = operational.map(|t| (t["type"].clone(), t["scope_form"].clone())).collect();
-    let expected = ["delivery.exhausted", "destination.disabled", "destination.failing", "destination.recovered"];
+    let expected = [
+        "delivery.exhausted",
+        "delivery.expiring",
+        "destination.disabled",
+        "destination.failing",
+        "destination.recovered",
+    ];
     assert_eq!(operational, expected.map(|name| (json!(name), json!("*"))));
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::delivery::{DeliveryState, Held};
-use domain::destination::{Destination, DisabledReason, Health, HealthState};
-use ports::{Clock, Destinations};
+use domain::destination::{DisabledReason, Health, HealthState};
+use ports::{Clock, DestinationHealth, Destinations};
 use serde_json::{Value, json};
 use testing::{held, held_until};
 
@@ -58,9 +58,11 @@ async fn a_delivery_says_what_it_waits_for_and_until_when() {
         (14, false, failing(later, false), json!({"for": "destination_paused", "until": null})),
         (15, true, Health { state: gone, ..Health::default() }, json!({"for": "destination_disabled", "until": null})),
     ] {
-        let mut destination = Destination { health, ..target(n) };
+        let mut destination = target(n);
         destination.settings.enabled = enabled;
         world.store.create_destination(&destination, 100).await.expect("created");
+        let health = Health { version: 1, ..health };
+        assert!(world.store.update_health(&destination, &health).await.expect("an answer"));
         deliver(&world, n, &format!("evt-{n}"), 0, |record| record.held = Held::ByDestination).await;
         assert_eq!(waiting(&world, n).await, expected);
     }

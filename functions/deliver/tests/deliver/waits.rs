@@ -65,6 +65,7 @@ async fn retry_after_lengthens_the_wait() {
     world.sender.script(HEALTHY, [Step::AnswerRetryAfter(429, 90 * SECOND), Step::AnswerRetryAfter(429, 121 * SECOND)]);
     world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
     assert_eq!(world.queue.take_postponed(), [("receipt-evt-1".to_owned(), 90 * SECOND)]);
+    world.clock.advance(91 * SECOND);
     assert!(world.handle(vec![message(&world.healthy, "evt-2", "1")]).await.is_empty());
     let row = world.row(&world.healthy, "evt-2").await.expect("a row");
     assert_eq!(row.state(), DeliveryState::Retrying { due_at: world.clock.now().plus(121 * SECOND) });

@@ -26,7 +26,7 @@ pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &Acc
         ended(End::Exhausted(Exhaustion::Expired { at: at(5) }), None),
     ];
     let many = Attempts::stored(
-        record(&target, "", 30, Parked).attempts.kept().to_vec(),
+        record(&target, "evt", 30, Parked).attempts.kept().to_vec(),
         LeftOut { attempts: 4, scheduled: 2 },
     );
     let rows = |id: &str| {
