@@ -18,7 +18,9 @@ async fn due(store: &dyn WaitingStore, account: &AccountId, until: Timestamp) ->
     for shard in 0..SHARDS {
         let due = store.due_deliveries(shard, until, None, 10_000).await.expect("a list");
         assert!(due.is_sorted_by_key(|due| due.look_at));
-        assert_eq!(store.due_deliveries(shard, until, None, 1).await.expect("a list").len(), due.len().min(1));
+        // Others may use the table at the same time, and what is theirs may be gone by now.
+        let first = store.due_deliveries(shard, until, None, 1).await.expect("a list");
+        assert!(first.len() <= 1 && (first.len() == 1 || due.iter().all(|due| due.account != *account)));
         for (n, one) in due.iter().enumerate() {
             // It goes on behind each, whoever else may use the table.
             let further = store.due_deliveries(shard, until, Some(one), 10_000).await.expect("a list");
