@@ -288,8 +288,9 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
         page = deps.waiting.parked_deliveries(account, &destination.id, page.last(), portion).await?;
     }
     if all_poisoned {
-        // Nothing can be drained, so that a recovery need not wait for it.
-        change(deps, &drained, drained.health.drained(begin, true)).await?;
+        // Nothing can be drained, so that a recovery need not wait for it. It is looked for again, in case somebody mends it.
+        let ended = drained.health.drained(begin, true);
+        change(deps, &drained, ended.map(|ended| Health { expiry: drained.health.expiry, ..ended })).await?;
     }
     Ok(())
 }

@@ -140,3 +140,28 @@ async fn what_came_late_is_kept_as_long_as_its_event() {
     assert_eq!(late.len(), 1, "{late:?}");
     assert!(world.row(&id).await.exhaustion().is_some());
 }
+
+#[tokio::test]
+async fn what_is_parked_for_no_reason_is_sent_again() {
+    let world = world().await;
+    let id = world.park("evt-1", RETENTION).await;
+    // Its owner resumes it, and its row cannot be read while what is parked is sent.
+    let found = world.store.find_destination_anew(&account("acme"), &target().id).await.expect("an answer");
+    let paused = found.expect("the destination");
+    let resumed = paused.resumed(world.clock.now()).expect("a change");
+    world.store.update_destination(&paused, &resumed).await.expect("an answer");
+    world.store.poison(&id);
+    for _ in 0..5 {
+        world.clock.advance(HOUR / 60);
+        let mut context = Context::default();
+        context.deadline = world.clock.now().plus(Duration::from_secs(60)).unix_ms();
+        let event = LambdaEvent::new(serde_json::Value::Null, context);
+        handle(Arc::clone(&world.deps), event).await.expect_err("a row that cannot be read");
+    }
+    let found = world.store.find_destination_anew(&account("acme"), &target().id).await.expect("an answer");
+    let health = found.expect("the destination").health;
+    assert!(health.drain.is_none() && health.expiry.is_some(), "{health:?}");
+    world.store.mend(&id);
+    world.hours_until(HOUR * 8).await;
+    assert!(matches!(world.row(&id).await.held, Held::ByQueue { .. }));
+}
