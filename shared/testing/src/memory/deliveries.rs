@@ -12,26 +12,28 @@ impl Deliveries for MemoryStore {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
         let rows = self.call("find_delivery")?;
         rows.readable([id])?;
-        Ok(rows.deliveries.get(&(account.clone(), id.clone())).cloned())
+        Ok(rows.deliveries.get(account, id).cloned())
     }
 
     async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
         let mut rows = self.call("record_delivery")?;
-        let key = (record.delivery.account.clone(), record.delivery.id.clone());
-        if rows.deliveries.get(&key).is_some_and(|old| !record.supersedes(old)) {
+        let stored = rows.deliveries.get(&record.delivery.account, &record.delivery.id);
+        if stored.is_some_and(|old| !record.supersedes(old)) {
             return Ok(Recorded::Superseded);
         }
-        rows.deliveries.insert(key, record.clone());
+        rows.deliveries.insert(record.clone());
         Ok(Recorded::Recorded)
     }
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
         let mut rows = self.call("replace_delivery")?;
-        let stored = rows.deliveries.get_mut(&(before.delivery.account.clone(), before.delivery.id.clone()));
+        let stored = rows.deliveries.get(&before.delivery.account, &before.delivery.id);
         let known = |stored: &DeliveryRecord| (stored.state.as_str(), stored.attempts.len(), stored.look_at);
-        let Some(stored) = stored.filter(|stored| known(stored) == known(before)) else { return Ok(false) };
-        *stored = after.clone();
-        Ok(true)
+        let unchanged = stored.is_some_and(|stored| known(stored) == known(before));
+        if unchanged {
+            rows.deliveries.insert(after.clone());
+        }
+        Ok(unchanged)
     }
 }
 
@@ -60,17 +62,13 @@ impl Rows {
         limit: usize,
     ) -> Vec<DeliveryRecord> {
         let within = |record: &&DeliveryRecord| {
-            let delivery = &record.delivery;
-            let older = match older {
-                OlderThan::Time(time) => delivery.id.occurred_at() < *time,
-                OlderThan::Delivery(id) => delivery.id < *id,
-            };
-            delivery.account == *account
-                && delivery.destination == *destination
-                && delivery.id.occurred_at() >= since
-                && older
+            let id = &record.delivery.id;
+            id.occurred_at() >= since
+                && match older {
+                    OlderThan::Time(time) => id.occurred_at() < *time,
+                    OlderThan::Delivery(older) => id < older,
+                }
         };
-        // They are sorted by account and id, which for each destination is the order of time.
-        self.deliveries.values().rev().filter(within).take(limit).cloned().collect()
+        self.deliveries.of(account, destination).rev().filter(within).take(limit).cloned().collect()
     }
 }

@@ -5,6 +5,7 @@ mod api_keys;
 mod audit;
 mod awaited_runs;
 mod deliveries;
+mod delivery_rows;
 mod destinations;
 mod events;
 mod health;
@@ -34,6 +35,8 @@ use domain::value::{
 };
 use ports::{AwaitedPlace, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
 
+use self::delivery_rows::DeliveryRows;
+
 #[derive(Default)]
 struct Rows {
     accounts: BTreeMap<AccountId, Account>,
@@ -42,7 +45,7 @@ struct Rows {
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
-    deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
+    deliveries: DeliveryRows,
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, which is how the table sorts them.
     scopes: BTreeMap<(AccountId, String), SeenScope>,
@@ -112,6 +115,11 @@ impl MemoryStore {
         self.look().poisoned.insert(id.to_string());
     }
 
+    /// Lets everybody read it again.
+    pub fn mend(&self, id: impl ToString) {
+        self.look().poisoned.remove(&id.to_string());
+    }
+
     /// The names of the methods called since the last time, in order.
     pub fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.look().calls)
@@ -123,6 +131,19 @@ impl MemoryStore {
         self.look().subscriptions.insert(key, subscription);
     }
 
+    pub fn delivery(&self, account: &AccountId, id: &DeliveryId) -> Option<DeliveryRecord> {
+        self.look().deliveries.get(account, id).cloned()
+    }
+
+    pub fn has_account(&self, account: &AccountId) -> bool {
+        self.look().accounts.contains_key(account)
+    }
+
+    /// Whether a job has not ended.
+    pub fn has_pending_job(&self) -> bool {
+        self.look().jobs.values().any(|(job, _)| !job.has_ended())
+    }
+
     pub fn destinations(&self) -> Vec<Destination> {
         self.look().destinations.values().cloned().collect()
     }
@@ -130,7 +151,7 @@ impl MemoryStore {
     /// The earliest time at which a delivery or destination has to be looked at.
     pub fn next_look(&self) -> Option<Timestamp> {
         let rows = self.look();
-        let deliveries = rows.deliveries.values().filter_map(|record| record.look_at);
+        let deliveries = rows.deliveries.next_look().into_iter();
         deliveries.chain(rows.destinations.values().filter_map(Destination::look_at)).min()
     }
 
@@ -146,6 +167,13 @@ impl MemoryStore {
     /// The notes of rejected events with the kept part of their texts, sorted by when they were sent.
     pub fn rejections(&self) -> Vec<(RejectedEvent, String)> {
         self.look().rejections.values().cloned().collect()
+    }
+
+    /// Shows each delivery and each destination, without copying them.
+    pub fn look_through(&self, delivery: impl FnMut(&DeliveryRecord), destination: impl FnMut(&Destination)) {
+        let rows = self.look();
+        rows.deliveries.values().for_each(delivery);
+        rows.destinations.values().for_each(destination);
     }
 
     pub fn deliveries(&self) -> Vec<DeliveryRecord> {
