@@ -1,15 +1,16 @@
-//! The ports of one process: those of the in-memory store, with possible faults at every call.
+//! The ports of one process: those of the table, with possible faults at every call.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::access::Account;
 use domain::attempt::{SealedSecret, SigningSecret};
-use domain::delivery::{DeliveryRecord, DeliveryResult, Job, Lease, RollUp};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp};
 use domain::destination::{Destination, Health, Pace};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
 use domain::routing::{AwaitedRun, Bucket, History, Subscription};
-use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Slot, Timestamp};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Label, Slot, Timestamp};
 use ports::*;
 
 use crate::chaos::Chaos;
@@ -58,6 +59,34 @@ shaken! {
     }
     SealNotes {
         fn note_seal(note: &SealNote, expires_at: Timestamp) -> ();
+    }
+    Accounts {
+        fn create_account(account: &AccountId, now: Timestamp) -> CreatedAccount;
+        fn read_account(account: &AccountId) -> Option<Account>;
+        fn list_accounts(after: Option<&AccountId>, limit: usize) -> Vec<Account>;
+        fn start_deletion(account: &AccountId, job: &Job, replacing: Option<&JobId>) -> bool;
+    }
+    AccountPurge {
+        fn close_destinations(account: &AccountId) -> u64;
+        fn purge_account(account: &AccountId, limit: usize) -> Purged;
+        fn end_deletion(account: &AccountId, job: &Job, lease: &Lease) -> Held;
+    }
+    OweMore {
+        fn add_owed(known: &SealedEvent, more: &[Delivery]) -> bool;
+    }
+    ListDeliveries {
+        fn list_deliveries(account: &AccountId, destination: &DestinationId, since: Timestamp, older: &OlderThan,
+            limit: usize) -> Vec<DeliveryRecord>;
+    }
+    Destinations {
+        fn create_destination(destination: &Destination, most: u32) -> CreatedDestination;
+        fn update_destination(before: &Destination, after: &Destination) -> UpdatedDestination;
+        fn find_destination_named(account: &AccountId, name: &Label) -> Option<DestinationId>;
+        fn list_destinations(account: &AccountId, after: Option<&DestinationId>, limit: usize) -> Vec<Destination>;
+        fn delete_destination(account: &AccountId, id: &DestinationId) -> DeletedDestination;
+    }
+    StartJob {
+        fn start_job(job: &Job) -> Job;
     }
     FindDestination {
         fn find_destination(account: &AccountId, id: &DestinationId) -> Option<Destination>;

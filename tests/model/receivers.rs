@@ -37,12 +37,19 @@ pub struct InHand {
     pub purpose: Purpose,
     /// Whether a probe with this delivery was among the messages.
     pub with_probe: bool,
+    /// When somebody last asked for it to be sent again, if that was among the messages.
+    pub resent_at: Option<Timestamp>,
     pub receives: u32,
     /// Whether the producer pushed its event twice.
     pub pushed_twice: bool,
     pub sent_at: Timestamp,
     pub received_at: Timestamp,
+    /// Whether its receiver answered that it has it, and the process was told so.
+    pub delivered: bool,
 }
+
+/// By how much the clocks of functions may be off together.
+const WRONG: Duration = Duration::from_secs(130);
 
 #[derive(Default)]
 struct State {
@@ -50,6 +57,8 @@ struct State {
     /// Since when a destination must not be called, except by probes, and why.
     shut: HashMap<DestinationId, (Timestamp, Admission)>,
     delivered_at: HashMap<DeliveryId, Timestamp>,
+    /// Since when something ended otherwise.
+    given_up_at: HashMap<DeliveryId, Timestamp>,
     taken: BTreeMap<DeliveryId, u32>,
     attempts: usize,
     arrivals: Vec<Timestamp>,
@@ -113,9 +122,14 @@ impl Receivers {
         if state.unwatched {
             return;
         }
-        for record in store.deliveries() {
-            if record.state == DeliveryState::Delivered {
-                state.delivered_at.entry(record.delivery.id).or_insert(now);
+        for record in store.take_written_deliveries() {
+            let id = record.delivery.id;
+            match record.state {
+                DeliveryState::Delivered => drop(state.delivered_at.entry(id).or_insert(now)),
+                DeliveryState::Exhausted | DeliveryState::Cancelled => {
+                    state.given_up_at.entry(id).or_insert(now);
+                }
+                _ => drop(state.given_up_at.remove(&id)),
             }
         }
         for destination in store.destinations() {
@@ -133,7 +147,7 @@ impl Receivers {
     fn judge(&self, id: &DeliveryId, in_hand: &InHand) {
         let (now, mut state) = (self.clock.real(), self.lock());
         state.attempts += 1;
-        let old = in_hand.received_at.since(id.occurred_at()) > Duration::from_secs(3_600);
+        let old = in_hand.received_at.since(id.occurred_at()) > Duration::from_secs(3_600) + WRONG;
         let looked_up = in_hand.purpose != Purpose::New || in_hand.receives > 1 || old;
         // A message may repeat a recorded delivery if it was sent by an invocation that was still running then, or for
         // an event that was pushed twice.
@@ -142,6 +156,13 @@ impl Receivers {
             (false, false) => Some(Timestamp::from_unix_ms(in_hand.sent_at.unix_ms().saturating_sub(60_000))),
             (false, true) => None,
         };
+        // Somebody asked for one more attempt of what was delivered by then.
+        let delivered_at = state.delivered_at.get(id).copied();
+        let asked_for = in_hand.resent_at.is_some_and(|resent| delivered_at.is_some_and(|at| at <= resent));
+        let known_by = known_by.filter(|_| !asked_for);
+        if let Some(at) = state.given_up_at.get(id).copied().filter(|at| looked_up && *at < in_hand.received_at) {
+            state.broken.push(format!("{id} was attempted at {now} though it was given up at {at}: {in_hand:?}"));
+        }
         if let Some(at) = state.delivered_at.get(id).copied().filter(|at| known_by.is_some_and(|by| *at < by)) {
             state.broken.push(format!("{id} was attempted at {now} though it was delivered at {at}: {in_hand:?}"));
         }
@@ -209,6 +230,10 @@ impl HttpSender for Sender {
             }
             Ok(outcome)
         });
-        Ok(Exchange { outcome: outcome.await?, answer: None })
+        let outcome = outcome.await?;
+        if let Some(in_hand) = self.batch.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&id) {
+            in_hand.delivered |= outcome.is_delivered();
+        }
+        Ok(Exchange { outcome, answer: None })
     }
 }

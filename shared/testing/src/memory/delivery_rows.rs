@@ -16,6 +16,8 @@ pub(super) struct DeliveryRows {
     waiting: BTreeMap<u8, BTreeSet<Due>>,
     /// The destination of a parked delivery is the beginning of its id.
     parked: BTreeSet<Key>,
+    /// Those that were written since the last time that somebody asked.
+    written: BTreeSet<Key>,
 }
 
 /// The same as in the table, so that both list the same deliveries.
@@ -42,6 +44,7 @@ impl DeliveryRows {
         } else if let Some(due) = entry(&record) {
             self.waiting.entry(shard(&due.id)).or_default().insert(due);
         }
+        self.written.insert(key.clone());
         self.rows.insert(key, record);
     }
 
@@ -51,6 +54,11 @@ impl DeliveryRows {
         if let Some(due) = entry(&before) {
             self.waiting.entry(shard(&due.id)).or_default().remove(&due);
         }
+    }
+
+    pub(super) fn take_written(&mut self) -> Vec<DeliveryRecord> {
+        let written = std::mem::take(&mut self.written);
+        written.iter().filter_map(|key| self.rows.get(key)).cloned().collect()
     }
 
     /// Removes up to `limit` rows of an account; answers how many.

@@ -169,11 +169,9 @@ impl MemoryStore {
         self.look().rejections.values().cloned().collect()
     }
 
-    /// Shows each delivery and each destination, without copying them.
-    pub fn look_through(&self, delivery: impl FnMut(&DeliveryRecord), destination: impl FnMut(&Destination)) {
-        let rows = self.look();
-        rows.deliveries.values().for_each(delivery);
-        rows.destinations.values().for_each(destination);
+    /// The deliveries that were written since the last time.
+    pub fn take_written_deliveries(&self) -> Vec<DeliveryRecord> {
+        self.look().deliveries.take_written()
     }
 
     pub fn deliveries(&self) -> Vec<DeliveryRecord> {
