@@ -11,6 +11,8 @@ use tests::chance::Chance;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::meter::Meter;
+
 /// When every schedule begins: 2026-11-23T09:30:00Z, the time of the samples.
 const BEGIN_MS: u64 = 1_795_426_200_000;
 
@@ -111,6 +113,8 @@ pub struct Chaos {
     /// One call in so many takes seconds; none if zero.
     pub slow: u64,
     pub crashed: Notify,
+    /// What calls cost, where that is asked.
+    pub meter: Option<Arc<Meter>>,
 }
 
 /// The longest that a slow call takes before, and after, it has had its effect.
@@ -118,10 +122,10 @@ pub const SLOWEST: Duration = Duration::from_secs(4);
 
 impl Chaos {
     /// A process without faults.
-    #[cfg(test)]
+    #[allow(dead_code, reason = "not every program of the model has such processes")]
     pub fn none(dice: Arc<Dice>) -> Self {
         let calm = Arc::new(AtomicBool::new(true));
-        Self { dice, calm, failing: 0, crashing: 0, slow: 0, crashed: Notify::default() }
+        Self { dice, calm, failing: 0, crashing: 0, slow: 0, crashed: Notify::default(), meter: None }
     }
 
     /// Makes a call, with possible faults before and after it.
@@ -133,6 +137,10 @@ impl Chaos {
     }
 
     async fn moment(&self) -> PortResult<()> {
+        if self.meter.is_some() {
+            // Its calls take the time that they cost.
+            return Ok(());
+        }
         match self.dice.below(8) {
             0 => tokio::time::sleep(Duration::from_millis(self.dice.below(200))).await,
             1 | 2 => tokio::task::yield_now().await,

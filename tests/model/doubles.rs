@@ -20,6 +20,30 @@ pub struct Shaken<S> {
     pub inner: Arc<S>,
 }
 
+/// An answer, of which a list has as many items as it is long, and anything else has one.
+struct Answer<'a, T>(&'a T);
+
+trait ItemsOfList {
+    fn items(&self) -> usize;
+}
+
+impl<T> ItemsOfList for Answer<'_, Vec<T>> {
+    fn items(&self) -> usize {
+        self.0.len()
+    }
+}
+
+trait ItemsOfAny {
+    fn items(&self) -> usize;
+}
+
+/// The compiler prefers what needs no further reference, so that this is for what is no list.
+impl<T> ItemsOfAny for &Answer<'_, T> {
+    fn items(&self) -> usize {
+        1
+    }
+}
+
 macro_rules! shaken {
     ($($port:ident { $(fn $call:ident($($name:ident: $type:ty),*) -> $answer:ty;)* })*) => {
         $(
@@ -27,7 +51,12 @@ macro_rules! shaken {
             impl<S: $port> $port for Shaken<S> {
                 $(
                     async fn $call(&self, $($name: $type),*) -> PortResult<$answer> {
-                        self.chaos.around(self.inner.$call($($name),*)).await
+                        let answer = self.chaos.around(self.inner.$call($($name),*)).await;
+                        if let Some(meter) = &self.chaos.meter {
+                            let items = answer.as_ref().map_or(1, |answer| (&Answer(answer)).items());
+                            meter.spend(stringify!($call), items).await;
+                        }
+                        answer
                     }
                 )*
             }

@@ -291,6 +291,11 @@ pub struct Redrive {
 impl Redrive {
     pub fn start(shared: &Shared, chaos: Chaos) -> Self {
         let chaos = Arc::new(chaos);
+        let queue = Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None });
+        Self::sending_to(queue, shared, chaos)
+    }
+
+    pub fn sending_to(queue: Arc<dyn DeliveryQueue>, shared: &Shared, chaos: Arc<Chaos>) -> Self {
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
         let table = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.table.clone() });
         let clock = shared.process_clock();
@@ -308,7 +313,7 @@ impl Redrive {
             audit: store.clone(),
             reckoning: store.clone(),
             roll_ups: store.clone(),
-            queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None }),
+            queue,
             event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone(), seen: None }),
             alerts: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(MemoryAlerts::default()) }),
             alerted: redrive::Alerted::default(),
@@ -328,8 +333,14 @@ impl Redrive {
         self.deps.horizon
     }
 
+    /// The run that the schedule starts.
     pub async fn work(&self) -> Ended {
-        let event = LambdaEvent::new(serde_json::Value::Null, context(&self.clock, self.budget));
+        self.work_on(serde_json::Value::Null).await
+    }
+
+    /// A run with this event.
+    pub async fn work_on(&self, event: serde_json::Value) -> Ended {
+        let event = LambdaEvent::new(event, context(&self.clock, self.budget));
         // A run that answers an error has told the operator so; its process goes on.
         let run = async {
             let _ = redrive::handle(self.deps.clone(), event).await;

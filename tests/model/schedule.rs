@@ -189,7 +189,7 @@ impl World {
     fn chaos(&self) -> Chaos {
         let (dice, calm, Faults { failing, crashing, slow, .. }) =
             (self.shared.dice.clone(), self.calm.clone(), self.faults);
-        Chaos { dice, calm, failing, crashing, slow, crashed: Default::default() }
+        Chaos { dice, calm, failing, crashing, slow, crashed: Default::default(), meter: None }
     }
 
     async fn play(mut self) -> Result<Report, String> {

@@ -8,6 +8,7 @@
 mod api;
 mod chaos;
 mod doubles;
+mod meter;
 mod processes;
 mod queue;
 mod receivers;

@@ -9,6 +9,7 @@
 mod api;
 mod chaos;
 mod doubles;
+mod meter;
 mod outage;
 mod processes;
 mod queue;

@@ -143,7 +143,7 @@ impl World {
     fn special(&self, happenings: &mut Vec<(Timestamp, Happening)>) {
         let dice = &self.shared.dice;
         let n = || usize::try_from(dice.below(self.destinations.len() as u64)).unwrap_or_default();
-        for _ in 0..dice.below(6) {
+        for _ in 0..dice.below(12) {
             let calls = [
                 Asked::Resend,
                 Asked::Resend,

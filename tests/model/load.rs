@@ -1,0 +1,311 @@
+//! The loads of `capacity.rs`: rows in the table, a queue that only counts what is sent and how late that is, and the
+//! units of work that a run hands out.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::destination::{Destination, HealthState};
+use domain::event::{Event, envelope};
+use domain::value::{AccountId, DeliveryId, DestinationId, Horizon, Timestamp};
+use ports::{
+    Accounts, Audit, Clock, Deliveries, DeliveryQueue, Destinations, Events, PortResult, Postpone, SealNote, SealNotes,
+    SealedEvent,
+};
+use testing::{MemoryStore, account, destination, event_text, record};
+use tokio::sync::Notify;
+
+use crate::chaos::{Chaos, Dice, SimClock};
+use crate::processes::{Redrive, Shared};
+use crate::queue::SimQueue;
+use crate::receivers::Receivers;
+use crate::table::Table;
+
+const ACCOUNTS: u64 = 100;
+/// How many destinations are down.
+pub const DOWN: u64 = 1_000;
+/// How many events' bodies the deliveries share.
+const EVENTS: u64 = 1_000;
+/// How many events the audit goes through.
+const AUDITED: u64 = 20_000;
+
+/// What was sent of a lane.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Lane {
+    pub count: u64,
+    pub most_late: Duration,
+}
+
+impl Lane {
+    fn add(&mut self, late: Duration) {
+        self.count += 1;
+        self.most_late = self.most_late.max(late);
+    }
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Sent {
+    pub due: Lane,
+    pub probes: Lane,
+}
+
+#[derive(Default)]
+struct Counts {
+    sent: Sent,
+    /// When a delivery is due, or its destination's probe.
+    due_at: HashMap<DestinationId, Timestamp>,
+    units: VecDeque<serde_json::Value>,
+}
+
+/// Counts what an instance sends, and lets it wait for as long as the calls take.
+struct Counting {
+    counts: Arc<Mutex<Counts>>,
+    chaos: Arc<Chaos>,
+    clock: Arc<SimClock>,
+    due_from: Arc<Mutex<Timestamp>>,
+}
+
+#[async_trait]
+impl DeliveryQueue for Counting {
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
+        for batch in messages.chunks(10) {
+            if let Some(meter) = &self.chaos.meter {
+                meter.spend("send_deliveries", batch.len()).await;
+            }
+            let now = self.clock.real();
+            let due_from = *lock(&self.due_from);
+            let mut counts = lock(&self.counts);
+            for message in batch {
+                // It comes when its delay has passed.
+                let comes = now.plus(message.delay);
+                match message.purpose {
+                    Purpose::Probe => {
+                        // Further probes of the same destination have no time that is known here.
+                        if let Some(due) = counts.due_at.remove(&message.delivery.destination) {
+                            counts.sent.probes.add(comes.since(due));
+                        }
+                    }
+                    _ => counts.sent.due.add(comes.since(due_from)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Postpone for Counting {
+    async fn postpone(&self, _receipt: &str, _wait: Duration) -> PortResult<()> {
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub struct Load {
+    pub clock: Arc<SimClock>,
+    store: Arc<MemoryStore>,
+    shared: Shared,
+    counts: Arc<Mutex<Counts>>,
+    due_from: Arc<Mutex<Timestamp>>,
+    units_came: Notify,
+}
+
+fn owner(n: u64) -> AccountId {
+    account(&format!("account-{}", n % ACCOUNTS))
+}
+
+impl Load {
+    pub async fn new() -> Self {
+        let (clock, dice) = (Arc::new(SimClock::new()), Arc::new(Dice::new(1)));
+        let store = Arc::new(MemoryStore::default());
+        for n in 0..ACCOUNTS {
+            store.create_account(&owner(n), clock.now()).await.expect("registered");
+        }
+        store.set_last_audited(Horizon::default().slot(clock.now())).await.expect("noted");
+        let table = Table::new(store.clone(), clock.clone(), dice.clone(), Arc::default(), 0);
+        let shared = Shared {
+            events: Arc::new(SimQueue::new(clock.clone(), 0)),
+            deliveries: Arc::new(SimQueue::new(clock.clone(), 0)),
+            receivers: Arc::new(Receivers::new(clock.clone(), Duration::ZERO)),
+            table: Arc::new(table),
+            store: store.clone(),
+            dice,
+            clock: clock.clone(),
+            horizon: Mutex::new(Horizon::default()),
+            budget: Duration::from_secs(60),
+            skew_ms: 0,
+            pushed_twice: Arc::default(),
+        };
+        let due_from = Arc::new(Mutex::new(clock.now()));
+        Self { clock, store, shared, counts: Arc::default(), due_from, units_came: Notify::new() }
+    }
+
+    /// A new instance of `redrive`.
+    pub fn instance(&self, chaos: Chaos) -> Redrive {
+        let chaos = Arc::new(chaos);
+        let queue = Counting {
+            counts: self.counts.clone(),
+            chaos: chaos.clone(),
+            clock: self.clock.clone(),
+            due_from: self.due_from.clone(),
+        };
+        Redrive::sending_to(Arc::new(queue), &self.shared, chaos)
+    }
+
+    pub fn sent(&self) -> Sent {
+        lock(&self.counts).sent
+    }
+
+    /// Hands out a unit of work, with which another instance is started.
+    pub fn hand_out(&self, unit: serde_json::Value) {
+        lock(&self.counts).units.push_back(unit);
+        self.units_came.notify_one();
+    }
+
+    pub fn next_unit(&self) -> Option<serde_json::Value> {
+        lock(&self.counts).units.pop_front()
+    }
+
+    /// Waits until a unit is handed out.
+    pub async fn handed_out(&self) {
+        self.units_came.notified().await;
+    }
+
+    pub fn notes_left(&self) -> usize {
+        self.store.seal_notes_left().len()
+    }
+
+    fn event(&self, owner: &AccountId, id: &str, owed: Vec<Delivery>) -> SealedEvent {
+        let event = Event::parse(&event_text(owner, id), self.clock.now()).map_err(|refused| refused.detail);
+        let event = event.expect("a sample");
+        let body = envelope::build(&event).expect("a body");
+        SealedEvent {
+            account: event.account,
+            id: event.id,
+            event_type: event.event_type,
+            scope: event.scope,
+            occurred_at: event.occurred_at,
+            sealed_at: event.occurred_at,
+            digest: envelope::content_digest(body.get()),
+            body: body.get().to_owned(),
+            owed,
+            unmatched: None,
+            expires_at: self.clock.now().plus(Duration::from_secs(30 * 86_400)),
+        }
+    }
+
+    /// Stores deliveries that come due in the minute after `from`, of the same events.
+    pub async fn due(&self, count: u64, from: Timestamp) {
+        *lock(&self.due_from) = from;
+        let mut samples = Vec::new();
+        for n in 0..EVENTS {
+            let (one, id) = (
+                destination(&owner(n), u8::try_from(n % 200).expect("a byte"), "https://up.example/"),
+                format!("due-{n}"),
+            );
+            samples.push(record(&one, &id, 1, DeliveryState::Retrying { due_at: from }));
+            self.store.seal_event(&self.event(&owner(n), &id, Vec::new())).await.expect("sealed");
+        }
+        for n in 0..count {
+            let due_at = from.plus(Duration::from_millis(n * 60_000 / count));
+            let sample = &samples[usize::try_from(n % EVENTS).expect("few")];
+            let delivery = Delivery { id: another_id(&sample.delivery.id, n), ..sample.delivery.clone() };
+            let state = DeliveryState::Retrying { due_at };
+            let row = DeliveryRecord { delivery, state, look_at: Some(due_at), ..sample.clone() };
+            self.store.record_delivery(&row).await.expect("recorded");
+        }
+        let _ = self.store.take_calls();
+    }
+
+    /// Stores destinations that are down and to be probed at `at`, each with ten parked deliveries.
+    pub async fn down(&self, at: Timestamp) {
+        for n in 0..DOWN {
+            let owner = owner(n);
+            let mut one = destination(&owner, 1, "https://down.example/");
+            one.id = DestinationId::from_entropy(number(n + 1_000_000));
+            one.health.state = failing(&one, at);
+            let settings = serde_json::json!({"name": format!("Destination {n}"), "url": "https://down.example/"});
+            one.settings = serde_json::from_value(settings).expect("settings");
+            self.store.create_destination(&one, 10_000).await.expect("created");
+            lock(&self.counts).due_at.insert(one.id.clone(), at);
+            for k in 0..10 {
+                let id = format!("down-{n}-{k}");
+                self.store.seal_event(&self.event(&owner, &id, Vec::new())).await.expect("sealed");
+                let row = record(&one, &id, 1, DeliveryState::Parked);
+                self.store.record_delivery(&row).await.expect("recorded");
+            }
+        }
+    }
+
+    /// Stores events that are sealed and delivered, and to be audited now; answers how many.
+    pub async fn sealed(&self) -> u64 {
+        let (horizon, now) = (Horizon::default(), self.clock.now());
+        let last = horizon.last_to_audit(now);
+        self.store.set_last_audited(domain::value::Slot(last.0 - 1)).await.expect("noted");
+        let begin = horizon.begin(last);
+        let mut samples = HashMap::new();
+        for n in 0..AUDITED {
+            let owner = owner(n);
+            let one = destination(&owner, u8::try_from(n % ACCOUNTS).expect("a byte"), "https://up.example/");
+            let sample = samples.entry(owner.clone()).or_insert_with(|| {
+                (record(&one, "audited", 1, DeliveryState::Delivered), self.event(&owner, "audited", Vec::new()))
+            });
+            let delivery = Delivery { id: another_id(&sample.0.delivery.id, n), ..sample.0.delivery.clone() };
+            let row = DeliveryRecord { delivery: delivery.clone(), look_at: None, ..sample.0.clone() };
+            self.store.record_delivery(&row).await.expect("recorded");
+            let at = begin.plus(Duration::from_millis(n * 600_000 / AUDITED));
+            let id = format!("audited-{n}").parse().expect("an id");
+            let event = SealedEvent { id, occurred_at: at, sealed_at: at, owed: vec![delivery], ..sample.1.clone() };
+            self.store.seal_event(&event).await.expect("sealed");
+        }
+        for n in 0..ACCOUNTS {
+            let note = SealNote { sealed: last, account: owner(n), occurred: last };
+            self.store.note_seal(&note, now).await.expect("noted");
+        }
+        AUDITED
+    }
+}
+
+fn failing(destination: &Destination, next_probe_at: Timestamp) -> HealthState {
+    let mut health = destination.health.clone();
+    let failure = domain::destination::Failure {
+        at: Timestamp::from_unix_ms(next_probe_at.unix_ms() - 60_000),
+        gone: false,
+        probe: false,
+        retry_after: Duration::ZERO,
+        seen_in_a_row: 10,
+        operational: false,
+    };
+    for _ in 0..10 {
+        if let Some(next) = health.failed(failure) {
+            health = next;
+        }
+    }
+    match health.state {
+        HealthState::Failing { .. } => health.state,
+        other => unreachable!("ten failures in a row: {other:?}"),
+    }
+}
+
+fn number(n: u64) -> [u8; 10] {
+    let mut bytes = [7; 10];
+    bytes[..8].copy_from_slice(&n.to_be_bytes());
+    bytes
+}
+
+/// The id of another delivery of the same destination and time.
+fn another_id(id: &DeliveryId, n: u64) -> DeliveryId {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let mut text = id.as_str().to_owned().into_bytes();
+    let last = text.len();
+    for place in 0..8 {
+        let digit = usize::try_from(n >> (5 * place) & 31).expect("a digit");
+        text[last - 1 - place] = DIGITS[digit];
+    }
+    String::from_utf8(text).expect("ASCII").parse().expect("an id")
+}
