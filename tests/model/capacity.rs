@@ -4,7 +4,8 @@
 //!
 //! - 1,000 destinations of 100 accounts are down, and all are to be probed at once;
 //! - events are to be audited, of which 5,000 a second may be sealed;
-//! - a million deliveries come due within one minute, while those destinations are down.
+//! - a million deliveries come due within one minute, while those destinations are down, those events are to be audited,
+//!   and each account has a job.
 //!
 //! It runs for at most ten minutes of virtual time with a million, and says how long all would take. `capacity
 //! <deliveries> <minutes>` plays the first with other numbers.
@@ -62,11 +63,22 @@ struct Instances {
     running: JoinSet<Ended>,
     most: usize,
     started: usize,
+    /// When the last note was audited and the last job ended, seen once a minute.
+    audited: Option<Duration>,
+    jobs_ended: Option<Duration>,
 }
 
 impl Instances {
     fn of(load: Load) -> Self {
-        Self { load, dice: Arc::new(Dice::new(1)), running: JoinSet::new(), most: 0, started: 0 }
+        Self {
+            load,
+            dice: Arc::new(Dice::new(1)),
+            running: JoinSet::new(),
+            most: 0,
+            started: 0,
+            audited: None,
+            jobs_ended: None,
+        }
     }
 
     fn start(&mut self, event: serde_json::Value) {
@@ -95,6 +107,9 @@ impl Instances {
                 self.start(serde_json::Value::Null);
             }
             self.start_units();
+            let since = self.load.clock.real().since(begin);
+            self.audited = self.audited.or((self.load.notes_left() == 0).then_some(since));
+            self.jobs_ended = self.jobs_ended.or((!self.load.has_jobs()).then_some(since));
             tokio::select! {
                 biased;
                 Some(ended) = self.running.join_next() => drop(ended),
@@ -110,6 +125,8 @@ async fn many_due(count: u64, minutes: u64) {
     let load = Load::new().await;
     let begin = load.clock.now();
     load.down(begin).await;
+    load.sealed().await;
+    load.jobs().await;
     load.due(count, begin.plus(MINUTE)).await;
     let mut instances = Instances::of(load);
     let all = move |load: &Load| load.sent().due.count >= count;
@@ -128,6 +145,14 @@ async fn many_due(count: u64, minutes: u64) {
     );
     tell("due", &due, Duration::MAX);
     tell("probes", &probes, OTHER_LANES);
+    for (lane, ended) in [("audit", instances.audited), ("jobs", instances.jobs_ended)] {
+        match ended {
+            Some(after) => {
+                println!("  lane {lane:<7} ended after {} s {}", after.as_secs(), verdict(after <= OTHER_LANES))
+            }
+            None => println!("  lane {lane:<7} has not ended {}", verdict(false)),
+        }
+    }
 }
 
 async fn a_thousand_down() {

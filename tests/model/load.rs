@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::delivery::{
+    Delivery, DeliveryRecord, DeliveryState, Job, OutgoingDelivery, Purpose, RecoverStatus, Recovery,
+};
 use domain::destination::{Destination, HealthState};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DeliveryId, DestinationId, Horizon, Timestamp};
+use ports::StartJob;
 use ports::{
     Accounts, Audit, Clock, Deliveries, DeliveryQueue, Destinations, Events, PortResult, Postpone, SealNote, SealNotes,
     SealedEvent,
@@ -180,6 +183,25 @@ impl Load {
         self.store.seal_notes_left().len()
     }
 
+    pub fn has_jobs(&self) -> bool {
+        self.store.has_pending_job()
+    }
+
+    /// Starts a recovery of one of the destinations that are down in each account.
+    pub async fn jobs(&self) {
+        let now = self.clock.now();
+        for n in 0..ACCOUNTS {
+            let recovery = Recovery {
+                account: owner(n),
+                destination_id: down(n),
+                since: Timestamp::from_unix_ms(now.unix_ms() - 86_400_000),
+                until: now,
+                statuses: RecoverStatus::USUAL.to_vec(),
+            };
+            self.store.start_job(&Job::recover(recovery, now)).await.expect("started");
+        }
+    }
+
     fn event(&self, owner: &AccountId, id: &str, owed: Vec<Delivery>) -> SealedEvent {
         let event = Event::parse(&event_text(owner, id), self.clock.now()).map_err(|refused| refused.detail);
         let event = event.expect("a sample");
@@ -227,7 +249,7 @@ impl Load {
         for n in 0..DOWN {
             let owner = owner(n);
             let mut one = destination(&owner, 1, "https://down.example/");
-            one.id = DestinationId::from_entropy(number(n + 1_000_000));
+            one.id = down(n);
             one.health.state = failing(&one, at);
             let settings = serde_json::json!({"name": format!("Destination {n}"), "url": "https://down.example/"});
             one.settings = serde_json::from_value(settings).expect("settings");
@@ -292,10 +314,11 @@ fn failing(destination: &Destination, next_probe_at: Timestamp) -> HealthState {
     }
 }
 
-fn number(n: u64) -> [u8; 10] {
+/// The id of a destination that is down.
+fn down(n: u64) -> DestinationId {
     let mut bytes = [7; 10];
-    bytes[..8].copy_from_slice(&n.to_be_bytes());
-    bytes
+    bytes[..8].copy_from_slice(&(n + 1_000_000).to_be_bytes());
+    DestinationId::from_entropy(bytes)
 }
 
 /// The id of another delivery of the same destination and time.
