@@ -14,7 +14,8 @@ use tower::ServiceExt;
 
 use crate::chaos::Chaos;
 use crate::doubles::Shaken;
-use crate::processes::{Queue, Shared};
+use crate::processes::Shared;
+use crate::ways::Queue;
 
 /// How long API Gateway waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(29);

@@ -12,16 +12,19 @@
 
 #![expect(clippy::expect_used, reason = "a model that cannot be set up is a broken test")]
 #![expect(dead_code, reason = "only a part of the model is played, and today a run hands out nothing")]
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a command line tool")]
+#![expect(clippy::print_stdout, reason = "a command line tool")]
 
 mod chaos;
+mod counting;
 mod doubles;
+mod lag;
 mod load;
 mod meter;
 mod processes;
 mod queue;
 mod receivers;
 mod table;
+mod ways;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +33,8 @@ use ports::Clock;
 use tokio::task::JoinSet;
 
 use crate::chaos::{Chaos, Dice};
-use crate::load::{Load, Sent};
+use crate::counting::{Lane, Sent};
+use crate::load::Load;
 use crate::meter::Meter;
 use crate::processes::Ended;
 
@@ -181,7 +185,7 @@ async fn audited() {
     );
 }
 
-fn tell(lane: &str, sent: &load::Lane, most: Duration) {
+fn tell(lane: &str, sent: &Lane, most: Duration) {
     let verdict = if most == Duration::MAX { "" } else { verdict(sent.most_late <= most) };
     println!("  lane {lane:<7} {:>8} sent, at most {:>5} s late {verdict}", sent.count, sent.most_late.as_secs());
 }

@@ -122,7 +122,6 @@ pub const SLOWEST: Duration = Duration::from_secs(4);
 
 impl Chaos {
     /// A process without faults.
-    #[allow(dead_code, reason = "not every program of the model has such processes")]
     pub fn none(dice: Arc<Dice>) -> Self {
         let calm = Arc::new(AtomicBool::new(true));
         Self { dice, calm, failing: 0, crashing: 0, slow: 0, crashed: Notify::default(), meter: None }

@@ -1,26 +1,19 @@
-//! The loads of `capacity.rs`: rows in the table, a queue that only counts what is sent and how late that is, and the
-//! units of work that a run hands out.
+//! The loads of `capacity.rs`: rows in the table, and the units of work that a run hands out.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use domain::delivery::{
-    Delivery, DeliveryRecord, DeliveryState, Job, OutgoingDelivery, Purpose, RecoverStatus, Recovery,
-};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Job, RecoverStatus, Recovery};
 use domain::destination::{Destination, HealthState};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DeliveryId, DestinationId, Horizon, Timestamp};
-use ports::StartJob;
-use ports::{
-    Accounts, Audit, Clock, Deliveries, DeliveryQueue, Destinations, Events, PortResult, Postpone, SealNote, SealNotes,
-    SealedEvent,
-};
+use ports::{Accounts, Audit, Clock, Deliveries, Destinations, Events, SealNote, SealNotes, SealedEvent, StartJob};
 use testing::{MemoryStore, account, destination, event_text, record};
 use tokio::sync::Notify;
 
 use crate::chaos::{Chaos, Dice, SimClock};
+use crate::counting::{Counting, Counts, Sent, lock};
 use crate::processes::{Redrive, Shared};
 use crate::queue::SimQueue;
 use crate::receivers::Receivers;
@@ -33,81 +26,6 @@ pub const DOWN: u64 = 1_000;
 const EVENTS: u64 = 1_000;
 /// How many events the audit goes through.
 const AUDITED: u64 = 20_000;
-
-/// What was sent of a lane.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Lane {
-    pub count: u64,
-    pub most_late: Duration,
-}
-
-impl Lane {
-    fn add(&mut self, late: Duration) {
-        self.count += 1;
-        self.most_late = self.most_late.max(late);
-    }
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Sent {
-    pub due: Lane,
-    pub probes: Lane,
-}
-
-#[derive(Default)]
-struct Counts {
-    sent: Sent,
-    /// When a delivery is due, or its destination's probe.
-    due_at: HashMap<DestinationId, Timestamp>,
-    units: VecDeque<serde_json::Value>,
-}
-
-/// Counts what an instance sends, and lets it wait for as long as the calls take.
-struct Counting {
-    counts: Arc<Mutex<Counts>>,
-    chaos: Arc<Chaos>,
-    clock: Arc<SimClock>,
-    due_from: Arc<Mutex<Timestamp>>,
-}
-
-#[async_trait]
-impl DeliveryQueue for Counting {
-    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
-        for batch in messages.chunks(10) {
-            if let Some(meter) = &self.chaos.meter {
-                meter.spend("send_deliveries", batch.len()).await;
-            }
-            let now = self.clock.real();
-            let due_from = *lock(&self.due_from);
-            let mut counts = lock(&self.counts);
-            for message in batch {
-                // It comes when its delay has passed.
-                let comes = now.plus(message.delay);
-                match message.purpose {
-                    Purpose::Probe => {
-                        // Further probes of the same destination have no time that is known here.
-                        if let Some(due) = counts.due_at.remove(&message.delivery.destination) {
-                            counts.sent.probes.add(comes.since(due));
-                        }
-                    }
-                    _ => counts.sent.due.add(comes.since(due_from)),
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Postpone for Counting {
-    async fn postpone(&self, _receipt: &str, _wait: Duration) -> PortResult<()> {
-        Ok(())
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 pub struct Load {
     pub clock: Arc<SimClock>,

@@ -32,7 +32,6 @@ pub struct Meter {
 }
 
 impl Meter {
-    #[allow(dead_code, reason = "not every program of the model measures")]
     pub fn new() -> Self {
         let costs = serde_json::from_str(include_str!("costs.json")).expect("the table of costs");
         Self { costs, busy_until: Mutex::new(Instant::now()) }

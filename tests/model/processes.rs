@@ -5,14 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::attempt::RetryPolicy;
-use domain::delivery::{DeliveryMessage, OutgoingDelivery, Purpose};
-use domain::event::Rejection;
+use domain::delivery::{DeliveryMessage, Purpose};
 use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
-use ports::{Clock, DeliveryQueue, EventQueue, PortResult, Postpone, RejectedEvents};
+use ports::{Clock, DeliveryQueue};
 use runtime::cache::Cached;
 use testing::{MemoryAlerts, MemoryStore, PlainVault};
 
@@ -21,6 +19,7 @@ use crate::doubles::Shaken;
 use crate::queue::{Message, SimQueue, record};
 use crate::receivers::{InHand, Receivers, Sender};
 use crate::table::Table;
+use crate::ways::Queue;
 
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
@@ -54,58 +53,6 @@ impl Shared {
         let off_ms =
             if most > 0 { i64::try_from(self.dice.below(2 * self.skew_ms)).unwrap_or_default() - most } else { 0 };
         Arc::new(ProcessClock { clock: self.clock.clone(), off_ms })
-    }
-}
-
-/// One process's way to a queue.
-pub struct Queue {
-    pub chaos: Arc<Chaos>,
-    pub queue: Arc<SimQueue>,
-    /// Who notes the state of the table before something is sent, if somebody does.
-    pub seen: Option<(Arc<Receivers>, Arc<MemoryStore>)>,
-}
-
-#[async_trait]
-impl DeliveryQueue for Queue {
-    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
-        if let Some((receivers, store)) = &self.seen {
-            receivers.look_at(store);
-        }
-        for message in messages {
-            let body = serde_json::to_string(message).expect("a message");
-            // One call each, so that a failure leaves some of them sent.
-            let send = async {
-                self.queue.send(body, message.delay, Some(&self.chaos));
-                Ok(())
-            };
-            self.chaos.around(send).await?;
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Postpone for Queue {
-    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
-        self.chaos.around(async { self.queue.postpone(receipt, wait) }).await
-    }
-}
-
-#[async_trait]
-impl EventQueue for Queue {
-    async fn send_event(&self, text: &str) -> PortResult<()> {
-        let send = async {
-            self.queue.send(text.to_owned(), Duration::ZERO, Some(&self.chaos));
-            Ok(())
-        };
-        self.chaos.around(send).await
-    }
-}
-
-#[async_trait]
-impl RejectedEvents for Queue {
-    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
-        unreachable!("{body} was rejected: {}", rejection.detail)
     }
 }
 

@@ -2,6 +2,7 @@
 //! nothing is left to do; then the check of the result.
 
 mod account;
+mod happening;
 mod people;
 mod set_up;
 
@@ -16,6 +17,7 @@ use ports::{Clock, Destinations};
 use testing::account;
 use tokio::task::JoinSet;
 
+use self::happening::{Asked, Happening, Poisoned, Throttled};
 use crate::api::Call;
 use crate::chaos::Chaos;
 use crate::processes::{Deliver, Ended, Fanout, Redrive, Shared};
@@ -67,50 +69,6 @@ impl Report {
         self.failed_calls += other.failed_calls;
         self.poisoned += other.poisoned;
     }
-}
-
-#[derive(Debug, Clone)]
-enum Happening {
-    /// An event's account, id and text.
-    Push(AccountId, String, String),
-    Mood(usize, Mood),
-    Enable(usize, bool),
-    Clock(i64),
-    Call(Asked),
-    /// Another subscription to a destination, at a path of its own.
-    Subscribe(usize),
-    Poison(Poisoned),
-    Throttle(Throttled, Duration),
-    Horizon(Horizon),
-    Calm,
-}
-
-/// What is asked of the API. Which delivery or event it is about is drawn when it happens.
-#[derive(Debug, Clone, Copy)]
-enum Asked {
-    Resend,
-    Cancel,
-    Pause(usize),
-    Resume(usize),
-    Recover(usize),
-    Replay,
-    Delete,
-}
-
-/// What cannot be read, or written, until the operator mends it.
-#[derive(Debug, Clone, Copy)]
-enum Poisoned {
-    DeliveryRead,
-    DeliveryWrite,
-    EventRead,
-    EventWrite,
-    Health(usize),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Throttled {
-    Account,
-    Shard(u8),
 }
 
 enum Process {

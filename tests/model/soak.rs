@@ -6,14 +6,18 @@
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a command line tool")]
 
 mod api;
+#[expect(dead_code, reason = "every process has faults here")]
 mod chaos;
 mod doubles;
+mod lag;
+#[expect(dead_code, reason = "nothing is measured here")]
 mod meter;
 mod processes;
 mod queue;
 mod receivers;
 mod schedule;
 mod table;
+mod ways;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};

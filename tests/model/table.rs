@@ -1,7 +1,7 @@
 //! The table of a schedule: the one in memory, whose index lags behind, of which single rows can neither be read nor
 //! written until somebody mends them, and of which a partition can be throttled for a while.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use ports::{
 use testing::MemoryStore;
 
 use crate::chaos::{Dice, SimClock};
+use crate::lag::Late;
 
 /// What is throttled together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,25 +30,6 @@ pub enum Partition {
 
 pub fn shard(id: &DeliveryId) -> u8 {
     id.as_str().bytes().last().unwrap_or_default() % SHARDS
-}
-
-/// The changes that an index does not show yet: what it still shows of a row, and until when.
-struct Late<K, E>(BTreeMap<K, Vec<(Timestamp, Option<E>)>>);
-
-impl<K: Ord + Clone, E: Clone> Late<K, E> {
-    fn note(&mut self, key: K, shows: Option<E>, until: Timestamp) {
-        let changes = self.0.entry(key).or_default();
-        // An index learns of the changes of a row in their order.
-        let until = changes.last().map_or(until, |(before, _)| until.max(*before));
-        changes.push((until, shows));
-    }
-
-    /// What the index still shows of each row that is not shown as it is.
-    fn shown(&mut self, now: Timestamp) -> impl Iterator<Item = (&K, Option<&E>)> {
-        self.0.values_mut().for_each(|changes| changes.retain(|(until, _)| *until > now));
-        self.0.retain(|_, changes| !changes.is_empty());
-        self.0.iter().filter_map(|(key, changes)| Some((key, changes.first()?.1.as_ref())))
-    }
 }
 
 /// A row's entry in the index.
@@ -92,7 +74,7 @@ impl Table {
         calm: Arc<AtomicBool>,
         lag_ms: u64,
     ) -> Self {
-        let (deliveries, destinations) = (Late(BTreeMap::new()), Late(BTreeMap::new()));
+        let (deliveries, destinations) = (Late::default(), Late::default());
         let (unreadable, unwritable) = (BTreeSet::new(), BTreeSet::new());
         let state = Mutex::new(State { deliveries, destinations, unreadable, unwritable, throttled: None });
         Self { rows, clock, dice, calm, lag_ms, state }
@@ -159,7 +141,7 @@ impl Table {
 
     /// How many deliveries the index does not show as they are.
     fn late(&self) -> usize {
-        self.lock().deliveries.0.len()
+        self.lock().deliveries.len()
     }
 
     fn entry_of(&self, delivery: &Delivery) -> Option<Entry> {

@@ -9,6 +9,8 @@
 mod api;
 mod chaos;
 mod doubles;
+mod lag;
+#[expect(dead_code, reason = "nothing is measured here")]
 mod meter;
 mod outage;
 mod processes;
@@ -16,6 +18,7 @@ mod queue;
 mod receivers;
 mod schedule;
 mod table;
+mod ways;
 
 /// How many schedules a test plays.
 const SCHEDULES: u64 = 2_000;
