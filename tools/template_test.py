@@ -407,6 +407,16 @@ def topics(template):
     return of_type(template, "AWS::SNS::Topic")
 
 
+def topics_that_run_functions(template):
+    """The topics that functions are subscribed to, each with its functions."""
+    found = {}
+    for name, function in functions(template).items():
+        for event in function.get("Events", {}).values():
+            if event["Type"] == "SNS":
+                found.setdefault(target(event["Properties"]["Topic"]), []).append(name)
+    return found
+
+
 @rule
 def every_alarm_tells_people(template):
     """An alarm without a target changes its colour, and nobody looks."""
@@ -419,7 +429,10 @@ def every_alarm_tells_people(template):
 def alarms_reach_the_topic(template):
     """What CloudWatch may not publish, or not encrypt, is dropped without an error anywhere."""
     problems, admitted = [], set()
+    work = topics_that_run_functions(template)
     for policy in of_type(template, "AWS::SNS::TopicPolicy").values():
+        if {target(topic) for topic in policy["Topics"]} <= set(work):
+            continue
         for statement in listed(policy["PolicyDocument"]["Statement"]):
             ours = statement.get("Condition") == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
             if statement.get("Principal") != {"Service": "cloudwatch.amazonaws.com"} or not ours:
@@ -427,12 +440,46 @@ def alarms_reach_the_topic(template):
             elif (statement["Effect"], statement["Action"]) == ("Allow", "sns:Publish"):
                 admitted |= {target(topic) for topic in policy["Topics"]} & {target(each) for each in listed(statement["Resource"])}
     for name, topic in topics(template).items():
+        if name in work:
+            continue
         if name not in admitted:
             problems.append(f"CloudWatch may not publish to {name}")
         key = topic.get("KmsMasterKeyId")
         if key is not None and target(key) not in of_type(template, "AWS::KMS::Key"):
             problems.append(f"{name} is encrypted with a key that CloudWatch may not use")
     return problems
+
+
+@rule
+def work_is_handed_out_by_the_function_that_does_it(template):
+    """Whoever else could publish could run the function; and a function that may not would do everything alone."""
+    problems = []
+    for topic, names in topics_that_run_functions(template).items():
+        admitted = [listed(statement.get("Principal", {}).get("AWS") if isinstance(statement.get("Principal"), dict) else statement.get("Principal"))
+                    for policy in of_type(template, "AWS::SNS::TopicPolicy").values() if topic in {target(each) for each in policy["Topics"]}
+                    for statement in listed(policy["PolicyDocument"]["Statement"])]
+        for name in names:
+            function = functions(template)[name]
+            role = target(function["Role"])
+            if [[target(each) if isinstance(each, dict) else each for each in principals] for principals in admitted] != [[role]]:
+                problems.append(f"{topic} admits others than {role}, or everybody")
+            if not allows(template, function, "sns:Publish", topic):
+                problems.append(f"{name} lacks sns:Publish on {topic}")
+            if function.get("EventInvokeConfig", {}).get("MaximumRetryAttempts") != 0:
+                problems.append(f"{name} is run again with work that the next minute hands out anyway")
+    return problems
+
+
+@rule
+def metric_filters_feed_an_alarm(template):
+    """A metric that no alarm looks at costs money and tells nobody; an alarm on a metric that nothing feeds is always silent."""
+    def name_of(properties):
+        return (text(properties.get("MetricNamespace", properties.get("Namespace"))), properties.get("MetricName"))
+    fed = {name_of(each) for metric in of_type(template, "AWS::Logs::MetricFilter").values() for each in metric["MetricTransformations"]}
+    own = {name_of(alarm): name for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
+           if not str(alarm.get("Namespace")).startswith("AWS/")}
+    problems = [f"{name} is on a metric that no filter feeds" for metric, name in own.items() if metric not in fed]
+    return problems + [f"no alarm is on {metric[1]}" for metric in sorted(fed - set(own), key=str)]
 
 
 @rule
@@ -489,13 +536,14 @@ def indexes_are_narrow_and_read_by_those_who_need_them_alone(template):
 
 
 @rule
-def who_adds_up_alone_reads_rows_in_batches(template):
-    """Ledger and roll-ups are reckoned from thousands of rows; on the way of an event or a delivery nobody reads more than a few."""
+def who_needs_several_rows_at_once_alone_reads_in_batches(template):
+    """Ledger and roll-ups are reckoned from thousands of rows, and a destination is read with its health; on the way of an event nobody
+    reads more than a few."""
     problems = []
     for function in functions(template).values():
         role = roles(template).get(target(function.get("Role")), {})
         reads = any("dynamodb:BatchGetItem" in listed(statement["Action"]) for statement in statements(role))
-        if reads != (short_name(function) in ("api", "portal", "redrive")):
+        if reads != (short_name(function) in ("api", "portal", "redrive", "deliver")):
             problems.append(f"{short_name(function)} {'may' if reads else 'may not'} read rows in batches")
     return problems
 
@@ -881,6 +929,26 @@ class ABrokenTemplate(unittest.TestCase):
         self.statement("RedriveRole", "SendDeliveriesAndOperationalEvents")["Resource"].pop()
         self.assert_reports(redrive_may_tell_people_and_other_systems, "RedriveFunction lacks sqs:SendMessage")
 
+    def test_a_work_topic_for_everybody_is_reported(self):
+        del self.resources["WorkTopicPolicy"]
+        self.assert_reports(work_is_handed_out_by_the_function_that_does_it, "WorkTopic admits others than RedriveRole")
+
+    def test_a_work_topic_for_another_role_is_reported(self):
+        self.properties("WorkTopicPolicy")["PolicyDocument"]["Statement"][0]["Principal"] = {"AWS": "*"}
+        self.assert_reports(work_is_handed_out_by_the_function_that_does_it, "WorkTopic admits others than RedriveRole")
+
+    def test_a_redrive_that_may_not_hand_out_work_is_reported(self):
+        self.statement("RedriveRole", "HandOutWork")["Resource"] = {"Ref": "AlertsTopic"}
+        self.assert_reports(work_is_handed_out_by_the_function_that_does_it, "RedriveFunction lacks sns:Publish on WorkTopic")
+
+    def test_an_alarm_on_a_metric_that_nothing_feeds_is_reported(self):
+        del self.resources["RedriveLagMetric"]
+        self.assert_reports(metric_filters_feed_an_alarm, "RedriveLagAlarm is on a metric that no filter feeds")
+
+    def test_a_metric_that_no_alarm_is_on_is_reported(self):
+        del self.resources["UnreadableRowsAlarm"]
+        self.assert_reports(metric_filters_feed_an_alarm, "no alarm is on UnreadableRows")
+
     # data
 
     def test_a_table_that_never_expires_items_is_reported(self):
@@ -929,11 +997,11 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_an_api_that_may_not_read_rows_in_batches_is_reported(self):
         self.statement("ApiRole", "ReadAndWriteTheTable")["Action"].remove("dynamodb:BatchGetItem")
-        self.assert_reports(who_adds_up_alone_reads_rows_in_batches, "api may not read rows in batches")
+        self.assert_reports(who_needs_several_rows_at_once_alone_reads_in_batches, "api may not read rows in batches")
 
     def test_another_function_that_may_read_rows_in_batches_is_reported(self):
-        self.statement("DeliverRole", "ReadDestinationsAndRecordOutcomes")["Action"].append("dynamodb:BatchGetItem")
-        self.assert_reports(who_adds_up_alone_reads_rows_in_batches, "deliver may read rows in batches")
+        self.statement("AuthorizerRole", "LookUpApiKeys")["Action"].append("dynamodb:BatchGetItem")
+        self.assert_reports(who_needs_several_rows_at_once_alone_reads_in_batches, "authorizer may read rows in batches")
 
     def test_a_key_that_is_not_rotated_is_reported(self):
         del self.properties("SecretsKey")["EnableKeyRotation"]

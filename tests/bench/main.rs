@@ -1,5 +1,5 @@
-//! Measures a deployment: how much one destination delays the others, how exactly a rate limit is kept, and how long
-//! the pages of the portal take. `make bench` runs it against a deployment of its own.
+//! Measures how much memory the worst permitted input takes, and a deployment: how much one destination delays the
+//! others, how exactly a rate limit is kept, and how long the pages of the portal take. `make bench` runs it against a deployment of its own.
 //!
 //! Only ratios within one run are judged. The milliseconds depend on the machine, and on the local AWS more than on our
 //! code.
@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod hanging;
+mod memory;
 mod pages;
 mod rate;
 mod table;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use harness::{Deployment, Failure, Result};
 
-const PARTS: [&str; 3] = ["rate", "hanging", "pages"];
+const PARTS: [&str; 4] = ["memory", "rate", "hanging", "pages"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -33,6 +34,9 @@ async fn main() -> ExitCode {
 /// Returns whether everything, or the named part, is within its bounds.
 async fn measure() -> Result<bool> {
     let only = std::env::args().nth(1);
+    if only.as_deref() == Some(memory::MEASURED) {
+        return memory::measured().await.map(|()| true);
+    }
     if let Some(other) = only.as_deref().filter(|only| !PARTS.contains(only)) {
         return Err(Failure::new(format!(
             "there is no {other} to measure: name one of {}, or none for all",
@@ -40,8 +44,14 @@ async fn measure() -> Result<bool> {
         )));
     }
     let is_asked = |name: &str| only.as_deref().is_none_or(|only| only == name);
-    let deployment = Deployment::from_env()?;
     let mut all = true;
+    if is_asked("memory") {
+        all &= memory::measure()?;
+    }
+    if only.as_deref() == Some("memory") {
+        return Ok(all);
+    }
+    let deployment = Deployment::from_env()?;
     // The rate comes first, so that no retries of the next part have to be explained in its result.
     if is_asked("rate") {
         all &= rate::measure(&deployment).await?;

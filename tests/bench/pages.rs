@@ -11,7 +11,7 @@ use std::time::Duration;
 use adapters::{DynamoStore, SystemClock};
 use domain::attempt::Attempt;
 use domain::attempt::Outcome;
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::delivery::{Delivery, DeliveryRecord, End, Held};
 use domain::destination::{Destination, Health};
 use domain::event::{Event, envelope};
 use domain::value::horizon::NOTES_KEPT;
@@ -239,16 +239,9 @@ async fn owe(
     for delivery in &owed {
         let outcome = Outcome::Delivered { status: 200 };
         let attempt = Attempt { number: 1, at, took: Duration::from_millis(80), outcome, probe: false };
-        let record = DeliveryRecord {
-            delivery: delivery.clone(),
-            state: DeliveryState::Delivered,
-            attempts: vec![attempt],
-            look_at: None,
-            in_line: false,
-            recovered_by_audit: false,
-            expires_at,
-        };
-        store.record_delivery(&record).await.or_failure(problem)?;
+        let first = DeliveryRecord::first(delivery.clone(), Held::ended(End::Delivered), expires_at);
+        let record = DeliveryRecord { attempts: vec![attempt].into(), ..first };
+        store.create_delivery(&record).await.or_failure(problem)?;
     }
     let (id, delivery) = (event.id.to_string(), owed[0].id.to_string());
     let sealed = SealedEvent {
@@ -264,11 +257,11 @@ async fn owe(
         unmatched: None,
         expires_at,
     };
-    let horizon: Horizon = HORIZON_SECONDS.parse().or_failure(problem)?;
+    let stretches = HORIZON_SECONDS.parse::<Horizon>().or_failure(problem)?.stretches();
     let note = SealNote {
-        sealed: horizon.slot(sealed.sealed_at),
+        sealed: stretches.of(sealed.sealed_at),
         account: sealed.account.clone(),
-        occurred: horizon.slot(sealed.occurred_at),
+        occurred: stretches.of(sealed.occurred_at),
     };
     store.note_seal(&note, now.plus(NOTES_KEPT)).await.or_failure(problem)?;
     store.seal_event(&sealed).await.or_failure(problem)?;

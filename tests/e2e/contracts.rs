@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use adapters::{AwsClients, DynamoStore, KmsVault, SystemEntropy};
-use domain::value::AccountId;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::value::{AccountId, Timestamp};
 use harness::Deployment;
 use harness::unique::unique;
+use ports::{Accounts, DestinationHealth, Destinations, FindDestination, UpdatedDestination, Waiting};
 use testing::contract;
 
 struct Real {
@@ -55,6 +57,8 @@ async fn the_table_keeps_the_contract_of_jobs() {
 async fn the_table_keeps_the_contract_of_jobs_that_accounts_start() {
     let real = real();
     contract::started_jobs(&*real.store, &real.account).await;
+    contract::limited_jobs(&*real.store, &real.other).await;
+    contract::replays(&*real.store, &real.account).await;
 }
 
 #[tokio::test]
@@ -100,6 +104,12 @@ async fn the_table_keeps_the_contract_of_events() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_wide_events() {
+    let real = real();
+    contract::wide_events(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_events_that_owe_more() {
     let real = real();
     contract::owing_more(&*real.store, &real.account).await;
@@ -121,6 +131,12 @@ async fn the_table_keeps_the_contract_of_the_list_of_events() {
 async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
     let real = real();
     contract::listed_deliveries(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_unregistered_accounts() {
+    let real = real();
+    contract::unregistered_accounts(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
@@ -148,6 +164,74 @@ async fn the_table_keeps_the_contract_of_health() {
     contract::health(&*real.store, &real.account).await;
 }
 
+/// Earlier releases stored the health of a destination in its row, with its entry in the index of what waits.
+#[tokio::test]
+async fn a_health_of_an_earlier_release_is_read_and_moves_with_its_first_change() {
+    let (real, client) = (real(), Deployment::from_env().expect("a deployment").dynamodb());
+    let table = Deployment::from_env().expect("a deployment").outputs.table_name;
+    real.store.create_account(&real.account, Timestamp::from_unix_ms(1)).await.expect("created");
+    for resumes in [false, true] {
+        let created = testing::destination(&real.account, u8::from(resumes), "https://example.com/");
+        real.store.create_destination(&created, 9).await.expect("created");
+        let row = || {
+            let text = |text: String| AttributeValue::S(text);
+            [("pk", text(format!("A#{}", real.account))), ("sk", text(format!("DST#{}", created.id)))]
+        };
+        let key = || Some(row().map(|(name, value)| (name.to_owned(), value)).into());
+        let look_at = Timestamp::from_unix_ms(5_000);
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let number = |number: u64| AttributeValue::N(number.to_string());
+        let (since, next_probe_at) = ("1970-01-01T00:00:01Z", "1970-01-01T00:00:05Z");
+        let map = [
+            ("state", text("failing")),
+            ("since", text(since)),
+            ("probes", number(2)),
+            ("next_probe_at", text(next_probe_at)),
+            ("failures", number(5)),
+            ("version", number(7)),
+        ];
+        let map = AttributeValue::M(map.map(|(name, value)| (name.to_owned(), value)).into());
+        let failing = serde_json::json!({
+            "state": "failing", "since": since, "probes": 2, "next_probe_at": next_probe_at, "failures": 5, "version": 7
+        });
+        let failing: domain::destination::Health = serde_json::from_value(failing).expect("a health");
+        let call = client.update_item().table_name(&table).set_key(key());
+        let call = call.update_expression("SET health = :health, gsi2pk = :pk, gsi2sk = :sk");
+        let call = call.expression_attribute_values(":health", map);
+        let call = call.expression_attribute_values(":pk", AttributeValue::S("WATCH".into()));
+        let call = call.expression_attribute_values(":sk", AttributeValue::S("000000000005000".into()));
+        call.send().await.expect("written");
+
+        let watched = async || {
+            let all = real.store.watched_destinations(look_at, None, 10_000).await.expect("a list");
+            all.iter().filter(|one| (&one.account, &one.id) == (&real.account, &created.id)).count()
+        };
+        let find = async || real.store.find_destination(&real.account, &created.id).await.expect("an answer");
+        let known = created.with_health(failing);
+        assert_eq!((find().await.as_ref(), watched().await), (Some(&known), 1));
+        let paused = known.paused(look_at).expect("a change");
+        let answer = real.store.update_destination(&known, &paused).await.expect("an answer");
+        assert_eq!((answer, find().await.as_ref()), (UpdatedDestination::Updated, Some(&paused)));
+        let stale = known.with_health(known.health.confirmed());
+        assert!(!real.store.update_health(&stale, &stale.health.confirmed()).await.expect("an answer"));
+
+        let after = if resumes {
+            let resumed = paused.resumed(look_at).expect("a change");
+            let answer = real.store.update_destination(&paused, &resumed).await.expect("an answer");
+            assert_eq!(answer, UpdatedDestination::Updated);
+            resumed
+        } else {
+            assert!(real.store.update_health(&paused, &paused.health.confirmed()).await.expect("an answer"));
+            paused.with_health(paused.health.confirmed())
+        };
+        assert!(!real.store.update_health(&paused, &paused.health.confirmed()).await.expect("an answer"));
+        assert_eq!((find().await.as_ref(), watched().await), (Some(&after), usize::from(resumes)));
+        let stored = client.get_item().table_name(&table).set_key(key()).consistent_read(true).send().await;
+        let stored = stored.expect("an answer").item.expect("the row");
+        assert!(["health", "gsi2pk", "gsi2sk"].iter().all(|name| !stored.contains_key(*name)), "{stored:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_the_audit() {
     let real = real();
@@ -165,7 +249,7 @@ async fn the_table_keeps_the_contract_of_roll_ups() {
     let real = real();
     contract::roll_ups(&*real.store, &real.account, &real.other).await;
     contract::results(&*real.store, &real.account, &real.other).await;
-    contract::rolled_up_notes(&*real.store, &real.account, &real.other).await;
+    contract::rolled_up_to(&*real.store, &real.account).await;
 }
 
 #[tokio::test]

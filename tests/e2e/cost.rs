@@ -17,9 +17,10 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use domain::attempt::RetryPolicy;
+use domain::delivery::MessageLease;
 use domain::delivery::{Delivery, OutgoingDelivery, Purpose};
 use domain::destination::AddressPolicy;
-use domain::event::{Event, envelope};
+use domain::event::{Event, Unregistered, envelope};
 use domain::value::Horizon;
 use harness::api_client::NewSubscription;
 use harness::producer::fresh_sample;
@@ -104,6 +105,7 @@ impl World {
             awaited_runs: store.clone(),
             events: store.clone(),
             rejections: store.clone(),
+            unregistered: fanout::UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, Horizon::default()),
             deliveries: self.queue(),
@@ -132,7 +134,7 @@ impl World {
             entropy,
             rows: deliver::Rows::default(),
             retries: RetryPolicy::default(),
-            horizon: Horizon::default(),
+            lease: MessageLease::default(),
             retention: RETENTION,
         })
     }
@@ -178,7 +180,7 @@ async fn a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_
     }
     assert_eq!(receiver.requests().len(), 3);
     // A new container reads the destination and its data key once. From then on only the delivery's row is written.
-    assert_eq!(counted, [vec!["GetItem", "GetItem", "Decrypt", "PutItem"], vec!["PutItem"], vec!["PutItem"]]);
+    assert_eq!(counted, [vec!["BatchGetItem", "GetItem", "Decrypt", "PutItem"], vec!["PutItem"], vec!["PutItem"]]);
     Ok(())
 }
 

@@ -145,6 +145,36 @@ async fn a_destination_gets_everything_it_missed_by_a_job_that_tells_how_far_it_
 }
 
 #[tokio::test]
+async fn very_many_recoveries_of_one_account_hold_up_no_other() -> Result<()> {
+    const CROWD: usize = 40;
+    let (world, crowd) = (World::new("recovery").await?, World::new("crowd").await?);
+    let since = json!({"since": "2020-01-01T00:00:00Z"});
+    let missed = destination(&world, "/held-up").await?;
+    world.receiver.answer("/held-up", [Answer::status(500)]);
+    world.push(SAMPLE).await?;
+    await_status(&world, "exhausted", 1).await?;
+    world.receiver.answer("/held-up", [Answer::status(200)]);
+    for n in 0..CROWD {
+        let settings = json!({"name": format!("crowd {n}"), "url": crowd.receiver.url(&format!("/crowd-{n}"))});
+        let created = crowd.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
+        let recover = format!("/v1/destinations/{}/recover", text(&created["id"]));
+        let asked = crowd.customer.post(&recover, &since).await?;
+        // Beyond twenty that have not ended.
+        let refused = asked.status == 409 && asked.body["code"] == "limit_reached";
+        assert!(asked.status == 202 || refused, "{}", asked.body);
+    }
+    let job = world.customer.post(&format!("/v1/destinations/{missed}/recover"), &since).await?.expect_status(202)?;
+    let path = format!("/v1/jobs/{}", text(&job["id"]));
+    eventually("the end of the job", SOON, async || {
+        function::run_redrive(&world.deployment).await?;
+        Ok((world.get(&path).await?["status"] == "succeeded").then_some(()))
+    })
+    .await?;
+    await_status(&world, "delivered", 1).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_event_is_replayed_to_who_subscribed_after_it_had_come() -> Result<()> {
     let world = World::new("recovery").await?;
     destination(&world, "/early").await?;
@@ -165,5 +195,40 @@ async fn an_event_is_replayed_to_who_subscribed_after_it_had_come() -> Result<()
     let listed = world.customer.list("/v1/events").await?;
     assert_eq!(listed[0]["owed_count"], 2);
     assert_eq!(world.receiver.requests_below("/early").len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_span_is_replayed_to_a_subscription_that_was_made_after_it() -> Result<()> {
+    const EVENTS: usize = 4;
+    let world = World::new("recovery").await?;
+    destination(&world, "/before").await?;
+    for _ in 0..EVENTS {
+        world.push(SAMPLE).await?;
+    }
+    await_status(&world, "delivered", EVENTS).await?;
+    let settings = json!({"name": "after", "url": world.receiver.url("/after"), "retry_policy": "none"});
+    let created = world.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
+    world.receiver.expect_secret("/after", text(&created["secret"]));
+    let subscription = json!({
+        "name": "after", "destination_id": created["id"], "event_types": ["*"], "scope": "*",
+        "condition": {"status": ["succeeded"]}
+    });
+    let subscription = world.customer.post("/v1/subscriptions", &subscription).await?.expect_status(201)?;
+    let replay = format!("/v1/subscriptions/{}/replay", text(&subscription["id"]));
+    for sent in [EVENTS, 0] {
+        let wanted = json!({"since": "2020-01-01T00:00:00Z"});
+        let job = world.customer.post(&replay, &wanted).await?.expect_status(202)?;
+        let path = format!("/v1/jobs/{}", text(&job["id"]));
+        let ended = eventually("the end of the job", SOON, async || {
+            function::run_redrive(&world.deployment).await?;
+            let job = world.get(&path).await?;
+            Ok((job["status"] == "succeeded").then_some(job))
+        });
+        let progress = ended.await?["progress"].clone();
+        assert_eq!((&progress["matched"], &progress["sent"]), (&json!(EVENTS), &json!(sent)), "{progress}");
+        await_status(&world, "delivered", 2 * EVENTS).await?;
+        assert_eq!(world.receiver.requests_below("/after").len(), EVENTS);
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::Limits;
 use axum::Router;
+use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
 use domain::value::{AccountId, DeliveryId, DestinationId, EventId};
 use serde_json::{Value, json};
@@ -77,6 +78,7 @@ impl Api {
             event_list: rows.clone(),
             event_queue: queue(&shared.events),
             rejections: shared.store.clone(),
+            unregistered: shared.store.clone(),
             deliveries: table,
             delivery_list: rows.clone(),
             reckoning: rows.clone(),
@@ -91,7 +93,7 @@ impl Api {
             entropy: shared.dice.clone(),
             addresses: AddressPolicy::new("", false, Vec::new()).expect("a policy"),
             limits: Limits { destinations: 10, subscriptions: 1_000 },
-            horizon: shared.horizon(),
+            lease: MessageLease::default(),
             page_url: "https://page.example".into(),
         };
         Self { chaos, router: api::router(deps) }

@@ -1,4 +1,5 @@
-//! A queue of deliveries that only counts what an instance sends, and how late that is.
+//! A queue of deliveries that only counts what an instance sends, and how late that is; and the topic of the units of
+//! work that instances hand out.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::delivery::{OutgoingDelivery, Purpose};
 use domain::value::{DestinationId, Timestamp};
-use ports::{DeliveryQueue, PortResult, Postpone};
+use ports::{DeliveryQueue, HandOut, PortResult, Postpone};
+use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::chaos::{Chaos, SimClock};
 
@@ -46,6 +49,23 @@ pub struct Counting {
     pub chaos: Arc<Chaos>,
     pub clock: Arc<SimClock>,
     pub due_from: Arc<Mutex<Timestamp>>,
+    /// Told of each unit of work.
+    pub units_came: Arc<Notify>,
+}
+
+#[async_trait]
+impl HandOut for Counting {
+    async fn hand_out(&self, units: &[String]) -> PortResult<()> {
+        for batch in units.chunks(10) {
+            if let Some(meter) = &self.chaos.meter {
+                meter.spend("hand_out", batch.len()).await;
+            }
+            let events = batch.iter().map(|unit| json!({"Records": [{"Sns": {"Message": unit}}]}));
+            lock(&self.counts).units.extend(events);
+            self.units_came.notify_one();
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]

@@ -1,16 +1,17 @@
 //! The ports of one process: those of the table, with possible faults at every call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::access::Account;
 use domain::attempt::{SealedSecret, SigningSecret};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp};
-use domain::destination::{Destination, Health, Pace};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp, Sending};
+use domain::destination::{Destination, Health, Pace, Reserved, Wish};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
 use domain::routing::{AwaitedRun, Bucket, History, Subscription};
-use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Label, Slot, Timestamp};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Label, Timestamp};
 use ports::*;
 
 use crate::chaos::Chaos;
@@ -75,7 +76,7 @@ shaken! {
         fn find_account(account: &AccountId) -> Option<Timestamp>;
     }
     FindSubscriptions {
-        fn find_subscriptions(account: &AccountId, buckets: &[Bucket]) -> Vec<Subscription>;
+        fn find_subscriptions(account: &AccountId, buckets: &[Bucket]) -> Vec<Arc<Subscription>>;
     }
     Transitions {
         fn find_runs(account: &AccountId, event_type: EventType, place: &Scope) -> Remembered;
@@ -84,7 +85,15 @@ shaken! {
     }
     Events {
         fn find_event(account: &AccountId, id: &EventId) -> Option<SealedEvent>;
+        fn find_body(account: &AccountId, id: &EventId) -> Option<String>;
         fn seal_event(event: &SealedEvent) -> Sealed;
+    }
+    WideEvents {
+        fn find_seal(account: &AccountId, id: &EventId) -> Option<Seal>;
+        fn seal_plan(event: &SealedEvent) -> Sealed;
+        fn find_sending(account: &AccountId, id: &EventId) -> Option<Sending>;
+        fn note_sending(account: &AccountId, id: &EventId, before: Option<&Sending>, after: &Sending,
+            expires_at: Timestamp) -> bool;
     }
     SealNotes {
         fn note_seal(note: &SealNote, expires_at: Timestamp) -> ();
@@ -115,7 +124,7 @@ shaken! {
         fn delete_destination(account: &AccountId, id: &DestinationId) -> DeletedDestination;
     }
     StartJob {
-        fn start_job(job: &Job) -> Job;
+        fn start_job(job: &Job, most: u32) -> Option<Job>;
     }
     FindDestination {
         fn find_destination(account: &AccountId, id: &DestinationId) -> Option<Destination>;
@@ -123,14 +132,16 @@ shaken! {
     DestinationHealth {
         fn find_destination_anew(account: &AccountId, id: &DestinationId) -> Option<Destination>;
         fn update_health(before: &Destination, health: &Health) -> bool;
+        fn forget_health(account: &AccountId, id: &DestinationId) -> ();
     }
     Deliveries {
         fn find_delivery(account: &AccountId, id: &DeliveryId) -> Option<DeliveryRecord>;
-        fn record_delivery(record: &DeliveryRecord) -> Recorded;
+        fn create_delivery(record: &DeliveryRecord) -> bool;
         fn replace_delivery(before: &DeliveryRecord, after: &DeliveryRecord) -> bool;
     }
     Paces {
-        fn store_pace(account: &AccountId, destination: &DestinationId, before: Pace, after: Pace) -> Option<Pace>;
+        fn reserve(account: &AccountId, destination: &DestinationId, known: Pace, wish: &Wish) -> Reserved;
+        fn clear_lines(account: &AccountId, destination: &DestinationId) -> ();
     }
     Waiting {
         fn due_deliveries(shard: u8, until: Timestamp, after: Option<&Due>, limit: usize) -> Vec<Due>;
@@ -142,9 +153,11 @@ shaken! {
         fn list_events(account: &AccountId, span: Span, after: Option<&EventPlace>, limit: usize) -> Vec<ListedEvent>;
     }
     Audit {
-        fn last_audited() -> Option<Slot>;
-        fn set_last_audited(slot: Slot) -> ();
-        fn seal_notes(sealed: Slot, after: Option<&SealNote>, limit: usize) -> Vec<(SealNote, Option<EventPlace>)>;
+        fn audited_until() -> ByShard<Timestamp>;
+        fn set_audited_until(shards: &ByShard<Timestamp>) -> ();
+        fn seal_notes(shard: u8, ended: Span, after: Option<&SealNote>, limit: usize)
+            -> Vec<(SealNote, Option<EventPlace>)>;
+        fn move_old_notes(slot: Duration, until: Timestamp) -> ();
         fn note_progress(note: &SealNote, to: &EventPlace) -> ();
         fn forget_note(note: &SealNote) -> ();
     }
@@ -158,12 +171,11 @@ shaken! {
     RollUps {
         fn store_roll_up(before: Option<Timestamp>, after: &RollUp, look_at: Option<Timestamp>) -> bool;
         fn forget_roll_up(account: &AccountId, destination: &DestinationId) -> ();
-        fn due_roll_ups(until: Timestamp, limit: usize) -> Vec<(AccountId, DestinationId)>;
+        fn due_roll_ups(until: Timestamp, after: Option<&DueRollUp>, limit: usize) -> Vec<DueRollUp>;
         fn list_results(account: &AccountId, destination: &DestinationId, since: Timestamp, older: &OlderThan,
             limit: usize) -> Vec<DeliveryResult>;
-        fn notes_after(sealed: Slot, after: Option<&SealNote>, limit: usize) -> Vec<SealNote>;
-        fn rolled_up_to() -> Option<RolledUpTo>;
-        fn set_rolled_up_to(to: &RolledUpTo) -> ();
+        fn rolled_up_to() -> ByShard<RolledUpTo>;
+        fn set_rolled_up_to(shards: &ByShard<RolledUpTo>) -> ();
     }
     FindJob {
         fn find_job(id: &JobId) -> Option<Job>;

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Job, RecoverStatus, Recovery};
-use domain::destination::{Destination, HealthState};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Held, Job, RecoverStatus, Recovery};
+use domain::destination::{Destination, Health, HealthState};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DeliveryId, DestinationId, Horizon, Timestamp};
-use ports::{Accounts, Audit, Clock, Deliveries, Destinations, Events, SealNote, SealNotes, SealedEvent, StartJob};
+use ports::{
+    Accounts, Audit, Clock, Deliveries, DestinationHealth, Destinations, Events, SHARDS, SealNote, SealNotes,
+    SealedEvent, StartJob,
+};
 use testing::{MemoryStore, account, destination, event_text, record};
 use tokio::sync::Notify;
 
@@ -24,6 +27,8 @@ const ACCOUNTS: u64 = 100;
 pub const DOWN: u64 = 1_000;
 /// How many events' bodies the deliveries share.
 const EVENTS: u64 = 1_000;
+/// How many units of work a run may hand out.
+const UNITS: u16 = 20;
 /// How many events the audit goes through.
 const AUDITED: u64 = 20_000;
 
@@ -33,7 +38,7 @@ pub struct Load {
     shared: Shared,
     counts: Arc<Mutex<Counts>>,
     due_from: Arc<Mutex<Timestamp>>,
-    units_came: Notify,
+    units_came: Arc<Notify>,
 }
 
 fn owner(n: u64) -> AccountId {
@@ -47,7 +52,6 @@ impl Load {
         for n in 0..ACCOUNTS {
             store.create_account(&owner(n), clock.now()).await.expect("registered");
         }
-        store.set_last_audited(Horizon::default().slot(clock.now())).await.expect("noted");
         let table = Table::new(store.clone(), clock.clone(), dice.clone(), Arc::default(), 0);
         let shared = Shared {
             events: Arc::new(SimQueue::new(clock.clone(), 0)),
@@ -63,7 +67,7 @@ impl Load {
             pushed_twice: Arc::default(),
         };
         let due_from = Arc::new(Mutex::new(clock.now()));
-        Self { clock, store, shared, counts: Arc::default(), due_from, units_came: Notify::new() }
+        Self { clock, store, shared, counts: Arc::default(), due_from, units_came: Arc::default() }
     }
 
     /// A new instance of `redrive`.
@@ -74,18 +78,14 @@ impl Load {
             chaos: chaos.clone(),
             clock: self.clock.clone(),
             due_from: self.due_from.clone(),
+            units_came: self.units_came.clone(),
         };
-        Redrive::sending_to(Arc::new(queue), &self.shared, chaos)
+        let outside = Arc::new(queue);
+        Redrive::with(outside.clone(), outside, UNITS, &self.shared, chaos)
     }
 
     pub fn sent(&self) -> Sent {
         lock(&self.counts).sent
-    }
-
-    /// Hands out a unit of work, with which another instance is started.
-    pub fn hand_out(&self, unit: serde_json::Value) {
-        lock(&self.counts).units.push_back(unit);
-        self.units_came.notify_one();
     }
 
     pub fn next_unit(&self) -> Option<serde_json::Value> {
@@ -116,7 +116,7 @@ impl Load {
                 until: now,
                 statuses: RecoverStatus::USUAL.to_vec(),
             };
-            self.store.start_job(&Job::recover(recovery, now)).await.expect("started");
+            self.store.start_job(&Job::recover(recovery, now), 20).await.expect("started");
         }
     }
 
@@ -155,9 +155,9 @@ impl Load {
             let due_at = from.plus(Duration::from_millis(n * 60_000 / count));
             let sample = &samples[usize::try_from(n % EVENTS).expect("few")];
             let delivery = Delivery { id: another_id(&sample.delivery.id, n), ..sample.delivery.clone() };
-            let state = DeliveryState::Retrying { due_at };
-            let row = DeliveryRecord { delivery, state, look_at: Some(due_at), ..sample.clone() };
-            self.store.record_delivery(&row).await.expect("recorded");
+            let held = Held::ByTable { due_at, in_line: false };
+            let row = DeliveryRecord { delivery, held, ..sample.clone() };
+            self.store.create_delivery(&row).await.expect("recorded");
         }
         let _ = self.store.take_calls();
     }
@@ -168,16 +168,16 @@ impl Load {
             let owner = owner(n);
             let mut one = destination(&owner, 1, "https://down.example/");
             one.id = down(n);
-            one.health.state = failing(&one, at);
             let settings = serde_json::json!({"name": format!("Destination {n}"), "url": "https://down.example/"});
             one.settings = serde_json::from_value(settings).expect("settings");
             self.store.create_destination(&one, 10_000).await.expect("created");
+            self.store.update_health(&one, &failing(&one, at)).await.expect("noted");
             lock(&self.counts).due_at.insert(one.id.clone(), at);
             for k in 0..10 {
                 let id = format!("down-{n}-{k}");
                 self.store.seal_event(&self.event(&owner, &id, Vec::new())).await.expect("sealed");
                 let row = record(&one, &id, 1, DeliveryState::Parked);
-                self.store.record_delivery(&row).await.expect("recorded");
+                self.store.create_delivery(&row).await.expect("recorded");
             }
         }
     }
@@ -185,9 +185,10 @@ impl Load {
     /// Stores events that are sealed and delivered, and to be audited now; answers how many.
     pub async fn sealed(&self) -> u64 {
         let (horizon, now) = (Horizon::default(), self.clock.now());
-        let last = horizon.last_to_audit(now);
-        self.store.set_last_audited(domain::value::Slot(last.0 - 1)).await.expect("noted");
-        let begin = horizon.begin(last);
+        let last = horizon.stretches().of(now.minus(horizon.length() + 2 * horizon.stretches().length()));
+        let before = (0..SHARDS).map(|shard| (shard, last.since)).collect();
+        self.store.set_audited_until(&before).await.expect("noted");
+        let begin = last.since;
         let mut samples = HashMap::new();
         for n in 0..AUDITED {
             let owner = owner(n);
@@ -196,8 +197,8 @@ impl Load {
                 (record(&one, "audited", 1, DeliveryState::Delivered), self.event(&owner, "audited", Vec::new()))
             });
             let delivery = Delivery { id: another_id(&sample.0.delivery.id, n), ..sample.0.delivery.clone() };
-            let row = DeliveryRecord { delivery: delivery.clone(), look_at: None, ..sample.0.clone() };
-            self.store.record_delivery(&row).await.expect("recorded");
+            let row = DeliveryRecord { delivery: delivery.clone(), ..sample.0.clone() };
+            self.store.create_delivery(&row).await.expect("recorded");
             let at = begin.plus(Duration::from_millis(n * 600_000 / AUDITED));
             let id = format!("audited-{n}").parse().expect("an id");
             let event = SealedEvent { id, occurred_at: at, sealed_at: at, owed: vec![delivery], ..sample.1.clone() };
@@ -211,13 +212,14 @@ impl Load {
     }
 }
 
-fn failing(destination: &Destination, next_probe_at: Timestamp) -> HealthState {
+fn failing(destination: &Destination, next_probe_at: Timestamp) -> Health {
     let mut health = destination.health.clone();
     let failure = domain::destination::Failure {
         at: Timestamp::from_unix_ms(next_probe_at.unix_ms() - 60_000),
         gone: false,
         probe: false,
         retry_after: Duration::ZERO,
+        asks_to_wait: false,
         seen_in_a_row: 10,
         operational: false,
     };
@@ -226,10 +228,9 @@ fn failing(destination: &Destination, next_probe_at: Timestamp) -> HealthState {
             health = next;
         }
     }
-    match health.state {
-        HealthState::Failing { .. } => health.state,
-        other => unreachable!("ten failures in a row: {other:?}"),
-    }
+    let HealthState::Failing { .. } = health.state else { unreachable!("ten failures in a row: {health:?}") };
+    // As one change, of which its owner was told.
+    Health { version: destination.health.version + 1, untold: Vec::new(), ..health }
 }
 
 /// The id of a destination that is down.

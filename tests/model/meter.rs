@@ -56,22 +56,19 @@ impl Meter {
 fn kind(call: &str) -> (&str, u64) {
     match call {
         "find_delivery" | "find_event" | "find_destination_anew" => (call, 4),
-        "record_delivery" | "replace_delivery" | "seal_event" | "update_health" => (call, 6),
+        "create_delivery" | "replace_delivery" | "seal_event" | "update_health" => (call, 6),
         "due_deliveries" | "list_events" => (call, 8),
         "find_standings" | "find_owed" => (call, 12),
         "send_deliveries" | "postpone" => (call, 12),
         "publish" => (call, 20),
-        "parked_deliveries"
-        | "watched_destinations"
-        | "seal_notes"
-        | "notes_after"
-        | "due_roll_ups"
-        | "pending_jobs_after" => ("due_deliveries", 8),
+        "parked_deliveries" | "watched_destinations" | "seal_notes" | "due_roll_ups" | "pending_jobs_after" => {
+            ("due_deliveries", 8)
+        }
         "list_results" | "list_deliveries" => ("list_events", 8),
         "send_event" => ("postpone", 12),
-        other if other.starts_with("find_") || other.starts_with("last_") || other.ends_with("_to") => {
-            ("find_delivery", 4)
-        }
+        "hand_out" => ("publish", 20),
+        "audited_until" | "rolled_up_to" => ("find_delivery", 4),
+        other if other.starts_with("find_") => ("find_delivery", 4),
         _ => ("replace_delivery", 6),
     }
 }

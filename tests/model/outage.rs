@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::delivery::DeliveryState;
 use domain::destination::Destination;
 use domain::value::{Horizon, Timestamp};
-use ports::{Accounts, Audit, Clock, Destinations, Subscriptions};
+use ports::{Accounts, Clock, Destinations, Subscriptions};
 use testing::{MemoryStore, account, destination, event_text, subscription};
 use tokio::task::JoinSet;
 
@@ -45,7 +45,6 @@ async fn outage() -> Outage {
         let place = subscription(&destination, n, &["*"], "*", Some(&format!("/{n}")));
         store.create_subscription(&place, 100).await.expect("created");
     }
-    store.set_last_audited(horizon.slot(clock.now())).await.expect("noted");
     let receivers = Arc::new(Receivers::unwatched(clock.clone()));
     receivers.set_mood(&destination.id, Mood::Down);
     let table = Table::new(store.clone(), clock.clone(), dice.clone(), Arc::new(AtomicBool::new(true)), 0);
@@ -131,7 +130,7 @@ impl Outage {
     fn states(&self) -> BTreeMap<&'static str, usize> {
         let mut states = BTreeMap::new();
         for record in self.shared.store.deliveries() {
-            *states.entry(record.state.as_str()).or_default() += 1;
+            *states.entry(record.state().as_str()).or_default() += 1;
         }
         states
     }

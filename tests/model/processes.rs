@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::attempt::RetryPolicy;
-use domain::delivery::{DeliveryMessage, Purpose};
+use domain::delivery::{DeliveryMessage, MessageLease, Purpose};
+use domain::event::Unregistered;
 use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
-use ports::{Clock, DeliveryQueue};
+use ports::{Clock, DeliveryQueue, HandOut};
 use runtime::cache::Cached;
-use testing::{MemoryAlerts, MemoryStore, PlainVault};
+use testing::{MemoryAlerts, MemoryHandOut, MemoryStore, PlainVault};
 
 use crate::chaos::{Chaos, Dice, ProcessClock, SimClock};
 use crate::doubles::Shaken;
@@ -125,6 +126,8 @@ impl Fanout {
             rejected: queue,
             // No event of the model is ever rejected.
             rejections: shared.store.clone(),
+            // No account of the model is unregistered.
+            unregistered: fanout::UnregisteredEvents::new(shared.store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, shared.horizon()),
             clock: clock.clone(),
@@ -147,6 +150,7 @@ pub struct Deliver {
     real: Arc<SimClock>,
     budget: Duration,
     batch: Arc<Mutex<HashMap<DeliveryId, InHand>>>,
+    receivers: Arc<Receivers>,
     pushed_twice: Arc<BTreeSet<String>>,
 }
 
@@ -174,11 +178,12 @@ impl Deliver {
             paces: store.clone(),
             turns: deliver::Turns::default(),
             retries: RetryPolicy::default(),
-            horizon: shared.horizon(),
+            lease: MessageLease::default(),
             retention: RETENTION,
         });
         let pushed_twice = shared.pushed_twice.clone();
-        Self { chaos, deps, clock, real: shared.clock.clone(), budget: shared.budget, batch, pushed_twice }
+        let (real, budget, receivers) = (shared.clock.clone(), shared.budget, shared.receivers.clone());
+        Self { chaos, deps, clock, real, budget, batch, receivers, pushed_twice }
     }
 
     pub async fn work(&self, batch: &[Message]) -> Ended {
@@ -205,6 +210,9 @@ impl Deliver {
         });
         // Of two messages of one delivery, the one with the older knowledge counts.
         let mut known = HashMap::new();
+        let in_hand: Vec<_> = in_hand.collect();
+        in_hand.iter().for_each(|(id, hand)| self.receivers.begin(id, hand));
+        let ids: Vec<_> = in_hand.iter().map(|(id, _)| id.clone()).collect();
         for (id, hand) in in_hand {
             let keep = |before: &InHand| before.receives == 1 && before.sent_at <= hand.sent_at;
             let with_probe = hand.with_probe || known.get(&id).is_some_and(|before: &InHand| before.with_probe);
@@ -214,11 +222,9 @@ impl Deliver {
         }
         *self.batch.lock().unwrap_or_else(PoisonError::into_inner) = known;
         let event = event(&self.clock, self.budget, batch);
-        invoke(&self.chaos, self.budget, deliver::handle(self.deps.clone(), event)).await
-    }
-
-    pub fn horizon(&self) -> Horizon {
-        self.deps.horizon
+        let ended = invoke(&self.chaos, self.budget, deliver::handle(self.deps.clone(), event)).await;
+        ids.iter().for_each(|id| self.receivers.end(id));
+        ended
     }
 
     /// The deliveries of the last batch for which the receiver's answer was a success, and the process was told so.
@@ -239,10 +245,18 @@ impl Redrive {
     pub fn start(shared: &Shared, chaos: Chaos) -> Self {
         let chaos = Arc::new(chaos);
         let queue = Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None });
-        Self::sending_to(queue, shared, chaos)
+        // No run of a schedule has more to do than it has time for.
+        Self::with(queue, Arc::new(MemoryHandOut::default()), 0, shared, chaos)
     }
 
-    pub fn sending_to(queue: Arc<dyn DeliveryQueue>, shared: &Shared, chaos: Arc<Chaos>) -> Self {
+    /// One that hands out up to `units` units of its work.
+    pub fn with(
+        queue: Arc<dyn DeliveryQueue>,
+        hand_out: Arc<dyn HandOut>,
+        units: u16,
+        shared: &Shared,
+        chaos: Arc<Chaos>,
+    ) -> Self {
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
         let table = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.table.clone() });
         let clock = shared.process_clock();
@@ -257,6 +271,7 @@ impl Redrive {
             paces: store.clone(),
             awaited_runs: shared.store.clone(),
             subscriptions: shared.store.clone(),
+            transitions: store.clone(),
             audit: store.clone(),
             reckoning: store.clone(),
             roll_ups: store.clone(),
@@ -270,7 +285,10 @@ impl Redrive {
             purge: table,
             clock: clock.clone(),
             entropy: shared.dice.clone(),
+            hand_out,
+            units,
             horizon: shared.horizon(),
+            lease: MessageLease::default(),
             retention: RETENTION,
         });
         Self { chaos, deps, clock, budget: shared.budget }

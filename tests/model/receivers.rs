@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::attempt::{Exchange, Outcome};
-use domain::delivery::{DeliveryState, Purpose, SignedRequest};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose, SignedRequest};
 use domain::destination::Admission;
 use domain::value::{DeliveryId, DestinationId, Timestamp};
 use ports::{HttpSender, PortResult};
@@ -51,6 +51,14 @@ pub struct InHand {
 /// By how much the clocks of functions may be off together.
 const WRONG: Duration = Duration::from_secs(130);
 
+impl InHand {
+    /// Whether the process certainly reads the delivery's row before it attempts it.
+    fn is_looked_up(&self, id: &DeliveryId) -> bool {
+        let old = self.received_at.since(id.occurred_at()) > Duration::from_secs(3_600) + WRONG;
+        self.purpose != Purpose::New || self.receives > 1 || old
+    }
+}
+
 #[derive(Default)]
 struct State {
     moods: HashMap<DestinationId, Mood>,
@@ -61,6 +69,10 @@ struct State {
     given_up_at: HashMap<DeliveryId, Timestamp>,
     taken: BTreeMap<DeliveryId, u32>,
     attempts: usize,
+    /// How many messages of a delivery processes have in hand.
+    in_hand: HashMap<DeliveryId, u32>,
+    /// How many messages of a delivery came while another was in hand, or without looking at what others recorded.
+    at_once: HashMap<DeliveryId, u32>,
     arrivals: Vec<Timestamp>,
     unwatched: bool,
     slack: Duration,
@@ -122,9 +134,8 @@ impl Receivers {
         if state.unwatched {
             return;
         }
-        for record in store.take_written_deliveries() {
-            let id = record.delivery.id;
-            match record.state {
+        for DeliveryRecord { delivery: Delivery { id, .. }, held, .. } in store.take_written_deliveries() {
+            match held.state() {
                 DeliveryState::Delivered => drop(state.delivered_at.entry(id).or_insert(now)),
                 DeliveryState::Exhausted | DeliveryState::Cancelled => {
                     state.given_up_at.entry(id).or_insert(now);
@@ -132,8 +143,10 @@ impl Receivers {
                 _ => drop(state.given_up_at.remove(&id)),
             }
         }
+        // A process's clock may be ahead, so that what is held is free sooner there.
+        let soon = now.plus(state.slack);
         for destination in store.destinations() {
-            match destination.admission() {
+            match destination.admission(soon) {
                 Admission::Everything => drop(state.shut.remove(&destination.id)),
                 admission => {
                     let since = state.shut.get(&destination.id).filter(|(_, was)| *was == admission);
@@ -144,11 +157,29 @@ impl Receivers {
         }
     }
 
+    /// A process begins to handle a message of this delivery.
+    pub fn begin(&self, id: &DeliveryId, hand: &InHand) {
+        let mut state = self.lock();
+        let before = state.in_hand.get(id).copied();
+        if before.is_some_and(|before| before > 0 || !hand.is_looked_up(id)) {
+            *state.at_once.entry(id.clone()).or_default() += 1;
+        }
+        *state.in_hand.entry(id.clone()).or_default() += 1;
+    }
+
+    pub fn end(&self, id: &DeliveryId) {
+        self.lock().in_hand.entry(id.clone()).and_modify(|count| *count -= 1);
+    }
+
+    /// How many attempts of this delivery may have been made and recorded beside another one.
+    pub fn attempted_at_once(&self, id: &DeliveryId) -> u32 {
+        self.lock().at_once.get(id).copied().unwrap_or_default()
+    }
+
     fn judge(&self, id: &DeliveryId, in_hand: &InHand) {
         let (now, mut state) = (self.clock.real(), self.lock());
         state.attempts += 1;
-        let old = in_hand.received_at.since(id.occurred_at()) > Duration::from_secs(3_600) + WRONG;
-        let looked_up = in_hand.purpose != Purpose::New || in_hand.receives > 1 || old;
+        let looked_up = in_hand.is_looked_up(id);
         // A message may repeat a recorded delivery if it was sent by an invocation that was still running then, or for
         // an event that was pushed twice.
         let known_by = match (looked_up, in_hand.pushed_twice) {

@@ -82,9 +82,8 @@ impl Process {
     fn horizon(&self) -> Option<Horizon> {
         match self {
             Process::Fanout(process) => Some(process.horizon),
-            Process::Deliver(process) => Some(process.horizon()),
             Process::Redrive(process) => Some(process.horizon()),
-            Process::Api(..) => None,
+            Process::Deliver(_) | Process::Api(..) => None,
         }
     }
 }
@@ -249,7 +248,10 @@ impl World {
     async fn enable(&self, n: usize, enabled: bool) {
         let stored = self.shared.store.destinations().into_iter().find(|d| d.id == self.destinations[n].id);
         // Its account may have been deleted.
-        let Some(stored) = stored.filter(|stored| stored.admission() != Admission::Closed) else { return };
+        let Some(stored) = stored.filter(|stored| stored.admission(self.shared.clock.now()) != Admission::Closed)
+        else {
+            return;
+        };
         let settings = domain::destination::DestinationSettings { enabled, ..stored.settings.clone() };
         let changed = stored.changed(settings, self.shared.clock.now());
         self.shared.store.update_destination(&stored, &changed).await.expect("changed");
@@ -260,7 +262,7 @@ impl World {
         let (store, horizon) = (&self.shared.store, self.shared.horizon());
         let due = store.next_look().map(|look_at| Timestamp::from_unix_ms(look_at.unix_ms().saturating_sub(60_000)));
         let notes = store.seal_notes_left().into_iter();
-        let audits = notes.map(|note| horizon.begin(note.sealed.next()).plus(horizon.slot_length() * 6));
+        let audits = notes.map(|note| note.sealed.until.plus(horizon.length()));
         let jobs = store.has_pending_job().then_some(self.next_redrive);
         due.into_iter().chain(audits).chain(jobs).min().map(|at| at.max(self.next_redrive))
     }

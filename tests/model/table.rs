@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Job, Lease};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Job, Lease, Sending};
 use domain::destination::{Destination, Health};
 use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp};
 use ports::{
     AccountPurge, Deliveries, DestinationHealth, Due, Events, FindDestination, Held, OweMore, PortError, PortResult,
-    Purged, Recorded, SHARDS, Sealed, SealedEvent, Waiting, Watched,
+    Purged, SHARDS, Seal, Sealed, SealedEvent, Waiting, Watched, WideEvents,
 };
 use testing::MemoryStore;
 
@@ -41,7 +41,7 @@ enum Entry {
 
 fn entry(record: &DeliveryRecord) -> Option<Entry> {
     let (account, id) = (record.delivery.account.clone(), record.delivery.id.clone());
-    match (record.state, record.look_at) {
+    match (record.state(), record.look_at()) {
         (DeliveryState::Parked, _) => Some(Entry::Parked(id)),
         (_, Some(look_at)) => Some(Entry::Waiting(Due { look_at, account, id })),
         _ => None,
@@ -164,12 +164,12 @@ impl Deliveries for Table {
         self.rows.find_delivery(account, id).await
     }
 
-    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
+    async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
         self.writes_delivery(&record.delivery)?;
         let before = self.entry_of(&record.delivery);
-        let recorded = self.rows.record_delivery(record).await?;
+        let created = self.rows.create_delivery(record).await?;
         self.changed(&record.delivery, before);
-        Ok(recorded)
+        Ok(created)
     }
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
@@ -278,6 +278,11 @@ impl DestinationHealth for Table {
         }
         Ok(updated)
     }
+
+    async fn forget_health(&self, account: &AccountId, id: &DestinationId) -> PortResult<()> {
+        self.writes(account, id.as_str())?;
+        self.rows.forget_health(account, id).await
+    }
 }
 
 #[async_trait]
@@ -287,9 +292,44 @@ impl Events for Table {
         self.rows.find_event(account, id).await
     }
 
+    async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
+        self.reads(account)?;
+        self.rows.find_body(account, id).await
+    }
+
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
         self.writes(&event.account, event.id.as_str())?;
         self.rows.seal_event(event).await
+    }
+}
+
+#[async_trait]
+impl WideEvents for Table {
+    async fn find_seal(&self, account: &AccountId, id: &EventId) -> PortResult<Option<Seal>> {
+        self.reads(account)?;
+        self.rows.find_seal(account, id).await
+    }
+
+    async fn seal_plan(&self, event: &SealedEvent) -> PortResult<Sealed> {
+        self.writes(&event.account, event.id.as_str())?;
+        self.rows.seal_plan(event).await
+    }
+
+    async fn find_sending(&self, account: &AccountId, id: &EventId) -> PortResult<Option<Sending>> {
+        self.reads(account)?;
+        self.rows.find_sending(account, id).await
+    }
+
+    async fn note_sending(
+        &self,
+        account: &AccountId,
+        id: &EventId,
+        before: Option<&Sending>,
+        after: &Sending,
+        expires_at: Timestamp,
+    ) -> PortResult<bool> {
+        self.writes(account, id.as_str())?;
+        self.rows.note_sending(account, id, before, after, expires_at).await
     }
 }
 

@@ -29,6 +29,7 @@ pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
         events: store.clone(),
         event_list: store.clone(),
         rejections: store.clone(),
+        unregistered: store.clone(),
         event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         deliveries: store.clone(),
         delivery_list: store.clone(),
@@ -44,7 +45,7 @@ pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
         entropy,
         addresses: config.addresses,
         limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },
-        horizon: config.horizon,
+        lease: config.lease,
         page_url: config.page_url,
     })
 }

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 use crate::openapi;
 use crate::resources::{
     accounts, api_keys, config, deliveries, destinations, event_types, events, ingest, jobs, ledger, matching,
-    recovery, rejected_events, scopes, sessions, setups, subscriptions,
+    recovery, rejected_events, scopes, sessions, setups, subscriptions, unregistered_accounts,
 };
 use crate::web::Deps;
 use crate::web::problem::{self, Code, Problem};
@@ -27,6 +27,7 @@ pub fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(rejected_events::list))
         .routes(routes!(rejected_events::read, rejected_events::delete))
         .routes(routes!(rejected_events::resubmission::resubmit))
+        .routes(routes!(unregistered_accounts::list))
         .routes(routes!(sessions::open::open))
         .routes(routes!(event_types::list))
         .routes(routes!(event_types::read))
@@ -40,6 +41,7 @@ pub fn operations() -> OpenApiRouter<Arc<Deps>> {
         .routes(routes!(destinations::test_payload::send))
         .routes(routes!(subscriptions::create, subscriptions::list))
         .routes(routes!(subscriptions::read, subscriptions::change, subscriptions::delete))
+        .routes(routes!(recovery::replay_span::replay))
         .routes(routes!(matching::judge))
         .routes(routes!(ingest::create, events::list))
         .routes(routes!(events::read))

@@ -10,25 +10,32 @@ use std::time::Duration;
 
 use domain::attempt::{Attempt, Outcome};
 use domain::delivery::request::sign;
-use domain::delivery::{Delivery, DeliveryMessage, Purpose};
+use domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, Purpose};
 use domain::destination::Destination;
 use ports::PortResult;
 use tracing::info;
 
 use crate::deps::Deps;
+use crate::received::Received;
 
+/// None if the time left is too short for it.
 pub(crate) async fn attempt(
     deps: &Deps,
+    record: &Received,
     message: &DeliveryMessage,
     destination: &Destination,
-    number: u32,
-) -> PortResult<Attempt> {
+    before: Option<&DeliveryRecord>,
+) -> PortResult<Option<Attempt>> {
+    let number = before.map_or(0, |before| before.attempts.count()).saturating_add(1);
     let mut opened = Vec::with_capacity(destination.secrets.len());
     for secret in destination.live_secrets(deps.clock.now()) {
         opened.push((secret, deps.vault.open(&destination.account, &destination.id, &secret.sealed).await?));
     }
-    // Opening may have taken seconds, which are ours and not the receiver's.
+    // Opening may have taken seconds, as may waiting for a turn before. They are ours and not the receiver's.
     let at = deps.clock.now();
+    if !record.has_time_for(destination, at) {
+        return Ok(None);
+    }
     let live = opened.into_iter().filter(|(secret, _)| secret.expires_at.is_none_or(|end| end > at));
     let secrets: Vec<_> = live.map(|(_, opened)| opened).collect();
     let request = sign(&message.delivery, &destination.settings, message.body.get(), &secrets, number, at);
@@ -37,7 +44,7 @@ pub(crate) async fn attempt(
     if !outcome.is_delivered() {
         log_failure(&message.delivery, number, took, &outcome);
     }
-    Ok(Attempt { number, at, took, outcome, probe: message.purpose == Purpose::Probe })
+    Ok(Some(Attempt { number, at, took, outcome, probe: message.purpose == Purpose::Probe }))
 }
 
 fn log_failure(delivery: &Delivery, number: u32, took: Duration, outcome: &Outcome) {

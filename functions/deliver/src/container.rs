@@ -1,13 +1,13 @@
 //! What a container remembers about destinations from one batch to the next.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::destination::{Block, Pace};
 use domain::value::DestinationId;
 
 /// How many destinations are remembered before all are dropped.
-pub(crate) const MOST: usize = 10_000;
+const MOST: usize = 10_000;
 
 /// How many attempts in a row have failed in this container, by destination.
 #[derive(Debug, Default)]
@@ -36,8 +36,27 @@ impl Rows {
     }
 }
 
-/// The turns that this container was handed and has not used, by destination.
+/// The turns that this container was handed, by destination.
 #[derive(Debug, Default)]
 pub struct Turns {
-    pub(crate) handed: tokio::sync::Mutex<HashMap<DestinationId, (Pace, Block)>>,
+    handed: Mutex<HashMap<DestinationId, Arc<tokio::sync::Mutex<Handed>>>>,
+}
+
+/// What a container knows of the turns at one destination. Who holds it asks for turns; the others wait for what comes.
+#[derive(Debug, Default)]
+pub(crate) struct Handed {
+    /// The turns that have not been used.
+    pub(crate) block: Block,
+    /// What was handed out altogether when we heard of it last.
+    pub(crate) pace: Pace,
+}
+
+impl Turns {
+    pub(crate) fn at(&self, destination: &DestinationId) -> Arc<tokio::sync::Mutex<Handed>> {
+        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        if handed.len() >= MOST {
+            handed.clear();
+        }
+        Arc::clone(handed.entry(destination.clone()).or_default())
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::attempt::RetryPolicy;
-use domain::value::Horizon;
+use domain::delivery::MessageLease;
 use ports::{Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, FindAccount, HttpSender, Paces, Vault};
 
 use crate::container::{Rows, Turns};
@@ -23,8 +23,8 @@ pub struct Deps {
     pub paces: Arc<dyn Paces>,
     pub turns: Turns,
     pub retries: RetryPolicy,
-    /// After how long lost deliveries are looked for.
-    pub horizon: Horizon,
+    /// After how long a message counts as lost.
+    pub lease: MessageLease,
     /// How long a delivery's row is kept.
     pub retention: Duration,
 }

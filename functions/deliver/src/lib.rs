@@ -27,7 +27,7 @@
 //! Invariant: what failed or panicked through a fault of ours is received again soon: [`batch`] says when (tests:
 //! `what_failed_or_panicked_comes_back_in_seconds_and_what_was_delivered_is_not_hidden`).
 //!
-//! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 2 s must
+//! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 5 s must
 //! be left (tests: `no_attempt_is_started_that_could_outlast_the_invocation`).
 
 mod attempt;
@@ -43,8 +43,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
-use domain::attempt::{Jitter, NextStep, Outcome};
-use domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, DeliveryState, Purpose};
+use domain::attempt::{Attempt, Jitter, NextStep};
+use domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, End, Exhaustion, Held, Purpose};
 use domain::destination::pace::PATIENCE;
 use domain::destination::{Admission, Destination, Failure};
 use domain::value::Timestamp;
@@ -58,13 +58,11 @@ use tracing::{Span, warn};
 pub use self::container::{Rows, Turns};
 pub use self::deps::Deps;
 use self::received::{DeliverError, Received, received};
-use self::record::{IN_QUEUE, ended_as, gone, ignored, keep, park, retry, unknown, wait_in_line};
+use self::record::{gone, ignored, keep, park, release, wait_in_line};
 use self::turns::When;
 
 /// How many records of a batch are handled at once. A batch has at most 10, so none waits for another destination.
 const AT_ONCE: usize = 10;
-/// The time that must remain for recording and answering after the longest attempt.
-const SPARE: Duration = Duration::from_secs(2);
 /// A message may come this much before its retry is due, because there are two messages of the delivery or a clock is
 /// off.
 const EARLY: Duration = Duration::from_millis(500);
@@ -84,11 +82,11 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     })
     .await;
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = again.into_iter().map(failure).collect();
+    response.batch_item_failures = again.into_iter().map(given_back).collect();
     Ok(response)
 }
 
-fn failure(id: String) -> BatchItemFailure {
+fn given_back(id: String) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = id;
     failure
@@ -111,20 +109,20 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
     let _place = record.gates.enter(&delivery.destination).await;
     let found = deps.destinations.find_destination(&delivery.account, &delivery.destination).await?;
     let Some(destination) = found else { return gone(deps, &record, delivery, before).await };
-    match (destination.admission(), message.purpose) {
+    match (destination.admission(deps.clock.now()), message.purpose) {
         (Admission::Everything, _) | (Admission::Probes, Purpose::Probe) => {}
         (Admission::Closed, _) => return Ok(ignored()),
-        _ => return park(deps, &record, delivery, before).await,
+        _ => return park(deps, &record, &destination, delivery, before).await,
     }
     let limit = destination.settings.rate_limit;
     let patience = if limit.is_some() { PATIENCE } else { Duration::ZERO };
-    let longest = patience + Duration::from(destination.settings.timeout_seconds) + SPARE;
-    if record.deadline.since(deps.clock.now()) < longest {
+    if !record.has_time_for(&destination, deps.clock.now().plus(patience)) {
         return keep(deps, &record, Duration::ZERO).await;
     }
     if let Some(limit) = limit {
         // What `redrive` sends at its own pace goes before new deliveries.
-        let from_line = message.purpose == Purpose::Probe || before.as_ref().is_some_and(|before| before.in_line);
+        let from_line =
+            message.purpose == Purpose::Probe || before.as_ref().is_some_and(|before| before.held.is_in_line());
         match turns::turn(deps, &destination, limit, from_line).await? {
             When::After(wait) => tokio::time::sleep(wait).await,
             When::At(due_at) => return wait_in_line(deps, &record, delivery, before, due_at).await,
@@ -144,9 +142,9 @@ async fn not_now(
     message: &DeliveryMessage,
     before: &DeliveryRecord,
 ) -> Result<Option<Verdict>, DeliverError> {
-    match before.state {
-        DeliveryState::Delivered if message.purpose == Purpose::Resend => Ok(None),
-        DeliveryState::Delivered if message.purpose == Purpose::Probe => {
+    match before.held {
+        Held::Ended { how: End::Delivered, .. } if message.purpose == Purpose::Resend => Ok(None),
+        Held::Ended { how: End::Delivered, .. } if message.purpose == Purpose::Probe => {
             // The probe was delivered, but the process may have ended before it reported that.
             let (account, id) = (&message.delivery.account, &message.delivery.destination);
             if let Some(destination) = deps.destinations.find_destination(account, id).await? {
@@ -154,23 +152,21 @@ async fn not_now(
             }
             Ok(Some(Verdict::Acknowledge))
         }
-        state if state.is_final() => Ok(Some(Verdict::Acknowledge)),
-        DeliveryState::Retrying { due_at } => {
+        Held::Ended { .. } => Ok(Some(Verdict::Acknowledge)),
+        Held::ByDestination => Ok(None),
+        Held::ByQueue { due_at, .. } | Held::ByTable { due_at, .. } => {
             let wait = due_at.since(deps.clock.now());
-            if wait <= EARLY {
-                return Ok(None);
+            match before.held {
+                _ if wait <= EARLY => Ok(None),
+                // This may be the message by which the queue holds it.
+                Held::ByQueue { .. } => keep(deps, record, wait).await.map(Some),
+                _ => Ok(Some(Verdict::Acknowledge)),
             }
-            // A row without `look_at` is from before there was one.
-            if wait > IN_QUEUE && before.look_at.is_some() {
-                return Ok(Some(Verdict::Acknowledge));
-            }
-            keep(deps, record, wait).await.map(Some)
         }
-        _ => Ok(None),
     }
 }
 
-/// Makes the attempt, records it, and decides what happens to the message.
+/// Makes the attempt, records it, reports the result to the breaker, and decides what happens to the message.
 async fn deliver(
     deps: &Deps,
     record: &Received,
@@ -178,39 +174,60 @@ async fn deliver(
     destination: &Destination,
     before: Option<DeliveryRecord>,
 ) -> Result<Verdict, DeliverError> {
-    let mut known = before.unwrap_or_else(|| unknown(deps, &message.delivery));
-    let was_delivered = known.state == DeliveryState::Delivered;
-    let number = u32::try_from(known.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let attempt = attempt::attempt(deps, message, destination, number).await?;
-    let (ended, outcome, probe) = (attempt.at.plus(attempt.took), attempt.outcome.clone(), attempt.probe);
-    known.attempts.iter_mut().for_each(|earlier| earlier.outcome.shorten());
-    known.attempts.push(attempt);
-    known.expires_at = deps.clock.now().plus(deps.retention);
-    if outcome.is_delivered() || was_delivered {
-        if !outcome.is_delivered() {
-            tell_failure(deps, destination, &message.delivery, &outcome, ended, probe).await;
-        }
-        let verdict = ended_as(deps, record, known.ended(DeliveryState::Delivered, None)).await?;
-        if outcome.is_delivered() {
-            tell_success(deps, destination, &message.delivery).await?;
-        }
-        return Ok(verdict);
+    let attempt = attempt::attempt(deps, record, message, destination, before.as_ref()).await?;
+    let Some(attempt) = attempt else { return keep(deps, record, Duration::ZERO).await };
+    let failed = (!attempt.outcome.is_delivered()).then(|| failure(deps, destination, &message.delivery, &attempt));
+    let then = next(deps, record, message, destination, before.as_ref(), &attempt, failed)?;
+    let after = record::attempted(deps, &message.delivery, before, attempt, then).await?;
+    // Only what is recorded is reported, so that a report that takes long or fails takes nothing from the delivery.
+    let Some(failed) = failed else {
+        tell_success(deps, destination, &message.delivery).await?;
+        return Ok(Verdict::Acknowledge);
+    };
+    let told = tell_failure(deps, destination, failed).await;
+    match after.held {
+        // Nobody would look at what is parked for a destination that takes everything.
+        Held::ByDestination if takes_everything(deps, &told) => keep(deps, record, Duration::ZERO).await,
+        held if held == then => release(deps, record, held).await,
+        // Another message of this delivery was faster. Its row decides when this message is received again.
+        held if !held.state().is_final() && !failed.probe => keep(deps, record, Duration::ZERO).await,
+        _ => Ok(Verdict::Acknowledge),
     }
-    let destination = tell_failure(deps, destination, &message.delivery, &outcome, ended, probe).await;
+}
+
+/// Whether everything is sent to it, and nothing that is parked for it will be looked for.
+fn takes_everything(deps: &Deps, destination: &Destination) -> bool {
+    destination.admission(deps.clock.now()) == Admission::Everything && destination.health.drain.is_none()
+}
+
+/// Who holds the delivery after the attempt, if nobody else has recorded one in the meantime.
+fn next(
+    deps: &Deps,
+    record: &Received,
+    message: &DeliveryMessage,
+    destination: &Destination,
+    before: Option<&DeliveryRecord>,
+    attempt: &Attempt,
+    failed: Option<Failure>,
+) -> PortResult<Held> {
+    let ended = attempt.at.plus(attempt.took);
+    // How the destination does after this failure, as far as this container knows. One that is only held does not keep
+    // the delivery from waiting as long as its schedule says.
+    let health = failed.and_then(|failure| destination.health.failed(failure));
+    let open = health.as_ref().unwrap_or(&destination.health).admission();
+    let scheduled = before.map_or(0, |before| before.attempts.scheduled()).saturating_add(u32::from(!attempt.probe));
     let jitter = Jitter::from_entropy(u32::from_be_bytes(deps.entropy.bytes()?));
-    let scheduled = u32::try_from(known.scheduled_attempts()).unwrap_or(u32::MAX);
-    let open = destination.admission() == Admission::Everything;
     let retries = destination.settings.retry_policy.policy(&deps.retries);
-    match retries.next_step(scheduled, &outcome, jitter) {
-        _ if probe => ended_as(deps, record, known.ended(DeliveryState::Parked, None)).await,
-        NextStep::Delivered | NextStep::Exhausted => {
+    Ok(match retries.next_step(scheduled, &attempt.outcome, jitter) {
+        NextStep::Delivered => Held::ended(End::Delivered),
+        NextStep::Exhausted => {
             // Somebody is told, except about a delivery that was itself an operational event.
-            let look_at = (!message.delivery.event_type.is_operational()).then_some(ended);
-            ended_as(deps, record, known.ended(DeliveryState::Exhausted, look_at)).await
+            let tell_at = (!message.delivery.event_type.is_operational()).then_some(ended);
+            Held::Ended { how: End::Exhausted(Exhaustion::Schedule), tell_at }
         }
-        NextStep::RetryIn(_) if !open => ended_as(deps, record, known.ended(DeliveryState::Parked, None)).await,
-        NextStep::RetryIn(wait) => retry(deps, record, &known, ended, wait).await,
-    }
+        NextStep::RetryIn(_) if open != Admission::Everything => Held::ByDestination,
+        NextStep::RetryIn(wait) => record::place(deps, record, ended.plus(wait), ended),
+    })
 }
 
 async fn tell_success(deps: &Deps, destination: &Destination, delivery: &Delivery) -> PortResult<()> {
@@ -219,26 +236,27 @@ async fn tell_success(deps: &Deps, destination: &Destination, delivery: &Deliver
     health::note(deps, destination, |health| health.succeeded(now, operational)).await.map(drop)
 }
 
-/// The destination after the failure. If the failure could not be noted, the delivery does not fail: the next failure
-/// will be noted.
-async fn tell_failure(
-    deps: &Deps,
-    destination: &Destination,
-    delivery: &Delivery,
-    outcome: &Outcome,
-    at: Timestamp,
-    probe: bool,
-) -> Destination {
-    let failure = Failure {
-        at,
-        gone: outcome.status() == Some(410),
-        probe,
-        retry_after: outcome.retry_after(),
+/// The failed attempt as far as the destination's health is concerned.
+fn failure(deps: &Deps, destination: &Destination, delivery: &Delivery, attempt: &Attempt) -> Failure {
+    Failure {
+        at: attempt.at.plus(attempt.took),
+        gone: attempt.outcome.status() == Some(410),
+        probe: attempt.probe,
+        retry_after: attempt.outcome.retry_after(),
+        asks_to_wait: attempt.outcome.asks_to_wait(),
         seen_in_a_row: deps.rows.failed(&destination.id),
         operational: delivery.event_type.is_operational(),
-    };
+    }
+}
+
+/// The destination after the failure. If the failure could not be noted, the delivery does not fail: the next failure
+/// will be noted.
+async fn tell_failure(deps: &Deps, destination: &Destination, failure: Failure) -> Destination {
     match health::note(deps, destination, |health| health.failed(failure)).await {
-        Ok(destination) => destination,
+        Ok(after) => {
+            health::log_change(destination, &after);
+            after
+        }
         Err(error) => {
             warn!("destination.id" = %destination.id, error = %ErrorChain(&error), "a failure could not be noted");
             destination.clone()

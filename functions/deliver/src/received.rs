@@ -1,8 +1,10 @@
 //! One message as it was received, and the errors of handling it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lambda_events::event::sqs::SqsMessage;
+use domain::destination::Destination;
 use domain::value::Timestamp;
 use lambda_runtime::Error;
 use ports::PortError;
@@ -20,6 +22,16 @@ pub(crate) struct Received {
     /// When the invocation ends.
     pub(crate) deadline: Timestamp,
     pub(crate) gates: Arc<Gates>,
+}
+
+/// The time that must remain for recording and answering after the longest attempt: a call of AWS takes 4.5 s at most.
+const SPARE: Duration = Duration::from_secs(5);
+
+impl Received {
+    /// Whether an attempt that begins at `at` ends, and can be recorded, within the invocation.
+    pub(crate) fn has_time_for(&self, destination: &Destination, at: Timestamp) -> bool {
+        self.deadline.since(at) >= Duration::from(destination.settings.timeout_seconds) + SPARE
+    }
 }
 
 /// A failure of ours; the message is received again.

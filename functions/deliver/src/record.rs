@@ -1,14 +1,18 @@
-//! What is written in a delivery's row and what happens to its message, both without an attempt and after one.
+//! What is written in a delivery's row and what happens to its message, both without an attempt and after one. The rules
+//! are in [`domain::delivery::custody`]; here is what follows for the message.
 
 use std::time::Duration;
 
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::attempt::Attempt;
+use domain::delivery::{Delivery, DeliveryRecord, End, Held};
+use domain::destination::Destination;
 use domain::value::Timestamp;
-use ports::Recorded;
+use ports::{PortError, PortResult};
 use runtime::batch::Verdict;
 use tracing::info;
 
 use crate::deps::Deps;
+use crate::health;
 use crate::received::{DeliverError, Received};
 
 /// The longest wait that is spent in the queue. There the message is in flight, and a queue holds about 120,000 of
@@ -17,6 +21,8 @@ pub(crate) const IN_QUEUE: Duration = Duration::from_secs(120);
 /// A message that was received this often is not kept for another retry: `redrive` sends a new one. After 20 times it
 /// would be dead-lettered.
 const RECEIVES: u32 = 10;
+/// How often an attempt is recorded anew if others keep changing the row.
+const TRIES: u32 = 5;
 
 /// The destination does not exist: it was deleted, or its whole account was.
 pub(crate) async fn gone(
@@ -28,8 +34,7 @@ pub(crate) async fn gone(
     if deps.accounts.find_account(&delivery.account).await?.is_none() {
         return Ok(ignored());
     }
-    let known = before.unwrap_or_else(|| unknown(deps, delivery));
-    set_aside(deps, record, &known, DeliveryState::Cancelled).await
+    give_to(deps, record, delivery, before, Held::ended(End::Cancelled)).await
 }
 
 /// Acknowledges the message and writes no row, which would outlive the account.
@@ -47,94 +52,100 @@ pub(crate) async fn wait_in_line(
     due_at: Timestamp,
 ) -> Result<Verdict, DeliverError> {
     let now = deps.clock.now();
-    let (look_at, in_queue) = place(deps, record, due_at, now);
-    let written = match before {
+    if before.as_ref().is_some_and(|before| before.state().is_final()) {
         // It was delivered before and somebody asked for it again. The row does not show that it waits.
-        Some(before) if before.state.is_final() => return keep(deps, record, due_at.since(now)).await,
-        Some(before) => deps.deliveries.replace_delivery(&before, &before.queued(due_at, look_at)).await?,
-        None => {
-            let queued = unknown(deps, delivery).queued(due_at, look_at);
-            deps.deliveries.record_delivery(&queued).await? == Recorded::Recorded
-        }
-    };
-    match (written, in_queue) {
-        (true, true) => keep(deps, record, due_at.since(now)).await,
-        (true, false) => Ok(Verdict::Acknowledge),
-        (false, _) => keep(deps, record, Duration::ZERO).await,
+        return keep(deps, record, due_at.since(now)).await;
+    }
+    give_to(deps, record, delivery, before, place(deps, record, due_at, now).in_line()).await
+}
+
+/// Who holds a delivery that is due at `due_at`: the queue for a short wait, the table for a long one.
+pub(crate) fn place(deps: &Deps, record: &Received, due_at: Timestamp, now: Timestamp) -> Held {
+    if due_at.since(now) <= IN_QUEUE && record.receives < RECEIVES {
+        Held::by_queue(due_at, now, deps.lease)
+    } else {
+        Held::ByTable { due_at, in_line: false }
     }
 }
 
-/// When `redrive` looks at a delivery that is due at `due_at`, and whether the delivery waits for that in the queue.
-pub(crate) fn place(deps: &Deps, record: &Received, due_at: Timestamp, now: Timestamp) -> (Timestamp, bool) {
-    let in_queue = due_at.since(now) <= IN_QUEUE && record.receives < RECEIVES;
-    (if in_queue { deps.horizon.look_again(due_at, now) } else { due_at }, in_queue)
+/// Parks the delivery until its destination works again, and sees to it that somebody looks before it expires.
+pub(crate) async fn park(
+    deps: &Deps,
+    record: &Received,
+    destination: &Destination,
+    delivery: &Delivery,
+    before: Option<DeliveryRecord>,
+) -> Result<Verdict, DeliverError> {
+    if before.as_ref().is_some_and(|before| before.held == Held::ByDestination || before.is_delivered()) {
+        return Ok(Verdict::Acknowledge);
+    }
+    let now = deps.clock.now();
+    health::note(deps, destination, |health| health.parked(now)).await?;
+    give_to(deps, record, delivery, before, Held::ByDestination).await
 }
 
-/// Parks the delivery until its destination works again.
-pub(crate) async fn park(
+/// Gives the delivery to another holder without an attempt.
+async fn give_to(
     deps: &Deps,
     record: &Received,
     delivery: &Delivery,
     before: Option<DeliveryRecord>,
+    held: Held,
 ) -> Result<Verdict, DeliverError> {
-    let state = before.as_ref().map(|before| before.state);
-    if let Some(DeliveryState::Parked | DeliveryState::Delivered) = state {
-        return Ok(Verdict::Acknowledge);
-    }
-    let known = before.unwrap_or_else(|| unknown(deps, delivery));
-    set_aside(deps, record, &known, DeliveryState::Parked).await
+    let written = match before {
+        Some(before) => {
+            let expires_at = before.expires_at.max(kept_until(deps));
+            deps.deliveries.replace_delivery(&before, &DeliveryRecord { expires_at, ..before.held(held) }).await?
+        }
+        None => {
+            let first = DeliveryRecord::first(delivery.clone(), held, kept_until(deps));
+            deps.deliveries.create_delivery(&first).await?
+        }
+    };
+    // Somebody else was faster. What the row says then decides when the message is received again.
+    if written { release(deps, record, held).await } else { keep(deps, record, Duration::ZERO).await }
 }
 
-/// The record of a delivery that has no row.
-pub(crate) fn unknown(deps: &Deps, delivery: &Delivery) -> DeliveryRecord {
-    DeliveryRecord {
-        delivery: delivery.clone(),
-        state: DeliveryState::Parked,
-        attempts: Vec::new(),
-        look_at: None,
-        in_line: false,
-        recovered_by_audit: false,
-        expires_at: deps.clock.now().plus(deps.retention),
-    }
-}
-
-/// Records when the next attempt is due, and leaves it to the queue or to `redrive`.
-pub(crate) async fn retry(
+/// Records an attempt that should be followed by `then`; answers the row as it then is. `before` is the row that was
+/// seen before the attempt. Whatever others have recorded in the meantime, the attempt is recorded too.
+pub(crate) async fn attempted(
     deps: &Deps,
-    record: &Received,
-    known: &DeliveryRecord,
-    ended: Timestamp,
-    wait: Duration,
-) -> Result<Verdict, DeliverError> {
-    let due_at = ended.plus(wait);
-    let (look_at, in_queue) = place(deps, record, due_at, ended);
-    match deps.deliveries.record_delivery(&known.reopened(due_at, look_at)).await? {
-        Recorded::Recorded if in_queue => keep(deps, record, wait).await,
-        Recorded::Recorded => Ok(Verdict::Acknowledge),
-        Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
+    delivery: &Delivery,
+    before: Option<DeliveryRecord>,
+    attempt: Attempt,
+    then: Held,
+) -> PortResult<DeliveryRecord> {
+    let seen = before.as_ref().map_or(0, |before| before.attempts.count());
+    let mut stored = before;
+    for _ in 0..TRIES {
+        // Without a row, the queue holds it.
+        let held = Held::by_queue(attempt.at, attempt.at, deps.lease);
+        let first = || DeliveryRecord::first(delivery.clone(), held, kept_until(deps));
+        let known = stored.clone().unwrap_or_else(first);
+        let after = known.attempted(attempt.clone(), seen, then);
+        let after = DeliveryRecord { expires_at: after.expires_at.max(kept_until(deps)), ..after };
+        let written = match &stored {
+            Some(before) => deps.deliveries.replace_delivery(before, &after).await?,
+            None => deps.deliveries.create_delivery(&after).await?,
+        };
+        if written {
+            return Ok(after);
+        }
+        stored = deps.deliveries.find_delivery(&delivery.account, &delivery.id).await?;
     }
+    Err(PortError::transient("recording an attempt", "the row kept changing at the same time"))
 }
 
-/// Records a delivery for which nothing more is attempted now.
-pub(crate) async fn ended_as(deps: &Deps, record: &Received, known: DeliveryRecord) -> Result<Verdict, DeliverError> {
-    match deps.deliveries.record_delivery(&known).await? {
-        Recorded::Recorded => Ok(Verdict::Acknowledge),
-        // Only a delivered row is not replaced by a delivered record.
-        Recorded::Superseded if known.state == DeliveryState::Delivered => Ok(Verdict::Acknowledge),
-        // Another message of this delivery was faster. Its row decides when this message is received again.
-        Recorded::Superseded => keep(deps, record, Duration::ZERO).await,
-    }
+fn kept_until(deps: &Deps) -> Timestamp {
+    deps.clock.now().plus(deps.retention)
 }
 
-/// Records that no attempt is made now.
-pub(crate) async fn set_aside(
-    deps: &Deps,
-    record: &Received,
-    known: &DeliveryRecord,
-    state: DeliveryState,
-) -> Result<Verdict, DeliverError> {
-    let expires_at = deps.clock.now().plus(deps.retention);
-    ended_as(deps, record, DeliveryRecord { expires_at, ..known.ended(state, None) }).await
+/// What happens to the message of a delivery that this message gave to `held`.
+pub(crate) async fn release(deps: &Deps, record: &Received, held: Held) -> Result<Verdict, DeliverError> {
+    match held {
+        Held::ByQueue { due_at, .. } => keep(deps, record, due_at.since(deps.clock.now())).await,
+        _ => Ok(Verdict::Acknowledge),
+    }
 }
 
 /// Leaves the message in the queue, to be received again after `wait`.

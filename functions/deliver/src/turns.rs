@@ -1,68 +1,57 @@
 //! Turns at destinations with a rate limit. The records of a container use one after the other the turns that it was
-//! handed.
+//! handed. Those of different destinations do not wait for each other.
 //!
-//! Invariant: a delivery that finds no turn waits in line and is not a failure, and one that loses too often against
-//! other containers waits for seconds only (tests: `what_is_over_the_limit_waits_in_line_and_is_no_failure`,
-//! `who_gets_no_turn_against_others_stands_in_line_for_seconds`).
+//! Invariant: a delivery that finds no turn waits in line and is not a failure (tests:
+//! `what_is_over_the_limit_waits_in_line_and_is_no_failure`), and asking takes at most two steps, whatever others do
+//! (tests: `a_place_in_line_takes_two_steps_and_then_one`).
+//!
+//! Invariant: a destination whose turns are slow to come keeps nobody else from theirs (tests:
+//! `who_waits_for_turns_at_one_destination_holds_up_no_other`).
 
 use std::time::Duration;
 
-use domain::destination::{Block, Destination, Pace, RateLimit, Turn};
+use domain::destination::{Block, Destination, RateLimit, Wish};
 use domain::value::Timestamp;
-use ports::{EntropyExt, PortResult};
+use ports::PortResult;
 
-use crate::container::MOST;
 use crate::deps::Deps;
-
-/// How often a turn is asked for if other containers keep being faster. If many ask at once, someone always fails this
-/// often, and then waits in line for a moment.
-const TRIES: u32 = 20;
 
 /// When a record may make its attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
     /// After this wait, within the invocation.
     After(Duration),
-    /// Later: its turn comes then, or it should ask again then.
+    /// Later: it should ask again then.
     At(Timestamp),
 }
 
-/// The next turn at the destination.
+/// The next turn at the destination, or a place in line.
 pub(crate) async fn turn(
     deps: &Deps,
     destination: &Destination,
     limit: RateLimit,
     from_line: bool,
 ) -> PortResult<When> {
-    let mut handed = deps.turns.handed.lock().await;
-    if handed.len() >= MOST {
-        handed.clear();
-    }
+    let handed = deps.turns.at(&destination.id);
+    let mut handed = handed.lock().await;
     let now = deps.clock.now();
-    let (mut pace, mut block) =
-        handed.get(&destination.id).copied().unwrap_or((Pace::default(), Block { next: 0, left: 0, every: 0 }));
-    if let Some(wait) = block.next_turn(now) {
-        handed.insert(destination.id.clone(), (pace, block));
+    if let Some(wait) = handed.block.next_turn(now) {
         return Ok(When::After(wait));
     }
-    for _ in 0..TRIES {
-        let (after, turn) = pace.take(limit, now, from_line);
-        match deps.paces.store_pace(&destination.account, &destination.id, pace, after).await? {
-            Some(stored) => pace = stored,
-            None => {
-                let mut block = match turn {
-                    Turn::Block(block) => block,
-                    Turn::Line(at) => {
-                        handed.insert(destination.id.clone(), (after, Block { left: 0, ..block }));
-                        return Ok(When::At(at));
-                    }
-                };
-                let wait = block.next_turn(now).unwrap_or_default();
-                handed.insert(destination.id.clone(), (after, block));
-                return Ok(When::After(wait));
-            }
+    let (account, id) = (&destination.account, &destination.id);
+    let turns = Wish::turns(limit, now, from_line);
+    // A line only grows until it is over. If it was cleared meanwhile, the answer to this one tells the next.
+    if !handed.pace.refuses(&turns) {
+        let reserved = deps.paces.reserve(account, id, handed.pace, &turns).await?;
+        handed.pace = reserved.pace;
+        if let Some(start) = reserved.start {
+            handed.block = Block::at(start, limit);
+            return Ok(When::After(handed.block.next_turn(now).unwrap_or_default()));
         }
     }
-    let [chance]: [u8; 1] = deps.entropy.bytes()?;
-    Ok(When::At(now.plus(Duration::from_secs(u64::from(chance % 3) + 1))))
+    let place = handed.pace.place(limit, now, from_line);
+    let reserved = deps.paces.reserve(account, id, handed.pace, &place).await?;
+    handed.pace = reserved.pace;
+    let place = reserved.start.unwrap_or(place.from);
+    Ok(When::At(Timestamp::from_unix_ms(place.div_ceil(1_000))))
 }

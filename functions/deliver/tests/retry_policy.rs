@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use deliver::{Deps, Rows, Turns, handle};
-use domain::delivery::{DeliveryState, OutgoingDelivery, Purpose};
+use domain::delivery::{DeliveryState, MessageLease, OutgoingDelivery, Purpose};
 use domain::destination::Destination;
-use domain::value::Horizon;
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations};
 use serde_json::value::RawValue;
@@ -41,7 +40,7 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
         rows: Rows::default(),
         paces: store.clone(),
         turns: Turns::default(),
-        horizon: Horizon::default(),
+        lease: MessageLease::default(),
         retries: "7,8".parse().expect("the stack's schedule"),
         retention: Duration::from_secs(30 * 86_400),
     });
@@ -54,15 +53,15 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
         handle(Arc::clone(&deps), LambdaEvent::new(event, context)).await.expect("handled");
         let delivery = record(&receiver, "evt-1", 0, DeliveryState::Cancelled).delivery;
         let row = store.find_delivery(&delivery.account, &delivery.id).await.expect("an answer").expect("a row");
-        assert_eq!(row.attempts.len(), waits.len() + 1);
+        assert_eq!(row.attempts.kept().len(), waits.len() + 1);
         // Other deliveries reach it in between, so it does not count as down.
         let known = store.find_destination_anew(&receiver.account, &receiver.id).await.expect("an answer");
         let known = known.expect("the destination");
         if let Some(well) = known.health.succeeded(clock.now(), false) {
             assert!(store.update_health(&known, &well).await.expect("an answer"));
         }
-        let DeliveryState::Retrying { due_at } = row.state else {
-            assert_eq!(row.state, DeliveryState::Exhausted);
+        let DeliveryState::Retrying { due_at } = row.state() else {
+            assert_eq!(row.state(), DeliveryState::Exhausted);
             break;
         };
         waits.push(due_at.since(clock.now()));

@@ -4,24 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::{
-    AwaitRuns, Clock, DeliveryQueue, Entropy, Events, FindAccount, FindSubscriptions, Postpone, RejectedEvents,
-    Rejections, Transitions,
+    AwaitRuns, Clock, DeliveryQueue, Entropy, FindAccount, FindSubscriptions, Postpone, RejectedEvents, Rejections,
+    Transitions, WideEvents,
 };
 
 use crate::seals::Seals;
 use crate::seen_scopes::ScopeNotes;
+use crate::unregistered::UnregisteredEvents;
 
 pub struct Deps {
     pub accounts: Arc<dyn FindAccount>,
     pub subscriptions: Arc<dyn FindSubscriptions>,
     pub transitions: Arc<dyn Transitions>,
     pub awaited_runs: Arc<dyn AwaitRuns>,
-    pub events: Arc<dyn Events>,
+    pub events: Arc<dyn WideEvents>,
     pub deliveries: Arc<dyn DeliveryQueue>,
     pub rejected: Arc<dyn RejectedEvents>,
     /// The queue that events come from.
     pub queue: Arc<dyn Postpone>,
     pub rejections: Arc<dyn Rejections>,
+    pub unregistered: UnregisteredEvents,
     pub scopes: ScopeNotes,
     pub seals: Seals,
     pub clock: Arc<dyn Clock>,

@@ -1,11 +1,12 @@
 //! What an event owes. It finds the subscriptions that listen, judges the run if one of them waits for a transition,
 //! and notes the next run if one of them waits for a missed run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::delivery::Delivery;
 use domain::event::Event;
-use domain::routing::subscription::deliveries;
+use domain::routing::subscription::recipients;
 use domain::routing::{AwaitedRun, Bucket, Run, Subscription, Transition};
 use ports::{PortError, PortResult, UnmatchedReason};
 use serde_json::Value;
@@ -23,32 +24,45 @@ pub(crate) struct Owed {
     pub(crate) unmatched: Option<UnmatchedReason>,
 }
 
-pub(crate) async fn owed(deps: &Deps, event: &Event) -> PortResult<Owed> {
+/// The subscriptions that may match the event.
+pub(crate) async fn listening(deps: &Deps, event: &Event) -> PortResult<Vec<Arc<Subscription>>> {
     let buckets = Bucket::of_event(event.event_type, &event.scope);
     let mut listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
     await_next_run(deps, event, &listening).await?;
     listening.retain(|subscription| subscription.listens(event.event_type, &event.scope));
+    Ok(listening)
+}
+
+pub(crate) async fn owed(deps: &Deps, event: &Event, listening: &[Arc<Subscription>]) -> PortResult<Owed> {
     if listening.is_empty() {
         return Ok(Owed { deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) });
     }
-    let data: Value = serde_json::from_str(event.data.get())
-        .map_err(|error| PortError::permanent("reading an event's data", error))?;
     let awaited = listening.iter().any(|subscription| subscription.settings.transition.is_some());
-    let transition = if awaited { transition(deps, event, &data).await? } else { None };
-    let deliveries = deliveries(event, &data, transition, &listening);
+    let run = if awaited { Run::of_event(&event.id, &data(event)?) } else { None };
+    let transition = match run {
+        Some(run) => transition(deps, event, &run).await?,
+        None => None,
+    };
+    let recipients = recipients(event, &data(event)?, transition, listening);
+    let deliveries: Vec<_> = recipients.into_iter().map(|subscription| subscription.delivery_of(event)).collect();
     let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
     Ok(Owed { deliveries, unmatched })
 }
 
+/// The event's data, parsed. It can take a hundred times the memory of its text, and the events of a batch are handled
+/// beside each other: so it is never kept over an `await`, and parsed again after.
+fn data(event: &Event) -> PortResult<Value> {
+    serde_json::from_str(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))
+}
+
 /// Notes until when the next run is awaited, if somebody wants to know when it does not come. This is done before the
 /// event is sealed and only once: after a crash, the same run changes nothing.
-async fn await_next_run(deps: &Deps, event: &Event, filed: &[Subscription]) -> PortResult<()> {
+async fn await_next_run(deps: &Deps, event: &Event, filed: &[Arc<Subscription>]) -> PortResult<()> {
     let Some(absence) = event.event_type.absence() else { return Ok(()) };
     let watching = filed.iter().filter(|subscription| subscription.listens(absence, &event.scope));
     let Some(shortest) = watching.map(|subscription| subscription.settings.grace).min() else { return Ok(()) };
-    let data: Value = serde_json::from_str(event.data.get())
-        .map_err(|error| PortError::permanent("reading an event's data", error))?;
-    match AwaitedRun::after(event, &data, shortest, deps.clock.now()) {
+    let awaited = AwaitedRun::after(event, &data(event)?, shortest, deps.clock.now());
+    match awaited {
         Some(awaited) => deps.awaited_runs.await_run(&awaited).await,
         None => Ok(()),
     }
@@ -56,15 +70,14 @@ async fn await_next_run(deps: &Deps, event: &Event, filed: &[Subscription]) -> P
 
 /// The transition that the event is, if any. The run is judged and remembered before anything is sent, so that after a
 /// crash the judgement is the same.
-async fn transition(deps: &Deps, event: &Event, data: &Value) -> PortResult<Option<Transition>> {
-    let Some(run) = Run::of_event(&event.id, data) else { return Ok(None) };
+async fn transition(deps: &Deps, event: &Event, run: &Run) -> PortResult<Option<Transition>> {
     let (account, event_type, place) = (&event.account, event.event_type, &event.scope);
     for _ in 0..REMEMBER_TRIES {
         let before = deps.transitions.find_runs(account, event_type, place).await?;
         if let Some(judged) = before.history.find(&event.id) {
             return Ok(judged.transition);
         }
-        let (transition, after) = (before.history.judge(&run), before.history.with(run.clone()));
+        let (transition, after) = (before.history.judge(run), before.history.with(run.clone()));
         let expires_at = deps.clock.now().plus(REMEMBER_FOR);
         if deps.transitions.store_runs(account, event_type, place, &before, &after, expires_at).await? {
             return Ok(transition);

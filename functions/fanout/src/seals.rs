@@ -3,28 +3,32 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use domain::value::Horizon;
 use domain::value::horizon::NOTES_KEPT;
+use domain::value::{Horizon, Stretches, Timestamp};
 use ports::{PortResult, SealNote, SealNotes, SealedEvent};
 
 /// How many notes are remembered before all are dropped.
 const MOST: usize = 10_000;
+/// How much earlier the audit may begin by its own clock, and how long a range may take.
+const CLOCKS: Duration = Duration::from_secs(60);
 
 pub struct Seals {
     store: Arc<dyn SealNotes>,
     horizon: Horizon,
+    stretches: Stretches,
     known: Mutex<HashSet<SealNote>>,
 }
 
 impl Seals {
     pub fn new(store: Arc<dyn SealNotes>, horizon: Horizon) -> Self {
-        Self { store, horizon, known: Mutex::default() }
+        Self { store, horizon, stretches: horizon.stretches(), known: Mutex::default() }
     }
 
     /// Notes where the audit finds the event, unless this container has noted that already.
     pub(crate) async fn note(&self, event: &SealedEvent) -> PortResult<()> {
-        let (sealed, occurred) = (self.horizon.slot(event.sealed_at), self.horizon.slot(event.occurred_at));
+        let (sealed, occurred) = (self.stretches.of(event.sealed_at), self.stretches.of(event.occurred_at));
         let note = SealNote { sealed, account: event.account.clone(), occurred };
         if self.lock().contains(&note) {
             return Ok(());
@@ -36,6 +40,11 @@ impl Seals {
         }
         known.insert(note);
         Ok(())
+    }
+
+    /// Whether the audit may have sent what an event owes that was sealed then.
+    pub(crate) fn may_be_audited(&self, sealed_at: Timestamp, now: Timestamp) -> bool {
+        sealed_at < self.stretches.ended(now.plus(CLOCKS), self.horizon.length())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<SealNote>> {

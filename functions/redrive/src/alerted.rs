@@ -1,5 +1,5 @@
 //! Remembers about which destinations people were alerted, so that a destination that loses many deliveries causes one
-//! alert an hour.
+//! alert an hour. Each container remembers its own: of a backlog that is handed out, each instance may alert once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,10 +1,11 @@
-//! Remembers how far this container's audit is, beyond what the table says: which slots are complete, and where it
-//! stopped in notes that it could not finish. What is forgotten with the container is only gone through again.
+//! Remembers of this container's audit, beyond what the table says: which notes it left behind, where it stopped in those
+//! that it could not finish, and up to when it has moved notes of before. What is forgotten with the container is only
+//! gone through again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use domain::value::{DeliveryId, EventId, Slot};
+use domain::value::{DeliveryId, EventId, Timestamp};
 use ports::{EventPlace, SealNote};
 
 /// How many notes are remembered before all are dropped.
@@ -23,10 +24,9 @@ pub(crate) struct Stopped {
 
 #[derive(Debug, Default)]
 struct Known {
-    complete: BTreeSet<Slot>,
-    /// Slots of which some notes were left.
-    incomplete: BTreeSet<Slot>,
+    left: BTreeSet<SealNote>,
     stopped: BTreeMap<SealNote, Stopped>,
+    moved_until: Option<Timestamp>,
 }
 
 /// What this container knows of the audit.
@@ -40,52 +40,40 @@ impl Audited {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The slots from `first` to `last` that are not complete: those that were never gone through, oldest first, and
-    /// then the others, of which each run begins with another.
-    pub(crate) fn left(&self, first: Slot, last: Slot, run: u64) -> Vec<Slot> {
-        let mut known = self.known();
-        known.complete = known.complete.split_off(&first);
-        known.incomplete = known.incomplete.split_off(&first);
-        known.stopped.retain(|note, _| note.sealed >= first);
-        let left = (first.0..=last.0).map(Slot).filter(|slot| !known.complete.contains(slot));
-        let (mut again, mut fresh): (Vec<_>, Vec<_>) = left.partition(|slot| known.incomplete.contains(slot));
-        let begin = usize::try_from(run).unwrap_or_default().checked_rem(again.len()).unwrap_or_default();
-        again.rotate_left(begin);
-        fresh.append(&mut again);
-        fresh
-    }
-
-    /// Notes that a slot was gone through, and whether nothing of it is left.
-    pub(crate) fn gone_through(&self, slot: Slot, complete: bool) {
-        let mut known = self.known();
-        if complete {
-            known.incomplete.remove(&slot);
-            known.complete.insert(slot);
-        } else {
-            known.incomplete.insert(slot);
-        }
-    }
-
-    /// The last slot, from `first` on, up to which all are complete.
-    pub(crate) fn complete_from(&self, first: Slot) -> Option<Slot> {
-        let known = self.known();
-        let slots = std::iter::successors(Some(first), |slot| Some(slot.next()));
-        slots.take_while(|slot| known.complete.contains(slot)).last()
+    /// Whether this container left the note behind before. Such notes come after all others.
+    pub(crate) fn is_left(&self, note: &SealNote) -> bool {
+        self.known().left.contains(note)
     }
 
     pub(crate) fn stopped(&self, note: &SealNote) -> Option<Stopped> {
         self.known().stopped.get(note).cloned()
     }
 
-    pub(crate) fn stop(&self, note: &SealNote, at: Stopped) {
+    /// Notes that the note stays behind, and where the audit goes on with it, if not from its recorded progress.
+    pub(crate) fn leave(&self, note: &SealNote, at: Option<Stopped>) {
         let mut known = self.known();
-        if known.stopped.len() >= MOST {
+        if known.left.len() >= MOST {
+            known.left.clear();
             known.stopped.clear();
         }
-        known.stopped.insert(note.clone(), at);
+        known.left.insert(note.clone());
+        match at {
+            Some(at) => known.stopped.insert(note.clone(), at),
+            None => known.stopped.remove(note),
+        };
     }
 
     pub(crate) fn forget(&self, note: &SealNote) {
-        self.known().stopped.remove(note);
+        let mut known = self.known();
+        known.left.remove(note);
+        known.stopped.remove(note);
+    }
+
+    pub(crate) fn has_moved(&self, until: Timestamp) -> bool {
+        self.known().moved_until >= Some(until)
+    }
+
+    pub(crate) fn moved(&self, until: Timestamp) {
+        self.known().moved_until = Some(until);
     }
 }

@@ -19,6 +19,7 @@ use ports::{AwaitedPlace, PortResult};
 use crate::deps::Deps;
 use crate::failures::Row;
 use crate::share::{Part, Share, Turns, Went};
+use crate::unit::{Kept, Left};
 
 /// How many are listed at once, which is one turn of a shard.
 const PAGE: usize = 100;
@@ -32,8 +33,8 @@ pub(crate) struct Missed {
 }
 
 impl Missed {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        Self { until: now, turns: Turns::starting(now) }
+    pub(crate) fn of(shards: Vec<u8>, now: Timestamp) -> Self {
+        Self { until: now, turns: Turns::of(shards) }
     }
 }
 
@@ -46,7 +47,10 @@ impl Part for Missed {
                 return Ok(Went::OutOfTime);
             }
             let list = share.deps.awaited_runs.overdue_runs(shard, self.until, after.as_ref(), PAGE).await;
-            let Some(page) = share.failures.listed("missed runs", list) else { continue };
+            let Some(page) = share.failures.listed("missed runs", list) else {
+                self.turns.failed(shard);
+                continue;
+            };
             let last = page.len() < PAGE;
             for together in page.chunks(AT_ONCE) {
                 if !share.goes_on() {
@@ -71,6 +75,15 @@ impl Part for Missed {
             }
         }
         Ok(Went::ToTheEnd)
+    }
+
+    fn left(&self, _now: Timestamp) -> Vec<Left> {
+        let since = |after: Option<&(Timestamp, AwaitedPlace)>| after.map_or(self.until, |(look_at, _)| *look_at);
+        self.turns.left().map(|(shard, after)| Left { shard, since: since(after), parts: 1 }).collect()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        self.turns.keep(kept);
     }
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::delivery::MessageLease;
 use domain::value::Horizon;
 use ports::{
     AccountPurge, Accounts, Alerts, Audit, AwaitedRuns, Clock, Deliveries, DeliveryQueue, DestinationHealth,
-    Destinations, Entropy, EventQueue, Events, FindSubscriptions, Jobs, ListDeliveries, ListEvents, Paces, Reckoning,
-    RollUps, Waiting,
+    Destinations, Entropy, EventQueue, HandOut, Jobs, ListDeliveries, ListEvents, OweMore, Paces, Reckoning, RollUps,
+    Subscriptions, Transitions, Waiting,
 };
 
 use crate::alerted::Alerted;
@@ -22,7 +23,7 @@ pub struct Deps {
     pub destination_list: Arc<dyn Destinations>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
-    pub events: Arc<dyn Events>,
+    pub events: Arc<dyn OweMore>,
     pub event_list: Arc<dyn ListEvents>,
     pub audit: Arc<dyn Audit>,
     pub audited: Audited,
@@ -30,7 +31,8 @@ pub struct Deps {
     pub roll_ups: Arc<dyn RollUps>,
     pub paces: Arc<dyn Paces>,
     pub awaited_runs: Arc<dyn AwaitedRuns>,
-    pub subscriptions: Arc<dyn FindSubscriptions>,
+    pub subscriptions: Arc<dyn Subscriptions>,
+    pub transitions: Arc<dyn Transitions>,
     pub queue: Arc<dyn DeliveryQueue>,
     pub event_queue: Arc<dyn EventQueue>,
     pub alerts: Arc<dyn Alerts>,
@@ -40,7 +42,12 @@ pub struct Deps {
     pub purge: Arc<dyn AccountPurge>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub hand_out: Arc<dyn HandOut>,
+    /// How many units of work a run hands out at most.
+    pub units: u16,
     pub horizon: Horizon,
+    /// After how long a message counts as lost.
+    pub lease: MessageLease,
     /// How long a delivery's row is kept.
     pub retention: Duration,
 }

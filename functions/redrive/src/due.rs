@@ -14,13 +14,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryState, Purpose};
+use domain::delivery::{Held, Purpose};
 use domain::value::{AccountId, DeliveryId, Timestamp};
 use ports::{Due, PortResult};
 use tracing::error;
 
 use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
 use crate::share::{Part, Share, Turns, Went};
+use crate::unit::{Division, Kept, Left};
 
 /// What becomes due before the next run is sent now with a delay, so that it starts to the second.
 pub(crate) const AHEAD: Duration = Duration::from_secs(60);
@@ -28,6 +29,10 @@ pub(crate) const AHEAD: Duration = Duration::from_secs(60);
 const PAGE: usize = 100;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
+/// How long a page grows with the number of parts, most of which are others'.
+const PARTS_A_PAGE: usize = 10;
+/// After each of these times that what is due waits, a shard is divided once more.
+const PART_FOR: Duration = Duration::from_secs(30);
 /// From how many on the states of a page are read in bulk first.
 const MANY: usize = 50;
 /// How many that have ended are kept for their report; a later run reports further ones.
@@ -43,14 +48,16 @@ enum Found {
 }
 
 pub(crate) struct DuePart {
-    until: Timestamp,
+    began: Timestamp,
     turns: Turns<Due>,
+    /// Which part of a shard this instance handles, if not the whole.
+    divisions: Kept,
     ended: Vec<Due>,
 }
 
 impl DuePart {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        Self { until: now.plus(AHEAD), turns: Turns::starting(now), ended: Vec::new() }
+    pub(crate) fn of(shards: Vec<u8>, now: Timestamp) -> Self {
+        Self { began: now, turns: Turns::of(shards), divisions: Kept::new(), ended: Vec::new() }
     }
 
     /// The deliveries that were found to have ended since the last time.
@@ -71,10 +78,17 @@ impl Part for DuePart {
                 self.turns.interrupted(shard, after);
                 return Ok(Went::OutOfTime);
             }
-            let list = share.deps.waiting.due_deliveries(shard, self.until, after.as_ref(), PAGE).await;
-            // The next run lists it again.
-            let Some(page) = share.failures.listed("due", list) else { continue };
-            let (last, ended) = (page.len() < PAGE, ended(share, &page).await);
+            let division = self.divisions.get(&shard).copied().unwrap_or(Division::WHOLE);
+            let size = PAGE * usize::from(division.of).min(PARTS_A_PAGE);
+            let until = self.began.plus(AHEAD);
+            let list = share.deps.waiting.due_deliveries(shard, until, after.as_ref(), size).await;
+            let Some(mut page) = share.failures.listed("due", list) else {
+                self.turns.failed(shard);
+                continue;
+            };
+            let (last, listed) = (page.len() < size, page.last().cloned());
+            page.retain(|due| division.has(due.id.as_str()));
+            let ended = ended(share, &page).await;
             for together in page.chunks(TOGETHER) {
                 if !share.goes_on() {
                     self.turns.interrupted(shard, after);
@@ -103,10 +117,26 @@ impl Part for DuePart {
                 after = together.last().cloned();
             }
             if !last {
-                self.turns.again(shard, after);
+                self.turns.again(shard, listed);
             }
         }
         Ok(Went::ToTheEnd)
+    }
+
+    /// A shard is divided the more, the longer what is due in it has waited.
+    fn left(&self, now: Timestamp) -> Vec<Left> {
+        let left = self.turns.left().map(|(shard, after)| {
+            // Of a shard that was not listed yet it is not known.
+            let Some(since) = after.map(|due| due.look_at) else { return Left { shard, since: self.began, parts: 1 } };
+            let parts = 2 + now.since(since).as_secs() / PART_FOR.as_secs();
+            Left { shard, since, parts: u16::try_from(parts).unwrap_or(u16::MAX) }
+        });
+        left.collect()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        self.turns.keep(kept);
+        self.divisions.extend(kept);
     }
 }
 
@@ -133,29 +163,30 @@ async fn ended(share: Share<'_>, page: &[Due]) -> HashSet<(AccountId, DeliveryId
 async fn claim(share: Share<'_>, due: Due) -> PortResult<Found> {
     let deps = share.deps;
     let Some(record) = find(deps, &due.account, &due.id).await? else { return Ok(Found::Nothing) };
-    if record.look_at != Some(due.look_at) {
+    if record.look_at() != Some(due.look_at) {
         return Ok(Found::Nothing);
     }
-    let DeliveryState::Retrying { due_at } = record.state else { return Ok(Found::Ended(due)) };
     let now = deps.clock.now();
-    if record.is_under_way(now) {
+    let due_at = match record.held {
         // Its holder may still be working on it. It is listed early if the lease is shorter than what this run looks
         // ahead.
-        return Ok(Found::Nothing);
-    }
+        Held::ByQueue { lost_after, .. } if lost_after > now => return Ok(Found::Nothing),
+        Held::ByQueue { due_at, .. } | Held::ByTable { due_at, .. } => due_at,
+        Held::ByDestination => return Ok(Found::Nothing),
+        Held::Ended { .. } => return Ok(Found::Ended(due)),
+    };
     let Some(body) = body_of(deps, &record.delivery).await? else {
         let after = if is_forgotten(deps, &record.delivery) {
             error!("delivery.id" = %record.delivery.id, "the event of a delivery has been forgotten before its schedule ended");
-            record.ended(DeliveryState::Exhausted, Some(now))
+            record.expired(now)
         } else {
             // Its body exists once the event is sealed, however long that takes.
-            record.leased(now.plus(deps.horizon.lease()))
+            record.sent_again(now, now, deps.lease)
         };
         deps.deliveries.replace_delivery(&record, &after).await?;
         return Ok(Found::Nothing);
     };
-    let leased = record.leased(deps.horizon.look_again(due_at, now));
-    if !deps.deliveries.replace_delivery(&record, &leased).await? {
+    if !deps.deliveries.replace_delivery(&record, &record.sent_again(due_at, now, deps.lease)).await? {
         return Ok(Found::Nothing);
     }
     let (delivery, delay) = (record.delivery, due_at.since(now));

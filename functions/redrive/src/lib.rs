@@ -8,23 +8,34 @@
 //! one finds.
 //!
 //! A run lasts 60 s, of which the last 15 s are reserved for the steps that are under way. The parts take turns: each
-//! has a share of the other 45 s, and what some do not need goes to those that have more to do, in further rounds:
+//! has a share of the other 45 s, and what some do not need goes to those that have more to do, in further rounds. What a
+//! part has left after its first turn, the scheduled run hands out in units of work to other instances, and goes on with
+//! one of them itself (the files `unit` and `lane`):
 //!
-//! | part | share |
-//! |---|---|
-//! | what is due | 9 s |
-//! | destinations that are or were down: reports, probes, drains | 5 s |
-//! | reports of deliveries that were given up | 2 s |
-//! | missed runs | 2 s |
-//! | roll-ups | 15 s |
-//! | audit | 6 s, of which a note (an account and a slot) has 2 s at a time |
-//! | jobs | 6 s, of which a job has 2 s at a time |
+//! | part | share | is divided by | of 20 units |
+//! |---|---|---|---|
+//! | what is due | 9 s | shard and delivery | 8 |
+//! | destinations that are or were down: reports, probes, drains | 5 s | destination | 4 |
+//! | reports of deliveries that were given up | 2 s | goes with what is due | |
+//! | missed runs | 2 s | shard | 1 |
+//! | roll-ups | 15 s | shard of the account | 3 |
+//! | audit | 6 s, of which a note (an account and a stretch of time) has 2 s at a time | shard of the account | 3 |
+//! | jobs | 6 s, of which a job has 2 s at a time | account | 1 |
 //!
 //! Within a part, what belongs to different accounts, destinations or shards is taken in turn, and each row fails alone
 //! (the file `failures`).
 //!
-//! Invariant: a run with nothing to do costs twenty-one small reads. Once in every sixth of the horizon, it costs two
-//! more reads and two small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`).
+//! Invariant: a run with nothing to do costs twenty-one small reads. Once in every stretch of ten minutes, it costs
+//! seventeen more reads and two small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`,
+//! `a_stretch_with_nothing_in_it_costs_seventeen_small_reads_and_two_writes`).
+//!
+//! Invariant: a backlog is divided among instances, and each delivery is sent by one of them; what is lost is handed out
+//! again, what one run has time for never (tests: `a_backlog_is_handed_out_in_parts_and_each_delivery_is_sent_once`,
+//! `a_unit_that_is_lost_is_handed_out_again`, `the_same_unit_twice_at_once_sends_each_delivery_once`,
+//! `two_audits_of_one_shard_send_what_was_lost_once`, `what_one_run_has_time_for_is_not_handed_out`).
+//!
+//! Invariant: a unit handles its part alone and hands out nothing, and a run hands out no more than it may (tests:
+//! `a_unit_handles_its_part_and_nothing_else`, `a_unit_hands_out_nothing`, `a_run_hands_out_no_more_than_it_may`).
 //!
 //! Invariant: no part keeps the others from their shares, and what some do not need others use (tests:
 //! `a_backlog_of_one_shard_keeps_no_other_shard_and_no_other_part_waiting`,
@@ -40,118 +51,158 @@ mod audited;
 mod awaited_runs;
 mod deps;
 mod due;
+mod expiring;
 mod failures;
 mod jobs;
+mod lane;
 mod roll_ups;
 mod send;
 mod share;
 mod tell;
 mod told;
+mod unit;
 mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use ports::PortResult;
-use runtime::telemetry::ErrorChain;
 use serde_json::Value;
-use tracing::error;
 
 pub use self::alerted::Alerted;
 pub use self::audited::Audited;
 pub use self::deps::Deps;
 use self::deps::MARGIN;
-use self::failures::Failures;
-use self::share::{Part, Share, Went};
+use self::lane::{Allowance, Lane};
+use self::share::{Part, all_shards};
+use self::unit::{Division, Kept, LaneName, Unit};
 
-/// A part with its share, and what has become of it in this run.
-struct Lane<P> {
-    part: P,
-    name: &'static str,
-    share: Duration,
-    failures: Failures,
-    /// None while it has more to do.
-    ended: Option<PortResult<()>>,
+/// Everything that is to be done, each lane with its share of the time and of the units that a run may hand out.
+struct Run {
+    due: Lane<due::DuePart>,
+    watch: Lane<watch::Watch>,
+    told: Lane<told::Told>,
+    missed: Lane<awaited_runs::Missed>,
+    roll_ups: Lane<roll_ups::RollUps>,
+    audit: Lane<audit::Audit>,
+    jobs: Lane<jobs::JobsPart>,
+    allowance: Allowance,
 }
 
-impl<P: Part> Lane<P> {
-    fn new(name: &'static str, seconds: u64, part: P) -> Self {
-        Self { part, name, share: Duration::from_secs(seconds), failures: Failures::of(name), ended: None }
-    }
-
-    /// Adds to what it has to do.
-    fn go_on(&mut self, add: impl FnOnce(&mut P)) {
-        add(&mut self.part);
-        if matches!(self.ended, Some(Ok(()))) && !self.failures.given_up() {
-            self.ended = None;
-        }
-    }
-
-    /// One turn; answers whether it has more to do.
-    async fn turn(&mut self, deps: &Deps, stop: Timestamp) -> bool {
-        let now = deps.clock.now();
-        if self.ended.is_some() || now >= stop {
-            return self.ended.is_none();
-        }
-        let share = Share { deps, failures: &self.failures, until: stop.min(now.plus(self.share)) };
-        match self.part.turn(share).await {
-            Ok(Went::OutOfTime) if !self.failures.given_up() => return true,
-            Ok(_) => self.ended = Some(Ok(())),
-            Err(error) => self.ended = Some(Err(error)),
-        }
-        false
-    }
-
-    /// An error if anything of it failed.
-    fn result(self) -> PortResult<()> {
-        let result = self.ended.unwrap_or(Ok(())).and(self.failures.result());
-        if let Err(error) = &result {
-            error!(what = self.name, error = %ErrorChain(error), "a part of the run failed; the next run goes on");
-        }
-        result
-    }
-}
-
-/// One run. An error means that something of ours failed; the next run continues. A part that fails does not keep the
-/// other parts from being done.
+/// One run, or one unit of work. An error means that something of ours failed; the next run continues. A part that fails
+/// does not keep the other parts from being done.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Error> {
     let deps = deps.as_ref();
     let stop = Timestamp::from_unix_ms(event.context.deadline.saturating_sub(MARGIN.as_millis() as u64));
-    let now = deps.clock.now();
-    let mut due = Lane::new("due", 9, due::DuePart::starting(now));
-    let mut watch = Lane::new("watch", 5, watch::Watch::starting(now));
-    let mut told = Lane::new("given up", 2, told::Told::default());
-    let mut missed = Lane::new("missed runs", 2, awaited_runs::Missed::starting(now));
-    let mut roll_ups = Lane::new("roll-ups", 15, roll_ups::RollUps);
-    let mut audit = Lane::new("audit", 6, audit::Audit::default());
-    let mut jobs = Lane::new("jobs", 6, jobs::JobsPart::default());
-    loop {
-        let mut more = due.turn(deps, stop).await;
-        more |= watch.turn(deps, stop).await;
-        let ended = due.part.take_ended();
-        if !ended.is_empty() {
-            told.go_on(|told| told.add(ended));
+    let results = match unit::units(&event.payload) {
+        None => {
+            let moved = move_old_notes(deps, deps.clock.now()).await;
+            vec![Run::whole(deps, moved).go(deps, stop).await]
         }
-        more |= told.turn(deps, stop).await;
-        more |= missed.turn(deps, stop).await;
-        // Before the audit, which deletes the notes that roll-ups need.
-        more |= roll_ups.turn(deps, stop).await;
-        more |= audit.turn(deps, stop).await;
-        more |= jobs.turn(deps, stop).await;
-        if !more || deps.clock.now() >= stop {
-            break;
+        Some(units) => {
+            let mut results = Vec::new();
+            for unit in units {
+                results.push(Run::of(deps, unit).go(deps, stop).await);
+            }
+            results
+        }
+    };
+    results.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(error.into()))
+}
+
+impl Run {
+    /// The scheduled run, which hands out what it has no time for.
+    fn whole(deps: &Deps, moved: PortResult<()>) -> Self {
+        let mut run = Self::new(deps, all_shards(deps.clock.now()), Division::WHOLE, deps.units);
+        if let Err(error) = moved {
+            // Where the notes are is not clear, so neither looks for them.
+            run.roll_ups.end(Ok(()));
+            run.audit.end(Err(error));
+        }
+        run
+    }
+
+    /// A unit of one lane. It hands out nothing.
+    fn of(deps: &Deps, Unit { lane, shard, division }: Unit) -> Self {
+        let mut run = Self::new(deps, vec![shard], division, 0);
+        run.due.part.keep(&Kept::from([(shard, division)]));
+        run.end_unless(|name| name == lane);
+        run
+    }
+
+    fn new(deps: &Deps, shards: Vec<u8>, division: Division, units: u16) -> Self {
+        let now = deps.clock.now();
+        Self {
+            due: Lane::new("due", 9, due::DuePart::of(shards.clone(), now)).hands_out(LaneName::Due, 8),
+            watch: Lane::new("watch", 5, watch::Watch::of(division, now)).hands_out(LaneName::Watch, 4),
+            told: Lane::new("given up", 2, told::Told::default()),
+            missed: Lane::new("missed runs", 2, awaited_runs::Missed::of(shards.clone(), now))
+                .hands_out(LaneName::MissedRuns, 1),
+            roll_ups: Lane::new("roll-ups", 15, roll_ups::RollUps::of(shards.clone())).hands_out(LaneName::RollUps, 3),
+            audit: Lane::new("audit", 6, audit::Audit::of(shards)).hands_out(LaneName::Audit, 3),
+            jobs: Lane::new("jobs", 6, jobs::JobsPart::of(division)).hands_out(LaneName::Jobs, 1),
+            allowance: Allowance { all: units, left: units },
         }
     }
-    let results = [
-        due.result(),
-        watch.result(),
-        told.result(),
-        missed.result(),
-        roll_ups.result(),
-        audit.result(),
-        jobs.result(),
-    ];
-    results.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(error.into()))
+
+    fn end_unless(&mut self, goes_on: impl Fn(LaneName) -> bool) {
+        fn end<P: Part>(lane: &mut Lane<P>, ends: bool) {
+            if ends {
+                lane.end(Ok(()));
+            }
+        }
+        end(&mut self.due, !goes_on(LaneName::Due));
+        end(&mut self.watch, !goes_on(LaneName::Watch));
+        end(&mut self.missed, !goes_on(LaneName::MissedRuns));
+        end(&mut self.roll_ups, !goes_on(LaneName::RollUps));
+        end(&mut self.audit, !goes_on(LaneName::Audit));
+        end(&mut self.jobs, !goes_on(LaneName::Jobs));
+    }
+
+    /// Gives the lanes turns until all have ended or the time has.
+    async fn go(mut self, deps: &Deps, stop: Timestamp) -> PortResult<()> {
+        let allowance = &mut self.allowance;
+        loop {
+            let mut more = self.due.turn(deps, stop, allowance).await;
+            more |= self.watch.turn(deps, stop, allowance).await;
+            let ended = self.due.part.take_ended();
+            if !ended.is_empty() {
+                self.told.go_on(|told| told.add(ended));
+            }
+            more |= self.told.turn(deps, stop, allowance).await;
+            more |= self.missed.turn(deps, stop, allowance).await;
+            // Before the audit, which deletes the notes that roll-ups need.
+            more |= self.roll_ups.turn(deps, stop, allowance).await;
+            more |= self.audit.turn(deps, stop, allowance).await;
+            more |= self.jobs.turn(deps, stop, allowance).await;
+            if !more || deps.clock.now() >= stop {
+                break;
+            }
+        }
+        let now = deps.clock.now();
+        let results = [
+            self.due.result(now),
+            self.watch.result(now),
+            self.told.result(now),
+            self.missed.result(now),
+            self.roll_ups.result(now),
+            self.audit.result(now),
+            self.jobs.result(now),
+        ];
+        results.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+    }
+}
+
+/// Puts the notes of seals of an earlier release where this one looks for them, before what they note is rolled up. It asks
+/// for such notes once in each stretch of time.
+async fn move_old_notes(deps: &Deps, now: Timestamp) -> PortResult<()> {
+    let stretches = deps.horizon.stretches();
+    let until = stretches.ended(now, stretches.settle());
+    if deps.audited.has_moved(until) {
+        return Ok(());
+    }
+    deps.audit.move_old_notes(deps.horizon.length() / 6, until).await?;
+    deps.audited.moved(until);
+    Ok(())
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::delivery::{Delivery, DeliveryRecord, Held, OutgoingDelivery, Purpose};
 use domain::value::{AccountId, DeliveryId, Timestamp};
 use futures_util::{StreamExt, stream};
-use ports::{PortError, PortResult, Recorded};
+use ports::{PortError, PortResult};
 use serde_json::value::RawValue;
 
 use crate::deps::Deps;
@@ -41,8 +41,7 @@ pub(crate) fn is_forgotten(deps: &Deps, delivery: &Delivery) -> bool {
 
 /// The body of a delivery; none before its event is sealed and after it was deleted.
 pub(crate) async fn body_of(deps: &Deps, delivery: &Delivery) -> PortResult<Option<Arc<RawValue>>> {
-    let Some(event) = deps.events.find_event(&delivery.account, &delivery.event).await? else { return Ok(None) };
-    body(event.body).map(Some)
+    deps.events.find_body(&delivery.account, &delivery.event).await?.map(body).transpose()
 }
 
 /// The body of a sealed event.
@@ -54,35 +53,21 @@ pub(crate) fn body(text: String) -> PortResult<Arc<RawValue>> {
 pub(crate) async fn reopen(deps: &Deps, record: DeliveryRecord, due_at: Timestamp) -> PortResult<Option<ToSend>> {
     let now = deps.clock.now();
     let Some(body) = body_of(deps, &record.delivery).await? else {
-        if !record.state.is_final() && is_forgotten(deps, &record.delivery) {
-            deps.deliveries.replace_delivery(&record, &record.ended(DeliveryState::Exhausted, Some(now))).await?;
+        if !record.state().is_final() && is_forgotten(deps, &record.delivery) {
+            deps.deliveries.replace_delivery(&record, &record.expired(now)).await?;
         }
         return Ok(None);
     };
     // It is sent at our own pace, so at a destination with a rate limit it goes before new deliveries.
-    let reopened = record.queued(due_at, deps.horizon.look_again(due_at, now));
-    let claimed = deps.deliveries.replace_delivery(&record, &reopened).await?;
+    let held = Held::by_queue(due_at, now, deps.lease).in_line();
+    let claimed = deps.deliveries.replace_delivery(&record, &record.held(held)).await?;
     let send = || ToSend { delivery: record.delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
     Ok(claimed.then(send))
 }
 
 /// The first row of a delivery that is owed and has none.
-pub(crate) fn first_row(
-    deps: &Deps,
-    delivery: Delivery,
-    state: DeliveryState,
-    look_at: Option<Timestamp>,
-) -> DeliveryRecord {
-    let expires_at = deps.clock.now().plus(deps.retention);
-    DeliveryRecord {
-        delivery,
-        state,
-        attempts: Vec::new(),
-        look_at,
-        in_line: false,
-        recovered_by_audit: false,
-        expires_at,
-    }
+pub(crate) fn first_row(deps: &Deps, delivery: Delivery, held: Held) -> DeliveryRecord {
+    DeliveryRecord::first(delivery, held, deps.clock.now().plus(deps.retention))
 }
 
 /// Gives a delivery that is owed and has no row its first one, from which it is attempted at `due_at`.
@@ -94,12 +79,10 @@ pub(crate) async fn give_row(
     recovered_by_audit: bool,
 ) -> PortResult<Option<ToSend>> {
     let now = deps.clock.now();
-    let look_at = deps.horizon.look_again(due_at, now);
-    let row = first_row(deps, delivery.clone(), DeliveryState::Retrying { due_at }, Some(look_at));
-    let row = DeliveryRecord { recovered_by_audit, ..row };
-    let recorded = deps.deliveries.record_delivery(&row).await? == Recorded::Recorded;
+    let row = first_row(deps, delivery.clone(), Held::by_queue(due_at, now, deps.lease));
+    let created = deps.deliveries.create_delivery(&DeliveryRecord { recovered_by_audit, ..row }).await?;
     let send = || ToSend { delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
-    Ok(recorded.then(send))
+    Ok(created.then(send))
 }
 
 /// What became of items that were to be claimed.

@@ -1,6 +1,6 @@
 //! What a part of a run may use, and the lists that it takes in turn.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use domain::value::Timestamp;
@@ -8,6 +8,7 @@ use ports::{PortResult, SHARDS};
 
 use crate::deps::Deps;
 use crate::failures::Failures;
+use crate::unit::{Kept, Left};
 
 /// What a part may use of the invocation's time.
 #[derive(Clone, Copy)]
@@ -38,6 +39,10 @@ impl Share<'_> {
 pub(crate) trait Part {
     /// Goes on until its share or its work ends. An error ends it for this run.
     async fn turn(&mut self, share: Share<'_>) -> PortResult<Went>;
+    /// What it has left to do, as far as it knows.
+    fn left(&self, now: Timestamp) -> Vec<Left>;
+    /// Others do everything but this.
+    fn keep(&mut self, kept: &Kept);
 }
 
 /// Whether a part has more to do in this run.
@@ -49,16 +54,17 @@ pub(crate) enum Went {
     ToTheEnd,
 }
 
-/// The shards of a list, a page of each in turn, with the last entry that was handled. Each minute another shard is the
-/// first.
+/// The shards of a list, a page of each in turn, with the last entry that was handled.
 pub(crate) struct Turns<E> {
+    shards: BTreeSet<u8>,
     left: VecDeque<(u8, Option<E>)>,
+    failed: BTreeSet<u8>,
 }
 
 impl<E> Turns<E> {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        let minute = u8::try_from(now.unix_seconds() / 60 % u64::from(SHARDS)).unwrap_or_default();
-        Self { left: (0..SHARDS).map(|n| ((n + minute) % SHARDS, None)).collect() }
+    pub(crate) fn of(shards: impl IntoIterator<Item = u8>) -> Self {
+        let left: VecDeque<_> = shards.into_iter().map(|shard| (shard, None)).collect();
+        Self { shards: left.iter().map(|(shard, _)| *shard).collect(), left, failed: BTreeSet::new() }
     }
 
     /// The shard whose turn it is.
@@ -75,4 +81,34 @@ impl<E> Turns<E> {
     pub(crate) fn interrupted(&mut self, shard: u8, after: Option<E>) {
         self.left.push_front((shard, after));
     }
+
+    /// This shard cannot be listed; the next run lists it again.
+    pub(crate) fn failed(&mut self, shard: u8) {
+        self.failed.insert(shard);
+    }
+
+    /// The shards that are left, each with the last entry that was handled.
+    pub(crate) fn left(&self) -> impl Iterator<Item = (u8, Option<&E>)> {
+        self.left.iter().map(|(shard, after)| (*shard, after.as_ref()))
+    }
+
+    /// Others go through the shards that are left and not kept.
+    pub(crate) fn keep(&mut self, kept: &Kept) {
+        let others = self.left.iter().map(|(shard, _)| *shard).filter(|shard| !kept.contains_key(shard));
+        let others: BTreeSet<u8> = others.collect();
+        self.left.retain(|(shard, _)| !others.contains(shard));
+        self.shards.retain(|shard| !others.contains(shard));
+    }
+
+    /// The shards that were gone through to the end.
+    pub(crate) fn through(&self) -> impl Iterator<Item = u8> {
+        let open: BTreeSet<u8> = self.left.iter().map(|(shard, _)| *shard).collect();
+        self.shards.iter().copied().filter(move |shard| !open.contains(shard) && !self.failed.contains(shard))
+    }
+}
+
+/// All shards; each minute another one is the first.
+pub(crate) fn all_shards(now: Timestamp) -> Vec<u8> {
+    let minute = u8::try_from(now.unix_seconds() / 60 % u64::from(SHARDS)).unwrap_or_default();
+    (0..SHARDS).map(|n| (n + minute) % SHARDS).collect()
 }

@@ -21,7 +21,7 @@ use domain::delivery::DeliveryRecord;
 use domain::destination::{Destination, HealthChange};
 use domain::event::OwnEvent;
 use domain::operational;
-use domain::operational::Alert;
+use domain::operational::{Alert, Expiring};
 use ports::PortResult;
 use runtime::telemetry::ErrorChain;
 use tracing::{error, warn};
@@ -66,6 +66,18 @@ pub(crate) async fn exhausted(deps: &Deps, record: &DeliveryRecord) -> bool {
     if !alerted {
         deps.alerted.undo(&delivery.destination);
     }
+    sent && alerted
+}
+
+/// Reports that parked deliveries are about to expire; answers whether that worked.
+pub(crate) async fn expiring(deps: &Deps, destination: &Destination, expiring: &Expiring) -> bool {
+    warn!(
+        "account.id" = %destination.account, "destination.id" = %destination.id, count = expiring.count,
+        first_expires_at = %expiring.first_at, "parked deliveries are about to expire"
+    );
+    let notice = operational::expiring(destination, expiring);
+    let sent = send(deps, notice.event.as_ref()).await;
+    let alerted = alert(deps, &notice.alert).await;
     sent && alerted
 }
 

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::value::Timestamp;
 use futures_util::{StreamExt, stream};
 use ports::{Due, PortResult};
 
@@ -13,6 +13,7 @@ use crate::failures::Row;
 use crate::send::find;
 use crate::share::{Part, Share, Went};
 use crate::tell;
+use crate::unit::{Kept, Left};
 
 /// How long after a failed report it is tried again: after everything that this run still looks at.
 const TELL_AGAIN: Duration = AHEAD.saturating_mul(2);
@@ -53,16 +54,24 @@ impl Part for Told {
         }
         Ok(if self.left.is_empty() { Went::ToTheEnd } else { Went::OutOfTime })
     }
+
+    fn left(&self, _now: Timestamp) -> Vec<Left> {
+        let since = self.left.iter().map(|due| due.look_at).min();
+        since.map(|since| Left { shard: 0, since, parts: 1 }).into_iter().collect()
+    }
+
+    /// It hands out nothing: what is not reported is listed again among what is due.
+    fn keep(&mut self, _kept: &Kept) {}
 }
 
 async fn look(share: Share<'_>, due: &Due) -> PortResult<()> {
     let deps = share.deps;
     let Some(record) = find(deps, &due.account, &due.id).await? else { return Ok(()) };
-    if record.look_at != Some(due.look_at) || matches!(record.state, DeliveryState::Retrying { .. }) {
+    if record.look_at() != Some(due.look_at) || !record.state().is_final() {
         return Ok(());
     }
-    let told = record.state != DeliveryState::Exhausted || tell::exhausted(deps, &record).await;
-    let look_at = (!told).then(|| deps.clock.now().plus(TELL_AGAIN));
-    deps.deliveries.replace_delivery(&record, &DeliveryRecord { look_at, ..record.clone() }).await?;
+    let told = record.exhaustion().is_none() || tell::exhausted(deps, &record).await;
+    let again_at = (!told).then(|| deps.clock.now().plus(TELL_AGAIN));
+    deps.deliveries.replace_delivery(&record, &record.told(again_at)).await?;
     Ok(())
 }

@@ -1,83 +1,109 @@
 //! Looks after destinations that are not simply healthy: reports changes, sends probes, and drains what was parked.
 //!
+//! All reports and probes of a run come before its drains, which may take long.
+//!
+//! Invariant: no drain holds up a probe (tests: `probes_of_all_destinations_go_before_drains`).
+//!
 //! Each step is claimed by a change of the destination's health, so that of two concurrent runs only one takes it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryState, Purpose};
+use domain::delivery::{Held, Purpose};
 use domain::destination::health::DRAIN_EVERY;
-use domain::destination::{Destination, Health, HealthState, Pace};
+use domain::destination::{Destination, Health, HealthState};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use futures_util::{StreamExt, stream};
 use ports::{PortError, PortResult, Watched};
+use tracing::info;
 
 use crate::deps::Deps;
+use crate::expiring;
 use crate::failures::Row;
 use crate::send::{ToSend, body_of, claim_and_send, find, reopen, send};
 use crate::share::{Part, Share, Went};
 use crate::tell;
+use crate::unit::{Division, Kept, Left};
 
 /// How many destinations are listed at once.
 const PAGE: usize = 100;
 /// How many are looked at at once.
 const AT_ONCE: usize = 5;
+/// How many that have to be drained are kept.
+const DRAINS: usize = 10_000;
+/// How many of them are worth an instance.
+const DRAINS_A_PART: usize = 10;
 /// How long one destination is drained before it is the next one's turn.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(2);
 /// How many of the oldest parked deliveries are used for probes; each probe takes the next one.
 const PROBED: usize = 10;
-/// How often a change is tried if others keep being faster.
-const TRIES: u32 = 20;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
 
 /// How far this run is.
 pub(crate) struct Watch {
     until: Timestamp,
+    division: Division,
     after: Option<Watched>,
-    /// What is drained after the reports and probes of its page.
-    drains: VecDeque<Destination>,
+    /// What is drained, after all reports and probes.
+    drains: VecDeque<Watched>,
     last: bool,
 }
 
 impl Watch {
-    pub(crate) fn starting(now: Timestamp) -> Self {
-        Self { until: now, after: None, drains: VecDeque::new(), last: false }
+    pub(crate) fn of(division: Division, now: Timestamp) -> Self {
+        Self { until: now, division, after: None, drains: VecDeque::new(), last: false }
     }
 }
 
 impl Part for Watch {
     async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
-        loop {
-            while let Some(destination) = self.drains.pop_front() {
-                if !share.goes_on() {
-                    self.drains.push_front(destination);
-                    return Ok(Went::OutOfTime);
-                }
-                let drained = drain(share.slice(DRAIN_AT_MOST), &destination).await;
-                noted(share, &destination.account, &destination.id, drained);
-            }
-            if self.last {
-                return Ok(Went::ToTheEnd);
-            }
+        while !self.last {
             if !share.goes_on() {
                 return Ok(Went::OutOfTime);
             }
             let page = share.deps.waiting.watched_destinations(self.until, self.after.as_ref(), PAGE).await?;
-            self.last = page.len() < PAGE;
-            for together in page.chunks(AT_ONCE) {
+            let (last, listed) = (page.len() < PAGE, page.last().cloned());
+            let mine: Vec<_> = page.into_iter().filter(|one| self.division.has(one.id.as_str())).collect();
+            for together in mine.chunks(AT_ONCE) {
                 if !share.goes_on() {
-                    self.last = false;
                     return Ok(Went::OutOfTime);
                 }
-                let looks = together
-                    .iter()
-                    .map(|one| async move { noted(share, &one.account, &one.id, look_at(share, one).await).flatten() });
-                let drains: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
-                self.drains.extend(drains.into_iter().flatten());
+                let looks = together.iter().map(|one| async move {
+                    noted(share, &one.account, &one.id, look_at(share, one).await) == Some(true)
+                });
+                let drains: Vec<bool> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+                let drains = together.iter().zip(drains).filter(|(_, drains)| *drains).map(|(one, _)| one.clone());
+                // The next run finds further ones.
+                self.drains.extend(drains.take(DRAINS.saturating_sub(self.drains.len())));
                 self.after = together.last().cloned();
             }
+            self.last = last;
+            self.after = listed.or(self.after.take());
         }
+        while let Some(one) = self.drains.pop_front() {
+            if !share.goes_on() {
+                self.drains.push_front(one);
+                return Ok(Went::OutOfTime);
+            }
+            let drained = drain_anew(share.slice(DRAIN_AT_MOST), &one).await;
+            noted(share, &one.account, &one.id, drained);
+        }
+        Ok(Went::ToTheEnd)
+    }
+
+    /// How many destinations wait is known once all are listed.
+    fn left(&self, _now: Timestamp) -> Vec<Left> {
+        let oldest = self.drains.front().or(self.after.as_ref().filter(|_| !self.last));
+        let since = oldest.map_or(self.until, |one| one.look_at);
+        let parts = if self.last { self.drains.len().div_ceil(DRAINS_A_PART) } else { usize::MAX };
+        let left = Left { shard: 0, since, parts: u16::try_from(parts).unwrap_or(u16::MAX) };
+        (left.parts > 0).then_some(left).into_iter().collect()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        self.division = kept.values().next().copied().unwrap_or(self.division);
+        self.drains.retain(|one| self.division.has(one.id.as_str()));
     }
 }
 
@@ -95,19 +121,21 @@ fn noted<T>(share: Share<'_>, account: &AccountId, id: &DestinationId, result: P
     }
 }
 
-/// Reports and probes a destination. The result is a destination that has to be drained.
-async fn look_at(share: Share<'_>, one: &Watched) -> PortResult<Option<Destination>> {
-    match share.deps.destinations.find_destination_anew(&one.account, &one.id).await? {
-        Some(destination) => look(share, destination).await,
-        None => Ok(None),
-    }
-}
-
-async fn look(share: Share<'_>, destination: Destination) -> PortResult<Option<Destination>> {
+/// Reports and probes a destination; answers whether it has to be drained.
+async fn look_at(share: Share<'_>, one: &Watched) -> PortResult<bool> {
     let deps = share.deps;
-    let Some(destination) = told(deps, destination).await? else { return Ok(None) };
+    let found = deps.destinations.find_destination_anew(&one.account, &one.id).await?;
+    let Some(destination) = found else {
+        // A failure was noted while it was being deleted.
+        return deps.destinations.forget_health(&one.account, &one.id).await.map(|()| false);
+    };
+    let Some(destination) = told(deps, destination).await? else { return Ok(false) };
+    let Some(destination) = expiring::look(share.slice(DRAIN_AT_MOST), destination).await? else { return Ok(false) };
     if !destination.settings.enabled {
-        return Ok(None);
+        // It was paused after its health was stored. Until it is resumed, it is only looked for what is about to expire.
+        let now = deps.clock.now();
+        let quiet = destination.look_at().is_none_or(|at| at > now).then(|| destination.health.confirmed());
+        return change(deps, &destination, quiet).await.map(|_| false);
     }
     let now = deps.clock.now();
     let drains = destination.health.drain.is_some_and(|drain| drain.next_at <= now);
@@ -116,10 +144,24 @@ async fn look(share: Share<'_>, destination: Destination) -> PortResult<Option<D
             probe(share, &destination).await?;
         }
         HealthState::Failing { half_open: true, .. } if drains => probe(share, &destination).await?,
-        HealthState::Healthy if drains => return Ok(Some(destination)),
+        HealthState::Healthy => return Ok(drains),
         _ => {}
     }
-    Ok(None)
+    Ok(false)
+}
+
+/// Drains a destination that had to be drained when it was looked at.
+async fn drain_anew(share: Share<'_>, one: &Watched) -> PortResult<()> {
+    let found = share.deps.destinations.find_destination_anew(&one.account, &one.id).await?;
+    let now = share.deps.clock.now();
+    let drains = |destination: &Destination| {
+        let due = destination.health.drain.is_some_and(|drain| drain.next_at <= now);
+        due && destination.settings.enabled && matches!(destination.health.state, HealthState::Healthy)
+    };
+    match found.filter(drains) {
+        Some(destination) => drain(share, &destination).await,
+        None => Ok(()),
+    }
 }
 
 /// Makes a change, unless somebody else has made one in the meantime; then there is no result, and the next run looks
@@ -191,7 +233,7 @@ async fn candidate(share: Share<'_>, destination: &Destination, probes: u32) -> 
 
 async fn probe_with(deps: &Deps, account: &AccountId, id: &DeliveryId) -> PortResult<Option<ToSend>> {
     let Some(record) = find(deps, account, id).await? else { return Ok(None) };
-    if record.state != DeliveryState::Parked {
+    if record.held != Held::ByDestination {
         return Ok(None);
     }
     let Some(body) = body_of(deps, &record.delivery).await? else { return Ok(None) };
@@ -204,6 +246,12 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     let (deps, account, portion) = (share.deps, &destination.account, destination.drain_portion());
     let mut page = deps.waiting.parked_deliveries(account, &destination.id, None, portion).await?;
     let begin = deps.clock.now();
+    if destination.health.drain.is_some_and(|drain| drain.since == drain.next_at) {
+        info!(
+            "account.id" = %account, "destination.id" = %destination.id, at_most_a_minute = portion,
+            "a destination is being drained"
+        );
+    }
     let Some(drained) = change(deps, destination, destination.health.drained(begin, page.is_empty())).await? else {
         return Ok(());
     };
@@ -246,19 +294,10 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     Ok(())
 }
 
-/// Clears the line. Deliveries that waited in it before the destination went down were parked, and are sent again at
+/// Clears the lines. Deliveries that waited in it before the destination went down were parked, and are sent again at
 /// the pace of the drain, so nobody waits for them.
 async fn forget_line(deps: &Deps, destination: &Destination) -> PortResult<()> {
-    let (account, id) = (&destination.account, &destination.id);
-    let mut known = Pace::default();
-    for _ in 0..TRIES {
-        let after = Pace { line_until: 0, ..known };
-        match deps.paces.store_pace(account, id, known, after).await? {
-            Some(stored) => known = stored,
-            None => break,
-        }
-    }
-    Ok(())
+    deps.paces.clear_lines(&destination.account, &destination.id).await
 }
 
 async fn unpark(
@@ -268,7 +307,7 @@ async fn unpark(
     due_at: Timestamp,
 ) -> PortResult<Option<ToSend>> {
     let Some(record) = find(deps, &destination.account, &id).await? else { return Ok(None) };
-    if record.state != DeliveryState::Parked {
+    if record.held != Held::ByDestination {
         return Ok(None);
     }
     reopen(deps, record, due_at).await

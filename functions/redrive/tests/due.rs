@@ -8,19 +8,19 @@ mod over_memory;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::delivery::DeliveryState;
 use domain::destination::Destination;
 use domain::event::{Event, envelope};
 use domain::value::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, Clock, Deliveries, Destinations, Events, SealedEvent};
 use redrive::{Deps, handle};
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record};
 
 use self::over_memory::deps;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// A quarter of the shortest horizon.
+/// The shortest lease.
 const LEASE: Duration = Duration::from_secs(15);
 
 struct World {
@@ -31,15 +31,15 @@ struct World {
     target: Destination,
 }
 
-/// An account with one destination under the shortest horizon, whose lease is shorter than what a run looks ahead.
+/// An account with one destination under the shortest lease, which is shorter than what a run looks ahead.
 async fn world() -> World {
     let (store, queue) = (Arc::new(MemoryStore::default()), Arc::new(MemoryQueue::default()));
     let clock = Arc::new(TestClock::new());
     let target = destination(&account("acme"), 1, "https://a.example/");
     store.create_account(&target.account, clock.now()).await.expect("created");
     store.create_destination(&target, 10).await.expect("created");
-    let horizon = "60".parse().expect("a horizon");
-    let deps = Arc::new(Deps { horizon, ..deps(&store, &queue, &Arc::default(), &clock) });
+    let lease = "15".parse().expect("a lease");
+    let deps = Arc::new(Deps { lease, ..deps(&store, &queue, &Arc::default(), &clock) });
     World { store, queue, clock, deps, target }
 }
 
@@ -49,11 +49,9 @@ impl World {
         let event = Event::parse(&event_text(&self.target.account, "evt-1"), self.clock.now());
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
         let body = envelope::build(&event).expect("a body").get().to_owned();
-        let waiting = DeliveryRecord {
-            look_at: Some(look_at),
-            ..record(&self.target, "evt-1", 1, DeliveryState::Retrying { due_at })
-        };
-        self.store.record_delivery(&waiting).await.expect("recorded");
+        let state = DeliveryState::Retrying { due_at };
+        let waiting = record(&self.target, "evt-1", 1, state).held(held_until(state, Some(look_at)));
+        self.store.create_delivery(&waiting).await.expect("recorded");
         let sealed = SealedEvent {
             account: event.account,
             id: event.id,

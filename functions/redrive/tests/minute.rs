@@ -15,14 +15,14 @@ use domain::delivery::{
 };
 use domain::destination::{Destination, Drain, Health, HealthState};
 use domain::event::{Event, envelope};
-use domain::value::{AccountId, DeliveryId, JobId, Slot, Timestamp};
+use domain::value::{AccountId, DeliveryId, JobId, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
-    Accounts, Audit, Clock, Deliveries, DeliveryQueue, DestinationHealth, Destinations, EventQueue, Events, FindJob,
-    PortResult, Postpone, SealNote, SealNotes, SealedEvent, StartJob,
+    Accounts, Audit, Clock, DeletedDestination, Deliveries, DeliveryQueue, DestinationHealth, Destinations, EventQueue,
+    Events, FindJob, PortResult, Postpone, SealNote, SealNotes, SealedEvent, StartJob, UpdatedDestination, Waiting,
 };
 use redrive::{Deps, handle};
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record};
 
 use self::over_memory::deps;
 
@@ -116,7 +116,8 @@ impl World {
         let body = envelope::build(&event).expect("a body").get().to_owned();
         let first = Delivery::of_event(&event, target(of).id, None);
         let owed: Vec<_> = (0..count).map(|n| numbered(&first, n, u8::try_from(n % 8).expect("small"))).collect();
-        let (sealed, occurred) = (self.deps.horizon.slot(now), self.deps.horizon.slot(event.occurred_at));
+        let stretches = self.deps.horizon.stretches();
+        let (sealed, occurred) = (stretches.of(now), stretches.of(event.occurred_at));
         let note = SealNote { sealed, account: event.account.clone(), occurred };
         self.store.note_seal(&note, now).await.expect("noted");
         let sealed = SealedEvent {
@@ -138,8 +139,8 @@ impl World {
 
     async fn record(&self, delivery: &Delivery, state: DeliveryState, look_at: Option<Timestamp>) {
         let known = record(&target(delivery.account.as_str()), "any", 1, state);
-        let row = DeliveryRecord { delivery: delivery.clone(), look_at, ..known };
-        self.store.record_delivery(&row).await.expect("recorded");
+        let row = DeliveryRecord { delivery: delivery.clone(), ..known.held(held_until(state, look_at)) };
+        self.store.create_delivery(&row).await.expect("recorded");
     }
 
     /// These deliveries are due this long after now.
@@ -283,7 +284,8 @@ async fn a_backlog_of_one_shard_keeps_no_other_shard_and_no_other_part_waiting()
         until: world.clock.now(),
         statuses: RecoverStatus::USUAL.to_vec(),
     };
-    let job = world.store.start_job(&Job::recover(job, world.clock.now())).await.expect("started").id;
+    let job = world.store.start_job(&Job::recover(job, world.clock.now()), 20).await;
+    let job = job.expect("started").expect("not too many").id;
     world.store.take_calls();
     world.run().await.expect("a run");
     let sent = world.queue.take_sent();
@@ -294,7 +296,7 @@ async fn a_backlog_of_one_shard_keeps_no_other_shard_and_no_other_part_waiting()
     assert!(sent.len() < 1_000, "there was more than a run can send");
     assert_eq!(world.status(&job).await, JobStatus::Succeeded);
     let calls = world.store.take_calls();
-    for call in ["overdue_runs", "set_rolled_up_to", "set_last_audited"] {
+    for call in ["overdue_runs", "set_rolled_up_to", "set_audited_until"] {
         assert!(calls.contains(&call), "{call}");
     }
 }
@@ -356,6 +358,30 @@ async fn a_drain_passes_over_what_cannot_be_read_and_ends() {
         let _ = world.run().await;
     }
     assert_eq!((world.health("acme").await.state, world.health("acme").await.drain), (HealthState::Healthy, None));
+}
+
+#[tokio::test]
+async fn what_was_paused_or_deleted_while_it_was_down_is_looked_at_once_more_and_then_not() {
+    let world = world().await;
+    let watched = async || world.store.watched_destinations(world.clock.now(), None, 9).await.expect("a list").len();
+    let paused = target("acme").paused(world.clock.now()).expect("a change");
+    let updated = world.store.update_destination(&target("acme"), &paused).await.expect("an answer");
+    assert_eq!(updated, UpdatedDestination::Updated);
+    // Both failures were noted by who did not know it yet.
+    world.down("acme").await;
+    let gone = target("rival");
+    let deleted = world.store.delete_destination(&gone.account, &gone.id).await.expect("an answer");
+    assert_eq!(deleted, DeletedDestination::Deleted);
+    world.down("rival").await;
+    assert_eq!(watched().await, 2);
+    world.run().await.expect("a run");
+    assert_eq!((watched().await, world.health("acme").await.version), (0, 3));
+    world.run().await.expect("a run");
+    assert_eq!(world.health("acme").await.version, 3);
+    let known = world.store.find_destination_anew(&paused.account, &paused.id).await.expect("an answer").expect("it");
+    let resumed = known.resumed(world.clock.now()).expect("a change");
+    let updated = world.store.update_destination(&known, &resumed).await.expect("an answer");
+    assert_eq!((updated, watched().await), (UpdatedDestination::Updated, 1));
 }
 
 #[tokio::test]
@@ -442,7 +468,7 @@ async fn a_delivery_that_cannot_be_read_has_a_row_and_is_not_sent() {
 async fn an_audit_that_is_behind_says_so() {
     let world = world().await;
     world.run().await.expect("a run");
-    world.store.set_last_audited(Slot(1)).await.expect("noted");
+    world.store.set_audited_until(&[(0, Timestamp::from_unix_ms(1))].into()).await.expect("noted");
     world.run().await.expect_err("what was noted more than a week ago has expired");
     world.run().await.expect("a run");
     world.owe("acme", "evt-1", 13_000).await;
@@ -479,7 +505,7 @@ async fn a_hundred_recoveries_of_one_account_do_not_hold_up_the_deletion_of_anot
         };
         // They started earlier.
         let before = Timestamp::from_unix_ms(now.unix_ms() - 60_000);
-        world.store.start_job(&Job::recover(recovery, before)).await.expect("started");
+        world.store.start_job(&Job::recover(recovery, before), 1_000).await.expect("started");
     }
     world.clock.advance_with_each_look(Duration::from_millis(500));
     world.run().await.expect("a run");

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::delivery::job::LEASE;
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Job, JobStatus, Purpose, RecoverStatus, Recovery};
+use domain::delivery::{Delivery, DeliveryState, Job, JobStatus, Purpose, RecoverStatus, Recovery};
 use domain::destination::{Destination, DisabledReason, Drain, Health, HealthState};
 use domain::event::{Event, envelope};
 use domain::value::{DeliveryId, JobId, Timestamp};
@@ -20,7 +20,7 @@ use ports::{
     StartJob,
 };
 use redrive::{Deps, handle};
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record};
 
 use self::over_memory::deps;
 
@@ -87,8 +87,8 @@ impl World {
     /// The same, with a row in this state.
     async fn record(&self, id: &str, state: DeliveryState, look_at: Option<Timestamp>) -> DeliveryId {
         self.owe(id).await;
-        let record = DeliveryRecord { look_at, ..record(&self.target, id, 1, state) };
-        self.store.record_delivery(&record).await.expect("recorded");
+        let record = record(&self.target, id, 1, state).held(held_until(state, look_at));
+        self.store.create_delivery(&record).await.expect("recorded");
         record.delivery.id
     }
 
@@ -109,7 +109,7 @@ impl World {
             statuses: statuses.to_vec(),
         };
         let job = Job::recover(recovery, self.clock.now());
-        self.store.start_job(&job).await.expect("started").id
+        self.store.start_job(&job, 20).await.expect("started").expect("not too many").id
     }
 
     async fn job(&self, id: &JobId) -> Job {
@@ -135,7 +135,7 @@ impl World {
 
     async fn state(&self, id: &DeliveryId) -> Option<DeliveryState> {
         let found = self.store.find_delivery(&self.target.account, id).await.expect("an answer");
-        found.map(|record| record.state)
+        found.map(|record| record.state())
     }
 
     async fn set_health(&self, health: Health) {
@@ -191,7 +191,7 @@ async fn what_occurred_outside_of_the_span_and_what_goes_elsewhere_is_left_alone
         let (account, destination_id) = (account("acme"), to.id.clone());
         let recovery = Recovery { account, destination_id, since, until, statuses: RecoverStatus::USUAL.to_vec() };
         let job = Job::recover(recovery, world.clock.now());
-        world.store.start_job(&job).await.expect("started");
+        world.store.start_job(&job, 20).await.expect("started");
         world.run().await.expect("a run");
         let told = world.told(&job.id).await;
         assert_eq!((told.0, told.2), (JobStatus::Succeeded, resent), "{since} to {until}");
@@ -279,7 +279,7 @@ async fn a_crash_at_any_step_of_it_loses_nothing_and_the_next_run_goes_on_where_
         ("record_progress", 2),
         ("list_events", 1),
         ("find_delivery", 1),
-        ("record_delivery", 1),
+        ("create_delivery", 1),
         ("end_job", 1),
         ("send_deliveries", 1),
     ] {

@@ -99,10 +99,23 @@ async fn with_nothing_to_do_a_run_costs_twenty_one_small_reads() {
         vec!["due_deliveries"; 8],
         vec!["watched_destinations"],
         vec!["overdue_runs"; 8],
-        vec!["rolled_up_to", "due_roll_ups", "last_audited", "pending_jobs"],
+        vec!["rolled_up_to", "due_roll_ups", "audited_until", "pending_jobs"],
     ]
     .concat();
     assert_eq!(world.store.take_calls(), nothing);
+}
+
+#[tokio::test]
+async fn a_stretch_with_nothing_in_it_costs_seventeen_small_reads_and_two_writes() {
+    let world = world().await;
+    world.run().await.expect("a run");
+    world.clock.advance(Duration::from_secs(600));
+    world.store.take_calls();
+    world.run().await.expect("a run");
+    let calls = world.store.take_calls();
+    let count = |method| calls.iter().filter(|call| **call == method).count();
+    assert_eq!((count("move_old_notes"), count("seal_notes"), calls.len()), (1, 16, 21 + 17 + 2));
+    assert_eq!((count("set_rolled_up_to"), count("set_audited_until")), (1, 1));
 }
 
 #[tokio::test]
@@ -112,7 +125,7 @@ async fn a_deletion_waits_until_what_was_under_way_has_ended_and_then_leaves_not
     world.clock.advance(MINUTE);
     world.run().await.expect("a run");
     let listed = world.store.list_destinations(&account("acme"), None, 100).await.expect("a list");
-    assert!(listed.iter().all(|destination| destination.admission() == Admission::Closed));
+    assert!(listed.iter().all(|destination| destination.health.admission() == Admission::Closed));
     world.clock.advance(SETTLE - Duration::from_millis(1));
     world.run().await.expect("a run");
     assert_eq!((world.job(&job).await.done, world.destinations("acme").await), (0, 5));

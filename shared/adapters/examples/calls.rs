@@ -16,7 +16,7 @@ use std::time::Duration;
 use adapters::{AwsClients, DynamoStore, SnsAlerts, SqsDeliveryQueue};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::delivery::{DeliveryRecord, DeliveryState, MessageLease, OutgoingDelivery, Purpose};
 use domain::event::{Event, envelope};
 use domain::operational::Alert;
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
@@ -109,7 +109,7 @@ async fn prepare(aws: &AwsClients) -> PortResult<Prepared> {
     let records: Vec<_> =
         (0..MANY * 10).map(|n| record(&one, &format!("evt-{n}"), 2, DeliveryState::Retrying { due_at })).collect();
     for record in &records {
-        store.record_delivery(record).await?;
+        store.create_delivery(record).await?;
     }
     let text = event_text(&acme, "evt-0");
     let event = Event::parse(&text, due_at).expect("a sample");
@@ -149,11 +149,12 @@ async fn of_rows(prepared: &Prepared) -> Vec<(String, Value)> {
     store.create_destination(&one, 10).await.expect("created");
     let health = one.health.resumed(Timestamp::from_unix_ms(NOW));
     let row = &records[0];
-    let leased = row.leased(Timestamp::from_unix_ms(NOW + 1_000));
+    let (due_at, now) = (Timestamp::from_unix_ms(NOW), Timestamp::from_unix_ms(NOW + 1_000));
+    let sent = row.sent(due_at, now, MessageLease::default());
     vec![
         entry("find_delivery", cost(async |_| store.find_delivery(acme, &row.delivery.id).await).await, None),
-        entry("record_delivery", cost(async |_| store.record_delivery(row).await).await, None),
-        entry("replace_delivery", cost(async |_| store.replace_delivery(row, &leased).await).await, None),
+        entry("create_delivery", cost(async |_| store.create_delivery(row).await).await, None),
+        entry("replace_delivery", cost(async |_| store.replace_delivery(row, &sent).await).await, None),
         entry("find_event", cost(async |_| store.find_event(acme, &event.id).await).await, None),
         entry("seal_event", cost(async |_| store.seal_event(event).await).await, None),
         entry("find_destination_anew", cost(async |_| store.find_destination_anew(acme, &one.id).await).await, None),

@@ -13,6 +13,6 @@ pub use aws::AwsClients;
 pub use dynamodb::DynamoStore;
 pub use http::HyperSender;
 pub use kms::KmsVault;
-pub use sns::SnsAlerts;
+pub use sns::{SnsAlerts, SnsHandOut};
 pub use sqs::{SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
 pub use system::{SystemClock, SystemEntropy, SystemHosts};

@@ -3,11 +3,15 @@
 //! Invariant: only this file asks the system for the time (checked by `clippy.toml`).
 
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use domain::value::Timestamp;
 use ports::{Clock, Entropy, HostLookup, PortError, PortResult};
+use tokio::time::timeout;
+
+/// How long looking a name up may take. A name that is not resolved by then has no address.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub struct SystemClock;
@@ -35,10 +39,14 @@ pub struct SystemHosts;
 #[async_trait]
 impl HostLookup for SystemHosts {
     async fn addresses(&self, host: &str, port: u16) -> Vec<IpAddr> {
-        match tokio::net::lookup_host((host, port)).await {
-            Ok(addresses) => addresses.map(|address| address.ip()).collect(),
-            Err(error) => {
+        match timeout(LOOKUP_TIMEOUT, tokio::net::lookup_host((host, port))).await {
+            Ok(Ok(addresses)) => addresses.map(|address| address.ip()).collect(),
+            Ok(Err(error)) => {
                 tracing::debug!(host, %error, "a host was not resolved");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::debug!(host, "a host was not resolved in time");
                 Vec::new()
             }
         }

@@ -8,20 +8,14 @@ use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 
 use super::PortResult;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recorded {
-    Recorded,
-    /// The row already has as many attempts or has ended, so it was left as it is.
-    Superseded,
-}
-
+/// The two ways of writing are the rules of [`domain::delivery::custody`].
 #[async_trait]
 pub trait Deliveries: Send + Sync {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>>;
-    /// Writes the record, in one write, unless the stored row wins by [`DeliveryRecord::supersedes`].
-    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded>;
-    /// Writes `after` if the state, the number of attempts and `look_at` of `before` are still stored; answers whether
-    /// they were. It is for changes that are not made by an attempt.
+    /// Writes the first row of a delivery, in one write; answers whether it had none.
+    async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool>;
+    /// Writes `after` if the row is still as in `before`: its state, its number of attempts, and when it is looked at.
+    /// Answers whether it was.
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool>;
 }
 

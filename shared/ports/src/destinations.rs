@@ -38,9 +38,10 @@ pub enum DeletedDestination {
 
 #[async_trait]
 pub trait Destinations: FindDestination {
-    /// Creates it, unless the account already has `most` destinations.
+    /// Creates it, unless the account already has `most` destinations. It is healthy.
     async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination>;
-    /// Writes `after` if `before` is still stored.
+    /// Writes `after` if its owner has not changed what is stored since `before`. Health is written with it, if it
+    /// differs, and then must also be as it was in `before`; otherwise it makes no difference what became of it.
     async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination>;
     async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>>;
     /// At most `limit` destinations, sorted by id, beginning after `after`.

@@ -8,10 +8,10 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use domain::delivery::Delivery;
-use domain::event::{EventType, Scope};
-use domain::value::{AccountId, EventId, Timestamp};
+use domain::event::{Event, EventType, Scope, envelope};
+use domain::value::{AccountId, EventId, Span, Timestamp};
 
-use super::PortResult;
+use super::{PortError, PortResult};
 
 /// An accepted event, with the deliveries it owes. It never changes, except that a replay may add deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,21 @@ pub struct SealedEvent {
     pub unmatched: Option<UnmatchedReason>,
     /// When the row may be deleted.
     pub expires_at: Timestamp,
+}
+
+impl SealedEvent {
+    /// The event as its producer pushed it.
+    pub fn read(&self) -> PortResult<Event> {
+        let data = envelope::data_of(&self.body).map_err(|error| PortError::permanent("reading a body", error))?;
+        Ok(Event {
+            id: self.id.clone(),
+            event_type: self.event_type,
+            account: self.account.clone(),
+            scope: self.scope.clone(),
+            occurred_at: self.occurred_at,
+            data,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +82,8 @@ pub enum Sealed {
 #[async_trait]
 pub trait Events: Send + Sync {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>>;
+    /// The body of an event alone, without what it owes.
+    async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>>;
     /// Seals the event, unless one with its id is sealed already.
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed>;
 }
@@ -77,13 +94,6 @@ pub trait OweMore: Events {
     /// Afterwards the event does not count as unmatched. If `more` is very long, a part of it may have been added when
     /// this fails.
     async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool>;
-}
-
-/// When events occurred: at `since` or later, and before `until`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    pub since: Timestamp,
-    pub until: Timestamp,
 }
 
 /// The position of an event in the list: by time, then by id.
@@ -129,7 +139,7 @@ pub struct ListedEvent {
 
 #[async_trait]
 pub trait ListEvents: Send + Sync {
-    /// At most `limit` events of the span, newest first, that follow `after` in this order. Fewer than `limit` are the
+    /// At most `limit` events that occurred in the span, newest first, that follow `after` in this order. Fewer than `limit` are the
     /// last page. An event may be missing for a moment after it was sealed.
     async fn list_events(
         &self,

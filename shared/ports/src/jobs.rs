@@ -22,8 +22,8 @@ pub trait FindJob: Send + Sync {
 #[async_trait]
 pub trait StartJob: FindJob {
     /// Stores the job as pending, unless a job with its id exists and has not ended. Answers the job that is stored
-    /// then.
-    async fn start_job(&self, job: &Job) -> PortResult<Job>;
+    /// then, or none if the account already has `most` jobs that were started here and have not ended.
+    async fn start_job(&self, job: &Job, most: u32) -> PortResult<Option<Job>>;
 }
 
 /// A job that has not ended.

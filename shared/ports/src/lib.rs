@@ -21,30 +21,35 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod waiting;
+mod wide_events;
 
 pub use accounts::{Accounts, CreatedAccount, FindAccount};
 pub use api_keys::{ApiKeys, CreatedKey};
-pub use audit::{Audit, SealNote, SealNotes};
+pub use audit::{Audit, ByShard, SealNote, SealNotes};
 pub use awaited_runs::{AwaitRuns, AwaitedPlace, AwaitedRuns};
-pub use deliveries::{Deliveries, ListDeliveries, OlderThan, Recorded};
+pub use deliveries::{Deliveries, ListDeliveries, OlderThan};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
-pub use events::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, Span, UnmatchedReason};
+pub use domain::value::Span;
+pub use events::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, UnmatchedReason};
 pub use health::DestinationHealth;
 pub use jobs::{FindJob, Held, Jobs, PendingJob, StartJob};
 pub use outside::{
-    Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HostLookup, HttpSender, Postpone, Vault,
+    Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HandOut, HostLookup, HttpSender, Postpone, Vault,
 };
 pub use paces::Paces;
 pub use purge::{AccountPurge, Purged};
 pub use reckoning::{DeliveryStanding, Reckoning};
 pub use rejected_events::{RejectedEvents, Rejections};
-pub use roll_ups::{FindRollUp, RollUps, RolledUpTo};
+pub use roll_ups::{DueRollUp, FindRollUp, RollUps, RolledUpTo};
 pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription};
 pub use transitions::{Remembered, Transitions};
+pub use unregistered_accounts::UnregisteredAccounts;
 pub use waiting::{Due, SHARDS, Waiting, Watched};
+pub use wide_events::{Seal, WideEvents};
 
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,4 +1,4 @@
-//! Queues, receivers, alerts, secrets, host names, time and random bytes.
+//! Queues, receivers, alerts, other instances, secrets, host names, time and random bytes.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -36,6 +36,14 @@ pub trait EventQueue: Send + Sync {
 #[async_trait]
 pub trait Alerts: Send + Sync {
     async fn publish(&self, alert: &Alert) -> PortResult<()>;
+}
+
+/// Other instances of a function.
+#[async_trait]
+pub trait HandOut: Send + Sync {
+    /// Lets another instance work on each of these units, which are texts. `Ok` means that all were accepted. Even then
+    /// some may never be worked on, and some may be worked on twice.
+    async fn hand_out(&self, units: &[String]) -> PortResult<()>;
 }
 
 /// The receivers.

@@ -1,20 +1,22 @@
 //! The turns handed out at destinations with a rate limit.
 
 use async_trait::async_trait;
-use domain::destination::Pace;
+use domain::destination::{Pace, Reserved, Wish};
 use domain::value::{AccountId, DestinationId};
 
 use super::PortResult;
 
 #[async_trait]
 pub trait Paces: Send + Sync {
-    /// Stores `after` if `before` is stored, and answers `None`; otherwise answers what is stored. Nothing stored
-    /// counts as the default.
-    async fn store_pace(
+    /// Hands out what is wished, as [`Pace::reserve`] says, in one step. Nothing stored counts as the default. `known` is
+    /// what the caller was told last; whether it is still right changes only how much work this is.
+    async fn reserve(
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        before: Pace,
-        after: Pace,
-    ) -> PortResult<Option<Pace>>;
+        known: Pace,
+        wish: &Wish,
+    ) -> PortResult<Reserved>;
+    /// Lets nobody wait in line any more. Turns that were handed out stay so.
+    async fn clear_lines(&self, account: &AccountId, destination: &DestinationId) -> PortResult<()>;
 }

@@ -2,21 +2,29 @@
 
 use async_trait::async_trait;
 use domain::delivery::{DeliveryResult, RollUp};
-use domain::value::{AccountId, DestinationId, Slot, Timestamp};
+use domain::value::{AccountId, DestinationId, Timestamp};
 
 use super::PortResult;
-use super::audit::SealNote;
+use super::audit::{ByShard, SealNote};
 use super::deliveries::OlderThan;
 
-/// How far roll-ups have got with what was sealed.
+/// How far the roll-ups of a shard have got with what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolledUpTo {
-    /// The slot that is processed next.
-    pub slot: Slot,
-    /// The last processed note of that slot; none if the slot was not begun.
+    /// What was sealed in stretches that had ended by then is done.
+    pub until: Timestamp,
+    /// The last processed note of what follows; none if that was not begun.
     pub after: Option<SealNote>,
     /// Whether the next account has failed once.
     pub failed: bool,
+}
+
+/// A roll-up that has to be looked at at `look_at`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueRollUp {
+    pub look_at: Timestamp,
+    pub account: AccountId,
+    pub destination: DestinationId,
 }
 
 #[async_trait]
@@ -36,9 +44,14 @@ pub trait RollUps: FindRollUp {
     ) -> PortResult<bool>;
     /// Deletes the roll-up of a destination that is gone. It is no error if there is none.
     async fn forget_roll_up(&self, account: &AccountId, destination: &DestinationId) -> PortResult<()>;
-    /// The destinations whose roll-ups have to be looked at by `until`, earliest first, at most `limit`. The list is
-    /// not consistent: what was written a moment ago may be missing, or may still be there.
-    async fn due_roll_ups(&self, until: Timestamp, limit: usize) -> PortResult<Vec<(AccountId, DestinationId)>>;
+    /// The destinations whose roll-ups have to be looked at by `until`, earliest first, at most `limit`, beginning after
+    /// `after`. The list is not consistent: what was written a moment ago may be missing, or may still be there.
+    async fn due_roll_ups(
+        &self,
+        until: Timestamp,
+        after: Option<&DueRollUp>,
+        limit: usize,
+    ) -> PortResult<Vec<DueRollUp>>;
     /// Like [`super::ListDeliveries::list_deliveries`], with only the part of each delivery that is added up.
     async fn list_results(
         &self,
@@ -48,10 +61,8 @@ pub trait RollUps: FindRollUp {
         older: &OlderThan,
         limit: usize,
     ) -> PortResult<Vec<DeliveryResult>>;
-    /// At most `limit` notes of a slot, sorted by account, beginning after `after`. Notes that the audit has processed
-    /// are gone.
-    async fn notes_after(&self, sealed: Slot, after: Option<&SealNote>, limit: usize) -> PortResult<Vec<SealNote>>;
-    /// None before the first roll-up.
-    async fn rolled_up_to(&self) -> PortResult<Option<RolledUpTo>>;
-    async fn set_rolled_up_to(&self, to: &RolledUpTo) -> PortResult<()>;
+    /// How far each shard is; shards that were never rolled up are left out.
+    async fn rolled_up_to(&self) -> PortResult<ByShard<RolledUpTo>>;
+    /// Stores this for some shards, in one write.
+    async fn set_rolled_up_to(&self, shards: &ByShard<RolledUpTo>) -> PortResult<()>;
 }

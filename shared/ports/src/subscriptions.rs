@@ -1,5 +1,7 @@
 //! Which events an account wants where.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::routing::{Bucket, Subscription};
 use domain::value::{AccountId, Label, SubscriptionId};
@@ -9,8 +11,8 @@ use super::PortResult;
 #[async_trait]
 pub trait FindSubscriptions: Send + Sync {
     /// Every subscription of the account that is filed under one of `buckets`. A subscription that is filed under
-    /// several may occur several times.
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Subscription>>;
+    /// several may occur several times. They are shared with a cache, because an account may have very many.
+    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

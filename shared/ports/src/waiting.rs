@@ -45,7 +45,8 @@ pub trait Waiting: Send + Sync {
         after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>>;
-    /// The destinations that have to be looked at by `until`, earliest first, at most `limit`.
+    /// The destinations that have to be looked at by `until`, earliest first, at most `limit`. This is as it was when their
+    /// health was stored last: one that has been paused or deleted since then is still listed.
     async fn watched_destinations(
         &self,
         until: Timestamp,

@@ -5,6 +5,9 @@
 //! an account or a destination does *not* exist: an event that is pushed right after its account was registered must
 //! not be ignored.
 //!
+//! Invariant: what is kept is bounded, also by the number of subscriptions: what is fresh goes last (tests:
+//! `what_is_kept_is_bounded_and_what_is_over_goes_first`).
+//!
 //! Invariant: only configuration is kept, for 5 s; an error is not, and neither is that an account or a destination does
 //! not exist (tests: `an_answer_is_asked_for_once_while_it_is_fresh`, `an_error_is_not_kept`,
 //! `that_there_is_none_is_not_kept`).
@@ -23,18 +26,42 @@ use tokio::sync::OnceCell;
 
 /// How long an answer is used.
 pub const KEEP: Duration = Duration::from_secs(5);
-/// How many answers are cached before all are dropped.
+/// How many answers are cached before those that are over are dropped, or all.
 const MOST: usize = 10_000;
+/// How many subscriptions are cached before that is done: as many as one account may have.
+const MOST_SUBSCRIPTIONS: usize = 20_000;
 
 type Slot<V> = (Timestamp, Arc<OnceCell<V>>);
 
 struct Answers<K, V> {
     slots: Mutex<HashMap<K, Slot<V>>>,
+    /// How much an answer has, and how much all may have.
+    weigh: fn(&V) -> usize,
+    most: usize,
 }
 
 impl<K: Eq + Hash, V: Clone> Answers<K, V> {
     fn new() -> Self {
-        Self { slots: Mutex::new(HashMap::new()) }
+        Self::weighed(MOST, |_| 1)
+    }
+
+    /// With a bound on what its answers have together.
+    fn weighed(most: usize, weigh: fn(&V) -> usize) -> Self {
+        Self { slots: Mutex::new(HashMap::new()), weigh, most }
+    }
+
+    /// Before another answer is cached: if there is too much, what is over is dropped, and then all.
+    fn make_room(&self, slots: &mut HashMap<K, Slot<V>>, now: Timestamp) {
+        let is_full = |slots: &HashMap<K, Slot<V>>| {
+            let weight = slots.values().filter_map(|slot| slot.1.get()).map(self.weigh).sum::<usize>();
+            slots.len() >= MOST || weight >= self.most
+        };
+        if is_full(slots) {
+            slots.retain(|_, slot| now.since(slot.0) < KEEP);
+            if is_full(slots) {
+                slots.clear();
+            }
+        }
     }
 
     /// The cached answer, or the one that `ask` gives now. Others who ask for the same thing in the meantime wait for
@@ -42,14 +69,13 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
     async fn get(&self, key: K, now: Timestamp, ask: impl Future<Output = PortResult<V>>) -> PortResult<V> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            if slots.len() >= MOST {
-                slots.clear();
+            if let Some(slot) = slots.get(&key).filter(|slot| now.since(slot.0) < KEEP) {
+                Arc::clone(&slot.1)
+            } else {
+                slots.remove(&key);
+                self.make_room(&mut slots, now);
+                Arc::clone(&slots.entry(key).or_insert_with(|| (now, Arc::default())).1)
             }
-            let slot = slots.entry(key).or_insert_with(|| (now, Arc::default()));
-            if now.since(slot.0) >= KEEP {
-                *slot = (now, Arc::default());
-            }
-            Arc::clone(&slot.1)
         };
         slot.get_or_try_init(|| ask).await.cloned()
     }
@@ -58,6 +84,16 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
     fn put(&self, key: K, now: Timestamp, value: V) {
         let slot = (now, Arc::new(OnceCell::new_with(Some(value))));
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(key, slot);
+    }
+
+    /// Changes a cached answer, which is then as old as before.
+    fn change(&self, key: &K, change: impl FnOnce(&mut V)) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = slots.get_mut(key) else { return };
+        if let Some(mut value) = slot.1.get().cloned() {
+            change(&mut value);
+            slot.1 = Arc::new(OnceCell::new_with(Some(value)));
+        }
     }
 
     fn forget(&self, key: &K) {
@@ -87,12 +123,13 @@ pub struct Cached<S> {
     clock: Arc<dyn Clock>,
     accounts: Answers<AccountId, Option<Timestamp>>,
     destinations: Answers<(AccountId, DestinationId), Option<Destination>>,
-    buckets: Answers<(AccountId, Bucket), Arc<[Subscription]>>,
+    buckets: Answers<(AccountId, Bucket), Arc<[Arc<Subscription>]>>,
 }
 
 impl<S> Cached<S> {
     pub fn new(store: Arc<S>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, accounts: Answers::new(), destinations: Answers::new(), buckets: Answers::new() }
+        let buckets = Answers::weighed(MOST_SUBSCRIPTIONS, |bucket: &Arc<[Arc<Subscription>]>| bucket.len());
+        Self { store, clock, accounts: Answers::new(), destinations: Answers::new(), buckets }
     }
 }
 
@@ -129,15 +166,22 @@ impl<S: DestinationHealth> DestinationHealth for Cached<S> {
         let updated = self.store.update_health(before, health).await?;
         if updated {
             let key = (before.account.clone(), before.id.clone());
-            self.destinations.put(key, self.clock.now(), Some(before.with_health(health.clone())));
+            let known = health.clone();
+            // What its owner configured is as old as before, and what `before` says of that may be older.
+            self.destinations.change(&key, |cached| *cached = cached.as_ref().map(|cached| cached.with_health(known)));
         }
         Ok(updated)
+    }
+
+    async fn forget_health(&self, account: &AccountId, id: &DestinationId) -> PortResult<()> {
+        self.destinations.forget(&(account.clone(), id.clone()));
+        self.store.forget_health(account, id).await
     }
 }
 
 #[async_trait]
 impl<S: FindSubscriptions> FindSubscriptions for Cached<S> {
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Subscription>> {
+    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>> {
         let now = self.clock.now();
         let look = buckets.iter().map(|bucket| async move {
             let ask = async {
@@ -146,7 +190,7 @@ impl<S: FindSubscriptions> FindSubscriptions for Cached<S> {
             };
             self.buckets.get((account.clone(), bucket.clone()), now, ask).await
         });
-        let found: Vec<Arc<[Subscription]>> = futures_util::future::try_join_all(look).await?;
+        let found: Vec<Arc<[Arc<Subscription>]>> = futures_util::future::try_join_all(look).await?;
         Ok(found.iter().flat_map(|bucket| bucket.iter().cloned()).collect())
     }
 }
@@ -177,6 +221,25 @@ mod tests {
         assert_eq!(answers.find("key", now, async { Ok(None) }).await.expect("an answer"), None);
         assert_eq!(answers.find("key", now, async { Ok(Some(1)) }).await.expect("an answer"), Some(1));
         assert_eq!(answers.find("key", now, async { Ok(Some(2)) }).await.expect("an answer"), Some(1));
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_and_what_is_over_goes_first() {
+        let (answers, asked) = (Answers::weighed(20, |weight: &usize| *weight), AtomicU32::new(0));
+        let get = async |key: u32, ms: u64, weight: usize| {
+            let ask = async {
+                asked.fetch_add(1, Ordering::SeqCst);
+                Ok(weight)
+            };
+            answers.get(key, Timestamp::from_unix_ms(ms), ask).await.expect("an answer");
+            (asked.load(Ordering::SeqCst), answers.slots.lock().expect("a lock").len())
+        };
+        assert_eq!(get(1, 0, 12).await, (1, 1));
+        assert_eq!(get(2, 3_000, 8).await, (2, 2), "there was room");
+        assert_eq!(get(3, 5_000, 1).await, (3, 2), "the first is over");
+        assert_eq!(get(2, 5_000, 8).await, (3, 2), "the second is not");
+        assert_eq!(get(4, 5_000, 15).await, (4, 3));
+        assert_eq!(get(5, 5_000, 1).await, (5, 1), "too much is fresh");
     }
 
     #[tokio::test]

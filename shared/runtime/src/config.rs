@@ -9,7 +9,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use domain::attempt::RetryPolicy;
+use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
+use domain::event::Unregistered;
 use domain::value::Horizon;
 
 /// The mistakes in the environment, one per line.
@@ -129,6 +131,7 @@ config!(
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         rejected_events_queue: String = |r| r.text("REJECTED_EVENTS_QUEUE_URL"),
+        unregistered: Unregistered = |r| r.parsed("UNREGISTERED_ACCOUNTS"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),
     }
@@ -142,7 +145,7 @@ config!(
         secrets_key: String = |r| r.text("SECRETS_KEY_ARN"),
         addresses: AddressPolicy = |r| r.addresses(),
         retries: RetryPolicy = |r| r.parsed("RETRY_WAITS"),
-        horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
+        lease: MessageLease = |r| r.parsed("LEASE_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),
     }
 );
@@ -157,7 +160,7 @@ config!(
         addresses: AddressPolicy = |r| r.addresses(),
         max_destinations: u32 = |r| r.parsed("MAX_DESTINATIONS"),
         max_subscriptions: u32 = |r| r.parsed("MAX_SUBSCRIPTIONS"),
-        horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
+        lease: MessageLease = |r| r.parsed("LEASE_SECONDS"),
         page_url: String = |r| r.text("PAGE_URL"),
     }
 );
@@ -182,8 +185,11 @@ config!(
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         alerts_topic: String = |r| r.text("ALERTS_TOPIC_ARN"),
+        work_topic: String = |r| r.text("WORK_TOPIC_ARN"),
+        concurrency: u16 = |r| r.parsed("REDRIVE_CONCURRENCY"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
+        lease: MessageLease = |r| r.parsed("LEASE_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),
     }
 );
@@ -205,7 +211,7 @@ mod tests {
             ("OWN_HOST", "api.example"),
             ("RETRY_WAITS", "5,x"),
             ("RETENTION_DAYS", ""),
-            ("HORIZON_SECONDS", "1h"),
+            ("LEASE_SECONDS", "1h"),
             ("DELIVERIES_QUEUE_URL", "q"),
         ]);
         let mistakes = error.expect_err("mistakes").mistakes;
@@ -216,7 +222,7 @@ mod tests {
             "ALLOW_HTTP",
             "RETRY_WAITS",
             "RETENTION_DAYS",
-            "HORIZON_SECONDS",
+            "LEASE_SECONDS",
         ] {
             assert_eq!(mistakes.iter().filter(|m| m.starts_with(name)).count(), 1, "{name} in {mistakes:?}");
         }
@@ -233,7 +239,7 @@ mod tests {
         ("ALLOW_HTTP", "false"),
         ("MAX_DESTINATIONS", "10"),
         ("MAX_SUBSCRIPTIONS", "20"),
-        ("HORIZON_SECONDS", "3600"),
+        ("LEASE_SECONDS", "900"),
         ("PAGE_URL", "https://api.example"),
     ];
 

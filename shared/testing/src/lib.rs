@@ -9,6 +9,6 @@ mod receivers;
 mod samples;
 
 pub use memory::MemoryStore;
-pub use outside::{FixedHosts, MemoryAlerts, MemoryQueue, PlainVault, TestClock, TestEntropy};
+pub use outside::{FixedHosts, MemoryAlerts, MemoryHandOut, MemoryQueue, PlainVault, TestClock, TestEntropy};
 pub use receivers::{ScriptedSender, Step};
-pub use samples::{account, destination, event_text, record, subscription};
+pub use samples::{account, destination, event_text, held, held_until, record, subscription};

@@ -13,8 +13,8 @@ use domain::event::Rejection;
 use domain::operational::Alert;
 use domain::value::{AccountId, DestinationId, Timestamp};
 use ports::{
-    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HostLookup, PortError, PortResult, Postpone, RejectedEvents,
-    Vault,
+    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HandOut, HostLookup, PortError, PortResult, Postpone,
+    RejectedEvents, Vault,
 };
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -124,6 +124,35 @@ impl RejectedEvents for MemoryQueue {
             return Err(PortError::transient("rejecting an event", "a failure was asked for"));
         }
         lock(&self.rejected).push((body.to_owned(), rejection.clone()));
+        Ok(())
+    }
+}
+
+/// Other instances of a function: which units were handed out.
+#[derive(Default)]
+pub struct MemoryHandOut {
+    units: Mutex<Vec<String>>,
+    failing: AtomicU64,
+}
+
+impl MemoryHandOut {
+    /// Lets the next `times` calls fail.
+    pub fn fail(&self, times: u64) {
+        self.failing.store(times, Ordering::SeqCst);
+    }
+
+    pub fn take_units(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.units))
+    }
+}
+
+#[async_trait]
+impl HandOut for MemoryHandOut {
+    async fn hand_out(&self, units: &[String]) -> PortResult<()> {
+        if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            return Err(PortError::transient("handing out work", "a failure was asked for"));
+        }
+        lock(&self.units).extend_from_slice(units);
         Ok(())
     }
 }

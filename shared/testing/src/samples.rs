@@ -2,7 +2,7 @@
 
 use domain::attempt::Attempt;
 use domain::attempt::{Outcome, SealedSecret};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, End, Exhaustion, Held};
 use domain::destination::{Destination, DestinationSecret, Health};
 use domain::event::Event;
 use domain::routing::Subscription;
@@ -90,14 +90,29 @@ pub fn record(destination: &Destination, id: &str, attempts: u32, state: Deliver
         outcome: Outcome::from_answer(500, None, "no".into()),
         probe: false,
     };
-    let look_at = if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None };
-    DeliveryRecord {
-        delivery: Delivery::of_event(&must(event), destination.id.clone(), None),
-        state,
-        attempts: (1..=attempts).map(attempt).collect(),
-        look_at,
-        in_line: false,
-        recovered_by_audit: false,
-        expires_at: Timestamp::from_unix_ms(NOW_MS + 86_400_000),
-    }
+    let attempts: Vec<_> = (1..=attempts).map(attempt).collect();
+    let delivery = Delivery::of_event(&must(event), destination.id.clone(), None);
+    let first = DeliveryRecord::first(delivery, held(state), Timestamp::from_unix_ms(NOW_MS + 86_400_000));
+    DeliveryRecord { attempts: attempts.into(), ..first }
+}
+
+/// A holder in this state: what is retrying waits in the table, and of what has ended nobody has to be told.
+pub fn held(state: DeliveryState) -> Held {
+    held_until(state, if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None })
+}
+
+/// A holder in this state, looked at at `look_at`: what is looked at later than it is due waits in the queue.
+pub fn held_until(state: DeliveryState, look_at: Option<Timestamp>) -> Held {
+    let how = match state {
+        DeliveryState::Retrying { due_at } => {
+            let lost_after = look_at.filter(|look_at| *look_at > due_at);
+            let by_queue = |lost_after| Held::ByQueue { due_at, lost_after, in_line: false };
+            return lost_after.map_or(Held::ByTable { due_at, in_line: false }, by_queue);
+        }
+        DeliveryState::Parked => return Held::ByDestination,
+        DeliveryState::Delivered => End::Delivered,
+        DeliveryState::Exhausted => End::Exhausted(Exhaustion::Schedule),
+        DeliveryState::Cancelled => End::Cancelled,
+    };
+    Held::Ended { how, tell_at: look_at }
 }

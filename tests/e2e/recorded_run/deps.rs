@@ -8,10 +8,12 @@ use std::time::Duration;
 use adapters::{AwsClients, DynamoStore, KmsVault, SnsAlerts, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
 use api::Limits;
 use domain::attempt::RetryPolicy;
+use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
+use domain::event::Unregistered;
 use domain::value::Horizon;
 use runtime::cache::Cached;
-use testing::{FixedHosts, TestClock, TestEntropy};
+use testing::{FixedHosts, MemoryHandOut, TestClock, TestEntropy};
 
 use crate::aws::{DELIVERIES, EVENTS, KEY, REJECTED, TOPIC};
 use crate::sender::TimedSender;
@@ -60,6 +62,7 @@ impl Ports {
             event_list: store.clone(),
             event_queue: self.events(),
             rejections: store.clone(),
+            unregistered: store.clone(),
             deliveries: store.clone(),
             delivery_list: store.clone(),
             reckoning: store.clone(),
@@ -74,7 +77,7 @@ impl Ports {
             entropy: self.entropy.clone(),
             addresses: AddressPolicy::new("", false, vec!["page.example".into()]).expect("a policy"),
             limits: Limits { destinations: 12, subscriptions: 20 },
-            horizon: Horizon::default(),
+            lease: MessageLease::default(),
             page_url: "https://page.example".into(),
         }
     }
@@ -89,6 +92,7 @@ impl Ports {
             awaited_runs: store.clone(),
             events: store.clone(),
             rejections: store.clone(),
+            unregistered: fanout::UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store.clone(), Horizon::default()),
             deliveries: self.deliveries(),
@@ -115,7 +119,7 @@ impl Ports {
             entropy: self.entropy.clone(),
             rows: deliver::Rows::default(),
             retries: RetryPolicy::default(),
-            horizon: Horizon::default(),
+            lease: MessageLease::default(),
             retention: RETENTION,
         }
     }
@@ -133,6 +137,7 @@ impl Ports {
             paces: store.clone(),
             awaited_runs: store.clone(),
             subscriptions: store.clone(),
+            transitions: store.clone(),
             audit: store.clone(),
             reckoning: store.clone(),
             roll_ups: store.clone(),
@@ -146,7 +151,11 @@ impl Ports {
             purge: store.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
+            // It has time for everything.
+            hand_out: Arc::new(MemoryHandOut::default()),
+            units: 0,
             horizon: Horizon::default(),
+            lease: MessageLease::default(),
             retention: RETENTION,
         }
     }

@@ -27,16 +27,18 @@ pub const HORIZON_SECONDS: &str = "60";
 
 /// The parameters of a local run. The waits between its ten attempts add up to four minutes; lost deliveries are looked
 /// for after one minute.
-const PARAMETERS: [(&str, &str); 9] = [
+const PARAMETERS: [(&str, &str); 11] = [
     ("Architecture", architecture()),
     ("DeletionProtection", "false"),
     ("AllowHttp", "true"),
     ("AllowedCidrs", "127.0.0.0/8,::1/128"),
     ("RetryWaits", "1,2,4,8,16,32,64,64,64"),
     ("HorizonSeconds", HORIZON_SECONDS),
+    ("LeaseSeconds", "15"),
     ("LogLevel", "INFO"),
     ("FanoutConcurrency", "4"),
     ("DeliverConcurrency", "16"),
+    ("RedriveConcurrency", "4"),
 ];
 
 /// This machine's processor, under the name that AWS has for it.

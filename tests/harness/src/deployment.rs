@@ -30,6 +30,7 @@ pub struct Deployment {
 #[serde(rename_all = "PascalCase")]
 pub struct Outputs {
     pub alerts_topic_arn: String,
+    pub work_topic_arn: String,
     pub api_id: String,
     pub api_url: String,
     pub portal_url: String,

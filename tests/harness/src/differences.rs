@@ -62,7 +62,7 @@ async fn allow_batches(iam: &Iam, role: &str) -> Result<()> {
 
 /// Adds the batch form of each action that has one to the same statement. Returns whether it added any.
 fn add_batch_actions(document: &mut Value) -> bool {
-    const BATCHED: [&str; 3] = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
+    const BATCHED: [&str; 4] = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sns:Publish"];
     let mut changed = false;
     for statement in document["Statement"].as_array_mut().into_iter().flatten() {
         let mut actions = match statement["Action"].take() {
@@ -119,12 +119,14 @@ mod tests {
             {"Action": "sqs:SendMessage", "Resource": "one"},
             {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage"], "Resource": "two"},
             {"Action": "dynamodb:PutItem", "Resource": "three"},
+            {"Action": "sns:Publish", "Resource": "four"},
         ]});
         assert!(add_batch_actions(&mut document));
         let expected = json!({"Statement": [
             {"Action": ["sqs:SendMessage", "sqs:SendMessageBatch"], "Resource": "one"},
             {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:DeleteMessageBatch"], "Resource": "two"},
             {"Action": ["dynamodb:PutItem"], "Resource": "three"},
+            {"Action": ["sns:Publish", "sns:PublishBatch"], "Resource": "four"},
         ]});
         assert_eq!(document, expected);
         assert!(!add_batch_actions(&mut json!({"Statement": [{"Action": "kms:Decrypt"}]})));

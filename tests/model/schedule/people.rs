@@ -103,7 +103,7 @@ impl World {
         for message in done {
             let Ok(read) = serde_json::from_str::<domain::delivery::DeliveryMessage>(&message.body) else { continue };
             let (owner, id) = (&read.delivery.account, &read.delivery.id);
-            let state = self.shared.store.delivery(owner, id).map(|record| record.state);
+            let state = self.shared.store.delivery(owner, id).map(|record| record.state());
             let is_kept = state.is_some() || self.shared.store.has_account(owner) && !self.is_deleted(owner);
             if delivered.contains(id) && is_kept && state != Some(DeliveryState::Delivered) {
                 self.wrong

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::destination::Destination;
 use domain::routing::Subscription;
 use domain::value::{AccountId, Horizon, SubscriptionId, Timestamp};
-use ports::{Accounts, Audit, Clock, Destinations, SHARDS};
+use ports::{Accounts, Clock, Destinations, SHARDS};
 use serde_json::json;
 use testing::{MemoryStore, account, destination, event_text, subscription};
 
@@ -22,8 +22,6 @@ use crate::table::Table;
 const DELIVERS: usize = 3;
 /// One schedule in so many has events that are owed to hundreds of places.
 const WIDE: u64 = 150;
-/// Whether the horizon changes in mid-flow. The audit does not survive that before its positions carry times.
-const HORIZON_CHANGES: bool = false;
 
 impl World {
     pub(super) async fn new(seed: u64) -> Self {
@@ -55,8 +53,6 @@ impl World {
             *width.entry(account("acme")).or_default() += usize::from(places);
         }
         let horizon = Horizon::default();
-        let before = Timestamp::from_unix_ms(clock.now().unix_ms() - 3_600_000);
-        store.set_last_audited(horizon.slot(before)).await.expect("noted");
         let losing = dice.pick(&[0, 0, 30, 100]);
         let lag_ms = dice.pick(&[0, 0, 2_000, 15_000]);
         // The age of a cached destination, plus the delays that a schedule adds around calls.
@@ -179,7 +175,7 @@ impl World {
             let duration = Duration::from_secs(dice.below(900));
             happenings.push((self.soon(), Happening::Throttle(dice.pick(&[Throttled::Account, shard]), duration)));
         }
-        if HORIZON_CHANGES && dice.once_in(8) {
+        if dice.once_in(8) {
             let seconds = dice.pick(&["1800", "7200"]);
             happenings.push((self.soon(), Happening::Horizon(seconds.parse().expect("a horizon"))));
         }

@@ -29,7 +29,7 @@ async fn main() -> Result<(), Error> {
         entropy,
         rows: Rows::default(),
         retries: config.retries,
-        horizon: config.horizon,
+        lease: config.lease,
         retention: config.retention,
     });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await

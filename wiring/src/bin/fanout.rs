@@ -5,7 +5,7 @@ use std::sync::Arc;
 use adapters::{
     AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
 };
-use fanout::{Deps, ScopeNotes, Seals, handle};
+use fanout::{Deps, ScopeNotes, Seals, UnregisteredEvents, handle};
 use lambda_runtime::{Error, service_fn};
 use runtime::cache::Cached;
 use runtime::config::{FanoutConfig, FromEnvironment};
@@ -26,6 +26,7 @@ async fn main() -> Result<(), Error> {
         awaited_runs: store.clone(),
         events: store.clone(),
         rejections: store.clone(),
+        unregistered: UnregisteredEvents::new(store.clone(), config.unregistered),
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store, config.horizon),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),

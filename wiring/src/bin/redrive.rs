@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use adapters::{AwsClients, DynamoStore, SnsAlerts, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy};
+use adapters::{
+    AwsClients, DynamoStore, SnsAlerts, SnsHandOut, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
+};
 use lambda_runtime::{Error, service_fn};
 use redrive::{Alerted, Audited, Deps, handle};
 use runtime::config::{FromEnvironment, RedriveConfig};
@@ -25,6 +27,7 @@ async fn main() -> Result<(), Error> {
         paces: store.clone(),
         awaited_runs: store.clone(),
         subscriptions: store.clone(),
+        transitions: store.clone(),
         audit: store.clone(),
         reckoning: store.clone(),
         roll_ups: store.clone(),
@@ -38,7 +41,10 @@ async fn main() -> Result<(), Error> {
         purge: store,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        hand_out: Arc::new(SnsHandOut::new(&aws, config.work_topic)),
+        units: config.concurrency,
         horizon: config.horizon,
+        lease: config.lease,
         retention: config.retention,
     });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await

@@ -14,7 +14,9 @@ use domain::delivery::Job;
 use domain::value::{AccountId, JobId, Timestamp};
 use http::StatusCode;
 use ports::{CreatedAccount, EntropyExt};
+use runtime::telemetry::ErrorChain;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use utoipa::ToSchema;
 
 use crate::resources::jobs::JobView;
@@ -83,6 +85,9 @@ pub async fn create(
     let exists = |detail: &str| Err(Problem::at(Code::AccountExists, "/id", detail));
     match deps.accounts.create_account(&new.id, created_at).await? {
         CreatedAccount::Created => {
+            if let Err(error) = deps.unregistered.forget_unregistered(&new.id).await {
+                warn!(error = %ErrorChain(&error), "a registered account stays on the list of unregistered ones");
+            }
             let account = Account { id: new.id, created_at, deletion: None };
             Ok((StatusCode::CREATED, Answer(view(account))).into_response())
         }

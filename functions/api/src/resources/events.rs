@@ -138,7 +138,7 @@ struct OwedItem {
     /// When the next attempt is due, while it is retrying.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
-    attempt_count: usize,
+    attempt_count: u32,
 }
 
 /// An event with its body and what it owes.
@@ -212,7 +212,7 @@ pub async fn read(
 
 /// An owed delivery as it is answered; without a row it is pending.
 fn owed_item(owed: Delivery, destination_name: Option<Label>, record: Option<DeliveryRecord>) -> OwedItem {
-    let due_at = match record.as_ref().map(|record| record.state) {
+    let due_at = match record.as_ref().map(|record| record.state()) {
         Some(DeliveryState::Retrying { due_at }) => Some(due_at),
         _ => None,
     };
@@ -222,8 +222,8 @@ fn owed_item(owed: Delivery, destination_name: Option<Label>, record: Option<Del
         destination_name,
         due_at,
         path: owed.path,
-        status: choices::OwedStatus::of(record.as_ref().map(|record| record.state)),
-        attempt_count: record.map_or(0, |record| record.attempts.len()),
+        status: choices::OwedStatus::of(record.as_ref().map(|record| record.state())),
+        attempt_count: record.map_or(0, |record| record.attempts.count()),
     }
 }
 

@@ -217,9 +217,10 @@ pub fn refused(rejection: &Rejection) -> Problem {
         RejectionCode::MalformedJson => Code::MalformedJson,
         RejectionCode::EventTooLarge => Code::BodyTooLarge,
         RejectionCode::IdReused => Code::IdReused,
-        RejectionCode::InvalidEvent | RejectionCode::UnknownEventType | RejectionCode::OccurredAtOutOfRange => {
-            Code::ValidationFailed
-        }
+        RejectionCode::InvalidEvent
+        | RejectionCode::UnknownEventType
+        | RejectionCode::OccurredAtOutOfRange
+        | RejectionCode::UnknownAccount => Code::ValidationFailed,
     };
     Problem::at(code, &rejection.pointer, rejection.reason())
 }

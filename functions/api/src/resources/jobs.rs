@@ -1,10 +1,15 @@
 //! Jobs and their progress: the operator sees all of them, an account its own. `redrive` does the work.
+//!
+//! Invariant: an account has at most twenty jobs at once that it started itself, however it asks, and its deletion is not
+//! among them (tests: `an_account_has_no_more_than_twenty_jobs_at_once_and_is_deleted_all_the_same`, the contract suites
+//! `limited_jobs` and `purge`).
 
 use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::delivery::job::MOST_PENDING;
 use domain::delivery::{Job, JobKind, JobStatus};
 use domain::value::{JobId, Timestamp};
 use serde::Serialize;
@@ -12,7 +17,7 @@ use utoipa::ToSchema;
 
 use crate::web::caller::{Operator, Reader};
 use crate::web::named::{Kind, Named};
-use crate::web::problem::Problem;
+use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
 /// Work that takes longer than a request.
@@ -56,6 +61,24 @@ enum Progress {
         /// Those that were set aside, because the destination took nothing.
         set_aside: u64,
     },
+    /// Of the replay of a subscription.
+    Replay {
+        /// Events looked at so far, the newest first.
+        looked_at: u64,
+        /// When the last of them occurred; `null` before the first.
+        #[schema(required, value_type = Option<schemas::Timestamp>)]
+        back_to: Option<Timestamp>,
+        /// Those of them that the subscription matches, whether or not they were owed before.
+        matched: u64,
+        /// Deliveries that were not owed before, and were sent.
+        sent: u64,
+        /// Deliveries that were not owed before, and were set aside, because the destination took nothing.
+        set_aside: u64,
+        /// Events that were passed over, because it is not known any more whether they were the awaited transition.
+        unjudged: u64,
+        /// Events that were passed over, because they cannot be read.
+        unreadable: u64,
+    },
 }
 
 impl From<Job> for JobView {
@@ -65,6 +88,18 @@ impl From<Job> for JobView {
             JobKind::Recover(_) => {
                 let recovered = job.recovered.unwrap_or_default();
                 Progress::Recovery { looked_at: job.done, resent: recovered.resent, set_aside: recovered.set_aside }
+            }
+            JobKind::Replay(_) => {
+                let replayed = job.replayed.unwrap_or_default();
+                Progress::Replay {
+                    looked_at: job.done,
+                    back_to: replayed.to.map(|to| to.occurred_at),
+                    matched: replayed.matched,
+                    sent: replayed.sent,
+                    set_aside: replayed.set_aside,
+                    unjudged: replayed.unjudged,
+                    unreadable: replayed.unreadable,
+                }
             }
         };
         Self {
@@ -81,6 +116,15 @@ impl From<Job> for JobView {
 
 impl Kind for JobId {
     const KIND: &'static str = "job";
+}
+
+/// The problem of an account that would start one job too many.
+pub fn limit_reached() -> Problem {
+    let detail = format!(
+        "the account has {MOST_PENDING} jobs that have not ended, and may have no more; start this one when one of them \
+         has ended, which `GET /v1/jobs/{{id}}` tells"
+    );
+    Problem::new(Code::LimitReached, detail)
 }
 
 /// Read a job
@@ -117,6 +161,6 @@ pub async fn read_own(
 ) -> Result<Response, Problem> {
     let job = deps.jobs.find_job(&id).await?;
     // The operator's jobs about the account are not its own.
-    let own = |job: &Job| matches!(&job.kind, JobKind::Recover(recovery) if recovery.account == account);
+    let own = |job: &Job| !matches!(job.kind, JobKind::DeleteAccount { .. }) && *job.kind.account() == account;
     Ok(Answer(JobView::from(job.filter(own).ok_or_else(JobId::not_found)?)).into_response())
 }

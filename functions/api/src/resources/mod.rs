@@ -18,3 +18,4 @@ pub mod scopes;
 pub mod sessions;
 pub mod setups;
 pub mod subscriptions;
+pub mod unregistered_accounts;

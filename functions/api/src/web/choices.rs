@@ -41,7 +41,7 @@ choices! {
     Acceptance { Accepted, Duplicate }
 
     /// Why an event was rejected.
-    RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused }
+    RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused, UnknownAccount }
 
     /// What became of a delivery: `parked` waits until its destination is back, `exhausted` was given up after the last
     /// attempt, a `cancelled` one by somebody or because its destination was deleted.
@@ -122,6 +122,17 @@ pub enum JobKind {
         #[schema(value_type = crate::web::schemas::Timestamp)]
         until: String,
         statuses: Vec<RecoverStatus>,
+    },
+    /// Matches past events with a subscription.
+    Replay {
+        #[schema(value_type = crate::web::schemas::AccountId)]
+        account: String,
+        #[schema(value_type = crate::web::schemas::SubscriptionId)]
+        subscription_id: String,
+        #[schema(value_type = crate::web::schemas::Timestamp)]
+        since: String,
+        #[schema(value_type = crate::web::schemas::Timestamp)]
+        until: String,
     },
 }
 

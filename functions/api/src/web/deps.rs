@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
-use domain::value::Horizon;
 use ports::{
     Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, FindRollUp, HostLookup,
     HttpSender, ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob,
-    Subscriptions, Transitions, Vault,
+    Subscriptions, Transitions, UnregisteredAccounts, Vault,
 };
 
 /// How many destinations and subscriptions an account may have.
@@ -28,6 +28,7 @@ pub struct Deps {
     pub event_list: Arc<dyn ListEvents>,
     pub event_queue: Arc<dyn EventQueue>,
     pub rejections: Arc<dyn Rejections>,
+    pub unregistered: Arc<dyn UnregisteredAccounts>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub reckoning: Arc<dyn Reckoning>,
@@ -44,7 +45,7 @@ pub struct Deps {
     pub addresses: AddressPolicy,
     pub limits: Limits,
     /// How long after an event `redrive` looks for deliveries that were lost.
-    pub horizon: Horizon,
+    pub lease: MessageLease,
     /// The address of the page, without a slash at the end. Links to it begin with this.
     pub page_url: String,
 }

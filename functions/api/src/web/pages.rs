@@ -65,6 +65,16 @@ impl<T> Page<T> {
     pub fn whole(data: Vec<T>) -> Self {
         Self { data, next_cursor: None, has_more: false }
     }
+
+    pub fn data(&self) -> &[T] {
+        &self.data
+    }
+
+    /// The same page of what `view` makes of its items.
+    pub fn map<V>(self, view: impl Fn(T) -> V) -> Page<V> {
+        let data = self.data.into_iter().map(view).collect();
+        Page { data, next_cursor: self.next_cursor, has_more: self.has_more }
+    }
 }
 
 impl<S: Send + Sync, const DEFAULT: usize, const MOST: usize> FromRequestParts<S> for PageRequest<DEFAULT, MOST> {

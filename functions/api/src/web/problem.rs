@@ -40,6 +40,7 @@ pub enum Code {
     DestinationDeleted,
     DeliveryEnded,
     RecoveryUnderWay,
+    ReplayUnderWay,
     PreconditionFailed,
     LinkUsed,
     LinkExpired,
@@ -69,7 +70,8 @@ impl Code {
             | Code::DocumentTooLarge
             | Code::DestinationDeleted
             | Code::DeliveryEnded
-            | Code::RecoveryUnderWay => StatusCode::CONFLICT,
+            | Code::RecoveryUnderWay
+            | Code::ReplayUnderWay => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::LinkUsed | Code::LinkExpired | Code::EventForgotten => StatusCode::GONE,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

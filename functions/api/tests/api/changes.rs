@@ -254,12 +254,25 @@ async fn a_rotated_secret_is_shown_once_and_the_old_one_ends_with_the_overlap() 
 }
 
 #[tokio::test]
+async fn a_destination_that_cannot_be_read_can_be_deleted() {
+    let world = world().await;
+    let created = world.destination("acme").await;
+    assert_eq!(world.subscription("acme", &created).await.0, 201);
+    let at = path("destinations", &created);
+    world.store.poison(created["id"].as_str().expect("an id"));
+    check_problem(world.call(As::Account("acme"), "GET", &at, None).await, 500, "internal_error", None);
+    check_problem(world.call(As::Account("acme"), "DELETE", &at, None).await, 409, "destination_in_use", None);
+    assert_eq!(world.call(As::Account("acme"), "DELETE", &format!("{at}?cascade=true"), None).await.0, 204);
+}
+
+#[tokio::test]
 async fn rotations_that_cannot_be_are_refused() {
     let world = world().await;
     let created = world.destination("acme").await;
     let rotate = format!("{}/secrets/rotate", path("destinations", &created));
     for (body, pointer) in [
         (json!({"overlap_seconds": 604_801}), "/overlap_seconds"),
+        (json!({"a/b~": 1}), "/a~1b~0"),
         (json!({"overlap_seconds": -1}), "/overlap_seconds"),
         (json!({"overlap_seconds": "1 day"}), "/overlap_seconds"),
         (json!({"secret": "hunter2"}), "/secret"),

@@ -3,32 +3,45 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::attempt::Outcome;
-use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::attempt::{Attempt, Outcome};
+use domain::delivery::{Attempts, DeliveryRecord, DeliveryState};
 use domain::destination::Destination;
 use domain::event::envelope;
 use domain::value::{DeliveryId, Timestamp};
 use ports::{Deliveries, Destinations, Events, SealedEvent};
 use serde_json::{Value, json};
-use testing::{account, destination, record};
+use testing::{account, destination, held, record};
 
 use crate::world::{As, World, check_problem, world};
 
 /// 2026-11-23T09:29:00Z, when the samples occurred.
 const SAMPLE_MS: u64 = 1_795_426_140_000;
 
-fn target(n: u8) -> Destination {
+pub fn target(n: u8) -> Destination {
     destination(&account("acme"), n, "https://example.com/")
 }
 
+/// Its attempts ended like this.
+fn ended_as(record: &mut DeliveryRecord, outcomes: impl IntoIterator<Item = Outcome>) {
+    let attempts = record.attempts.kept().iter().cloned().zip(outcomes);
+    let attempts: Vec<_> = attempts.map(|(attempt, outcome)| Attempt { outcome, ..attempt }).collect();
+    record.attempts = attempts.into();
+}
+
 /// Records the delivery of event `id`, `ms` after the sample's time, to destination `n`.
-async fn deliver(world: &World, n: u8, id: &str, ms: u64, change: impl FnOnce(&mut DeliveryRecord)) -> DeliveryRecord {
+pub async fn deliver(
+    world: &World,
+    n: u8,
+    id: &str,
+    ms: u64,
+    change: impl FnOnce(&mut DeliveryRecord),
+) -> DeliveryRecord {
     let mut record = record(&target(n), id, 1, DeliveryState::Delivered);
-    record.attempts[0].outcome = Outcome::Delivered { status: 204 };
+    ended_as(&mut record, [Outcome::Delivered { status: 204 }]);
     let first = DeliveryId::first_possible(&record.delivery.destination, Timestamp::from_unix_ms(SAMPLE_MS + ms));
     record.delivery.id = format!("{first}{}", record.delivery.id.by_time().2).parse().expect("an id");
     change(&mut record);
-    world.store.record_delivery(&record).await.expect("recorded");
+    world.store.create_delivery(&record).await.expect("recorded");
     seal(world, &record, ms).await;
     record
 }
@@ -53,7 +66,7 @@ async fn seal(world: &World, record: &DeliveryRecord, ms: u64) {
     world.store.seal_event(&event).await.expect("sealed");
 }
 
-async fn get(world: &World, path: &str) -> (u16, Value) {
+pub async fn get(world: &World, path: &str) -> (u16, Value) {
     world.call(As::Account("acme"), "GET", path, None).await
 }
 
@@ -69,15 +82,15 @@ async fn some() -> World {
     }
     deliver(&world, 1, "evt-1", 1, |_| {}).await;
     deliver(&world, 2, "evt-2", 2, |record| {
-        record.state = DeliveryState::Retrying { due_at: Timestamp::from_unix_ms(SAMPLE_MS + 90_000) };
-        record.attempts[0].outcome = Outcome::TimedOut;
+        record.held = held(DeliveryState::Retrying { due_at: Timestamp::from_unix_ms(SAMPLE_MS + 90_000) });
+        ended_as(record, [Outcome::TimedOut]);
         record.delivery.scope = Some("connection/sage/endpoint/bills".parse().expect("a scope"));
     })
     .await;
-    deliver(&world, 1, "evt-3", 3, |record| record.state = DeliveryState::Exhausted).await;
+    deliver(&world, 1, "evt-3", 3, |record| record.held = held(DeliveryState::Exhausted)).await;
     deliver(&world, 2, "evt-4", 4, |record| {
-        record.state = DeliveryState::Cancelled;
-        record.attempts.clear();
+        record.held = held(DeliveryState::Cancelled);
+        record.attempts = Attempts::default();
         record.delivery.scope = None;
         record.delivery.event_type = "insight_population.completed".parse().expect("a type");
     })
@@ -112,7 +125,7 @@ async fn deliveries_are_listed_newest_first_and_filtered() {
     let expected = json!({
         "id": id, "event_id": "evt-2", "type": "sync_run.completed", "scope": "connection/sage/endpoint/bills",
         "destination_id": target(2).id, "path": null, "status": "retrying", "due_at": "2026-11-23T09:30:30.000Z",
-        "attempt_count": 1, "last_attempt": {
+        "waiting": {"for": "retry", "until": "2026-11-23T09:30:30.000Z"}, "attempt_count": 1, "last_attempt": {
             "at": "2026-11-23T09:30:00.001Z", "duration_ms": 12, "outcome": "timed_out", "status_code": null
         }
     });
@@ -175,7 +188,7 @@ async fn a_filter_that_leaves_little_looks_at_no_more_than_a_bounded_part() {
     world.store.create_destination(&target(1), 100).await.expect("created");
     for n in 0..1_100 {
         let state = if n == 0 { DeliveryState::Exhausted } else { DeliveryState::Delivered };
-        deliver(&world, 1, &format!("evt-{n}"), n, |record| record.state = state).await;
+        deliver(&world, 1, &format!("evt-{n}"), n, |record| record.held = held(state)).await;
     }
     world.store.take_calls();
     let (_, page) = get(&world, "/v1/deliveries?status=exhausted").await;
@@ -195,7 +208,7 @@ async fn what_was_owed_to_a_deleted_destination_is_still_listed() {
     let id = created["id"].as_str().expect("an id").to_owned();
     let sample =
         record(&Destination { id: id.parse().expect("an id"), ..target(1) }, "evt-1", 1, DeliveryState::Delivered);
-    world.store.record_delivery(&sample).await.expect("recorded");
+    world.store.create_delivery(&sample).await.expect("recorded");
     seal(&world, &sample, 0).await;
     let subscription = format!("/v1/subscriptions/{}", subscription["id"].as_str().expect("an id"));
     for path in [subscription, format!("/v1/destinations/{id}")] {
@@ -221,9 +234,7 @@ async fn a_delivery_is_told_attempt_by_attempt() {
     let sample = record(&target(1), "evt-1", count, DeliveryState::Delivered);
     let id = deliver(&world, 1, "evt-1", 0, |record| {
         record.attempts = sample.attempts;
-        for (attempt, outcome) in record.attempts.iter_mut().zip(outcomes) {
-            attempt.outcome = outcome;
-        }
+        ended_as(record, outcomes);
     })
     .await
     .delivery

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::delivery::{Job, Lease};
-use ports::{Accounts, Clock, Jobs};
+use ports::{Accounts, Clock, Destinations, Jobs};
 use serde_json::{Value, json};
-use testing::account;
+use testing::{account, destination};
 
 use crate::recovery::{target, with_destination};
 use crate::world::{As, World, check_problem};
@@ -110,4 +110,30 @@ async fn an_account_sees_its_own_jobs_and_none_of_the_operators() {
     let path = format!("/v1/jobs/{}", deletion.id);
     check_problem(world.call(As::Account("acme"), "GET", &path, None).await, 404, "not_found", None);
     assert_eq!(world.call(As::Operator, "GET", &format!("/admin{path}"), None).await.0, 200);
+}
+
+#[tokio::test]
+async fn an_account_has_no_more_than_twenty_jobs_at_once_and_is_deleted_all_the_same() {
+    let world = with_destination().await;
+    let since = json!({"since": "2026-11-20T00:00:00Z"});
+    for n in 2..=22 {
+        world.store.create_destination(&destination(&account("acme"), n, "https://a.example/"), 99).await.expect("it");
+    }
+    let recover = async |n| {
+        let id = destination(&account("acme"), n, "https://a.example/").id;
+        world.post("acme", &format!("/v1/destinations/{id}/recover"), since.clone()).await
+    };
+    for n in 1..=20 {
+        assert_eq!(recover(n).await.0, 202);
+    }
+    let refused = recover(21).await;
+    let detail = refused.1["detail"].as_str().expect("a detail");
+    assert!(detail.contains("20 jobs") && detail.contains("GET /v1/jobs/{id}"), "{detail}");
+    check_problem(refused, 409, "limit_reached", None);
+    assert_eq!(recover(20).await.0, 202, "it is at work already");
+    end(&world).await;
+    assert_eq!(recover(21).await.0, 202);
+    check_problem(recover(22).await, 409, "limit_reached", None);
+    let (status, job) = world.call(As::Operator, "DELETE", "/admin/v1/accounts/acme", None).await;
+    assert_eq!((status, &job["kind"]), (202, &json!("delete_account")));
 }

@@ -151,8 +151,8 @@ async fn an_event_is_told_with_its_body_and_what_became_of_what_it_owes() {
     // The others were deleted.
     let third = destination(&account("acme"), 3, "https://example.com/");
     world.store.create_destination(&third, 100).await.expect("created");
-    world.store.record_delivery(&of(1, 1, DeliveryState::Delivered)).await.expect("recorded");
-    world.store.record_delivery(&of(3, 2, DeliveryState::Retrying { due_at })).await.expect("recorded");
+    world.store.create_delivery(&of(1, 1, DeliveryState::Delivered)).await.expect("recorded");
+    world.store.create_delivery(&of(3, 2, DeliveryState::Retrying { due_at })).await.expect("recorded");
     let (status, event) = get(&world, "/v1/events/evt-1").await;
     assert_eq!((status, &event["owed_count"], &event["unmatched"]), (200, &json!(3), &Value::Null));
     assert_eq!(event["body"], serde_json::from_str::<Value>(&sealed.body).expect("JSON"));

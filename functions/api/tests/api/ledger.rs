@@ -60,7 +60,7 @@ async fn settle(world: &World, delivery: &Delivery, state: &str) {
     };
     let target = destination(&delivery.account, 1, "https://example.com/");
     let record = DeliveryRecord { delivery: delivery.clone(), ..record(&target, delivery.event.as_str(), 1, state) };
-    world.store.record_delivery(&record).await.expect("recorded");
+    world.store.create_delivery(&record).await.expect("recorded");
 }
 
 /// Events that owe 0, 1, 2 … deliveries, which are in every state in turn.
@@ -246,7 +246,7 @@ async fn what_the_audit_sent_again_is_counted_whatever_became_of_it() {
     for (delivery, state) in sealed.owed.iter().zip([DeliveryState::Delivered, DeliveryState::Parked]) {
         let row = record(&target, "evt-1", 1, state);
         let row = DeliveryRecord { delivery: delivery.clone(), recovered_by_audit: true, ..row };
-        world.store.record_delivery(&row).await.expect("recorded");
+        world.store.create_delivery(&row).await.expect("recorded");
     }
     settle(&world, &sealed.owed[2], "delivered").await;
     let ledger = page(&world, "/v1/ledger").await;

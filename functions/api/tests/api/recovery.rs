@@ -56,7 +56,7 @@ pub async fn seal_owing(world: &World, id: &str, owed: Vec<Delivery>) {
 async fn delivery(world: &World, id: &str, state: DeliveryState) -> DeliveryRecord {
     let record = record(&target(1), id, 2, state);
     seal(world, &record).await;
-    world.store.record_delivery(&record).await.expect("recorded");
+    world.store.create_delivery(&record).await.expect("recorded");
     record
 }
 
@@ -114,11 +114,11 @@ async fn what_was_not_delivered_is_sent_again_once_however_often_it_is_asked_for
         assert_eq!((status, &answer["result"]), (202, &json!("sent")), "{state:?}: {answer}");
         assert_eq!(answer["delivery"]["status"], "retrying");
         assert_eq!(answer["delivery"]["id"], record.delivery.id.as_str());
-        assert_eq!(sent(&world), [(record.delivery.id.to_string(), Purpose::Resend)]);
+        assert_eq!(sent(&world), [(record.delivery.id.to_string(), Purpose::Again)]);
         let after = stored(&world, &record).await;
         let now = world.clock.now();
-        assert_eq!((after.state, after.attempts.len()), (DeliveryState::Retrying { due_at: now }, 2));
-        assert!(after.look_at > Some(now), "should the message be lost, it is sent again");
+        assert_eq!((after.state(), after.attempts.count()), (DeliveryState::Retrying { due_at: now }, 2));
+        assert!(after.look_at() > Some(now), "should the message be lost, it is sent again");
 
         let (status, answer) = resend(&world, &record).await;
         assert_eq!((status, &answer["result"]), (202, &json!("already_under_way")), "{state:?}: {answer}");
@@ -168,7 +168,7 @@ async fn nothing_is_sent_while_the_destination_takes_nothing_and_the_answer_says
                 (202, &json!("set_aside"), &json!("parked"))
             );
             assert!(answer["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{answer}");
-            assert_eq!(stored(&world, &record).await.state, DeliveryState::Parked);
+            assert_eq!(stored(&world, &record).await.state(), DeliveryState::Parked);
         }
         let record = delivery(&world, "delivered", DeliveryState::Delivered).await;
         let (status, answer) = resend(&world, &record).await;
@@ -187,11 +187,11 @@ async fn what_cannot_be_sent_again_says_why() {
     let pending = record(&target(1), "evt-0", 0, DeliveryState::Parked);
     check_problem(resend(&world, &pending).await, 404, "not_found", None);
     let bodiless = record(&target(1), "evt-1", 1, DeliveryState::Exhausted);
-    world.store.record_delivery(&bodiless).await.expect("recorded");
+    world.store.create_delivery(&bodiless).await.expect("recorded");
     check_problem(resend(&world, &bodiless).await, 410, "event_forgotten", None);
     let homeless = record(&target(2), "evt-2", 1, DeliveryState::Cancelled);
     seal(&world, &homeless).await;
-    world.store.record_delivery(&homeless).await.expect("recorded");
+    world.store.create_delivery(&homeless).await.expect("recorded");
     check_problem(resend(&world, &homeless).await, 409, "destination_deleted", None);
     assert_eq!((sent(&world), stored(&world, &bodiless).await), (vec![], bodiless));
 }
@@ -219,7 +219,7 @@ async fn what_is_still_to_be_attempted_can_be_cancelled_and_twice_does_no_harm()
             let (status, answer) = cancel(&world, &record).await;
             assert_eq!((status, &answer["status"], &answer["due_at"]), (200, &json!("cancelled"), &Value::Null));
             let after = stored(&world, &record).await;
-            assert_eq!((after.state, after.look_at), (DeliveryState::Cancelled, None));
+            assert_eq!((after.state(), after.look_at()), (DeliveryState::Cancelled, None));
         }
     }
     for (id, state) in [("evt-3", DeliveryState::Delivered), ("evt-4", DeliveryState::Exhausted)] {

@@ -24,7 +24,7 @@ fn with(field: &str, value: Value) -> Value {
 }
 
 impl World {
-    async fn admin(&self, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
+    pub async fn admin(&self, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
         self.call(As::Operator, method, path, body).await
     }
 

@@ -107,7 +107,7 @@ async fn it_broke_or_recovered_what_it_did_when_it_came() {
 
 #[tokio::test]
 async fn a_replay_that_broke_off_is_finished_by_the_next_one() {
-    for step in ["record_delivery", "send_deliveries", "add_owed"] {
+    for step in ["create_delivery", "send_deliveries", "add_owed"] {
         let world = with_destination().await;
         seal_owing(&world, "evt-1", vec![]).await;
         for path in ["/a", "/b"] {

@@ -131,3 +131,20 @@ async fn subscriptions_that_cannot_be_read_are_told_apart_from_none() {
         check_problem(answer, 503, "unavailable", None);
     }
 }
+
+#[tokio::test]
+async fn an_event_nested_as_deep_as_may_be_tells_why_it_matched_nothing() {
+    let world = world().await;
+    let sample = seal(&world, "evt-1", 0, INVOICES, 0).await;
+    let deep = format!("\"data\":{{\"extra\":{}{},", "[".repeat(126), "]".repeat(126));
+    let event = SealedEvent {
+        id: "evt-deep".parse().expect("an id"),
+        body: sample.body.replacen("\"data\":{", &deep, 1),
+        ..sample
+    };
+    assert!(event.body.contains("extra"));
+    world.store.seal_event(&event).await.expect("sealed");
+    subscribe(&world, "acme", 1, &json!({"condition": {"status": ["failed"]}}));
+    let (media_type, text) = world.text("acme", "/v1/events/evt-deep", None).await;
+    assert!(media_type == "application/json" && text.contains("/condition/status"), "{text}");
+}

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use api::{Deps, Limits, router};
 use axum::Router;
+use domain::delivery::MessageLease;
 use domain::destination::{AddressPolicy, Destination, DestinationSettings};
-use domain::value::{AccountId, DestinationId, Horizon};
+use domain::value::{AccountId, DestinationId};
 use http_body_util::BodyExt;
 use ports::{Accounts, Clock, Destinations, EntropyExt};
 use serde_json::{Value, json};
@@ -45,6 +46,7 @@ pub async fn world() -> World {
         event_list: store.clone(),
         event_queue: queue.clone(),
         rejections: store.clone(),
+        unregistered: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),
@@ -59,7 +61,7 @@ pub async fn world() -> World {
         entropy: entropy.clone(),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
         limits: Limits { destinations: 5, subscriptions: 5 },
-        horizon: Horizon::default(),
+        lease: MessageLease::default(),
         page_url: "https://page.example".into(),
     };
     World { router: router(deps), store, clock, queue, sender, entropy, named: AtomicU32::new(0) }

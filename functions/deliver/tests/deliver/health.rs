@@ -2,7 +2,7 @@
 //! through.
 
 use domain::destination::health::FIRST_PROBE;
-use domain::destination::{Admission, DisabledReason, HealthState};
+use domain::destination::{Admission, DisabledReason, Health, HealthState};
 
 use super::*;
 
@@ -20,7 +20,7 @@ impl World {
     }
 
     async fn states(&self) -> Vec<&'static str> {
-        let mut states: Vec<_> = self.store.deliveries().iter().map(|record| record.state.as_str()).collect();
+        let mut states: Vec<_> = self.store.deliveries().iter().map(|record| record.state().as_str()).collect();
         states.sort_unstable();
         states
     }
@@ -60,7 +60,7 @@ async fn a_probe_that_fails_is_set_aside_again_and_does_not_count_for_the_schedu
     let world = world().await;
     world.open_the_breaker().await;
     let row =
-        world.store.deliveries().into_iter().find(|r| r.state == DeliveryState::Parked).expect("one that is parked");
+        world.store.deliveries().into_iter().find(|r| r.state() == DeliveryState::Parked).expect("one that is parked");
     let id = row.delivery.event.to_string();
     world.sender.script(HEALTHY, vec![Step::Answer(500); 12]);
     for _ in 0..12 {
@@ -68,8 +68,8 @@ async fn a_probe_that_fails_is_set_aside_again_and_does_not_count_for_the_schedu
         world.clock.advance(Duration::from_secs(60));
     }
     let after = world.row(&world.healthy, &id).await.expect("a row");
-    assert_eq!((after.state, after.attempts.len()), (DeliveryState::Parked, row.attempts.len() + 12));
-    assert_eq!(after.scheduled_attempts(), row.scheduled_attempts());
+    assert_eq!((after.state(), after.attempts.count()), (DeliveryState::Parked, row.attempts.count() + 12));
+    assert_eq!(after.attempts.scheduled(), row.attempts.scheduled());
     assert_eq!(world.attempts().len(), 17);
 }
 
@@ -78,16 +78,16 @@ async fn a_probe_that_delivers_closes_the_breaker_and_begins_a_drain() {
     let world = world().await;
     world.open_the_breaker().await;
     let row =
-        world.store.deliveries().into_iter().find(|r| r.state == DeliveryState::Parked).expect("one that is parked");
+        world.store.deliveries().into_iter().find(|r| r.state() == DeliveryState::Parked).expect("one that is parked");
     let id = row.delivery.event.to_string();
     assert!(world.handle(vec![message_for(&world.healthy, &id, "1", Purpose::Probe)]).await.is_empty());
-    assert_eq!(world.row(&world.healthy, &id).await.expect("a row").state, DeliveryState::Delivered);
+    assert_eq!(world.row(&world.healthy, &id).await.expect("a row").state(), DeliveryState::Delivered);
     let known = world.store.find_destination_anew(&world.healthy.account, &world.healthy.id).await.expect("an answer");
     let known = known.expect("the destination");
-    assert_eq!((known.admission(), known.health.failures), (Admission::Everything, 0));
+    assert_eq!((known.admission(world.clock.now()), known.health.failures), (Admission::Everything, 0));
     assert!(known.health.drain.is_some());
     assert!(world.handle(vec![message(&world.healthy, "evt-a", "1")]).await.is_empty());
-    assert_eq!(world.row(&world.healthy, "evt-a").await.expect("a row").state, DeliveryState::Delivered);
+    assert_eq!(world.row(&world.healthy, "evt-a").await.expect("a row").state(), DeliveryState::Delivered);
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_probe_that_delivered_and_could_not_say_so_says_so_when_it_comes_again
     let world = world().await;
     world.open_the_breaker().await;
     let row =
-        world.store.deliveries().into_iter().find(|r| r.state == DeliveryState::Parked).expect("one that is parked");
+        world.store.deliveries().into_iter().find(|r| r.state() == DeliveryState::Parked).expect("one that is parked");
     let id = row.delivery.event.to_string();
     world.store.fail("update_health", 1);
     assert_eq!(world.handle(vec![message_for(&world.healthy, &id, "1", Purpose::Probe)]).await.len(), 1);
@@ -134,7 +134,7 @@ async fn that_a_failure_cannot_be_noted_loses_no_attempt() {
     world.sender.script(HEALTHY, [Step::Answer(500)]);
     world.store.fail("update_health", 1);
     world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
-    assert_eq!(world.row(&world.healthy, "evt-1").await.expect("a row").attempts.len(), 1);
+    assert_eq!(world.row(&world.healthy, "evt-1").await.expect("a row").attempts.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,7 +146,7 @@ async fn one_that_hangs_holds_a_batch_for_one_attempt_and_its_neighbours_not_at_
     let began = tokio::time::Instant::now();
     world.handle(batch).await;
     assert_eq!((began.elapsed().as_secs(), world.attempts().len()), (15, 6));
-    assert_eq!(world.states().await, [vec!["delivered"], vec!["parked"; 5], vec!["retrying"; 4]].concat());
+    assert_eq!(world.states().await, [vec!["delivered"], vec!["parked"; 4], vec!["retrying"; 5]].concat());
 }
 
 #[tokio::test]
@@ -156,7 +156,60 @@ async fn what_was_delivered_is_sent_once_more_when_somebody_asks_for_it_and_stay
     world.sender.script(HEALTHY, [Step::Answer(500)]);
     assert!(world.handle(vec![message_for(&world.healthy, "evt-1", "1", Purpose::Resend)]).await.is_empty());
     let row = world.row(&world.healthy, "evt-1").await.expect("a row");
-    assert_eq!((row.state, row.attempts.len()), (DeliveryState::Delivered, 2));
+    assert_eq!((row.state(), row.attempts.count()), (DeliveryState::Delivered, 2));
     assert!(world.handle(vec![message_for(&world.healthy, "evt-1", "1", Purpose::Again)]).await.is_empty());
     assert_eq!(world.attempts().len(), 2);
+}
+
+/// A store that never answers what is said of health.
+struct Silent(Arc<MemoryStore>);
+
+#[async_trait]
+impl FindDestination for Silent {
+    async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        self.0.find_destination(account, id).await
+    }
+}
+
+#[async_trait]
+impl DestinationHealth for Silent {
+    async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
+        self.0.find_destination_anew(account, id).await
+    }
+
+    async fn update_health(&self, _: &Destination, _: &Health) -> PortResult<bool> {
+        std::future::pending().await
+    }
+
+    async fn forget_health(&self, account: &AccountId, id: &DestinationId) -> PortResult<()> {
+        self.0.forget_health(account, id).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_failure_cannot_be_noted_in_time_holds_up_nothing() {
+    let mut world = world().await;
+    let silent = Silent(world.store.clone());
+    Arc::get_mut(&mut world.deps).expect("nobody else has it").destinations = Arc::new(silent);
+    world.sender.script(HEALTHY, [Step::Answer(500)]);
+    let began = tokio::time::Instant::now();
+    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
+    assert_eq!(began.elapsed().as_secs(), 2);
+    assert_eq!(world.row(&world.healthy, "evt-1").await.expect("a row").attempts.count(), 1);
+}
+
+#[tokio::test]
+async fn a_change_of_health_makes_what_its_owner_configured_no_younger() {
+    let world = world().await;
+    world.sender.script(HEALTHY, vec![Step::Answer(500); 3]);
+    world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
+    let paused = world.healthy.paused(world.clock.now()).expect("a change");
+    let updated = world.store.update_destination(&world.healthy, &paused).await.expect("an answer");
+    assert_eq!(updated, UpdatedDestination::Updated, "whatever became of its health");
+    // The failure three seconds later is noted too. Six seconds later what was read at first is too old.
+    for event in ["evt-2", "evt-3"] {
+        world.clock.advance(Duration::from_secs(3));
+        world.handle(vec![message(&world.healthy, event, "1")]).await;
+        assert_eq!(world.attempts().len(), 2, "{event}");
+    }
 }

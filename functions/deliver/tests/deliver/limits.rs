@@ -1,9 +1,9 @@
-//! A destination with a rate limit: which deliveries start, which wait in line, and what happens if others are faster.
+//! A destination with a rate limit: which deliveries start, which wait in line, and how often turns are asked for.
 
 use async_trait::async_trait;
-use domain::destination::Pace;
-use domain::value::DestinationId;
-use ports::{Paces, PortResult};
+use domain::destination::{Pace, Reserved, Wish};
+use ports::Paces;
+use tokio::sync::Notify;
 
 use super::*;
 
@@ -13,20 +13,33 @@ async fn limited() -> World {
     world
 }
 
-/// A store in which another container is always faster.
-struct Busy;
+/// A store that is slow to answer about one destination: it answers once another one was asked about.
+struct Slow {
+    store: Arc<MemoryStore>,
+    slow: DestinationId,
+    other_asked: Notify,
+}
 
 #[async_trait]
-impl Paces for Busy {
-    async fn store_pace(&self, _: &AccountId, _: &DestinationId, before: Pace, _: Pace) -> PortResult<Option<Pace>> {
-        Ok(Some(Pace { free_from: before.free_from + 1, ..before }))
+impl Paces for Slow {
+    async fn reserve(&self, account: &AccountId, id: &DestinationId, known: Pace, wish: &Wish) -> PortResult<Reserved> {
+        if *id == self.slow {
+            self.other_asked.notified().await;
+        } else {
+            self.other_asked.notify_one();
+        }
+        self.store.reserve(account, id, known, wish).await
+    }
+
+    async fn clear_lines(&self, account: &AccountId, id: &DestinationId) -> PortResult<()> {
+        self.store.clear_lines(account, id).await
     }
 }
 
 /// How long the event's delivery waits in line; none if it does not.
 async fn in_line(world: &World, id: &str) -> Option<Duration> {
-    let row = world.row(&world.healthy, id).await.filter(|row| row.in_line && row.attempts.is_empty())?;
-    let DeliveryState::Retrying { due_at } = row.state else { return None };
+    let row = world.row(&world.healthy, id).await.filter(|row| row.held.is_in_line() && row.attempts.count() == 0)?;
+    let DeliveryState::Retrying { due_at } = row.state() else { return None };
     Some(due_at.since(world.clock.now()))
 }
 
@@ -48,13 +61,37 @@ async fn what_is_over_the_limit_waits_in_line_and_is_no_failure() {
 }
 
 #[tokio::test]
-async fn who_gets_no_turn_against_others_stands_in_line_for_seconds() {
+async fn a_place_in_line_takes_two_steps_and_then_one() {
+    let world = limited().await;
+    let (account, id) = (&world.healthy.account, &world.healthy.id);
+    // Another container was handed the turns of ten seconds, which this one learns when it asks.
+    for _ in 0..10 {
+        let wish = Wish { until: u64::MAX, ..Wish::turns(1.try_into().expect("a limit"), world.clock.now(), false) };
+        world.store.reserve(account, id, Pace::default(), &wish).await.expect("turns");
+    }
+    world.store.take_calls();
+    for (event, asked, wait) in [("evt-1", 2, 10), ("evt-2", 1, 11)] {
+        let again = world.handle(vec![message(&world.healthy, event, "1")]).await;
+        assert_eq!((again.len(), world.attempts().len()), (1, 0));
+        let calls = world.store.take_calls().into_iter().filter(|call| *call == "reserve").count();
+        assert_eq!((calls, in_line(&world, event).await), (asked, Some(Duration::from_secs(wait))), "{event}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_turns_at_one_destination_holds_up_no_other() {
     let mut world = limited().await;
-    Arc::get_mut(&mut world.deps).expect("nobody else has it").paces = Arc::new(Busy);
-    let again = world.handle(vec![message(&world.healthy, "evt-1", "1")]).await;
-    assert_eq!((again, world.attempts().len()), (vec!["message-evt-1".to_owned()], 0));
-    let wait = in_line(&world, "evt-1").await.expect("a place in line");
-    assert!((1..=3).contains(&wait.as_secs()), "{wait:?}");
-    let postponed: Vec<_> = world.queue.take_postponed().into_iter().map(|(_, wait)| wait).collect();
-    assert_eq!(postponed, [wait]);
+    let limited = |destination: &Destination| {
+        let mut settings = destination.settings.clone();
+        settings.rate_limit = 1.try_into().ok();
+        destination.changed(settings, world.clock.now())
+    };
+    let other = limited(&world.other);
+    let updated = world.store.update_destination(&world.other, &other).await.expect("an answer");
+    assert_eq!(updated, UpdatedDestination::Updated);
+    let slow = Slow { store: world.store.clone(), slow: world.healthy.id.clone(), other_asked: Notify::new() };
+    Arc::get_mut(&mut world.deps).expect("nobody else has it").paces = Arc::new(slow);
+    let batch = vec![message(&world.healthy, "evt-1", "1"), message(&world.other, "evt-1", "1")];
+    let handled = tokio::time::timeout(Duration::from_secs(60), world.handle(batch)).await;
+    assert_eq!((handled.expect("nobody waits for ever").len(), world.attempts().len()), (0, 2));
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use deliver::{Deps, Rows, Turns, handle};
-use domain::attempt::{Outcome, RetryPolicy, SealedSecret, SigningSecret};
-use domain::delivery::{DeliveryRecord, DeliveryState, Job, OutgoingDelivery, Purpose};
+use domain::attempt::{Attempt, Outcome, RetryPolicy, SealedSecret, SigningSecret};
+use domain::delivery::{DeliveryRecord, DeliveryState, Job, MessageLease, OutgoingDelivery, Purpose};
 use domain::destination::Destination;
-use domain::value::{AccountId, DestinationId, Horizon, JobId};
+use domain::value::{AccountId, DestinationId, JobId};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
     AccountPurge, Accounts, Clock, Deliveries, DestinationHealth, Destinations, FindDestination, PortResult,
@@ -24,7 +24,8 @@ use ports::{
 use runtime::cache::{Cached, KEEP};
 use serde_json::value::RawValue;
 use testing::{
-    MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination, record,
+    MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination,
+    held_until, record,
 };
 
 const HEALTHY: &str = "https://healthy.example/";
@@ -63,7 +64,7 @@ async fn world() -> World {
         paces: store.clone(),
         turns: Turns::default(),
         retries: RetryPolicy::default(),
-        horizon: Horizon::default(),
+        lease: MessageLease::default(),
         retention: Duration::from_secs(86_400),
     });
     World { store, queue, sender, clock, deps, healthy, other }
@@ -133,10 +134,10 @@ async fn a_healthy_first_attempt_costs_one_write() {
     assert!(world.handle(vec![message(&world.healthy, "evt-0", "1")]).await.is_empty());
     world.store.take_calls();
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
-    assert_eq!(world.store.take_calls(), ["record_delivery"]);
+    assert_eq!(world.store.take_calls(), ["create_delivery"]);
     assert!(world.queue.take_postponed().is_empty());
     let row = world.row(&world.healthy, "evt-1").await.expect("a row");
-    assert_eq!((row.state, row.attempts.len()), (DeliveryState::Delivered, 1));
+    assert_eq!((row.state(), row.attempts.count()), (DeliveryState::Delivered, 1));
 }
 
 #[tokio::test]
@@ -158,7 +159,7 @@ async fn a_delivery_that_is_done_is_acknowledged_without_an_attempt() {
         [DeliveryState::Delivered, DeliveryState::Exhausted, DeliveryState::Cancelled].into_iter().enumerate()
     {
         let id = format!("evt-{n}");
-        world.store.record_delivery(&record(&world.healthy, &id, 1, state)).await.expect("recorded");
+        world.store.create_delivery(&record(&world.healthy, &id, 1, state)).await.expect("recorded");
         assert!(world.handle(vec![message(&world.healthy, &id, "2")]).await.is_empty());
     }
     assert!(world.sender.requests().is_empty());
@@ -175,11 +176,12 @@ async fn the_attempt_number_comes_from_the_row_and_not_from_the_receive_count() 
 async fn a_second_message_of_a_delivery_never_takes_back_what_the_first_recorded() {
     let world = world().await;
     let delivered = record(&world.healthy, "evt-1", 1, DeliveryState::Delivered);
-    world.store.record_delivery(&delivered).await.expect("recorded");
+    world.store.create_delivery(&delivered).await.expect("recorded");
     world.sender.script(HEALTHY, [Step::Answer(500)]);
     // A second message, received for the first time: `fanout` sent the delivery twice.
-    assert_eq!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await, ["message-evt-1"]);
-    assert_eq!(world.row(&world.healthy, "evt-1").await, Some(delivered));
+    assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
+    let row = world.row(&world.healthy, "evt-1").await.expect("the row");
+    assert_eq!((row.held, row.attempts.count()), (delivered.held, 2));
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "2")]).await.is_empty());
     assert_eq!(world.sender.requests().len(), 1);
 }
@@ -189,7 +191,7 @@ async fn a_deleted_destination_cancels_what_it_was_owed() {
     let world = world().await;
     let gone = destination(&world.healthy.account, 3, "https://gone.example/");
     assert!(world.handle(vec![message(&gone, "evt-1", "1")]).await.is_empty());
-    assert_eq!(world.row(&gone, "evt-1").await.map(|row| row.state), Some(DeliveryState::Cancelled));
+    assert_eq!(world.row(&gone, "evt-1").await.map(|row| row.state()), Some(DeliveryState::Cancelled));
     assert!(world.sender.requests().is_empty());
 }
 
@@ -204,7 +206,7 @@ async fn one_that_never_answers_is_retried_and_delays_none_of_its_neighbours() {
     tokio::pin!(handled);
     // Long before the hanging attempt ends, all others are delivered and recorded.
     assert!(tokio::time::timeout(Duration::from_secs(1), &mut handled).await.is_err());
-    assert_eq!(world.store.deliveries().iter().filter(|row| row.state == DeliveryState::Delivered).count(), 9);
+    assert_eq!(world.store.deliveries().iter().filter(|row| row.state() == DeliveryState::Delivered).count(), 9);
     assert_eq!(handled.await, ["message-evt-hang"]);
     assert_eq!(started.elapsed().as_secs(), 15);
 }
@@ -250,7 +252,7 @@ async fn what_failed_or_panicked_comes_back_in_seconds_and_what_was_delivered_is
 #[tokio::test]
 async fn what_was_sent_but_not_recorded_is_sent_again_under_the_same_id() {
     let world = world().await;
-    world.store.fail("record_delivery", 1);
+    world.store.fail("create_delivery", 1);
     assert_eq!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await, ["message-evt-1"]);
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "2")]).await.is_empty());
     let attempts = world.attempts();
@@ -283,7 +285,7 @@ async fn the_sample_received_again_is_looked_up_first() {
     let sample = include_str!("../../../../events/deliver-received-again.json");
     let event: SqsEvent = serde_json::from_str(sample).expect("a sample");
     assert!(world.handle(event.records).await.is_empty());
-    assert_eq!(world.store.take_calls(), ["find_delivery", "find_destination", "record_delivery"]);
+    assert_eq!(world.store.take_calls(), ["find_delivery", "find_destination", "create_delivery"]);
 }
 
 #[tokio::test]
@@ -306,14 +308,16 @@ async fn a_delivery_of_an_account_that_is_being_deleted_is_acknowledged_and_leav
 #[tokio::test]
 async fn what_earlier_answers_said_is_kept_in_short() {
     let world = world().await;
-    let mut before = record(&world.healthy, "evt-1", 1, DeliveryState::Retrying { due_at: world.clock.now() });
-    before.attempts[0].outcome = Outcome::from_answer(500, None, "x".repeat(16 * 1024));
-    world.store.record_delivery(&before).await.expect("recorded");
+    let before = record(&world.healthy, "evt-1", 1, DeliveryState::Retrying { due_at: world.clock.now() });
+    let outcome = Outcome::from_answer(500, None, "x".repeat(16 * 1024));
+    let attempt = Attempt { outcome, ..before.attempts.kept()[0].clone() };
+    let before = DeliveryRecord { attempts: vec![attempt].into(), ..before };
+    world.store.create_delivery(&before).await.expect("recorded");
     world.sender.script(HEALTHY, [Step::Answer(503)]);
     world.handle(vec![message(&world.healthy, "evt-1", "2")]).await;
     let row = world.row(&world.healthy, "evt-1").await.expect("a row");
-    assert_eq!(row.attempts.len(), 2);
-    assert_eq!(row.attempts[0].outcome, Outcome::from_answer(500, None, "x".repeat(512)));
+    assert_eq!(row.attempts.count(), 2);
+    assert_eq!(row.attempts.kept()[0].outcome, Outcome::from_answer(500, None, "x".repeat(512)));
 }
 
 #[tokio::test]
@@ -321,12 +325,12 @@ async fn what_a_disabled_destination_is_owed_is_parked_and_not_attempted() {
     let world = world().await;
     world.change(|destination| destination.settings.enabled = false).await;
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
-    assert_eq!(world.row(&world.healthy, "evt-1").await.map(|row| row.state), Some(DeliveryState::Parked));
+    assert_eq!(world.row(&world.healthy, "evt-1").await.map(|row| row.state()), Some(DeliveryState::Parked));
     assert!(world.sender.requests().is_empty());
 
     world.change(|destination| destination.settings.enabled = true).await;
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "2")]).await.is_empty());
-    assert_eq!(world.row(&world.healthy, "evt-1").await.map(|row| row.state), Some(DeliveryState::Delivered));
+    assert_eq!(world.row(&world.healthy, "evt-1").await.map(|row| row.state()), Some(DeliveryState::Delivered));
 }
 
 #[tokio::test]
@@ -382,7 +386,7 @@ async fn opening_the_secrets_is_no_part_of_how_long_an_attempt_took() {
     let started = clock.now();
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
     let row = world.row(&world.healthy, "evt-1").await.expect("a row");
-    let attempt = &row.attempts[0];
+    let attempt = &row.attempts.kept()[0];
     assert_eq!((attempt.at.since(started), attempt.took), (Duration::from_secs(6), Duration::ZERO));
     // It is signed with the time at which it is sent, and not with a secret that has ended by then.
     let requests = world.sender.requests();

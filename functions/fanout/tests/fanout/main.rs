@@ -5,16 +5,18 @@
 mod conditions;
 mod rejections;
 mod same;
+mod unregistered;
+mod wide;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::destination::{ChangedTo, HealthChange};
-use domain::event::RejectionCode;
+use domain::event::{RejectionCode, Unregistered};
 use domain::operational;
 use domain::value::{AccountId, Horizon, Timestamp};
-use fanout::{Deps, ScopeNotes, Seals, handle};
+use fanout::{Deps, ScopeNotes, Seals, UnregisteredEvents, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, AwaitedPlace, AwaitedRuns, Clock, Destinations, SeenScopes, Subscriptions};
 use runtime::cache::Cached;
@@ -54,6 +56,7 @@ async fn world() -> World {
         rejected: queue.clone(),
         queue: queue.clone(),
         rejections: store.clone(),
+        unregistered: UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store.clone(), Horizon::default()),
         clock: clock.clone(),
@@ -215,15 +218,6 @@ async fn an_event_is_judged_by_when_it_was_sent_not_by_how_long_it_waited() {
 }
 
 #[tokio::test]
-async fn an_unregistered_account_costs_no_row() {
-    let world = world().await;
-    let again = world.handle(sample(include_str!("../../../../events/fanout-unregistered-account.json"))).await;
-    assert!(again.is_empty());
-    assert!(world.store.events().is_empty() && world.queue.take_rejected().is_empty());
-    assert_eq!(world.store.take_calls(), ["find_account"]);
-}
-
-#[tokio::test]
 async fn an_event_that_matches_nothing_is_sealed_with_the_reason() {
     let world = world().await;
     let other = account("quiet");
@@ -273,7 +267,7 @@ async fn an_event_whose_deliveries_were_not_all_sent_is_not_sealed_and_comes_aga
 
 #[tokio::test]
 async fn a_failure_at_any_step_gives_back_only_its_own_record() {
-    for method in ["find_account", "find_event", "find_subscriptions", "seal_event"] {
+    for method in ["find_account", "find_seal", "find_subscriptions", "seal_event"] {
         let world = world().await;
         world.store.fail(method, 1);
         let bad = world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;
@@ -293,7 +287,7 @@ async fn what_failed_comes_back_in_seconds_and_an_event_that_was_handled_is_not_
         for record in &mut event.records {
             record.attributes.insert("ApproximateReceiveCount".into(), receives.to_string());
         }
-        world.store.fail("find_event", 1);
+        world.store.fail("find_seal", 1);
         assert_eq!(world.handle(event).await, ["message-1"]);
         let (receipt, wait) = world.queue.take_postponed().pop().expect("postponed");
         assert_eq!(receipt, "receipt-1");
@@ -302,7 +296,7 @@ async fn what_failed_comes_back_in_seconds_and_an_event_that_was_handled_is_not_
         assert!(world.queue.take_postponed().is_empty());
     }
     // Where hiding fails too, the queue's own time stands.
-    world.store.fail("find_event", 1);
+    world.store.fail("find_seal", 1);
     world.queue.break_postponements(1);
     assert_eq!(world.handle(batch(&[event_text(&world.acme, "evt-stuck")])).await, ["message-1"]);
 }
@@ -334,7 +328,7 @@ async fn a_second_event_of_the_same_kind_costs_one_read_and_one_row() {
     world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;
     world.store.take_calls();
     world.handle(batch(&[event_text(&world.acme, "evt-2")])).await;
-    assert_eq!(world.store.take_calls(), ["find_event", "seal_event"]);
+    assert_eq!(world.store.take_calls(), ["find_seal", "seal_event"]);
 }
 
 #[tokio::test]

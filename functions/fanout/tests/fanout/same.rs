@@ -43,14 +43,14 @@ async fn an_id_that_two_accounts_use_is_two_events() {
     world.store.create_account(&other, world.clock.now()).await.expect("created");
     let both = [event_text(&world.acme, "evt-1"), event_text(&other, "evt-1")];
     // They do not wait for each other: one fails, the other does not.
-    world.store.fail("find_event", 1);
+    world.store.fail("find_seal", 1);
     assert_eq!(world.handle(batch(&both)).await, ["message-1"]);
     assert_eq!(world.sealed(), [("evt-1".to_owned(), 0)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_failure_the_other_records_of_the_event_are_given_back_and_none_is_lost() {
-    for method in ["find_event", "find_subscriptions", "note_seal", "seal_event"] {
+    for method in ["find_seal", "find_subscriptions", "note_seal", "seal_event"] {
         let world = slow_world().await;
         world.store.fail(method, 1);
         let text = event_text(&world.acme, "evt-1");

@@ -21,6 +21,7 @@ pub struct Destination {
     pub health: String,
     pub failing_since: Option<Timestamp>,
     pub next_probe_at: Option<Timestamp>,
+    pub held_until: Option<Timestamp>,
     pub disabled_reason: Option<String>,
     pub draining: bool,
     pub secrets: Vec<Secret>,
@@ -48,7 +49,11 @@ pub fn at(id: &str) -> String {
 impl Destination {
     /// The text of its badge.
     pub fn state(&self) -> &str {
-        if self.health == "healthy" && self.draining { "draining" } else { &self.health }
+        match (self.health.as_str(), &self.held_until) {
+            ("healthy", Some(_)) => "on hold",
+            ("healthy", None) if self.draining => "draining",
+            (health, _) => health,
+        }
     }
 
     /// The greatest number of parked deliveries that are sent in a second.

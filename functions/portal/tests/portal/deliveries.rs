@@ -174,6 +174,7 @@ async fn a_delivery_shows_each_attempt_and_the_request() {
     let path = format!("/deliveries/{}", delivery.id);
     let page = world.get(&cookie, &path).await;
     assert_eq!(page.status, 200);
+    page.shows("<dt>Waits for</dt><dd>its next attempt, <time");
     page.shows("gave no complete answer within the time it had").shows("answered 503, which is not 2xx");
     page.shows("It asked to wait 30 s.").shows("badge-bad\">timed out").shows("href=\"/events/evt-1\"");
     // The answer of a receiver and the name of a destination are shown as text.
@@ -206,9 +207,14 @@ async fn who_may_change_resends_and_cancels() {
     assert_eq!((page.status, page.location()), (303, format!("{path}?done=sent").as_str()));
     world.get(&cookie, page.location()).await.shows("On its way again.");
     let sent = world.queue.take_sent();
-    assert_eq!((sent.len(), sent[0].purpose, &sent[0].delivery.id), (1, Purpose::Resend, &delivery.id));
+    assert_eq!((sent.len(), sent[0].purpose, &sent[0].delivery.id), (1, Purpose::Again, &delivery.id));
     let page = world.post(&cookie, &format!("{path}/resend"), &[]).await;
     assert_eq!(page.location(), format!("{path}?done=already_under_way"));
+
+    assert_eq!(world.call("acme", "POST", &format!("/v1/destinations/{destination}/pause"), json!(null)).await.0, 200);
+    world.post(&cookie, &format!("{path}/resend"), &[]).await;
+    world.get(&cookie, &path).await.shows("<dt>Waits for</dt><dd>its destination, which is paused");
+    assert_eq!(world.call("acme", "POST", &format!("/v1/destinations/{destination}/resume"), json!(null)).await.0, 200);
 
     let page = world.post(&cookie, &format!("{path}/cancel"), &[]).await;
     assert_eq!((page.status, page.location()), (303, format!("{path}?done=cancelled").as_str()));

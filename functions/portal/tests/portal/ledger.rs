@@ -2,7 +2,7 @@
 
 use domain::access::Role;
 use domain::attempt::Outcome;
-use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::delivery::{DeliveryRecord, DeliveryState, End, Held};
 use ports::Deliveries;
 
 use crate::deliveries::link;
@@ -66,8 +66,8 @@ async fn what_the_audit_recovered_is_listed() {
     let billing = world.destination("acme", "Billing").await;
     let event = seal(&world, "evt-1", 0, &[&billing]).await;
     let recorded = record(&world, &event.owed[0], DeliveryState::Parked, &[]).await;
-    let delivered = DeliveryRecord { recovered_by_audit: true, state: DeliveryState::Delivered, ..recorded };
-    world.store.record_delivery(&delivered).await.expect("recorded");
+    let delivered = DeliveryRecord { recovered_by_audit: true, ..recorded.held(Held::ended(End::Delivered)) };
+    assert!(world.store.replace_delivery(&recorded, &delivered).await.expect("recorded"));
     let page = world.get(&cookie, "/ledger?last=1h").await;
     let list = world.get(&cookie, &link(&page, "1 recovered by the audit")).await;
     assert_eq!(rows(&list), 1);

@@ -6,7 +6,7 @@ use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
 use domain::event::{Event, envelope};
 use domain::value::{DestinationId, Timestamp};
 use ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
-use testing::{account, event_text};
+use testing::{account, event_text, held};
 
 use crate::world::World;
 
@@ -66,16 +66,10 @@ pub async fn record(world: &World, delivery: &Delivery, state: DeliveryState, ou
         outcome: outcome.clone(),
         probe: false,
     };
-    let record = DeliveryRecord {
-        delivery: delivery.clone(),
-        state,
-        attempts: (0..).zip(outcomes).map(attempt).collect(),
-        look_at: if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None },
-        in_line: false,
-        recovered_by_audit: false,
-        expires_at: at(10 * 86_400_000),
-    };
-    world.store.record_delivery(&record).await.expect("recorded");
+    let attempts: Vec<_> = (0..).zip(outcomes).map(attempt).collect();
+    let first = DeliveryRecord::first(delivery.clone(), held(state), at(10 * 86_400_000));
+    let record = DeliveryRecord { attempts: attempts.into(), ..first };
+    world.store.create_delivery(&record).await.expect("recorded");
     record
 }
 

@@ -9,9 +9,10 @@ use api::{Deps, Limits};
 use axum::Router;
 use axum::body::Body;
 use domain::access::{Role, Session};
+use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
 use domain::event::Scope;
-use domain::value::{Horizon, SessionId};
+use domain::value::SessionId;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use ports::{Accounts, Clock, EntropyExt, Sessions};
@@ -85,6 +86,7 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
         event_list: store.clone(),
         event_queue: queue.clone(),
         rejections: store.clone(),
+        unregistered: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),
@@ -99,7 +101,7 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
         entropy: entropy.clone(),
         addresses: AddressPolicy::new("", false, vec!["page.example".into()]).expect("a policy"),
         limits: Limits { destinations: 50, subscriptions: 50 },
-        horizon: Horizon::default(),
+        lease: MessageLease::default(),
         page_url: "https://page.example".into(),
     };
     let (router, api) = (portal::router(deps(), ancestors), api::router(deps()));

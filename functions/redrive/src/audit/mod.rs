@@ -3,11 +3,16 @@
 //!
 //! What events owe, and what has a row, is read in bulk. Each note has two seconds at a time, then it is the next one's
 //! turn; within a wide event the audit goes on where it stopped. A note that fails or is not finished is left for the
-//! next run, and holds up no other. A slot is audited once no note of it is left.
+//! next run, and holds up no other. Notes lie in shards, by account; a shard is audited up to a time once no note of what
+//! was sealed before is left there. Two instances may work on one shard: what one has processed is gone for the other, and
+//! what both visit is sent by the one whose row is written first.
 //!
 //! Invariant: an event that owes very many deliveries, or whose rows cannot be read, holds up no other account (tests:
 //! `an_event_that_owes_very_many_holds_up_no_other_account_and_is_audited_in_the_end`,
 //! `an_event_that_cannot_be_read_holds_up_no_other`, `a_delivery_that_cannot_be_read_has_a_row_and_is_not_sent`).
+//!
+//! Invariant: a change of the horizon stops no audit and loses no event (tests:
+//! `a_change_of_the_horizon_stops_no_audit_and_loses_no_event`, `notes_of_before_are_moved_slot_by_slot_and_a_repetition_moves_what_is_left`).
 //!
 //! Invariant: an audit that is more than an hour behind says so (tests: `an_audit_that_is_behind_says_so`).
 //!
@@ -16,19 +21,21 @@
 
 mod visit;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use domain::value::Slot;
-use ports::{EventPlace, ListedEvent, PortResult, SealNote, Span};
+use domain::value::horizon::NOTES_KEPT;
+use domain::value::{Span, Timestamp};
+use ports::{ByShard, EventPlace, ListedEvent, PortResult, SealNote};
 use tracing::error;
 
 use self::visit::{Visited, visit};
 use crate::audited::Stopped;
 use crate::failures::Row;
-use crate::share::{Part, Share, Went};
+use crate::share::{Part, Share, Turns, Went};
+use crate::unit::{Kept, Left};
 
-/// How many notes of a slot are listed at once.
+/// How many notes of a shard are listed at once, which is one turn of the shard.
 const NOTES: usize = 100;
 /// How many events are listed between two records of progress.
 const PAGE: usize = 100;
@@ -38,7 +45,7 @@ const OWED: usize = 2_000;
 const SLICE: Duration = Duration::from_secs(2);
 /// How far the audit may be behind before it says so.
 const BEHIND: Duration = Duration::from_secs(3_600);
-/// How many unfinished notes a run comes back to.
+/// How many notes that are left a run comes back to.
 const AGAIN: usize = 1_000;
 
 /// How far a note was processed.
@@ -51,60 +58,82 @@ enum Processed {
     ExceptFor,
 }
 
-/// The slots that are left, and where this run is in the first one.
-struct Slots {
-    first: Slot,
-    last: Slot,
-    left: VecDeque<Slot>,
-    after: Option<SealNote>,
-    /// Whether notes of the slot stay behind.
-    notes_left: bool,
-    /// What is stored as audited.
-    stored: Option<Slot>,
+type Note = (SealNote, Option<EventPlace>);
+
+/// How far this run is.
+struct Begun {
+    /// What was sealed in stretches that had ended by then is audited.
+    until: Timestamp,
+    stored: ByShard<Timestamp>,
+    turns: Turns<SealNote>,
+    /// Notes that come after all others: this run had no time for all of them, or an earlier one left them behind.
+    again: VecDeque<Note>,
+    /// Whether `again` begins with another note than the run before.
+    rotated: bool,
+    /// By shard: the notes that are not processed completely.
+    left: BTreeMap<u8, BTreeSet<SealNote>>,
+    /// How long after its end a stretch is audited.
+    horizon: Duration,
 }
 
-#[derive(Default)]
 pub(crate) struct Audit {
-    slots: Option<Slots>,
-    again: VecDeque<(SealNote, Option<EventPlace>)>,
+    shards: Vec<u8>,
+    begun: Option<Begun>,
+}
+
+impl Audit {
+    pub(crate) fn of(shards: Vec<u8>) -> Self {
+        Self { shards, begun: None }
+    }
 }
 
 impl Part for Audit {
     async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
-        let (deps, again) = (share.deps, &mut self.again);
-        let (slots, begins) = match &mut self.slots {
-            Some(slots) => (slots, false),
-            none => (none.insert(begin(share).await?), true),
+        let (begun, begins) = match &mut self.begun {
+            Some(begun) => (begun, false),
+            none => (none.insert(begin(share, &self.shards).await?), true),
         };
-        let went = go_through(share, slots, again).await;
-        let complete = deps.audited.complete_from(slots.first);
-        if let Some(to) = complete.filter(|to| slots.stored.is_none_or(|stored| *to > stored)) {
-            deps.audit.set_last_audited(to).await?;
-            slots.stored = Some(to);
+        let went = begun.go_on(share).await;
+        let complete = begun.complete();
+        if !complete.is_empty() {
+            share.deps.audit.set_audited_until(&complete).await?;
+            begun.stored.extend(complete);
         }
         if begins {
-            say_if_behind(share, complete.map_or(slots.first, Slot::next), slots.last);
+            say_if_behind(share, begun.left.values().flatten().map(|note| note.sealed.until).min());
         }
         Ok(went)
     }
+
+    fn left(&self, _now: Timestamp) -> Vec<Left> {
+        self.begun.as_ref().map(Begun::left).unwrap_or_default()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        if let Some(begun) = &mut self.begun {
+            begun.turns.keep(kept);
+            begun.again.retain(|(note, _)| kept.contains_key(&note.shard()));
+        }
+    }
 }
 
-async fn begin(share: Share<'_>) -> PortResult<Slots> {
+async fn begin(share: Share<'_>, shards: &[u8]) -> PortResult<Begun> {
     let (deps, now) = (share.deps, share.deps.clock.now());
-    let stored = deps.audit.last_audited().await?;
-    let (first, last) = (deps.horizon.first_to_audit(stored, now), deps.horizon.last_to_audit(now));
-    if stored.is_some_and(|stored| stored.next() < first) {
+    let stored = deps.audit.audited_until().await?;
+    let until = deps.horizon.stretches().ended(now, deps.horizon.length());
+    if shards.iter().filter_map(|shard| stored.get(shard)).any(|stored| until.since(*stored) > NOTES_KEPT) {
         error!(counted = "audit_behind", "the notes of events sealed more than a week ago have expired unaudited");
         share.failures.other();
     }
-    let left = if first > last { Vec::new() } else { deps.audited.left(first, last, now.unix_seconds() / 60) };
-    Ok(Slots { first, last, left: left.into(), after: None, notes_left: false, stored })
+    let open = shards.iter().copied().filter(|shard| stored.get(shard).is_none_or(|stored| *stored < until));
+    let turns = Turns::of(open);
+    let (again, left, horizon) = (VecDeque::new(), BTreeMap::new(), deps.horizon.length());
+    Ok(Begun { until, stored, turns, again, rotated: false, left, horizon })
 }
 
-fn say_if_behind(share: Share<'_>, oldest: Slot, last: Slot) {
-    let slots = u32::try_from(last.next().0.saturating_sub(oldest.0)).unwrap_or(u32::MAX);
-    let behind = share.deps.horizon.slot_length().saturating_mul(slots);
-    if behind > BEHIND {
+fn say_if_behind(share: Share<'_>, oldest: Option<Timestamp>) {
+    let behind = oldest.map(|until| share.deps.clock.now().since(until.plus(share.deps.horizon.length())));
+    if let Some(behind) = behind.filter(|behind| *behind > BEHIND) {
         error!(
             counted = "audit_behind",
             seconds = behind.as_secs(),
@@ -114,65 +143,109 @@ fn say_if_behind(share: Share<'_>, oldest: Slot, last: Slot) {
     }
 }
 
-async fn go_through(share: Share<'_>, slots: &mut Slots, again: &mut VecDeque<(SealNote, Option<EventPlace>)>) -> Went {
-    let deps = share.deps;
-    while let Some(slot) = slots.left.front().copied() {
-        if !share.goes_on() {
-            return Went::OutOfTime;
+impl Begun {
+    fn left(&self) -> Vec<Left> {
+        let listed =
+            self.turns.left().map(|(shard, after)| (shard, after.map_or(self.until, |note| note.sealed.until)));
+        let again = self.again.iter().map(|(note, _)| (note.shard(), note.sealed.until));
+        let mut oldest: ByShard<Timestamp> = ByShard::new();
+        for (shard, until) in listed.chain(again) {
+            oldest.entry(shard).and_modify(|oldest| *oldest = until.min(*oldest)).or_insert(until);
         }
-        let notes = share.failures.listed("notes", deps.audit.seal_notes(slot, slots.after.as_ref(), NOTES).await);
-        let ended = notes.as_ref().is_none_or(|notes| notes.len() < NOTES);
-        slots.notes_left |= notes.is_none();
-        for (note, after) in notes.unwrap_or_default() {
+        oldest.into_iter().map(|(shard, until)| Left { shard, since: until.plus(self.horizon), parts: 1 }).collect()
+    }
+
+    async fn go_on(&mut self, share: Share<'_>) -> Went {
+        let ended = Span { since: Timestamp::from_unix_ms(0), until: self.until };
+        while let Some((shard, mut after)) = self.turns.next() {
             if !share.goes_on() {
+                self.turns.interrupted(shard, after);
                 return Went::OutOfTime;
             }
-            let processed = process(share, &note, after.clone()).await;
-            slots.notes_left |= processed != Processed::Completely;
-            slots.after = Some(note.clone());
-            if processed == Processed::Partly && again.len() < AGAIN {
-                again.push_back((note, after));
+            let list = share.deps.audit.seal_notes(shard, ended, after.as_ref(), NOTES).await;
+            let Some(notes) = share.failures.listed("notes", list) else {
+                self.turns.failed(shard);
+                continue;
+            };
+            let last = notes.len() < NOTES;
+            for note in notes {
+                if !share.goes_on() {
+                    self.turns.interrupted(shard, after);
+                    return Went::OutOfTime;
+                }
+                after = Some(note.0.clone());
+                if share.deps.audited.is_left(&note.0) || process(share, &note).await != Processed::Completely {
+                    self.keep(note);
+                }
+            }
+            if !last {
+                self.turns.again(shard, after);
             }
         }
-        if ended {
-            deps.audited.gone_through(slot, !slots.notes_left);
-            slots.left.pop_front();
-            (slots.after, slots.notes_left) = (None, false);
+        self.go_back(share).await
+    }
+
+    /// A note that is not processed completely.
+    fn keep(&mut self, note: Note) {
+        self.left.entry(note.0.shard()).or_default().insert(note.0.clone());
+        if self.again.len() < AGAIN {
+            self.again.push_back(note);
         }
     }
-    while let Some((note, after)) = again.pop_front() {
-        if !share.goes_on() {
-            again.push_front((note, after));
-            return Went::OutOfTime;
+
+    /// Goes on with notes that are left; each run begins with another one.
+    async fn go_back(&mut self, share: Share<'_>) -> Went {
+        if !std::mem::replace(&mut self.rotated, true) {
+            let minute = usize::try_from(share.deps.clock.now().unix_seconds() / 60).unwrap_or_default();
+            self.again.rotate_left(minute.checked_rem(self.again.len()).unwrap_or_default());
         }
-        if process(share, &note, after.clone()).await == Processed::Partly {
-            again.push_back((note, after));
+        while let Some(note) = self.again.pop_front() {
+            if !share.goes_on() {
+                self.again.push_front(note);
+                return Went::OutOfTime;
+            }
+            match process(share, &note).await {
+                Processed::Completely => {
+                    self.left.entry(note.0.shard()).or_default().remove(&note.0);
+                }
+                Processed::Partly => self.again.push_back(note),
+                Processed::ExceptFor => {}
+            }
         }
+        Went::ToTheEnd
     }
-    Went::ToTheEnd
+
+    /// The shards that have become complete.
+    fn complete(&self) -> ByShard<Timestamp> {
+        let through = self.turns.through();
+        let complete = through.filter(|shard| self.left.get(shard).is_none_or(BTreeSet::is_empty));
+        let complete = complete.filter(|shard| self.stored.get(shard).is_none_or(|stored| *stored < self.until));
+        complete.map(|shard| (shard, self.until)).collect()
+    }
 }
 
 /// Processes a note for a while, and forgets it once it was processed completely.
-async fn process(share: Share<'_>, note: &SealNote, after: Option<EventPlace>) -> Processed {
+async fn process(share: Share<'_>, (note, after): &Note) -> Processed {
     let (deps, account) = (share.deps, &note.account);
     if share.failures.leaves_alone(account, None) {
         return Processed::ExceptFor;
     }
-    let mut at = deps.audited.stopped(note).unwrap_or(Stopped { after, ..Stopped::default() });
+    let mut at = deps.audited.stopped(note).unwrap_or(Stopped { after: after.clone(), ..Stopped::default() });
     let processed = match audit_note(share.slice(SLICE), note, &mut at).await {
         Ok(Processed::Completely) => deps.audit.forget_note(note).await.map(|()| Processed::Completely),
         other => other,
     };
     match processed {
+        Ok(Processed::Completely) => deps.audited.forget(note),
         // What could not be visited is visited again from where progress was recorded.
-        Ok(Processed::Completely | Processed::ExceptFor) => deps.audited.forget(note),
-        Ok(Processed::Partly) | Err(_) => deps.audited.stop(note, at),
+        Ok(Processed::ExceptFor) => deps.audited.leave(note, None),
+        Ok(Processed::Partly) | Err(_) => deps.audited.leave(note, Some(at)),
     }
     processed
         .inspect(|_| share.failures.worked(account, None))
         .inspect_err(|error| {
-            let slot = note.sealed.0;
-            share.failures.failed(Row { account, destination: None, what: "note of the audit", id: &slot }, error);
+            let id = note.sealed.until.unix_ms();
+            share.failures.failed(Row { account, destination: None, what: "note of the audit", id: &id }, error);
         })
         .unwrap_or(Processed::ExceptFor)
 }
@@ -180,11 +253,10 @@ async fn process(share: Share<'_>, note: &SealNote, after: Option<EventPlace>) -
 /// Audits the events of a note from where it stopped.
 async fn audit_note(share: Share<'_>, note: &SealNote, at: &mut Stopped) -> PortResult<Processed> {
     let (deps, account) = (share.deps, &note.account);
-    let span = Span { since: deps.horizon.begin(note.occurred), until: deps.horizon.begin(note.occurred.next()) };
     loop {
-        let events = deps.event_list.list_events(account, span, at.after.as_ref(), PAGE).await?;
+        let events = deps.event_list.list_events(account, note.occurred, at.after.as_ref(), PAGE).await?;
         let (ended, last) = (events.len() < PAGE, events.last().map(|event| event.place.clone()));
-        let owing = |event: &ListedEvent| event.owed_count > 0 && deps.horizon.slot(event.sealed_at) == note.sealed;
+        let owing = |event: &ListedEvent| event.owed_count > 0 && note.sealed.contains(event.sealed_at);
         for group in groups(events.into_iter().filter(owing)) {
             match visit(share, account, &group, at).await? {
                 Visited::Yes => {}

@@ -207,7 +207,7 @@ async fn unstick(share: Share<'_>, account: &AccountId, destinations: BTreeSet<D
 async fn start_drain(deps: &Deps, account: &AccountId, id: &DestinationId) -> PortResult<()> {
     let found = deps.destinations.find_destination_anew(account, id).await?;
     let Some(destination) = found else { return Ok(()) };
-    if destination.admission() == Admission::Everything && destination.health.drain.is_none() {
+    if destination.admission(deps.clock.now()) == Admission::Everything && destination.health.drain.is_none() {
         deps.destinations.update_health(&destination, &destination.health.resumed(deps.clock.now())).await?;
     }
     Ok(())

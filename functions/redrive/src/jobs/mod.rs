@@ -2,7 +2,8 @@
 //! kind of job has a file of its own.
 //!
 //! Invariant: an account's jobs hold up no other account's (tests:
-//! `a_hundred_recoveries_of_one_account_do_not_hold_up_the_deletion_of_another`).
+//! `a_hundred_recoveries_of_one_account_do_not_hold_up_the_deletion_of_another`,
+//! `a_hundred_recoveries_of_one_account_delay_those_of_others_and_a_deletion_by_no_more_than_a_run`).
 //!
 //! Invariant: a crash at any step leaves a job that the next run finishes (tests:
 //! `a_crash_at_any_step_leaves_a_job_that_the_next_run_finishes`).
@@ -11,14 +12,16 @@
 //! the contract suite `jobs`).
 
 mod deletion;
+mod portion;
 mod recover;
+mod replay;
 mod taken;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use domain::delivery::{JobKind, Lease};
-use domain::value::{AccountId, JobId};
+use domain::value::{AccountId, JobId, Timestamp};
 use ports::{EntropyExt, PendingJob, PortError, PortResult};
 use runtime::telemetry::ErrorChain;
 use tracing::{error, info, warn};
@@ -27,6 +30,7 @@ use self::taken::{Progress, Taken};
 use crate::deps::Deps;
 use crate::failures::Row;
 use crate::share::{Part, Share, Went};
+use crate::unit::{Division, Kept, Left};
 
 /// How many jobs are listed at once.
 const PAGE: usize = 100;
@@ -39,9 +43,17 @@ const SLICE: Duration = Duration::from_secs(2);
 type Line = VecDeque<PendingJob>;
 
 /// The accounts with pending jobs, in the order of their turns. Each minute another account is the first.
-#[derive(Default)]
 pub(crate) struct JobsPart {
+    division: Division,
     lines: Option<VecDeque<Line>>,
+    /// The jobs that had a turn.
+    turned: HashSet<JobId>,
+}
+
+impl JobsPart {
+    pub(crate) fn of(division: Division) -> Self {
+        Self { division, lines: None, turned: HashSet::new() }
+    }
 }
 
 /// Works on every pending job that nobody else holds, a job of each account in turn. A job that fails does not affect
@@ -50,7 +62,7 @@ impl Part for JobsPart {
     async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
         let lines = match &mut self.lines {
             Some(lines) => lines,
-            none => none.insert(lines(share.deps).await?),
+            none => none.insert(lines(share.deps, self.division).await?),
         };
         while let Some(mut line) = lines.pop_front() {
             let Some(job) = line.pop_front() else { continue };
@@ -62,6 +74,7 @@ impl Part for JobsPart {
             let alone = lines.is_empty() && line.is_empty();
             let slice = if alone { share } else { share.slice(SLICE) };
             let worked = work_on(slice, &job.id).await;
+            self.turned.insert(job.id.clone());
             match (&worked, &job.account) {
                 (Ok(_), Some(account)) => share.failures.worked(account, None),
                 (Ok(_), None) => {}
@@ -80,9 +93,30 @@ impl Part for JobsPart {
         }
         Ok(Went::ToTheEnd)
     }
+
+    /// A job that had a turn does not wait, however long it takes.
+    fn left(&self, now: Timestamp) -> Vec<Left> {
+        let lines = self.lines.iter().flatten().filter(|line| !line.is_empty());
+        let waits = lines.clone().flatten().filter(|job| !self.turned.contains(&job.id));
+        let since = waits.map(|job| job.starts_at).min().unwrap_or(now);
+        let parts = u16::try_from(lines.count()).unwrap_or(u16::MAX);
+        (parts > 0).then_some(Left { shard: 0, since, parts }).into_iter().collect()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        self.division = kept.values().next().copied().unwrap_or(self.division);
+        for line in self.lines.iter_mut().flatten() {
+            line.retain(|job| is_of(self.division, job));
+        }
+    }
 }
 
-async fn lines(deps: &Deps) -> PortResult<VecDeque<Line>> {
+/// Whether a job belongs to a division; those of an account are together.
+fn is_of(division: Division, job: &PendingJob) -> bool {
+    division.has(job.account.as_ref().map_or(job.id.as_str(), AccountId::as_str))
+}
+
+async fn lines(deps: &Deps, division: Division) -> PortResult<VecDeque<Line>> {
     let now = deps.clock.now();
     let (mut lines, mut after, mut count): (BTreeMap<Option<AccountId>, Line>, Option<PendingJob>, usize) =
         Default::default();
@@ -91,7 +125,7 @@ async fn lines(deps: &Deps) -> PortResult<VecDeque<Line>> {
         let ended = page.len() < PAGE;
         count += page.len();
         after = page.last().cloned();
-        for job in page {
+        for job in page.into_iter().filter(|job| is_of(division, job)) {
             lines.entry(job.account.clone()).or_default().push_back(job);
         }
         if ended || count >= MOST {
@@ -113,6 +147,7 @@ async fn work_on(share: Share<'_>, id: &JobId) -> PortResult<bool> {
     let progress = match taken.job.kind.clone() {
         JobKind::DeleteAccount { account } => deletion::delete_account(&mut taken, &account).await,
         JobKind::Recover(recovery) => recover::recover(&mut taken, &recovery).await,
+        JobKind::Replay(asked) => replay::replay(&mut taken, &asked).await,
     };
     match progress {
         Ok(Progress::Ended) => {

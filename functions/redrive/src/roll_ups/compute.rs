@@ -53,7 +53,7 @@ pub(super) async fn compute(
         }
         // While its account is being deleted, nothing is written that the deletion might miss.
         let found = deps.destinations.find_destination_anew(account, id).await?;
-        if found.is_none_or(|found| found.admission() == Admission::Closed) {
+        if found.is_none_or(|found| found.health.admission() == Admission::Closed) {
             if before.is_some() {
                 deps.roll_ups.forget_roll_up(account, id).await?;
             }
@@ -70,8 +70,9 @@ pub(super) async fn compute(
 
 /// Writes the roll-up, unless the stored one says the same; answers whether nobody else wrote in the meantime.
 async fn store(deps: &Deps, before: Option<&RollUp>, after: &RollUp) -> PortResult<bool> {
-    let slot = deps.horizon.slot_length();
-    let (was_listed, look_at) = (before.is_some_and(|before| before.look_at(slot).is_some()), after.look_at(slot));
+    let stretch = deps.horizon.stretches().length();
+    let (was_listed, look_at) =
+        (before.is_some_and(|before| before.look_at(stretch).is_some()), after.look_at(stretch));
     if !was_listed && look_at.is_none() && !after.tells_other_than(before) {
         return Ok(true);
     }
@@ -103,7 +104,7 @@ impl Reading<'_> {
     /// The roll-up as it is now; none if there was no time to read everything.
     async fn after(mut self, before: Option<&RollUp>) -> PortResult<Option<RollUp>> {
         let touched = self.touch.hours.keys().copied();
-        let hours = RollUp::hours_to_read(before, touched, self.share.deps.horizon.slot_length(), self.now);
+        let hours = RollUp::hours_to_read(before, touched, self.share.deps.horizon.stretches().length(), self.now);
         for run in runs(&hours) {
             if self.run(&run).await? == Computed::OutOfTime {
                 return Ok(None);
@@ -122,8 +123,10 @@ impl Reading<'_> {
             let page = self.page(*oldest, &OlderThan::Time(newest.end())).await?;
             if page.len() < PAGE {
                 let mut by_hour: BTreeMap<Hour, Counted> = BTreeMap::new();
-                page.iter()
-                    .for_each(|result| by_hour.entry(Hour::of(result.id.occurred_at())).or_default().add(result));
+                for result in &page {
+                    let hour = Hour::of(result.id.occurred_at());
+                    by_hour.entry(hour).or_default().add(result, self.known(hour));
+                }
                 hours.iter().for_each(|hour| self.keep(*hour, by_hour.remove(hour).unwrap_or_default()));
                 return Ok(Computed::InTime);
             }
@@ -135,7 +138,7 @@ impl Reading<'_> {
                     return Ok(Computed::OutOfTime);
                 }
                 let page = self.page(*hour, &older).await?;
-                page.iter().for_each(|result| counted.add(result));
+                page.iter().for_each(|result| counted.add(result, self.known(*hour)));
                 rows += page.len();
                 match page.last() {
                     Some(last) if page.len() == PAGE && rows < MOST => older = OlderThan::Delivery(last.id.clone()),
@@ -155,9 +158,14 @@ impl Reading<'_> {
         self.share.deps.roll_ups.list_results(self.account, self.id, oldest.begin(), older, PAGE).await
     }
 
+    /// What is known to be owed in an hour.
+    fn known(&self, hour: Hour) -> Option<&BTreeSet<DeliveryId>> {
+        self.touch.hours.get(&hour)
+    }
+
     fn keep(&mut self, hour: Hour, counted: Counted) {
-        let touched = self.touch.hours.get(&hour);
-        let missing = touched.map_or(0, |owed| owed.difference(&counted.ids).count());
+        let touched = self.known(hour);
+        let missing = touched.map_or(0, |owed| owed.len().saturating_sub(counted.known));
         let owed = counted.tally.count().saturating_add(u64::try_from(missing).unwrap_or(u64::MAX));
         let unsure = self.touch.unsure && touched.is_some();
         self.read.insert(hour, HourRead { at: self.now, tally: counted.tally, owed, unsure });
@@ -167,12 +175,13 @@ impl Reading<'_> {
 #[derive(Default)]
 struct Counted {
     tally: Tally,
-    ids: BTreeSet<DeliveryId>,
+    /// How many of those that are known to be owed.
+    known: usize,
 }
 
 impl Counted {
-    fn add(&mut self, result: &DeliveryResult) {
+    fn add(&mut self, result: &DeliveryResult, known: Option<&BTreeSet<DeliveryId>>) {
         self.tally.add(result);
-        self.ids.insert(result.id.clone());
+        self.known += usize::from(known.is_some_and(|known| known.contains(&result.id)));
     }
 }

@@ -2,20 +2,20 @@
 //! something recently, and for those with hours that are not settled. [`domain::delivery::roll_up`] decides what is
 //! read when.
 //!
-//! Who was owed something is found through the notes of the audit, soon after their slot has ended. So this runs before
+//! Who was owed something is found through the notes of the audit, soon after their stretch has ended. So this runs before
 //! the audit, which deletes the notes. The result does not depend on earlier results, so a crash costs a repetition,
 //! and of two concurrent runs the first to write wins.
 //!
 //! Invariant: adding up costs one write for each destination, however many deliveries it had (tests:
-//! `what_was_owed_is_rolled_up_soon_after_its_slot_in_one_write_for_each_destination`).
+//! `what_was_owed_is_rolled_up_soon_after_its_stretch_in_one_write_for_each_destination`).
 //!
 //! Invariant: what is known to be owed is added up, late or not, and an hour is read again until nothing of it is open
 //! (tests: `what_is_recorded_late_is_found_because_it_was_known_to_be_owed`,
 //! `an_hour_is_read_again_until_nothing_of_it_is_open_and_then_never`,
 //! `an_event_that_comes_long_after_it_occurred_is_counted_where_it_occurred`).
 //!
-//! Invariant: no slot is audited, and its notes forgotten, before it is rolled up (tests:
-//! `under_the_shortest_horizon_no_slot_is_audited_before_it_is_rolled_up`).
+//! Invariant: nothing is audited, and its notes forgotten, before it is rolled up (tests:
+//! `under_the_shortest_horizon_nothing_is_audited_before_it_is_rolled_up`).
 //!
 //! Invariant: a failure, a crash or the end of a run leaves roll-ups to the next run (tests:
 //! `a_failure_at_any_step_is_made_good_by_the_next_run`,
@@ -25,9 +25,12 @@
 mod compute;
 mod touched;
 
-use domain::value::{AccountId, DestinationId, Timestamp};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use domain::value::{AccountId, DestinationId, Span, Timestamp};
 use futures_util::{StreamExt, stream};
-use ports::{PortResult, RolledUpTo, SealNote};
+use ports::{ByShard, DueRollUp, PortResult, RolledUpTo, SealNote};
 use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
@@ -35,62 +38,160 @@ use self::compute::{Computed, compute};
 use self::touched::{Touch, touched};
 use crate::failures::Row;
 use crate::share::{Part, Share, Went};
+use crate::unit::{Kept, Left};
 
 /// How many notes are listed at once.
 const NOTES: usize = 100;
 /// How many accounts are processed at once, and how many destinations of each.
 const ACCOUNTS: usize = 4;
 const DESTINATIONS: usize = 5;
-/// How many roll-ups are looked at again in one run, at most.
-const LOOKS: usize = 1_000;
+/// How many roll-ups that have to be looked at again are listed at once.
+const LOOKS: usize = 100;
 
-/// The table says how far they are.
-pub(crate) struct RollUps;
+/// How far this run is.
+struct Begun {
+    now: Timestamp,
+    /// What was sealed in stretches that had ended by then is rolled up.
+    until: Timestamp,
+    /// The shards that are left, each with how far it is.
+    shards: VecDeque<(u8, RolledUpTo)>,
+    /// The last roll-up that was looked at again; none before the first.
+    after: Option<DueRollUp>,
+    looked: bool,
+    /// How long after its end a stretch can be rolled up.
+    settle: Duration,
+}
+
+pub(crate) struct RollUps {
+    shards: Vec<u8>,
+    begun: Option<Begun>,
+}
+
+impl RollUps {
+    pub(crate) fn of(shards: Vec<u8>) -> Self {
+        Self { shards, begun: None }
+    }
+}
 
 impl Part for RollUps {
     async fn turn(&mut self, share: Share<'_>) -> PortResult<Went> {
-        let touched = roll_up_touched(share).await;
-        let due = roll_up_due(share).await;
+        let begun = match &mut self.begun {
+            Some(begun) => begun,
+            none => none.insert(begin(share, &self.shards).await?),
+        };
+        let touched = begun.roll_up_touched(share).await;
+        let due = begun.roll_up_due(share, &self.shards).await;
         Ok(match (touched?, due?) {
             (Computed::InTime, Computed::InTime) => Went::ToTheEnd,
             _ => Went::OutOfTime,
         })
     }
+
+    fn left(&self, _now: Timestamp) -> Vec<Left> {
+        self.begun.as_ref().map(|begun| begun.left(&self.shards)).unwrap_or_default()
+    }
+
+    fn keep(&mut self, kept: &Kept) {
+        self.shards.retain(|shard| kept.contains_key(shard));
+        if let Some(begun) = &mut self.begun {
+            begun.shards.retain(|(shard, _)| kept.contains_key(shard));
+        }
+    }
 }
 
-/// Rolls up the destinations that were owed something in the slots that have ended since the last time.
-async fn roll_up_touched(share: Share<'_>) -> PortResult<Computed> {
-    let deps = share.deps;
-    let (now, begun) = (deps.clock.now(), deps.roll_ups.rolled_up_to().await?);
-    let last = deps.horizon.last_to_roll_up(now);
-    // Earlier slots have been audited and have no notes any more. Hours that were missed are read with the next ones.
-    let first = deps.horizon.first_to_audit(None, now);
-    let to = begun.clone().filter(|to| to.slot >= first);
-    let mut to = to.unwrap_or(RolledUpTo { slot: first, after: None, failed: false });
-    let mut result = Ok(Computed::InTime);
-    while to.slot <= last {
+async fn begin(share: Share<'_>, shards: &[u8]) -> PortResult<Begun> {
+    let (deps, now) = (share.deps, share.deps.clock.now());
+    let stretches = deps.horizon.stretches();
+    let (until, mut stored) = (stretches.ended(now, stretches.settle()), deps.roll_ups.rolled_up_to().await?);
+    let first = RolledUpTo { until: Timestamp::from_unix_ms(0), after: None, failed: false };
+    let shards = shards.iter().map(|shard| (*shard, stored.remove(shard).unwrap_or(first.clone())));
+    let shards = shards.filter(|(_, to)| to.until < until).collect();
+    Ok(Begun { now, until, shards, after: None, looked: false, settle: stretches.settle() })
+}
+
+impl Begun {
+    fn left(&self, shards: &[u8]) -> Vec<Left> {
+        let due = (!self.looked).then(|| self.after.as_ref().map_or(self.now, |due| due.look_at));
+        let ripe = |to: &RolledUpTo| to.after.as_ref().map_or(self.until, |note| note.sealed.until).plus(self.settle);
+        let left = shards.iter().filter_map(|shard| {
+            let touched = self.shards.iter().find(|(left, _)| left == shard).map(|(_, to)| ripe(to));
+            let since = touched.into_iter().chain(due).min()?;
+            Some(Left { shard: *shard, since, parts: 1 })
+        });
+        left.collect()
+    }
+
+    /// Rolls up the destinations that were owed something in the stretches that have ended since the last time. A shard
+    /// that fails goes on with the next run.
+    async fn roll_up_touched(&mut self, share: Share<'_>) -> PortResult<Computed> {
+        let (mut done, mut failure, mut went) = (ByShard::new(), None, Computed::InTime);
+        while let Some((shard, before)) = self.shards.pop_front() {
+            let mut to = before.clone();
+            let result = roll_up_shard(share, shard, self.until, &mut to).await;
+            if to != before {
+                done.insert(shard, to.clone());
+            }
+            match result {
+                Ok(Computed::InTime) => {}
+                Ok(Computed::OutOfTime) => {
+                    self.shards.push_front((shard, to));
+                    went = Computed::OutOfTime;
+                    break;
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if !done.is_empty() {
+            share.deps.roll_ups.set_rolled_up_to(&done).await?;
+        }
+        failure.map_or(Ok(went), Err)
+    }
+
+    /// Rolls up the destinations with hours that have to be read again.
+    async fn roll_up_due(&mut self, share: Share<'_>, shards: &[u8]) -> PortResult<Computed> {
+        let (mut result, nothing) = (Ok(()), Touch::default());
+        while !self.looked {
+            if !share.has_time() {
+                return result.map(|()| Computed::OutOfTime);
+            }
+            let page = share.deps.roll_ups.due_roll_ups(self.now, self.after.as_ref(), LOOKS).await?;
+            let mine = page.iter().filter(|due| shards.contains(&SealNote::shard_of(&due.account)));
+            let all = mine.map(|due| one(share, &due.account, &due.destination, &nothing, self.now));
+            match together(stream::iter(all).buffer_unordered(ACCOUNTS * DESTINATIONS).collect().await) {
+                Ok(Computed::InTime) => {}
+                // What was computed is not listed again.
+                Ok(Computed::OutOfTime) => return result.map(|()| Computed::OutOfTime),
+                Err(error) => result = result.and(Err(error)),
+            }
+            self.looked = page.len() < LOOKS;
+            self.after = page.last().cloned().or(self.after.take());
+        }
+        result.map(|()| Computed::InTime)
+    }
+}
+
+/// Rolls up a shard from where it is.
+async fn roll_up_shard(share: Share<'_>, shard: u8, until: Timestamp, to: &mut RolledUpTo) -> PortResult<Computed> {
+    loop {
         if !share.has_time() {
-            result = Ok(Computed::OutOfTime);
-            break;
+            return Ok(Computed::OutOfTime);
         }
-        let notes = deps.roll_ups.notes_after(to.slot, to.after.as_ref(), NOTES).await?;
-        let ended = notes.len() < NOTES;
-        result = go_through(share, notes, &mut to).await;
-        if !matches!(result, Ok(Computed::InTime)) {
-            break;
-        }
-        if ended {
-            to = RolledUpTo { slot: to.slot.next(), after: None, failed: false };
+        let ended = Span { since: to.until, until };
+        let notes = share.deps.audit.seal_notes(shard, ended, to.after.as_ref(), NOTES).await?;
+        let last = notes.len() < NOTES;
+        match go_through(share, notes.into_iter().map(|(note, _)| note).collect(), to).await? {
+            Computed::OutOfTime => return Ok(Computed::OutOfTime),
+            Computed::InTime if last => {
+                *to = RolledUpTo { until, after: None, failed: false };
+                return Ok(Computed::InTime);
+            }
+            Computed::InTime => {}
         }
     }
-    if begun.as_ref() != Some(&to) {
-        deps.roll_ups.set_rolled_up_to(&to).await?;
-    }
-    result
 }
 
-/// Processes notes of the slot, a few accounts at a time. Accounts that fail are tried once more by the next run, and
-/// skipped if they fail again. So they do not hold up others for long, and what they miss is read with what comes next.
+/// Processes notes, a few accounts at a time. Accounts that fail are tried once more by the next run, and skipped if
+/// they fail again. So they do not hold up others for long, and what they miss is read with what comes next.
 async fn go_through(share: Share<'_>, notes: Vec<SealNote>, to: &mut RolledUpTo) -> PortResult<Computed> {
     for accounts in by_account(notes).chunks(ACCOUNTS) {
         if !share.has_time() {
@@ -112,11 +213,14 @@ async fn go_through(share: Share<'_>, notes: Vec<SealNote>, to: &mut RolledUpTo)
     Ok(Computed::InTime)
 }
 
-/// Groups the notes by account; those of an account are consecutive.
+/// Groups the notes by stretch and account; those of an account are consecutive.
 fn by_account(notes: Vec<SealNote>) -> Vec<Vec<SealNote>> {
     let mut accounts: Vec<Vec<SealNote>> = Vec::new();
     for note in notes {
-        match accounts.last_mut().filter(|notes| notes.iter().all(|other| other.account == note.account)) {
+        match accounts
+            .last_mut()
+            .filter(|notes| notes.iter().all(|other| (&other.account, other.sealed) == (&note.account, note.sealed)))
+        {
             Some(notes) => notes.push(note),
             None => accounts.push(vec![note]),
         }
@@ -124,24 +228,15 @@ fn by_account(notes: Vec<SealNote>) -> Vec<Vec<SealNote>> {
     accounts
 }
 
-/// Rolls up one account, by its notes of one slot.
+/// Rolls up one account, by its notes of one stretch.
 async fn roll_up_account(share: Share<'_>, notes: &[SealNote]) -> PortResult<Computed> {
     let Some(SealNote { sealed, account, .. }) = notes.first() else { return Ok(Computed::InTime) };
-    let since = share.deps.horizon.rolled_up_from(*sealed);
+    let since = sealed.until.plus(share.deps.horizon.stretches().settle());
     let touched = touched(share.deps, account, notes).await.inspect_err(|error| {
         share.failures.tell(Row { account, destination: None, what: "account", id: account }, error);
     })?;
     let all = touched.iter().map(|(destination, touch)| one(share, account, destination, touch, since));
     together(stream::iter(all).buffer_unordered(DESTINATIONS).collect().await)
-}
-
-/// Rolls up the destinations with hours that have to be read again.
-async fn roll_up_due(share: Share<'_>) -> PortResult<Computed> {
-    let now = share.deps.clock.now();
-    let due = share.deps.roll_ups.due_roll_ups(now, LOOKS).await?;
-    let nothing = Touch::default();
-    let all = due.iter().map(|(account, destination)| one(share, account, destination, &nothing, now));
-    together(stream::iter(all).buffer_unordered(ACCOUNTS * DESTINATIONS).collect().await)
 }
 
 /// Rolls up one destination, and tells the operator if that fails.

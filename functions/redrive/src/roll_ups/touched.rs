@@ -1,14 +1,16 @@
-//! Finds out which destinations of an account were owed something by events sealed in a slot, and what. It asks the
-//! events that were noted. If there are very many, it assumes every destination of the account.
+//! Finds out which destinations of an account were owed something by events sealed in a stretch, and what. It asks the
+//! events that were noted. If there are very many, or they owe very much, it assumes every destination of the account.
 //!
-//! Invariant: events are asked what they owe only while the account has not very many of them (tests:
-//! `an_account_with_very_many_events_is_rolled_up_without_asking_each_what_it_owes`).
+//! Invariant: events are asked what they owe only while the account has not very many of them, and they owe not very
+//! much (tests: `an_account_with_very_many_events_is_rolled_up_without_asking_each_what_it_owes`,
+//! `an_event_that_owes_very_much_is_rolled_up_without_holding_what_it_owes`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use domain::delivery::Hour;
 use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp};
-use ports::{PortResult, SealNote, Span};
+use ports::{PortResult, SealNote};
 
 use crate::deps::Deps;
 
@@ -16,6 +18,8 @@ use crate::deps::Deps;
 const PAGE: usize = 100;
 /// How many listed events are too many to read what each owes.
 const MANY: usize = 1_000;
+/// How many deliveries are too many to hold their ids, which is about 1 MB for each account that is processed.
+const MANY_OWED: usize = 10_000;
 
 /// The hours of a destination in which something was owed that may not have been added up yet.
 #[derive(Debug, Default, Clone)]
@@ -33,17 +37,17 @@ pub(crate) async fn touched(
 ) -> PortResult<BTreeMap<DestinationId, Touch>> {
     let mut touched: BTreeMap<DestinationId, Touch> = BTreeMap::new();
     let told = Hour::told_at(deps.clock.now()).next().map_or(Timestamp::from_unix_ms(0), Hour::begin);
-    let mut listed = 0;
-    for note in notes.iter().filter(|note| deps.horizon.begin(note.occurred.next()) > told) {
-        let span = Span { since: deps.horizon.begin(note.occurred), until: deps.horizon.begin(note.occurred.next()) };
+    let (mut listed, mut owed) = (0, 0);
+    for note in notes.iter().filter(|note| note.occurred.until > told) {
         let mut after = None;
         loop {
-            let page = deps.event_list.list_events(account, span, after.as_ref(), PAGE).await?;
+            let page = deps.event_list.list_events(account, note.occurred, after.as_ref(), PAGE).await?;
             listed += page.len();
-            if listed > MANY {
+            let owing = page.iter().filter(|event| event.owed_count > 0 && note.sealed.contains(event.sealed_at));
+            owed = owing.clone().map(|event| event.owed_count).fold(owed, usize::saturating_add);
+            if listed > MANY || owed > MANY_OWED {
                 return every_destination(deps, account, notes).await;
             }
-            let owing = page.iter().filter(|e| e.owed_count > 0 && deps.horizon.slot(e.sealed_at) == note.sealed);
             let owing: Vec<EventId> = owing.map(|event| event.place.id.clone()).collect();
             for (_, owed) in deps.reckoning.find_owed(account, &owing).await? {
                 for id in owed {
@@ -65,11 +69,10 @@ async fn every_destination(
     account: &AccountId,
     notes: &[SealNote],
 ) -> PortResult<BTreeMap<DestinationId, Touch>> {
-    // A slot may begin in one hour and end in another.
+    // A stretch may begin in one hour and end in another.
     let hours = notes.iter().flat_map(|note| {
-        let last = deps.horizon.begin(note.occurred.next()).unix_ms().saturating_sub(1);
-        let last = Hour::of(Timestamp::from_unix_ms(last));
-        (Hour::of(deps.horizon.begin(note.occurred)).0..=last.0).map(Hour)
+        let last = Hour::of(note.occurred.until.minus(Duration::from_millis(1)));
+        (Hour::of(note.occurred.since).0..=last.0).map(Hour)
     });
     let touch = Touch { hours: hours.map(|hour| (hour, BTreeSet::new())).collect(), unsure: true };
     let (mut all, mut after) = (BTreeMap::new(), None);

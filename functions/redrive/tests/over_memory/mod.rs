@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::delivery::MessageLease;
 use domain::value::Horizon;
 use redrive::{Alerted, Audited, Deps};
-use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, TestEntropy};
+use testing::{MemoryAlerts, MemoryHandOut, MemoryQueue, MemoryStore, TestClock, TestEntropy};
 
 /// Both queues are the same one: what is in it tells them apart.
 pub fn deps(
@@ -25,6 +26,7 @@ pub fn deps(
         paces: store.clone(),
         awaited_runs: store.clone(),
         subscriptions: store.clone(),
+        transitions: store.clone(),
         audit: store.clone(),
         reckoning: store.clone(),
         roll_ups: store.clone(),
@@ -38,7 +40,11 @@ pub fn deps(
         purge: store.clone(),
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
+        hand_out: Arc::new(MemoryHandOut::default()),
+        // One instance does everything.
+        units: 0,
         horizon: Horizon::default(),
+        lease: MessageLease::default(),
         retention: Duration::from_secs(30 * 86_400),
     }
 }

@@ -1,19 +1,23 @@
 //! The notes by which the audit finds sealed events, and how far the audit is.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use domain::value::{AccountId, Slot, Timestamp};
-use ports::{Audit, EventPlace, PortResult, SealNote, SealNotes};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::value::{AccountId, Span, Timestamp};
+use ports::{Audit, ByShard, EventPlace, PortResult, SHARDS, SealNote, SealNotes};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::rows::to_item;
-use super::{DynamoStore, as_item, keys};
+use super::keys::Key;
+use super::rows::{readable, to_attribute, to_item};
+use super::{DynamoStore, as_item, keys, page_size};
 use crate::aws::port_error;
 
 /// A note as it is written. Of a note that is read, the key says whose and of when it is.
 #[derive(Serialize)]
 struct NoteRow {
     account: AccountId,
-    occurred: u64,
     expires_at: u64,
 }
 
@@ -26,81 +30,125 @@ struct FoundRow {
     after: Option<String>,
 }
 
-struct FoundNote {
-    account: AccountId,
-    occurred: Slot,
-    after: Option<EventPlace>,
-}
+struct FoundNote(SealNote, Option<EventPlace>);
 
 impl TryFrom<FoundRow> for FoundNote {
     type Error = &'static str;
 
     /// Without a place that is understood, the events are visited from the first: visiting one twice does no harm.
     fn try_from(row: FoundRow) -> Result<Self, &'static str> {
-        let (account, occurred) = keys::seal_note_of(&row.sk).ok_or("its key is not that of a note")?;
-        Ok(Self { account, occurred, after: row.after.and_then(|place| place.parse().ok()) })
+        let note = keys::seal_note_of(&row.sk).ok_or("its key is not that of a note")?;
+        Ok(Self(note, row.after.and_then(|place| place.parse().ok())))
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct LastRow {
-    slot: u64,
+/// A value for each shard. Each is an attribute of its own, so that who stores one leaves the others as they are.
+#[derive(Deserialize)]
+struct ShardsRow<T> {
+    s0: Option<T>,
+    s1: Option<T>,
+    s2: Option<T>,
+    s3: Option<T>,
+    s4: Option<T>,
+    s5: Option<T>,
+    s6: Option<T>,
+    s7: Option<T>,
+}
+
+impl<T> From<ShardsRow<T>> for ByShard<T> {
+    fn from(row: ShardsRow<T>) -> Self {
+        let values: [Option<T>; SHARDS as usize] = [row.s0, row.s1, row.s2, row.s3, row.s4, row.s5, row.s6, row.s7];
+        (0..SHARDS).zip(values).filter_map(|(shard, value)| Some((shard, value?))).collect()
+    }
+}
+
+impl DynamoStore {
+    pub(super) async fn find_by_shard<T: DeserializeOwned>(&self, key: Key) -> PortResult<ByShard<T>> {
+        Ok(self.get::<ShardsRow<T>, ByShard<T>>(key).await?.unwrap_or_default())
+    }
+
+    pub(super) async fn store_by_shard(&self, key: Key, values: &ByShard<impl Serialize>) -> PortResult<()> {
+        let set: Vec<_> = values.keys().map(|shard| format!("s{shard} = :s{shard}")).collect();
+        if set.is_empty() {
+            return Ok(());
+        }
+        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(key)));
+        let mut call = call.update_expression(format!("SET {}", set.join(", ")));
+        for (shard, value) in values {
+            call = call.expression_attribute_values(format!(":s{shard}"), to_attribute(value)?);
+        }
+        call.send().await.map(|_| ()).map_err(|error| port_error("noting how far shards are", error))
+    }
 }
 
 #[async_trait]
 impl SealNotes for DynamoStore {
     async fn note_seal(&self, note: &SealNote, expires_at: Timestamp) -> PortResult<()> {
-        let (account, occurred) = (note.account.clone(), note.occurred.0);
-        let row = NoteRow { account, occurred, expires_at: expires_at.unix_seconds() };
+        let row = NoteRow { account: note.account.clone(), expires_at: expires_at.unix_seconds() };
         self.put(to_item(keys::seal_note(note), &row)?).await
-    }
-}
-
-impl DynamoStore {
-    /// Notes of a slot, sorted by key, each with the last event that was processed.
-    pub(super) async fn notes(
-        &self,
-        sealed: Slot,
-        after: Option<&SealNote>,
-        limit: usize,
-    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
-        let after = after.map(keys::seal_note);
-        let rows: Vec<FoundNote> =
-            self.query::<FoundRow, _>(keys::audit_pk(sealed), keys::SEALED, after, Some(limit)).await?;
-        let note = |FoundNote { account, occurred, after }| (SealNote { sealed, account, occurred }, after);
-        Ok(rows.into_iter().map(note).collect())
     }
 }
 
 #[async_trait]
 impl Audit for DynamoStore {
-    async fn last_audited(&self) -> PortResult<Option<Slot>> {
-        Ok(self.get::<LastRow, LastRow>(keys::last_audited()).await?.map(|row| Slot(row.slot)))
+    async fn audited_until(&self) -> PortResult<ByShard<Timestamp>> {
+        let shards = self.find_by_shard::<u64>(keys::audited_until()).await?;
+        Ok(shards.into_iter().map(|(shard, until)| (shard, Timestamp::from_unix_ms(until))).collect())
     }
 
-    async fn set_last_audited(&self, slot: Slot) -> PortResult<()> {
-        self.put(to_item(keys::last_audited(), &LastRow { slot: slot.0 })?).await
+    async fn set_audited_until(&self, shards: &ByShard<Timestamp>) -> PortResult<()> {
+        let shards: ByShard<u64> = shards.iter().map(|(shard, until)| (*shard, until.unix_ms())).collect();
+        self.store_by_shard(keys::audited_until(), &shards).await
     }
 
     async fn seal_notes(
         &self,
-        sealed: Slot,
+        shard: u8,
+        ended: Span,
         after: Option<&SealNote>,
         limit: usize,
     ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
-        self.notes(sealed, after, limit).await
+        // The service refuses a range that ends before it begins, or before the row that it begins after.
+        if ended.since >= ended.until || after.is_some_and(|after| after.sealed.until > ended.until) {
+            return Ok(Vec::new());
+        }
+        let (mut found, mut start) = (Vec::new(), after.map(|note| as_item(keys::seal_note(note))));
+        loop {
+            let size = page_size(limit, found.len());
+            let call = self.client.query().table_name(&self.table).limit(size).set_exclusive_start_key(start);
+            let text = AttributeValue::S;
+            let call = call.key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to");
+            let call = call.expression_attribute_values(":pk", text(keys::seal_notes_pk(shard)));
+            let call = call.expression_attribute_values(":from", text(keys::sealed_until(ended.since)));
+            let call = call.expression_attribute_values(":to", text(keys::sealed_until(ended.until)));
+            let page = call.send().await.map_err(|error| port_error("listing notes of seals", error))?;
+            found.extend(readable::<FoundRow, FoundNote>(page.items.unwrap_or_default()));
+            start = page.last_evaluated_key;
+            if start.is_none() || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found.into_iter().map(|FoundNote(note, after)| (note, after)).collect());
+            }
+        }
     }
 
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {
         let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::seal_note(note))));
         let call = call.update_expression("SET #after = :to").expression_attribute_names("#after", "after");
-        let to = aws_sdk_dynamodb::types::AttributeValue::S(to.to_string());
-        let call = call.expression_attribute_values(":to", to).send().await;
-        call.map(|_| ()).map_err(|error| port_error("noting how far the audit is", error))
+        // Whoever processed it to the end has deleted it, and it must not come back.
+        let call = call.condition_expression("attribute_exists(pk)");
+        let call = call.expression_attribute_values(":to", AttributeValue::S(to.to_string())).send().await;
+        match call {
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            other => other.map(|_| ()).map_err(|error| port_error("noting how far the audit is", error)),
+        }
     }
 
     async fn forget_note(&self, note: &SealNote) -> PortResult<()> {
         let call = self.client.delete_item().table_name(&self.table).set_key(Some(as_item(keys::seal_note(note))));
         call.send().await.map(|_| ()).map_err(|error| port_error("ending a note of the audit", error))
+    }
+
+    async fn move_old_notes(&self, slot: Duration, until: Timestamp) -> PortResult<()> {
+        self.move_notes_of_slots(slot, until).await
     }
 }

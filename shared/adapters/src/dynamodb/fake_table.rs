@@ -1,5 +1,5 @@
 //! A table for tests of how rows are read and deleted. It stands behind the SDK's client, holds items, and knows just the
-//! calls that read and delete them. It judges no conditions, and of a range only how its sort keys begin.
+//! calls that read, put and delete them. It judges no conditions, and of a range only how its sort keys begin.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,9 +26,7 @@ impl FakeTable {
 
     pub(super) fn put(&self, item: Item) {
         let item = serde_json::to_value(serde_dynamo::Item::from(item)).expect("an item");
-        let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        items.push(item);
-        items.sort_by_key(|item| item["sk"]["S"].to_string());
+        put(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), item);
     }
 
     /// The keys of what is left, `pk sk`.
@@ -62,9 +60,23 @@ impl FakeTable {
                 items.retain(|item| !parts.iter().any(|part| is(item, &part["Delete"]["Key"])));
                 json!({})
             }
+            "PutItem" => {
+                put(&mut items, asked["Item"].clone());
+                json!({})
+            }
+            "DeleteItem" => {
+                items.retain(|item| !is(item, &asked["Key"]));
+                json!({})
+            }
             other => panic!("{other} is not known to this table"),
         }
     }
+}
+
+fn put(items: &mut Vec<Value>, item: Value) {
+    items.retain(|other| (&other["pk"], &other["sk"]) != (&item["pk"], &item["sk"]));
+    items.push(item);
+    items.sort_by_key(|item| item["sk"]["S"].to_string());
 }
 
 /// One page: what is in the partition and begins with the prefix.

@@ -1,9 +1,13 @@
 //! Jobs: a row each with everything, and another row while the job is pending. Each minute only the latter are read.
+//!
+//! A row of the account has the ids of its pending jobs that it started itself. It changes in the transactions that start
+//! and end them, so it cannot drift, and two starts at once cannot both take the last place.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
-use domain::delivery::{Job, JobKind, JobStatus, Lease, Recovered};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem, Update};
+use domain::delivery::{Job, JobKind, JobStatus, Lease, Recovered, Replayed};
 use domain::value::{AccountId, JobId, Timestamp};
 use ports::{FindJob, Held, Jobs, PendingJob, PortError, PortResult, StartJob};
 use serde::{Deserialize, Serialize};
@@ -21,6 +25,8 @@ struct JobRow {
     done: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recovered: Option<Recovered>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replayed: Option<Replayed>,
     created_at: Timestamp,
     updated_at: Timestamp,
     starts_at: Timestamp,
@@ -58,6 +64,7 @@ impl From<&Job> for JobRow {
             status: job.status,
             done: job.done,
             recovered: job.recovered.clone(),
+            replayed: job.replayed.clone(),
             created_at: job.created_at,
             updated_at: job.updated_at,
             starts_at: job.starts_at,
@@ -75,6 +82,7 @@ impl From<JobRow> for Job {
             status: row.status,
             done: row.done,
             recovered: row.recovered,
+            replayed: row.replayed,
             created_at: row.created_at,
             updated_at: row.updated_at,
             starts_at: row.starts_at,
@@ -103,7 +111,7 @@ impl FindJob for DynamoStore {
 
 #[async_trait]
 impl StartJob for DynamoStore {
-    async fn start_job(&self, job: &Job) -> PortResult<Job> {
+    async fn start_job(&self, job: &Job, most: u32) -> PortResult<Option<Job>> {
         let [_, pending] = self.new_job_parts(job)?;
         let put =
             Put::builder().table_name(&self.table).set_item(Some(to_item(keys::job(&job.id), &JobRow::from(job))?));
@@ -112,11 +120,14 @@ impl StartJob for DynamoStore {
         let put = put.expression_attribute_values(":succeeded", AttributeValue::S("succeeded".into()));
         let put = put.expression_attribute_values(":failed", AttributeValue::S("failed".into()));
         let put = TransactWriteItem::builder().put(put.build().map_err(build_error)?).build();
-        if self.transact(vec![put, pending]).await?.is_empty() {
-            return Ok(job.clone());
+        match *self.transact(vec![put, pending, self.note_pending_part(job, most)?]).await? {
+            [] => return Ok(Some(job.clone())),
+            [2] => return Ok(None),
+            _ => {}
         }
         let there = self.find_job(&job.id).await?;
-        there.ok_or_else(|| PortError::transient("starting a job", "the one before has just been forgotten"))
+        let forgotten = || PortError::transient("starting a job", "the one before has just been forgotten");
+        there.ok_or_else(forgotten).map(Some)
     }
 }
 
@@ -159,14 +170,16 @@ impl Jobs for DynamoStore {
 
     async fn record_progress(&self, job: &Job, lease: &Lease) -> PortResult<Held> {
         let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::job(&job.id))));
-        let recovered = job.recovered.as_ref().map(|recovered| (", recovered = :recovered", recovered));
+        let recovered = job.recovered.as_ref().map(to_attribute).transpose()?.map(|it| (", recovered = :far", it));
+        let replayed = job.replayed.as_ref().map(to_attribute).transpose()?.map(|it| (", replayed = :far", it));
+        let (far, value) = recovered.or(replayed).unzip();
         let call = call.update_expression(format!(
             "SET done = :done, updated_at = :at, lease_until = :until{}",
-            recovered.map_or("", |(set, _)| set)
+            far.unwrap_or_default()
         ));
-        let call = match recovered {
+        let call = match value {
             None => call,
-            Some((_, recovered)) => call.expression_attribute_values(":recovered", to_attribute(recovered)?),
+            Some(value) => call.expression_attribute_values(":far", value),
         };
         let call = call.condition_expression(HELD).expression_attribute_values(":holder", holder(lease));
         let call = call.expression_attribute_values(":done", AttributeValue::N(job.done.to_string()));
@@ -182,7 +195,12 @@ impl Jobs for DynamoStore {
     }
 
     async fn end_job(&self, job: &Job, lease: &Lease) -> PortResult<Held> {
-        let refused = self.transact(self.ended_job_parts(job, lease)?).await?;
+        let ended = self.ended_job_parts(job, lease)?;
+        let mut refused = self.transact([ended.clone(), vec![self.forget_pending_part(job)?]].concat()).await?;
+        if refused == [ended.len()] {
+            // The account has been deleted since, or the job was started before accounts had such a row.
+            refused = self.transact(ended).await?;
+        }
         Ok(if refused.is_empty() { Held::Held } else { Held::Lost })
     }
 }
@@ -196,6 +214,27 @@ impl DynamoStore {
             self.put_part(to_item(keys::job(&job.id), &JobRow::from(job))?)?,
             self.put_part(to_item(keys::pending_job(job.starts_at, &job.id), &pending)?)?,
         ])
+    }
+
+    /// Adds the job to the account's pending ones, unless these are `most` already.
+    fn note_pending_part(&self, job: &Job, most: u32) -> PortResult<TransactWriteItem> {
+        let update = self.pending_update(job).update_expression("ADD pending_jobs :job");
+        let update = update.condition_expression("attribute_not_exists(pending_jobs) OR size(pending_jobs) < :most");
+        let update = update.expression_attribute_values(":most", AttributeValue::N(most.to_string()));
+        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
+    }
+
+    /// Removes the job from the account's pending ones, if the account has such a row.
+    fn forget_pending_part(&self, job: &Job) -> PortResult<TransactWriteItem> {
+        let update = self.pending_update(job).update_expression("DELETE pending_jobs :job");
+        let update = update.condition_expression("attribute_exists(pk)").build().map_err(build_error)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    fn pending_update(&self, job: &Job) -> UpdateBuilder {
+        let key = as_item(keys::jobs_of_account(job.kind.account()));
+        let update = Update::builder().table_name(&self.table).set_key(Some(key));
+        update.expression_attribute_values(":job", AttributeValue::Ss(vec![job.id.to_string()]))
     }
 
     /// Stores a job that has ended: its row is written without a lease, and the job is not pending any more.

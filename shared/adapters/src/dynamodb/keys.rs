@@ -11,20 +11,24 @@
 //! | the name of a destination or subscription | `A#<account>` | `NAME#DST#<name>`, `NAME#SUB#<name>` |
 //! | runs remembered for transitions | `A#<account>` | `RUNS#<type>#<scope>` |
 //! | awaited run of a place | `A#<account>` | `AWAITED#<type>#<scope>` |
-//! | pace: turns handed out at a destination with a rate limit | `A#<account>` | `PACE#<destination>` |
 //! | roll-up of a destination's deliveries in the last day | `A#<account>` | `ROLL_UP#<destination>` |
 //! | seen scope | `A#<account>` | `SCOPE#<scope>` |
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
+//! | how far a wide event was sent | `E#<account>#<event>` | `SENDING` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
+//! | pace: turns handed out at a destination with a rate limit | `PACE#<account>#<destination>` | `PACE` |
+//! | health of a destination that has ever failed | `H#<account>#<destination>` | `HEALTH` |
 //! | job | `JOB#<id>` | `JOB` |
+//! | the pending jobs that an account started | `A#<account>` | `JOBS` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
-//! | seals to be audited | `AUDIT#<slot>` | `SEALED#<account>#<slot in which the events occurred>` |
-//! | the last audited slot | `AUDIT` | `LAST` |
-//! | how far roll-ups are | `ROLL_UPS` | `LAST` |
+//! | seals to be audited | `SEALED#<shard of the account>` | `<end>#<begin>#<account>#<begin>#<end>`: the stretches in which events were sealed, and occurred, in ms, 15 digits |
+//! | how far the audit is, by shard | `AUDIT` | `SHARDS` |
+//! | how far roll-ups are, by shard | `ROLL_UPS` | `SHARDS` |
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
 //! | the kept part of its text | `REJECTED_BODY#<id>` | `BODY` |
+//! | account that events name and nobody registered | `UNREGISTERED` | `ACCOUNT#<account>` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
@@ -37,7 +41,7 @@
 //! |---|---|---|
 //! | a delivery to be looked at | `DUE#<shard>` | `<when, in ms, 15 digits>` |
 //! | a delivery that is parked | `PARKED#<account>#<destination>` | its id (sorted by when the event occurred) |
-//! | a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
+//! | the health of a destination to be looked at | `WATCH` | `<when, in ms, 15 digits>` |
 //! | a roll-up with an hour to be read again | `ROLL_UPS` | `<when, in ms, 15 digits>` |
 //! | an awaited run | `AWAITED#<shard>` | `<when, in ms, 15 digits>` |
 //!
@@ -52,7 +56,7 @@ use std::fmt;
 use domain::event::{EventType, Scope};
 use domain::routing::Bucket;
 use domain::value::{
-    AccountId, Day, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Slot, SubscriptionId,
+    AccountId, Day, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Span, SubscriptionId,
     Timestamp,
 };
 use ports::{AwaitedPlace, EventPlace, SHARDS, SealNote};
@@ -95,6 +99,15 @@ pub(super) fn listed_account(account: &AccountId) -> Key {
     key(accounts_pk(), format!("{ACCOUNTS}{account}"))
 }
 
+/// The partition that lists accounts which events name and nobody registered.
+pub(super) fn unregistered_pk() -> String {
+    "UNREGISTERED".to_owned()
+}
+
+pub(super) fn unregistered(account: &AccountId) -> Key {
+    key(unregistered_pk(), format!("{ACCOUNTS}{account}"))
+}
+
 pub(super) fn api_key(account: &AccountId, id: &KeyId) -> Key {
     key(account_pk(account), format!("{API_KEYS}{id}"))
 }
@@ -107,12 +120,18 @@ pub(super) fn destination(account: &AccountId, id: &DestinationId) -> Key {
     key(account_pk(account), format!("{DESTINATIONS}{id}"))
 }
 
+pub(super) const HEALTH: &str = "HEALTH";
+
+pub(super) fn health(account: &AccountId, id: &DestinationId) -> Key {
+    key(format!("H#{account}#{id}"), HEALTH)
+}
+
 pub(super) fn subscription(account: &AccountId, id: &SubscriptionId) -> Key {
     key(account_pk(account), format!("{SUBSCRIPTIONS}{id}"))
 }
 
 pub(super) fn pace(account: &AccountId, id: &DestinationId) -> Key {
-    key(account_pk(account), format!("PACE#{id}"))
+    key(format!("PACE#{account}#{id}"), "PACE")
 }
 
 pub(super) const ROLL_UP: &str = "ROLL_UP#";
@@ -132,7 +151,7 @@ pub(super) fn roll_ups_pk() -> String {
 }
 
 pub(super) fn rolled_up_to() -> Key {
-    key(roll_ups_pk(), "LAST")
+    key(roll_ups_pk(), "SHARDS")
 }
 
 pub(super) fn destination_name(account: &AccountId, name: &str) -> Key {
@@ -185,6 +204,11 @@ pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
     key(event_pk(account, id), EVENT)
 }
 
+/// How far the deliveries of a wide event were sent.
+pub(super) fn sending(account: &AccountId, id: &EventId) -> Key {
+    key(event_pk(account, id), "SENDING")
+}
+
 /// The index of sealed events, and its two key attributes.
 pub(super) const EVENTS_BY_ACCOUNT: &str = "events-by-account";
 pub(super) const INDEX_KEYS: [&str; 2] = ["gsi1pk", "gsi1sk"];
@@ -226,6 +250,11 @@ pub(super) fn delivery(account: &AccountId, id: &DeliveryId) -> Key {
 
 pub(super) fn job(id: &JobId) -> Key {
     key(format!("JOB#{id}"), "JOB")
+}
+
+/// The ids of the pending jobs that the account started itself.
+pub(super) fn jobs_of_account(account: &AccountId) -> Key {
+    key(account_pk(account), "JOBS")
 }
 
 /// The partition of all jobs that have not ended.
@@ -284,29 +313,43 @@ pub(super) fn delivery_of(pk: &str, sk: &str) -> Option<(AccountId, DeliveryId)>
     Some((account.parse().ok()?, sk.strip_prefix(DELIVERIES)?.parse().ok()?))
 }
 
-/// The account and the destination whose row has this key.
-pub(super) fn destination_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
-    Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(DESTINATIONS)?.parse().ok()?))
+/// The account and the destination whose health is in the row with this key. Until it changes, that of earlier releases is
+/// in the destination's own row.
+pub(super) fn watched_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
+    let (account, destination) = match sk {
+        HEALTH => pk.strip_prefix("H#")?.split_once('#')?,
+        _ => (pk.strip_prefix("A#")?, sk.strip_prefix(DESTINATIONS)?),
+    };
+    Some((account.parse().ok()?, destination.parse().ok()?))
 }
 
-pub(super) const SEALED: &str = "SEALED#";
+pub(super) fn seal_notes_pk(shard: u8) -> String {
+    format!("SEALED#{shard}")
+}
 
-pub(super) fn audit_pk(sealed: Slot) -> String {
-    format!("AUDIT#{}", sealed.0)
+/// A bound for listing: notes of stretches that ended by `until` sort before it, all later ones after it.
+pub(super) fn sealed_until(until: Timestamp) -> String {
+    format!("{:015}#~", until.unix_ms())
 }
 
 pub(super) fn seal_note(note: &SealNote) -> Key {
-    key(audit_pk(note.sealed), format!("{SEALED}{}#{}", note.account, note.occurred.0))
+    let SealNote { sealed, account, occurred } = note;
+    let [until, since, from, to] = [sealed.until, sealed.since, occurred.since, occurred.until].map(Timestamp::unix_ms);
+    key(seal_notes_pk(note.shard()), format!("{until:015}#{since:015}#{account}#{from:015}#{to:015}"))
 }
 
-/// The account and the slot in which the events occurred, of the note with this sort key.
-pub(super) fn seal_note_of(sk: &str) -> Option<(AccountId, Slot)> {
-    let (account, occurred) = sk.strip_prefix(SEALED)?.split_once('#')?;
-    Some((account.parse().ok()?, Slot(occurred.parse().ok()?)))
+/// The note with this sort key.
+pub(super) fn seal_note_of(sk: &str) -> Option<SealNote> {
+    let mut parts = sk.split('#');
+    let mut next = || parts.next();
+    let time = |text: Option<&str>| text?.parse().ok().map(Timestamp::from_unix_ms);
+    let (until, since, account) = (time(next())?, time(next())?, next()?.parse().ok()?);
+    let occurred = Span { since: time(next())?, until: time(next())? };
+    Some(SealNote { sealed: Span { since, until }, account, occurred })
 }
 
-pub(super) fn last_audited() -> Key {
-    key("AUDIT".to_owned(), "LAST")
+pub(super) fn audited_until() -> Key {
+    key("AUDIT".to_owned(), "SHARDS")
 }
 
 /// The partition of the events that were sent on one day and rejected.

@@ -1,65 +1,144 @@
-//! The turns handed out at destinations with a rate limit: a row each, and one write for each block of turns.
+//! The turns handed out at destinations with a rate limit: a row each, in a partition of its own, and mostly one write for
+//! each block of turns. DynamoDB cannot say "the later of two moments", so a lane is moved on by one of two writes: one
+//! adds to a lane that ends later than now, the other begins a lane anew that has ended. If one is refused the other
+//! succeeds, unless somebody was faster, and since lanes only move on that happens once.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use domain::destination::Pace;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::destination::{Lane, Pace, Reserved, Wish};
 use domain::value::{AccountId, DestinationId};
-use ports::{Paces, PortResult};
-use serde::{Deserialize, Serialize};
+use ports::{Paces, PortError, PortResult};
+use serde::Deserialize;
 
-use super::rows::{read, to_item};
-use super::{DynamoStore, keys};
+use super::keys::Key;
+use super::rows::read;
+use super::{DynamoStore, Item, as_item, keys};
 use crate::aws::port_error;
 
-/// How long a row is kept after its last turn, in seconds: a day.
+/// How long a row is kept after something was handed out, in seconds: a day. All turns have passed by then; only a line
+/// that is longer is forgotten with it.
 const KEPT: u64 = 86_400;
+/// How many writes a wish takes at most: adding is refused because the lane has ended, beginning it anew because somebody
+/// was faster, then adding succeeds. One more if the lines are cleared at the same moment.
+const WRITES: u32 = 4;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct PaceRow {
+    #[serde(default)]
     free_from: u64,
+    #[serde(default)]
+    called_until: u64,
+    #[serde(default)]
     line_until: u64,
-    expires_at: u64,
 }
 
 impl From<PaceRow> for Pace {
-    fn from(row: PaceRow) -> Self {
-        Self { free_from: row.free_from, line_until: row.line_until }
+    fn from(PaceRow { free_from, called_until, line_until }: PaceRow) -> Self {
+        Self { free_from, called_until, line_until }
+    }
+}
+
+fn attribute(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Turns => "free_from",
+        Lane::Called => "called_until",
+        Lane::Line => "line_until",
+    }
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn pace_of(item: Option<Item>) -> PortResult<Pace> {
+    Ok(item.map(read::<PaceRow, Pace>).transpose()?.unwrap_or_default())
+}
+
+/// One of the two writes.
+struct Move {
+    update: &'static str,
+    condition: String,
+    values: Item,
+}
+
+impl Move {
+    /// `adds` to the lane, or begins it anew.
+    fn of(wish: &Wish, adds: bool) -> Self {
+        let mut values = Item::from([
+            (":from".to_owned(), number(wish.from)),
+            (":expires".to_owned(), number(wish.from / 1_000_000 + KEPT)),
+        ]);
+        let (update, mut condition) = if adds {
+            values.insert(":length".into(), number(wish.length));
+            values.insert(":until".into(), number(wish.until));
+            let condition = "#lane > :from AND #lane <= :until";
+            ("SET expires_at = :expires ADD #lane :length", condition.to_owned())
+        } else {
+            values.insert(":end".into(), number(wish.from + wish.length));
+            let condition = "(attribute_not_exists(#lane) OR #lane <= :from)";
+            ("SET expires_at = :expires, #lane = :end", condition.to_owned())
+        };
+        if wish.after_lines {
+            values.insert(":until".into(), number(wish.until));
+            for line in [Lane::Called, Lane::Line].map(attribute) {
+                condition += &format!(" AND (attribute_not_exists({line}) OR {line} <= :until)");
+            }
+        }
+        Self { update, condition, values }
     }
 }
 
 #[async_trait]
 impl Paces for DynamoStore {
-    async fn store_pace(
+    async fn reserve(
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        before: Pace,
-        after: Pace,
-    ) -> PortResult<Option<Pace>> {
-        let Pace { free_from, line_until } = after;
-        let row = PaceRow { free_from, line_until, expires_at: free_from.max(line_until) / 1_000_000 + KEPT };
-        let call = self.client.put_item().table_name(&self.table);
-        let call = call.set_item(Some(to_item(keys::pace(account, destination), &row)?));
-        let same = "free_from = :free AND line_until = :line";
-        let number = |value: u64| AttributeValue::N(value.to_string());
-        let call = call
-            .condition_expression(if before == Pace::default() {
-                format!("attribute_not_exists(pk) OR ({same})")
-            } else {
-                same.to_owned()
-            })
-            .expression_attribute_values(":free", number(before.free_from))
-            .expression_attribute_values(":line", number(before.line_until));
+        known: Pace,
+        wish: &Wish,
+    ) -> PortResult<Reserved> {
+        let key = keys::pace(account, destination);
+        let mut adds = known.end(wish.lane) > wish.from;
+        for _ in 0..WRITES {
+            let (moved, pace) = self.move_on(&key, wish.lane, Move::of(wish, adds)).await?;
+            if moved {
+                return Ok(Reserved { start: Some(pace.end(wish.lane) - wish.length), pace });
+            }
+            if pace.refuses(wish) {
+                return Ok(Reserved { start: None, pace });
+            }
+            adds = pace.end(wish.lane) > wish.from;
+        }
+        Err(PortError::transient("handing out turns", "others kept changing what is handed out"))
+    }
+
+    async fn clear_lines(&self, account: &AccountId, destination: &DestinationId) -> PortResult<()> {
+        let call = self.client.update_item().table_name(&self.table);
+        let call = call.set_key(Some(as_item(keys::pace(account, destination))));
+        let call =
+            call.update_expression("REMOVE called_until, line_until").condition_expression("attribute_exists(pk)");
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => Ok(()),
+            Err(error) => Err(port_error("clearing a line", error)),
+        }
+    }
+}
+
+impl DynamoStore {
+    /// Whether the lane was moved on, and the pace as it is then.
+    async fn move_on(&self, key: &Key, lane: Lane, write: Move) -> PortResult<(bool, Pace)> {
+        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(key.clone())));
+        let call = call.update_expression(write.update).condition_expression(write.condition);
+        let call = call.expression_attribute_names("#lane", attribute(lane));
+        let call = call.set_expression_attribute_values(Some(write.values)).return_values(ReturnValue::AllNew);
         let call = call.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match call.send().await {
-            Ok(_) => Ok(None),
+            Ok(answer) => Ok((true, pace_of(answer.attributes)?)),
             Err(error) => match error.as_service_error() {
                 // If there is no row, nothing is stored.
-                Some(ConditionalCheckFailedException(refused)) => {
-                    let stored = refused.item().cloned().map(read::<PaceRow, Pace>).transpose()?;
-                    Ok(Some(stored.unwrap_or_default()))
-                }
+                Some(ConditionalCheckFailedException(refused)) => Ok((false, pace_of(refused.item().cloned())?)),
                 _ => Err(port_error("handing out turns", error)),
             },
         }

@@ -9,8 +9,10 @@
 //! | subscriptions, with their copies in the buckets | the account's partition |
 //! | deliveries | the destinations, and what events owed (to destinations that were deleted earlier) |
 //! | events, with the rows of what else they owe | the index of the account's events |
-//! | destinations | the account's partition |
+//! | destinations, with their health and turns | the account's partition |
+//! | health and turns that were written while a destination was being deleted | what events owed |
 //! | everything else: names, runs remembered, places seen | the account's partition |
+//! | that events named it while it was not registered | its id |
 //!
 //! Notes of rejected events are not deleted. They are stored by day, and name an account that nobody has checked. Like
 //! their messages in the dead-letter queue, they expire after 14 days.
@@ -31,6 +33,7 @@ use domain::destination::Destination;
 use domain::value::{AccountId, DeliveryId, DestinationId};
 use ports::{AccountPurge, DestinationHealth, Destinations, Held, PortError, PortResult, Purged};
 
+use super::bulk::Fields;
 use super::keys::Key;
 use super::rows::key_of;
 use super::subscriptions::Leads;
@@ -50,6 +53,9 @@ const TRIES: u32 = 6;
 
 /// What is read of a row to be deleted: its key, and what of it leads to other rows.
 const READ: &str = "pk, sk, owed, settings";
+
+/// Whether a row exists.
+const EXISTING: Fields = Fields { expression: Some("pk, sk"), state: None, consistent: true };
 
 /// The destinations that an event's row owes deliveries to; none for other rows.
 fn owed_to(row: &Item) -> impl Iterator<Item = DestinationId> {
@@ -118,6 +124,7 @@ impl AccountPurge for DynamoStore {
         for key in [keys::account(account), keys::listed_account(account)] {
             parts.push(self.delete_marked_part(key, job)?);
         }
+        parts.push(self.delete_part(keys::unregistered(account), false)?);
         let refused = self.transact(parts).await?;
         Ok(if refused.is_empty() { Held::Held } else { Held::Lost })
     }
@@ -150,10 +157,11 @@ impl DynamoStore {
             rows.extend(self.rows_of(pk, "", usize::MAX).await?);
         }
         let destinations: BTreeSet<_> = rows.iter().flat_map(owed_to).collect();
-        let deliveries = self.purge_deliveries(account, destinations, limit).await?;
+        let deliveries = self.purge_deliveries(account, destinations.clone(), limit).await?;
         if deliveries.more {
             return Ok(deliveries);
         }
+        self.forget_gone(account, &destinations).await?;
         // The rows that an event's own row refers to are deleted before it.
         let (events, further) = rows.iter().map(key_of).partition(|key| key.sk == keys::EVENT);
         let mut deleted = deliveries.deleted + self.delete_all(further).await?;
@@ -163,13 +171,31 @@ impl DynamoStore {
 
     /// Deletes the deliveries of these destinations, and then the destinations.
     async fn purge_destinations(&self, account: &AccountId, rows: &[Item], limit: usize) -> PortResult<Purged> {
-        let ids = rows.iter().filter_map(|row| key_of(row).sk.strip_prefix(keys::DESTINATIONS)?.parse().ok()).collect();
-        let deliveries = self.purge_deliveries(account, ids, limit).await?;
+        let ids: BTreeSet<DestinationId> =
+            rows.iter().filter_map(|row| key_of(row).sk.strip_prefix(keys::DESTINATIONS)?.parse().ok()).collect();
+        let deliveries = self.purge_deliveries(account, ids.clone(), limit).await?;
         if deliveries.more {
             return Ok(deliveries);
         }
+        // Without the row of its health a destination would not be closed any more.
+        for id in &ids {
+            let together = [keys::destination(account, id), keys::health(account, id), keys::pace(account, id)];
+            self.transact(together.map(|key| self.delete_part(key, false)).into_iter().collect::<PortResult<_>>()?)
+                .await?;
+        }
+        // Those whose ids cannot be read are left.
         let deleted = self.delete_all(rows.iter().map(key_of).collect()).await?;
         Ok(Purged { deleted: deliveries.deleted + deleted, more: true })
+    }
+
+    /// Deletes what may have been written about destinations while they were being deleted.
+    async fn forget_gone(&self, account: &AccountId, destinations: &BTreeSet<DestinationId>) -> PortResult<()> {
+        let rows: Vec<_> = destinations.iter().map(|id| keys::destination(account, id)).collect();
+        let there = self.get_items(&rows, EXISTING).await?;
+        let there: BTreeSet<_> = there.iter().map(|item| key_of(item).sk).collect();
+        let gone = destinations.iter().filter(|id| !there.contains(&keys::destination(account, id).sk));
+        let left = gone.flat_map(|id| [keys::health(account, id), keys::pace(account, id)]);
+        self.delete_all(left.collect()).await.map(drop)
     }
 
     /// Deletes deliveries of these destinations; `more` says that there may be others.

@@ -9,14 +9,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::attempt::{Latencies, Outcome};
 use domain::delivery::roll_up::KEPT;
 use domain::delivery::{DeliveryResult, DeliveryState, Hour, HourRead, RollUp, Tally};
-use domain::value::{AccountId, DeliveryId, DestinationId, Slot, Timestamp};
-use ports::{FindRollUp, OlderThan, PortError, PortResult, RollUps, RolledUpTo, SealNote};
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use ports::{ByShard, DueRollUp, FindRollUp, OlderThan, PortError, PortResult, RollUps, RolledUpTo};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::newest::Newest;
 use super::rows::{Unreadable, to_item};
-use super::waiting::Entry;
+use super::waiting::{Entry, Position};
 use super::{DynamoStore, Written, as_item, keys, written};
 use crate::aws::port_error;
 
@@ -37,20 +37,27 @@ struct RollUpRow {
 #[derive(Serialize, Deserialize)]
 struct HourRow(u64, u64, [u64; 5], u64, bool, bool, ByteBuf);
 
+/// How far a shard is. `after` is the sort key of the last processed note.
 #[derive(Serialize, Deserialize)]
-struct RolledUpToRow {
-    slot: u64,
+struct RolledUpToValue {
+    until: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    after: Option<(AccountId, u64)>,
+    after: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     failed: bool,
 }
 
-impl From<RolledUpToRow> for RolledUpTo {
-    fn from(RolledUpToRow { slot, after, failed }: RolledUpToRow) -> Self {
-        let slot = Slot(slot);
-        let note = |(account, occurred)| SealNote { sealed: slot, account, occurred: Slot(occurred) };
-        Self { slot, after: after.map(note), failed }
+impl From<RolledUpToValue> for RolledUpTo {
+    fn from(RolledUpToValue { until, after, failed }: RolledUpToValue) -> Self {
+        let after = after.and_then(|sk| keys::seal_note_of(&sk));
+        Self { until: Timestamp::from_unix_ms(until), after, failed }
+    }
+}
+
+impl From<&RolledUpTo> for RolledUpToValue {
+    fn from(to: &RolledUpTo) -> Self {
+        let after = to.after.as_ref().map(|note| keys::seal_note(note).sk);
+        Self { until: to.until.unix_ms(), after, failed: to.failed }
     }
 }
 
@@ -176,9 +183,19 @@ impl RollUps for DynamoStore {
         call.send().await.map(|_| ()).map_err(|error| port_error("forgetting a roll-up", error))
     }
 
-    async fn due_roll_ups(&self, until: Timestamp, limit: usize) -> PortResult<Vec<(AccountId, DestinationId)>> {
-        let due = |entry: Entry| keys::rolled_up(&entry.pk, &entry.sk);
-        self.waiting(keys::roll_ups_pk(), Some(keys::look_at(until)), None, limit, due).await
+    async fn due_roll_ups(
+        &self,
+        until: Timestamp,
+        after: Option<&DueRollUp>,
+        limit: usize,
+    ) -> PortResult<Vec<DueRollUp>> {
+        let after = after
+            .map(|due| Position { sk: keys::look_at(due.look_at), row: keys::roll_up(&due.account, &due.destination) });
+        let due = |entry: Entry| {
+            let (account, destination) = keys::rolled_up(&entry.pk, &entry.sk)?;
+            Some(DueRollUp { look_at: keys::looked_at(&entry.gsi2sk)?, account, destination })
+        };
+        self.waiting(keys::roll_ups_pk(), Some(keys::look_at(until)), after, limit, due).await
     }
 
     async fn list_results(
@@ -193,18 +210,14 @@ impl RollUps for DynamoStore {
         self.query_newest::<ResultRow, _>(Newest { only: &RESULT_FIELDS, ..what }).await
     }
 
-    async fn notes_after(&self, sealed: Slot, after: Option<&SealNote>, limit: usize) -> PortResult<Vec<SealNote>> {
-        let notes = self.notes(sealed, after, limit).await?;
-        Ok(notes.into_iter().map(|(note, _)| note).collect())
+    async fn rolled_up_to(&self) -> PortResult<ByShard<RolledUpTo>> {
+        let shards = self.find_by_shard::<RolledUpToValue>(keys::rolled_up_to()).await?;
+        Ok(shards.into_iter().map(|(shard, value)| (shard, value.into())).collect())
     }
 
-    async fn rolled_up_to(&self) -> PortResult<Option<RolledUpTo>> {
-        self.get::<RolledUpToRow, _>(keys::rolled_up_to()).await
-    }
-
-    async fn set_rolled_up_to(&self, to: &RolledUpTo) -> PortResult<()> {
-        let after = to.after.as_ref().map(|note| (note.account.clone(), note.occurred.0));
-        self.put(to_item(keys::rolled_up_to(), &RolledUpToRow { slot: to.slot.0, after, failed: to.failed })?).await
+    async fn set_rolled_up_to(&self, shards: &ByShard<RolledUpTo>) -> PortResult<()> {
+        let shards: ByShard<RolledUpToValue> = shards.iter().map(|(shard, to)| (*shard, to.into())).collect();
+        self.store_by_shard(keys::rolled_up_to(), &shards).await
     }
 }
 

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
@@ -151,11 +152,16 @@ struct LeadingRow {
 
 #[async_trait]
 impl FindSubscriptions for DynamoStore {
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Subscription>> {
+    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>> {
         let look = buckets.iter().map(|bucket| {
-            self.query::<SubscriptionRow, _>(keys::bucket_pk(account, bucket), keys::SUBSCRIPTIONS, None, None)
+            self.query::<SubscriptionRow, Subscription>(
+                keys::bucket_pk(account, bucket),
+                keys::SUBSCRIPTIONS,
+                None,
+                None,
+            )
         });
-        Ok(futures_util::future::try_join_all(look).await?.concat())
+        Ok(futures_util::future::try_join_all(look).await?.into_iter().flatten().map(Arc::new).collect())
     }
 }
 

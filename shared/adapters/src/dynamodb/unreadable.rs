@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::DeliveryState;
-use domain::destination::Destination;
+use domain::destination::{Destination, Health, HealthState};
 use domain::routing::Subscription;
-use domain::value::{AccountId, Slot, Timestamp};
+use domain::value::{AccountId, Timestamp};
 use ports::{
-    AccountPurge, Audit, AwaitedRuns, DeletedDestination, Destinations, FindDestination, FindSubscriptions, Jobs,
-    ListDeliveries, ListEvents, OlderThan, PortError, Reckoning, SealNote, Span, Subscriptions, Waiting,
+    AccountPurge, Audit, AwaitedRuns, DeletedDestination, DestinationHealth, Destinations, FindDestination,
+    FindSubscriptions, Jobs, ListDeliveries, ListEvents, OlderThan, PortError, Reckoning, SealNote, Span,
+    Subscriptions, Waiting,
 };
 use serde_json::{Value, json};
 use testing::{account, destination, record, subscription};
@@ -123,10 +124,9 @@ fn unknown() -> [fn(&mut Value); 4] {
 #[tokio::test]
 async fn a_list_leaves_out_a_row_that_cannot_be_read_and_tells_its_key_alone() {
     let world = world();
-    let damages: [(&str, AttributeValue); 4] = [
+    let damages: [(&str, AttributeValue); 3] = [
         ("url", text("https://confidential.example/#fragment")),
         ("retry_policy", text("confidential")),
-        ("health", AttributeValue::M([("state".into(), text("confidential"))].into())),
         ("version", text("confidential")),
     ];
     let (mut readable, mut damaged) = (Vec::new(), Vec::new());
@@ -156,6 +156,39 @@ async fn a_list_leaves_out_a_row_that_cannot_be_read_and_tells_its_key_alone() {
     world.log.lines();
     world.store.list_destinations(&world.acme, None, 100).await.expect("a page");
     world.check_told(&damaged.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_health_that_cannot_be_read_counts_as_failing_and_the_next_change_replaces_it() {
+    let world = world();
+    let version = ("version".to_owned(), AttributeValue::N("9".into()));
+    let unknown = AttributeValue::M([("state".to_owned(), text("confidential")), version].into());
+    // In rows of their own, and in that of a destination from an earlier release.
+    for (n, stored) in (1..).zip([unknown.clone(), text("confidential"), AttributeValue::Null(true), unknown]) {
+        let (one, mut item) = world.destination(n);
+        let mut key = keys::health(&world.acme, &one.id);
+        if n == 4 {
+            key = keys::destination(&world.acme, &one.id);
+            item.insert("health".into(), stored);
+        } else {
+            let mut row = to_item(key.clone(), &json!({})).expect("an item");
+            row.insert("health".into(), stored);
+            world.table.put(row);
+        }
+        world.table.put(item);
+        let found = world.store.find_destination(&world.acme, &one.id).await.expect("an answer").expect("one");
+        world.check_told(&[&key]);
+        assert_eq!(found.with_health(Health::default()), one);
+        assert_eq!(found.health.version, if n == 1 || n == 4 { 9 } else { 0 });
+        assert!(matches!(found.health.state, HealthState::Failing { half_open: true, .. }), "{:?}", found.health);
+        let listed = world.store.list_destinations(&world.acme, None, 100).await.expect("a list");
+        assert_eq!(listed.last(), Some(&found));
+        let well = found.health.succeeded(Timestamp::from_unix_ms(7), false).expect("a change");
+        assert!(world.store.update_health(&found, &well).await.expect("an answer"));
+        world.log.lines();
+        let found = world.store.find_destination(&world.acme, &one.id).await.expect("an answer");
+        assert_eq!(found, Some(one.with_health(well)));
+    }
 }
 
 #[tokio::test]
@@ -191,7 +224,7 @@ async fn what_a_newer_release_added_to_a_row_is_ignored() {
     let found = world.store.find_subscription(&world.acme, &subscribed.id).await.expect("an answer");
     assert_eq!(found, Some(subscribed.clone()));
     let found = world.store.find_subscriptions(&world.acme, &subscribed.buckets()[..1]).await.expect("an answer");
-    assert_eq!(found, [subscribed]);
+    assert_eq!(found, [Arc::new(subscribed)]);
     world.check_told(&[]);
 }
 
@@ -207,7 +240,10 @@ async fn a_subscription_that_cannot_be_read_keeps_no_event_from_the_others() {
     }
     world.file(&subscribed(9), |_| ());
     let buckets = subscribed(9).buckets();
-    assert_eq!(world.store.find_subscriptions(&world.acme, &buckets).await.expect("an answer"), [subscribed(9)]);
+    assert_eq!(
+        world.store.find_subscriptions(&world.acme, &buckets).await.expect("an answer"),
+        [Arc::new(subscribed(9))]
+    );
     world.check_told(&lost.iter().collect::<Vec<_>>());
     let listed = world.store.list_subscriptions(&world.acme, None, 1).await.expect("a list");
     assert_eq!(listed, [subscribed(9)]);
@@ -265,6 +301,12 @@ async fn a_purge_deletes_what_cannot_be_read_with_all_it_leads_to() {
     let other = destination(&account("other"), 1, "https://example.com/");
     let key = keys::destination(&other.account, &other.id);
     world.table.put(to_item(key.clone(), &DestinationRow::from(&other)).expect("an item"));
+    // Health and turns, also those of the destination that is gone, are in partitions of their own.
+    for id in [&one.id, &gone.delivery.destination] {
+        for key in [keys::health(&world.acme, id), keys::pace(&world.acme, id)] {
+            world.table.put(to_item(key, &json!({})).expect("an item"));
+        }
+    }
 
     assert_eq!(world.store.close_destinations(&world.acme).await.expect("an answer"), 0);
     for _ in 0..20 {
@@ -334,13 +376,15 @@ async fn what_waits_is_known_by_its_keys() {
     assert_eq!(due.iter().map(|one| &one.id).collect::<Vec<_>>(), [&delivery]);
     world.check_told(&[&stray]);
 
-    waits(keys::destination(&world.acme, &to.id), keys::watch_pk(), keys::look_at(at));
+    // That of the second was stored by an earlier release.
+    let former = world.destination(2).0;
+    waits(keys::health(&world.acme, &to.id), keys::watch_pk(), keys::look_at(at));
+    waits(keys::destination(&world.acme, &former.id), keys::watch_pk(), keys::look_at(at));
     waits(Key { sk: "1".into(), ..stray.clone() }, keys::watch_pk(), keys::look_at(at));
     let watched = world.store.watched_destinations(at, None, 9).await.expect("a list");
-    assert_eq!(
-        watched.into_iter().map(|one| (one.account, one.id)).collect::<Vec<_>>(),
-        [(world.acme.clone(), to.id.clone())]
-    );
+    let mut watched: Vec<_> = watched.into_iter().map(|one| (one.account, one.id)).collect();
+    watched.sort();
+    assert_eq!(watched, [to, former].map(|one| (world.acme.clone(), one.id)));
 
     // An awaited run of a type that is not known here.
     let run = Key { pk: keys::account_pk(&world.acme), sk: "AWAITED#export.completed#*".into() };
@@ -354,8 +398,10 @@ async fn what_waits_is_known_by_its_keys() {
     waits(Key { pk: keys::pending_jobs_pk(), sk: "confused".into() }, String::new(), String::new());
     assert_eq!(world.store.pending_jobs(at, 9).await.expect("a list"), [job]);
 
-    let note = SealNote { sealed: Slot(7), account: world.acme.clone(), occurred: Slot(6) };
+    let stretch = |n| Span { since: Timestamp::from_unix_ms(n), until: Timestamp::from_unix_ms(n + 1) };
+    let note = SealNote { sealed: stretch(7), account: world.acme.clone(), occurred: stretch(6) };
     waits(keys::seal_note(&note), String::new(), String::new());
-    waits(Key { pk: keys::audit_pk(Slot(7)), sk: "SEALED#confused".into() }, String::new(), String::new());
-    assert_eq!(world.store.seal_notes(Slot(7), None, 9).await.expect("a list"), [(note, None)]);
+    waits(Key { pk: keys::seal_notes_pk(note.shard()), sk: "00confused".into() }, String::new(), String::new());
+    let ended = Span { since: Timestamp::from_unix_ms(0), ..stretch(7) };
+    assert_eq!(world.store.seal_notes(note.shard(), ended, None, 9).await.expect("a list"), [(note, None)]);
 }

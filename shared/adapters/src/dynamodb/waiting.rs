@@ -120,9 +120,9 @@ impl Waiting for DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<Watched>> {
         let after =
-            after.map(|one| Position { sk: keys::look_at(one.look_at), row: keys::destination(&one.account, &one.id) });
+            after.map(|one| Position { sk: keys::look_at(one.look_at), row: keys::health(&one.account, &one.id) });
         let watched = |entry: Entry| {
-            let (account, id) = keys::destination_of(&entry.pk, &entry.sk)?;
+            let (account, id) = keys::watched_of(&entry.pk, &entry.sk)?;
             Some(Watched { look_at: keys::looked_at(&entry.gsi2sk)?, account, id })
         };
         self.waiting(keys::watch_pk(), Some(keys::look_at(until)), after, limit, watched).await

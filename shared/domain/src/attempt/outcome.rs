@@ -163,6 +163,11 @@ impl Outcome {
         }
     }
 
+    /// Whether the receiver is there and asked to be left alone for a while: 429 or 503 with `Retry-After`.
+    pub fn asks_to_wait(&self) -> bool {
+        matches!(self, Outcome::Refused { status: 429 | 503, retry_after: Some(wait), .. } if !wait.is_zero())
+    }
+
     /// What went wrong, for people to read; `None` if nothing did.
     pub fn error(&self) -> Option<String> {
         match self {

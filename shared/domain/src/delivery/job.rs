@@ -9,10 +9,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::recovery::{Recovered, Recovery};
+use super::replay::{BEGINS_AFTER, Replay, Replayed};
 use crate::value::{AccountId, JobId, Timestamp};
 
 /// How long a lease lasts: longer than an invocation of `redrive`, so that none outlives its lease.
 pub const LEASE: Duration = Duration::from_secs(120);
+/// How many jobs an account may have started that have not ended. The operator's deletion of the account is not counted
+/// and never refused.
+pub const MOST_PENDING: u32 = 20;
 /// How long a job can be read after it has ended.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// The wait between marking an account and closing its destinations on the one hand, and deleting its rows on the
@@ -28,6 +32,8 @@ pub enum JobKind {
     DeleteAccount { account: AccountId },
     /// Sends again what a destination did not receive.
     Recover(Recovery),
+    /// Matches past events with a subscription.
+    Replay(Replay),
 }
 
 impl JobKind {
@@ -36,6 +42,7 @@ impl JobKind {
         match self {
             JobKind::DeleteAccount { account } => account,
             JobKind::Recover(recovery) => &recovery.account,
+            JobKind::Replay(replay) => &replay.account,
         }
     }
 }
@@ -58,6 +65,8 @@ pub struct Job {
     pub done: u64,
     /// How far a recovery is; none for other jobs.
     pub recovered: Option<Recovered>,
+    /// How far a replay is; none for other jobs.
+    pub replayed: Option<Replayed>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// The time before which nobody works on it.
@@ -68,26 +77,27 @@ pub struct Job {
 
 impl Job {
     pub fn delete_account(id: JobId, account: AccountId, now: Timestamp) -> Self {
-        Self {
-            id,
-            kind: JobKind::DeleteAccount { account },
-            status: JobStatus::Queued,
-            done: 0,
-            recovered: None,
-            created_at: now,
-            updated_at: now,
-            starts_at: now,
-            error: None,
-        }
+        Self::new(id, JobKind::DeleteAccount { account }, now)
     }
 
     pub fn recover(recovery: Recovery, now: Timestamp) -> Self {
+        let recovered = Some(Recovered::default());
+        Self { recovered, ..Self::new(recovery.job_id(), JobKind::Recover(recovery), now) }
+    }
+
+    pub fn replay(replay: Replay, now: Timestamp) -> Self {
+        let (replayed, starts_at) = (Some(Replayed::default()), now.plus(BEGINS_AFTER));
+        Self { replayed, starts_at, ..Self::new(replay.job_id(), JobKind::Replay(replay), now) }
+    }
+
+    fn new(id: JobId, kind: JobKind, now: Timestamp) -> Self {
         Self {
-            id: recovery.job_id(),
-            kind: JobKind::Recover(recovery),
+            id,
+            kind,
             status: JobStatus::Queued,
             done: 0,
-            recovered: Some(Recovered::default()),
+            recovered: None,
+            replayed: None,
             created_at: now,
             updated_at: now,
             starts_at: now,

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::record::DeliveryState;
+use super::state::DeliveryState;
 use crate::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Timestamp};
 
 /// What is to be sent again.
@@ -64,21 +64,26 @@ impl Recovery {
     /// The id of the job that does it. It depends only on the destination, so that a destination has one recovery at a
     /// time and receives deliveries at the rate of one.
     pub fn job_id(&self) -> JobId {
-        let mut digest = Sha256::new();
-        // Neither id can contain a zero byte.
-        for part in ["recover", self.account.as_str(), self.destination_id.as_str()] {
-            digest.update(part.as_bytes());
-            digest.update([0]);
-        }
-        let digest: [u8; 32] = digest.finalize().into();
-        let mut short = [0; 10];
-        short.copy_from_slice(&digest[..10]);
-        JobId::from_entropy(short)
+        id_of_job(["recover", self.account.as_str(), self.destination_id.as_str()])
     }
 
     pub fn wants(&self, state: DeliveryState) -> bool {
         RecoverStatus::of(state).is_some_and(|status| self.statuses.contains(&status))
     }
+}
+
+/// The id of a job that is the only one of its kind for something.
+pub(super) fn id_of_job(parts: [&str; 3]) -> JobId {
+    let mut digest = Sha256::new();
+    // No part can contain a zero byte.
+    for part in parts {
+        digest.update(part.as_bytes());
+        digest.update([0]);
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    let mut short = [0; 10];
+    short.copy_from_slice(&digest[..10]);
+    JobId::from_entropy(short)
 }
 
 /// How far a recovery is.

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::record::DeliveryState;
+use super::state::DeliveryState;
 use crate::attempt::{Latencies, Outcome};
 use crate::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 

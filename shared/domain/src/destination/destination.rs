@@ -24,7 +24,7 @@ pub struct Destination {
     pub updated_at: Timestamp,
     /// Counts the changes that its owner made, from 1.
     pub version: u64,
-    /// Changes without its owner, and has a version of its own.
+    /// Changes without its owner, has a version of its own, and is stored apart.
     pub health: Health,
 }
 
@@ -81,11 +81,11 @@ impl Destination {
         (!on_its_way).then(|| self.with_health(self.health.resumed(now)))
     }
 
-    /// What may be sent to it now.
-    pub fn admission(&self) -> Admission {
+    /// What may be sent to it at `now`.
+    pub fn admission(&self, now: Timestamp) -> Admission {
         match self.health.admission() {
             Admission::Closed => Admission::Closed,
-            admission if self.settings.enabled => admission,
+            admission if self.settings.enabled && !self.health.is_held(now) => admission,
             _ => Admission::Nothing,
         }
     }
@@ -93,11 +93,6 @@ impl Destination {
     /// When `redrive` has to look at it: to report a change, to probe, or to drain.
     pub fn look_at(&self) -> Option<Timestamp> {
         self.health.look_at(self.settings.enabled)
-    }
-
-    /// Whether settings and health are in the same versions as in `other`.
-    pub fn is_as(&self, other: &Self) -> bool {
-        (self.version, self.health.version) == (other.version, other.health.version)
     }
 
     /// This destination with another health.
@@ -164,9 +159,9 @@ mod tests {
         let mut settings = destination().settings;
         settings.enabled = false;
         let paused = destination().changed(settings, now);
-        assert_eq!((paused.admission(), paused.look_at()), (Admission::Nothing, None));
+        assert_eq!((paused.admission(now), paused.look_at()), (Admission::Nothing, None));
         let enabled = paused.changed(destination().settings, now);
-        assert_eq!((enabled.admission(), enabled.look_at()), (Admission::Everything, Some(now)));
+        assert_eq!((enabled.admission(now), enabled.look_at()), (Admission::Everything, Some(now)));
         let again = enabled.changed(destination().settings, now);
         assert_eq!(again.health, enabled.health);
     }
@@ -176,7 +171,7 @@ mod tests {
     fn check_resumed(health: Health, admission: Admission, look_at: Option<u64>) {
         let (disabled, now) = (destination().with_health(health), Timestamp::from_unix_ms(7));
         let resumed = disabled.resumed(now).expect("a change");
-        assert_eq!((resumed.version, resumed.admission()), (1, admission));
+        assert_eq!((resumed.version, resumed.admission(now)), (1, admission));
         assert_eq!(resumed.look_at(), look_at.map(Timestamp::from_unix_ms));
         assert_eq!(resumed.resumed(now), None);
     }
@@ -195,9 +190,12 @@ mod tests {
         check_resumed(Health::default(), Admission::Everything, Some(7));
         assert_eq!(destination().with_health(with(HealthState::Closed)).resumed(at(7)), None);
         let paused = destination().paused(at(7)).expect("a change");
-        assert_eq!((paused.version, paused.admission(), paused.paused(at(8))), (2, Admission::Nothing, None));
+        assert_eq!((paused.version, paused.admission(at(8)), paused.paused(at(8))), (2, Admission::Nothing, None));
         let resumed = paused.resumed(at(8)).expect("a change");
-        assert_eq!((resumed.version, resumed.admission(), resumed.resumed(at(9))), (3, Admission::Everything, None));
+        assert_eq!(
+            (resumed.version, resumed.admission(at(9)), resumed.resumed(at(9))),
+            (3, Admission::Everything, None)
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use self::custom_headers::{CustomHeaders, HeadersError};
 pub use self::destination::Destination;
 pub use self::health::{Admission, DisabledReason, Drain, Failure, Health, HealthState};
 pub use self::health_change::{ChangedTo, HealthChange};
-pub use self::pace::{Block, Pace, Turn};
+pub use self::pace::{Block, Lane, Pace, Reserved, Wish};
 pub use self::secrets::{
     DEFAULT_OVERLAP_SECONDS, DestinationSecret, MAX_OVERLAP_SECONDS, MAX_SECRETS, TooManySecrets, fingerprint,
 };

@@ -1,10 +1,18 @@
 //! Turns at a limited rate, shared by all containers: who may send now, who a moment later, and who has to wait in
 //! line.
 //!
-//! Turns are handed out in blocks, so that a high rate needs few writes. A pure function of what was handed out before.
+//! Everything that is handed out follows from one row of three moments, and each only moves on: the first free turn, and
+//! the ends of two lines. Who wants something says from when on and until when it is of use, and the store moves the
+//! moment on in one step. So nobody loses against others, and the answer says what was handed out. Turns are handed out in
+//! blocks, so that a high rate needs few writes.
+//!
+//! A place in a line is no turn, but says when to ask for one. Who comes from the line and finds no turn stands in the
+//! line of those who were called, which is short, and not at the end of the other one again.
 //!
 //! Invariant: a rate limit holds over all containers: no second has more turns than the limit (tests:
 //! `no_second_has_more_turns_than_the_limit`, the contract suite `paces`).
+//!
+//! Invariant: who was called from the line is not sent to its end (tests: `who_comes_from_the_line_goes_before_the_line`).
 
 use std::time::Duration;
 
@@ -21,12 +29,44 @@ const BLOCKS_PER_SECOND: u64 = 20;
 pub struct Pace {
     /// The first free turn.
     pub free_from: u64,
-    /// The end of the line of those who wait.
+    /// The end of the line of those who came from the line, and found no turn.
+    pub called_until: u64,
+    /// The end of the line of those who have not been called.
     pub line_until: u64,
 }
 
-/// Consecutive turns.
+/// One of the moments of a [`Pace`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    Turns,
+    Called,
+    Line,
+}
+
+/// A wish for the next time in a lane, in microseconds since 1970. That begins where the lane ends, but not before
+/// `from`, and if it began after `until` nothing is handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    pub lane: Lane,
+    pub from: u64,
+    pub until: u64,
+    /// How much is handed out.
+    pub length: u64,
+    /// Nothing is handed out while somebody waits in a line for longer than `until`.
+    pub after_lines: bool,
+}
+
+/// The answer to a [`Wish`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserved {
+    /// When what was handed out begins; none if nothing was.
+    pub start: Option<u64>,
+    /// The pace as it is now.
+    pub pace: Pace,
+}
+
+/// Consecutive turns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Block {
     /// When the first turn is, in microseconds since 1970.
     pub next: u64,
@@ -35,38 +75,74 @@ pub struct Block {
     pub every: u64,
 }
 
-/// The answer to a request for a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// These turns. The first is within [`PATIENCE`].
-    Block(Block),
-    /// A place in the line: ask again then.
-    Line(Timestamp),
-}
-
 fn microseconds(moment: Timestamp) -> u64 {
     moment.unix_ms().saturating_mul(1_000)
 }
 
+/// The distance between two turns, in microseconds.
+fn every(limit: RateLimit) -> u64 {
+    1_000_000 / u64::from(limit)
+}
+
+/// How many turns are a block.
+fn together(limit: RateLimit) -> u64 {
+    (u64::from(limit) / BLOCKS_PER_SECOND).max(1)
+}
+
 impl Pace {
-    /// Hands out a turn at `now`, and gives the pace after it. Deliveries from the line go before new ones.
-    pub fn take(self, limit: RateLimit, now: Timestamp, from_line: bool) -> (Self, Turn) {
-        let (rate, now) = (u64::from(limit), microseconds(now));
-        let every = 1_000_000 / rate;
-        let patience = u64::try_from(PATIENCE.as_micros()).unwrap_or(u64::MAX);
-        let next = self.free_from.max(now);
-        if next - now <= patience && (from_line || self.line_until <= now + patience) {
-            let left = (rate / BLOCKS_PER_SECOND).max(1);
-            let after = Self { free_from: next + every * left, ..self };
-            return (after, Turn::Block(Block { next, left, every }));
+    pub fn end(&self, lane: Lane) -> u64 {
+        match lane {
+            Lane::Turns => self.free_from,
+            Lane::Called => self.called_until,
+            Lane::Line => self.line_until,
         }
-        let place = self.line_until.max(next);
-        let after = Self { line_until: place + every, ..self };
-        (after, Turn::Line(Timestamp::from_unix_ms(place.div_ceil(1_000))))
+    }
+
+    /// Whether this pace leaves nothing to hand out for the wish.
+    pub fn refuses(&self, wish: &Wish) -> bool {
+        let lines = self.called_until.max(self.line_until);
+        self.end(wish.lane).max(wish.from) > wish.until || (wish.after_lines && lines > wish.until)
+    }
+
+    /// Hands out what is wished, in one step.
+    pub fn reserve(self, wish: &Wish) -> Reserved {
+        if self.refuses(wish) {
+            return Reserved { start: None, pace: self };
+        }
+        let start = self.end(wish.lane).max(wish.from);
+        let (mut pace, end) = (self, start + wish.length);
+        match wish.lane {
+            Lane::Turns => pace.free_from = end,
+            Lane::Called => pace.called_until = end,
+            Lane::Line => pace.line_until = end,
+        }
+        Reserved { start: Some(start), pace }
+    }
+
+    /// The wish for a place in line, for who finds no turn: it comes again when that place begins.
+    pub fn place(&self, limit: RateLimit, now: Timestamp, from_line: bool) -> Wish {
+        let (turn, length) = (self.free_from.max(microseconds(now)), every(limit));
+        let (lane, from) = if from_line { (Lane::Called, turn) } else { (Lane::Line, turn.max(self.called_until)) };
+        Wish { lane, from, until: u64::MAX, length, after_lines: false }
+    }
+}
+
+impl Wish {
+    /// For a block of turns, the first of which is within [`PATIENCE`]. Deliveries from the line go before new ones.
+    pub fn turns(limit: RateLimit, now: Timestamp, from_line: bool) -> Self {
+        let from = microseconds(now);
+        let until = microseconds(now.plus(PATIENCE));
+        let length = every(limit) * together(limit);
+        Self { lane: Lane::Turns, from, until, length, after_lines: !from_line }
     }
 }
 
 impl Block {
+    /// The turns that were handed out from `start` on.
+    pub fn at(start: u64, limit: RateLimit) -> Self {
+        Self { next: start, left: together(limit), every: every(limit) }
+    }
+
     /// Takes the next of these turns, and tells how long to wait for it. None if they are used up or have passed.
     pub fn next_turn(&mut self, now: Timestamp) -> Option<Duration> {
         let now = microseconds(now);
@@ -97,49 +173,67 @@ mod tests {
         rate.try_into().expect("a limit")
     }
 
+    /// What one who asks gets, in milliseconds: a turn, or a place in line.
+    fn ask(pace: &mut Pace, rate: u64, now: u64, from_line: bool) -> (u64, bool) {
+        let turn = pace.reserve(&Wish::turns(limit(rate), at(now), from_line));
+        let found =
+            if turn.start.is_some() { turn } else { pace.reserve(&turn.pace.place(limit(rate), at(now), from_line)) };
+        *pace = found.pace;
+        (found.start.expect("a turn or a place") / 1_000 - 1_000_000, turn.start.is_some())
+    }
+
     #[test]
     fn turns_follow_each_other_and_those_beyond_patience_wait_in_line() {
-        let (mut pace, mut turns) = (Pace::default(), Vec::new());
-        for _ in 0..8 {
-            let (after, turn) = pace.take(limit(2), at(0), false);
-            turns.push(match turn {
-                Turn::Block(block) => (block.next / 1_000 - 1_000_000, true),
-                Turn::Line(until) => (until.unix_ms() - 1_000_000, false),
-            });
-            pace = after;
-        }
+        let mut pace = Pace::default();
+        let got: Vec<_> = (0..8).map(|_| ask(&mut pace, 2, 0, false)).collect();
         let now = [0, 500, 1_000, 1_500, 2_000].map(|ms| (ms, true));
         let line = [2_500, 3_000, 3_500].map(|ms| (ms, false));
-        assert_eq!(turns, [now.as_slice(), line.as_slice()].concat());
+        assert_eq!(got, [now.as_slice(), line.as_slice()].concat());
         // While there is a line, new deliveries go to its end, and deliveries from it get a turn.
-        assert!(matches!(pace.take(limit(2), at(1_500), false).1, Turn::Line(_)));
-        assert!(matches!(pace.take(limit(2), at(2_500), true).1, Turn::Block(_)));
-        assert!(matches!(pace.take(limit(2), at(4_000), false).1, Turn::Block(_)));
+        assert_eq!(ask(&mut pace, 2, 1_500, false), (4_000, false));
+        assert_eq!(ask(&mut pace, 2, 2_500, true), (2_500, true));
+        assert_eq!(ask(&mut pace, 2, 4_000, false), (4_000, true));
+    }
+
+    #[test]
+    fn who_comes_from_the_line_goes_before_the_line() {
+        let mut pace = Pace { line_until: 5_000_000_000, ..Pace::default() };
+        // Many come late and together, from a line that is an hour long.
+        let got: Vec<_> = (0..6).map(|_| ask(&mut pace, 1, 0, true)).collect();
+        let turns = [0, 1_000, 2_000].map(|ms| (ms, true));
+        let places = [3_000, 4_000, 5_000].map(|ms| (ms, false));
+        assert_eq!(got, [turns.as_slice(), places.as_slice()].concat());
+        // Without that line they still go before new ones.
+        pace.line_until = 0;
+        assert_eq!(ask(&mut pace, 1, 3_000, false), (6_000, false));
+        assert_eq!(ask(&mut pace, 1, 3_000, true), (3_000, true));
+        assert_eq!(ask(&mut pace, 1, 6_000, false), (6_000, true));
     }
 
     #[test]
     fn a_high_rate_takes_twenty_writes_a_second() {
-        let (_, turn) = Pace::default().take(limit(1_000), at(0), false);
-        let Turn::Block(mut block) = turn else { panic!("{turn:?}") };
-        assert_eq!((block.left, block.every), (50, 1_000));
+        let wish = Wish::turns(limit(1_000), at(0), false);
+        let mut block = Block::at(Pace::default().reserve(&wish).start.expect("turns"), limit(1_000));
+        assert_eq!((block.left, block.every, wish.length), (50, 1_000, 50_000));
         assert_eq!(block.next_turn(at(0)), Some(Duration::ZERO));
         assert_eq!(block.next_turn(at(0)), Some(Duration::from_millis(1)));
         assert_eq!(block.next_turn(at(200)), None, "turns that went by are not made up for");
     }
 
     proptest! {
-        /// Whoever asks when, no second has more turns than the limit, but for one block.
+        /// Whoever asks when, by clocks that are apart, no second has more turns than the limit, but for one block.
         #[test]
         fn no_second_has_more_turns_than_the_limit(
             rate in 1u64..=1_000,
-            asked in proptest::collection::vec((0u64..400, any::<bool>()), 1..200)
+            asked in proptest::collection::vec((0u64..400, 0u64..5_000, any::<bool>()), 1..200)
         ) {
             let (mut pace, mut now, mut turns) = (Pace::default(), 0, Vec::new());
-            for (later, from_line) in asked {
+            for (later, ahead, from_line) in asked {
                 now += later;
-                let (after, turn) = pace.take(limit(rate), at(now), from_line);
-                pace = after;
-                if let Turn::Block(block) = turn {
+                let reserved = pace.reserve(&Wish::turns(limit(rate), at(now + ahead), from_line));
+                pace = reserved.pace;
+                if let Some(start) = reserved.start {
+                    let block = Block::at(start, limit(rate));
                     turns.extend((0..block.left).map(|n| block.next + n * block.every));
                 }
             }

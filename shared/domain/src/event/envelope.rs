@@ -4,7 +4,7 @@
 //! Invariant: a receiver gets the producer's own bytes of `data` (tests: `a_valid_event_keeps_the_bytes_of_its_data`,
 //! `the_body_has_the_documented_fields_and_the_producers_bytes`, `a_message_carries_the_body_byte_for_byte`).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -71,6 +71,15 @@ fn body(event: &Event, test: bool) -> Result<Box<RawValue>, serde_json::Error> {
         test,
         data: &event.data,
     })
+}
+
+/// The producer's bytes of `data` in a body.
+pub fn data_of(body: &str) -> Result<Box<RawValue>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct OnlyData {
+        data: Box<RawValue>,
+    }
+    serde_json::from_str(body).map(|OnlyData { data }| data)
 }
 
 /// The SHA-256 of a body. Two events with the same id are the same event if their digests are equal.

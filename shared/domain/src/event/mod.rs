@@ -13,6 +13,7 @@ pub mod rejected_event;
 mod rejection;
 mod scope;
 mod seen_scope;
+pub mod unregistered_account;
 
 pub use self::catalogue::{Entry, Place, Sample};
 pub use self::event::{Event, MAX_AGE_SECONDS, MAX_AHEAD_SECONDS, MAX_EVENT_BYTES};
@@ -23,3 +24,4 @@ pub use self::rejected_event::{RejectedEvent, Resubmission};
 pub use self::rejection::{Rejection, RejectionCode};
 pub use self::scope::{Name, Scope, ScopeError};
 pub use self::seen_scope::{SeenPlace, SeenScope};
+pub use self::unregistered_account::{Unregistered, UnregisteredAccount};

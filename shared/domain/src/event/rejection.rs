@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::payload;
-use crate::value::EventId;
+use crate::value::{AccountId, EventId};
 
 /// Why an event was refused: a stable code, and a sentence that names the field and what to correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,16 +25,18 @@ pub enum RejectionCode {
     EventTooLarge,
     OccurredAtOutOfRange,
     IdReused,
+    UnknownAccount,
 }
 
 impl RejectionCode {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::MalformedJson,
         Self::InvalidEvent,
         Self::UnknownEventType,
         Self::EventTooLarge,
         Self::OccurredAtOutOfRange,
         Self::IdReused,
+        Self::UnknownAccount,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -45,6 +47,7 @@ impl RejectionCode {
             RejectionCode::EventTooLarge => "event_too_large",
             RejectionCode::OccurredAtOutOfRange => "occurred_at_out_of_range",
             RejectionCode::IdReused => "id_reused",
+            RejectionCode::UnknownAccount => "unknown_account",
         }
     }
 }
@@ -80,5 +83,11 @@ impl Rejection {
             id = id.as_str()
         );
         Self::at(RejectionCode::IdReused, "id", reason)
+    }
+
+    /// Nobody registered its account, and this stack rejects such events.
+    pub fn unknown_account(account: &AccountId) -> Self {
+        let reason = format!("{account:?} is not registered", account = account.as_str());
+        Self::at(RejectionCode::UnknownAccount, "account", reason)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::host;
+use super::{Expiring, host, why_exhausted};
 use crate::delivery::DeliveryRecord;
 use crate::destination::{ChangedTo, Destination, HealthChange};
 use crate::value::{AccountId, DestinationId};
@@ -85,16 +85,30 @@ pub(super) fn changed(event_type: &'static str, destination: &Destination, chang
     Alert::new(event_type, what, (&destination.account, id), text)
 }
 
+pub(super) fn expiring(event_type: &'static str, destination: &Destination, expiring: &Expiring) -> Alert {
+    let (name, id, first_at) = (name(destination), &destination.id, expiring.first_at);
+    let count = if expiring.more { format!("more than {}", expiring.count) } else { expiring.count.to_string() };
+    let text = format!(
+        "{name} has not got {count} deliveries that are parked for it, and their events are soon not kept any more. The first \
+         of them expires at {first_at}.\n\n\
+         What is still parked then is given up, and is not sent any more.\n\n\
+         To do: have the receiver mended, and resume the destination (POST /v1/destinations/{id}/resume). They are sent at once. \
+         What they are: GET /v1/deliveries?destination_id={id}&status=parked."
+    );
+    Alert::new(event_type, "deliveries about to expire", (&destination.account, id), text)
+}
+
 pub(super) fn exhausted(event_type: &'static str, record: &DeliveryRecord, destination: Option<&Destination>) -> Alert {
     let delivery = &record.delivery;
     let (account, id) = (&delivery.account, &delivery.destination);
     let name = destination.map_or_else(|| format!("Destination {id} of account {account}, which was deleted,"), name);
     let mut text = format!(
-        "{name} did not get delivery {} of event {} ({}): it was given up after {} attempts.",
+        "{name} did not get delivery {} of event {} ({}): it was given up after {} attempts: {}.",
         delivery.id,
         delivery.event,
         delivery.event_type,
-        record.attempts.len(),
+        record.attempts.count(),
+        why_exhausted(record),
     );
     if let Some(last) = record.attempts.last() {
         let status = last.outcome.status().map_or_else(String::new, |status| format!(" with status {status}"));

@@ -18,10 +18,10 @@ mod alert;
 use serde_json::{Value, json};
 
 pub use self::alert::Alert;
-use crate::delivery::DeliveryRecord;
+use crate::delivery::{DeliveryRecord, Exhaustion};
 use crate::destination::{ChangedTo, Destination, HealthChange};
 use crate::event::{EventType, OwnEvent, Scope};
-use crate::value::{DestinationId, Timestamp};
+use crate::value::{DeliveryId, DestinationId, Timestamp};
 
 /// The event and the alert about one fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,38 @@ fn host(destination: &Destination) -> Option<&str> {
     destination.settings.url.as_url().host_str()
 }
 
+/// Parked deliveries of a destination that are about to expire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiring {
+    pub at: Timestamp,
+    /// When the first of them expires.
+    pub first_at: Timestamp,
+    pub count: usize,
+    /// Whether there are more than were counted.
+    pub more: bool,
+    /// The first of them.
+    pub named: Vec<DeliveryId>,
+    /// All of these are deliveries of operational events.
+    pub operational: bool,
+}
+
+/// The notice that parked deliveries are about to expire.
+pub fn expiring(destination: &Destination, expiring: &Expiring) -> Notice {
+    let event_type = "delivery.expiring";
+    let data = json!({
+        "destination": { "id": destination.id, "name": destination.settings.name, "host": host(destination) },
+        "status": "expiring", "count": expiring.count, "more": expiring.more,
+        "first_expires_at": expiring.first_at, "deliveries": expiring.named,
+        "reason": "they are parked, and their events are soon not kept any more"
+    });
+    let account = destination.account.clone();
+    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: expiring.at, data };
+    Notice {
+        alert: alert::expiring(event_type, destination, expiring),
+        event: (!expiring.operational).then_some(event),
+    }
+}
+
 /// The notice that a delivery was given up. `destination` is none if it was deleted.
 pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> Notice {
     let delivery = &record.delivery;
@@ -81,8 +113,7 @@ pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> 
         "destination": {
             "id": delivery.destination, "name": destination.map(|d| &d.settings.name), "host": destination.and_then(host)
         },
-        "status": "exhausted", "attempts": record.attempts.len(), "last_attempt": last,
-        "reason": "the last attempt of its schedule failed"
+        "status": "exhausted", "attempts": record.attempts.count(), "last_attempt": last, "reason": why_exhausted(record)
     });
     let event_type = "delivery.exhausted";
     let account = delivery.account.clone();
@@ -91,16 +122,20 @@ pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> 
     Notice { alert, event: (!delivery.event_type.is_operational()).then_some(event) }
 }
 
-/// When it was given up: when its last attempt ended, or later if its event was forgotten in the meantime. In that case
-/// `look_at` has the time.
-fn exhausted_at(record: &DeliveryRecord) -> Timestamp {
-    const SOON: std::time::Duration = std::time::Duration::from_secs(86_400);
-    let ended = record.attempts.last().map(|attempt| attempt.at.plus(attempt.took));
-    match (ended, record.look_at) {
-        (Some(ended), Some(look_at)) if look_at.since(ended) > SOON => look_at,
-        (Some(ended), _) => ended,
-        (None, look_at) => look_at.unwrap_or_else(|| record.delivery.id.occurred_at()),
+fn why_exhausted(record: &DeliveryRecord) -> &'static str {
+    match record.exhaustion() {
+        Some(Exhaustion::Expired { .. }) => "its event was not kept any more, so there was nothing left to send",
+        _ => "the last attempt of its schedule failed",
     }
+}
+
+/// When it was given up: when its last attempt ended, or when its event was found to be forgotten.
+fn exhausted_at(record: &DeliveryRecord) -> Timestamp {
+    if let Some(Exhaustion::Expired { at }) = record.exhaustion() {
+        return at;
+    }
+    let ended = record.attempts.last().map(|attempt| attempt.at.plus(attempt.took));
+    ended.unwrap_or_else(|| record.delivery.id.occurred_at())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::attempt::Attempt;
 use crate::attempt::Outcome;
-use crate::delivery::{Delivery, DeliveryState};
+use crate::delivery::{Delivery, DeliveryRecord, End, Exhaustion, Held};
 use crate::destination::Health;
 use crate::event::Event;
 
@@ -39,6 +39,10 @@ fn change(to: ChangedTo) -> HealthChange {
 
 const CHANGES: [ChangedTo; 4] = [ChangedTo::Failing, ChangedTo::Recovered, ChangedTo::Gone, ChangedTo::GivenUp];
 
+fn given_up_at(why: Exhaustion, tell_at: Timestamp) -> Held {
+    Held::Ended { how: End::Exhausted(why), tell_at: Some(tell_at) }
+}
+
 fn record(attempts: u32) -> DeliveryRecord {
     let event = Event {
         id: "evt-1".parse().expect("an id"),
@@ -57,20 +61,24 @@ fn record(attempts: u32) -> DeliveryRecord {
     };
     DeliveryRecord {
         delivery: Delivery::of_event(&event, destination().id, None),
-        state: DeliveryState::Exhausted,
-        attempts: (1..=attempts).map(attempt).collect(),
-        look_at: Some(at(200)),
-        in_line: false,
+        held: given_up_at(Exhaustion::Schedule, at(200)),
+        attempts: (1..=attempts).map(attempt).collect::<Vec<_>>().into(),
         recovered_by_audit: false,
         expires_at: at(1_000),
     }
+}
+
+fn about_to_expire() -> Expiring {
+    let named = vec![record(0).delivery.id];
+    Expiring { at: at(100), first_at: at(86_500), count: 1, more: false, named, operational: false }
 }
 
 fn notices() -> Vec<Notice> {
     let changes = CHANGES.map(|to| changed(&destination(), &change(to)));
     let given_up = [record(0), record(10)].map(|record| exhausted(&record, Some(&destination())));
     let deleted = [exhausted(&record(3), None)];
-    changes.into_iter().chain(given_up).chain(deleted).collect()
+    let soon = [expiring(&destination(), &about_to_expire())];
+    changes.into_iter().chain(given_up).chain(deleted).chain(soon).collect()
 }
 
 #[test]
@@ -125,7 +133,7 @@ fn what_happened_once_is_the_same_event_and_every_part_makes_it_another() {
         assert_ne!(different, base);
     }
     // A report that failed and is looked at again later is the same event.
-    let again = DeliveryRecord { look_at: Some(at(500)), ..record(10) };
+    let again = record(10).told(Some(at(500)));
     assert_eq!(exhausted(&again, None).event, exhausted(&record(10), None).event);
 }
 
@@ -136,19 +144,25 @@ fn what_an_operational_event_brought_about_is_told_to_people_only() {
         let (told, usual) = (changed(&destination(), &by_operational), changed(&destination(), &change(to)));
         assert_eq!((told.event, told.alert), (None, usual.alert));
     }
+    let by_operational = Expiring { operational: true, ..about_to_expire() };
+    assert_eq!(expiring(&destination(), &by_operational).event, None);
     let mut record = record(10);
     record.delivery.event_type = "delivery.exhausted".parse().expect("a type");
     assert_eq!(exhausted(&record, Some(&destination())).event, None);
 }
 
 #[test]
-fn one_given_up_long_after_its_last_attempt_was_given_up_when_it_is_looked_at() {
-    let occurred_at = |record: &DeliveryRecord| exhausted(record, None).event.expect("an event").occurred_at;
-    let (attempted, never) = (record(2), record(0));
-    assert_eq!(occurred_at(&attempted), Timestamp::from_unix_ms(NOW_MS + 2_012));
-    assert_eq!(occurred_at(&never), at(200));
-    let late = DeliveryRecord { look_at: Some(at(86_500)), ..attempted };
-    assert_eq!(occurred_at(&late), at(86_500));
+fn one_whose_event_was_forgotten_was_given_up_then_and_says_so() {
+    let event = |record: &DeliveryRecord| exhausted(record, None).event.expect("an event");
+    assert_eq!(event(&record(2)).occurred_at, Timestamp::from_unix_ms(NOW_MS + 2_012));
+    assert_eq!(event(&record(2)).data["reason"], "the last attempt of its schedule failed");
+    for attempts in [0, 2] {
+        let late = record(attempts).held(given_up_at(Exhaustion::Expired { at: at(86_500) }, at(86_500)));
+        assert_eq!(event(&late).occurred_at, at(86_500));
+        assert!(event(&late).data["reason"].as_str().is_some_and(|why| why.contains("not kept any more")));
+        // A report that failed and is looked at again later is the same event.
+        assert_eq!(event(&late.told(Some(at(90_000)))), event(&late));
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! Invariant: an event costs the same reads however many subscriptions there are (tests:
 //! `an_event_costs_the_same_reads_among_10_000_subscriptions_as_among_10`).
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -199,6 +200,11 @@ impl Subscription {
         self.settings.enabled && self.settings.event_types.accept(event_type) && self.settings.scope.contains(place)
     }
 
+    /// The delivery of `event`, which it wants.
+    pub fn delivery_of(&self, event: &Event) -> Delivery {
+        Delivery::of_event(event, self.settings.destination_id.clone(), self.settings.path.clone())
+    }
+
     /// Whether it wants the event, or why not.
     pub fn check(&self, event: Candidate<'_>) -> Result<(), Miss> {
         let settings = &self.settings;
@@ -227,20 +233,29 @@ impl Subscription {
     }
 }
 
-/// The deliveries that `event` owes to the given subscriptions: one for each destination and path, however many of them
-/// ask for it. `data` is the event's, parsed.
+/// Those of the given subscriptions that `event` is owed to: one for each destination and path, however many of them ask
+/// for it. `data` is the event's, parsed.
+pub fn recipients<'s>(
+    event: &Event,
+    data: &Value,
+    transition: Option<Transition>,
+    subscriptions: &'s [impl Borrow<Subscription>],
+) -> Vec<&'s Subscription> {
+    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data, transition };
+    let subscriptions = subscriptions.iter().map(Borrow::borrow);
+    let matching = subscriptions.filter(|s: &&Subscription| s.account == event.account && s.check(candidate).is_ok());
+    let places: BTreeMap<_, _> = matching.map(|s| ((&s.settings.destination_id, &s.settings.path), s)).collect();
+    places.into_values().collect()
+}
+
+/// The deliveries that `event` owes to its [`recipients`].
 pub fn deliveries(
     event: &Event,
     data: &Value,
     transition: Option<Transition>,
-    subscriptions: &[Subscription],
+    subscriptions: &[impl Borrow<Subscription>],
 ) -> Vec<Delivery> {
-    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data, transition };
-    let matching = subscriptions.iter().filter(|s| s.account == event.account && s.check(candidate).is_ok());
-    let places: BTreeMap<_, _> = matching.map(|s| ((&s.settings.destination_id, &s.settings.path), s)).collect();
-    let delivery =
-        |s: &Subscription| Delivery::of_event(event, s.settings.destination_id.clone(), s.settings.path.clone());
-    places.into_values().map(delivery).collect()
+    recipients(event, data, transition, subscriptions).into_iter().map(|s| s.delivery_of(event)).collect()
 }
 
 #[cfg(test)]

@@ -12,13 +12,17 @@ mod distinct;
 pub mod horizon;
 mod id;
 mod label;
+mod spread;
+mod stretches;
 mod timestamp;
 
 pub use self::day::Day;
 pub use self::distinct::Distinct;
-pub use self::horizon::{Horizon, HorizonError, Slot};
+pub use self::horizon::{Horizon, HorizonError};
 pub use self::id::{
     AccountId, DeliveryId, DestinationId, EventId, IdError, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId,
 };
 pub use self::label::{Description, DescriptionError, Label, LabelError};
+pub use self::spread::spread;
+pub use self::stretches::{Span, Stretches};
 pub use self::timestamp::{Timestamp, TimestampError};

@@ -1,6 +1,8 @@
 //! The notes by which the audit finds sealed events.
 
-use domain::value::{AccountId, Slot};
+use std::time::Duration;
+
+use domain::value::{AccountId, Span, Timestamp, spread};
 use ports::{Audit, EventPlace, SealNote, SealNotes};
 
 use super::{after, now};
@@ -10,27 +12,51 @@ pub trait AuditStore: Audit + SealNotes {}
 
 impl<S: Audit + SealNotes> AuditStore for S {}
 
+fn span(since: u64, until: u64) -> Span {
+    Span { since: Timestamp::from_unix_ms(since), until: Timestamp::from_unix_ms(until) }
+}
+
 pub async fn audit(store: &dyn AuditStore, account: &AccountId) {
-    // A slot that no other test of the same table uses, as if of another horizon.
-    let digits = account.as_str().bytes().fold(7u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-    let slot = Slot(1_000_000_000_000 + digits % 1_000_000_000);
-    let note = |occurred| SealNote { sealed: slot, account: account.clone(), occurred: Slot(occurred) };
-    assert_eq!(store.seal_notes(slot, None, 9).await.expect("a list"), []);
-    for occurred in [1, 2, 2] {
-        store.note_seal(&note(occurred), after(99)).await.expect("noted");
+    // In a far future in which no other test of the same table seals.
+    let at = 200_000_000_000_000 + u64::from(spread(account.as_str(), u16::MAX)) * 1_000_000;
+    let note = |(since, until), occurred| SealNote {
+        sealed: span(at + since, at + until),
+        account: account.clone(),
+        occurred: span(occurred, occurred + 1),
+    };
+    let list = async |(since, until), after: Option<&SealNote>, limit| {
+        let shard = SealNote::shard_of(account);
+        store.seal_notes(shard, span(at + since, at + until), after, limit).await.expect("a list")
+    };
+    assert_eq!(list((0, 90), None, 9).await, []);
+    // Stretches of several lengths.
+    let notes = [note((20, 40), 1), note((20, 40), 2), note((0, 60), 1), note((50, 60), 1)];
+    for note in [&notes[3], &notes[1], &notes[0], &notes[1], &notes[2]] {
+        store.note_seal(note, after(99)).await.expect("noted");
     }
-    assert_eq!(store.seal_notes(slot, None, 9).await.expect("a list"), [(note(1), None), (note(2), None)]);
-    assert_eq!(store.seal_notes(slot, None, 1).await.expect("a list"), [(note(1), None)]);
-    assert_eq!(store.seal_notes(slot, Some(&note(1)), 9).await.expect("a list"), [(note(2), None)]);
-    assert_eq!(store.seal_notes(slot.next(), None, 9).await.expect("a list"), []);
+    let all = notes.clone().map(|note| (note, None));
+    assert_eq!(list((0, 60), None, 9).await, all);
+    assert_eq!(list((0, 59), None, 9).await, all[..2]);
+    assert_eq!(list((40, 60), None, 9).await, all[2..]);
+    assert_eq!(list((0, 60), None, 1).await, all[..1]);
+    assert_eq!(list((0, 60), Some(&notes[1]), 9).await, all[2..]);
+    assert_eq!((list((60, 60), None, 9).await, list((0, 30), Some(&notes[1]), 9).await), (vec![], vec![]));
+    let other = store.seal_notes((notes[0].shard() + 1) % 8, span(at, at + 60), None, 9).await.expect("a list");
+    assert_eq!(other, []);
+
     let place = EventPlace { occurred_at: now(), id: "evt-7".parse().expect("an id") };
-    store.note_progress(&note(2), &place).await.expect("noted");
-    store.forget_note(&note(1)).await.expect("forgotten");
-    store.forget_note(&note(1)).await.expect("forgotten twice");
-    assert_eq!(store.seal_notes(slot, None, 9).await.expect("a list"), [(note(2), Some(place))]);
-    // Others may audit the same table at the same time, so the audit's position is left as it is.
-    if let Some(last) = store.last_audited().await.expect("an answer") {
-        store.set_last_audited(last).await.expect("noted");
-        assert!(store.last_audited().await.expect("an answer") >= Some(last));
+    store.note_progress(&notes[1], &place).await.expect("noted");
+    for gone in [&notes[0], &notes[0], &notes[2], &notes[3]] {
+        store.forget_note(gone).await.expect("forgotten, once or twice");
     }
+    store.note_progress(&notes[0], &place).await.expect("nothing to be noted");
+    assert_eq!(list((0, 60), None, 9).await, [(notes[1].clone(), Some(place))]);
+    store.forget_note(&notes[1]).await.expect("forgotten");
+
+    // Others may audit the same table at the same time, so where they are is left as it is.
+    let known = store.audited_until().await.expect("an answer");
+    store.set_audited_until(&known).await.expect("noted");
+    let stored = store.audited_until().await.expect("an answer");
+    assert!(known.iter().all(|(shard, until)| stored.get(shard) >= Some(until)));
+    store.move_old_notes(Duration::from_secs(600), Timestamp::from_unix_ms(0)).await.expect("there are none");
 }

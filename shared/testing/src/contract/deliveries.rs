@@ -1,48 +1,59 @@
 //! Deliveries: one by one, and in lists, which are newest first, in pages, and of one account.
 
-use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::delivery::DeliveryState::Parked;
+use domain::delivery::{Attempts, DeliveryRecord, DeliveryState, End, Exhaustion, Held, LeftOut};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Deliveries, ListDeliveries, OlderThan, Recorded};
+use ports::{Deliveries, ListDeliveries, OlderThan};
 
 use super::after_ms;
 use crate::samples::{destination, record};
 
 pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &AccountId) {
-    use DeliveryState::{Cancelled, Delivered, Exhausted, Parked};
     let target = destination(account, 1, "https://example.com/hooks");
-    let due =
-        |seconds: u64| DeliveryState::Retrying { due_at: Timestamp::from_unix_ms(1_795_426_200_000 + seconds * 1000) };
-    let states = [
-        (0, Parked),
-        (1, Parked),
-        (2, Parked),
-        (0, Cancelled),
-        (1, due(1)),
-        (1, Delivered),
-        (2, due(2)),
-        (2, Delivered),
-        (2, Exhausted),
-        (3, Cancelled),
+    let at = |seconds: u64| Timestamp::from_unix_ms(1_795_426_200_000 + seconds * 1000);
+    let by_queue = |lost_after| Held::ByQueue { due_at: at(1), lost_after: at(lost_after), in_line: true };
+    let ended = |how, tell_at| Held::Ended { how, tell_at };
+    let holders = [
+        Held::ByDestination,
+        by_queue(2),
+        by_queue(3),
+        Held::ByTable { due_at: at(1), in_line: false },
+        Held::ByTable { due_at: at(2), in_line: true },
+        ended(End::Delivered, None),
+        ended(End::Cancelled, None),
+        ended(End::Exhausted(Exhaustion::Schedule), Some(at(7))),
+        ended(End::Exhausted(Exhaustion::Expired { at: at(5) }), Some(at(8))),
+        ended(End::Exhausted(Exhaustion::Expired { at: at(5) }), None),
     ];
-    // Every state written over every other does what the rule says.
-    for (i, (old_attempts, old_state)) in states.into_iter().enumerate() {
-        for (j, (new_attempts, new_state)) in states.into_iter().enumerate() {
-            let id = format!("evt-{i}-{j}");
-            let old = record(&target, &id, old_attempts, old_state);
-            let new = record(&target, &id, new_attempts, new_state);
-            assert_eq!(store.find_delivery(account, &old.delivery.id).await.expect("an answer"), None);
-            assert_eq!(store.record_delivery(&old).await.expect("an answer"), Recorded::Recorded);
-            let expected = if new.supersedes(&old) { Recorded::Recorded } else { Recorded::Superseded };
-            assert_eq!(
-                store.record_delivery(&new).await.expect("an answer"),
-                expected,
-                "{new_state:?} over {old_state:?}"
-            );
-            let stands = if expected == Recorded::Recorded { new } else { old };
-            let found = store.find_delivery(account, &stands.delivery.id).await.expect("an answer");
-            assert_eq!(found, Some(stands.clone()));
-            assert_eq!(store.find_delivery(other, &stands.delivery.id).await.expect("an answer"), None);
+    let many = Attempts::stored(
+        record(&target, "", 30, Parked).attempts.kept().to_vec(),
+        LeftOut { attempts: 4, scheduled: 2 },
+    );
+    let rows = |id: &str| {
+        let row = |n, held| record(&target, id, n, Parked).held(held);
+        let long = DeliveryRecord { attempts: many.clone(), ..row(30, Held::ByDestination) };
+        let few = (0..2).flat_map(|n| holders.map(|held| row(n, held)));
+        few.chain([row(30, Held::ByDestination), long]).collect::<Vec<_>>()
+    };
+    // A first row is written only where there is none, and any other only over the one that was read.
+    for (i, old) in rows("evt").into_iter().enumerate() {
+        let id = format!("evt-{i}");
+        let old = DeliveryRecord { delivery: record(&target, &id, 0, Parked).delivery, ..old };
+        assert!(!store.replace_delivery(&old, &old).await.expect("an answer"), "there is no row");
+        assert_eq!(store.find_delivery(account, &old.delivery.id).await.expect("an answer"), None);
+        assert!(store.create_delivery(&old).await.expect("an answer"));
+        for (j, new) in rows(&id).into_iter().enumerate() {
+            assert!(!store.create_delivery(&new).await.expect("an answer"), "{i} {j}");
+            let seen = |row: &DeliveryRecord| (row.state().as_str(), row.attempts.count(), row.look_at());
+            let same = seen(&new) == seen(&old);
+            assert_eq!(store.replace_delivery(&new, &old).await.expect("an answer"), same, "{new:?} for {old:?}");
+            let found = store.find_delivery(account, &old.delivery.id).await.expect("an answer");
+            assert_eq!(found, Some(old.clone()));
         }
+        let next = record(&target, &id, 3, Parked);
+        assert!(store.replace_delivery(&old, &next).await.expect("an answer"));
+        assert_eq!(store.find_delivery(account, &old.delivery.id).await.expect("an answer"), Some(next));
+        assert_eq!(store.find_delivery(other, &old.delivery.id).await.expect("an answer"), None);
     }
 }
 
@@ -60,7 +71,7 @@ pub async fn listed_deliveries(store: &(impl Deliveries + ListDeliveries), accou
     let mut records = Vec::new();
     for (n, id, ms) in [(1, "a", 20), (1, "b", 10), (1, "c", 30), (1, "d", 20), (2, "e", 25)] {
         let record = delivered(account, n, id, ms);
-        store.record_delivery(&record).await.expect("recorded");
+        store.create_delivery(&record).await.expect("recorded");
         records.push(record);
     }
     let first = DestinationId::from_entropy([1; 10]);

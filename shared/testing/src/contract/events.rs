@@ -1,9 +1,12 @@
 //! Sealed events: one by one, and in lists, which are newest first, in pages, and of one account.
 
-use domain::delivery::Delivery;
+use domain::delivery::{Delivery, Sending};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DestinationId, Timestamp};
-use ports::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, Span, UnmatchedReason};
+use ports::{
+    EventPlace, Events, ListEvents, ListedEvent, OweMore, Reckoning, Seal, Sealed, SealedEvent, Span, UnmatchedReason,
+    WideEvents,
+};
 
 use super::{after_ms, now};
 use crate::samples::event_text;
@@ -40,6 +43,8 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
         let found = store.find_event(account, &event.id).await.expect("an answer").expect("the event");
         assert_eq!(found.owed.len(), event.owed.len());
         assert!(found == event, "{id} was not read back as it was sealed");
+        assert!(store.find_body(account, &event.id).await.expect("an answer").as_ref() == Some(&event.body));
+        assert_eq!(store.find_body(other, &event.id).await.expect("an answer"), None);
         assert_eq!(store.find_event(other, &event.id).await.expect("an answer"), None);
 
         let another = sealed(account, id, 2, 7);
@@ -47,6 +52,52 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
         assert_eq!(store.seal_event(&another).await.expect("an answer"), before);
         assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&event));
     }
+}
+
+/// A wide event is read like any other. Its seal says how much was planned, also after a replay; how far that was sent
+/// is noted by one at a time.
+pub async fn wide_events(store: &(impl WideEvents + OweMore + Reckoning), account: &AccountId, other: &AccountId) {
+    let narrow = sealed(account, "narrow", 2, 0);
+    assert_eq!(store.find_seal(account, &narrow.id).await.expect("an answer"), None);
+    store.seal_event(&narrow).await.expect("sealed");
+    let seal = Some(Seal { digest: narrow.digest, planned: None });
+    assert_eq!(store.find_seal(account, &narrow.id).await.expect("an answer"), seal);
+
+    let wide = sealed(account, "wide", 5_000, 250_000);
+    assert_eq!(store.seal_plan(&wide).await.expect("an answer"), Sealed::Sealed);
+    let seal = Some(Seal { digest: wide.digest, planned: Some(5_000) });
+    assert_eq!(store.find_seal(account, &wide.id).await.expect("an answer"), seal);
+    assert_eq!(store.find_seal(other, &wide.id).await.expect("an answer"), None);
+    assert!(store.find_event(account, &wide.id).await.expect("an answer").as_ref() == Some(&wide));
+    // Whoever is late learns of it, and changes nothing.
+    let before = Sealed::Before { digest: wide.digest };
+    assert_eq!(store.seal_plan(&sealed(account, "wide", 4_000, 1)).await.expect("an answer"), before);
+    assert_eq!(store.seal_event(&sealed(account, "wide", 2, 1)).await.expect("an answer"), before);
+    let more = sealed(account, "wide", 5_010, 250_000).owed.split_off(5_000);
+    assert!(store.add_owed(&wide, &more).await.expect("an answer"));
+    assert_eq!(store.find_seal(account, &wide.id).await.expect("an answer"), seal);
+    let found = store.find_event(account, &wide.id).await.expect("an answer").expect("the event");
+    assert!(found.owed[..5_000] == wide.owed, "the plan comes first");
+    let owed = store.find_owed(account, std::slice::from_ref(&wide.id)).await.expect("an answer");
+    assert_eq!(owed.into_iter().map(|(_, owed)| owed.len()).collect::<Vec<_>>(), [5_010]);
+
+    let note = async |before: Option<&Sending>, after: &Sending| {
+        store.note_sending(account, &wide.id, before, after, wide.expires_at).await.expect("an answer")
+    };
+    let found = async || store.find_sending(account, &wide.id).await.expect("an answer");
+    let begun = Sending::from(0).begin(1_000, after_ms(59_999));
+    let (sent, other_end) = (begun.sent_to(1_000), begun.begin(1_000, after_ms(60_000)));
+    assert_eq!(found().await, None);
+    assert!(!note(Some(&begun), &sent).await, "nothing is noted yet");
+    assert!(note(None, &begun).await);
+    assert!(!note(None, &sent).await, "another one has begun");
+    for wrong in [&sent, &other_end, &begun.begin(1_001, after_ms(59_999))] {
+        assert!(!note(Some(wrong), &sent).await, "{wrong:?} is not what is noted");
+    }
+    assert_eq!(found().await, Some(begun.clone()));
+    assert!(note(Some(&begun), &sent).await);
+    assert_eq!(found().await, Some(sent));
+    assert_eq!(store.find_sending(other, &wide.id).await.expect("an answer"), None);
 }
 
 /// A store of events to which more deliveries can be added.

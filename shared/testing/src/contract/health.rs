@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use domain::destination::{Failure, Health};
+use domain::destination::{Destination, Failure, Health};
 use domain::value::AccountId;
-use ports::{Accounts, DestinationHealth, Destinations, UpdatedDestination, Waiting};
+use ports::{
+    Accounts, CreatedDestination, DeletedDestination, DestinationHealth, Destinations, UpdatedDestination, Waiting,
+};
 
 use super::{after, now};
 use crate::samples::destination;
@@ -38,6 +40,7 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
         gone: true,
         probe: false,
         retry_after: Duration::ZERO,
+        asks_to_wait: false,
         seen_in_a_row: 1,
         operational: false,
     };
@@ -48,16 +51,55 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
     assert_eq!(stored, created.with_health(disabled.clone()));
     assert_eq!((watched(0).await, watched(1).await), (false, true), "until somebody has told it");
 
-    // Changes by the owner and changes of health do not overwrite each other.
-    let renamed = stored.changed(stored.settings.clone(), after(2));
+    // Changes by the owner and changes of health are not in each other's way.
     assert!(store.update_health(&stored, &disabled.told(1)).await.expect("an answer"));
-    let changed = store.update_destination(&stored, &renamed).await.expect("an answer");
-    assert_eq!(changed, UpdatedDestination::Changed);
     assert!(!watched(9_999).await);
-    let stored = find().await;
-    let mut resumed = stored.changed(stored.settings.clone(), after(3));
-    resumed.health = stored.health.resumed(after(3));
-    assert_eq!(store.update_destination(&stored, &resumed).await.expect("an answer"), UpdatedDestination::Updated);
+    let paused = stored.paused(after(2)).expect("a change");
+    assert_eq!(store.update_destination(&stored, &paused).await.expect("an answer"), UpdatedDestination::Updated);
+    let told = stored.with_health(disabled.told(1));
+    assert!(store.update_health(&told, &told.health.confirmed()).await.expect("an answer"), "paused or not");
+    assert!(!store.update_health(&told, &disabled).await.expect("an answer"));
+    let known = find().await;
+    assert_eq!(known, paused.with_health(told.health.confirmed()));
+
+    // To resume it both are changed, or neither is.
+    let resumed = known.resumed(after(3)).expect("a change");
+    assert_ne!(resumed.health, known.health);
+    assert!(store.update_health(&known, &known.health.confirmed()).await.expect("an answer"));
+    assert_eq!(store.update_destination(&known, &resumed).await.expect("an answer"), UpdatedDestination::Changed);
+    assert_eq!((find().await.version, watched(9_999).await), (paused.version, false));
+    let known = find().await;
+    let resumed = known.resumed(after(3)).expect("a change");
+    assert_eq!(store.update_destination(&known, &resumed).await.expect("an answer"), UpdatedDestination::Updated);
     assert_eq!((find().await, watched(3).await), (resumed.clone(), true));
-    assert!(!store.update_health(&stored, &disabled).await.expect("an answer"));
+    assert!(!store.update_health(&known, &disabled).await.expect("an answer"));
+    let listed = store.list_destinations(account, None, 9).await.expect("a list");
+    assert_eq!(listed, std::slice::from_ref(&resumed), "a list shows health");
+
+    // What waits is listed as it was when the health was stored, and is put right by the next change.
+    let paused = resumed.paused(after(4)).expect("a change");
+    assert_eq!(store.update_destination(&resumed, &paused).await.expect("an answer"), UpdatedDestination::Updated);
+    assert_eq!((find().await.look_at(), watched(4).await), (None, true));
+    assert!(store.update_health(&paused, &paused.health.confirmed()).await.expect("an answer"));
+    assert!(!watched(9_999).await);
+    deleted(store, created).await;
+}
+
+/// The health of a destination goes with it, and one that is noted meanwhile can be forgotten.
+async fn deleted(store: &dyn HealthStore, created: Destination) {
+    let (account, id) = (&created.account, &created.id);
+    assert_eq!(store.delete_destination(account, id).await.expect("an answer"), DeletedDestination::Deleted);
+    assert_eq!(store.find_destination_anew(account, id).await.expect("an answer"), None);
+    let failing = created.with_health(created.health.resumed(after(5)));
+    assert!(store.update_health(&created, &failing.health).await.expect("an answer"));
+    assert_eq!(store.find_destination_anew(account, id).await.expect("an answer"), None);
+    let watched = async || {
+        let all = store.watched_destinations(after(5), None, 10_000).await.expect("a list");
+        all.iter().any(|one| (&one.account, &one.id) == (account, id))
+    };
+    assert!(watched().await);
+    store.forget_health(account, id).await.expect("forgotten");
+    assert!(!watched().await);
+    assert_eq!(store.create_destination(&created, 10).await.expect("an answer"), CreatedDestination::Created);
+    assert_eq!(store.find_destination_anew(account, id).await.expect("an answer").as_ref(), Some(&created));
 }

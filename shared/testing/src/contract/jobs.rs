@@ -1,8 +1,10 @@
 //! Jobs.
 
 use domain::delivery::job::LEASE;
-use domain::delivery::{Job, JobStatus, Lease, RecoverStatus, Recovered, RecoveredTo, Recovery};
-use domain::value::{AccountId, DestinationId, Timestamp};
+use domain::delivery::{
+    Job, JobStatus, Lease, RecoverStatus, Recovered, RecoveredTo, Recovery, Replay, Replayed, ReplayedTo,
+};
+use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
 use ports::{Held, Jobs, StartJob};
 
 use super::accounts::{AccountStore, unused_job};
@@ -78,10 +80,11 @@ pub async fn started_jobs(store: &dyn StartedJobs, account: &AccountId) {
         statuses: RecoverStatus::USUAL.to_vec(),
     };
     let first = Job::recover(recovery.clone(), now());
-    assert_eq!(store.start_job(&first).await.expect("an answer"), first);
+    let start = async |job| store.start_job(job, 20).await.expect("an answer").expect("not too many");
+    assert_eq!(start(&first).await, first);
     assert_eq!(store.find_job(&first.id).await.expect("an answer"), Some(first.clone()));
     let second = Job::recover(Recovery { until: after_ms(2), ..recovery }, after_ms(5_000));
-    assert_eq!(store.start_job(&second).await.expect("an answer"), first, "one at a time");
+    assert_eq!(start(&second).await, first, "one at a time");
 
     let lease = Lease::taken([1; 16], now());
     let mut job = store.take_job(&first.id, &lease, now()).await.expect("an answer").expect("the job");
@@ -95,17 +98,74 @@ pub async fn started_jobs(store: &dyn StartedJobs, account: &AccountId) {
         job.progressed(7, after_ms(10));
         assert_eq!(store.record_progress(&job, &lease).await.expect("an answer"), Held::Held);
         assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
-        assert_eq!(store.start_job(&second).await.expect("an answer"), job, "one at a time");
+        assert_eq!(start(&second).await, job, "one at a time");
     }
     job.succeeded(after_ms(20));
     assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
 
     // A job that has ended is followed by another, which knows nothing of it.
-    assert_eq!(store.start_job(&second).await.expect("an answer"), second);
+    assert_eq!(start(&second).await, second);
     assert_eq!(store.find_job(&second.id).await.expect("an answer"), Some(second.clone()));
     assert_eq!(store.record_progress(&job, &lease).await.expect("an answer"), Held::Lost);
     let mut job = store.take_job(&second.id, &lease, after_ms(5_000)).await.expect("an answer").expect("the job");
     job.failed("no".into(), after_ms(6_000));
     assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
     assert!(!store.pending_jobs(after_ms(u64::from(u32::MAX)), 1_000).await.expect("a list").contains(&job.id));
+}
+
+pub async fn replays(store: &dyn StartedJobs, account: &AccountId) {
+    let replay = Replay {
+        account: account.clone(),
+        subscription_id: SubscriptionId::from_entropy([1; 10]),
+        since: after_ms(0),
+        until: after_ms(1),
+    };
+    let first = Job::replay(replay, now());
+    assert_eq!(store.start_job(&first, 20).await.expect("an answer").as_ref(), Some(&first));
+    let pending = async |at| store.pending_jobs(at, 1_000).await.expect("a list").contains(&first.id);
+    assert!(!pending(now()).await && pending(first.starts_at).await);
+    let lease = Lease::taken([1; 16], first.starts_at);
+    let mut job = store.take_job(&first.id, &lease, first.starts_at).await.expect("an answer").expect("the job");
+    for to in [None, Some(ReplayedTo { occurred_at: after_ms(1), id: "evt-1".parse().expect("an id") })] {
+        let replayed = Replayed { matched: 5, sent: 3, set_aside: 2, unjudged: 1, unreadable: 4, to };
+        job.replayed = Some(replayed);
+        job.progressed(7, after_ms(10));
+        assert_eq!(store.record_progress(&job, &lease).await.expect("an answer"), Held::Held);
+        assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
+    }
+    job.succeeded(after_ms(20));
+    assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
+    assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job));
+}
+
+/// A recovery of the account's destination number `n`.
+pub(super) fn recovery(account: &AccountId, n: u8) -> Job {
+    let recovery = Recovery {
+        account: account.clone(),
+        destination_id: DestinationId::from_entropy([n; 10]),
+        since: after_ms(0),
+        until: after_ms(1),
+        statuses: RecoverStatus::USUAL.to_vec(),
+    };
+    Job::recover(recovery, now())
+}
+
+pub async fn limited_jobs(store: &dyn StartedJobs, account: &AccountId) {
+    let [one, two, three] = [1, 2, 3].map(|n| recovery(account, n));
+    let lease = Lease::taken([1; 16], now());
+    let start = async |job: &Job| store.start_job(job, 2).await.expect("an answer").map(|job| job.id);
+    for job in [&one, &two, &one] {
+        assert_eq!(start(job).await.as_ref(), Some(&job.id));
+    }
+    assert_eq!(start(&three).await, None);
+    assert_eq!(store.find_job(&three.id).await.expect("an answer"), None);
+    assert_eq!(start(&two).await, Some(two.id.clone()), "it is pending already");
+
+    // Two starts at once cannot both take the last place.
+    let mut ended = store.take_job(&one.id, &lease, now()).await.expect("an answer").expect("the job");
+    ended.failed("no".into(), now());
+    assert_eq!(store.end_job(&ended, &lease).await.expect("an answer"), Held::Held);
+    assert_eq!(store.end_job(&ended, &lease).await.expect("an answer"), Held::Lost, "and makes no place again");
+    let both = tokio::join!(start(&one), start(&three));
+    assert_eq!([&both.0, &both.1].iter().filter(|started| started.is_some()).count(), 1, "{both:?}");
 }

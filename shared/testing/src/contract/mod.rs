@@ -25,6 +25,7 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod vault;
 mod waiting;
 
@@ -37,18 +38,19 @@ pub use awaited_runs::awaited_runs;
 pub use deliveries::{deliveries, listed_deliveries};
 pub use destinations::destinations;
 use domain::value::Timestamp;
-pub use events::{events, listed_events, owing_more};
+pub use events::{events, listed_events, owing_more, wide_events};
 pub use health::health;
-pub use jobs::{jobs, started_jobs};
+pub use jobs::{jobs, limited_jobs, replays, started_jobs};
 pub use paces::paces;
 pub use purge::purge;
 pub use reckoning::{owed_in_bulk, standings};
 pub use rejected_events::rejections;
-pub use roll_ups::{results, roll_ups, rolled_up_notes};
+pub use roll_ups::{results, roll_ups, rolled_up_to};
 pub use seen_scopes::seen_scopes;
 pub use sessions::sessions;
 pub use subscriptions::subscriptions;
 pub use transitions::transitions;
+pub use unregistered_accounts::unregistered_accounts;
 pub use vault::vault;
 pub use waiting::waiting;
 
@@ -76,6 +78,8 @@ mod tests {
         deletion_of_an_account(&MemoryStore::default(), &a).await;
         jobs(&MemoryStore::default(), &a).await;
         started_jobs(&MemoryStore::default(), &a).await;
+        limited_jobs(&MemoryStore::default(), &a).await;
+        replays(&MemoryStore::default(), &a).await;
         purge(&MemoryStore::default(), &a, &b).await;
         api_keys(&MemoryStore::default(), &a, &b).await;
         sessions(&MemoryStore::default(), &a, &b).await;
@@ -84,8 +88,10 @@ mod tests {
         transitions(&MemoryStore::default(), &a, &b).await;
         events(&MemoryStore::default(), &a, &b).await;
         owing_more(&MemoryStore::default(), &a).await;
+        wide_events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
         rejections(&MemoryStore::default(), &a).await;
+        unregistered_accounts(&MemoryStore::default(), &a, &b).await;
         awaited_runs(&MemoryStore::default(), &a, &b).await;
         seen_scopes(&MemoryStore::default(), &a, &b).await;
         waiting(&MemoryStore::default(), &a, &b).await;
@@ -98,7 +104,7 @@ mod tests {
         standings(&MemoryStore::default(), &a, &b).await;
         roll_ups(&MemoryStore::default(), &a, &b).await;
         results(&MemoryStore::default(), &a, &b).await;
-        rolled_up_notes(&MemoryStore::default(), &a, &b).await;
+        rolled_up_to(&MemoryStore::default(), &a).await;
     }
 
     #[tokio::test]

@@ -1,20 +1,70 @@
 //! The turns at destinations with a rate limit.
 
-use domain::destination::Pace;
-use domain::value::AccountId;
+use domain::destination::{Lane, Pace, Reserved, Wish};
+use domain::value::{AccountId, DestinationId};
 use ports::Paces;
 
 use crate::samples::destination;
 
+const SECOND: u64 = 1_000_000;
+/// A moment long after today: rows of turns that have passed expire.
+const NOW: u64 = 4_000_000_000 * SECOND;
+
+/// A wish from `from` on, in seconds after [`NOW`], for one second.
+fn wish(lane: Lane, from: u64, until: u64) -> Wish {
+    Wish { lane, from: NOW + from * SECOND, until: NOW + until * SECOND, length: SECOND, after_lines: false }
+}
+
 pub async fn paces(store: &dyn Paces, account: &AccountId, other: &AccountId) {
     let id = destination(account, 1, "https://example.com/").id;
-    let pace = |free_from, line_until| Pace { free_from, line_until };
-    let (none, first, second) = (Pace::default(), pace(7_000_000, 0), pace(8_000_000, 9_000_000));
-    let store_pace = async |before, after| store.store_pace(account, &id, before, after).await.expect("an answer");
-    assert_eq!(store_pace(first, second).await, Some(none), "nothing is stored yet");
-    assert_eq!(store_pace(none, first).await, None);
-    assert_eq!(store_pace(none, second).await, Some(first));
-    assert_eq!(store_pace(first, second).await, None);
-    assert_eq!(store_pace(first, second).await, Some(second));
-    assert_eq!(store.store_pace(other, &id, none, first).await.expect("an answer"), None);
+    // What the caller knows makes no difference.
+    let far = NOW * 2;
+    let strange = [Pace::default(), Pace { free_from: far, called_until: far, line_until: far }];
+    let mut expected = Pace::default();
+    let steps = [
+        wish(Lane::Turns, 0, 2),
+        wish(Lane::Turns, 0, 2),
+        wish(Lane::Turns, 0, 2),
+        wish(Lane::Turns, 0, 2),
+        Wish { after_lines: true, ..wish(Lane::Turns, 1, 3) },
+        wish(Lane::Line, 4, 1_000),
+        wish(Lane::Line, 4, 1_000),
+        Wish { after_lines: true, ..wish(Lane::Turns, 3, 5) },
+        wish(Lane::Turns, 3, 5),
+        wish(Lane::Called, 5, 1_000),
+        wish(Lane::Called, 9, 1_000),
+        Wish { after_lines: true, ..wish(Lane::Turns, 6, 8) },
+        Wish { after_lines: true, ..wish(Lane::Turns, 8, 10) },
+        wish(Lane::Turns, 50, 52),
+        wish(Lane::Turns, 20, 22),
+    ];
+    for (n, wish) in steps.iter().enumerate() {
+        let reserved = store.reserve(account, &id, strange[n % 2], wish).await.expect("an answer");
+        assert_eq!(reserved, expected.reserve(wish), "step {n}");
+        expected = reserved.pace;
+    }
+    store.clear_lines(account, &id).await.expect("cleared");
+    let new = Wish { after_lines: true, ..wish(Lane::Turns, 51, 53) };
+    let reserved = store.reserve(account, &id, expected, &new).await.expect("an answer");
+    let pace = Pace { free_from: NOW + 52 * SECOND, called_until: 0, line_until: 0 };
+    assert_eq!(reserved, Reserved { start: Some(NOW + 51 * SECOND), pace });
+
+    let free = store.reserve(other, &id, Pace::default(), &wish(Lane::Turns, 7, 9)).await.expect("an answer");
+    assert_eq!(free.start, Some(NOW + 7 * SECOND), "each account has its own turns");
+    together(store, account).await;
+}
+
+/// Of many who ask at once, each gets turns of its own, and none is left out.
+async fn together(store: &dyn Paces, account: &AccountId) {
+    let id: DestinationId = destination(account, 2, "https://example.com/").id;
+    store.clear_lines(account, &id).await.expect("nothing to clear");
+    let (wish, known) = (wish(Lane::Turns, 0, 100), Pace::default());
+    let mut starts = Vec::new();
+    for _ in 0..5 {
+        let ask = || store.reserve(account, &id, known, &wish);
+        let (a, b, c, d) = tokio::join!(ask(), ask(), ask(), ask());
+        starts.extend([a, b, c, d].map(|one| one.expect("an answer").start.expect("turns")));
+    }
+    starts.sort_unstable();
+    assert_eq!(starts, (0..20).map(|n| NOW + n * SECOND).collect::<Vec<_>>());
 }

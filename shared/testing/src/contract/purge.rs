@@ -1,20 +1,46 @@
 //! The purge of an account.
 
 use domain::access::{ApiKey, Role};
-use domain::delivery::{DeliveryState, Lease};
+use domain::delivery::{DeliveryState, Lease, Sending};
+use domain::event::UnregisteredAccount;
 use domain::value::{AccountId, KeyId};
-use ports::{AccountPurge, CreatedAccount, Deliveries, Destinations, Events, Held, Jobs, SealedEvent, Subscriptions};
+use ports::{
+    AccountPurge, CreatedAccount, Deliveries, Destinations, Held, Jobs, SealedEvent, StartJob, Subscriptions,
+    UnregisteredAccounts, WideEvents,
+};
 
 use super::accounts::AccountStore;
 use super::events::sealed;
-use super::jobs::start;
+use super::jobs::{recovery, start};
 use super::now;
 use crate::samples::{destination, record, subscription};
 
 /// A store of everything that belongs to an account.
-pub trait WholeStore: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + Events + Deliveries {}
+pub trait WholeStore:
+    AccountStore
+    + Jobs
+    + StartJob
+    + AccountPurge
+    + Destinations
+    + Subscriptions
+    + WideEvents
+    + Deliveries
+    + UnregisteredAccounts
+{
+}
 
-impl<S: AccountStore + Jobs + AccountPurge + Destinations + Subscriptions + Events + Deliveries> WholeStore for S {}
+impl<S> WholeStore for S where
+    S: AccountStore
+        + Jobs
+        + StartJob
+        + AccountPurge
+        + Destinations
+        + Subscriptions
+        + WideEvents
+        + Deliveries
+        + UnregisteredAccounts
+{
+}
 
 /// Fills an account with two of each: subscriptions, destinations (the second is deleted again), events, deliveries.
 async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
@@ -28,8 +54,10 @@ async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
         store.create_destination(to, 10).await.expect("created");
         let record = record(to, id, 1, DeliveryState::Delivered);
         let event = SealedEvent { owed: vec![record.delivery.clone()], ..sealed(account, id, 1, 0) };
-        store.seal_event(&event).await.expect("sealed");
-        store.record_delivery(&record).await.expect("recorded");
+        store.seal_plan(&event).await.expect("sealed");
+        let sending = Sending::from(0);
+        assert!(store.note_sending(account, &event.id, None, &sending, event.expires_at).await.expect("noted"));
+        store.create_delivery(&record).await.expect("recorded");
         events.push(event);
     }
     for n in [1, 2] {
@@ -52,6 +80,7 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
     found += usize::from(named.is_some());
     for event in events {
         found += usize::from(store.find_event(account, &event.id).await.expect("an answer").is_some());
+        found += usize::from(store.find_sending(account, &event.id).await.expect("an answer").is_some());
         for owed in &event.owed {
             found += usize::from(store.find_delivery(account, &owed.id).await.expect("an answer").is_some());
         }
@@ -61,6 +90,8 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
 
 pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountId) {
     let (mine, theirs) = (fill(store, account).await, fill(store, other).await);
+    let recovery = recovery(account, 1);
+    assert_eq!(store.start_job(&recovery, 1).await.expect("an answer").as_ref(), Some(&recovery));
     let job = start(store, account, 11).await;
     // Nothing new can be created in the meantime.
     let late = destination(account, 3, "https://c.example/");
@@ -79,9 +110,25 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert!(deleted >= 8, "a key, two subscriptions, two events, two deliveries, a destination: {deleted}");
     assert!(is_empty(store, account, &mine).await);
     assert!(!is_empty(store, other, &theirs).await);
+    // A job that the account started outlasts its rows, and leaves none when it ends.
+    let lease = Lease::taken([3; 16], recovery.starts_at);
+    let mut taken = store.take_job(&recovery.id, &lease, lease.until).await.expect("an answer").expect("the recovery");
+    taken.failed("the destination was deleted".into(), recovery.starts_at);
+    assert_eq!(store.end_job(&taken, &lease).await.expect("an answer"), Held::Held);
     let again = store.purge_account(account, 1).await.expect("purged");
     assert_eq!((again.deleted, again.more), (0, false));
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::BeingDeleted);
+
+    // An event that comes meanwhile is of no registered account.
+    let noted = UnregisteredAccount {
+        account: account.clone(),
+        first_at: now(),
+        last_at: now(),
+        last_event: mine[0].id.clone(),
+        events: 1,
+        expires_at: mine[0].expires_at,
+    };
+    store.note_unregistered(&noted).await.expect("noted");
 
     // The account is deleted when its own job ends, and by no other job.
     let (at, lease) = (job.starts_at, Lease::taken([1; 16], job.starts_at));
@@ -95,6 +142,9 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
     assert_eq!(store.read_account(account).await.expect("an answer"), None);
     assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job.clone()));
     assert!(store.find_account(other).await.expect("an answer").is_some());
+
+    let noted = store.list_unregistered(None, 1_000).await.expect("a list");
+    assert!(noted.iter().all(|noted| noted.account != *account), "that events named it is forgotten with it");
 
     // An account that is registered again is not affected.
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::Created);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::attempt::{Latencies, Outcome};
 use domain::delivery::{DeliveryState, Hour, HourRead, RollUp, Tally};
-use domain::value::{AccountId, DestinationId, Slot, Timestamp};
+use domain::value::{AccountId, DestinationId, Span, Timestamp};
 use ports::{AccountPurge, Accounts, Deliveries, Destinations, OlderThan, RollUps, RolledUpTo, SealNote, SealNotes};
 
 use super::{after, now};
@@ -32,8 +32,8 @@ pub async fn roll_ups(store: &dyn RollUpStore, account: &AccountId, other: &Acco
     let put =
         async |before, after: &RollUp, look_at| store.store_roll_up(before, after, look_at).await.expect("an answer");
     let due = async |until| {
-        let all = store.due_roll_ups(until, 10_000).await.expect("a list");
-        all.into_iter().filter(|(mine, _)| mine == account).map(|(_, id)| id).collect::<Vec<_>>()
+        let all = store.due_roll_ups(until, None, 10_000).await.expect("a list");
+        all.into_iter().filter(|due| due.account == *account).map(|due| due.destination).collect::<Vec<_>>()
     };
     assert_eq!(find(account, &one.id).await, None);
     let (first, second) = (rolled(account, &one.id, 1), rolled(account, &one.id, 2));
@@ -48,7 +48,9 @@ pub async fn roll_ups(store: &dyn RollUpStore, account: &AccountId, other: &Acco
     assert_eq!(due(after(29)).await, []);
     assert_eq!(due(after(30)).await, std::slice::from_ref(&two.id));
     assert_eq!(due(after(60)).await, [two.id.clone(), one.id.clone()]);
-    assert!(store.due_roll_ups(after(60), 1).await.expect("a list").len() <= 1);
+    let all = store.due_roll_ups(after(60), None, 10_000).await.expect("a list");
+    let behind = store.due_roll_ups(after(60), all.first(), 1).await.expect("a list");
+    assert_eq!(behind, all[1..2]);
     assert!(put(Some(after(1)), &second, None).await);
     assert_eq!((find(account, &one.id).await, due(after(60)).await), (Some(second), vec![two.id.clone()]));
     for _ in 0..2 {
@@ -75,15 +77,17 @@ pub async fn results(store: &dyn RollUpStore, account: &AccountId, other: &Accou
         [DeliveryState::Delivered, DeliveryState::Retrying { due_at }, DeliveryState::Parked].into_iter().enumerate()
     {
         let mut record = record(&target, &format!("evt-{n}"), 2, state);
+        let mut attempts = record.attempts.kept().to_vec();
         if state == DeliveryState::Delivered {
-            record.attempts[1].outcome = Outcome::Delivered { status: 204 };
-            record.attempts[1].took = Duration::from_millis(77);
+            attempts[1].outcome = Outcome::Delivered { status: 204 };
+            attempts[1].took = Duration::from_millis(77);
         } else if state == DeliveryState::Parked {
-            record.attempts.clear();
+            attempts.clear();
         }
-        store.record_delivery(&record).await.expect("recorded");
+        record.attempts = attempts.into();
+        store.create_delivery(&record).await.expect("recorded");
         let took = (state == DeliveryState::Delivered).then_some(Duration::from_millis(77));
-        expected.push((record.delivery.id, state, !record.attempts.is_empty(), took));
+        expected.push((record.delivery.id, state, record.attempts.count() > 0, took));
     }
     expected.sort_by(|one, other| other.0.cmp(&one.0));
     let list = async |account, older: OlderThan, limit| {
@@ -102,32 +106,19 @@ pub async fn results(store: &dyn RollUpStore, account: &AccountId, other: &Accou
     );
 }
 
-pub async fn rolled_up_notes(store: &dyn RollUpStore, account: &AccountId, other: &AccountId) {
-    // A slot that no other test of the same table uses, as if of another horizon.
-    let digits = account.as_str().bytes().fold(3u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-    let slot = Slot(2_000_000_000_000 + digits % 1_000_000_000);
-    let note =
-        |account: &AccountId, occurred| SealNote { sealed: slot, account: account.clone(), occurred: Slot(occurred) };
-    let mut notes = vec![note(account, 1), note(account, 2), note(other, 1)];
-    for note in &notes {
-        store.note_seal(note, after(99)).await.expect("noted");
-    }
-    notes.sort();
-    let list =
-        async |slot, after: Option<&SealNote>, limit| store.notes_after(slot, after, limit).await.expect("a list");
-    assert_eq!(list(slot, None, 9).await, notes);
-    assert_eq!(list(slot, None, 2).await, notes[..2]);
-    assert_eq!(list(slot, Some(&notes[1]), 9).await, notes[2..]);
-    assert_eq!(list(slot, Some(&notes[2]), 9).await, []);
-    assert_eq!(list(slot.next(), None, 9).await, []);
-    // Others may roll up the same table at the same time, so their position is left as it is. A position far back does
+pub async fn rolled_up_to(store: &dyn RollUpStore, account: &AccountId) {
+    let span = |ms| Span { since: Timestamp::from_unix_ms(ms), until: Timestamp::from_unix_ms(ms + 1) };
+    let note = SealNote { sealed: span(7), account: account.clone(), occurred: span(5) };
+    // Others may roll up the same table at the same time, so where they are is left as it is. A position far back does
     // no harm.
-    if store.rolled_up_to().await.expect("an answer").is_none() {
-        let note = SealNote { sealed: Slot(7), account: account.clone(), occurred: Slot(5) };
-        for (after, failed) in [(Some(note), true), (None, false)] {
-            let to = RolledUpTo { slot: Slot(7), after, failed };
-            store.set_rolled_up_to(&to).await.expect("noted");
-            assert_eq!(store.rolled_up_to().await.expect("an answer"), Some(to));
-        }
+    if !store.rolled_up_to().await.expect("an answer").is_empty() {
+        return;
+    }
+    for (after, failed) in [(Some(note), true), (None, false)] {
+        let one = RolledUpTo { until: Timestamp::from_unix_ms(7), after, failed };
+        let other = RolledUpTo { failed: true, ..one.clone() };
+        store.set_rolled_up_to(&[(1, one.clone()), (7, one.clone())].into()).await.expect("noted");
+        store.set_rolled_up_to(&[(7, other.clone())].into()).await.expect("noted");
+        assert_eq!(store.rolled_up_to().await.expect("an answer"), [(1, one), (7, other)].into());
     }
 }

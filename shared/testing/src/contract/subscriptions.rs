@@ -86,7 +86,7 @@ async fn check_found(store: &impl Subscriptions, account: &AccountId, place: &st
     let buckets = Bucket::of_event("sync_run.completed".parse().expect("a type"), &place);
     let mut found = store.find_subscriptions(account, &buckets).await.expect("an answer");
     found.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{place}");
+    assert_eq!(found.iter().map(|found| &**found).collect::<Vec<_>>(), expected, "{place}");
 }
 
 /// A change moves a subscription to its new buckets and its new destination, all at once.

@@ -2,10 +2,10 @@
 
 use domain::delivery::{DeliveryRecord, DeliveryState};
 use domain::value::{AccountId, Timestamp};
-use ports::{Deliveries, Due, Recorded, SHARDS, Waiting};
+use ports::{Deliveries, Due, SHARDS, Waiting};
 
 use super::after;
-use crate::samples::{destination, record};
+use crate::samples::{destination, held_until, record};
 
 /// A store of deliveries that lists what waits.
 pub trait WaitingStore: Waiting + Deliveries {}
@@ -33,19 +33,16 @@ async fn due(store: &dyn WaitingStore, account: &AccountId, until: Timestamp) ->
 
 pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &AccountId) {
     let target = destination(account, 1, "https://example.com/");
-    let waits = |id: &str, seconds| {
-        let retrying = DeliveryState::Retrying { due_at: after(seconds) };
-        DeliveryRecord { look_at: Some(after(seconds)), ..record(&target, id, 1, retrying) }
-    };
+    let waits = |id: &str, seconds| record(&target, id, 1, DeliveryState::Retrying { due_at: after(seconds) });
     let (first, second) = (waits("first", 10), waits("second", 20));
     let parked = record(&target, "parked", 1, DeliveryState::Parked);
-    let told = DeliveryRecord { look_at: Some(after(5)), ..record(&target, "told", 3, DeliveryState::Exhausted) };
+    let told = record(&target, "told", 3, DeliveryState::Exhausted).told(Some(after(5)));
     let done = record(&target, "done", 1, DeliveryState::Delivered);
     for record in [&first, &second, &parked, &told, &done] {
-        assert_eq!(store.record_delivery(record).await.expect("an answer"), Recorded::Recorded);
+        assert!(store.create_delivery(record).await.expect("an answer"));
     }
     let as_due = |record: &DeliveryRecord| {
-        let look_at = record.look_at.expect("when it is looked at");
+        let look_at = record.look_at().expect("when it is looked at");
         Due { look_at, account: account.clone(), id: record.delivery.id.clone() }
     };
     assert_eq!(due(store, account, after(4)).await, []);
@@ -53,28 +50,30 @@ pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &Acco
     assert_eq!(due(store, account, after(99)).await, [as_due(&told), as_due(&first), as_due(&second)]);
     assert_eq!(due(store, other, after(99)).await, []);
 
+    let by_queue =
+        |due_at, lost_after| held_until(DeliveryState::Retrying { due_at: after(due_at) }, Some(after(lost_after)));
     // A delivery that is pushed forward is due later; only who knows its current state can push it.
-    let leased = first.leased(after(50));
+    let leased = first.held(by_queue(10, 50));
     assert!(store.replace_delivery(&first, &leased).await.expect("an answer"));
-    assert!(!store.replace_delivery(&first, &first.leased(after(60))).await.expect("an answer"));
-    let more = DeliveryRecord { attempts: second.attempts.clone(), ..record(&target, "first", 2, leased.state) };
+    assert!(!store.replace_delivery(&first, &first.held(by_queue(10, 60))).await.expect("an answer"));
+    let more = record(&target, "first", 2, leased.state()).held(leased.held);
     assert!(!store.replace_delivery(&more, &first).await.expect("an answer"), "another state or count of attempts");
     assert_eq!(due(store, account, after(30)).await, [as_due(&told), as_due(&second)]);
     assert_eq!(store.find_delivery(account, &first.delivery.id).await.expect("an answer"), Some(leased.clone()));
 
     // A delivery that was reported is not looked at again, and neither is one that has ended.
-    let quiet = DeliveryRecord { look_at: None, ..told.clone() };
+    let quiet = told.told(None);
     assert!(store.replace_delivery(&told, &quiet).await.expect("an answer"));
     assert!(store.replace_delivery(&quiet, &quiet).await.expect("an answer"));
     let ended = record(&target, "second", 2, DeliveryState::Delivered);
-    assert_eq!(store.record_delivery(&ended).await.expect("an answer"), Recorded::Recorded);
+    assert!(store.replace_delivery(&second, &ended).await.expect("an answer"));
     assert_eq!(due(store, account, after(99)).await, [as_due(&leased)]);
 
     let id = &target.id;
     let listed = |limit| store.parked_deliveries(account, id, None, limit);
     assert_eq!(listed(9).await.expect("a list"), std::slice::from_ref(&parked.delivery.id));
     let again = record(&target, "first", 2, DeliveryState::Parked);
-    assert_eq!(store.record_delivery(&again).await.expect("an answer"), Recorded::Recorded);
+    assert!(store.replace_delivery(&leased, &again).await.expect("an answer"));
     let mut both = [parked.delivery.id.clone(), again.delivery.id.clone()];
     both.sort();
     assert_eq!(listed(9).await.expect("a list"), both);
@@ -83,7 +82,7 @@ pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &Acco
     assert_eq!(further(&both[0]).await.expect("a list"), both[1..]);
     assert_eq!(further(&both[1]).await.expect("a list"), []);
     assert_eq!(store.parked_deliveries(other, id, None, 9).await.expect("a list"), []);
-    let back = parked.queued(after(7), after(8));
+    let back = parked.held(by_queue(7, 8));
     assert!(store.replace_delivery(&parked, &back).await.expect("an answer"));
     assert_eq!(listed(9).await.expect("a list"), [again.delivery.id]);
     assert_eq!(due(store, account, after(99)).await, [as_due(&back)]);

@@ -1,8 +1,10 @@
 //! The notes of the audit in memory.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use domain::value::{Slot, Timestamp};
-use ports::{Audit, EventPlace, PortResult, SealNote, SealNotes};
+use domain::value::{Span, Timestamp};
+use ports::{Audit, ByShard, EventPlace, PortResult, SealNote, SealNotes};
 
 use super::MemoryStore;
 
@@ -17,34 +19,43 @@ impl SealNotes for MemoryStore {
 
 #[async_trait]
 impl Audit for MemoryStore {
-    async fn last_audited(&self) -> PortResult<Option<Slot>> {
-        Ok(self.call("last_audited")?.last_audited)
+    async fn audited_until(&self) -> PortResult<ByShard<Timestamp>> {
+        Ok(self.call("audited_until")?.audited_until.clone())
     }
 
-    async fn set_last_audited(&self, slot: Slot) -> PortResult<()> {
-        self.call("set_last_audited")?.last_audited = Some(slot);
+    async fn set_audited_until(&self, shards: &ByShard<Timestamp>) -> PortResult<()> {
+        self.call("set_audited_until")?.audited_until.extend(shards);
         Ok(())
     }
 
     async fn seal_notes(
         &self,
-        sealed: Slot,
+        shard: u8,
+        ended: Span,
         after: Option<&SealNote>,
         limit: usize,
     ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
         let rows = self.call("seal_notes")?;
-        let notes = rows.seal_notes.iter().filter(|(note, _)| note.sealed == sealed);
+        let notes = rows.seal_notes.iter().filter(|(note, _)| note.shard() == shard);
+        let notes = notes.filter(|(note, _)| note.sealed.until > ended.since && note.sealed.until <= ended.until);
         let notes = notes.filter(|(note, _)| after.is_none_or(|after| *note > after)).take(limit);
         Ok(notes.map(|(note, after)| (note.clone(), after.clone())).collect())
     }
 
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {
-        self.call("note_progress")?.seal_notes.insert(note.clone(), Some(to.clone()));
+        if let Some(after) = self.call("note_progress")?.seal_notes.get_mut(note) {
+            *after = Some(to.clone());
+        }
         Ok(())
     }
 
     async fn forget_note(&self, note: &SealNote) -> PortResult<()> {
         self.call("forget_note")?.seal_notes.remove(note);
         Ok(())
+    }
+
+    /// No release ever wrote into this memory in the old way.
+    async fn move_old_notes(&self, _slot: Duration, _until: Timestamp) -> PortResult<()> {
+        self.call("move_old_notes").map(drop)
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::delivery::DeliveryRecord;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Deliveries, ListDeliveries, OlderThan, PortResult, Recorded};
+use ports::{Deliveries, ListDeliveries, OlderThan, PortResult};
 
 use super::{MemoryStore, Rows};
 
@@ -15,20 +15,19 @@ impl Deliveries for MemoryStore {
         Ok(rows.deliveries.get(account, id).cloned())
     }
 
-    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
-        let mut rows = self.call("record_delivery")?;
-        let stored = rows.deliveries.get(&record.delivery.account, &record.delivery.id);
-        if stored.is_some_and(|old| !record.supersedes(old)) {
-            return Ok(Recorded::Superseded);
+    async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
+        let mut rows = self.call("create_delivery")?;
+        let is_new = rows.deliveries.get(&record.delivery.account, &record.delivery.id).is_none();
+        if is_new {
+            rows.deliveries.insert(record.clone());
         }
-        rows.deliveries.insert(record.clone());
-        Ok(Recorded::Recorded)
+        Ok(is_new)
     }
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
         let mut rows = self.call("replace_delivery")?;
         let stored = rows.deliveries.get(&before.delivery.account, &before.delivery.id);
-        let known = |stored: &DeliveryRecord| (stored.state.as_str(), stored.attempts.len(), stored.look_at);
+        let known = |one: &DeliveryRecord| (one.state().as_str(), one.attempts.count(), one.look_at());
         let unchanged = stored.is_some_and(|stored| known(stored) == known(before));
         if unchanged {
             rows.deliveries.insert(after.clone());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use domain::delivery::{DeliveryRecord, DeliveryState};
+use domain::delivery::{DeliveryRecord, Held};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use ports::{Due, SHARDS};
 
@@ -25,10 +25,10 @@ fn shard(id: &DeliveryId) -> u8 {
     id.as_str().bytes().last().unwrap_or_default() % SHARDS
 }
 
-/// The entry of the index for a row that is not parked.
+/// The entry of the index for a row that is looked at for its own sake.
 fn entry(record: &DeliveryRecord) -> Option<Due> {
     let (account, id) = (&record.delivery.account, &record.delivery.id);
-    Some(Due { look_at: record.look_at?, account: account.clone(), id: id.clone() })
+    Some(Due { look_at: record.look_at()?, account: account.clone(), id: id.clone() })
 }
 
 impl DeliveryRows {
@@ -39,7 +39,7 @@ impl DeliveryRows {
     pub(super) fn insert(&mut self, record: DeliveryRecord) {
         let key = (record.delivery.account.clone(), record.delivery.id.clone());
         self.remove(&key);
-        if record.state == DeliveryState::Parked {
+        if record.held == Held::ByDestination {
             self.parked.insert(key.clone());
         } else if let Some(due) = entry(&record) {
             self.waiting.entry(shard(&due.id)).or_default().insert(due);

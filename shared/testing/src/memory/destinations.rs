@@ -12,7 +12,9 @@ use super::MemoryStore;
 #[async_trait]
 impl FindDestination for MemoryStore {
     async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
-        Ok(self.call("find_destination")?.destinations.get(&(account.clone(), id.clone())).cloned())
+        let rows = self.call("find_destination")?;
+        rows.readable([id])?;
+        Ok(rows.destination(account, id))
     }
 }
 
@@ -38,7 +40,10 @@ impl Destinations for MemoryStore {
     async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination> {
         let mut rows = self.call("update_destination")?;
         let key = (before.account.clone(), before.id.clone());
-        if rows.destinations.get(&key).is_none_or(|stored| !stored.is_as(before)) {
+        let other_health = before.health != after.health;
+        if rows.destinations.get(&key).is_none_or(|stored| stored.version != before.version)
+            || (other_health && !rows.has_health_of(before))
+        {
             return Ok(UpdatedDestination::Changed);
         }
         let mut others = rows.destinations.values().filter(|d| d.account == before.account && d.id != before.id);
@@ -46,6 +51,9 @@ impl Destinations for MemoryStore {
             return Ok(UpdatedDestination::NameTaken);
         }
         rows.destinations.insert(key, after.clone());
+        if other_health {
+            rows.update_health(before, after);
+        }
         Ok(UpdatedDestination::Updated)
     }
 
@@ -63,7 +71,7 @@ impl Destinations for MemoryStore {
     ) -> PortResult<Vec<Destination>> {
         let rows = self.call("list_destinations")?;
         let mine = rows.destinations.values().filter(|d| d.account == *account && after.is_none_or(|a| d.id > *a));
-        Ok(mine.take(limit).cloned().collect())
+        Ok(mine.take(limit).map(|stored| rows.with_health(stored)).collect())
     }
 
     async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination> {
@@ -73,6 +81,8 @@ impl Destinations for MemoryStore {
         }
         let removed = rows.destinations.remove(&(account.clone(), id.clone()));
         rows.roll_ups.remove(&(account.clone(), id.clone()));
+        rows.paces.remove(&(account.clone(), id.clone()));
+        rows.health.remove(&(account.clone(), id.clone()));
         Ok(if removed.is_some() { DeletedDestination::Deleted } else { DeletedDestination::NotFound })
     }
 }

@@ -1,11 +1,13 @@
 //! Sealed events in memory.
 
 use async_trait::async_trait;
-use domain::delivery::Delivery;
-use domain::value::{AccountId, EventId};
-use ports::{EventPlace, Events, ListEvents, ListedEvent, OweMore, PortResult, Sealed, SealedEvent, Span};
+use domain::delivery::{Delivery, Sending};
+use domain::value::{AccountId, EventId, Timestamp};
+use ports::{
+    EventPlace, Events, ListEvents, ListedEvent, OweMore, PortResult, Seal, Sealed, SealedEvent, Span, WideEvents,
+};
 
-use super::MemoryStore;
+use super::{MemoryStore, Rows};
 
 #[async_trait]
 impl Events for MemoryStore {
@@ -15,14 +17,62 @@ impl Events for MemoryStore {
         Ok(rows.events.get(&(account.clone(), id.clone())).cloned())
     }
 
+    async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
+        let rows = self.call("find_body")?;
+        rows.readable([id])?;
+        Ok(rows.events.get(&(account.clone(), id.clone())).map(|event| event.body.clone()))
+    }
+
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
-        let mut rows = self.call("seal_event")?;
+        Ok(self.call("seal_event")?.seal(event, None))
+    }
+}
+
+impl Rows {
+    fn seal(&mut self, event: &SealedEvent, planned: Option<usize>) -> Sealed {
         let key = (event.account.clone(), event.id.clone());
-        if let Some(before) = rows.events.get(&key) {
-            return Ok(Sealed::Before { digest: before.digest });
+        if let Some(before) = self.events.get(&key) {
+            return Sealed::Before { digest: before.digest };
         }
-        rows.events.insert(key, event.clone());
-        Ok(Sealed::Sealed)
+        self.plans.extend(planned.map(|planned| (key.clone(), planned)));
+        self.events.insert(key, event.clone());
+        Sealed::Sealed
+    }
+}
+
+#[async_trait]
+impl WideEvents for MemoryStore {
+    async fn find_seal(&self, account: &AccountId, id: &EventId) -> PortResult<Option<Seal>> {
+        let rows = self.call("find_seal")?;
+        rows.readable([id])?;
+        let key = (account.clone(), id.clone());
+        let planned = rows.plans.get(&key).copied();
+        Ok(rows.events.get(&key).map(|event| Seal { digest: event.digest, planned }))
+    }
+
+    async fn seal_plan(&self, event: &SealedEvent) -> PortResult<Sealed> {
+        Ok(self.call("seal_plan")?.seal(event, Some(event.owed.len())))
+    }
+
+    async fn find_sending(&self, account: &AccountId, id: &EventId) -> PortResult<Option<Sending>> {
+        Ok(self.call("find_sending")?.sendings.get(&(account.clone(), id.clone())).cloned())
+    }
+
+    async fn note_sending(
+        &self,
+        account: &AccountId,
+        id: &EventId,
+        before: Option<&Sending>,
+        after: &Sending,
+        _expires_at: Timestamp,
+    ) -> PortResult<bool> {
+        let mut rows = self.call("note_sending")?;
+        let key = (account.clone(), id.clone());
+        if rows.sendings.get(&key) != before {
+            return Ok(false);
+        }
+        rows.sendings.insert(key, after.clone());
+        Ok(true)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Jobs in memory.
 
 use async_trait::async_trait;
-use domain::delivery::{Job, JobStatus, Lease};
+use domain::delivery::{Job, JobKind, JobStatus, Lease};
 use domain::value::{JobId, Timestamp};
 use ports::{FindJob, Held, Jobs, PendingJob, PortResult, StartJob};
 
@@ -16,13 +16,19 @@ impl FindJob for MemoryStore {
 
 #[async_trait]
 impl StartJob for MemoryStore {
-    async fn start_job(&self, job: &Job) -> PortResult<Job> {
+    async fn start_job(&self, job: &Job, most: u32) -> PortResult<Option<Job>> {
         let mut rows = self.call("start_job")?;
         if let Some((there, _)) = rows.jobs.get(&job.id).filter(|(there, _)| !there.has_ended()) {
-            return Ok(there.clone());
+            return Ok(Some(there.clone()));
+        }
+        let pending = rows.jobs.values().map(|(there, _)| there).filter(|there| !there.has_ended());
+        let started = pending.filter(|there| !matches!(there.kind, JobKind::DeleteAccount { .. }));
+        let mine = started.filter(|there| there.kind.account() == job.kind.account()).count();
+        if mine >= usize::try_from(most).unwrap_or(usize::MAX) {
+            return Ok(None);
         }
         rows.jobs.insert(job.id.clone(), (job.clone(), None));
-        Ok(job.clone())
+        Ok(Some(job.clone()))
     }
 }
 

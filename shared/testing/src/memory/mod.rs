@@ -19,21 +19,21 @@ mod seen_scopes;
 mod sessions;
 mod subscriptions;
 mod transitions;
+mod unregistered_accounts;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::access::{Account, ApiKey, Session};
-use domain::delivery::{DeliveryRecord, Job, Lease, RollUp};
-use domain::destination::{Destination, Pace};
-use domain::event::{EventType, RejectedEvent, Scope, SeenScope};
+use domain::delivery::{DeliveryRecord, Job, Lease, RollUp, Sending};
+use domain::destination::{Destination, Health, Pace};
+use domain::event::{EventType, RejectedEvent, Scope, SeenScope, UnregisteredAccount};
 use domain::routing::{AwaitedRun, Subscription};
 use domain::value::{
-    AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Slot, SubscriptionId,
-    Timestamp,
+    AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId, Timestamp,
 };
-use ports::{AwaitedPlace, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
+use ports::{AwaitedPlace, ByShard, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
 
 use self::delivery_rows::DeliveryRows;
 
@@ -42,9 +42,15 @@ struct Rows {
     accounts: BTreeMap<AccountId, Account>,
     keys: BTreeMap<(AccountId, KeyId), ApiKey>,
     sessions: BTreeMap<(AccountId, SessionId), Session>,
+    /// Without their health.
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
+    /// Each with the time at which the destination has to be looked at, as it was when this was stored.
+    health: BTreeMap<(AccountId, DestinationId), (Health, Option<Timestamp>)>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
+    /// How many deliveries of wide events were planned.
+    plans: BTreeMap<(AccountId, EventId), usize>,
+    sendings: BTreeMap<(AccountId, EventId), Sending>,
     deliveries: DeliveryRows,
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, which is how the table sorts them.
@@ -52,11 +58,12 @@ struct Rows {
     awaited: BTreeMap<AwaitedPlace, AwaitedRun>,
     paces: BTreeMap<(AccountId, DestinationId), Pace>,
     seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
-    last_audited: Option<Slot>,
+    audited_until: ByShard<Timestamp>,
     /// Each with the time at which it has to be looked at.
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
-    rolled_up_to: Option<RolledUpTo>,
+    rolled_up_to: ByShard<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
+    unregistered: BTreeMap<AccountId, UnregisteredAccount>,
     rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
     calls: Vec<&'static str>,
     failing: BTreeMap<&'static str, u32>,
@@ -145,14 +152,15 @@ impl MemoryStore {
     }
 
     pub fn destinations(&self) -> Vec<Destination> {
-        self.look().destinations.values().cloned().collect()
+        let rows = self.look();
+        rows.destinations.values().map(|stored| rows.with_health(stored)).collect()
     }
 
     /// The earliest time at which a delivery or destination has to be looked at.
     pub fn next_look(&self) -> Option<Timestamp> {
         let rows = self.look();
         let deliveries = rows.deliveries.next_look().into_iter();
-        deliveries.chain(rows.destinations.values().filter_map(Destination::look_at)).min()
+        deliveries.chain(rows.health.values().filter_map(|(_, look_at)| *look_at)).min()
     }
 
     /// The notes that no audit has processed.

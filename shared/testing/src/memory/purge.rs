@@ -21,12 +21,12 @@ fn remove<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, limit: &mut usize, of: i
 impl AccountPurge for MemoryStore {
     async fn close_destinations(&self, account: &AccountId) -> PortResult<u64> {
         let mut rows = self.call("close_destinations")?;
-        let mine = rows.destinations.values_mut().filter(|destination| destination.account == *account);
-        let closed = mine.filter_map(|destination| {
-            destination.health = destination.health.closed()?;
-            Some(())
-        });
-        Ok(closed.count() as u64)
+        let mine = rows.destinations.values().filter(|destination| destination.account == *account);
+        let open: Vec<_> = mine
+            .map(|stored| rows.with_health(stored))
+            .filter_map(|before| Some((before.with_health(before.health.closed()?), before)))
+            .collect();
+        Ok(open.iter().filter(|(closed, before)| rows.update_health(before, closed)).count() as u64)
     }
 
     async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged> {
@@ -36,8 +36,13 @@ impl AccountPurge for MemoryStore {
         deleted += remove(&mut rows.subscriptions, &mut left, |(a, _)| a == account);
         let deliveries = rows.deliveries.remove_of(account, left);
         (deleted, left) = (deleted + deliveries as u64, left - deliveries);
+        deleted += remove(&mut rows.plans, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.sendings, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.destinations, &mut left, |(a, _)| a == account);
+        if left > 0 {
+            rows.health.retain(|(a, _), _| a != account);
+        }
         deleted += remove(&mut rows.roll_ups, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.paces, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.scopes, &mut left, |(a, _)| a == account);
@@ -53,6 +58,7 @@ impl AccountPurge for MemoryStore {
         let held = rows.write_job(job, lease);
         if held == Held::Held {
             rows.accounts.remove(account);
+            rows.unregistered.remove(account);
         }
         Ok(held)
     }

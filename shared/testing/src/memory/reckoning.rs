@@ -22,7 +22,7 @@ impl Reckoning for MemoryStore {
         let known = ids.iter().filter_map(|id| rows.deliveries.get(account, id));
         let standing = |row: &DeliveryRecord| DeliveryStanding {
             id: row.delivery.id.clone(),
-            state: row.state,
+            state: row.state(),
             recovered_by_audit: row.recovered_by_audit,
         };
         Ok(known.map(standing).collect())

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use domain::delivery::{DeliveryRecord, DeliveryResult, RollUp};
-use domain::value::{AccountId, DestinationId, Slot, Timestamp};
-use ports::{FindRollUp, OlderThan, PortResult, RollUps, RolledUpTo, SealNote};
+use domain::value::{AccountId, DestinationId, Timestamp};
+use ports::{ByShard, DueRollUp, FindRollUp, OlderThan, PortResult, RollUps, RolledUpTo};
 
 use super::MemoryStore;
 
 fn result(record: DeliveryRecord) -> DeliveryResult {
-    let attempts = record.attempts.iter().map(|attempt| (&attempt.outcome, attempt.took));
-    DeliveryResult::new(record.delivery.id.clone(), record.state, attempts)
+    let attempts = record.attempts.kept().iter().map(|attempt| (&attempt.outcome, attempt.took));
+    DeliveryResult::new(record.delivery.id.clone(), record.state(), attempts)
 }
 
 #[async_trait]
@@ -42,12 +42,22 @@ impl RollUps for MemoryStore {
         Ok(())
     }
 
-    async fn due_roll_ups(&self, until: Timestamp, limit: usize) -> PortResult<Vec<(AccountId, DestinationId)>> {
+    async fn due_roll_ups(
+        &self,
+        until: Timestamp,
+        after: Option<&DueRollUp>,
+        limit: usize,
+    ) -> PortResult<Vec<DueRollUp>> {
         let rows = self.call("due_roll_ups")?;
-        let due = rows.roll_ups.iter().filter_map(|(key, (_, look_at))| Some(((*look_at)?, key.clone())));
-        let mut due: Vec<_> = due.filter(|(look_at, _)| *look_at <= until).collect();
+        let due = rows.roll_ups.iter().filter_map(|((account, destination), (_, look_at))| {
+            let (look_at, account, destination) = ((*look_at)?, account.clone(), destination.clone());
+            Some(DueRollUp { look_at, account, destination })
+        });
+        let due = due.filter(|due| due.look_at <= until && after.is_none_or(|after| due > after));
+        let mut due: Vec<_> = due.collect();
         due.sort();
-        Ok(due.into_iter().take(limit).map(|(_, key)| key).collect())
+        due.truncate(limit);
+        Ok(due)
     }
 
     async fn list_results(
@@ -62,19 +72,12 @@ impl RollUps for MemoryStore {
         Ok(found.into_iter().map(result).collect())
     }
 
-    async fn notes_after(&self, sealed: Slot, after: Option<&SealNote>, limit: usize) -> PortResult<Vec<SealNote>> {
-        let rows = self.call("notes_after")?;
-        let notes =
-            rows.seal_notes.keys().filter(|note| note.sealed == sealed && after.is_none_or(|after| *note > after));
-        Ok(notes.take(limit).cloned().collect())
-    }
-
-    async fn rolled_up_to(&self) -> PortResult<Option<RolledUpTo>> {
+    async fn rolled_up_to(&self) -> PortResult<ByShard<RolledUpTo>> {
         Ok(self.call("rolled_up_to")?.rolled_up_to.clone())
     }
 
-    async fn set_rolled_up_to(&self, to: &RolledUpTo) -> PortResult<()> {
-        self.call("set_rolled_up_to")?.rolled_up_to = Some(to.clone());
+    async fn set_rolled_up_to(&self, shards: &ByShard<RolledUpTo>) -> PortResult<()> {
+        self.call("set_rolled_up_to")?.rolled_up_to.extend(shards.clone());
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Subscriptions in memory.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::routing::{Bucket, Subscription};
@@ -11,11 +12,11 @@ use super::MemoryStore;
 
 #[async_trait]
 impl FindSubscriptions for MemoryStore {
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Subscription>> {
+    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>> {
         let rows = self.call("find_subscriptions")?;
         let wanted: BTreeSet<_> = buckets.iter().collect();
         let filed = |s: &&Subscription| s.account == *account && s.buckets().iter().any(|b| wanted.contains(b));
-        Ok(rows.subscriptions.values().filter(filed).cloned().collect())
+        Ok(rows.subscriptions.values().filter(filed).cloned().map(Arc::new).collect())
     }
 }
 

@@ -35,9 +35,8 @@ impl Waiting for MemoryStore {
         limit: usize,
     ) -> PortResult<Vec<Watched>> {
         let rows = self.call("watched_destinations")?;
-        let watched = rows.destinations.values().filter_map(|destination| {
-            let (account, id) = (destination.account.clone(), destination.id.clone());
-            Some(Watched { look_at: destination.look_at()?, account, id })
+        let watched = rows.health.iter().filter_map(|((account, id), (_, look_at))| {
+            Some(Watched { look_at: (*look_at)?, account: account.clone(), id: id.clone() })
         });
         let mut due: Vec<_> =
             watched.filter(|one| one.look_at <= until && after.is_none_or(|after| one > after)).collect();

@@ -15,6 +15,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{ListedEvent, OlderThan, PortResult, Span};
 
 use super::view::DeliveryItem;
+use super::waiting::ReadDestinations;
 use crate::resources::ledger::part;
 use crate::resources::ledger::walk::Walk;
 use crate::web::Deps;
@@ -43,7 +44,7 @@ impl Wanted {
             None => *wanted == Scope::Everything,
         };
         record.expires_at > self.now
-            && self.status.is_none_or(|wanted| DeliveryStatus::of(record.state) == wanted)
+            && self.status.is_none_or(|wanted| DeliveryStatus::of(record.state()) == wanted)
             && self.event_type.is_none_or(|wanted| record.delivery.event_type == wanted)
             && self.scope.as_ref().is_none_or(within)
     }
@@ -71,12 +72,12 @@ pub async fn of_destination(
         for record in records {
             let id = record.delivery.id.clone();
             older = OlderThan::Delivery(id.clone());
-            if !sieve.offer(id, Some(record).filter(|record| wanted.takes(record)).map(DeliveryItem::from)) {
-                return Ok(sieve.page());
+            if !sieve.offer(id, Some(record).filter(|record| wanted.takes(record))) {
+                return items(deps, account, wanted, sieve.page()).await;
             }
         }
         if last {
-            return Ok(sieve.page());
+            return items(deps, account, wanted, sieve.page()).await;
         }
         rows = ROWS;
     }
@@ -97,14 +98,25 @@ pub async fn of_account(
             let mut records = records(deps, account, wanted, ids).await?;
             for looked in some {
                 let record = looked.1.as_ref().and_then(|id| records.remove(id));
-                let item = record.filter(|record| wanted.takes(record)).map(DeliveryItem::from);
+                let item = record.filter(|record| wanted.takes(record));
                 if !sieve.offer(walk.place(looked), item) {
                     break 'parts;
                 }
             }
         }
     }
-    Ok(sieve.page())
+    items(deps, account, wanted, sieve.page()).await
+}
+
+/// The page as it is answered, for which the destinations of what is parked are read.
+async fn items(
+    deps: &Deps,
+    account: &AccountId,
+    wanted: &Wanted,
+    page: Page<DeliveryRecord>,
+) -> Result<Page<DeliveryItem>, Problem> {
+    let destinations = ReadDestinations::of(deps, account, page.data()).await?;
+    Ok(page.map(|record| DeliveryItem::of(record, &destinations, wanted.now)))
 }
 
 /// The rows of the deliveries with the wanted status. Statuses are read in batches first, then the matching rows one by

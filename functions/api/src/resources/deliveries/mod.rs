@@ -2,6 +2,7 @@
 
 mod lists;
 mod view;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use utoipa::IntoParams;
 
 use self::lists::Wanted;
 pub use self::view::{DeliveryItem, DeliveryView};
+pub use self::waiting::ReadDestinations;
 use crate::web::caller::Reader;
 use crate::web::filters::{Filters, span};
 use crate::web::named::{Kind, Named};
@@ -87,7 +89,9 @@ pub async fn read(
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DeliveryId>,
 ) -> Result<Response, Problem> {
-    Ok(Answer(DeliveryView::from(find(&deps, &account, &id).await?)).into_response())
+    let found = find(&deps, &account, &id).await?;
+    let destinations = ReadDestinations::of(&deps, &account, std::slice::from_ref(&found)).await?;
+    Ok(Answer(DeliveryView::of(found, &destinations, deps.clock.now())).into_response())
 }
 
 /// Finds a delivery, unless it is pending or has expired.

@@ -1,13 +1,14 @@
 //! How a delivery is answered: in a list with a summary of its last attempt, alone with all attempts in full.
 
 use domain::attempt::{Attempt, Outcome};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::delivery::{Attempts, Delivery, DeliveryRecord, DeliveryState};
 use domain::destination::DeliveryPath;
 use domain::event::{EventType, Scope};
 use domain::value::{DeliveryId, DestinationId, EventId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::waiting::{ReadDestinations, Waiting};
 use crate::web::{choices, schemas};
 
 /// What is told of a delivery wherever it is shown.
@@ -32,13 +33,18 @@ struct Fields {
     /// When the next attempt is due, while it is retrying.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
-    attempt_count: usize,
+    /// What it waits for, and until when; `null` once it has ended.
+    #[schema(required)]
+    waiting: Option<Waiting>,
+    attempt_count: u32,
 }
 
 impl Fields {
-    fn new(record: DeliveryRecord) -> (Self, Vec<Attempt>) {
+    fn new(record: DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> (Self, Attempts) {
+        let waiting = Waiting::of(&record, destinations, now);
+        let state = record.state();
         let Delivery { id, event, event_type, scope, destination, path, account: _ } = record.delivery;
-        let due_at = if let DeliveryState::Retrying { due_at } = record.state { Some(due_at) } else { None };
+        let due_at = if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None };
         let fields = Self {
             id,
             event_id: event,
@@ -46,9 +52,10 @@ impl Fields {
             scope,
             destination_id: destination,
             path,
-            status: choices::DeliveryStatus::of(record.state),
+            status: choices::DeliveryStatus::of(state),
             due_at,
-            attempt_count: record.attempts.len(),
+            waiting,
+            attempt_count: record.attempts.count(),
         };
         (fields, record.attempts)
     }
@@ -65,9 +72,9 @@ pub struct DeliveryItem {
     last_attempt: Option<AttemptItem>,
 }
 
-impl From<DeliveryRecord> for DeliveryItem {
-    fn from(record: DeliveryRecord) -> Self {
-        let (fields, attempts) = Fields::new(record);
+impl DeliveryItem {
+    pub fn of(record: DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> Self {
+        let (fields, attempts) = Fields::new(record, destinations, now);
         Self { fields, last_attempt: attempts.last().map(AttemptItem::from) }
     }
 }
@@ -105,13 +112,15 @@ impl From<&Attempt> for AttemptItem {
 pub struct DeliveryView {
     #[serde(flatten)]
     fields: Fields,
+    /// The first 5 and the last 25 of them at most; `attempt_count` counts all.
+    #[schema(max_items = 30)]
     attempts: Vec<AttemptView>,
 }
 
-impl From<DeliveryRecord> for DeliveryView {
-    fn from(record: DeliveryRecord) -> Self {
-        let (fields, attempts) = Fields::new(record);
-        Self { fields, attempts: attempts.into_iter().map(AttemptView::from).collect() }
+impl DeliveryView {
+    pub fn of(record: DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> Self {
+        let (fields, attempts) = Fields::new(record, destinations, now);
+        Self { fields, attempts: attempts.kept().iter().cloned().map(AttemptView::from).collect() }
     }
 }
 

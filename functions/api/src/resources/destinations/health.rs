@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use crate::web::{choices, schemas};
 
 /// How a destination does: `failing` while nothing but probes is sent to it, `disabled` when it has been failing for five days or
-/// has answered `410 Gone`, `paused` while its owner wants nothing sent.
+/// has answered `410 Gone`, `paused` while its owner wants nothing sent. One that asked to be left alone for a while is
+/// `healthy`, with `held_until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Health)]
@@ -41,6 +42,10 @@ pub struct HealthFields {
     /// When one delivery is sent to find out whether it is back, while it is failing.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     next_probe_at: Option<Timestamp>,
+    /// Until when nothing is sent, because it answered 429 or 503 with `Retry-After`. What comes is set aside, and is sent
+    /// within a minute after that.
+    #[schema(required, value_type = Option<schemas::Timestamp>)]
+    held_until: Option<Timestamp>,
     /// While it is disabled.
     #[schema(required, value_type = Option<choices::DisabledReason>)]
     disabled_reason: Option<&'static str>,
@@ -64,8 +69,9 @@ impl HealthFields {
             health: HealthView::of(destination),
             failing_since,
             next_probe_at,
+            held_until: health.held_until.filter(|_| enabled && health.state == HealthState::Healthy),
             disabled_reason,
-            draining: enabled && health.drain.is_some(),
+            draining: enabled && health.drain.is_some() && health.held_until.is_none(),
         }
     }
 }

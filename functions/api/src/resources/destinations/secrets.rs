@@ -13,6 +13,7 @@ use domain::attempt::SigningSecret;
 use domain::destination::{DEFAULT_OVERLAP_SECONDS, DestinationSecret, MAX_OVERLAP_SECONDS, fingerprint};
 use domain::value::{AccountId, DestinationId, Timestamp};
 use http::StatusCode;
+use jsonptr::{PointerBuf, Token};
 use ports::{EntropyExt, PortResult, UpdatedDestination};
 use serde_json::{Map, Value};
 
@@ -94,7 +95,8 @@ pub async fn rotate(
     let overlap = overlap(&mut body)?;
     if let Some(unknown) = body.keys().next() {
         let detail = "is unknown; known are `secret` and `overlap_seconds`";
-        return Err(Problem::at(Code::ValidationFailed, &format!("/{unknown}"), detail));
+        let pointer = PointerBuf::from_tokens([Token::new(unknown.as_str())]).to_string();
+        return Err(Problem::at(Code::ValidationFailed, &pointer, detail));
     }
     let secret = given_or_generated(&deps, given)?;
     conflict::retry(OTHERS_KEPT_CHANGING, || async {

@@ -5,12 +5,13 @@
 //! `an_unmatched_event_tells_the_first_demand_it_fails_of_each_subscription_nearest_first`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::event::{EventType, EventTypeFilter, Scope};
 use domain::routing::{Bucket, Candidate, Miss, Run, Subscription, Transition};
 use domain::value::{AccountId, Label, SubscriptionId};
 use ports::{PortError, PortResult, SealedEvent};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -114,20 +115,18 @@ pub async fn transition(
 
 /// Why today's subscriptions do not want this event, nearest first.
 pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<SubscriptionMatch>> {
-    #[derive(Deserialize)]
-    struct Body {
-        data: Value,
-    }
-    let body: Body =
-        serde_json::from_str(&event.body).map_err(|error| PortError::permanent("reading a body", error))?;
-    let run = Run::of_event(&event.id, &body.data);
+    // By itself: within the body it may be nested too deep for the parser.
+    let data: Value = serde_json::from_str(event.read()?.data.get())
+        .map_err(|error| PortError::permanent("reading an event's data", error))?;
+    let run = Run::of_event(&event.id, &data);
     let transition = transition(deps, &event.account, event.event_type, &event.scope, run.as_ref()).await?;
-    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &body.data, transition };
+    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
 
     let buckets = Bucket::of_event(event.event_type, &event.scope);
-    let mut all = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
-    all.extend(deps.subscriptions.list_subscriptions(&event.account, None, LOOKED_AT).await?);
-    let once: BTreeMap<SubscriptionId, Subscription> = all.into_iter().map(|s| (s.id.clone(), s)).collect();
+    let filed = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
+    let listed = deps.subscriptions.list_subscriptions(&event.account, None, LOOKED_AT).await?;
+    let all = filed.into_iter().map(Arc::unwrap_or_clone).chain(listed);
+    let once: BTreeMap<SubscriptionId, Subscription> = all.map(|s| (s.id.clone(), s)).collect();
     let mut nearest: Vec<Subscription> = once.into_values().collect();
     nearest.sort_by_cached_key(|subscription| distance(subscription, candidate));
     nearest.truncate(NEAREST);

@@ -226,11 +226,11 @@ async fn owed(deps: &Deps, event: &Event, candidate: Candidate<'_>) -> PortResul
 async fn view(
     deps: &Deps,
     delivery: Delivery,
-    listening: &[Subscription],
+    listening: &[Arc<Subscription>],
     candidate: Candidate<'_>,
 ) -> PortResult<Option<DeliveryView>> {
     let found = deps.destinations.find_destination(&delivery.account, &delivery.destination).await?;
-    let asks = |s: &&Subscription| {
+    let asks = |s: &&Arc<Subscription>| {
         let settings = &s.settings;
         settings.destination_id == delivery.destination && settings.path == delivery.path && s.check(candidate).is_ok()
     };
@@ -238,7 +238,7 @@ async fn view(
     let ids: BTreeSet<_> = listening.iter().filter(asks).map(|s| s.id.clone()).collect();
     Ok(found.map(|destination| DeliveryView {
         url: destination.settings.url.join(delivery.path.as_ref()),
-        parked: destination.admission() != Admission::Everything,
+        parked: destination.admission(deps.clock.now()) != Admission::Everything,
         subscription_ids: ids.into_iter().collect(),
         destination_id: delivery.destination,
         path: delivery.path,

@@ -9,7 +9,7 @@ use domain::delivery::DeliveryState;
 use domain::value::DeliveryId;
 
 use super::KEPT_CHANGING;
-use crate::resources::deliveries::{self, DeliveryView};
+use crate::resources::deliveries::{self, DeliveryView, ReadDestinations};
 use crate::web::caller::Configurer;
 use crate::web::conflict;
 use crate::web::named::Named;
@@ -38,18 +38,20 @@ pub async fn cancel(
 ) -> Result<Response, Problem> {
     conflict::retry(KEPT_CHANGING, || async {
         let before = deliveries::find(&deps, &account, &id).await?;
-        let cancelled = before.ended(DeliveryState::Cancelled, None);
-        let done = match before.state {
+        let cancelled = before.cancelled();
+        let done = match before.state() {
             DeliveryState::Cancelled => true,
             DeliveryState::Delivered | DeliveryState::Exhausted => {
-                let detail = format!("it is {}: there is nothing left to cancel", before.state.as_str());
+                let detail = format!("it is {}: there is nothing left to cancel", before.state().as_str());
                 return Err(Problem::new(Code::DeliveryEnded, detail));
             }
             DeliveryState::Retrying { .. } | DeliveryState::Parked => {
                 deps.deliveries.replace_delivery(&before, &cancelled).await?
             }
         };
-        Ok(done.then(|| Answer(DeliveryView::from(cancelled)).into_response()))
+        Ok(done.then(|| {
+            Answer(DeliveryView::of(cancelled, &ReadDestinations::default(), deps.clock.now())).into_response()
+        }))
     })
     .await
 }

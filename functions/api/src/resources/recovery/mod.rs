@@ -1,12 +1,15 @@
-//! Sending again on request: one delivery, everything a destination missed, or an event to today's subscriptions.
+//! Sending again on request: one delivery, everything a destination missed, an event to today's subscriptions, or the
+//! events of a span to one of them.
 //! Asking twice does no harm: what is already under way is left alone.
 
 pub mod cancel;
 pub mod recover;
 pub mod replay;
+pub mod replay_span;
 pub mod resend;
 
 use domain::delivery::Delivery;
+use domain::value::Timestamp;
 use ports::PortError;
 use serde_json::value::RawValue;
 
@@ -15,6 +18,16 @@ use crate::web::problem::{Code, Problem};
 
 /// The detail of a problem when attempts or other callers kept changing the same delivery or event.
 const KEPT_CHANGING: &str = "it kept changing at the same time; try again";
+
+/// The end of a span that begins at `since`: now if it is left out.
+fn until(since: Timestamp, until: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Problem> {
+    let until = until.unwrap_or(now);
+    if since >= until {
+        let detail = "must be before `until`, which is now if it is left out";
+        return Err(Problem::at(Code::ValidationFailed, "/since", detail));
+    }
+    Ok(until)
+}
 
 /// The body that every attempt of the delivery sends.
 async fn body_of(deps: &Deps, delivery: &Delivery) -> Result<Box<RawValue>, Problem> {

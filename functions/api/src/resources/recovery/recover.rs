@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::delivery::job::MOST_PENDING;
 use domain::delivery::{Job, JobKind, RecoverStatus, Recovery};
 use domain::value::{AccountId, DestinationId, Timestamp};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::resources::jobs::JobView;
+use super::until;
+use crate::resources::jobs::{self, JobView};
 use crate::web::body::Json;
 use crate::web::caller::Configurer;
 use crate::web::named::{Kind, Named};
@@ -39,10 +41,7 @@ pub struct Wanted {
 impl Wanted {
     fn read(self, account: AccountId, destination_id: DestinationId, now: Timestamp) -> Result<Recovery, Problem> {
         let wrong = |pointer, detail: &str| Err(Problem::at(Code::ValidationFailed, pointer, detail));
-        let until = self.until.unwrap_or(now);
-        if self.since >= until {
-            return wrong("/since", "must be before `until`, which is now if it is left out");
-        }
+        let until = until(self.since, self.until, now)?;
         let mut statuses = self.statuses.unwrap_or_else(|| RecoverStatus::USUAL.to_vec());
         statuses.sort_unstable();
         if statuses.is_empty() {
@@ -69,7 +68,7 @@ impl Wanted {
     request_body = Wanted,
     responses(
         (status = 202, description = "The job that does it.", body = JobView),
-        (status = 409, description = "`recovery_under_way`: the destination has such a job for something else; `detail` names it.")
+        (status = 409, description = "`recovery_under_way`: the destination has such a job for something else; `detail` names it. `limit_reached`: the account has 20 jobs that have not ended; try again when one has.")
     )
 )]
 pub async fn recover(
@@ -82,7 +81,8 @@ pub async fn recover(
     let recovery = wanted.read(account, id, now)?;
     let found = deps.destinations.find_destination(&recovery.account, &recovery.destination_id).await?;
     found.ok_or_else(DestinationId::not_found)?;
-    let job = deps.jobs.start_job(&Job::recover(recovery.clone(), now)).await?;
+    let started = deps.jobs.start_job(&Job::recover(recovery.clone(), now), MOST_PENDING).await?;
+    let job = started.ok_or_else(jobs::limit_reached)?;
     if !is_about(&job, recovery, open) {
         let detail = format!(
             "the job {} is at work on this destination for another span or other statuses; wait until it has ended",

@@ -16,15 +16,14 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
-use domain::event::Event;
+use domain::delivery::{Delivery, DeliveryRecord, Held, OutgoingDelivery, Purpose};
 use domain::routing::subscription::deliveries;
 use domain::routing::{Bucket, Run};
 use domain::value::{DeliveryId, EventId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
-use ports::{PortError, PortResult, Recorded, SealedEvent, UnmatchedReason};
-use serde::{Deserialize, Serialize};
+use ports::{PortError, PortResult, SealedEvent, UnmatchedReason};
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -121,7 +120,9 @@ pub async fn replay(
 
 /// Matches as `fanout` does, but remembers nothing.
 async fn matched(deps: &Deps, sealed: &SealedEvent) -> PortResult<Matched> {
-    let (event, body) = read(sealed).map_err(|error| PortError::permanent("reading a body", error))?;
+    let event = sealed.read()?;
+    let body =
+        RawValue::from_string(sealed.body.clone()).map_err(|error| PortError::permanent("reading a body", error))?;
     let buckets = Bucket::of_event(event.event_type, &event.scope);
     let mut listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
     listening.retain(|subscription| subscription.listens(event.event_type, &event.scope));
@@ -141,42 +142,15 @@ async fn matched(deps: &Deps, sealed: &SealedEvent) -> PortResult<Matched> {
     Ok(Matched { body, deliveries, unmatched })
 }
 
-/// The event as its producer pushed it, and the body that destinations get.
-fn read(sealed: &SealedEvent) -> Result<(Event, Box<RawValue>), serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Body {
-        data: Box<RawValue>,
-    }
-    let Body { data } = serde_json::from_str(&sealed.body)?;
-    let event = Event {
-        id: sealed.id.clone(),
-        event_type: sealed.event_type,
-        account: sealed.account.clone(),
-        scope: sealed.scope.clone(),
-        occurred_at: sealed.occurred_at,
-        data,
-    };
-    Ok((event, RawValue::from_string(sealed.body.clone())?))
-}
-
 /// Gives each delivery a row and sends it. One that already has a row comes from a replay that broke off; `redrive`
 /// sends it.
 async fn send(deps: &Deps, event: &SealedEvent, body: &RawValue, new: &[Delivery]) -> PortResult<()> {
     let now = deps.clock.now();
-    let (look_at, expires_at) = (Some(deps.horizon.look_again(now, now)), event.expires_at);
+    let held = Held::by_queue(now, now, deps.lease);
     let rows = new.iter().cloned().map(|delivery| async move {
-        let state = DeliveryState::Retrying { due_at: now };
-        let row = DeliveryRecord {
-            delivery,
-            state,
-            attempts: Vec::new(),
-            look_at,
-            in_line: false,
-            recovered_by_audit: false,
-            expires_at,
-        };
-        let recorded = deps.deliveries.record_delivery(&row).await? == Recorded::Recorded;
-        Ok::<_, PortError>(recorded.then_some(row.delivery))
+        let row = DeliveryRecord::first(delivery, held, event.expires_at);
+        let created = deps.deliveries.create_delivery(&row).await?;
+        Ok::<_, PortError>(created.then_some(row.delivery))
     });
     let claimed: Vec<_> = stream::iter(rows).buffered(AT_ONCE).try_collect().await?;
     let message = |delivery| OutgoingDelivery { delivery, purpose: Purpose::Again, body, delay: Duration::ZERO };

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::delivery::{DeliveryRecord, Held, OutgoingDelivery, Purpose};
 use domain::destination::{Admission, Destination, HealthState};
 use domain::value::DeliveryId;
 use http::StatusCode;
@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{KEPT_CHANGING, body_of};
-use crate::resources::deliveries::{self, DeliveryView};
+use crate::resources::deliveries::{self, DeliveryView, ReadDestinations};
 use crate::web::caller::Configurer;
 use crate::web::conflict;
 use crate::web::named::Named;
@@ -77,14 +77,15 @@ pub async fn resend(
     conflict::retry(KEPT_CHANGING, || async {
         let before = deliveries::find(&deps, &account, &id).await?;
         let found = deps.destinations.find_destination(&account, &before.delivery.destination).await?;
-        let Some(destination) = found.filter(|found| found.admission() != Admission::Closed) else {
+        let Some(destination) = found.filter(|found| found.health.admission() != Admission::Closed) else {
             let detail = "its destination was deleted; replay its event to send it where subscriptions lead today";
             return Err(Problem::new(Code::DestinationDeleted, detail));
         };
         let body = body_of(&deps, &before.delivery).await?;
         let resent = again(&deps, before, &destination, &body).await?;
-        Ok(resent.map(|(result, detail, now)| {
-            let answer = ResendView { result, detail, delivery: now.into() };
+        let (now, destinations) = (deps.clock.now(), ReadDestinations::only(destination));
+        Ok(resent.map(|(result, detail, record)| {
+            let answer = ResendView { result, detail, delivery: DeliveryView::of(record, &destinations, now) };
             (StatusCode::ACCEPTED, Answer(answer)).into_response()
         }))
     })
@@ -98,19 +99,19 @@ async fn again(
     destination: &Destination,
     body: &RawValue,
 ) -> Result<Option<(Resent, String, DeliveryRecord)>, Problem> {
-    let (now, ready) = (deps.clock.now(), destination.admission() == Admission::Everything);
-    if before.state == DeliveryState::Delivered {
+    let (now, ready) = (deps.clock.now(), destination.admission(deps.clock.now()) == Admission::Everything);
+    if before.is_delivered() {
         if !ready {
             let detail = format!("it was delivered before, and {}: nothing was done", unready(destination));
             return Ok(Some((Resent::NotSent, detail, before)));
         }
-        send(deps, &before, body).await?;
+        send(deps, &before, Purpose::Resend, body).await?;
         return Ok(Some((Resent::Sent, "it was delivered before; one more attempt is made now".to_owned(), before)));
     }
     if !ready {
         let detail = format!("{}: it is sent when that is back", unready(destination));
-        let after = before.ended(DeliveryState::Parked, None);
-        let done = before.state == DeliveryState::Parked || deps.deliveries.replace_delivery(&before, &after).await?;
+        let after = before.parked();
+        let done = before.held == Held::ByDestination || deps.deliveries.replace_delivery(&before, &after).await?;
         return Ok(done.then_some((Resent::SetAside, detail, after)));
     }
     if before.is_under_way(now) {
@@ -120,16 +121,17 @@ async fn again(
             before,
         )));
     }
-    let after = before.reopened(now, deps.horizon.look_again(now, now));
+    let after = before.sent(now, now, deps.lease);
     if !deps.deliveries.replace_delivery(&before, &after).await? {
         return Ok(None);
     }
-    send(deps, &after, body).await?;
+    // If it is delivered before this message is received, it needs no further attempt.
+    send(deps, &after, Purpose::Again, body).await?;
     Ok(Some((Resent::Sent, "an attempt is made now".to_owned(), after)))
 }
 
-async fn send(deps: &Deps, record: &DeliveryRecord, body: &RawValue) -> Result<(), Problem> {
-    let (delivery, purpose, delay) = (&record.delivery, Purpose::Resend, Duration::ZERO);
+async fn send(deps: &Deps, record: &DeliveryRecord, purpose: Purpose, body: &RawValue) -> Result<(), Problem> {
+    let (delivery, delay) = (&record.delivery, Duration::ZERO);
     Ok(deps.delivery_queue.send_deliveries(&[OutgoingDelivery { delivery, purpose, body, delay }]).await?)
 }
 
@@ -143,6 +145,10 @@ fn unready(destination: &Destination) -> String {
         HealthState::Failing { next_probe_at, .. } if destination.settings.enabled => {
             format!("its destination is failing, and is tried again at {next_probe_at}, or at once when it is resumed")
         }
+        HealthState::Healthy if destination.settings.enabled => match destination.health.held_until {
+            Some(until) => format!("its destination asked to be left alone until {until}, and gets it after that"),
+            None => "its destination takes nothing now".to_owned(),
+        },
         _ => format!("its destination is paused; {resume}"),
     }
 }

@@ -15,9 +15,34 @@ pub struct Delivery {
     pub destination_id: DestinationId,
     pub path: Option<DeliveryPath>,
     pub status: String,
-    pub due_at: Option<Timestamp>,
+    pub waiting: Option<Waiting>,
     pub attempt_count: u32,
     pub attempts: Vec<Attempt>,
+}
+
+/// What a delivery waits for, and until when.
+#[derive(Deserialize)]
+pub struct Waiting {
+    pub r#for: String,
+    pub until: Option<Timestamp>,
+}
+
+impl Waiting {
+    /// The same in words.
+    pub fn words(&self) -> &str {
+        match self.r#for.as_str() {
+            "attempt" => "its attempt, which is due or under way",
+            "retry" => "its next attempt",
+            "turn" => "its turn at the rate of its destination",
+            "destination_failing" if self.until.is_some() => "its destination, which is failing and is tried again",
+            "destination_failing" => "its destination, which is failing",
+            "destination_held" => "its destination, which asked to be left alone",
+            "destination_paused" => "its destination, which is paused; resume that to have it sent",
+            "destination_disabled" => "its destination, which is disabled; resume that to have it sent",
+            "drain" => "its turn; its destination is back, and what was set aside is being sent",
+            other => other,
+        }
+    }
 }
 
 #[derive(Deserialize)]

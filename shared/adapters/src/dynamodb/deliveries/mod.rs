@@ -3,11 +3,13 @@
 
 mod row;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::{DeliveryRecord, DeliveryState};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Deliveries, ListDeliveries, OlderThan, PortResult, Recorded};
+use ports::{Deliveries, ListDeliveries, OlderThan, PortResult};
 
 pub(super) use self::row::DeliveryRow;
 use super::newest::Newest;
@@ -20,52 +22,52 @@ impl Deliveries for DynamoStore {
         self.get::<DeliveryRow, _>(keys::delivery(account, id)).await
     }
 
-    async fn record_delivery(&self, record: &DeliveryRecord) -> PortResult<Recorded> {
+    async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
         let key = keys::delivery(&record.delivery.account, &record.delivery.id);
-        let item = to_item(key, &DeliveryRow::from(record))?;
-        let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        // The domain's rule (`DeliveryRecord::supersedes`) as a condition; the contract suite checks that both agree.
-        let rule = match record.state {
-            DeliveryState::Delivered => "#state <> :delivered OR size(attempts) < :n",
-            DeliveryState::Exhausted | DeliveryState::Cancelled => {
-                "#state IN (:retrying, :parked) AND size(attempts) <= :n"
-            }
-            DeliveryState::Parked => {
-                "(#state = :retrying AND size(attempts) <= :n) OR (#state = :parked AND size(attempts) < :n)"
-            }
-            DeliveryState::Retrying { .. } => "#state IN (:retrying, :parked) AND size(attempts) < :n",
-        };
-        let call = call.condition_expression(format!("attribute_not_exists(pk) OR ({rule})"));
-        let call = call.expression_attribute_names("#state", "state");
-        let call = if record.state == DeliveryState::Delivered {
-            call.expression_attribute_values(":delivered", AttributeValue::S("delivered".into()))
-        } else {
-            call.expression_attribute_values(":retrying", AttributeValue::S("retrying".into()))
-                .expression_attribute_values(":parked", AttributeValue::S("parked".into()))
-        };
-        let call = call.expression_attribute_values(":n", AttributeValue::N(record.attempts.len().to_string()));
-        Ok(match written(call.send().await.map(|_| ()))? {
-            Written::Written => Recorded::Recorded,
-            Written::Refused(_) => Recorded::Superseded,
-        })
+        let call =
+            self.client.put_item().table_name(&self.table).set_item(Some(to_item(key, &DeliveryRow::from(record))?));
+        let call = call.condition_expression("attribute_not_exists(pk)");
+        Ok(matches!(written(call.send().await.map(|_| ()))?, Written::Written))
     }
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
         let key = keys::delivery(&after.delivery.account, &after.delivery.id);
-        let call = self.client.put_item().table_name(&self.table);
-        let call = call.set_item(Some(to_item(key, &DeliveryRow::from(after))?));
-        let rule = "#state = :state AND size(attempts) = :n AND ";
-        let call = match before.look_at {
-            None => call.condition_expression(format!("{rule}attribute_not_exists(look_at)")),
-            Some(look_at) => call
-                .condition_expression(format!("{rule}look_at = :look_at"))
-                .expression_attribute_values(":look_at", AttributeValue::S(look_at.to_string())),
-        };
-        let call = call.expression_attribute_names("#state", "state");
-        let call = call.expression_attribute_values(":state", AttributeValue::S(before.state.as_str().into()));
-        let call = call.expression_attribute_values(":n", AttributeValue::N(before.attempts.len().to_string()));
+        let call =
+            self.client.put_item().table_name(&self.table).set_item(Some(to_item(key, &DeliveryRow::from(after))?));
+        let (rule, values) = unchanged(before);
+        let call = call.condition_expression(rule).expression_attribute_names("#state", "state");
+        let call = call.set_expression_attribute_values(Some(values));
         Ok(matches!(written(call.send().await.map(|_| ()))?, Written::Written))
     }
+}
+
+/// The condition that the row is still as in `before`. A row from before it was noted when `redrive` looks at a delivery
+/// lacks that.
+fn unchanged(before: &DeliveryRecord) -> (String, HashMap<String, AttributeValue>) {
+    let number = |n: u32| AttributeValue::N(n.to_string());
+    let kept = u32::try_from(before.attempts.kept().len()).unwrap_or(u32::MAX);
+    let mut values = HashMap::from([
+        (":state".to_owned(), AttributeValue::S(before.state().as_str().into())),
+        (":n".to_owned(), number(kept)),
+    ]);
+    let looked_at = match before.look_at() {
+        None => "attribute_not_exists(look_at)",
+        Some(look_at) => {
+            values.insert(":look_at".to_owned(), AttributeValue::S(look_at.to_string()));
+            match before.state() {
+                DeliveryState::Retrying { .. } => "(look_at = :look_at OR attribute_not_exists(look_at))",
+                _ => "look_at = :look_at",
+            }
+        }
+    };
+    let left_out = match before.attempts.left_out().attempts {
+        0 => "attribute_not_exists(left_out)",
+        left_out => {
+            values.insert(":left_out".to_owned(), number(left_out));
+            "left_out.attempts = :left_out"
+        }
+    };
+    (format!("#state = :state AND size(attempts) = :n AND {left_out} AND {looked_at}"), values)
 }
 
 impl Newest {

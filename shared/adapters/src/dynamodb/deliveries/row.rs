@@ -10,7 +10,9 @@
 use std::time::Duration;
 
 use domain::attempt::{Attempt, Outcome};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
+use domain::delivery::{
+    Attempts, Delivery, DeliveryRecord, DeliveryState, End, Exhaustion, Held, LeftOut, MessageLease,
+};
 use domain::destination::DeliveryPath;
 use domain::event::{EventType, Scope};
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
@@ -45,6 +47,12 @@ pub(in crate::dynamodb) struct DeliveryRow {
     look_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     in_line: bool,
+    /// Attempts that are not kept, if there are such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOut>,
+    /// When it was given up because its event was not kept any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expired_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     recovered_by_audit: bool,
     expires_at: u64,
@@ -58,10 +66,32 @@ pub(in crate::dynamodb) struct DeliveryRow {
 /// The key of a delivery in the index `waiting`, if it is in there.
 fn waiting_place(record: &DeliveryRecord) -> Option<(String, String)> {
     let delivery = &record.delivery;
-    if record.state == DeliveryState::Parked {
+    if record.held == Held::ByDestination {
         return Some((keys::parked_pk(&delivery.account, &delivery.destination), delivery.id.to_string()));
     }
-    record.look_at.map(|look_at| (keys::due_pk(keys::shard(&delivery.id)), keys::look_at(look_at)))
+    record.look_at().map(|look_at| (keys::due_pk(keys::shard(&delivery.id)), keys::look_at(look_at)))
+}
+
+/// Who holds the delivery of a row. The queue holds what is looked at later than it is due.
+fn held(row: &DeliveryRow) -> Held {
+    let in_line = row.in_line;
+    let how = match row.state {
+        DeliveryState::Retrying { due_at } => {
+            return match row.look_at {
+                Some(look_at) if look_at <= due_at => Held::ByTable { due_at, in_line },
+                Some(lost_after) => Held::ByQueue { due_at, lost_after, in_line },
+                // It was written before it was noted when it is looked at, and waits in the queue.
+                None => Held::ByQueue { due_at, lost_after: due_at.plus(MessageLease::default().length()), in_line },
+            };
+        }
+        DeliveryState::Parked => return Held::ByDestination,
+        DeliveryState::Delivered => End::Delivered,
+        DeliveryState::Cancelled => End::Cancelled,
+        DeliveryState::Exhausted => {
+            End::Exhausted(row.expired_at.map_or(Exhaustion::Schedule, |at| Exhaustion::Expired { at }))
+        }
+    };
+    Held::Ended { how, tell_at: row.look_at }
 }
 
 impl From<&DeliveryRecord> for DeliveryRow {
@@ -80,10 +110,15 @@ impl From<&DeliveryRecord> for DeliveryRow {
             event_type: record.delivery.event_type,
             scope: record.delivery.scope.clone(),
             path: record.delivery.path.clone(),
-            state: record.state,
-            attempts: record.attempts.iter().map(attempt).collect(),
-            look_at: record.look_at,
-            in_line: record.in_line,
+            state: record.state(),
+            attempts: record.attempts.kept().iter().map(attempt).collect(),
+            look_at: record.look_at(),
+            in_line: record.held.is_in_line(),
+            left_out: Some(record.attempts.left_out()).filter(|left_out| left_out.attempts > 0),
+            expired_at: match record.exhaustion() {
+                Some(Exhaustion::Expired { at }) => Some(at),
+                _ => None,
+            },
             recovered_by_audit: record.recovered_by_audit,
             expires_at: record.expires_at.unix_seconds(),
             gsi2pk,
@@ -94,14 +129,17 @@ impl From<&DeliveryRecord> for DeliveryRow {
 
 impl From<DeliveryRow> for DeliveryRecord {
     fn from(row: DeliveryRow) -> Self {
-        let attempt = |(number, row): (u32, AttemptRow)| Attempt {
-            number,
+        // Their numbers follow from their places.
+        let attempt = |row: AttemptRow| Attempt {
+            number: 0,
             at: row.at,
             took: Duration::from_millis(row.took_ms),
             outcome: row.outcome,
             probe: row.probe,
         };
+        let held = held(&row);
         Self {
+            held,
             delivery: Delivery {
                 destination: row.id.destination(),
                 id: row.id,
@@ -111,10 +149,10 @@ impl From<DeliveryRow> for DeliveryRecord {
                 scope: row.scope,
                 path: row.path,
             },
-            state: row.state,
-            attempts: (1..).zip(row.attempts).map(attempt).collect(),
-            look_at: row.look_at,
-            in_line: row.in_line,
+            attempts: Attempts::stored(
+                row.attempts.into_iter().map(attempt).collect(),
+                row.left_out.unwrap_or_default(),
+            ),
             recovered_by_audit: row.recovered_by_audit,
             expires_at: Timestamp::from_unix_ms(row.expires_at * 1000),
         }
@@ -131,7 +169,7 @@ mod tests {
     use crate::dynamodb::rows::{read, to_item};
 
     #[test]
-    fn every_outcome_and_state_is_read_back_as_it_was_written() {
+    fn every_outcome_and_holder_is_read_back_as_it_was_written() {
         let at = Timestamp::from_unix_ms(1_795_426_200_123);
         let outcomes = [
             Outcome::Delivered { status: 204 },
@@ -151,30 +189,42 @@ mod tests {
             probe: number == 2,
         });
         let attempts: Vec<_> = attempts.collect();
-        let states = [DeliveryState::Retrying { due_at: at }, DeliveryState::Delivered, DeliveryState::Exhausted];
-        for state in states.into_iter().chain([DeliveryState::Cancelled, DeliveryState::Parked]) {
+        let kept = Attempts::stored(attempts.clone(), LeftOut::default());
+        let long = Attempts::stored(vec![attempts[0].clone(); 30], LeftOut { attempts: 7, scheduled: 3 });
+        let lost_after = at.plus(Duration::from_secs(900));
+        let ends = [
+            End::Delivered,
+            End::Cancelled,
+            End::Exhausted(Exhaustion::Schedule),
+            End::Exhausted(Exhaustion::Expired { at }),
+        ];
+        let ended = ends.map(|how| [None, Some(at)].map(|tell_at| Held::Ended { how, tell_at }));
+        let open = [true, false]
+            .map(|in_line| [Held::ByTable { due_at: at, in_line }, Held::ByQueue { due_at: at, lost_after, in_line }]);
+        let holders = open.concat().into_iter().chain([Held::ByDestination]).chain(ended.concat());
+        for (held, attempts) in holders.flat_map(|held| [(held, &kept), (held, &long)]) {
             let record = DeliveryRecord {
-                delivery: Delivery {
-                    id: format!("dlv_{}", "0".repeat(50)).parse().expect("an id"),
-                    account: "acme".parse().expect("an account"),
-                    event: "evt".parse().expect("an id"),
-                    event_type: "sync_run.completed".parse().expect("a type"),
-                    scope: Some("connection/xero".parse().expect("a scope")),
-                    destination: DestinationId::from_entropy([0; 10]),
-                    path: None,
-                },
-                state,
                 attempts: attempts.clone(),
-                look_at: state.is_final().then_some(at),
-                in_line: state == DeliveryState::Retrying { due_at: at },
-                recovered_by_audit: state == DeliveryState::Parked,
-                expires_at: Timestamp::from_unix_ms(1_000),
+                recovered_by_audit: held == Held::ByDestination,
+                ..DeliveryRecord::first(usual(), held, Timestamp::from_unix_ms(1_000))
             };
             let key = keys::delivery(&record.delivery.account, &record.delivery.id);
             let item = to_item(key, &DeliveryRow::from(&record)).expect("an item");
             let read: DeliveryRecord = read::<DeliveryRow, _>(item).expect("a row");
             assert_eq!(read, record);
         }
+    }
+
+    #[test]
+    fn a_row_from_before_it_was_noted_when_it_is_looked_at_waits_in_the_queue() {
+        let due_at = Timestamp::from_unix_ms(1_795_426_200_123);
+        let record = DeliveryRecord::first(usual(), Held::ByTable { due_at, in_line: false }, due_at);
+        let mut item =
+            to_item(keys::delivery(&record.delivery.account, &record.delivery.id), &DeliveryRow::from(&record))
+                .expect("an item");
+        item.remove("look_at");
+        let read: DeliveryRecord = read::<DeliveryRow, _>(item).expect("a row");
+        assert!(matches!(read.held, Held::ByQueue { due_at: read, .. } if read == due_at), "{read:?}");
     }
 
     /// What DynamoDB counts of a value.
@@ -213,20 +263,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_size(delivery: Delivery, state: DeliveryState, outcomes: &[Outcome], limit: usize) {
+    fn check_size(delivery: Delivery, how: End, outcomes: &[Outcome], limit: usize) {
         let at = Timestamp::from_unix_ms(1_795_426_200_123);
         let took = Duration::from_millis(14_999);
         let attempt =
             |(number, outcome): (u32, &Outcome)| Attempt { number, at, took, outcome: outcome.clone(), probe: false };
-        let record = DeliveryRecord {
-            delivery,
-            state,
-            attempts: (1..).zip(outcomes).map(attempt).collect(),
-            look_at: None,
-            in_line: false,
-            recovered_by_audit: false,
-            expires_at: at,
-        };
+        let attempts: Vec<_> = (1..).zip(outcomes).map(attempt).collect();
+        let first = DeliveryRecord::first(delivery, Held::ended(how), at);
+        let record = DeliveryRecord { attempts: attempts.into(), ..first };
         let key = keys::delivery(&record.delivery.account, &record.delivery.id);
         let item = to_item(key, &DeliveryRow::from(&record)).expect("an item");
         let size: usize = item.iter().map(|(name, value)| name.len() + bytes(value)).sum();
@@ -235,11 +279,11 @@ mod tests {
 
     #[test]
     fn a_delivery_costs_one_write_unit_and_a_long_failure_no_more_than_23() {
-        check_size(usual(), DeliveryState::Delivered, &[Outcome::Delivered { status: 200 }], 1_024);
+        check_size(usual(), End::Delivered, &[Outcome::Delivered { status: 200 }], 1_024);
         let refused = |bytes| Outcome::from_answer(503, Some(Duration::from_secs(86_400)), "x".repeat(bytes));
         let mut outcomes = vec![refused(SHORT_EXCERPT_BYTES); 9];
         outcomes.push(refused(EXCERPT_BYTES));
-        check_size(usual(), DeliveryState::Exhausted, &outcomes, 23 * 1_024);
+        check_size(usual(), End::Exhausted(Exhaustion::Schedule), &outcomes, 23 * 1_024);
     }
 
     #[test]
@@ -256,7 +300,7 @@ mod tests {
             // As `deliver` does it: once there is a later attempt, the excerpt is kept in short.
             let mut outcomes = vec![outcome; attempts];
             outcomes.iter_mut().take(attempts - 1).for_each(Outcome::shorten);
-            check_size(longest(), DeliveryState::Exhausted, &outcomes, 40 * 1_024);
+            check_size(longest(), End::Exhausted(Exhaustion::Schedule), &outcomes, 40 * 1_024);
         }
     }
 }

@@ -1,4 +1,8 @@
-//! Destinations, and their names, which are unique. To delete one, only its name and version are read of its row.
+//! Destinations, and their names, which are unique. To delete one, only its name and version are read of its row. The rows
+//! of their health are in [`super::health`], and are read together with them.
+//!
+//! Invariant: a destination can be paused, changed and deleted however often its health changes meanwhile (tests: the
+//! contract suite `health`).
 
 mod change;
 mod row;
@@ -12,13 +16,18 @@ use ports::{
 };
 use serde::Deserialize;
 
-pub(super) use self::change::Change;
+use self::change::Change;
 pub(super) use self::row::DestinationRow;
+use super::bulk::Fields;
 use super::keys::Key;
-use super::rows::to_item;
+use super::rows::{key_of, read, to_item};
+use super::stored_health::health_in;
 use super::transactions::{Counted, NameRow};
 use super::{DynamoStore, as_item, keys};
 use crate::aws::build_error;
+
+/// A destination and its health are read consistently: who has just changed them sees the change.
+const ANEW: Fields = Fields { expression: None, state: None, consistent: true };
 
 /// The part of a row that is needed to delete it.
 #[derive(Deserialize)]
@@ -30,7 +39,15 @@ struct NamedRow {
 #[async_trait]
 impl FindDestination for DynamoStore {
     async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
-        self.get::<DestinationRow, _>(keys::destination(account, id)).await
+        let keys = [keys::destination(account, id), keys::health(account, id)];
+        let (health, row): (Vec<_>, Vec<_>) =
+            self.get_items(&keys, ANEW).await?.into_iter().partition(|item| key_of(item).sk == keys::HEALTH);
+        let Some(row) = row.into_iter().next() else { return Ok(None) };
+        let destination: Destination = read::<DestinationRow, _>(row)?;
+        Ok(Some(match health.into_iter().next() {
+            Some(item) => destination.with_health(health_in(item)),
+            None => destination,
+        }))
     }
 }
 
@@ -56,6 +73,10 @@ impl Destinations for DynamoStore {
     async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination> {
         let (account, id) = (&before.account, &before.id);
         let mut parts = vec![self.replace_destination_part(before, after)?];
+        if before.health != after.health {
+            parts.push(self.replace_health_part(before, after)?);
+        }
+        let of_both = parts.len();
         if before.settings.name != after.settings.name {
             let [before, after] =
                 [before, after].map(|one| keys::destination_name(account, one.settings.name.as_str()));
@@ -64,7 +85,7 @@ impl Destinations for DynamoStore {
         }
         match self.transact(parts).await?.as_slice() {
             [] => Ok(UpdatedDestination::Updated),
-            [0, ..] => Ok(UpdatedDestination::Changed),
+            [first, ..] if *first < of_both => Ok(UpdatedDestination::Changed),
             _ => Ok(UpdatedDestination::NameTaken),
         }
     }
@@ -82,7 +103,15 @@ impl Destinations for DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<Destination>> {
         let after = after.map(|id| keys::destination(account, id));
-        self.query::<DestinationRow, _>(keys::account_pk(account), keys::DESTINATIONS, after, Some(limit)).await
+        let listed = self.query::<DestinationRow, _>(keys::account_pk(account), keys::DESTINATIONS, after, Some(limit));
+        let mut listed: Vec<Destination> = listed.await?;
+        let mut healths = self.healths(account, listed.iter().map(|one| &one.id)).await?;
+        for destination in &mut listed {
+            if let Some(health) = healths.remove(&keys::health(account, &destination.id).pk) {
+                destination.health = health;
+            }
+        }
+        Ok(listed)
     }
 
     async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination> {
@@ -94,6 +123,8 @@ impl Destinations for DynamoStore {
             self.delete_part(keys::destination_name(account, &found.name), false)?,
             self.count_down_part(account, Counted::Destinations)?,
             self.delete_part(keys::roll_up(account, id), false)?,
+            self.delete_part(keys::pace(account, id), false)?,
+            self.delete_part(keys::health(account, id), false)?,
         ];
         if self.transact(parts).await?.is_empty() {
             return Ok(DeletedDestination::Deleted);

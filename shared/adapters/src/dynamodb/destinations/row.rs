@@ -1,15 +1,16 @@
-//! The row of a destination.
+//! The row of a destination. Earlier releases stored its health in it, together with its key in the index `waiting`.
 
 use domain::attempt::{RetryChoice, SealedSecret};
 use domain::destination::{
-    CustomHeaders, Destination, DestinationSecret, DestinationSettings, DestinationUrl, Health, RateLimit,
-    TimeoutSeconds,
+    CustomHeaders, Destination, DestinationSecret, DestinationSettings, DestinationUrl, RateLimit, TimeoutSeconds,
 };
 use domain::value::{AccountId, Description, DestinationId, Label, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use serde_json::Value;
 
 use crate::dynamodb::keys;
+use crate::dynamodb::stored_health::understood;
 
 #[derive(Serialize, Deserialize)]
 struct SecretRow {
@@ -40,14 +41,9 @@ pub(in crate::dynamodb) struct DestinationRow {
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
-    /// Missing from rows that were written before destinations had a health.
-    #[serde(default)]
-    health: Health,
-    /// Its key in the index `waiting`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    gsi2pk: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    gsi2sk: Option<String>,
+    /// Left by an earlier release, until the health changes.
+    #[serde(default, skip_serializing)]
+    health: Option<Value>,
     /// How many subscriptions use it. While there are any, it cannot be deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subscriptions: Option<u32>,
@@ -62,7 +58,7 @@ impl From<&Destination> for DestinationRow {
             created_at: s.created_at,
             expires_at: s.expires_at,
         };
-        let (settings, look_at) = (destination.settings.clone(), destination.look_at());
+        let settings = destination.settings.clone();
         Self {
             id: destination.id.clone(),
             account: destination.account.clone(),
@@ -78,9 +74,7 @@ impl From<&Destination> for DestinationRow {
             created_at: destination.created_at,
             updated_at: destination.updated_at,
             version: destination.version,
-            health: destination.health.clone(),
-            gsi2pk: look_at.map(|_| keys::watch_pk()),
-            gsi2sk: look_at.map(keys::look_at),
+            health: None,
             subscriptions: None,
         }
     }
@@ -94,6 +88,7 @@ impl From<DestinationRow> for Destination {
             created_at: s.created_at,
             expires_at: s.expires_at,
         };
+        let health = row.health.map(|stored| understood(&keys::destination(&row.account, &row.id), Some(stored)));
         Self {
             id: row.id,
             account: row.account,
@@ -111,7 +106,7 @@ impl From<DestinationRow> for Destination {
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,
-            health: row.health,
+            health: health.unwrap_or_default(),
         }
     }
 }
@@ -119,7 +114,7 @@ impl From<DestinationRow> for Destination {
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::types::AttributeValue;
-    use serde_json::{Value, json};
+    use serde_json::json;
     use testing::{account, destination};
 
     use super::*;

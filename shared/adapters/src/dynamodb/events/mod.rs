@@ -8,24 +8,36 @@
 //! Invariant: further rows belong to one seal, and equal seals write equal rows (tests:
 //! `the_further_rows_of_two_seals_do_not_mix`, `further_rows_of_before_are_found_under_their_keys`).
 //!
+//! A wide event is sealed before it is sent. Its own row says so, and how far it was sent is in a row of its own
+//! ([`sending`]), so that noting that never rewrites what the event owes.
+//!
 //! Invariant: an entry of the index of events is below a kilobyte, however long its names are (tests:
 //! `an_entry_of_the_index_stays_below_a_kilobyte_however_long_its_names_are`).
 
 mod row;
+mod sending;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::delivery::Delivery;
 use domain::event::{EventType, Scope};
 use domain::value::{AccountId, EventId, Timestamp};
-use ports::{EventPlace, Events, ListEvents, ListedEvent, OweMore, PortError, PortResult, Sealed, SealedEvent, Span};
+use ports::{
+    EventPlace, Events, ListEvents, ListedEvent, OweMore, PortError, PortResult, Seal, Sealed, SealedEvent, Span,
+};
 use serde::Deserialize;
 
-use self::row::{Digest, DigestRow, EventRow, OwedRows, unmatched};
+use self::row::{EventRow, OwedRow, OwedRows, SealRow, unmatched};
 use super::newest::Newest;
 use super::rows::{Unreadable, read, to_item};
 use super::{DynamoStore, Written, as_item, keys};
-use crate::aws::build_error;
+use crate::aws::{build_error, port_error};
+
+/// The part of an event's row that is sent.
+#[derive(Deserialize)]
+struct BodyRow {
+    body: String,
+}
 
 #[async_trait]
 impl Events for DynamoStore {
@@ -41,22 +53,16 @@ impl Events for DynamoStore {
         row.join(further).map(Some).map_err(|error| Unreadable::new(&key, error).into())
     }
 
+    async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
+        let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(keys::event(account, id))));
+        let call = call.projection_expression("pk, sk, body").consistent_read(true).send().await;
+        let item = call.map_err(|error| port_error("reading a body", error))?.item;
+        Ok(item.map(read::<BodyRow, BodyRow>).transpose()?.map(|row| row.body))
+    }
+
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
         let (row, further) = EventRow::split(event);
-        if !further.is_empty()
-            && let Some(before) = self.get::<DigestRow, Digest>(keys::event(&event.account, &event.id)).await?
-        {
-            return Ok(Sealed::Before { digest: before.0 });
-        }
-        // The further rows are written first: once the event's own row exists, everything it refers to exists.
-        for (key, owed) in row.further_keys().zip(further) {
-            self.put(to_item(key, &OwedRows { owed, expires_at: row.expires_at })?).await?;
-        }
-        match self.put_new(to_item(keys::event(&event.account, &event.id), &row)?).await? {
-            Written::Written => Ok(Sealed::Sealed),
-            Written::Refused(Some(before)) => Ok(Sealed::Before { digest: read::<DigestRow, Digest>(*before)?.0 }),
-            Written::Refused(None) => Err(PortError::transient("sealing an event", "the row before was not returned")),
-        }
+        self.seal(row, further).await
     }
 }
 
@@ -86,6 +92,25 @@ impl OweMore for DynamoStore {
 }
 
 impl DynamoStore {
+    /// Writes the rows of an event, unless it is sealed already.
+    async fn seal(&self, row: EventRow, further: Vec<Vec<OwedRow>>) -> PortResult<Sealed> {
+        let key = row.key();
+        if !further.is_empty()
+            && let Some(before) = self.get::<SealRow, Seal>(key.clone()).await?
+        {
+            return Ok(Sealed::Before { digest: before.digest });
+        }
+        // The further rows are written first: once the event's own row exists, everything it refers to exists.
+        for (key, owed) in row.further_keys().zip(further) {
+            self.put(to_item(key, &OwedRows { owed, expires_at: row.expires_at })?).await?;
+        }
+        match self.put_new(to_item(key, &row)?).await? {
+            Written::Written => Ok(Sealed::Sealed),
+            Written::Refused(Some(before)) => Ok(Sealed::Before { digest: read::<SealRow, Seal>(*before)?.digest }),
+            Written::Refused(None) => Err(PortError::transient("sealing an event", "the row before was not returned")),
+        }
+    }
+
     /// Adds one to the number of further rows and sets the number of deliveries to `added`, if both are still as
     /// before.
     fn owe_more_part(

@@ -6,7 +6,7 @@ use domain::destination::DeliveryPath;
 use domain::event::envelope::content_digest;
 use domain::event::{EventType, Scope};
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
-use ports::{EventPlace, PortError, PortResult, SealedEvent, UnmatchedReason};
+use ports::{EventPlace, PortError, PortResult, Seal, SealedEvent, UnmatchedReason};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -54,6 +54,9 @@ pub(super) struct EventRow {
     pub(super) owed_seal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unmatched: Option<String>,
+    /// How many of the deliveries were to be sent after the seal; missing if all were sent before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planned: Option<usize>,
     pub(super) expires_at: u64,
     /// How many deliveries it owes, in all rows together. It is for the index, which has no lists.
     #[serde(default)]
@@ -65,19 +68,20 @@ pub(super) struct EventRow {
     gsi1sk: String,
 }
 
-/// The part of an event's row that tells whether an event is the same. The rest need not be understood.
+/// The part of an event's row that tells whether an event is the same, and whether it is wide. The rest need not be
+/// understood.
 #[derive(Deserialize)]
-pub(super) struct DigestRow {
+pub(super) struct SealRow {
     digest: ByteBuf,
+    #[serde(default)]
+    planned: Option<usize>,
 }
 
-pub(super) struct Digest(pub(super) [u8; 32]);
-
-impl TryFrom<DigestRow> for Digest {
+impl TryFrom<SealRow> for Seal {
     type Error = PortError;
 
-    fn try_from(row: DigestRow) -> PortResult<Self> {
-        digest(&row.digest).map(Self)
+    fn try_from(row: SealRow) -> PortResult<Self> {
+        Ok(Self { digest: digest(&row.digest)?, planned: row.planned })
     }
 }
 
@@ -138,12 +142,18 @@ impl EventRow {
             owed_rows: further.len(),
             owed_seal: (!further.is_empty()).then(|| seal_of(&further)),
             unmatched: event.unmatched.map(|reason| reason.as_str().to_owned()),
+            planned: None,
             expires_at: event.expires_at.unix_seconds(),
             owed_count: event.owed.len(),
             gsi1pk: keys::listed_events_pk(&event.account),
             gsi1sk: keys::listed_event_sk(&EventPlace { occurred_at: event.occurred_at, id: event.id.clone() }),
         };
         (row, further)
+    }
+
+    /// Says that what the event owes is yet to be sent.
+    pub(super) fn planned(self) -> Self {
+        Self { planned: Some(self.owed_count), ..self }
     }
 
     /// The event, with what further rows contain.
@@ -173,6 +183,10 @@ impl EventRow {
             body: self.body,
             expires_at: Timestamp::from_unix_ms(self.expires_at * 1000),
         })
+    }
+
+    pub(super) fn key(&self) -> Key {
+        keys::event(&self.account, &self.id)
     }
 
     /// The keys of the further rows.

@@ -10,7 +10,8 @@ fn at(seconds: u64) -> Timestamp {
 
 fn failure(seconds: u64) -> Failure {
     let retry_after = Duration::ZERO;
-    Failure { at: at(seconds), gone: false, probe: false, retry_after, seen_in_a_row: 1, operational: false }
+    let at = at(seconds);
+    Failure { at, gone: false, probe: false, retry_after, asks_to_wait: false, seen_in_a_row: 1, operational: false }
 }
 
 fn opened() -> Health {
@@ -48,7 +49,45 @@ fn a_container_that_saw_five_in_a_row_opens_it_at_once_and_says_so_once() {
     assert_eq!(health.untold, [told]);
     assert_eq!(health.failed(failure(2)), None);
     assert_eq!(health.told(1).look_at(true), Some(at(61)));
-    assert_eq!(health.told(1).look_at(false), None, "what its owner has paused is not probed");
+    let expiry = at(1).plus(EXPIRY_EVERY);
+    assert_eq!(health.told(1).look_at(false), Some(expiry), "what its owner has paused is not probed");
+}
+
+#[test]
+fn a_receiver_that_asks_to_wait_is_left_alone_as_a_whole_and_that_is_no_failure() {
+    let asked =
+        |seconds, wait| Failure { retry_after: Duration::from_secs(wait), asks_to_wait: true, ..failure(seconds) };
+    let mut health = Health::default();
+    for n in 0..20 {
+        health = health.failed(Failure { seen_in_a_row: n, ..asked(100, 30) }).unwrap_or(health);
+    }
+    assert_eq!((health.failures, health.version, health.state), (0, 1, HealthState::Healthy));
+    assert!(health.is_held(at(129)) && !health.is_held(at(130)));
+    assert_eq!(health.look_at(true), Some(at(130)), "then what was parked is drained");
+    // Others ask for the same at nearly the same moment.
+    assert_eq!(health.failed(Failure { at: at(100).plus(Duration::from_millis(900)), ..asked(100, 30) }), None);
+    assert_eq!(health.failed(asked(101, 5)), None, "a shorter wait takes nothing back");
+    let longer = health.failed(asked(110, 60)).expect("a change");
+    assert_eq!((longer.held_until, longer.look_at(true)), (Some(at(170)), Some(at(170))));
+    let drained = longer.drained(at(171), true).expect("a change");
+    assert_eq!((drained.held_until, drained.drain.is_some()), (None, true));
+    assert!(!longer.resumed(at(120)).is_held(at(120)), "its owner knows better");
+    // A receiver that is down as well is probed.
+    let down = (1..=FAILURES)
+        .fold(longer, |health, n| health.failed(Failure { seen_in_a_row: n, ..failure(111) }).expect("a change"));
+    assert_eq!((down.admission(), down.held_until), (Admission::Probes, None));
+}
+
+#[test]
+fn from_when_something_may_be_parked_it_is_looked_for_before_it_expires() {
+    let every = EXPIRY_EVERY.as_secs();
+    let parked = Health::default().parked(at(5)).expect("a change");
+    assert_eq!((parked.look_at(false), parked.parked(at(9))), (Some(at(5 + every)), None));
+    let gone = Health::default().failed(Failure { gone: true, ..failure(3) }).expect("a change");
+    assert_eq!(gone.told(1).look_at(true), Some(at(3 + every)));
+    assert!(opened().expiry.is_some());
+    assert_eq!(parked.looked_for_expiry(None).look_at(true), None);
+    assert_eq!(parked.closed().expect("a change").look_at(true), None);
 }
 
 #[test]
@@ -106,6 +145,7 @@ fn without_anything_to_probe_with_the_next_delivery_is_the_probe() {
     assert_eq!(quiet.look_at(true), None, "nothing is looked at while nothing happens");
     let failed = quiet.failed(failure(500)).expect("a change");
     assert_eq!((failed.admission(), failed.look_at(true)), (Admission::Probes, Some(at(560))));
+    assert!(failed.expiry.is_some());
     let back = quiet.succeeded(at(500), false).expect("a change");
     assert_eq!((back.state, back.untold.len()), (HealthState::Healthy, 1));
     let long = quiet.failed(failure(1 + GIVE_UP.as_secs())).expect("a change");
@@ -124,7 +164,7 @@ fn gone_disables_at_once_and_five_days_of_failing_do_as_well() {
     for disabled in [gone, given_up] {
         assert_eq!(disabled.admission(), Admission::Nothing);
         assert_eq!((disabled.failed(failure(2)), disabled.succeeded(at(2), false)), (None, None));
-        assert_eq!(disabled.told(9).look_at(true), None);
+        assert_eq!(disabled.told(9).look_at(true), disabled.expiry.map(|expiry| expiry.look_at));
         let resumed = disabled.told(9).resumed(at(9));
         assert_eq!((resumed.admission(), resumed.look_at(true)), (Admission::Everything, Some(at(9))));
     }
@@ -147,7 +187,7 @@ fn what_is_closed_stays_closed() {
 proptest! {
     #[test]
     fn whatever_happens_something_is_looked_at_while_something_can_be_set_aside(
-        happenings in proptest::collection::vec((0u8..8, 0u64..100_000), 0..60)
+        happenings in proptest::collection::vec((0u8..9, 0u64..100_000), 0..60)
     ) {
         let (mut health, mut now) = (Health::default(), 0);
         for (what, later) in happenings {
@@ -161,6 +201,7 @@ proptest! {
                 4 => health.drained(at(now), true),
                 5 => Some(health.resumed(at(now))),
                 6 => health.half_opened(at(now)),
+                7 => health.failed(Failure { retry_after: Duration::from_secs(9), asks_to_wait: true, ..failure(now) }),
                 _ => Some(health.told(1)),
             };
             if let Some(next) = next {
@@ -171,9 +212,22 @@ proptest! {
                 }
                 health = next;
             }
-            if health.admission() == Admission::Probes {
+            if health.admission() == Admission::Probes || health.is_held(at(now)) {
                 prop_assert!(health.look_at(true).is_some());
             }
         }
     }
+}
+
+#[test]
+fn a_health_that_cannot_be_understood_is_shown_by_the_next_delivery() {
+    let unreadable = Health::unreadable(9);
+    assert_eq!((unreadable.admission(), unreadable.look_at(true)), (Admission::Everything, None));
+    // It is not known since when it has been failing, so it is not given up.
+    let down = unreadable.failed(failure(5_000_000)).expect("a change");
+    let next_probe_at = at(5_000_060);
+    assert_eq!(down.state, HealthState::Failing { since: at(5_000_000), probes: 0, next_probe_at, half_open: false });
+    let well = unreadable.succeeded(at(5_000_000), false).expect("a change");
+    assert_eq!((well.state, well.version), (HealthState::Healthy, 10));
+    assert_eq!(well.untold[0].failing_since, at(5_000_000));
 }

@@ -1,0 +1,138 @@
+//! Looks, four times a day, for parked deliveries that are about to expire with their events. A day before, the owner of
+//! their destination and the operator are told; at the end each is given up, and told like every other that was.
+//!
+//! When a delivery expires follows from its id, so the list of what is parked is enough. An event that came late is kept
+//! longer than that says: its deliveries are given up when it really ends.
+//!
+//! Invariant: nothing that is parked is forgotten in silence (tests:
+//! `a_day_before_what_is_parked_expires_its_owner_and_people_are_told_once`,
+//! `what_is_parked_is_given_up_before_its_event_is_forgotten_and_that_is_told`,
+//! `what_came_late_is_kept_as_long_as_its_event`).
+
+use std::time::Duration;
+
+use domain::delivery::{DeliveryRecord, Held};
+use domain::destination::Destination;
+use domain::destination::health::{EXPIRY_EVERY, Expiry};
+use domain::operational::Expiring;
+use domain::value::{DeliveryId, Timestamp};
+use futures_util::{StreamExt, stream};
+use ports::PortResult;
+
+use crate::deps::Deps;
+use crate::failures::Row;
+use crate::send::find;
+use crate::share::Share;
+use crate::tell;
+
+/// How long before their end owners are told, at least.
+const BEFORE: Duration = Duration::from_secs(86_400);
+/// How many are listed at once.
+const PAGE: usize = 500;
+/// How many are given up at once.
+const AT_ONCE: usize = 20;
+/// How many are counted that are about to expire.
+const COUNTED: usize = 10_000;
+/// How many of them are named.
+const NAMED: usize = 10;
+/// When it is tried again after there was no time for all, or nobody could be told.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// Looks, if it is time. The result is the destination as it then is, or none if others change it at the same time.
+pub(crate) async fn look(share: Share<'_>, destination: Destination) -> PortResult<Option<Destination>> {
+    let (deps, now) = (share.deps, share.deps.clock.now());
+    let Some(known) = destination.health.expiry.filter(|expiry| expiry.look_at <= now) else {
+        return Ok(Some(destination));
+    };
+    let ends_by = now.plus(EXPIRY_EVERY);
+    let mut soon =
+        Soon { after: known.told_until.max(ends_by), until: ends_by.plus(BEFORE + EXPIRY_EVERY), ids: Vec::new() };
+    let complete = go_through(share, &destination, ends_by, &mut soon).await?;
+    let told = complete && tell(deps, &destination, &soon, known.look_at).await?;
+    let expiry = if told {
+        Expiry { look_at: now.plus(EXPIRY_EVERY), told_until: soon.until }
+    } else {
+        Expiry { look_at: now.plus(AGAIN), ..known }
+    };
+    let health = destination.health.looked_for_expiry(Some(expiry));
+    let changed = deps.destinations.update_health(&destination, &health).await?;
+    Ok(changed.then(|| destination.with_health(health)))
+}
+
+/// What expires after `after` and not later than `until`.
+struct Soon {
+    after: Timestamp,
+    until: Timestamp,
+    ids: Vec<DeliveryId>,
+}
+
+/// Gives up what ends by `ends_by`, and collects what does soon after; answers whether there was time for all.
+async fn go_through(
+    share: Share<'_>,
+    destination: &Destination,
+    ends_by: Timestamp,
+    soon: &mut Soon,
+) -> PortResult<bool> {
+    let (deps, account) = (share.deps, &destination.account);
+    let end = |id: &DeliveryId| id.occurred_at().plus(deps.retention);
+    let mut after = None;
+    loop {
+        let page = deps.waiting.parked_deliveries(account, &destination.id, after.as_ref(), PAGE).await?;
+        let (over, open) = page.split_at(page.partition_point(|id| end(id) <= ends_by));
+        for together in over.chunks(AT_ONCE) {
+            if !share.goes_on() {
+                return Ok(false);
+            }
+            let given_up = together.iter().map(|id| async move {
+                if let Err(error) = give_up(deps, destination, id, ends_by).await {
+                    let row = Row { account, destination: Some(&destination.id), what: "delivery", id };
+                    share.failures.failed(row, &error);
+                }
+            });
+            stream::iter(given_up).buffer_unordered(AT_ONCE).collect::<()>().await;
+        }
+        soon.ids.extend(open.iter().filter(|id| end(id) > soon.after && end(id) <= soon.until).cloned());
+        let last = page.last().filter(|last| end(last) <= soon.until && page.len() == PAGE);
+        match last {
+            Some(last) if soon.ids.len() < COUNTED => after = Some(last.clone()),
+            _ => return Ok(true),
+        }
+        if !share.goes_on() {
+            return Ok(false);
+        }
+    }
+}
+
+/// Gives up one delivery, unless its event is kept longer than `ends_by`.
+async fn give_up(deps: &Deps, destination: &Destination, id: &DeliveryId, ends_by: Timestamp) -> PortResult<()> {
+    let Some(record) = find(deps, &destination.account, id).await? else { return Ok(()) };
+    if record.held != Held::ByDestination {
+        return Ok(());
+    }
+    let event = deps.events.find_event(&destination.account, &record.delivery.event).await?;
+    if event.is_some_and(|event| event.expires_at > ends_by) {
+        return Ok(());
+    }
+    let now = deps.clock.now();
+    let expires_at = record.expires_at.max(now.plus(deps.retention));
+    let given_up = DeliveryRecord { expires_at, ..record.expired(now) };
+    deps.deliveries.replace_delivery(&record, &given_up).await.map(drop)
+}
+
+/// Tells of what expires soon; answers whether that is finished. `at` is the same however often this is tried.
+async fn tell(deps: &Deps, destination: &Destination, soon: &Soon, at: Timestamp) -> PortResult<bool> {
+    let named: Vec<DeliveryId> = soon.ids.iter().take(NAMED).cloned().collect();
+    let Some(first) = named.first() else { return Ok(true) };
+    let standings = named.iter().map(|id| find(deps, &destination.account, id));
+    let records = futures_util::future::try_join_all(standings).await?;
+    let operational = records.into_iter().flatten().all(|record| record.delivery.event_type.is_operational());
+    let expiring = Expiring {
+        at,
+        first_at: first.occurred_at().plus(deps.retention),
+        count: soon.ids.len().min(COUNTED),
+        more: soon.ids.len() >= COUNTED,
+        named,
+        operational,
+    };
+    Ok(tell::expiring(deps, destination, &expiring).await)
+}

@@ -1,0 +1,133 @@
+//! A lane: one of the parts of a run, with its share of the time, its failures, and what it hands out.
+
+use std::time::Duration;
+
+use domain::value::Timestamp;
+use ports::PortResult;
+use runtime::telemetry::ErrorChain;
+use tracing::{error, warn};
+
+use crate::deps::Deps;
+use crate::failures::Failures;
+use crate::share::{Part, Share, Went};
+use crate::unit::{LaneName, Left, Unit, divide};
+
+/// How many units a run may still hand out, and of how many in all.
+pub(crate) struct Allowance {
+    pub(crate) all: u16,
+    pub(crate) left: u16,
+}
+
+/// A part with its share, and what has become of it in this run.
+pub(crate) struct Lane<P> {
+    pub(crate) part: P,
+    name: &'static str,
+    share: Duration,
+    /// Its name in units, and how many of twenty units it may hand out.
+    hands_out: Option<(LaneName, u16)>,
+    failures: Failures,
+    /// None while it has more to do.
+    ended: Option<PortResult<()>>,
+    handed_out: usize,
+    /// How long the oldest waited of what it handed out or left.
+    lag: Duration,
+}
+
+impl<P: Part> Lane<P> {
+    pub(crate) fn new(name: &'static str, seconds: u64, part: P) -> Self {
+        Self {
+            part,
+            name,
+            share: Duration::from_secs(seconds),
+            hands_out: None,
+            failures: Failures::of(name),
+            ended: None,
+            handed_out: 0,
+            lag: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn hands_out(self, lane: LaneName, of_twenty: u16) -> Self {
+        Self { hands_out: Some((lane, of_twenty)), ..self }
+    }
+
+    /// Ends it for this run.
+    pub(crate) fn end(&mut self, how: PortResult<()>) {
+        self.ended = Some(how);
+    }
+
+    /// Adds to what it has to do.
+    pub(crate) fn go_on(&mut self, add: impl FnOnce(&mut P)) {
+        add(&mut self.part);
+        if matches!(self.ended, Some(Ok(()))) && !self.failures.given_up() {
+            self.ended = None;
+        }
+    }
+
+    /// One turn; answers whether it has more to do.
+    pub(crate) async fn turn(&mut self, deps: &Deps, stop: Timestamp, allowance: &mut Allowance) -> bool {
+        let now = deps.clock.now();
+        if self.ended.is_some() || now >= stop {
+            return self.ended.is_none();
+        }
+        let share = Share { deps, failures: &self.failures, until: stop.min(now.plus(self.share)) };
+        match self.part.turn(share).await {
+            Ok(Went::OutOfTime) if !self.failures.given_up() => {
+                self.hand_out(deps, allowance).await;
+                return true;
+            }
+            Ok(_) => self.ended = Some(Ok(())),
+            Err(error) => self.ended = Some(Err(error)),
+        }
+        false
+    }
+
+    /// Hands out what is left after the first turn, once. What cannot be handed out this run goes on with.
+    async fn hand_out(&mut self, deps: &Deps, allowance: &mut Allowance) {
+        let Some((lane, of_twenty)) = self.hands_out.take().filter(|_| allowance.left > 0) else { return };
+        let most = allowance.left.min((allowance.all.saturating_mul(of_twenty) / 20).max(1));
+        let (units, kept) = divide(&self.left(deps.clock.now()), most);
+        let units = units.into_iter().map(|(shard, division)| Unit { lane, shard, division });
+        let texts: Vec<String> = units.filter_map(|unit| serde_json::to_string(&unit).ok()).collect();
+        if texts.is_empty() {
+            return;
+        }
+        match deps.hand_out.hand_out(&texts).await {
+            Ok(()) => {
+                self.handed_out = texts.len();
+                allowance.left = allowance.left.saturating_sub(u16::try_from(texts.len()).unwrap_or(u16::MAX));
+                self.part.keep(&kept);
+            }
+            Err(error) => {
+                warn!(lane = self.name, error = %ErrorChain(&error), "work was not handed out; this run goes on with it");
+            }
+        }
+    }
+
+    /// What it has left, whose lag is noted.
+    fn left(&mut self, now: Timestamp) -> Vec<Left> {
+        let left = self.part.left(now);
+        self.lag = left.iter().map(|left| now.since(left.since)).fold(self.lag, Duration::max);
+        left
+    }
+
+    /// An error if anything of it failed. A lane that handed out or leaves anything says so.
+    pub(crate) fn result(mut self, now: Timestamp) -> PortResult<()> {
+        let left = if self.ended.is_some() { 0 } else { self.left(now).len() };
+        if left > 0 || self.handed_out > 0 {
+            warn!(
+                counted = "redrive_lag",
+                lane = self.name,
+                lag_seconds = self.lag.as_secs(),
+                shards_left = left,
+                units_handed_out = self.handed_out,
+                "a lane had more to do than this run; others or the next run go on"
+            );
+        }
+        let result = self.ended.unwrap_or(Ok(())).and(self.failures.result());
+        if let Err(error) = &result {
+            error!(what = self.name, error = %ErrorChain(error), "a part of the run failed; the next run goes on");
+        }
+        result
+    }
+}
