@@ -13,6 +13,9 @@ use crate::chaos::Chaos;
 use crate::queue::SimQueue;
 use crate::receivers::Receivers;
 
+/// More messages than this are sent in batches.
+const MANY: usize = 100;
+
 /// One process's way to a queue.
 pub struct Queue {
     pub chaos: Arc<Chaos>,
@@ -27,11 +30,13 @@ impl DeliveryQueue for Queue {
         if let Some((receivers, store)) = &self.seen {
             receivers.look_at(store);
         }
-        for message in messages {
-            let body = serde_json::to_string(message).expect("a message");
-            // One call each, so that a failure leaves some of them sent.
+        // A failure leaves some of few sent: they take a call each. Of many, as many as SQS takes go together.
+        for together in messages.chunks(if messages.len() > MANY { 10 } else { 1 }) {
             let send = async {
-                self.queue.send(body, message.delay, Some(&self.chaos));
+                for message in together {
+                    let body = serde_json::to_string(message).expect("a message");
+                    self.queue.send(body, message.delay, Some(&self.chaos));
+                }
                 Ok(())
             };
             self.chaos.around(send).await?;

@@ -45,8 +45,9 @@ impl World {
             }
         }
         if dice.once_in(WIDE) {
-            // Each event is owed to very many paths of one destination.
-            let places = 50 + u16::try_from(dice.below(150)).expect("some hundred");
+            // Each event is owed to very many paths of one destination: in some, to more than `fanout` sends at once.
+            let places = if dice.once_in(3) { 1_001 + dice.below(400) } else { 50 + dice.below(150) };
+            let places = u16::try_from(places).expect("some hundred");
             for n in 0..places {
                 store.put_subscription(place(&destinations[0], n));
             }
