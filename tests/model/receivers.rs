@@ -1,7 +1,7 @@
 //! The receivers, whose moods change, and the log of everything that arrived. They also watch the rules about attempts:
 //! what was delivered is not attempted again, and a destination that is down is not called.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +67,8 @@ struct State {
     delivered_at: HashMap<DeliveryId, Timestamp>,
     /// Since when something ended otherwise.
     given_up_at: HashMap<DeliveryId, Timestamp>,
+    /// What was given up and is attempted again.
+    reopened: BTreeSet<DeliveryId>,
     taken: BTreeMap<DeliveryId, u32>,
     attempts: usize,
     /// How many messages of a delivery processes have in hand.
@@ -140,7 +142,11 @@ impl Receivers {
                 DeliveryState::Exhausted | DeliveryState::Cancelled => {
                     state.given_up_at.entry(id).or_insert(now);
                 }
-                _ => drop(state.given_up_at.remove(&id)),
+                _ => {
+                    if state.given_up_at.remove(&id).is_some() {
+                        state.reopened.insert(id);
+                    }
+                }
             }
         }
         // A process's clock may be ahead, so that what is held is free sooner there.
@@ -169,6 +175,10 @@ impl Receivers {
 
     pub fn end(&self, id: &DeliveryId) {
         self.lock().in_hand.entry(id.clone()).and_modify(|count| *count -= 1);
+    }
+
+    pub fn was_reopened(&self, id: &DeliveryId) -> bool {
+        self.lock().reopened.contains(id)
     }
 
     /// How many attempts of this delivery may have been made and recorded beside another one.

@@ -236,13 +236,22 @@ impl World {
                 shared.table.mend();
                 for n in 0..self.destinations.len() {
                     shared.receivers.set_mood(&self.destinations[n].id, Mood::Well);
-                    // Its owner has fixed it, and resumes it if it was disabled.
-                    self.enable(n, false).await;
-                    self.enable(n, true).await;
+                    // Its owner has fixed it, and resumes it if it was disabled or paused. What only failed, or asked to be
+                    // left alone, comes back by itself. A drain ends if nothing that is parked can be read, so whoever
+                    // has mended rows resumes all.
+                    if self.is_off(n) || self.seen.poisoned > 0 {
+                        self.enable(n, false).await;
+                        self.enable(n, true).await;
+                    }
                 }
                 self.finish_replays(running);
             }
         }
+    }
+
+    fn is_off(&self, n: usize) -> bool {
+        let stored = self.shared.store.destinations().into_iter().find(|d| d.id == self.destinations[n].id);
+        stored.is_some_and(|stored| !stored.settings.enabled || stored.health.admission() == Admission::Nothing)
     }
 
     async fn enable(&self, n: usize, enabled: bool) {

@@ -98,6 +98,9 @@ impl World {
             state => return Err(format!("{id} is {} in the end", state.as_str())),
         }
         let sent_again = self.seen.again.contains(id) || self.seen.recovered.contains(&row.delivery.destination);
+        if !sent_again && self.shared.receivers.was_reopened(id) {
+            return Err(format!("{id} was given up and sent again, and nobody asked for that"));
+        }
         let (most, count) = (self.most_attempts(&row.delivery.destination), row.attempts.scheduled());
         let at_once = self.shared.receivers.attempted_at_once(id);
         if !sent_again && count > most + at_once {
