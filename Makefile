@@ -82,11 +82,27 @@ local-programs:
 invoke: build ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
 	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))
 
-soak: ## Play random schedules of everything that can go wrong: DURATION=<seconds>, or SEED=<seed> to play one again
+soak: ## Play random schedules of everything that can go wrong: DURATION=<seconds>, or COUNT=<schedules>; SEED=<seed> plays one again
 	@cargo build --quiet --workspace --example soak
-	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(or $(DURATION),60))
+	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(if $(COUNT),count $(COUNT),$(or $(DURATION),60)))
 
-bench: build ## Measure size and cold start of every function, memory, a hanging destination, a rate limit, the pages; or ONLY=memory, rate, hanging, pages
+# The two parts of `bench` that need no deployment.
+SOLITARY := calls capacity
+
+bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),bench-deployed) ## Measure size and cold start of every function, memory, a hanging destination, a rate limit, the pages; or ONLY=memory, rate, hanging, pages, calls, capacity
+
+.PHONY: bench-calls bench-capacity bench-deployed
+# Prints its table too. Built as the functions are: without optimization the processor times would mean nothing.
+bench-calls:
+	@cargo build --quiet --release --package adapters --example calls
+	@$(CARGO_TARGET_DIR)/release/examples/calls > $(CARGO_TARGET_DIR)/costs.json
+	@cp $(CARGO_TARGET_DIR)/costs.json tests/model/costs.json && cat tests/model/costs.json
+
+bench-capacity:
+	@cargo build --quiet --workspace --example capacity
+	@$(CARGO_TARGET_DIR)/debug/examples/capacity
+
+bench-deployed: build
 	@tools/bootstrap.sh ministack
 	@$(if $(ONLY),,$(TOOLS)/python tools/cold_start.py)
 	@cargo install dynoxide-rs --version =$(DYNOXIDE) --locked --no-default-features --features cli,http-server,native-sqlite \

@@ -11,6 +11,8 @@ use tests::chance::Chance;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::meter::Meter;
+
 /// When every schedule begins: 2026-11-23T09:30:00Z, the time of the samples.
 const BEGIN_MS: u64 = 1_795_426_200_000;
 
@@ -85,6 +87,19 @@ impl Clock for SimClock {
     }
 }
 
+/// The clock of one process, which is off by some seconds.
+#[derive(Debug)]
+pub struct ProcessClock {
+    pub clock: Arc<SimClock>,
+    pub off_ms: i64,
+}
+
+impl Clock for ProcessClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.clock.now().unix_ms().saturating_add_signed(self.off_ms))
+    }
+}
+
 /// The faults of one process. All ports of the process share them.
 #[derive(Debug)]
 pub struct Chaos {
@@ -95,10 +110,23 @@ pub struct Chaos {
     pub failing: u64,
     /// The process crashes at one moment in so many; never if zero.
     pub crashing: u64,
+    /// One call in so many takes seconds; none if zero.
+    pub slow: u64,
     pub crashed: Notify,
+    /// What calls cost, where that is asked.
+    pub meter: Option<Arc<Meter>>,
 }
 
+/// The longest that a slow call takes before, and after, it has had its effect.
+pub const SLOWEST: Duration = Duration::from_secs(4);
+
 impl Chaos {
+    /// A process without faults.
+    pub fn none(dice: Arc<Dice>) -> Self {
+        let calm = Arc::new(AtomicBool::new(true));
+        Self { dice, calm, failing: 0, crashing: 0, slow: 0, crashed: Notify::default(), meter: None }
+    }
+
     /// Makes a call, with possible faults before and after it.
     pub async fn around<T>(&self, call: impl Future<Output = PortResult<T>>) -> PortResult<T> {
         self.moment().await?;
@@ -108,6 +136,10 @@ impl Chaos {
     }
 
     async fn moment(&self) -> PortResult<()> {
+        if self.meter.is_some() {
+            // Its calls take the time that they cost.
+            return Ok(());
+        }
         match self.dice.below(8) {
             0 => tokio::time::sleep(Duration::from_millis(self.dice.below(200))).await,
             1 | 2 => tokio::task::yield_now().await,
@@ -115,6 +147,9 @@ impl Chaos {
         }
         if self.calm.load(Ordering::SeqCst) {
             return Ok(());
+        }
+        if self.slow > 0 && self.dice.once_in(self.slow) {
+            tokio::time::sleep(SLOWEST.mul_f64(self.dice.below(1_000) as f64 / 1_000.0)).await;
         }
         if self.crashing > 0 && self.dice.once_in(self.crashing) {
             self.crashed.notify_one();

@@ -1,16 +1,17 @@
-//! The ports of one process: those of the in-memory store, with possible faults at every call.
+//! The ports of one process: those of the table, with possible faults at every call.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::access::Account;
 use domain::attempt::{SealedSecret, SigningSecret};
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp, Sending};
 use domain::destination::{Destination, Health, Pace, Reserved, Wish};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
 use domain::routing::{AwaitedRun, Bucket, History, Subscription};
-use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Timestamp};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Label, Timestamp};
 use ports::*;
 
 use crate::chaos::Chaos;
@@ -20,6 +21,30 @@ pub struct Shaken<S> {
     pub inner: Arc<S>,
 }
 
+/// An answer, of which a list has as many items as it is long, and anything else has one.
+struct Answer<'a, T>(&'a T);
+
+trait ItemsOfList {
+    fn items(&self) -> usize;
+}
+
+impl<T> ItemsOfList for Answer<'_, Vec<T>> {
+    fn items(&self) -> usize {
+        self.0.len()
+    }
+}
+
+trait ItemsOfAny {
+    fn items(&self) -> usize;
+}
+
+/// The compiler prefers what needs no further reference, so that this is for what is no list.
+impl<T> ItemsOfAny for &Answer<'_, T> {
+    fn items(&self) -> usize {
+        1
+    }
+}
+
 macro_rules! shaken {
     ($($port:ident { $(fn $call:ident($($name:ident: $type:ty),*) -> $answer:ty;)* })*) => {
         $(
@@ -27,7 +52,12 @@ macro_rules! shaken {
             impl<S: $port> $port for Shaken<S> {
                 $(
                     async fn $call(&self, $($name: $type),*) -> PortResult<$answer> {
-                        self.chaos.around(self.inner.$call($($name),*)).await
+                        let answer = self.chaos.around(self.inner.$call($($name),*)).await;
+                        if let Some(meter) = &self.chaos.meter {
+                            let items = answer.as_ref().map_or(1, |answer| (&Answer(answer)).items());
+                            meter.spend(stringify!($call), items).await;
+                        }
+                        answer
                     }
                 )*
             }
@@ -58,9 +88,6 @@ shaken! {
         fn find_body(account: &AccountId, id: &EventId) -> Option<String>;
         fn seal_event(event: &SealedEvent) -> Sealed;
     }
-    OweMore {
-        fn add_owed(known: &SealedEvent, more: &[Delivery]) -> bool;
-    }
     WideEvents {
         fn find_seal(account: &AccountId, id: &EventId) -> Option<Seal>;
         fn seal_plan(event: &SealedEvent) -> Sealed;
@@ -70,6 +97,34 @@ shaken! {
     }
     SealNotes {
         fn note_seal(note: &SealNote, expires_at: Timestamp) -> ();
+    }
+    Accounts {
+        fn create_account(account: &AccountId, now: Timestamp) -> CreatedAccount;
+        fn read_account(account: &AccountId) -> Option<Account>;
+        fn list_accounts(after: Option<&AccountId>, limit: usize) -> Vec<Account>;
+        fn start_deletion(account: &AccountId, job: &Job, replacing: Option<&JobId>) -> bool;
+    }
+    AccountPurge {
+        fn close_destinations(account: &AccountId) -> u64;
+        fn purge_account(account: &AccountId, limit: usize) -> Purged;
+        fn end_deletion(account: &AccountId, job: &Job, lease: &Lease) -> Held;
+    }
+    OweMore {
+        fn add_owed(known: &SealedEvent, more: &[Delivery]) -> bool;
+    }
+    ListDeliveries {
+        fn list_deliveries(account: &AccountId, destination: &DestinationId, since: Timestamp, older: &OlderThan,
+            limit: usize) -> Vec<DeliveryRecord>;
+    }
+    Destinations {
+        fn create_destination(destination: &Destination, most: u32) -> CreatedDestination;
+        fn update_destination(before: &Destination, after: &Destination) -> UpdatedDestination;
+        fn find_destination_named(account: &AccountId, name: &Label) -> Option<DestinationId>;
+        fn list_destinations(account: &AccountId, after: Option<&DestinationId>, limit: usize) -> Vec<Destination>;
+        fn delete_destination(account: &AccountId, id: &DestinationId) -> DeletedDestination;
+    }
+    StartJob {
+        fn start_job(job: &Job, most: u32) -> Option<Job>;
     }
     FindDestination {
         fn find_destination(account: &AccountId, id: &DestinationId) -> Option<Destination>;

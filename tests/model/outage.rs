@@ -2,8 +2,8 @@
 //! destinations, and once it is back it gets everything at the pace of the drain.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::delivery::DeliveryState;
@@ -17,6 +17,7 @@ use crate::chaos::{Chaos, Dice, SimClock};
 use crate::processes::{Deliver, Ended, Fanout, Redrive, Shared};
 use crate::queue::{Message, SimQueue};
 use crate::receivers::{Mood, Receivers};
+use crate::table::Table;
 
 const EVENTS: u32 = 5_000;
 /// How many paths of the destination each event is owed to.
@@ -46,20 +47,21 @@ async fn outage() -> Outage {
     }
     let receivers = Arc::new(Receivers::unwatched(clock.clone()));
     receivers.set_mood(&destination.id, Mood::Down);
+    let table = Table::new(store.clone(), clock.clone(), dice.clone(), Arc::new(AtomicBool::new(true)), 0);
     let shared = Arc::new(Shared {
         events: Arc::new(SimQueue::new(clock.clone(), 0)),
         deliveries: Arc::new(SimQueue::new(clock.clone(), 0)),
         receivers,
         store,
+        table: Arc::new(table),
         dice: dice.clone(),
         clock: clock.clone(),
-        horizon,
+        horizon: Mutex::new(horizon),
+        budget: Duration::from_secs(60),
+        skew_ms: 0,
         pushed_twice: Arc::default(),
     });
-    let chaos = || {
-        let calm = Arc::new(AtomicBool::new(true));
-        Chaos { dice: dice.clone(), calm, failing: 0, crashing: 0, crashed: Default::default() }
-    };
+    let chaos = || Chaos::none(dice.clone());
     Outage {
         fanout: Fanout::start(&shared, chaos()),
         delivers: (0..DELIVERS).map(|_| Deliver::start(&shared, chaos())).collect(),
@@ -79,13 +81,7 @@ impl Outage {
 
     /// Processes what is visible in both queues.
     async fn work(&mut self) {
-        let chance = Chaos {
-            dice: self.shared.dice.clone(),
-            calm: Arc::new(AtomicBool::new(true)),
-            failing: 0,
-            crashing: 0,
-            crashed: Default::default(),
-        };
+        let chance = Chaos::none(self.shared.dice.clone());
         loop {
             let batch = self.shared.events.receive(&chance);
             let worked = !batch.is_empty();

@@ -5,23 +5,23 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use domain::attempt::RetryPolicy;
-use domain::delivery::{DeliveryMessage, MessageLease, OutgoingDelivery, Purpose};
-use domain::event::{Rejection, Unregistered};
+use domain::delivery::{DeliveryMessage, MessageLease, Purpose};
+use domain::event::Unregistered;
 use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
-use ports::{Clock, DeliveryQueue, EventQueue, PortResult, Postpone, RejectedEvents};
+use ports::{Clock, DeliveryQueue, HandOut};
 use runtime::cache::Cached;
 use testing::{MemoryAlerts, MemoryHandOut, MemoryStore, PlainVault};
 
-use crate::chaos::{Chaos, Dice, SimClock};
+use crate::chaos::{Chaos, Dice, ProcessClock, SimClock};
 use crate::doubles::Shaken;
 use crate::queue::{Message, SimQueue, record};
 use crate::receivers::{InHand, Receivers, Sender};
+use crate::table::Table;
+use crate::ways::Queue;
 
-const MINUTE: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 /// What all processes share.
@@ -32,55 +32,28 @@ pub struct Shared {
     pub events: Arc<SimQueue>,
     pub deliveries: Arc<SimQueue>,
     pub receivers: Arc<Receivers>,
-    pub horizon: Horizon,
+    pub table: Arc<Table>,
+    /// What new processes are given; it can change.
+    pub horizon: Mutex<Horizon>,
+    /// How long an invocation may last.
+    pub budget: Duration,
+    /// By how many milliseconds at most the clock of a process is off.
+    pub skew_ms: u64,
     /// Events that their producer pushes twice.
     pub pushed_twice: Arc<BTreeSet<String>>,
 }
 
-/// One process's way to a queue.
-struct Queue {
-    chaos: Arc<Chaos>,
-    queue: Arc<SimQueue>,
-}
-
-#[async_trait]
-impl DeliveryQueue for Queue {
-    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
-        for message in messages {
-            let body = serde_json::to_string(message).expect("a message");
-            // One call each, so that a failure leaves some of them sent.
-            let send = async {
-                self.queue.send(body, message.delay, Some(&self.chaos));
-                Ok(())
-            };
-            self.chaos.around(send).await?;
-        }
-        Ok(())
+impl Shared {
+    pub fn horizon(&self) -> Horizon {
+        *self.horizon.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-#[async_trait]
-impl Postpone for Queue {
-    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
-        self.chaos.around(async { self.queue.postpone(receipt, wait) }).await
-    }
-}
-
-#[async_trait]
-impl EventQueue for Queue {
-    async fn send_event(&self, text: &str) -> PortResult<()> {
-        let send = async {
-            self.queue.send(text.to_owned(), Duration::ZERO, Some(&self.chaos));
-            Ok(())
-        };
-        self.chaos.around(send).await
-    }
-}
-
-#[async_trait]
-impl RejectedEvents for Queue {
-    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
-        unreachable!("{body} was rejected: {}", rejection.detail)
+    /// The clock of a new process.
+    pub fn process_clock(&self) -> Arc<ProcessClock> {
+        let most = i64::try_from(self.skew_ms).unwrap_or_default();
+        let off_ms =
+            if most > 0 { i64::try_from(self.dice.below(2 * self.skew_ms)).unwrap_or_default() - most } else { 0 };
+        Arc::new(ProcessClock { clock: self.clock.clone(), off_ms })
     }
 }
 
@@ -93,7 +66,11 @@ pub enum Ended {
     Lost,
 }
 
-async fn invoke(chaos: &Chaos, work: impl Future<Output = Result<SqsBatchResponse, lambda_runtime::Error>>) -> Ended {
+async fn invoke(
+    chaos: &Chaos,
+    budget: Duration,
+    work: impl Future<Output = Result<SqsBatchResponse, lambda_runtime::Error>>,
+) -> Ended {
     tokio::select! {
         // In this order, so that a seed always plays the same.
         biased;
@@ -105,42 +82,46 @@ async fn invoke(chaos: &Chaos, work: impl Future<Output = Result<SqsBatchRespons
             Err(_) => Ended::Lost,
         },
         () = chaos.crashed.notified() => Ended::Lost,
-        () = tokio::time::sleep(MINUTE) => Ended::Lost,
+        () = tokio::time::sleep(budget) => Ended::Lost,
     }
 }
 
-fn event(clock: &SimClock, batch: &[Message]) -> LambdaEvent<SqsEvent> {
+fn event(clock: &ProcessClock, budget: Duration, batch: &[Message]) -> LambdaEvent<SqsEvent> {
     let mut event = SqsEvent::default();
     event.records = batch.iter().map(record).collect();
-    LambdaEvent::new(event, context(clock))
+    LambdaEvent::new(event, context(clock, budget))
 }
 
-fn context(clock: &SimClock) -> Context {
+fn context(clock: &ProcessClock, budget: Duration) -> Context {
     let mut context = Context::default();
-    context.deadline = clock.now().plus(MINUTE).unix_ms();
+    context.deadline = clock.now().plus(budget).unix_ms();
     context
 }
 
 pub struct Fanout {
     chaos: Arc<Chaos>,
     deps: Arc<fanout::Deps>,
-    clock: Arc<SimClock>,
+    clock: Arc<ProcessClock>,
+    budget: Duration,
+    pub horizon: Horizon,
 }
 
 impl Fanout {
     pub fn start(shared: &Shared, chaos: Chaos) -> Self {
         let chaos = Arc::new(chaos);
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
-        let cached = Arc::new(Cached::new(store.clone(), shared.clock.clone()));
-        let queue = Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone() });
-        let events = Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone() });
+        let table = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.table.clone() });
+        let clock = shared.process_clock();
+        let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
+        let queue = Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None });
+        let events = Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone(), seen: None });
         let deps = Arc::new(fanout::Deps {
             queue: events,
             accounts: cached.clone(),
             subscriptions: cached,
             transitions: store.clone(),
             awaited_runs: store.clone(),
-            events: store.clone(),
+            events: table,
             deliveries: queue.clone(),
             rejected: queue,
             // No event of the model is ever rejected.
@@ -148,24 +129,28 @@ impl Fanout {
             // No account of the model is unregistered.
             unregistered: fanout::UnregisteredEvents::new(shared.store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
-            seals: fanout::Seals::new(store, shared.horizon),
-            clock: shared.clock.clone(),
+            seals: fanout::Seals::new(store, shared.horizon()),
+            clock: clock.clone(),
             entropy: shared.dice.clone(),
             retention: RETENTION,
         });
-        Self { chaos, deps, clock: shared.clock.clone() }
+        Self { chaos, deps, clock, budget: shared.budget, horizon: shared.horizon() }
     }
 
     pub async fn work(&self, batch: &[Message]) -> Ended {
-        invoke(&self.chaos, fanout::handle(self.deps.clone(), event(&self.clock, batch))).await
+        let event = event(&self.clock, self.budget, batch);
+        invoke(&self.chaos, self.budget, fanout::handle(self.deps.clone(), event)).await
     }
 }
 
 pub struct Deliver {
     chaos: Arc<Chaos>,
     deps: Arc<deliver::Deps>,
-    clock: Arc<SimClock>,
+    clock: Arc<ProcessClock>,
+    real: Arc<SimClock>,
+    budget: Duration,
     batch: Arc<Mutex<HashMap<DeliveryId, InHand>>>,
+    receivers: Arc<Receivers>,
     pushed_twice: Arc<BTreeSet<String>>,
 }
 
@@ -173,19 +158,21 @@ impl Deliver {
     pub fn start(shared: &Shared, chaos: Chaos) -> Self {
         let (chaos, batch) = (Arc::new(chaos), Arc::default());
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
+        let table = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.table.clone() });
+        let clock = shared.process_clock();
         let deps = Arc::new(deliver::Deps {
             accounts: store.clone(),
-            destinations: Arc::new(Cached::new(store.clone(), shared.clock.clone())),
-            deliveries: store.clone(),
+            destinations: Arc::new(Cached::new(table.clone(), clock.clone())),
+            deliveries: table,
             vault: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(PlainVault) }),
-            queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone() }),
+            queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None }),
             sender: Arc::new(Sender {
                 chaos: chaos.clone(),
                 receivers: shared.receivers.clone(),
                 store: shared.store.clone(),
                 batch: Arc::clone(&batch),
             }),
-            clock: shared.clock.clone(),
+            clock: clock.clone(),
             entropy: shared.dice.clone(),
             rows: deliver::Rows::default(),
             paces: store.clone(),
@@ -195,11 +182,12 @@ impl Deliver {
             retention: RETENTION,
         });
         let pushed_twice = shared.pushed_twice.clone();
-        Self { chaos, deps, clock: shared.clock.clone(), batch, pushed_twice }
+        let (real, budget, receivers) = (shared.clock.clone(), shared.budget, shared.receivers.clone());
+        Self { chaos, deps, clock, real, budget, batch, receivers, pushed_twice }
     }
 
     pub async fn work(&self, batch: &[Message]) -> Ended {
-        let received_at = self.clock.real();
+        let received_at = self.real.real();
         let in_hand = batch.iter().map(|message| {
             let read: DeliveryMessage = serde_json::from_str(&message.body).expect("a message");
             let (purpose, receives, sent_at) = (read.purpose, message.receives, message.sent_at);
@@ -208,40 +196,78 @@ impl Deliver {
                 self.pushed_twice.contains(read.delivery.event.as_str()) || read.delivery.event_type.is_operational();
             (
                 read.delivery.id,
-                InHand { purpose, with_probe: purpose == Purpose::Probe, receives, pushed_twice, sent_at, received_at },
+                InHand {
+                    purpose,
+                    with_probe: purpose == Purpose::Probe,
+                    resent_at: (purpose == Purpose::Resend).then_some(sent_at),
+                    receives,
+                    pushed_twice,
+                    sent_at,
+                    received_at,
+                    delivered: false,
+                },
             )
         });
         // Of two messages of one delivery, the one with the older knowledge counts.
         let mut known = HashMap::new();
+        let in_hand: Vec<_> = in_hand.collect();
+        in_hand.iter().for_each(|(id, hand)| self.receivers.begin(id, hand));
+        let ids: Vec<_> = in_hand.iter().map(|(id, _)| id.clone()).collect();
         for (id, hand) in in_hand {
             let keep = |before: &InHand| before.receives == 1 && before.sent_at <= hand.sent_at;
             let with_probe = hand.with_probe || known.get(&id).is_some_and(|before: &InHand| before.with_probe);
             let stays = known.get(&id).copied().filter(keep).unwrap_or(hand);
-            known.insert(id, InHand { with_probe, ..stays });
+            let resent_at = hand.resent_at.max(known.get(&id).and_then(|before| before.resent_at));
+            known.insert(id, InHand { with_probe, resent_at, ..stays });
         }
         *self.batch.lock().unwrap_or_else(PoisonError::into_inner) = known;
-        invoke(&self.chaos, deliver::handle(self.deps.clone(), event(&self.clock, batch))).await
+        let event = event(&self.clock, self.budget, batch);
+        let ended = invoke(&self.chaos, self.budget, deliver::handle(self.deps.clone(), event)).await;
+        ids.iter().for_each(|id| self.receivers.end(id));
+        ended
+    }
+
+    /// The deliveries of the last batch for which the receiver's answer was a success, and the process was told so.
+    pub fn delivered(&self) -> BTreeSet<DeliveryId> {
+        let batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        batch.iter().filter(|(_, in_hand)| in_hand.delivered).map(|(id, _)| id.clone()).collect()
     }
 }
 
 pub struct Redrive {
     chaos: Arc<Chaos>,
     deps: Arc<redrive::Deps>,
-    clock: Arc<SimClock>,
+    clock: Arc<ProcessClock>,
+    budget: Duration,
 }
 
 impl Redrive {
     pub fn start(shared: &Shared, chaos: Chaos) -> Self {
         let chaos = Arc::new(chaos);
+        let queue = Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None });
+        // No run of a schedule has more to do than it has time for.
+        Self::with(queue, Arc::new(MemoryHandOut::default()), 0, shared, chaos)
+    }
+
+    /// One that hands out up to `units` units of its work.
+    pub fn with(
+        queue: Arc<dyn DeliveryQueue>,
+        hand_out: Arc<dyn HandOut>,
+        units: u16,
+        shared: &Shared,
+        chaos: Arc<Chaos>,
+    ) -> Self {
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
+        let table = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.table.clone() });
+        let clock = shared.process_clock();
         let deps = Arc::new(redrive::Deps {
-            waiting: store.clone(),
-            destinations: store.clone(),
-            destination_list: shared.store.clone(),
-            deliveries: store.clone(),
-            events: store.clone(),
+            waiting: table.clone(),
+            destinations: table.clone(),
+            destination_list: store.clone(),
+            deliveries: table.clone(),
+            events: table.clone(),
             event_list: store.clone(),
-            delivery_list: shared.store.clone(),
+            delivery_list: store.clone(),
             paces: store.clone(),
             awaited_runs: shared.store.clone(),
             subscriptions: shared.store.clone(),
@@ -249,29 +275,42 @@ impl Redrive {
             audit: store.clone(),
             reckoning: store.clone(),
             roll_ups: store.clone(),
-            queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone() }),
-            event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone() }),
+            queue,
+            event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone(), seen: None }),
             alerts: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(MemoryAlerts::default()) }),
             alerted: redrive::Alerted::default(),
             audited: redrive::Audited::default(),
-            jobs: store,
-            accounts: shared.store.clone(),
-            purge: shared.store.clone(),
-            clock: shared.clock.clone(),
+            jobs: store.clone(),
+            accounts: store,
+            purge: table,
+            clock: clock.clone(),
             entropy: shared.dice.clone(),
-            // No run of the model has more to do than it has time for.
-            hand_out: Arc::new(MemoryHandOut::default()),
-            units: 0,
-            horizon: shared.horizon,
+            hand_out,
+            units,
+            horizon: shared.horizon(),
             lease: MessageLease::default(),
             retention: RETENTION,
         });
-        Self { chaos, deps, clock: shared.clock.clone() }
+        Self { chaos, deps, clock, budget: shared.budget }
     }
 
+    pub fn horizon(&self) -> Horizon {
+        self.deps.horizon
+    }
+
+    /// The run that the schedule starts.
     pub async fn work(&self) -> Ended {
-        let event = LambdaEvent::new(serde_json::Value::Null, context(&self.clock));
-        let run = async { redrive::handle(self.deps.clone(), event).await.map(|()| SqsBatchResponse::default()) };
-        invoke(&self.chaos, run).await
+        self.work_on(serde_json::Value::Null).await
+    }
+
+    /// A run with this event.
+    pub async fn work_on(&self, event: serde_json::Value) -> Ended {
+        let event = LambdaEvent::new(event, context(&self.clock, self.budget));
+        // A run that answers an error has told the operator so; its process goes on.
+        let run = async {
+            let _ = redrive::handle(self.deps.clone(), event).await;
+            Ok(SqsBatchResponse::default())
+        };
+        invoke(&self.chaos, self.budget, run).await
     }
 }

@@ -1,13 +1,13 @@
 //! The receivers, whose moods change, and the log of everything that arrived. They also watch the rules about attempts:
 //! what was delivered is not attempted again, and a destination that is down is not called.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::attempt::{Exchange, Outcome};
-use domain::delivery::{DeliveryState, Purpose, SignedRequest};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose, SignedRequest};
 use domain::destination::Admission;
 use domain::value::{DeliveryId, DestinationId, Timestamp};
 use ports::{HttpSender, PortResult};
@@ -37,11 +37,26 @@ pub struct InHand {
     pub purpose: Purpose,
     /// Whether a probe with this delivery was among the messages.
     pub with_probe: bool,
+    /// When somebody last asked for it to be sent again, if that was among the messages.
+    pub resent_at: Option<Timestamp>,
     pub receives: u32,
     /// Whether the producer pushed its event twice.
     pub pushed_twice: bool,
     pub sent_at: Timestamp,
     pub received_at: Timestamp,
+    /// Whether its receiver answered that it has it, and the process was told so.
+    pub delivered: bool,
+}
+
+/// By how much the clocks of functions may be off together.
+const WRONG: Duration = Duration::from_secs(130);
+
+impl InHand {
+    /// Whether the process certainly reads the delivery's row before it attempts it.
+    fn is_looked_up(&self, id: &DeliveryId) -> bool {
+        let old = self.received_at.since(id.occurred_at()) > Duration::from_secs(3_600) + WRONG;
+        self.purpose != Purpose::New || self.receives > 1 || old
+    }
 }
 
 /// A destination that must not be called, except by probes.
@@ -59,8 +74,16 @@ struct State {
     /// Since when a destination must not be called, except by probes, and why.
     shut: HashMap<DestinationId, Shut>,
     delivered_at: HashMap<DeliveryId, Timestamp>,
+    /// Since when something ended otherwise.
+    given_up_at: HashMap<DeliveryId, Timestamp>,
+    /// What was given up and is attempted again.
+    reopened: BTreeSet<DeliveryId>,
     taken: BTreeMap<DeliveryId, u32>,
     attempts: usize,
+    /// How many messages of a delivery processes have in hand.
+    in_hand: HashMap<DeliveryId, u32>,
+    /// How many messages of a delivery came while another was in hand, or without looking at what others recorded.
+    at_once: HashMap<DeliveryId, u32>,
     arrivals: Vec<Timestamp>,
     unwatched: bool,
     slack: Duration,
@@ -122,13 +145,23 @@ impl Receivers {
         if state.unwatched {
             return;
         }
-        for record in store.deliveries() {
-            if record.state() == DeliveryState::Delivered {
-                state.delivered_at.entry(record.delivery.id).or_insert(now);
+        for DeliveryRecord { delivery: Delivery { id, .. }, held, .. } in store.take_written_deliveries() {
+            match held.state() {
+                DeliveryState::Delivered => drop(state.delivered_at.entry(id).or_insert(now)),
+                DeliveryState::Exhausted | DeliveryState::Cancelled => {
+                    state.given_up_at.entry(id).or_insert(now);
+                }
+                _ => {
+                    if state.given_up_at.remove(&id).is_some() {
+                        state.reopened.insert(id);
+                    }
+                }
             }
         }
+        // A process's clock may be ahead, so that what is held is free sooner there.
+        let soon = now.plus(state.slack);
         for destination in store.destinations() {
-            match destination.admission(now) {
+            match destination.admission(soon) {
                 Admission::Everything => drop(state.shut.remove(&destination.id)),
                 admission => {
                     let until = destination.health.held_until.filter(|_| destination.health.is_held(now));
@@ -140,11 +173,33 @@ impl Receivers {
         }
     }
 
+    /// A process begins to handle a message of this delivery.
+    pub fn begin(&self, id: &DeliveryId, hand: &InHand) {
+        let mut state = self.lock();
+        let before = state.in_hand.get(id).copied();
+        if before.is_some_and(|before| before > 0 || !hand.is_looked_up(id)) {
+            *state.at_once.entry(id.clone()).or_default() += 1;
+        }
+        *state.in_hand.entry(id.clone()).or_default() += 1;
+    }
+
+    pub fn end(&self, id: &DeliveryId) {
+        self.lock().in_hand.entry(id.clone()).and_modify(|count| *count -= 1);
+    }
+
+    pub fn was_reopened(&self, id: &DeliveryId) -> bool {
+        self.lock().reopened.contains(id)
+    }
+
+    /// How many attempts of this delivery may have been made and recorded beside another one.
+    pub fn attempted_at_once(&self, id: &DeliveryId) -> u32 {
+        self.lock().at_once.get(id).copied().unwrap_or_default()
+    }
+
     fn judge(&self, id: &DeliveryId, in_hand: &InHand) {
         let (now, mut state) = (self.clock.real(), self.lock());
         state.attempts += 1;
-        let old = in_hand.received_at.since(id.occurred_at()) > Duration::from_secs(3_600);
-        let looked_up = in_hand.purpose != Purpose::New || in_hand.receives > 1 || old;
+        let looked_up = in_hand.is_looked_up(id);
         // A message may repeat a recorded delivery if it was sent by an invocation that was still running then, or for
         // an event that was pushed twice.
         let known_by = match (looked_up, in_hand.pushed_twice) {
@@ -152,6 +207,13 @@ impl Receivers {
             (false, false) => Some(Timestamp::from_unix_ms(in_hand.sent_at.unix_ms().saturating_sub(60_000))),
             (false, true) => None,
         };
+        // Somebody asked for one more attempt of what was delivered by then.
+        let delivered_at = state.delivered_at.get(id).copied();
+        let asked_for = in_hand.resent_at.is_some_and(|resent| delivered_at.is_some_and(|at| at <= resent));
+        let known_by = known_by.filter(|_| !asked_for);
+        if let Some(at) = state.given_up_at.get(id).copied().filter(|at| looked_up && *at < in_hand.received_at) {
+            state.broken.push(format!("{id} was attempted at {now} though it was given up at {at}: {in_hand:?}"));
+        }
         if let Some(at) = state.delivered_at.get(id).copied().filter(|at| known_by.is_some_and(|by| *at < by)) {
             state.broken.push(format!("{id} was attempted at {now} though it was delivered at {at}: {in_hand:?}"));
         }
@@ -222,6 +284,10 @@ impl HttpSender for Sender {
             }
             Ok(outcome)
         });
-        Ok(Exchange { outcome: outcome.await?, answer: None })
+        let outcome = outcome.await?;
+        if let Some(in_hand) = self.batch.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&id) {
+            in_hand.delivered |= outcome.is_delivered();
+        }
+        Ok(Exchange { outcome, answer: None })
     }
 }

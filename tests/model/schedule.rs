@@ -2,22 +2,28 @@
 //! nothing is left to do; then the check of the result.
 
 mod account;
+mod happening;
+mod people;
 mod set_up;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use domain::destination::Destination;
-use domain::value::Timestamp;
+use domain::destination::{Admission, Destination};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Horizon, Timestamp};
 use ports::{Clock, Destinations};
+use testing::account;
 use tokio::task::JoinSet;
 
+use self::happening::{Asked, Happening, Poisoned, Throttled};
+use crate::api::Call;
 use crate::chaos::Chaos;
 use crate::processes::{Deliver, Ended, Fanout, Redrive, Shared};
 use crate::queue::Message;
 use crate::receivers::Mood;
+use crate::table::Partition;
 
 /// How long there are faults.
 const TROUBLE: Duration = Duration::from_secs(4 * 3_600);
@@ -37,6 +43,14 @@ pub struct Report {
     pub crashes: usize,
     /// Operational events.
     pub told: usize,
+    pub cancelled: usize,
+    /// Accounts that were deleted with all that they had.
+    pub deleted: usize,
+    /// Calls of the API that were answered with a success, and those that were not.
+    pub calls: usize,
+    pub failed_calls: usize,
+    /// Rows that could not be read or written for a while.
+    pub poisoned: usize,
 }
 
 impl Report {
@@ -49,41 +63,76 @@ impl Report {
         self.recovered += other.recovered;
         self.crashes += other.crashes;
         self.told += other.told;
+        self.cancelled += other.cancelled;
+        self.deleted += other.deleted;
+        self.calls += other.calls;
+        self.failed_calls += other.failed_calls;
+        self.poisoned += other.poisoned;
     }
-}
-
-#[derive(Debug, Clone)]
-enum Happening {
-    /// An event's id and text.
-    Push(String, String),
-    Mood(usize, Mood),
-    Enable(usize, bool),
-    Clock(i64),
-    Calm,
 }
 
 enum Process {
     Fanout(Fanout),
     Deliver(Deliver),
     Redrive(Redrive),
+    Api(Call, Option<u16>),
+}
+
+impl Process {
+    fn horizon(&self) -> Option<Horizon> {
+        match self {
+            Process::Fanout(process) => Some(process.horizon),
+            Process::Redrive(process) => Some(process.horizon()),
+            Process::Deliver(_) | Process::Api(..) => None,
+        }
+    }
 }
 
 /// How a process ended its batch, the batch, and the process.
 type Worked = (Ended, Vec<Message>, Process);
 
+/// How often what goes wrong.
+#[derive(Clone, Copy)]
+struct Faults {
+    failing: u64,
+    crashing: u64,
+    slow: u64,
+    /// Whether rows are poisoned or throttled, or people interfere.
+    special: bool,
+}
+
 struct World {
     shared: Arc<Shared>,
     calm: Arc<AtomicBool>,
-    failing: u64,
-    crashing: u64,
+    faults: Faults,
+    /// Those of the account `acme` first.
     destinations: Vec<Destination>,
+    /// How many subscriptions each account had at the beginning.
+    width: BTreeMap<AccountId, usize>,
     fanouts: Vec<Fanout>,
     delivers: Vec<Deliver>,
     redrives: Vec<Redrive>,
     next_redrive: Timestamp,
     next_operator: Timestamp,
     crashes: usize,
-    pushed: BTreeSet<String>,
+    pushed: BTreeSet<(AccountId, String)>,
+    seen: Seen,
+    wrong: Vec<String>,
+}
+
+/// What people did.
+#[derive(Default)]
+struct Seen {
+    calls: usize,
+    failed_calls: usize,
+    poisoned: usize,
+    cancelled: BTreeSet<DeliveryId>,
+    /// Deliveries and destinations that were asked to be sent again.
+    again: BTreeSet<DeliveryId>,
+    recovered: BTreeSet<DestinationId>,
+    deletion: bool,
+    /// Events whose replay broke off.
+    unfinished: BTreeSet<EventId>,
 }
 
 /// Plays the schedule of a seed. The error says what is wrong at its end.
@@ -95,8 +144,9 @@ pub fn play(seed: u64) -> Result<Report, String> {
 
 impl World {
     fn chaos(&self) -> Chaos {
-        let (dice, calm) = (self.shared.dice.clone(), self.calm.clone());
-        Chaos { dice, calm, failing: self.failing, crashing: self.crashing, crashed: Default::default() }
+        let (dice, calm, Faults { failing, crashing, slow, .. }) =
+            (self.shared.dice.clone(), self.calm.clone(), self.faults);
+        Chaos { dice, calm, failing, crashing, slow, crashed: Default::default(), meter: None }
     }
 
     async fn play(mut self) -> Result<Report, String> {
@@ -113,13 +163,16 @@ impl World {
             }
             while happenings.last().is_some_and(|(at, _)| *at <= self.shared.clock.real()) {
                 if let Some((_, happening)) = happenings.pop() {
-                    self.happen(happening).await;
+                    self.happen(happening, &mut running).await;
                 }
             }
             self.start(&mut running);
             let now = self.shared.clock.real();
             if now > end {
                 return Err(self.unfinished(now));
+            }
+            if !self.wrong.is_empty() {
+                return Err(self.wrong.join("\n"));
             }
             let visible =
                 [&self.shared.events, &self.shared.deliveries].into_iter().filter_map(|queue| queue.next_visible());
@@ -147,12 +200,12 @@ impl World {
         }
     }
 
-    async fn happen(&mut self, happening: Happening) {
-        let shared = &self.shared;
+    async fn happen(&mut self, happening: Happening, running: &mut JoinSet<Worked>) {
+        let shared = self.shared.clone();
         match happening {
-            Happening::Push(id, text) => {
-                self.pushed.insert(id);
-                self.shared.events.send(text, Duration::ZERO, None);
+            Happening::Push(account, id, text) => {
+                self.pushed.insert((account, id));
+                shared.events.send(text, Duration::ZERO, None);
             }
             Happening::Mood(n, mood) => shared.receivers.set_mood(&self.destinations[n].id, mood),
             Happening::Enable(n, enabled) => self.enable(n, enabled).await,
@@ -160,22 +213,54 @@ impl World {
                 shared.clock.step_to(off);
                 shared.receivers.allow(Duration::from_millis(off.unsigned_abs()));
             }
+            Happening::Call(asked) => self.ask(asked, running),
+            Happening::Subscribe(n) => {
+                let another = testing::subscription(&self.destinations[n], 200, &["*"], "*", Some("/again"));
+                shared.store.put_subscription(another);
+            }
+            Happening::Poison(what) => self.poison(what),
+            Happening::Throttle(what, duration) => {
+                let partition = match what {
+                    Throttled::Account => Partition::Account(account("acme")),
+                    Throttled::Shard(shard) => Partition::Shard(shard),
+                };
+                shared.table.throttle(partition, duration);
+            }
+            Happening::Horizon(horizon) => {
+                *shared.horizon.lock().unwrap_or_else(PoisonError::into_inner) = horizon;
+                self.with_processes_again();
+            }
             Happening::Calm => {
                 self.calm.store(true, Ordering::SeqCst);
                 shared.clock.step_to(0);
+                shared.table.mend();
                 for n in 0..self.destinations.len() {
-                    self.shared.receivers.set_mood(&self.destinations[n].id, Mood::Well);
-                    // Its owner has fixed it, and resumes it if it was disabled.
-                    self.enable(n, false).await;
-                    self.enable(n, true).await;
+                    shared.receivers.set_mood(&self.destinations[n].id, Mood::Well);
+                    // Its owner has fixed it, and resumes it if it was disabled or paused. What only failed, or asked to be
+                    // left alone, comes back by itself. A drain ends if nothing that is parked can be read, so whoever
+                    // has mended rows resumes all.
+                    if self.is_off(n) || self.seen.poisoned > 0 {
+                        self.enable(n, false).await;
+                        self.enable(n, true).await;
+                    }
                 }
+                self.finish_replays(running);
             }
         }
     }
 
+    fn is_off(&self, n: usize) -> bool {
+        let stored = self.shared.store.destinations().into_iter().find(|d| d.id == self.destinations[n].id);
+        stored.is_some_and(|stored| !stored.settings.enabled || stored.health.admission() == Admission::Nothing)
+    }
+
     async fn enable(&self, n: usize, enabled: bool) {
         let stored = self.shared.store.destinations().into_iter().find(|d| d.id == self.destinations[n].id);
-        let stored = stored.expect("the destination");
+        // Its account may have been deleted.
+        let Some(stored) = stored.filter(|stored| stored.admission(self.shared.clock.now()) != Admission::Closed)
+        else {
+            return;
+        };
         let settings = domain::destination::DestinationSettings { enabled, ..stored.settings.clone() };
         let changed = stored.changed(settings, self.shared.clock.now());
         self.shared.store.update_destination(&stored, &changed).await.expect("changed");
@@ -183,13 +268,12 @@ impl World {
 
     /// When `redrive` next has something to do. It runs each minute, but only such runs are played.
     fn redrive_at(&self) -> Option<Timestamp> {
-        let (store, horizon) = (&self.shared.store, self.shared.horizon);
-        let ahead = |look_at: Timestamp| Timestamp::from_unix_ms(look_at.unix_ms().saturating_sub(60_000));
-        let due = store.deliveries().into_iter().filter_map(|record| record.look_at()).map(ahead);
-        let watched = store.destinations().into_iter().filter_map(|destination| destination.look_at());
+        let (store, horizon) = (&self.shared.store, self.shared.horizon());
+        let due = store.next_look().map(|look_at| Timestamp::from_unix_ms(look_at.unix_ms().saturating_sub(60_000)));
         let notes = store.seal_notes_left().into_iter();
         let audits = notes.map(|note| note.sealed.until.plus(horizon.length()));
-        due.chain(watched).chain(audits).min().map(|at| at.max(self.next_redrive))
+        let jobs = store.has_pending_job().then_some(self.next_redrive);
+        due.into_iter().chain(audits).chain(jobs).min().map(|at| at.max(self.next_redrive))
     }
 
     fn start(&mut self, running: &mut JoinSet<Worked>) {
@@ -221,14 +305,21 @@ impl World {
     /// Deletes or keeps the messages of a batch as the process answered. A crashed process is replaced by a new one,
     /// whose caches are empty.
     fn ended(&mut self, (ended, batch, process): Worked) {
-        let (queue, lost) = match (&process, &ended) {
-            (Process::Fanout(_), _) => (&self.shared.events, matches!(ended, Ended::Lost)),
-            (_, _) => (&self.shared.deliveries, matches!(ended, Ended::Lost)),
-        };
+        let lost = matches!(ended, Ended::Lost);
         if let Ended::Answered(again) = ended {
-            batch.iter().filter(|message| !again.contains(&message.id)).for_each(|message| queue.delete(message.id));
+            let done = batch.iter().filter(|message| !again.contains(&message.id));
+            if let Process::Deliver(process) = &process {
+                self.check_acknowledged(process, done.clone());
+            }
+            let queue = match &process {
+                Process::Fanout(_) => &self.shared.events,
+                _ => &self.shared.deliveries,
+            };
+            done.for_each(|message| queue.delete(message.id));
         }
         self.crashes += usize::from(lost);
+        // A new configuration is a new process.
+        let lost = lost || process.horizon().is_some_and(|horizon| horizon != self.shared.horizon());
         match process {
             Process::Fanout(_) if lost => self.fanouts.push(Fanout::start(&self.shared, self.chaos())),
             Process::Fanout(process) => self.fanouts.push(process),
@@ -236,6 +327,7 @@ impl World {
             Process::Deliver(process) => self.delivers.push(process),
             Process::Redrive(_) if lost => self.redrives.push(Redrive::start(&self.shared, self.chaos())),
             Process::Redrive(process) => self.redrives.push(process),
+            Process::Api(call, status) => self.answered(&call, status),
         }
     }
 }

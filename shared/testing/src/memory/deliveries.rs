@@ -12,26 +12,27 @@ impl Deliveries for MemoryStore {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
         let rows = self.call("find_delivery")?;
         rows.readable([id])?;
-        Ok(rows.deliveries.get(&(account.clone(), id.clone())).cloned())
+        Ok(rows.deliveries.get(account, id).cloned())
     }
 
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
         let mut rows = self.call("create_delivery")?;
-        let key = (record.delivery.account.clone(), record.delivery.id.clone());
-        if rows.deliveries.contains_key(&key) {
-            return Ok(false);
+        let is_new = rows.deliveries.get(&record.delivery.account, &record.delivery.id).is_none();
+        if is_new {
+            rows.deliveries.insert(record.clone());
         }
-        rows.deliveries.insert(key, record.clone());
-        Ok(true)
+        Ok(is_new)
     }
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
         let mut rows = self.call("replace_delivery")?;
-        let stored = rows.deliveries.get_mut(&(before.delivery.account.clone(), before.delivery.id.clone()));
+        let stored = rows.deliveries.get(&before.delivery.account, &before.delivery.id);
         let known = |one: &DeliveryRecord| (one.state().as_str(), one.attempts.count(), one.look_at());
-        let Some(stored) = stored.filter(|stored| known(stored) == known(before)) else { return Ok(false) };
-        *stored = after.clone();
-        Ok(true)
+        let unchanged = stored.is_some_and(|stored| known(stored) == known(before));
+        if unchanged {
+            rows.deliveries.insert(after.clone());
+        }
+        Ok(unchanged)
     }
 }
 
@@ -60,17 +61,13 @@ impl Rows {
         limit: usize,
     ) -> Vec<DeliveryRecord> {
         let within = |record: &&DeliveryRecord| {
-            let delivery = &record.delivery;
-            let older = match older {
-                OlderThan::Time(time) => delivery.id.occurred_at() < *time,
-                OlderThan::Delivery(id) => delivery.id < *id,
-            };
-            delivery.account == *account
-                && delivery.destination == *destination
-                && delivery.id.occurred_at() >= since
-                && older
+            let id = &record.delivery.id;
+            id.occurred_at() >= since
+                && match older {
+                    OlderThan::Time(time) => id.occurred_at() < *time,
+                    OlderThan::Delivery(older) => id < older,
+                }
         };
-        // They are sorted by account and id, which for each destination is the order of time.
-        self.deliveries.values().rev().filter(within).take(limit).cloned().collect()
+        self.deliveries.of(account, destination).rev().filter(within).take(limit).cloned().collect()
     }
 }

@@ -5,6 +5,7 @@ mod api_keys;
 mod audit;
 mod awaited_runs;
 mod deliveries;
+mod delivery_rows;
 mod destinations;
 mod events;
 mod health;
@@ -34,6 +35,8 @@ use domain::value::{
 };
 use ports::{AwaitedPlace, ByShard, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
 
+use self::delivery_rows::DeliveryRows;
+
 #[derive(Default)]
 struct Rows {
     accounts: BTreeMap<AccountId, Account>,
@@ -48,7 +51,7 @@ struct Rows {
     /// How many deliveries of wide events were planned.
     plans: BTreeMap<(AccountId, EventId), usize>,
     sendings: BTreeMap<(AccountId, EventId), Sending>,
-    deliveries: BTreeMap<(AccountId, DeliveryId), DeliveryRecord>,
+    deliveries: DeliveryRows,
     runs: BTreeMap<(AccountId, EventType, Scope), Remembered>,
     /// By the text of the scope, which is how the table sorts them.
     scopes: BTreeMap<(AccountId, String), SeenScope>,
@@ -119,6 +122,11 @@ impl MemoryStore {
         self.look().poisoned.insert(id.to_string());
     }
 
+    /// Lets everybody read it again.
+    pub fn mend(&self, id: impl ToString) {
+        self.look().poisoned.remove(&id.to_string());
+    }
+
     /// The names of the methods called since the last time, in order.
     pub fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.look().calls)
@@ -130,6 +138,19 @@ impl MemoryStore {
         self.look().subscriptions.insert(key, subscription);
     }
 
+    pub fn delivery(&self, account: &AccountId, id: &DeliveryId) -> Option<DeliveryRecord> {
+        self.look().deliveries.get(account, id).cloned()
+    }
+
+    pub fn has_account(&self, account: &AccountId) -> bool {
+        self.look().accounts.contains_key(account)
+    }
+
+    /// Whether a job has not ended.
+    pub fn has_pending_job(&self) -> bool {
+        self.look().jobs.values().any(|(job, _)| !job.has_ended())
+    }
+
     pub fn destinations(&self) -> Vec<Destination> {
         let rows = self.look();
         rows.destinations.values().map(|stored| rows.with_health(stored)).collect()
@@ -138,7 +159,7 @@ impl MemoryStore {
     /// The earliest time at which a delivery or destination has to be looked at.
     pub fn next_look(&self) -> Option<Timestamp> {
         let rows = self.look();
-        let deliveries = rows.deliveries.values().filter_map(|record| record.look_at());
+        let deliveries = rows.deliveries.next_look().into_iter();
         deliveries.chain(rows.health.values().filter_map(|(_, look_at)| *look_at)).min()
     }
 
@@ -154,6 +175,11 @@ impl MemoryStore {
     /// The notes of rejected events with the kept part of their texts, sorted by when they were sent.
     pub fn rejections(&self) -> Vec<(RejectedEvent, String)> {
         self.look().rejections.values().cloned().collect()
+    }
+
+    /// The deliveries that were written since the last time.
+    pub fn take_written_deliveries(&self) -> Vec<DeliveryRecord> {
+        self.look().deliveries.take_written()
     }
 
     pub fn deliveries(&self) -> Vec<DeliveryRecord> {

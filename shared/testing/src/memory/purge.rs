@@ -34,7 +34,8 @@ impl AccountPurge for MemoryStore {
         let mut deleted = remove(&mut rows.keys, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.sessions, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.subscriptions, &mut left, |(a, _)| a == account);
-        deleted += remove(&mut rows.deliveries, &mut left, |(a, _)| a == account);
+        let deliveries = rows.deliveries.remove_of(account, left);
+        (deleted, left) = (deleted + deliveries as u64, left - deliveries);
         deleted += remove(&mut rows.plans, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.sendings, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);

@@ -19,7 +19,7 @@ impl Reckoning for MemoryStore {
     async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>> {
         let rows = self.call("find_standings")?;
         rows.readable(ids)?;
-        let known = ids.iter().filter_map(|id| rows.deliveries.get(&(account.clone(), id.clone())));
+        let known = ids.iter().filter_map(|id| rows.deliveries.get(account, id));
         let standing = |row: &DeliveryRecord| DeliveryStanding {
             id: row.delivery.id.clone(),
             state: row.state(),
