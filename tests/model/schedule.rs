@@ -237,9 +237,8 @@ impl World {
                 for n in 0..self.destinations.len() {
                     shared.receivers.set_mood(&self.destinations[n].id, Mood::Well);
                     // Its owner has fixed it, and resumes it if it was disabled or paused. What only failed, or asked to be
-                    // left alone, comes back by itself. A drain ends if nothing that is parked can be read, so whoever
-                    // has mended rows resumes all.
-                    if self.is_off(n) || self.seen.poisoned > 0 {
+                    // left alone, comes back by itself.
+                    if self.is_off(n) {
                         self.enable(n, false).await;
                         self.enable(n, true).await;
                     }
