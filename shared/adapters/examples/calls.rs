@@ -127,9 +127,9 @@ async fn prepare(aws: &AwsClients) -> PortResult<Prepared> {
         unmatched: None,
         expires_at: due_at.plus(Duration::from_secs(86_400)),
     };
-    for n in 0..MANY {
+    for (n, record) in records.iter().enumerate().take(MANY) {
         let id: EventId = format!("evt-{n}").parse().expect("an id");
-        store.seal_event(&SealedEvent { id, owed: vec![records[n].delivery.clone()], ..event.clone() }).await?;
+        store.seal_event(&SealedEvent { id, owed: vec![record.delivery.clone()], ..event.clone() }).await?;
     }
     Ok(Prepared { acme, store, records, event })
 }
