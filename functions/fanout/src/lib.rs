@@ -2,7 +2,7 @@
 //! a receiver. [`domain`] describes the whole flow.
 //!
 //! **Send first, note, then seal**: a crash in between repeats deliveries under the same ids and never loses one. The
-//! note lets the audit find every sealed event. Only a wide event is sealed first, and sent in ranges: see [`wide`].
+//! note lets the audit find every sealed event. Only a wide event is sealed first, and sent in ranges (the file `wide`).
 //!
 //! Invariant: a bad event is rejected alone; its neighbours are not affected (tests:
 //! `a_malformed_event_is_rejected_alone`,
