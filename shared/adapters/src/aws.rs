@@ -24,20 +24,29 @@ pub struct AwsClients {
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// How long a call may take with all its attempts. The shortest function, `authorizer`, may run for 5 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// The same where an emulator stands for AWS: on a machine that is busy it takes seconds for what AWS does in milliseconds,
+/// and calls that are made again would only make it slower.
+const EMULATED_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl AwsClients {
     /// Region, credentials and endpoints come from the environment that Lambda sets.
     pub async fn from_env() -> Self {
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        Self::from_config(aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await)
+        let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
+        // On AWS nobody sets `AWS_ENDPOINT_URL`.
+        match config.endpoint_url() {
+            None => Self::from_config(config),
+            Some(_) => Self::timed(config, EMULATED_TIMEOUT, EMULATED_TIMEOUT),
+        }
     }
 
     /// The clients of this configuration, with our time-outs.
     pub fn from_config(config: SdkConfig) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
+        Self::timed(config, ATTEMPT_TIMEOUT, OPERATION_TIMEOUT)
+    }
+
+    fn timed(config: SdkConfig, attempt: Duration, operation: Duration) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build();
         Self { config: config.into_builder().timeout_config(timeouts).build() }
     }
 
