@@ -290,8 +290,11 @@ fn answer(operation: &str, asked: &Value, items: &Items) -> Value {
     }
 }
 
-/// The named attributes, of which `#state` is `state`.
+/// The named attributes, of which `#state` is `state`; all if none is named.
 fn projected(item: &Value, fields: &str) -> Value {
+    if fields.is_empty() {
+        return item.clone();
+    }
     let fields: Vec<&str> = fields.split(", ").map(|field| field.trim_start_matches('#')).collect();
     let kept = item.as_object().into_iter().flatten().filter(|(name, _)| fields.contains(&name.as_str()));
     Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
