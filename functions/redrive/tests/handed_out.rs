@@ -4,50 +4,29 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
 mod over_memory;
+mod slow;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
 use domain::destination::{Destination, Drain, Health, HealthState};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DeliveryId};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
-    Accounts, Clock, Deliveries, DeliveryQueue, DestinationHealth, Destinations, Events, PortResult, Postpone,
-    SealNote, SealNotes, SealedEvent,
+    Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, PortResult, SealNote, SealNotes, SealedEvent,
 };
 use redrive::{Audited, Deps, handle};
 use serde_json::{Value, json};
 use testing::{MemoryHandOut, MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
 
 use self::over_memory::deps;
+use self::slow::Slow;
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// A queue whose every call takes a while.
-struct Slow {
-    queue: Arc<MemoryQueue>,
-    clock: Arc<TestClock>,
-    takes: Duration,
-}
-
-#[async_trait]
-impl DeliveryQueue for Slow {
-    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
-        self.clock.advance(self.takes);
-        self.queue.send_deliveries(messages).await
-    }
-}
-
-#[async_trait]
-impl Postpone for Slow {
-    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
-        self.queue.postpone(receipt, wait).await
-    }
-}
 
 /// Rows that let others go first, so that what two instances do is mixed.
 struct Polite(Arc<MemoryStore>);

@@ -3,62 +3,31 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
 mod over_memory;
+mod slow;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use domain::delivery::job::SETTLE;
-use domain::delivery::{
-    Delivery, DeliveryRecord, DeliveryState, Job, JobStatus, OutgoingDelivery, Purpose, RecoverStatus, Recovery,
-};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Job, JobStatus, Purpose, RecoverStatus, Recovery};
 use domain::destination::{Destination, Drain, Health, HealthState};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DeliveryId, JobId, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
-    Accounts, Audit, Clock, DeletedDestination, Deliveries, DeliveryQueue, DestinationHealth, Destinations, EventQueue,
-    Events, FindJob, PortResult, Postpone, SealNote, SealNotes, SealedEvent, StartJob, UpdatedDestination, Waiting,
+    Accounts, Audit, Clock, DeletedDestination, Deliveries, DestinationHealth, Destinations, Events, FindJob, SealNote,
+    SealNotes, SealedEvent, StartJob, UpdatedDestination, Waiting,
 };
 use redrive::{Deps, handle};
 use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record};
 
 use self::over_memory::deps;
+use self::slow::Slow;
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// From when on an event that was just sealed is audited.
 const AUDITED: Duration = Duration::from_secs(71 * 60);
-
-/// A queue whose every call takes a while.
-struct Slow {
-    queue: Arc<MemoryQueue>,
-    clock: Arc<TestClock>,
-    takes: Duration,
-}
-
-#[async_trait]
-impl DeliveryQueue for Slow {
-    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
-        self.clock.advance(self.takes);
-        self.queue.send_deliveries(messages).await
-    }
-}
-
-#[async_trait]
-impl Postpone for Slow {
-    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
-        self.queue.postpone(receipt, wait).await
-    }
-}
-
-#[async_trait]
-impl EventQueue for Slow {
-    async fn send_event(&self, text: &str) -> PortResult<()> {
-        self.clock.advance(self.takes);
-        self.queue.send_event(text).await
-    }
-}
 
 struct World {
     store: Arc<MemoryStore>,
