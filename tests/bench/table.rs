@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use adapters::{AwsClients, DynamoStore};
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::{BillingMode, GlobalSecondaryIndex};
 use harness::eventually::eventually;
 use harness::failure::OrFailure;
 use harness::local_aws::free_port;
 use harness::run_directory::tail;
 use harness::supervised::Supervised;
 use harness::{Deployment, Failure, Result, checkout};
-use tests::function;
+use tests::{empty_table, function};
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const STARTING: Duration = Duration::from_secs(30);
@@ -75,27 +74,8 @@ impl<'d> IndexedTable<'d> {
 
     async fn create(&mut self) -> Result<()> {
         let name = &self.deployment.outputs.table_name;
-        let ours = self.deployment.dynamodb().describe_table().table_name(name).send().await;
-        let ours = ours.or_failure(|| "the deployment's table cannot be described")?.table;
-        let ours = ours.or_failure(|| "the deployment has no table")?;
-        let indexes: Result<Vec<_>> = ours
-            .global_secondary_indexes()
-            .iter()
-            .map(|index| {
-                let copy = GlobalSecondaryIndex::builder()
-                    .set_index_name(index.index_name.clone())
-                    .set_key_schema(index.key_schema.clone())
-                    .set_projection(index.projection.clone());
-                copy.build().or_failure(|| "an index without a name")
-            })
-            .collect();
-        let create = aws_sdk_dynamodb::Client::new(&self.config())
-            .create_table()
-            .table_name(name)
-            .billing_mode(BillingMode::PayPerRequest)
-            .set_attribute_definitions(ours.attribute_definitions.clone())
-            .set_key_schema(ours.key_schema.clone())
-            .set_global_secondary_indexes(Some(indexes?));
+        let client = aws_sdk_dynamodb::Client::new(&self.config());
+        let create = empty_table::request(self.deployment, &client, name).await?;
         eventually("a table to be created", STARTING, async || {
             if let Some(status) = self.process.ended()? {
                 return Err(Failure::new(format!("dynoxide ended at once ({status}):\n{}", tail(&self.log))));

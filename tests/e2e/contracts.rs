@@ -1,4 +1,5 @@
-//! Runs the contract suites of the table's and the vault's ports on the real adapters, with the deployed table and key.
+//! Runs the contract suites of the table's and the vault's ports on the real adapters, with the deployed key. Each test
+//! has a table of its own, like the deployed one: there, `redrive` would send the rows that are due.
 //! The in-memory fakes pass the same suites in the unit tests.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
@@ -12,50 +13,62 @@ use harness::Deployment;
 use harness::unique::unique;
 use ports::{Accounts, DestinationHealth, Destinations, FindDestination, UpdatedDestination, Waiting};
 use testing::contract;
+use tests::empty_table;
 
 struct Real {
     aws: AwsClients,
+    table: String,
     store: Arc<DynamoStore>,
     key: String,
     account: AccountId,
     other: AccountId,
 }
 
-fn real() -> Real {
+async fn real() -> Real {
     let deployment = Deployment::from_env().expect("a deployment");
     let aws = AwsClients::from_config(deployment.sdk_config());
-    let store = Arc::new(DynamoStore::new(&aws, deployment.outputs.table_name.clone()));
+    let (client, table) = (deployment.dynamodb(), unique("contract"));
+    let create = empty_table::request(&deployment, &client, &table).await.expect("a request");
+    create.send().await.expect("a table");
+    let store = Arc::new(DynamoStore::new(&aws, table.clone()));
     let account = |prefix| unique(prefix).parse().expect("an account");
-    Real { aws, store, key: deployment.outputs.secrets_key_arn, account: account("mine"), other: account("theirs") }
+    Real {
+        aws,
+        table,
+        store,
+        key: deployment.outputs.secrets_key_arn,
+        account: account("mine"),
+        other: account("theirs"),
+    }
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_accounts() {
-    let real = real();
+    let real = real().await;
     contract::accounts(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_awaited_runs() {
-    let real = real();
+    let real = real().await;
     contract::awaited_runs(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_an_accounts_deletion() {
-    let real = real();
+    let real = real().await;
     contract::deletion_of_an_account(&*real.store, &real.account).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_jobs() {
-    let real = real();
+    let real = real().await;
     contract::jobs(&*real.store, &real.account).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_jobs_that_accounts_start() {
-    let real = real();
+    let real = real().await;
     contract::started_jobs(&*real.store, &real.account).await;
     contract::limited_jobs(&*real.store, &real.other).await;
     contract::replays(&*real.store, &real.account).await;
@@ -63,112 +76,112 @@ async fn the_table_keeps_the_contract_of_jobs_that_accounts_start() {
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_a_purge() {
-    let real = real();
+    let real = real().await;
     contract::purge(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_api_keys() {
-    let real = real();
+    let real = real().await;
     contract::api_keys(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_sessions() {
-    let real = real();
+    let real = real().await;
     contract::sessions(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_destinations() {
-    let real = real();
+    let real = real().await;
     contract::destinations(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_subscriptions() {
-    let real = real();
+    let real = real().await;
     contract::subscriptions(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_transitions() {
-    let real = real();
+    let real = real().await;
     contract::transitions(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_events() {
-    let real = real();
+    let real = real().await;
     contract::events(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_wide_events() {
-    let real = real();
+    let real = real().await;
     contract::wide_events(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_events_that_owe_more() {
-    let real = real();
+    let real = real().await;
     contract::owing_more(&*real.store, &real.account).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_deliveries() {
-    let real = real();
+    let real = real().await;
     contract::deliveries(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_the_list_of_events() {
-    let real = real();
+    let real = real().await;
     contract::listed_events(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
-    let real = real();
+    let real = real().await;
     contract::listed_deliveries(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_unregistered_accounts() {
-    let real = real();
+    let real = real().await;
     contract::unregistered_accounts(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_rejected_events() {
-    let real = real();
+    let real = real().await;
     contract::rejections(&*real.store, &real.account).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_the_ledger_in_bulk() {
-    let real = real();
+    let real = real().await;
     contract::owed_in_bulk(&*real.store, &real.account, &real.other).await;
     contract::standings(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_what_waits() {
-    let real = real();
+    let real = real().await;
     contract::waiting(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_health() {
-    let real = real();
+    let real = real().await;
     contract::health(&*real.store, &real.account).await;
 }
 
 /// Earlier releases stored the health of a destination in its row, with its entry in the index of what waits.
 #[tokio::test]
 async fn a_health_of_an_earlier_release_is_read_and_moves_with_its_first_change() {
-    let (real, client) = (real(), Deployment::from_env().expect("a deployment").dynamodb());
-    let table = Deployment::from_env().expect("a deployment").outputs.table_name;
+    let (real, client) = (real().await, Deployment::from_env().expect("a deployment").dynamodb());
+    let table = &real.table;
     real.store.create_account(&real.account, Timestamp::from_unix_ms(1)).await.expect("created");
     for resumes in [false, true] {
         let created = testing::destination(&real.account, u8::from(resumes), "https://example.com/");
@@ -195,7 +208,7 @@ async fn a_health_of_an_earlier_release_is_read_and_moves_with_its_first_change(
             "state": "failing", "since": since, "probes": 2, "next_probe_at": next_probe_at, "failures": 5, "version": 7
         });
         let failing: domain::destination::Health = serde_json::from_value(failing).expect("a health");
-        let call = client.update_item().table_name(&table).set_key(key());
+        let call = client.update_item().table_name(table).set_key(key());
         let call = call.update_expression("SET health = :health, gsi2pk = :pk, gsi2sk = :sk");
         let call = call.expression_attribute_values(":health", map);
         let call = call.expression_attribute_values(":pk", AttributeValue::S("WATCH".into()));
@@ -226,7 +239,7 @@ async fn a_health_of_an_earlier_release_is_read_and_moves_with_its_first_change(
         };
         assert!(!real.store.update_health(&paused, &paused.health.confirmed()).await.expect("an answer"));
         assert_eq!((find().await.as_ref(), watched().await), (Some(&after), usize::from(resumes)));
-        let stored = client.get_item().table_name(&table).set_key(key()).consistent_read(true).send().await;
+        let stored = client.get_item().table_name(table).set_key(key()).consistent_read(true).send().await;
         let stored = stored.expect("an answer").item.expect("the row");
         assert!(["health", "gsi2pk", "gsi2sk"].iter().all(|name| !stored.contains_key(*name)), "{stored:?}");
     }
@@ -234,19 +247,19 @@ async fn a_health_of_an_earlier_release_is_read_and_moves_with_its_first_change(
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_the_audit() {
-    let real = real();
+    let real = real().await;
     contract::audit(&*real.store, &real.account).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_paces() {
-    let real = real();
+    let real = real().await;
     contract::paces(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_roll_ups() {
-    let real = real();
+    let real = real().await;
     contract::roll_ups(&*real.store, &real.account, &real.other).await;
     contract::results(&*real.store, &real.account, &real.other).await;
     contract::rolled_up_to(&*real.store, &real.account).await;
@@ -254,13 +267,13 @@ async fn the_table_keeps_the_contract_of_roll_ups() {
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_seen_scopes() {
-    let real = real();
+    let real = real().await;
     contract::seen_scopes(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]
 async fn the_vault_keeps_its_contract_in_every_container() {
-    let real = real();
+    let real = real().await;
     let vault = || KmsVault::new(&real.aws, real.key.clone(), Arc::clone(&real.store), Arc::new(SystemEntropy));
     contract::vault(&vault(), &real.account, &real.other).await;
     // What one container sealed, another opens: the data key comes from the table.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use adapters::{AwsClients, DynamoStore};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, GlobalSecondaryIndex};
+use aws_sdk_dynamodb::types::AttributeValue;
 use data_encoding::{BASE64, HEXLOWER};
 use harness::failure::OrFailure;
 use harness::unique::unique;
 use harness::{Deployment, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tests::empty_table;
 
 /// Longer values are told by their beginning, their length and their digest.
 const LONGEST: usize = 4_000;
@@ -27,20 +28,7 @@ impl Table {
     /// An empty one, with the keys and indexes of the deployment's.
     pub async fn create(deployment: &Deployment) -> Result<Self> {
         let (client, name) = (deployment.dynamodb(), unique("recorded-run"));
-        let deployed = client.describe_table().table_name(&deployment.outputs.table_name).send().await;
-        let deployed = deployed.or_failure(|| "the deployment's table cannot be described")?.table;
-        let deployed = deployed.or_failure(|| "the deployment has no table")?;
-        let indexes = deployed.global_secondary_indexes().iter().map(|index| {
-            let copy = GlobalSecondaryIndex::builder()
-                .set_index_name(index.index_name.clone())
-                .set_key_schema(index.key_schema.clone())
-                .set_projection(index.projection.clone());
-            copy.build().or_failure(|| "an index without a name")
-        });
-        let indexes = indexes.collect::<Result<Vec<_>>>()?;
-        let create = client.create_table().table_name(&name).billing_mode(BillingMode::PayPerRequest);
-        let create = create.set_attribute_definitions(deployed.attribute_definitions.clone());
-        let create = create.set_key_schema(deployed.key_schema.clone()).set_global_secondary_indexes(Some(indexes));
+        let create = empty_table::request(deployment, &client, &name).await?;
         create.send().await.or_failure(|| "the table cannot be created")?;
         Ok(Self { client, aws: AwsClients::from_config(deployment.sdk_config()), name })
     }
