@@ -132,6 +132,7 @@ async fn the_table_keeps_the_contract_of_events_that_owe_more() {
 async fn the_table_keeps_the_contract_of_deliveries() {
     let real = real().await;
     contract::deliveries(&*real.store, &real.account, &real.other).await;
+    contract::deliveries_in_bulk(&*real.store, &real.account, &real.other).await;
 }
 
 #[tokio::test]

@@ -45,6 +45,9 @@ const INSTANCES: usize = 50;
 const ALL_SENT: Duration = Duration::from_secs(600);
 const OTHER_LANES: Duration = Duration::from_secs(120);
 const AUDITED_A_SECOND: f64 = 5_000.0;
+/// How many events the audit goes through alone, so many that it lasts for minutes, and beside what is due.
+const AUDITED: u64 = 1_000_000;
+const AUDITED_BESIDE: u64 = 20_000;
 
 fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|number| number.parse().ok()).collect();
@@ -129,7 +132,7 @@ async fn many_due(count: u64, minutes: u64) {
     let load = Load::new().await;
     let begin = load.clock.now();
     load.down(begin).await;
-    load.sealed().await;
+    load.sealed(AUDITED_BESIDE).await;
     load.jobs().await;
     load.due(count, begin.plus(MINUTE)).await;
     let mut instances = Instances::of(load);
@@ -172,11 +175,11 @@ async fn a_thousand_down() {
 
 async fn audited() {
     let load = Load::new().await;
-    let events = load.sealed().await;
+    load.sealed(AUDITED).await;
     let mut instances = Instances::of(load);
     let took = instances.run(MINUTE * 30, |load| load.notes_left() == 0).await;
-    let rate = events as f64 / took.as_secs_f64();
-    println!("{events} events of 100 accounts are to be audited, each of which owes one delivery:");
+    let rate = AUDITED as f64 / took.as_secs_f64();
+    println!("{AUDITED} events of 100 accounts are to be audited, each of which owes one delivery:");
     println!(
         "  {rate:.0} a second, by {} instances, {} at once; {AUDITED_A_SECOND:.0} a second are the goal {}",
         instances.started,

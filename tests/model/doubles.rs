@@ -136,6 +136,7 @@ shaken! {
     }
     Deliveries {
         fn find_delivery(account: &AccountId, id: &DeliveryId) -> Option<DeliveryRecord>;
+        fn find_deliveries(ids: &[(AccountId, DeliveryId)]) -> Vec<DeliveryRecord>;
         fn create_delivery(record: &DeliveryRecord) -> bool;
         fn replace_delivery(before: &DeliveryRecord, after: &DeliveryRecord) -> bool;
     }

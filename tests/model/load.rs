@@ -29,8 +29,6 @@ pub const DOWN: u64 = 1_000;
 const EVENTS: u64 = 1_000;
 /// How many units of work a run may hand out.
 const UNITS: u16 = 20;
-/// How many events the audit goes through.
-const AUDITED: u64 = 20_000;
 
 pub struct Load {
     pub clock: Arc<SimClock>,
@@ -182,15 +180,15 @@ impl Load {
         }
     }
 
-    /// Stores events that are sealed and delivered, and to be audited now; answers how many.
-    pub async fn sealed(&self) -> u64 {
+    /// Stores events that were sealed within ten minutes and delivered, and are to be audited now.
+    pub async fn sealed(&self, count: u64) {
         let (horizon, now) = (Horizon::default(), self.clock.now());
         let last = horizon.stretches().of(now.minus(horizon.length() + 2 * horizon.stretches().length()));
         let before = (0..SHARDS).map(|shard| (shard, last.since)).collect();
         self.store.set_audited_until(&before).await.expect("noted");
         let begin = last.since;
         let mut samples = HashMap::new();
-        for n in 0..AUDITED {
+        for n in 0..count {
             let owner = owner(n);
             let one = destination(&owner, u8::try_from(n % ACCOUNTS).expect("a byte"), "https://up.example/");
             let sample = samples.entry(owner.clone()).or_insert_with(|| {
@@ -199,7 +197,7 @@ impl Load {
             let delivery = Delivery { id: another_id(&sample.0.delivery.id, n), ..sample.0.delivery.clone() };
             let row = DeliveryRecord { delivery: delivery.clone(), ..sample.0.clone() };
             self.store.create_delivery(&row).await.expect("recorded");
-            let at = begin.plus(Duration::from_millis(n * 600_000 / AUDITED));
+            let at = begin.plus(Duration::from_millis(n * 600_000 / count));
             let id = format!("audited-{n}").parse().expect("an id");
             let event = SealedEvent { id, occurred_at: at, sealed_at: at, owed: vec![delivery], ..sample.1.clone() };
             self.store.seal_event(&event).await.expect("sealed");
@@ -208,7 +206,6 @@ impl Load {
             let note = SealNote { sealed: last, account: owner(n), occurred: last };
             self.store.note_seal(&note, now).await.expect("noted");
         }
-        AUDITED
     }
 }
 

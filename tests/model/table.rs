@@ -164,6 +164,11 @@ impl Deliveries for Table {
         self.rows.find_delivery(account, id).await
     }
 
+    async fn find_deliveries(&self, ids: &[(AccountId, DeliveryId)]) -> PortResult<Vec<DeliveryRecord>> {
+        let ids: Vec<_> = ids.iter().filter(|(account, _)| self.reads(account).is_ok()).cloned().collect();
+        self.rows.find_deliveries(&ids).await
+    }
+
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
         self.writes_delivery(&record.delivery)?;
         let before = self.entry_of(&record.delivery);

@@ -1,8 +1,8 @@
 //! Sends what is due. The row of a delivery that is sent stays in the index, pushed forward, until the outcome of an
 //! attempt is written. If the message is lost or this process crashes, the delivery becomes due again.
 //!
-//! What has ended and only has to be reported is listed among what is due. It is left to [`crate::told`]: of a long
-//! page the states are read in bulk, so that many such deliveries do not hold up what is due behind them.
+//! What has ended and only has to be reported is listed among what is due, and is left to [`crate::told`]. Rows are read
+//! in bulk, so that many such deliveries do not hold up what is due behind them.
 //!
 //! Invariant: what was sent is not sent again before its lease has run out, however short that is (tests:
 //! `what_was_sent_ahead_is_not_sent_again_before_its_lease_has_run_out`,
@@ -11,14 +11,18 @@
 //! Invariant: deliveries that were given up hold back nothing that is due (tests:
 //! `five_thousand_that_were_given_up_hold_back_nothing_that_is_due`).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::delivery::{Held, Purpose};
-use domain::value::{AccountId, DeliveryId, Timestamp};
+use domain::delivery::{Delivery, DeliveryRecord, Held, Purpose};
+use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
 use ports::{Due, PortResult};
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
 use tracing::error;
 
+use crate::deps::Deps;
 use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
 use crate::share::{Part, Share, Turns, Went};
 use crate::unit::{Division, Kept, Left};
@@ -27,14 +31,12 @@ use crate::unit::{Division, Kept, Left};
 pub(crate) const AHEAD: Duration = Duration::from_secs(60);
 /// How many are listed at once, which is one turn of a shard.
 const PAGE: usize = 100;
-/// How many are claimed before they are sent.
+/// How many are read, and then claimed, before they are sent.
 const TOGETHER: usize = 50;
 /// How long a page grows with the number of parts, most of which are others'.
 const PARTS_A_PAGE: usize = 10;
 /// After each of these times that what is due waits, a shard is divided once more.
 const PART_FOR: Duration = Duration::from_secs(30);
-/// From how many on the states of a page are read in bulk first.
-const MANY: usize = 50;
 /// How many that have ended are kept for their report; a later run reports further ones.
 const KEPT: usize = 10_000;
 
@@ -88,21 +90,19 @@ impl Part for DuePart {
             };
             let (last, listed) = (page.len() < size, page.last().cloned());
             page.retain(|due| division.has(due.id.as_str()));
-            let ended = ended(share, &page).await;
             for together in page.chunks(TOGETHER) {
                 if !share.goes_on() {
                     self.turns.interrupted(shard, after);
                     return Ok(Went::OutOfTime);
                 }
-                let (ended, open): (Vec<_>, Vec<_>) =
-                    together.iter().cloned().partition(|due| ended.contains(&(due.account.clone(), due.id.clone())));
-                self.keep(ended);
+                let (mut rows, bodies) = (rows(share, together).await, Bodies::default());
+                let due = together.iter().map(|due| (due.clone(), rows.remove(&named(due))));
                 let mut found = Vec::new();
                 claim_and_send(
                     share,
-                    open,
-                    |due| (due.account.clone(), due.id.clone()),
-                    |due| claim(share, due),
+                    due.collect(),
+                    |(due, _)| named(due),
+                    |(due, row)| claim(share, due, row, &bodies),
                     |one| match one {
                         Found::ToSend(to_send) => Some(to_send),
                         Found::Ended(due) => {
@@ -140,29 +140,46 @@ impl Part for DuePart {
     }
 }
 
-/// Which deliveries of a long page have ended; each account's are read in bulk. What cannot be read in bulk is claimed
-/// one by one.
-async fn ended(share: Share<'_>, page: &[Due]) -> HashSet<(AccountId, DeliveryId)> {
-    let mut ended = HashSet::new();
-    if page.len() < MANY {
-        return ended;
-    }
-    let mut sorted: Vec<&Due> = page.iter().collect();
-    sorted.sort_by(|a, b| (&a.account, &a.id).cmp(&(&b.account, &b.id)));
-    sorted.dedup_by(|a, b| (&a.account, &a.id) == (&b.account, &b.id));
-    for of_one in sorted.chunk_by(|a, b| a.account == b.account) {
-        let ids: Vec<DeliveryId> = of_one.iter().map(|due| due.id.clone()).collect();
-        let (Some(first), true) = (of_one.first(), ids.len() > 1) else { continue };
-        let standings = share.deps.reckoning.find_standings(&first.account, &ids).await.unwrap_or_default();
-        let final_ones = standings.into_iter().filter(|standing| standing.state.is_final());
-        ended.extend(final_ones.map(|standing| (first.account.clone(), standing.id)));
-    }
-    ended
+fn named(due: &Due) -> (AccountId, DeliveryId) {
+    (due.account.clone(), due.id.clone())
 }
 
-async fn claim(share: Share<'_>, due: Due) -> PortResult<Found> {
+/// The rows of some deliveries, as far as they can be read in bulk. The others are read one by one, so that each fails alone.
+async fn rows(share: Share<'_>, some: &[Due]) -> HashMap<(AccountId, DeliveryId), DeliveryRecord> {
+    let mut ids: Vec<_> = some.iter().map(named).collect();
+    ids.sort();
+    // The index may still show an earlier entry of a delivery.
+    ids.dedup();
+    let rows = share.deps.deliveries.find_deliveries(&ids).await.unwrap_or_default();
+    rows.into_iter().map(|row| ((row.delivery.account.clone(), row.delivery.id.clone()), row)).collect()
+}
+
+/// None if the event is not sealed or was deleted.
+type Body = OnceCell<Option<Arc<RawValue>>>;
+
+/// The bodies of events, each read once for all deliveries that are claimed together.
+#[derive(Default)]
+struct Bodies {
+    known: Mutex<HashMap<(AccountId, EventId), Arc<Body>>>,
+}
+
+impl Bodies {
+    async fn of(&self, deps: &Deps, delivery: &Delivery) -> PortResult<Option<Arc<RawValue>>> {
+        let name = (delivery.account.clone(), delivery.event.clone());
+        let cell = self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().clone();
+        cell.get_or_try_init(|| body_of(deps, delivery)).await.cloned()
+    }
+}
+
+async fn claim(share: Share<'_>, due: Due, row: Option<DeliveryRecord>, bodies: &Bodies) -> PortResult<Found> {
     let deps = share.deps;
-    let Some(record) = find(deps, &due.account, &due.id).await? else { return Ok(Found::Nothing) };
+    let record = match row {
+        Some(record) => record,
+        None => match find(deps, &due.account, &due.id).await? {
+            Some(record) => record,
+            None => return Ok(Found::Nothing),
+        },
+    };
     if record.look_at() != Some(due.look_at) {
         return Ok(Found::Nothing);
     }
@@ -175,7 +192,7 @@ async fn claim(share: Share<'_>, due: Due) -> PortResult<Found> {
         Held::ByDestination => return Ok(Found::Nothing),
         Held::Ended { .. } => return Ok(Found::Ended(due)),
     };
-    let Some(body) = body_of(deps, &record.delivery).await? else {
+    let Some(body) = bodies.of(deps, &record.delivery).await? else {
         let after = if is_forgotten(deps, &record.delivery) {
             error!("delivery.id" = %record.delivery.id, "the event of a delivery has been forgotten before its schedule ended");
             record.expired(now)

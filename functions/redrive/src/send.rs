@@ -16,6 +16,8 @@ use crate::share::Share;
 
 /// How many rows are read or written at once.
 const AT_ONCE: usize = 20;
+/// How many batches are sent at once.
+const SENDS_AT_ONCE: usize = 5;
 /// How many deliveries, and how many bytes of their bodies, are sent together: SQS takes 10 and 1 MiB.
 const BATCH: usize = 10;
 const BATCH_BYTES: usize = 768 * 1_024;
@@ -152,13 +154,22 @@ where
     }
     result.claimed = claimed.len();
     // Each batch fits into one call, so that of one that fails in part no other depends.
-    let mut left = claimed.as_slice();
+    let sends = batches(&claimed)
+        .into_iter()
+        .map(|batch| async move { if failures.sent(send(share.deps, batch).await) { 0 } else { batch.len() } });
+    let unsent: Vec<usize> = stream::iter(sends).buffer_unordered(SENDS_AT_ONCE).collect().await;
+    result.left += unsent.into_iter().sum::<usize>();
+    result
+}
+
+fn batches(mut left: &[ToSend]) -> Vec<&[ToSend]> {
+    let mut batches = Vec::new();
     while !left.is_empty() {
         let (batch, further) = left.split_at(batch(left));
-        result.left += if failures.sent(send(share.deps, batch).await) { 0 } else { batch.len() };
+        batches.push(batch);
         left = further;
     }
-    result
+    batches
 }
 
 /// How many of `left` fit into one call.

@@ -39,6 +39,12 @@ impl Deliveries for Polite {
         found
     }
 
+    async fn find_deliveries(&self, ids: &[(AccountId, DeliveryId)]) -> PortResult<Vec<DeliveryRecord>> {
+        let found = self.0.find_deliveries(ids).await;
+        tokio::task::yield_now().await;
+        found
+    }
+
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
         tokio::task::yield_now().await;
         self.0.create_delivery(record).await
@@ -281,11 +287,11 @@ async fn a_run_that_is_late_itself_divides_more() {
     world.due(2_000).await;
     world.clock.advance(MINUTE * 4);
     world.run().await;
-    // Eight of twenty units are for what is due. Five shards were not listed yet, so nobody knows whether they are late.
+    // Seven of twenty units are for what is due. Five shards were not listed yet, so nobody knows whether they are late.
     let units = world.handed_out.take_units();
-    assert_eq!(units.len(), 8);
+    assert_eq!(units.len(), 7);
     let late = units.iter().filter(|unit| unit.starts_with(r#"{"lane":"due","shard":0,"#)).count();
-    assert!(units.iter().any(|unit| unit.ends_with(r#""of":4}"#)) && late >= 3, "{units:?}");
+    assert!(units.iter().any(|unit| unit.ends_with(r#""of":3}"#)) && late >= 3, "{units:?}");
 }
 
 #[tokio::test]
@@ -343,9 +349,9 @@ async fn drains_are_divided_by_destination() {
     }
     world.run().await;
     let units = world.handed_out.take_units();
-    assert_eq!(units.len(), 4);
+    assert_eq!(units.len(), 3);
     for unit in units {
-        assert!(unit.starts_with(r#"{"lane":"watch","#) && unit.ends_with(r#""of":5}"#), "{unit}");
+        assert!(unit.starts_with(r#"{"lane":"watch","#) && unit.ends_with(r#""of":4}"#), "{unit}");
         world.work_on(&unit).await;
     }
     let sent = world.sent();

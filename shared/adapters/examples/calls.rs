@@ -173,12 +173,16 @@ async fn of_lists(prepared: &Prepared) -> Vec<(String, Value)> {
     let standings = async |count| cost(async |_| store.find_standings(acme, &ids[..count]).await).await;
     let of: Vec<EventId> = (0..MANY).map(|n| format!("evt-{n}").parse().expect("an id")).collect();
     let owed = async |count| cost(async |_| store.find_owed(acme, &of[..count]).await).await;
+    let named: Vec<_> = ids.iter().map(|id| (acme.clone(), id.clone())).collect();
+    let rows = async |count| cost(async |_| store.find_deliveries(&named[..count]).await).await;
     assert_eq!(store.due_deliveries(shard, until, None, MANY).await.map(|due| due.len()).ok(), Some(MANY), "due");
     assert_eq!(store.list_events(acme, span, None, MANY).await.map(|events| events.len()).ok(), Some(MANY), "events");
     assert_eq!(store.find_standings(acme, &ids).await.map(|rows| rows.len()).ok(), Some(MANY), "standings");
+    assert_eq!(store.find_deliveries(&named).await.map(|rows| rows.len()).ok(), Some(MANY), "rows");
     vec![
         entry("due_deliveries", due(1).await, Some((MANY, due(MANY).await))),
         entry("list_events", events(1).await, Some((MANY, events(MANY).await))),
+        entry("find_deliveries", rows(1).await, Some((MANY, rows(MANY).await))),
         entry("find_standings", standings(1).await, Some((MANY, standings(MANY).await))),
         entry("find_owed", owed(1).await, Some((MANY, owed(MANY).await))),
     ]

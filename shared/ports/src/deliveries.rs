@@ -12,6 +12,9 @@ use super::PortResult;
 #[async_trait]
 pub trait Deliveries: Send + Sync {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>>;
+    /// The rows of deliveries of any accounts, in any order, none of which may be named twice. Those that have no row are
+    /// left out, and so are rows that cannot be read at all or not now: `find_delivery` tells which it is.
+    async fn find_deliveries(&self, ids: &[(AccountId, DeliveryId)]) -> PortResult<Vec<DeliveryRecord>>;
     /// Writes the first row of a delivery, in one write; answers whether it had none.
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool>;
     /// Writes `after` if the row is still as in `before`: its state, its number of attempts, and when it is looked at.

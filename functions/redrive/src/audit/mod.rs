@@ -26,6 +26,8 @@ use std::time::Duration;
 
 use domain::value::horizon::NOTES_KEPT;
 use domain::value::{Span, Timestamp};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use ports::{ByShard, EventPlace, ListedEvent, PortResult, SealNote};
 use tracing::error;
 
@@ -37,6 +39,8 @@ use crate::unit::{Kept, Left};
 
 /// How many notes of a shard are listed at once, which is one turn of the shard.
 const NOTES: usize = 100;
+/// How many notes are worked on at once, so that their calls need not wait for each other.
+const NOTES_AT_ONCE: usize = 4;
 /// How many events are listed between two records of progress.
 const PAGE: usize = 100;
 /// How many deliveries the events that are visited together owe, unless it is a single event.
@@ -167,16 +171,23 @@ impl Begun {
                 self.turns.failed(shard);
                 continue;
             };
-            let last = notes.len() < NOTES;
-            for note in notes {
-                if !share.goes_on() {
-                    self.turns.interrupted(shard, after);
-                    return Went::OutOfTime;
+            let (last, mut notes, mut begun) = (notes.len() < NOTES, notes.into_iter(), FuturesUnordered::new());
+            loop {
+                while begun.len() < NOTES_AT_ONCE
+                    && share.goes_on()
+                    && let Some(note) = notes.next()
+                {
+                    after = Some(note.0.clone());
+                    begun.push(first_time(share, note));
                 }
-                after = Some(note.0.clone());
-                if share.deps.audited.is_left(&note.0) || process(share, &note).await != Processed::Completely {
+                let Some((note, processed)) = begun.next().await else { break };
+                if processed != Processed::Completely {
                     self.keep(note);
                 }
+            }
+            if notes.len() > 0 {
+                self.turns.interrupted(shard, after);
+                return Went::OutOfTime;
             }
             if !last {
                 self.turns.again(shard, after);
@@ -199,12 +210,16 @@ impl Begun {
             let minute = usize::try_from(share.deps.clock.now().unix_seconds() / 60).unwrap_or_default();
             self.again.rotate_left(minute.checked_rem(self.again.len()).unwrap_or_default());
         }
-        while let Some(note) = self.again.pop_front() {
-            if !share.goes_on() {
-                self.again.push_front(note);
-                return Went::OutOfTime;
+        let mut begun = FuturesUnordered::new();
+        loop {
+            while begun.len() < NOTES_AT_ONCE
+                && share.goes_on()
+                && let Some(note) = self.again.pop_front()
+            {
+                begun.push(once_more(share, note));
             }
-            match process(share, &note).await {
+            let Some((note, processed)) = begun.next().await else { break };
+            match processed {
                 Processed::Completely => {
                     self.left.entry(note.0.shard()).or_default().remove(&note.0);
                 }
@@ -212,7 +227,7 @@ impl Begun {
                 Processed::ExceptFor => {}
             }
         }
-        Went::ToTheEnd
+        if self.again.is_empty() { Went::ToTheEnd } else { Went::OutOfTime }
     }
 
     /// The shards that have become complete.
@@ -222,6 +237,17 @@ impl Begun {
         let complete = complete.filter(|shard| self.stored.get(shard).is_none_or(|stored| *stored < self.until));
         complete.map(|shard| (shard, self.until)).collect()
     }
+}
+
+async fn first_time(share: Share<'_>, note: Note) -> (Note, Processed) {
+    // It comes after the others.
+    let processed = if share.deps.audited.is_left(&note.0) { Processed::Partly } else { process(share, &note).await };
+    (note, processed)
+}
+
+async fn once_more(share: Share<'_>, note: Note) -> (Note, Processed) {
+    let processed = process(share, &note).await;
+    (note, processed)
 }
 
 /// Processes a note for a while, and forgets it once it was processed completely.

@@ -13,7 +13,7 @@ use super::{DynamoStore, Item, as_item};
 use crate::aws::{build_error, port_error};
 
 /// How many rows one call may ask for.
-const BATCH: usize = 100;
+pub(super) const BATCH: usize = 100;
 /// How often the rest of a batch is asked for again.
 const TRIES: u32 = 6;
 
@@ -47,19 +47,19 @@ impl DynamoStore {
         Ok(found)
     }
 
+    /// The rows that exist, of up to 100, in any order; without those for which the table has no time now, such as the
+    /// rows of a busy account.
+    pub(super) async fn get_at_once(&self, batch: &[Key], fields: Fields) -> PortResult<Vec<Item>> {
+        self.ask(asked(batch, fields)?).await.map(|(found, _)| found)
+    }
+
     async fn get_batch(&self, batch: &[Key], fields: Fields) -> PortResult<Vec<Item>> {
-        let asked = KeysAndAttributes::builder().set_keys(Some(batch.iter().cloned().map(as_item).collect()));
-        let asked =
-            asked.set_projection_expression(fields.expression.map(str::to_owned)).consistent_read(fields.consistent);
-        let names = fields.state.map(|name| HashMap::from([("#state".to_owned(), name.to_owned())]));
-        let mut found = Vec::new();
-        let mut left = asked.set_expression_attribute_names(names).build().map_err(build_error)?;
+        let (mut found, mut left) = (Vec::new(), asked(batch, fields)?);
         for tried in 0..TRIES {
-            let call = self.client.batch_get_item().request_items(&self.table, left);
-            let answer = call.send().await.map_err(|error| port_error("reading rows", error))?;
-            found.extend(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
+            let (some, rest) = self.ask(left).await?;
+            found.extend(some);
             // An answer has at most 16 MB, and a throttled table leaves rows out.
-            match answer.unprocessed_keys.unwrap_or_default().remove(&self.table) {
+            match rest {
                 Some(rest) => left = rest,
                 None => return Ok(found),
             }
@@ -67,4 +67,20 @@ impl DynamoStore {
         }
         Err(PortError::transient("reading rows", "the table left rows out of a batch again and again"))
     }
+
+    /// The rows of one answer, and what it leaves out.
+    async fn ask(&self, rows: KeysAndAttributes) -> PortResult<(Vec<Item>, Option<KeysAndAttributes>)> {
+        let call = self.client.batch_get_item().request_items(&self.table, rows);
+        let answer = call.send().await.map_err(|error| port_error("reading rows", error))?;
+        let found = answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+        Ok((found, answer.unprocessed_keys.unwrap_or_default().remove(&self.table)))
+    }
+}
+
+fn asked(batch: &[Key], fields: Fields) -> PortResult<KeysAndAttributes> {
+    let asked = KeysAndAttributes::builder().set_keys(Some(batch.iter().cloned().map(as_item).collect()));
+    let asked =
+        asked.set_projection_expression(fields.expression.map(str::to_owned)).consistent_read(fields.consistent);
+    let names = fields.state.map(|name| HashMap::from([("#state".to_owned(), name.to_owned())]));
+    asked.set_expression_attribute_names(names).build().map_err(build_error)
 }

@@ -57,6 +57,28 @@ pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &Acc
     }
 }
 
+/// Rows in bulk: of several accounts, more than one call of the table takes, without those that there are not.
+pub async fn deliveries_in_bulk(store: &dyn Deliveries, account: &AccountId, other: &AccountId) {
+    let (mut asked, mut expected) = (Vec::new(), Vec::new());
+    for n in 0..130_u64 {
+        let owner = if n % 2 == 0 { account } else { other };
+        let row = delivered(owner, 1, &format!("bulk-{n}"), n);
+        if n % 5 > 0 {
+            assert!(store.create_delivery(&row).await.expect("an answer"));
+            expected.push(row.clone());
+        }
+        asked.push((owner.clone(), row.delivery.id));
+    }
+    let mut found = store.find_deliveries(&asked).await.expect("rows");
+    let by_id = |one: &DeliveryRecord| (one.delivery.account.clone(), one.delivery.id.clone());
+    found.sort_by_key(by_id);
+    expected.sort_by_key(by_id);
+    assert_eq!(found, expected);
+    let theirs: Vec<_> = asked.into_iter().map(|(_, id)| (other.clone(), id)).collect();
+    assert_eq!(store.find_deliveries(&theirs).await.expect("rows").len(), 52);
+    assert_eq!(store.find_deliveries(&[]).await.expect("rows"), []);
+}
+
 /// A delivered record of event `id`, with `ms` in place of the sample's time.
 fn delivered(account: &AccountId, n: u8, id: &str, ms: u64) -> DeliveryRecord {
     let target = destination(account, n, "https://example.com/hooks");

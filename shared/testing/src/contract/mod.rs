@@ -35,7 +35,7 @@ pub use accounts::{accounts, deletion_of_an_account};
 pub use api_keys::api_keys;
 pub use audit::audit;
 pub use awaited_runs::awaited_runs;
-pub use deliveries::{deliveries, listed_deliveries};
+pub use deliveries::{deliveries, deliveries_in_bulk, listed_deliveries};
 pub use destinations::destinations;
 use domain::value::Timestamp;
 pub use events::{events, listed_events, owing_more, wide_events};
@@ -76,6 +76,7 @@ mod tests {
         let (a, b) = (account("mine"), account("theirs"));
         accounts(&MemoryStore::default(), &a, &b).await;
         deletion_of_an_account(&MemoryStore::default(), &a).await;
+        deliveries_in_bulk(&MemoryStore::default(), &a, &b).await;
         jobs(&MemoryStore::default(), &a).await;
         started_jobs(&MemoryStore::default(), &a).await;
         limited_jobs(&MemoryStore::default(), &a).await;

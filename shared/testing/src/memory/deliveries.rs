@@ -15,6 +15,12 @@ impl Deliveries for MemoryStore {
         Ok(rows.deliveries.get(account, id).cloned())
     }
 
+    async fn find_deliveries(&self, ids: &[(AccountId, DeliveryId)]) -> PortResult<Vec<DeliveryRecord>> {
+        let rows = self.call("find_deliveries")?;
+        let readable = ids.iter().filter(|(_, id)| rows.readable([id]).is_ok());
+        Ok(readable.filter_map(|(account, id)| rows.deliveries.get(account, id).cloned()).collect())
+    }
+
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
         let mut rows = self.call("create_delivery")?;
         let is_new = rows.deliveries.get(&record.delivery.account, &record.delivery.id).is_none();

@@ -1,5 +1,7 @@
 //! Sealed events in memory.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use domain::delivery::{Delivery, Sending};
 use domain::value::{AccountId, EventId, Timestamp};
@@ -35,6 +37,8 @@ impl Rows {
             return Sealed::Before { digest: before.digest };
         }
         self.plans.extend(planned.map(|planned| (key.clone(), planned)));
+        let times = self.event_times.entry(event.account.clone()).or_default();
+        times.entry(event.occurred_at).or_default().insert(event.id.clone());
         self.events.insert(key, event.clone());
         Sealed::Sealed
     }
@@ -112,14 +116,11 @@ impl ListEvents for MemoryStore {
         limit: usize,
     ) -> PortResult<Vec<ListedEvent>> {
         let rows = self.call("list_events")?;
-        let mine = rows.events.values().filter(|event| event.account == *account).map(listed);
-        let within = |event: &ListedEvent| {
-            let place = &event.place;
-            (span.since..span.until).contains(&place.occurred_at) && after.is_none_or(|after| place < after)
-        };
-        let mut found: Vec<_> = mine.filter(within).collect();
-        found.sort_by(|one, other| other.place.cmp(&one.place));
-        found.truncate(limit);
+        let until = after.map_or(span.until, |after| span.until.min(after.occurred_at.plus(Duration::from_millis(1))));
+        let times = rows.event_times.get(account).into_iter().filter(|_| span.since < until);
+        let ids = times.flat_map(|times| times.range(span.since..until).rev().flat_map(|(_, ids)| ids.iter().rev()));
+        let mine = ids.filter_map(|id| rows.events.get(&(account.clone(), id.clone()))).map(listed);
+        let found = mine.filter(|event| after.is_none_or(|after| event.place < *after)).take(limit).collect();
         Ok(found)
     }
 }

@@ -48,6 +48,8 @@ struct Rows {
     health: BTreeMap<(AccountId, DestinationId), (Health, Option<Timestamp>)>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
+    /// The same by time, with events that were deleted.
+    event_times: BTreeMap<AccountId, BTreeMap<Timestamp, BTreeSet<EventId>>>,
     /// How many deliveries of wide events were planned.
     plans: BTreeMap<(AccountId, EventId), usize>,
     sendings: BTreeMap<(AccountId, EventId), Sending>,

@@ -12,14 +12,28 @@ use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 use ports::{Deliveries, ListDeliveries, OlderThan, PortResult};
 
 pub(super) use self::row::DeliveryRow;
+use super::bulk::{BATCH, Fields};
 use super::newest::Newest;
-use super::rows::to_item;
+use super::rows::{read, to_item};
 use super::{DynamoStore, Written, as_item, keys, written};
+
+/// Read consistently, like single rows.
+const WHOLE: Fields = Fields { expression: None, state: None, consistent: true };
 
 #[async_trait]
 impl Deliveries for DynamoStore {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
         self.get::<DeliveryRow, _>(keys::delivery(account, id)).await
+    }
+
+    async fn find_deliveries(&self, ids: &[(AccountId, DeliveryId)]) -> PortResult<Vec<DeliveryRecord>> {
+        let rows: Vec<_> = ids.iter().map(|(account, id)| keys::delivery(account, id)).collect();
+        let mut found = Vec::with_capacity(rows.len());
+        for batch in rows.chunks(BATCH) {
+            let items = self.get_at_once(batch, WHOLE).await?;
+            found.extend(items.into_iter().filter_map(|item| read::<DeliveryRow, _>(item).ok()));
+        }
+        Ok(found)
     }
 
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
