@@ -1,5 +1,5 @@
-//! Measures how much memory the worst permitted input takes, and a deployment: how much one destination delays the
-//! others, how exactly a rate limit is kept, and how long the pages of the portal take. `make bench` runs it against a deployment of its own.
+//! Measures how much memory the worst permitted input takes, and a deployment: how much one destination and
+//! bad neighbours delay others, how exactly a rate limit is kept, and how long the pages of the portal take. `make bench` runs it against a deployment of its own.
 //!
 //! Only ratios within one run are judged. The milliseconds depend on the machine, and on the local AWS more than on our
 //! code.
@@ -9,15 +9,18 @@
 
 mod hanging;
 mod memory;
+mod neighbours;
 mod pages;
 mod rate;
 mod table;
+mod visitor;
+mod worst;
 
 use std::process::ExitCode;
 
 use harness::{Deployment, Failure, Result};
 
-const PARTS: [&str; 4] = ["memory", "rate", "hanging", "pages"];
+const PARTS: [&str; 5] = ["memory", "rate", "hanging", "neighbours", "pages"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -58,6 +61,9 @@ async fn measure() -> Result<bool> {
     }
     if is_asked("hanging") {
         all &= hanging::measure(&deployment).await?;
+    }
+    if is_asked("neighbours") {
+        all &= neighbours::measure(&deployment).await?;
     }
     if is_asked("pages") {
         all &= pages::measure(&deployment).await?;

@@ -112,17 +112,17 @@ fn processor_ms() -> Result<u64> {
 fn record(n: usize, receives: u32) -> SqsMessage {
     let mut message = SqsMessage::default();
     (message.message_id, message.receipt_handle) = (Some(format!("message-{n}")), Some(format!("receipt-{n}")));
-    message.body = Some(text(n));
+    message.body = Some(text("acme", n));
     message.attributes.insert("ApproximateReceiveCount".into(), receives.to_string());
     message
 }
 
 /// An event of the largest size, whose data takes as much memory as possible once it is parsed.
-fn text(n: usize) -> String {
+pub(crate) fn text(account: &str, n: usize) -> String {
     let event: Value =
         serde_json::from_str(include_str!("../../events/demo-sync-run-succeeded.json")).unwrap_or_default();
     let mut event = event;
-    (event["account"], event["id"]) = (json!("acme"), json!(format!("{}{n}", "e".repeat(127))));
+    (event["account"], event["id"]) = (json!(account), json!(format!("{}{n:03}", "e".repeat(125))));
     event["occurred_at"] = json!(SystemClock.now().to_string());
     let (connection, endpoint) = ("c".repeat(128), "t".repeat(128));
     event["scope"] = json!(format!("connection/{connection}/endpoint/{endpoint}"));

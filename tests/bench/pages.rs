@@ -4,7 +4,6 @@
 //! The adapters write the rows, and nothing is delivered. The queries of the table they are in read no more than they
 //! return (see [`crate::table`]).
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ use harness::api_client::{Customer, NewSubscription};
 use harness::deploy::HORIZON_SECONDS;
 use harness::eventually::eventually;
 use harness::failure::OrFailure;
-use harness::signed_http::loopback_client;
 use harness::unique::unique;
 use harness::{Deployment, Result};
 use ports::{Clock, Deliveries, Destinations, Events, SealNote, SealNotes, SealedEvent};
@@ -29,6 +27,7 @@ use serde_json::json;
 use tests::function;
 
 use crate::table::IndexedTable;
+use crate::visitor::Visitor;
 
 /// How many destinations and events an account has. Each event owes [`FAN_OUT`] deliveries.
 struct Size {
@@ -59,8 +58,8 @@ pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
 }
 
 async fn measure_on(deployment: &Deployment, table: &IndexedTable<'_>) -> Result<bool> {
-    let small = Visitor::of(deployment, table, SMALL).await?;
-    let large = Visitor::of(deployment, table, LARGE).await?;
+    let small = Pages::of(deployment, table, SMALL).await?;
+    let large = Pages::of(deployment, table, LARGE).await?;
     add_up(deployment, &[&small, &large]).await?;
     println!(
         "pages of the portal, in ms of the function itself (median of {TIMES}), with {} destinations and {} deliveries, and with {} and {}:",
@@ -87,11 +86,9 @@ async fn measure_on(deployment: &Deployment, table: &IndexedTable<'_>) -> Result
     Ok(all)
 }
 
-/// Somebody who looks at the pages of an account.
-struct Visitor {
-    http: reqwest::Client,
-    origin: String,
-    cookie: String,
+/// An account with its pages.
+struct Pages {
+    visitor: Visitor,
     /// The pages by name.
     paths: Vec<(&'static str, String)>,
     customer: Customer,
@@ -104,24 +101,13 @@ struct Timed {
     bytes: usize,
 }
 
-impl Visitor {
+impl Pages {
     async fn of(deployment: &Deployment, table: &IndexedTable<'_>, size: Size) -> Result<Self> {
         let operator = deployment.operator()?;
         let customer = operator.register(&unique("pages")).await?;
         let (destination, delivery, event) = fill(table, &customer, size).await?;
         customer.subscribe(&NewSubscription::to_everything(&destination)).await?;
-        let link = operator.offer_session(customer.account(), &json!({"role": "admin"})).await?;
-        let (address, token) = link.split_once('#').or_failure(|| "a link without a token")?;
-        let origin = address.trim_end_matches("/open").to_owned();
-        let host = origin.trim_start_matches("http://").split(':').next().unwrap_or_default().to_owned();
-        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, deployment.port));
-        let http = loopback_client().resolve(&host, local).build().or_failure(|| "cannot build a client")?;
-        let form = format!("token={token}");
-        let opened = http.post(address).header("origin", &origin);
-        let opened = opened.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
-        let opened = opened.or_failure(|| "cannot open a link")?;
-        let cookie = opened.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
-        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).or_failure(|| "no session was opened")?;
+        let visitor = Visitor::of(deployment, &customer).await?;
         let paths = vec![
             ("wizard", "/configure".to_owned()),
             ("where to", "/configure?step=where&scope=*&type=sync_run.completed".to_owned()),
@@ -135,7 +121,7 @@ impl Visitor {
             ("an event", format!("/events/{event}")),
             ("ledger", "/ledger".to_owned()),
         ];
-        Ok(Self { http, origin, cookie: cookie.to_owned(), paths, customer, destination })
+        Ok(Self { visitor, paths, customer, destination })
     }
 
     /// How long a warm function takes for a page, in milliseconds.
@@ -151,8 +137,7 @@ impl Visitor {
 
     async fn ask(&self, path: &str) -> Result<Timed> {
         let problem = || format!("cannot get {path}");
-        let answer = self.http.get(format!("{}{path}", self.origin)).header("cookie", &self.cookie).send().await;
-        let answer = answer.and_then(reqwest::Response::error_for_status).or_failure(problem)?;
+        let answer = self.visitor.get(path).await?;
         let timing = answer.headers().get("server-timing").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let ms = timing.rsplit('=').next().and_then(|ms| ms.parse().ok()).or_failure(problem)?;
         let bytes = answer.bytes().await.or_failure(problem)?.len();
@@ -161,13 +146,13 @@ impl Visitor {
 }
 
 /// Runs `redrive` over the sealed events until the destinations of both accounts have statistics.
-async fn add_up(deployment: &Deployment, visitors: &[&Visitor]) -> Result<()> {
+async fn add_up(deployment: &Deployment, pages: &[&Pages]) -> Result<()> {
     eprintln!("redrive looks through what was sealed ...");
-    for visitor in visitors {
-        let path = format!("/v1/destinations/{}/stats", visitor.destination);
+    for one in pages {
+        let path = format!("/v1/destinations/{}/stats", one.destination);
         eventually("a destination's statistics", ADDING_UP, async || {
             function::run_redrive(deployment).await?;
-            let stats = visitor.customer.get(&path).await?.expect_status(200)?;
+            let stats = one.customer.get(&path).await?.expect_status(200)?;
             Ok(stats["delivered"].as_u64().is_some_and(|count| count > 0).then_some(()))
         })
         .await?;

@@ -99,6 +99,19 @@ pub fn processes(deployment: &Deployment, function: &str) -> Result<Vec<Pid>> {
     Ok(found)
 }
 
+/// The most memory that any process of a function has had, in bytes.
+pub fn peak_memory(deployment: &Deployment, function: &str) -> Result<u64> {
+    let mut most = 0;
+    for process in processes(deployment, function)? {
+        // One that has ended meanwhile has no status.
+        let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.split_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok());
+        most = most.max(kib.unwrap_or_default() * 1_024);
+    }
+    Ok(most)
+}
+
 /// Kills one process of a function: the one numbered `pick` modulo their count. Returns whether there was one.
 pub fn kill_one_process(deployment: &Deployment, function: &str, pick: u64) -> Result<bool> {
     let processes = processes(deployment, function)?;

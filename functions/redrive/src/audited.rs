@@ -33,6 +33,7 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Audited {
     known: Mutex<Known>,
+    sends: tokio::sync::Mutex<()>,
 }
 
 impl Audited {
@@ -67,6 +68,11 @@ impl Audited {
         let mut known = self.known();
         known.left.remove(note);
         known.stopped.remove(note);
+    }
+
+    /// Whoever holds this may hold an event with everything that it owes.
+    pub(crate) async fn turn_to_send(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.sends.lock().await
     }
 
     pub(crate) fn has_moved(&self, until: Timestamp) -> bool {

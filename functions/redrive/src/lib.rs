@@ -14,12 +14,12 @@
 //!
 //! | part | share | is divided by | of 20 units |
 //! |---|---|---|---|
-//! | what is due | 9 s | shard and delivery | 7 |
+//! | what is due | 9 s | shard and delivery | 8 |
 //! | destinations that are or were down: reports, probes, drains | 5 s | destination | 3 |
 //! | reports of deliveries that were given up | 2 s | goes with what is due | |
 //! | missed runs | 2 s | shard | 1 |
 //! | roll-ups | 15 s | shard of the account | 3 |
-//! | audit | 6 s, of which a note (an account and a stretch of time) has 2 s at a time | shard of the account | 5 |
+//! | audit | 6 s, of which a note (an account and a stretch of time) has 2 s at a time | shard of the account | 4 |
 //! | jobs | 6 s, of which a job has 2 s at a time | account | 1 |
 //!
 //! Within a part, what belongs to different accounts, destinations or shards is taken in turn, and each row fails alone
@@ -134,13 +134,13 @@ impl Run {
     fn new(deps: &Deps, shards: Vec<u8>, division: Division, units: u16) -> Self {
         let now = deps.clock.now();
         Self {
-            due: Lane::new("due", 9, due::DuePart::of(shards.clone(), now)).hands_out(LaneName::Due, 7),
+            due: Lane::new("due", 9, due::DuePart::of(shards.clone(), now)).hands_out(LaneName::Due, 8),
             watch: Lane::new("watch", 5, watch::Watch::of(division, now)).hands_out(LaneName::Watch, 3),
             told: Lane::new("given up", 2, told::Told::default()),
             missed: Lane::new("missed runs", 2, awaited_runs::Missed::of(shards.clone(), now))
                 .hands_out(LaneName::MissedRuns, 1),
             roll_ups: Lane::new("roll-ups", 15, roll_ups::RollUps::of(shards.clone())).hands_out(LaneName::RollUps, 3),
-            audit: Lane::new("audit", 6, audit::Audit::of(shards)).hands_out(LaneName::Audit, 5),
+            audit: Lane::new("audit", 6, audit::Audit::of(shards)).hands_out(LaneName::Audit, 4),
             jobs: Lane::new("jobs", 6, jobs::JobsPart::of(division)).hands_out(LaneName::Jobs, 1),
             allowance: Allowance { all: units, left: units },
         }

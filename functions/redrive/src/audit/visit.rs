@@ -9,6 +9,7 @@ use domain::value::{AccountId, DeliveryId, DestinationId, EventId};
 use futures_util::{StreamExt, stream};
 use ports::{ListedEvent, PortError, PortResult};
 use serde_json::value::RawValue;
+use tokio::sync::MutexGuard;
 use tracing::{info, warn};
 
 use crate::audited::Stopped;
@@ -56,7 +57,7 @@ pub(super) async fn visit(
     if let Some((event, to)) = at.within.as_ref().filter(|(event, _)| Some(event) == wide) {
         owed.retain(|(id, of)| of != event || id > to);
     }
-    let mut lost = Lost { share, account, known: None, alive: false };
+    let mut lost = Lost { share, account, known: None, turn: None, alive: false };
     for together in owed.chunks(TOGETHER) {
         if !share.goes_on() {
             return Ok(Visited::NotYet);
@@ -112,6 +113,8 @@ struct Lost<'a> {
     account: &'a AccountId,
     /// The event that was read last.
     known: Option<(EventId, Owing)>,
+    /// Taken with the first event that is read: an event may owe very much, so one note's is held at a time.
+    turn: Option<MutexGuard<'a, ()>>,
     /// Whether the account is known not to be deleted.
     alive: bool,
 }
@@ -161,6 +164,9 @@ impl Lost<'_> {
     async fn send(&mut self, event: &EventId, ids: Vec<&DeliveryId>) -> PortResult<()> {
         let deps = self.share.deps;
         if self.known.as_ref().is_none_or(|(known, _)| known != event) {
+            if self.turn.is_none() {
+                self.turn = Some(deps.audited.turn_to_send().await);
+            }
             let Some(found) = deps.events.find_event(self.account, event).await? else { return Ok(()) };
             let deliveries = found.owed.into_iter().map(|delivery| (delivery.id.clone(), delivery)).collect();
             self.known = Some((event.clone(), (body(found.body)?, deliveries)));

@@ -1,0 +1,117 @@
+//! The peak memory of the deployed functions after the worst that an account may ask of them: the optimized programs, as
+//! the kernel counts their processes. `fanout` has a measurement of its own ([`crate::memory`]), with inputs that the
+//! local AWS cannot take.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::value::Timestamp;
+use harness::api_client::{Customer, NewSubscription};
+use harness::eventually::eventually;
+use harness::failure::OrFailure;
+use harness::receiver::{Answer, Receiver};
+use harness::unique::unique;
+use harness::{Deployment, Result};
+use serde_json::{Value, json};
+use tests::function;
+
+use crate::memory::text;
+use crate::visitor::Visitor;
+
+/// In MiB, of 256.
+const MOST: u64 = 128;
+/// How many large events are pushed, which is several full batches.
+const EVENTS: usize = 60;
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Returns whether no function took more than it may. `wide` is the account of the wide event.
+pub(crate) async fn measure(deployment: &Deployment, receiver: &Receiver, wide: &Customer) -> Result<bool> {
+    let customer = deployment.operator()?.register(&unique("worst")).await?;
+    for path in ["/worst", "/worst-fails"] {
+        let created = customer.create_destination(path, &receiver.url(path)).await?;
+        customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
+    }
+    receiver.answer("/worst-fails", [Answer::status(500).body(vec![b'x'; 8 * 1024 * 1024])]);
+    receiver.answer("/worst", [Answer::status(200).body(vec![b'x'; 8 * 1024 * 1024])]);
+    for n in 0..EVENTS {
+        deployment.producer().push_text(&text(customer.account(), n)).await?;
+    }
+    receiver.await_count("/worst", EVENTS, PATIENCE).await?;
+    receiver.await_count("/worst-fails", EVENTS, PATIENCE).await?;
+    receiver.answer("/worst-fails", [Answer::status(200)]);
+    make_due(deployment, &customer).await?;
+    function::run_redrive(deployment).await?;
+    receiver.await_count("/worst-fails", 2 * EVENTS - 20, PATIENCE).await?;
+    of_the_api(&customer, wide).await?;
+    for account in [&customer, wide] {
+        let visitor = Visitor::of(deployment, account).await?;
+        let pages = ["/configure", "/destinations", "/subscriptions", "/deliveries", "/events", "/ledger"];
+        for path in pages {
+            visitor.get(path).await?.bytes().await.or_failure(|| format!("cannot get {path}"))?;
+        }
+        let events = account.list("/v1/events").await?;
+        for event in events.iter().take(2) {
+            let path = format!("/events/{}", event["id"].as_str().unwrap_or_default());
+            visitor.get(&path).await?.bytes().await.or_failure(|| format!("cannot get {path}"))?;
+        }
+    }
+    let outputs = &deployment.outputs;
+    let mut all = true;
+    println!("peak memory of the deployed functions, {MOST} MiB at most of 256:");
+    for (name, function) in [
+        ("deliver", &outputs.deliver_function_name),
+        ("fanout", &outputs.fanout_function_name),
+        ("redrive", &outputs.redrive_function_name),
+        ("api", &outputs.api_function_name),
+        ("portal", &outputs.portal_function_name),
+        ("authorizer", &outputs.authorizer_function_name),
+    ] {
+        let peak = function::peak_memory(deployment, function)?.div_ceil(1024 * 1024);
+        println!("  {name:<10} {peak:>4} MiB: {}", crate::verdict(peak <= MOST));
+        all &= peak <= MOST;
+    }
+    println!();
+    Ok(all)
+}
+
+/// What costs the API most: long lists, everything at once, and a wide event.
+async fn of_the_api(customer: &Customer, wide: &Customer) -> Result<()> {
+    for account in [customer, wide] {
+        for path in ["/v1/config", "/v1/subscriptions?limit=100", "/v1/deliveries?limit=100", "/v1/events?limit=100"] {
+            account.get(path).await?.expect_status(200)?;
+        }
+        account.get("/v1/ledger").await?.expect_status(200)?;
+        for event in account.list("/v1/events").await?.iter().take(2) {
+            let id = event["id"].as_str().unwrap_or_default();
+            account.get(&format!("/v1/events/{id}")).await?.expect_status(200)?;
+        }
+        let event: Value = serde_json::from_str(&text(account.account(), 1)).or_failure(|| "no event")?;
+        let matched = account.post("/v1/subscriptions/match", &json!({"event": event})).await?;
+        println!("  (a match of an event of 256 KiB answers {})", matched.status);
+    }
+    Ok(())
+}
+
+/// Lets the deliveries that wait be due now.
+async fn make_due(deployment: &Deployment, customer: &Customer) -> Result<()> {
+    let (table, client) = (&deployment.outputs.table_name, deployment.dynamodb());
+    let rows = eventually("deliveries that wait", PATIENCE, async || {
+        let rows = client.scan().table_name(table);
+        let rows = rows.filter_expression("contains(pk, :account) AND begins_with(gsi2pk, :due)");
+        let rows = rows.expression_attribute_values(":account", AttributeValue::S(customer.account().to_owned()));
+        let rows = rows.expression_attribute_values(":due", AttributeValue::S("DUE#".to_owned()));
+        let rows = rows.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let rows = rows.or_failure(|| "the table cannot be scanned")?;
+        Ok((rows.len() >= EVENTS - 20).then_some(rows))
+    });
+    let past = Timestamp::from_unix_ms(1_700_000_000_000);
+    for row in rows.await? {
+        let key = ["pk", "sk"].map(|name| (name.to_owned(), row[name].clone()));
+        let call = client.update_item().table_name(table).set_key(Some(key.into()));
+        let call = call.update_expression("SET due_at = :past, look_at = :past, gsi2sk = :ms");
+        let call = call.expression_attribute_values(":past", AttributeValue::S(past.to_string()));
+        let call = call.expression_attribute_values(":ms", AttributeValue::S(format!("{:015}", past.unix_ms())));
+        call.send().await.or_failure(|| "a row cannot be made due")?;
+    }
+    Ok(())
+}
