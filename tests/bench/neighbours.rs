@@ -29,6 +29,7 @@ const WIDE: usize = 13_000;
 const RECOVERIES: usize = 100;
 const EACH: usize = 20;
 const POISONED: usize = 20;
+const EACH_FAILS: usize = 4;
 /// How many events the account pushes alone, and beside the others.
 const ALONE: usize = 15;
 const BESIDE: usize = 90;
@@ -45,8 +46,8 @@ pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     println!("  alone: the latest event arrived after {alone:.1} s");
 
     let wide = Account::new(deployment, &receiver, "/wide").await?;
-    wide.widen(deployment).await?;
     poison(deployment, &receiver).await?;
+    wide.widen(deployment).await?;
     deployment.producer().push(&fresh_sample(SAMPLE, wide.customer.account())?).await?;
     for _ in 0..RECOVERIES / EACH {
         let crowd = deployment.operator()?.register(&unique("crowd")).await?;
@@ -161,22 +162,27 @@ async fn recover(customer: &Customer, destination: &str) -> Result<String> {
 async fn poison(deployment: &Deployment, receiver: &Receiver) -> Result<()> {
     let customer = deployment.operator()?.register(&unique("poisoned")).await?;
     receiver.answer("/poisoned", [Answer::status(500)]);
-    let created = customer.create_destination("/poisoned", &receiver.url("/poisoned")).await?;
-    customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
-    for _ in 0..POISONED {
+    // Too few failures of each for its breaker, so that they are tried again.
+    for n in 0..POISONED / EACH_FAILS {
+        let path = format!("/poisoned-{n}");
+        let settings = json!({"name": path, "url": receiver.url(&path), "retry_policy": [600]});
+        let created = customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
+        customer.subscribe(&NewSubscription::to_everything(created["id"].as_str().unwrap_or_default())).await?;
+    }
+    for _ in 0..EACH_FAILS {
         deployment.producer().push(&fresh_sample(SAMPLE, customer.account())?).await?;
     }
     receiver.await_count("/poisoned", POISONED, PATIENCE).await?;
     let table = &deployment.outputs.table_name;
     let client = deployment.dynamodb();
     let damaged = eventually("rows that are due", PATIENCE, async || {
-        let rows =
-            client.scan().table_name(table).filter_expression("contains(pk, :account) AND begins_with(gsi2pk, :due)");
-        let rows = rows.expression_attribute_values(":account", AttributeValue::S(customer.account().to_owned()));
-        let rows = rows.expression_attribute_values(":due", AttributeValue::S("DUE#".to_owned()));
-        let rows = rows.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let rows = rows.or_failure(|| "the table cannot be scanned")?;
-        Ok((rows.len() >= POISONED / 2).then_some(rows))
+        let rows = client.scan().table_name(table).into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let mut rows = rows.or_failure(|| "the table cannot be scanned")?;
+        let text = |row: &HashMap<String, AttributeValue>, name| {
+            row.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
+        };
+        rows.retain(|row| text(row, "pk").contains(customer.account()) && text(row, "gsi2pk").starts_with("DUE#"));
+        Ok((rows.len() >= POISONED).then_some(rows))
     });
     for row in damaged.await? {
         let key = ["pk", "sk"].map(|name| (name.to_owned(), row[name].clone()));

@@ -208,13 +208,16 @@ impl Deliver {
                 },
             )
         });
-        // Of two messages of one delivery, the one with the older knowledge counts.
+        // Of two messages of one delivery, the one that is attempted without a look at the row counts, else the older one.
         let mut known = HashMap::new();
         let in_hand: Vec<_> = in_hand.collect();
         in_hand.iter().for_each(|(id, hand)| self.receivers.begin(id, hand));
         let ids: Vec<_> = in_hand.iter().map(|(id, _)| id.clone()).collect();
         for (id, hand) in in_hand {
-            let keep = |before: &InHand| before.receives == 1 && before.sent_at <= hand.sent_at;
+            let keep = |before: &InHand| match (before.is_looked_up(&id), hand.is_looked_up(&id)) {
+                (true, true) => before.receives == 1 && before.sent_at <= hand.sent_at,
+                (before, _) => !before,
+            };
             let with_probe = hand.with_probe || known.get(&id).is_some_and(|before: &InHand| before.with_probe);
             let stays = known.get(&id).copied().filter(keep).unwrap_or(hand);
             let resent_at = hand.resent_at.max(known.get(&id).and_then(|before| before.resent_at));

@@ -53,7 +53,7 @@ const WRONG: Duration = Duration::from_secs(130);
 
 impl InHand {
     /// Whether the process certainly reads the delivery's row before it attempts it.
-    fn is_looked_up(&self, id: &DeliveryId) -> bool {
+    pub fn is_looked_up(&self, id: &DeliveryId) -> bool {
         let old = self.received_at.since(id.occurred_at()) > Duration::from_secs(3_600) + WRONG;
         self.purpose != Purpose::New || self.receives > 1 || old
     }

@@ -156,10 +156,12 @@ impl World {
         loop {
             let now = self.shared.clock.real();
             if self.calm.load(Ordering::SeqCst) && now >= self.next_operator {
-                // Each hour an operator redrives the dead letters, whose cause is fixed by then.
+                // Each hour an operator redrives the dead letters, whose cause is fixed by then, and owners resume what was
+                // disabled by an answer that was still on its way.
                 self.next_operator = now.plus(Duration::from_secs(3_600));
                 self.shared.events.redrive_dead_letters();
                 self.shared.deliveries.redrive_dead_letters();
+                self.resume_all().await;
             }
             while happenings.last().is_some_and(|(at, _)| *at <= self.shared.clock.real()) {
                 if let Some((_, happening)) = happenings.pop() {
@@ -234,16 +236,20 @@ impl World {
                 self.calm.store(true, Ordering::SeqCst);
                 shared.clock.step_to(0);
                 shared.table.mend();
-                for n in 0..self.destinations.len() {
-                    shared.receivers.set_mood(&self.destinations[n].id, Mood::Well);
-                    // Its owner has fixed it, and resumes it if it was disabled or paused. What only failed, or asked to be
-                    // left alone, comes back by itself.
-                    if self.is_off(n) {
-                        self.enable(n, false).await;
-                        self.enable(n, true).await;
-                    }
-                }
+                self.destinations.iter().for_each(|one| shared.receivers.set_mood(&one.id, Mood::Well));
+                self.resume_all().await;
                 self.finish_replays(running);
+            }
+        }
+    }
+
+    /// Owners have fixed their destinations, and resume those that are disabled or paused. What only failed, or asked to be
+    /// left alone, comes back by itself.
+    async fn resume_all(&self) {
+        for n in 0..self.destinations.len() {
+            if self.is_off(n) {
+                self.enable(n, false).await;
+                self.enable(n, true).await;
             }
         }
     }
@@ -306,15 +312,15 @@ impl World {
     fn ended(&mut self, (ended, batch, process): Worked) {
         let lost = matches!(ended, Ended::Lost);
         if let Ended::Answered(again) = ended {
-            let done = batch.iter().filter(|message| !again.contains(&message.id));
+            let (kept, done): (Vec<_>, Vec<_>) = batch.iter().partition(|message| again.contains(&message.id));
             if let Process::Deliver(process) = &process {
-                self.check_acknowledged(process, done.clone());
+                self.check_acknowledged(process, &done, &kept);
             }
             let queue = match &process {
                 Process::Fanout(_) => &self.shared.events,
                 _ => &self.shared.deliveries,
             };
-            done.for_each(|message| queue.delete(message.id));
+            done.into_iter().for_each(|message| queue.delete(message.id));
         }
         self.crashes += usize::from(lost);
         // A new configuration is a new process.

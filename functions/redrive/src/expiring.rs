@@ -7,7 +7,9 @@
 //! Invariant: nothing that is parked is forgotten in silence (tests:
 //! `a_day_before_what_is_parked_expires_its_owner_and_people_are_told_once`,
 //! `what_is_parked_is_given_up_before_its_event_is_forgotten_and_that_is_told`,
-//! `what_came_late_is_kept_as_long_as_its_event`, `what_is_parked_for_no_reason_is_sent_again`).
+//! `what_came_late_is_kept_as_long_as_its_event`, `what_is_parked_for_no_reason_is_sent_again`,
+//! `what_cannot_be_read_while_its_destination_is_probed_is_sent_once_it_is_mended`,
+//! `of_a_healthy_destination_with_nothing_parked_the_search_ends`).
 
 use std::time::Duration;
 
@@ -45,15 +47,12 @@ pub(crate) async fn look(share: Share<'_>, destination: Destination) -> PortResu
         return Ok(Some(destination));
     };
     let ends_by = now.plus(EXPIRY_EVERY);
-    let mut soon = Soon {
-        after: known.told_until.max(ends_by),
-        until: ends_by.plus(BEFORE + EXPIRY_EVERY),
-        ids: Vec::new(),
-        found: false,
-    };
+    let mut soon =
+        Soon { after: known.told_until.max(ends_by), until: ends_by.plus(BEFORE + EXPIRY_EVERY), ids: Vec::new() };
     let complete = go_through(share, &destination, ends_by, &mut soon).await?;
-    // What is parked for no reason, because its row could not be read while the others were sent, is sent now.
-    let stuck = soon.found && destination.admission(now) == Admission::Everything && destination.health.drain.is_none();
+    // Here nothing is parked for a reason. A drain sends what could not be read while the others were sent, and with its
+    // end there is nothing left to look for.
+    let drains = destination.admission(now) == Admission::Everything && destination.health.drain.is_none();
     let told = complete && tell(deps, &destination, &soon, known.look_at).await?;
     let expiry = if told {
         Expiry { look_at: now.plus(EXPIRY_EVERY), told_until: soon.until }
@@ -61,7 +60,7 @@ pub(crate) async fn look(share: Share<'_>, destination: Destination) -> PortResu
         Expiry { look_at: now.plus(AGAIN), ..known }
     };
     let health = destination.health.looked_for_expiry(Some(expiry));
-    let health = if stuck { Health { expiry: health.expiry, ..destination.health.resumed(now) } } else { health };
+    let health = if drains { Health { expiry: health.expiry, ..destination.health.resumed(now) } } else { health };
     let changed = deps.destinations.update_health(&destination, &health).await?;
     Ok(changed.then(|| destination.with_health(health)))
 }
@@ -71,8 +70,6 @@ struct Soon {
     after: Timestamp,
     until: Timestamp,
     ids: Vec<DeliveryId>,
-    /// Whether anything is parked.
-    found: bool,
 }
 
 /// Gives up what ends by `ends_by`, and collects what does soon after; answers whether there was time for all.
@@ -87,7 +84,6 @@ async fn go_through(
     let mut after = None;
     loop {
         let page = deps.waiting.parked_deliveries(account, &destination.id, after.as_ref(), PAGE).await?;
-        soon.found |= !page.is_empty();
         let (over, open) = page.split_at(page.partition_point(|id| end(id) <= ends_by));
         for together in over.chunks(AT_ONCE) {
             if !share.goes_on() {

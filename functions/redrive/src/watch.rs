@@ -198,12 +198,14 @@ async fn probe(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     let deps = share.deps;
     let (now, health) = (deps.clock.now(), &destination.health);
     let HealthState::Failing { probes, half_open, .. } = health.state else { return Ok(()) };
-    let candidate = candidate(share, destination, probes).await?;
+    let (candidate, passed_over) = candidate(share, destination, probes).await?;
     let next = match (&candidate, half_open) {
         (Some(_), _) => health.probed(now),
         (None, true) => health.drained(now, true),
         (None, false) => health.half_opened(now),
     };
+    // What was passed over is still parked when somebody has mended it.
+    let next = next.map(|next| if passed_over { next.with_expiry_watched(health, now) } else { next });
     match (change(deps, destination, next).await?, candidate) {
         (Some(_), Some(to_send)) => send(deps, &[to_send]).await,
         _ => Ok(()),
@@ -211,24 +213,26 @@ async fn probe(share: Share<'_>, destination: &Destination) -> PortResult<()> {
 }
 
 /// The delivery to probe with: each of the oldest in turn, so that none is tried much more often than the others. One
-/// that cannot be read is passed over.
-async fn candidate(share: Share<'_>, destination: &Destination, probes: u32) -> PortResult<Option<ToSend>> {
+/// that cannot be read is passed over; also answers whether there was such a one.
+async fn candidate(share: Share<'_>, destination: &Destination, probes: u32) -> PortResult<(Option<ToSend>, bool)> {
+    let mut passed_over = false;
     let (deps, account) = (share.deps, &destination.account);
     let parked = deps.waiting.parked_deliveries(account, &destination.id, None, PROBED).await?;
     let first = usize::try_from(probes).unwrap_or_default().checked_rem(parked.len()).unwrap_or_default();
     for id in parked.iter().cycle().skip(first).take(parked.len()) {
         match probe_with(deps, account, id).await {
-            Ok(Some(to_send)) => return Ok(Some(to_send)),
+            Ok(Some(to_send)) => return Ok((Some(to_send), passed_over)),
             Ok(None) => {}
             Err(failed @ PortError::Transient { .. }) => return Err(failed),
             Err(error) => {
+                passed_over = true;
                 share
                     .failures
                     .failed(Row { account, destination: Some(&destination.id), what: "delivery", id }, &error);
             }
         }
     }
-    Ok(None)
+    Ok((None, passed_over))
 }
 
 async fn probe_with(deps: &Deps, account: &AccountId, id: &DeliveryId) -> PortResult<Option<ToSend>> {
@@ -290,7 +294,7 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     if all_poisoned {
         // Nothing can be drained, so that a recovery need not wait for it. It is looked for again, in case somebody mends it.
         let ended = drained.health.drained(begin, true);
-        change(deps, &drained, ended.map(|ended| Health { expiry: drained.health.expiry, ..ended })).await?;
+        change(deps, &drained, ended.map(|ended| ended.with_expiry_watched(&drained.health, begin))).await?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::delivery::{DeliveryState, Exhaustion, Held};
-use domain::destination::{Destination, Health};
+use domain::destination::{Destination, Health, HealthState};
 use domain::event::{Event, envelope};
 use domain::value::{DeliveryId, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
@@ -141,6 +141,51 @@ async fn what_came_late_is_kept_as_long_as_its_event() {
     assert!(world.row(&id).await.exhaustion().is_some());
 }
 
+/// Runs `redrive` for some minutes, with a row that nobody can read, so that runs may answer an error.
+async fn minutes(world: &World, count: u32) {
+    for _ in 0..count {
+        world.clock.advance(HOUR / 60);
+        let mut context = Context::default();
+        context.deadline = world.clock.now().plus(Duration::from_secs(60)).unix_ms();
+        let event = LambdaEvent::new(serde_json::Value::Null, context);
+        drop(handle(Arc::clone(&world.deps), event).await);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_while_its_destination_is_probed_is_sent_once_it_is_mended() {
+    let world = world().await;
+    let id = world.park("evt-1", RETENTION).await;
+    let found = world.store.find_destination_anew(&account("acme"), &target().id).await.expect("an answer");
+    let paused = found.expect("the destination");
+    let on = domain::destination::DestinationSettings { enabled: true, ..paused.settings.clone() };
+    let now = world.clock.now();
+    let state = HealthState::Failing { since: now, probes: 3, next_probe_at: now, half_open: false };
+    let failing = Destination { settings: on, version: paused.version + 1, ..paused.clone() };
+    let failing = failing.with_health(Health { state, version: paused.health.version + 1, ..paused.health.clone() });
+    world.store.update_destination(&paused, &failing).await.expect("an answer");
+    world.store.poison(&id);
+    minutes(&world, 30).await;
+    assert_eq!(world.queue.take_sent().len(), 0, "there was nothing to probe with");
+    world.store.mend(&id);
+    world.hours_until(HOUR * 8).await;
+    assert!(!world.queue.take_sent().is_empty(), "it is a probe now");
+}
+
+#[tokio::test]
+async fn of_a_healthy_destination_with_nothing_parked_the_search_ends() {
+    let world = world().await;
+    let found = world.store.find_destination_anew(&account("acme"), &target().id).await.expect("an answer");
+    let paused = found.expect("the destination");
+    let resumed = paused.resumed(world.clock.now()).expect("a change");
+    let quiet = resumed.with_health(Health { drain: None, ..resumed.health.clone() });
+    assert!(quiet.health.expiry.is_some());
+    world.store.update_destination(&paused, &quiet).await.expect("an answer");
+    world.hours_until(HOUR * 8).await;
+    let found = world.store.find_destination_anew(&account("acme"), &target().id).await.expect("an answer");
+    assert_eq!(found.expect("the destination").look_at(), None);
+}
+
 #[tokio::test]
 async fn what_is_parked_for_no_reason_is_sent_again() {
     let world = world().await;
@@ -151,14 +196,7 @@ async fn what_is_parked_for_no_reason_is_sent_again() {
     let resumed = paused.resumed(world.clock.now()).expect("a change");
     world.store.update_destination(&paused, &resumed).await.expect("an answer");
     world.store.poison(&id);
-    for _ in 0..5 {
-        world.clock.advance(HOUR / 60);
-        let mut context = Context::default();
-        context.deadline = world.clock.now().plus(Duration::from_secs(60)).unix_ms();
-        let event = LambdaEvent::new(serde_json::Value::Null, context);
-        // It answers an error while there is a row that cannot be read.
-        drop(handle(Arc::clone(&world.deps), event).await);
-    }
+    minutes(&world, 5).await;
     let found = world.store.find_destination_anew(&account("acme"), &target().id).await.expect("an answer");
     let health = found.expect("the destination").health;
     assert!(health.drain.is_none() && health.expiry.is_some(), "{health:?}");

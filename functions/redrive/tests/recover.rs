@@ -240,6 +240,8 @@ async fn what_a_destination_does_not_take_is_set_aside_for_its_drain() {
     for id in &all {
         assert_eq!(world.state(id).await, Some(DeliveryState::Parked));
     }
+    let found = world.store.find_destination(&account("acme"), &world.target.id).await.expect("an answer");
+    assert!(found.expect("the destination").health.expiry.is_some(), "it is looked for before it expires");
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ impl World {
     }
 
     /// What was answered with a success, and acknowledged, is recorded as delivered, whatever happened beside it.
-    pub(super) fn check_acknowledged<'m>(&mut self, process: &Deliver, done: impl Iterator<Item = &'m Message>) {
+    pub(super) fn check_acknowledged(&mut self, process: &Deliver, done: &[&Message], kept: &[&Message]) {
         let delivered = process.delivered();
         if delivered.is_empty() {
             return;
@@ -103,6 +103,10 @@ impl World {
         for message in done {
             let Ok(read) = serde_json::from_str::<domain::delivery::DeliveryMessage>(&message.body) else { continue };
             let (owner, id) = (&read.delivery.account, &read.delivery.id);
+            // Of two messages of a delivery in one batch, the other may be the one that was answered.
+            if kept.iter().any(|message| message.body.contains(id.as_str())) {
+                continue;
+            }
             let state = self.shared.store.delivery(owner, id).map(|record| record.state());
             let is_kept = state.is_some() || self.shared.store.has_account(owner) && !self.is_deleted(owner);
             if delivered.contains(id) && is_kept && state != Some(DeliveryState::Delivered) {

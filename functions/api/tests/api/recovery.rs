@@ -169,6 +169,8 @@ async fn nothing_is_sent_while_the_destination_takes_nothing_and_the_answer_says
             );
             assert!(answer["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{answer}");
             assert_eq!(stored(&world, &record).await.state(), DeliveryState::Parked);
+            let found = world.store.find_destination_anew(&account("acme"), &target(1).id).await.expect("an answer");
+            assert!(found.expect("the destination").health.expiry.is_some(), "it is looked for before it expires");
         }
         let record = delivery(&world, "delivered", DeliveryState::Delivered).await;
         let (status, answer) = resend(&world, &record).await;

@@ -64,6 +64,13 @@ impl<'a, 'b> Portion<'a, 'b> {
             taken.put_off(begin.plus(NEXT)).await?;
             return Ok(Err(Progress::PutOff));
         }
+        // What it sets aside is looked for before it expires.
+        if let Some(health) = found.health.parked(begin).filter(|_| !ready)
+            && !taken.deps.destinations.update_health(&found, &health).await?
+        {
+            taken.put_off(begin.plus(NEXT)).await?;
+            return Ok(Err(Progress::PutOff));
+        }
         let most = found.drain_portion();
         let every = DRAIN_EVERY.div_f64(f64::from(u32::try_from(most).unwrap_or(u32::MAX)));
         Ok(Ok(Self { taken, account, destination, ready, begin, every, sent: 0, most }))

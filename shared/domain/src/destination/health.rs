@@ -299,6 +299,14 @@ impl Health {
         (self.expiry.is_none() && self.state != HealthState::Closed).then_some(next)
     }
 
+    /// The same change, where something parked could not be read or written: it is looked for again.
+    #[must_use]
+    pub fn with_expiry_watched(mut self, before: &Self, now: Timestamp) -> Self {
+        self.expiry = before.expiry;
+        self.watch_expiry(now);
+        self
+    }
+
     fn watch_expiry(&mut self, now: Timestamp) {
         self.expiry.get_or_insert(Expiry { look_at: now.plus(EXPIRY_EVERY), told_until: now });
     }

@@ -17,6 +17,7 @@ use domain::delivery::{DeliveryRecord, Held, OutgoingDelivery, Purpose};
 use domain::destination::{Admission, Destination, HealthState};
 use domain::value::DeliveryId;
 use http::StatusCode;
+use ports::UpdatedDestination;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -110,6 +111,14 @@ async fn again(
     }
     if !ready {
         let detail = format!("{}: it is sent when that is back", unready(destination));
+        // What is set aside is looked for before it expires.
+        if let Some(health) = destination.health.parked(now) {
+            let watched = destination.with_health(health);
+            let answer = deps.destinations.update_destination(destination, &watched).await?;
+            if answer != UpdatedDestination::Updated {
+                return Ok(None);
+            }
+        }
         let after = before.parked();
         let done = before.held == Held::ByDestination || deps.deliveries.replace_delivery(&before, &after).await?;
         return Ok(done.then_some((Resent::SetAside, detail, after)));
