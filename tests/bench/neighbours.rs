@@ -164,7 +164,7 @@ async fn poison(deployment: &Deployment, receiver: &Receiver) -> Result<()> {
     receiver.answer("/poisoned", [Answer::status(500)]);
     // Too few failures of each for its breaker, so that they are tried again.
     for n in 0..POISONED / EACH_FAILS {
-        let path = format!("/poisoned-{n}");
+        let path = format!("/poisoned/{n}");
         let settings = json!({"name": path, "url": receiver.url(&path), "retry_policy": [600]});
         let created = customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
         customer.subscribe(&NewSubscription::to_everything(created["id"].as_str().unwrap_or_default())).await?;

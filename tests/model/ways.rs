@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::delivery::OutgoingDelivery;
 use domain::event::Rejection;
+use domain::value::AccountId;
 use ports::{DeliveryQueue, EventQueue, PortResult, Postpone, RejectedEvents};
 use testing::MemoryStore;
 
@@ -54,7 +55,7 @@ impl Postpone for Queue {
 
 #[async_trait]
 impl EventQueue for Queue {
-    async fn send_event(&self, text: &str) -> PortResult<()> {
+    async fn send_event(&self, _account: &AccountId, text: &str) -> PortResult<()> {
         let send = async {
             self.queue.send(text.to_owned(), Duration::ZERO, Some(&self.chaos));
             Ok(())

@@ -19,6 +19,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
 use domain::delivery::OutgoingDelivery;
 use domain::event::Rejection;
+use domain::value::AccountId;
 use futures_util::stream::{self, TryStreamExt};
 use ports::{DeliveryQueue, EventQueue, PortError, PortResult, Postpone, RejectedEvents};
 use tokio::sync::Semaphore;
@@ -46,7 +47,7 @@ pub struct SqsDeliveryQueue {
     places: Semaphore,
 }
 
-/// A message ready to be sent. `group` is its destination, so that a busy destination cannot crowd out the others.
+/// A message ready to be sent.
 #[derive(Clone)]
 struct Outgoing {
     body: String,
@@ -102,7 +103,7 @@ impl Iterator for Batches<'_, '_> {
                 Ok(body) => body,
                 Err(error) => return Some(Err(PortError::permanent("writing a message", error))),
             };
-            let group = message.delivery.destination.as_str().to_owned();
+            let group = message.group().to_owned();
             if let Some(full) = self.batch.add(Outgoing { body, group, delay: message.delay }) {
                 return Some(Ok(full));
             }
@@ -215,8 +216,9 @@ impl SqsEventQueue {
 
 #[async_trait]
 impl EventQueue for SqsEventQueue {
-    async fn send_event(&self, text: &str) -> PortResult<()> {
+    async fn send_event(&self, account: &AccountId, text: &str) -> PortResult<()> {
         let call = self.client.send_message().queue_url(&self.url).message_body(text);
+        let call = call.message_group_id(account.as_str());
         call.send().await.map(|_| ()).map_err(|error| port_error("sending an event", error))
     }
 }

@@ -28,8 +28,9 @@ pub trait DeliveryQueue: Postpone {
 /// The queue of events.
 #[async_trait]
 pub trait EventQueue: Send + Sync {
-    /// Sends the text of an event, as producers do.
-    async fn send_event(&self, text: &str) -> PortResult<()>;
+    /// Sends the text of an event of `account`, as producers do. An account's events wait behind each other rather than
+    /// in front of others'.
+    async fn send_event(&self, account: &AccountId, text: &str) -> PortResult<()>;
 }
 
 /// Alerts to people who may have to act.

@@ -108,7 +108,7 @@ impl Postpone for MemoryQueue {
 
 #[async_trait]
 impl EventQueue for MemoryQueue {
-    async fn send_event(&self, text: &str) -> PortResult<()> {
+    async fn send_event(&self, _account: &AccountId, text: &str) -> PortResult<()> {
         if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             return Err(PortError::transient("sending an event", "a failure was asked for"));
         }

@@ -27,7 +27,9 @@ impl Producer {
 
     /// Pushes one event.
     pub async fn push(&self, event: &Value) -> Result<()> {
-        self.push_text(&event.to_string()).await
+        let request = self.queue.sqs().send_message().queue_url(self.queue.url()).message_body(event.to_string());
+        request.set_message_group_id(group(event)).send().await.or_failure(|| "cannot push an event")?;
+        Ok(())
     }
 
     /// Pushes a text that need not be an event.
@@ -42,8 +44,8 @@ impl Producer {
         for batch in events.chunks(BATCH) {
             let mut request = self.queue.sqs().send_message_batch().queue_url(self.queue.url());
             for (number, event) in batch.iter().enumerate() {
-                let entry =
-                    SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(event.to_string());
+                let entry = SendMessageBatchRequestEntry::builder().id(number.to_string());
+                let entry = entry.message_body(event.to_string()).set_message_group_id(group(event));
                 request = request.entries(entry.build().or_failure(|| "cannot build a batch entry")?);
             }
             let answer = request.send().await.or_failure(|| "cannot push a batch of events")?;
@@ -57,6 +59,11 @@ impl Producer {
         }
         Ok(())
     }
+}
+
+/// The message group: the event's account, if it names one.
+fn group(event: &Value) -> Option<String> {
+    event["account"].as_str().filter(|account| !account.is_empty()).map(str::to_owned)
 }
 
 /// A sample from `events/` as if it had happened now in `account`, with a unique id.

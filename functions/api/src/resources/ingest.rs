@@ -167,7 +167,7 @@ pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static 
     let body = envelope::build(event).map_err(|error| PortError::permanent("building the body", error))?;
     match deps.events.find_event(&event.account, &event.id).await? {
         None => {
-            deps.event_queue.send_event(text).await?;
+            deps.event_queue.send_event(&event.account, text).await?;
             Ok("accepted")
         }
         Some(before) if before.digest == envelope::content_digest(body.get()) => Ok("duplicate"),

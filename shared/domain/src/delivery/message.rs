@@ -50,6 +50,18 @@ pub struct OutgoingDelivery<'a> {
     pub delay: Duration,
 }
 
+impl OutgoingDelivery<'_> {
+    /// The message group: of two groups, a fair queue serves the one first that has less under way. New deliveries are
+    /// their account's, however many destinations that has. What is sent again is its destination's, so that one that
+    /// fails or hangs waits for itself and not its account for it.
+    pub fn group(&self) -> &str {
+        match self.purpose {
+            Purpose::New => self.delivery.account.as_str(),
+            Purpose::Again | Purpose::Probe | Purpose::Resend => self.delivery.destination.as_str(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
