@@ -16,6 +16,7 @@
 //! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
 //! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
+//! | body of an event, if it is long | `E#<account>#<event>` | `BODY#<name>`: half of its SHA-256 |
 //! | how far a wide event was sent | `E#<account>#<event>` | `SENDING` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | pace: turns handed out at a destination with a rate limit | `PACE#<account>#<destination>` | `PACE` |
@@ -202,6 +203,11 @@ pub(super) fn event_pk(account: &AccountId, id: &EventId) -> String {
 
 pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
     key(event_pk(account, id), EVENT)
+}
+
+/// A body that is not in the event's own row, by the name that this gives it.
+pub(super) fn body(account: &AccountId, id: &EventId, name: &str) -> Key {
+    key(event_pk(account, id), format!("BODY#{name}"))
 }
 
 /// How far the deliveries of a wide event were sent.

@@ -5,8 +5,15 @@
 //! them. Further rows are written first, so each seal has its own, named by what they hold, and the event's own row
 //! names the seal that they are of. Those of a seal that came too late are read by nobody and expire.
 //!
+//! A body that is longer than 2,560 bytes is in a row of its own, named by its digest and written first: what an event
+//! owes is read without it, for one read unit and not for up to 64. Rows of an earlier release have any body inside.
+//!
 //! Invariant: further rows belong to one seal, and equal seals write equal rows (tests:
 //! `the_further_rows_of_two_seals_do_not_mix`, `further_rows_of_before_are_found_under_their_keys`).
+//!
+//! Invariant: what a narrow event owes is read for one read unit, however long its body is (tests:
+//! `what_an_event_owes_is_read_for_one_unit_however_long_its_body_is`,
+//! `a_body_of_before_is_in_the_row_however_long`).
 //!
 //! A wide event is sealed before it is sent. Its own row says so, and how far it was sent is in a row of its own
 //! ([`sending`]), so that noting that never rewrites what the event owes.
@@ -25,7 +32,7 @@ use domain::value::{AccountId, EventId, Timestamp};
 use ports::{
     EventPlace, Events, ListEvents, ListedEvent, OweMore, PortError, PortResult, Seal, Sealed, SealedEvent, Span,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::row::{EventRow, OwedRow, OwedRows, SealRow, unmatched};
 use super::newest::Newest;
@@ -33,10 +40,20 @@ use super::rows::{Unreadable, read, to_item};
 use super::{DynamoStore, Written, as_item, keys};
 use crate::aws::{build_error, port_error};
 
-/// The part of an event's row that is sent.
+/// The part of an event's row that is sent, or where that is.
 #[derive(Deserialize)]
+struct BodyPart {
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    body_name: Option<String>,
+}
+
+/// A body in a row of its own.
+#[derive(Serialize, Deserialize)]
 struct BodyRow {
     body: String,
+    expires_at: u64,
 }
 
 #[async_trait]
@@ -50,19 +67,28 @@ impl Events for DynamoStore {
             let missing = || PortError::permanent("reading an event", "a row of what it owes is missing");
             further.extend(rows.ok_or_else(missing)?.owed);
         }
-        row.join(further).map(Some).map_err(|error| Unreadable::new(&key, error).into())
+        let body = match &row.body_name {
+            Some(name) => self.body_named(account, id, name).await?,
+            None => None,
+        };
+        row.join(further, body).map(Some).map_err(|error| Unreadable::new(&key, error).into())
     }
 
     async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
         let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(keys::event(account, id))));
-        let call = call.projection_expression("pk, sk, body").consistent_read(true).send().await;
+        let call = call.projection_expression("pk, sk, body, body_name").consistent_read(true).send().await;
         let item = call.map_err(|error| port_error("reading a body", error))?.item;
-        Ok(item.map(read::<BodyRow, BodyRow>).transpose()?.map(|row| row.body))
+        match item.map(read::<BodyPart, BodyPart>).transpose()? {
+            Some(BodyPart { body_name: Some(name), .. }) => self.body_named(account, id, &name).await,
+            Some(BodyPart { body: Some(body), .. }) => Ok(Some(body)),
+            Some(_) => Err(Unreadable::new(&keys::event(account, id), "it has no body").into()),
+            None => Ok(None),
+        }
     }
 
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed> {
         let (row, further) = EventRow::split(event);
-        self.seal(row, further).await
+        self.seal(row, further, &event.body).await
     }
 }
 
@@ -92,15 +118,22 @@ impl OweMore for DynamoStore {
 }
 
 impl DynamoStore {
+    async fn body_named(&self, account: &AccountId, id: &EventId, name: &str) -> PortResult<Option<String>> {
+        Ok(self.get::<BodyRow, BodyRow>(keys::body(account, id, name)).await?.map(|row| row.body))
+    }
+
     /// Writes the rows of an event, unless it is sealed already.
-    async fn seal(&self, row: EventRow, further: Vec<Vec<OwedRow>>) -> PortResult<Sealed> {
+    async fn seal(&self, row: EventRow, further: Vec<Vec<OwedRow>>, body: &str) -> PortResult<Sealed> {
         let key = row.key();
         if !further.is_empty()
             && let Some(before) = self.get::<SealRow, Seal>(key.clone()).await?
         {
             return Ok(Sealed::Before { digest: before.digest });
         }
-        // The further rows are written first: once the event's own row exists, everything it refers to exists.
+        // The other rows are written first: once the event's own row exists, everything it refers to exists.
+        if let Some(key) = row.body_key() {
+            self.put(to_item(key, &BodyRow { body: body.to_owned(), expires_at: row.expires_at })?).await?;
+        }
         for (key, owed) in row.further_keys().zip(further) {
             self.put(to_item(key, &OwedRows { owed, expires_at: row.expires_at })?).await?;
         }

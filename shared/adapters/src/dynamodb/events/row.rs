@@ -44,7 +44,12 @@ pub(super) struct EventRow {
     occurred_at: Timestamp,
     sealed_at: Timestamp,
     digest: ByteBuf,
-    body: String,
+    /// Missing if it is in a row of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    /// The name of that row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) body_name: Option<String>,
     pub(super) owed: Vec<OwedRow>,
     /// How many further rows there are.
     pub(super) owed_rows: usize,
@@ -87,6 +92,8 @@ impl TryFrom<SealRow> for Seal {
 
 /// How many bytes of a row are filled; the service's limit is 400 KiB.
 const ROW_BYTES: usize = 380 * 1024;
+/// How long a body in the event's own row may be: with it and a few deliveries, the row still costs one read unit.
+const BODY_BYTES: usize = 2_560;
 
 impl OwedRows {
     /// What is owed, as rows that are not too large. All but the last are full.
@@ -111,7 +118,13 @@ fn lists(owed: &[Delivery], mut bytes: usize) -> Vec<Vec<OwedRow>> {
     lists
 }
 
-/// The name of the seal whose further rows hold these: half of their SHA-256.
+/// Half of the SHA-256 of a text.
+fn half_digest(text: &str) -> String {
+    let [half @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = content_digest(text);
+    HEXLOWER.encode(&half)
+}
+
+/// The name of the seal whose further rows hold these.
 fn seal_of(further: &[Vec<OwedRow>]) -> String {
     let mut text = String::new();
     for list in further {
@@ -120,14 +133,14 @@ fn seal_of(further: &[Vec<OwedRow>]) -> String {
         }
         text.push('\n');
     }
-    let [half @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = content_digest(&text);
-    HEXLOWER.encode(&half)
+    half_digest(&text)
 }
 
 impl EventRow {
-    /// The event's own row, and lists for further rows if it owes more than fits in that.
+    /// The event's own row, and lists for further rows if it owes more than fits in that. A long body is in neither.
     pub(super) fn split(event: &SealedEvent) -> (Self, Vec<Vec<OwedRow>>) {
-        let mut lists = lists(&event.owed, event.body.len() + 2_048);
+        let body = Some(&event.body).filter(|body| body.len() <= BODY_BYTES);
+        let mut lists = lists(&event.owed, body.map_or(0, String::len) + 2_048);
         let further = lists.split_off(1);
         let row = Self {
             account: event.account.clone(),
@@ -137,7 +150,8 @@ impl EventRow {
             occurred_at: event.occurred_at,
             sealed_at: event.sealed_at,
             digest: ByteBuf::from(event.digest),
-            body: event.body.clone(),
+            body_name: body.is_none().then(|| half_digest(&event.body)),
+            body: body.cloned(),
             owed: lists.concat(),
             owed_rows: further.len(),
             owed_seal: (!further.is_empty()).then(|| seal_of(&further)),
@@ -156,8 +170,10 @@ impl EventRow {
         Self { planned: Some(self.owed_count), ..self }
     }
 
-    /// The event, with what further rows contain.
-    pub(super) fn join(self, further: Vec<OwedRow>) -> PortResult<SealedEvent> {
+    /// The event, with what further rows contain, and its body if that is in a row of its own.
+    pub(super) fn join(self, further: Vec<OwedRow>, body: Option<String>) -> PortResult<SealedEvent> {
+        let missing = || PortError::permanent("reading an event", "the row of its body is missing");
+        let body = self.body.or(body).ok_or_else(missing)?;
         let (account, event, event_type) = (self.account.clone(), self.id.clone(), self.event_type);
         let scope = Some(self.scope.clone());
         let delivery = |row: OwedRow| Delivery {
@@ -180,13 +196,18 @@ impl EventRow {
             scope: self.scope,
             occurred_at: self.occurred_at,
             sealed_at: self.sealed_at,
-            body: self.body,
+            body,
             expires_at: Timestamp::from_unix_ms(self.expires_at * 1000),
         })
     }
 
     pub(super) fn key(&self) -> Key {
         keys::event(&self.account, &self.id)
+    }
+
+    /// The key of the row with the body, if that is not in this one.
+    pub(super) fn body_key(&self) -> Option<Key> {
+        self.body_name.as_ref().map(|name| keys::body(&self.account, &self.id, name))
     }
 
     /// The keys of the further rows.
@@ -241,19 +262,42 @@ mod tests {
 
     #[test]
     fn the_further_rows_of_two_seals_do_not_mix() {
-        let one = further_keys(&sealed(0..9_000, 1));
+        let one = further_keys(&sealed(0..13_000, 1));
         assert!(one.len() > 1);
         // Between the two, a subscription was added, and one was deleted.
-        for other in [0..9_001, 0..8_999, 1..9_000] {
+        for other in [0..13_001, 0..12_999, 1..13_000] {
             let other = further_keys(&sealed(other, 1));
             assert!(one.iter().collect::<BTreeSet<_>>().is_disjoint(&other.iter().collect()), "{one:?} {other:?}");
         }
-        assert_eq!(one, further_keys(&sealed(0..9_000, 2)), "an equal seal writes the same rows");
+        assert_eq!(one, further_keys(&sealed(0..13_000, 2)), "an equal seal writes the same rows");
+    }
+
+    #[test]
+    fn what_an_event_owes_is_read_for_one_unit_however_long_its_body_is() {
+        for (owed, length) in [(0, 250_000), (10, 250_000), (10, 2_561), (10, 2_560)] {
+            let event = SealedEvent { body: "x".repeat(length), ..sealed(0..owed, 1) };
+            let row = EventRow::split(&event).0;
+            let size = serde_json::to_string(&row).expect("JSON").len();
+            assert!(size <= 4_096, "{size} with {owed} and {length}");
+            assert_eq!(row.body_key().is_some(), length > 2_560);
+        }
+    }
+
+    #[test]
+    fn a_body_of_before_is_in_the_row_however_long() {
+        let event = sealed(0..2, 1);
+        let mut row = EventRow::split(&event).0;
+        (row.body, row.body_name) = (Some(event.body.clone()), None);
+        let item = to_item(keys::event(&event.account, &event.id), &row).expect("an item");
+        let read: EventRow = read::<EventRow, EventRow>(item).expect("a row");
+        assert!(read.join(Vec::new(), None).expect("an event").body == event.body);
+        let apart = EventRow::split(&event).0;
+        assert!(apart.join(Vec::new(), None).is_err(), "a body that is missing is told");
     }
 
     #[test]
     fn further_rows_of_before_are_found_under_their_keys() {
-        let event = sealed(0..9_000, 1);
+        let event = sealed(0..13_000, 1);
         let mut item = to_item(keys::event(&event.account, &event.id), &EventRow::split(&event).0).expect("an item");
         item.remove("owed_seal").expect("a seal");
         let row: EventRow = read::<EventRow, EventRow>(item).expect("a row");

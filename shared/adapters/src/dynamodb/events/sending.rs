@@ -34,7 +34,7 @@ impl WideEvents for DynamoStore {
 
     async fn seal_plan(&self, event: &SealedEvent) -> PortResult<Sealed> {
         let (row, further) = EventRow::split(event);
-        self.seal(row.planned(), further).await
+        self.seal(row.planned(), further, &event.body).await
     }
 
     async fn find_sending(&self, account: &AccountId, id: &EventId) -> PortResult<Option<Sending>> {
