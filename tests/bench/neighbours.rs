@@ -57,13 +57,12 @@ pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
         }
     }
     let (asked, job) = (Instant::now(), recover(&account.customer, &account.destination).await?);
-    let beside = account.latest(deployment, BESIDE).await?;
-    let sent = receiver.requests_below("/wide").len();
     let recovered = eventually("the end of the account's recovery", PATIENCE, async || {
         let now = account.customer.get(&format!("/v1/jobs/{job}")).await?.expect_status(200)?;
         Ok((now["status"] == "succeeded").then(|| asked.elapsed()))
     });
-    let recovered = recovered.await?;
+    let (beside, recovered) = tokio::try_join!(account.latest(deployment, BESIDE), recovered)?;
+    let sent = receiver.requests_below("/wide").len();
     let is_within = beside <= MOST.as_secs_f64() && recovered <= MOST;
     println!(
         "  beside {POISONED} rows that cannot be read, {WIDE} deliveries of one event ({sent} of them sent meanwhile)"

@@ -46,7 +46,8 @@ pub(crate) async fn measure(deployment: &Deployment, receiver: &Receiver, wide: 
     let before = receiver.requests_below("/worst-fails").len();
     receiver.answer("/worst-fails", [Answer::status(200)]);
     customer.post(&format!("/v1/destinations/{fails}/resume"), &json!({})).await?.expect_status(200)?;
-    function::run_redrive(deployment).await?;
+    // The poisoned rows of a neighbour let the run answer an error.
+    drop(function::run_redrive(deployment).await);
     receiver.await_count("/worst-fails", before + EVENTS / 2, PATIENCE).await?;
     of_the_api(&customer, wide).await?;
     for account in [&customer, wide] {

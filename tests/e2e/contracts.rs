@@ -148,6 +148,12 @@ async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_test_places() {
+    let real = real().await;
+    contract::test_places(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_unregistered_accounts() {
     let real = real().await;
     contract::unregistered_accounts(&*real.store, &real.account, &real.other).await;

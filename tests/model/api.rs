@@ -79,6 +79,7 @@ impl Api {
             event_queue: queue(&shared.events),
             rejections: shared.store.clone(),
             unregistered: shared.store.clone(),
+            test_places: shared.store.clone(),
             deliveries: table,
             delivery_list: rows.clone(),
             reckoning: rows.clone(),

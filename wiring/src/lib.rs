@@ -30,6 +30,7 @@ pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
         event_list: store.clone(),
         rejections: store.clone(),
         unregistered: store.clone(),
+        test_places: store.clone(),
         event_queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         deliveries: store.clone(),
         delivery_list: store.clone(),

@@ -63,6 +63,7 @@ impl Ports {
             event_queue: self.events(),
             rejections: store.clone(),
             unregistered: store.clone(),
+            test_places: store.clone(),
             deliveries: store.clone(),
             delivery_list: store.clone(),
             reckoning: store.clone(),

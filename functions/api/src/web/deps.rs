@@ -7,7 +7,7 @@ use domain::destination::AddressPolicy;
 use ports::{
     Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, FindRollUp, HostLookup,
     HttpSender, ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob,
-    Subscriptions, Transitions, UnregisteredAccounts, Vault,
+    Subscriptions, TestPlaces, Transitions, UnregisteredAccounts, Vault,
 };
 
 /// How many destinations and subscriptions an account may have.
@@ -29,6 +29,7 @@ pub struct Deps {
     pub event_queue: Arc<dyn EventQueue>,
     pub rejections: Arc<dyn Rejections>,
     pub unregistered: Arc<dyn UnregisteredAccounts>,
+    pub test_places: Arc<dyn TestPlaces>,
     pub deliveries: Arc<dyn Deliveries>,
     pub delivery_list: Arc<dyn ListDeliveries>,
     pub reckoning: Arc<dyn Reckoning>,

@@ -49,6 +49,7 @@ pub enum Code {
     UnsupportedMediaType,
     ValidationFailed,
     BlockedAddress,
+    RateLimited,
     InternalError,
     Unavailable,
 }
@@ -77,6 +78,7 @@ impl Code {
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::ValidationFailed | Code::BlockedAddress => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -104,6 +106,8 @@ pub struct Problem {
     detail: String,
     errors: Vec<Fault>,
     members: Members,
+    /// After how many seconds trying again may work.
+    retry_after: Option<u64>,
 }
 
 /// Extension members by name (RFC 9457 §3.2), each as JSON.
@@ -111,7 +115,13 @@ type Members = BTreeMap<&'static str, Box<RawValue>>;
 
 impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), members: Members::new() }
+        let retry_after = (code == Code::Unavailable).then_some(1);
+        Self { code, detail: detail.into(), errors: Vec::new(), members: Members::new(), retry_after }
+    }
+
+    /// What an account may do now is used up; after `seconds` it may try again.
+    pub fn rate_limited(detail: impl Into<String>, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(Code::RateLimited, detail) }
     }
 
     /// A problem with the part of the body at `pointer`.
@@ -119,19 +129,14 @@ impl Problem {
         let detail = detail.into();
         let fault = Fault { pointer: Some(pointer.to_owned()), parameter: None, detail: detail.clone() };
         let place = if pointer.is_empty() { "the body" } else { pointer };
-        Self { code, detail: format!("{place}: {detail}"), errors: vec![fault], members: Members::new() }
+        Self { errors: vec![fault], ..Self::new(code, format!("{place}: {detail}")) }
     }
 
     /// A problem with a query parameter or a header.
     pub fn parameter(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         let (name, detail) = (name.into(), detail.into());
         let fault = Fault { pointer: None, parameter: Some(name.clone()), detail: detail.clone() };
-        Self {
-            code: Code::InvalidParameter,
-            detail: format!("{name}: {detail}"),
-            errors: vec![fault],
-            members: Members::new(),
-        }
+        Self { errors: vec![fault], ..Self::new(Code::InvalidParameter, format!("{name}: {detail}")) }
     }
 
     pub fn code(&self) -> Code {
@@ -243,8 +248,8 @@ pub async fn render(request: Request, next: Next) -> Response {
     let headers = rendered.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if let Some(methods) = response.headers_mut().remove(header::ALLOW) {
         headers.insert(header::ALLOW, methods);

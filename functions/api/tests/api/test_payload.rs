@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::attempt::signature::signature;
 use domain::attempt::{Answer, SigningSecret};
+use ports::{Clock, TakenPlace, TestPlaces};
 use serde_json::{Value, json};
 use testing::Step;
 
@@ -236,14 +237,38 @@ async fn a_test_ends_within_25_seconds_whatever_the_receiver_does() {
 }
 
 #[tokio::test]
-async fn a_test_reads_the_destination_and_writes_nothing() {
+async fn a_test_reads_the_destination_and_writes_nothing_but_its_place() {
     let world = world().await;
     let destination = world.destination("acme").await;
     world.store.take_calls();
     let body = json!({"event_type": "sync_run.completed", "prove": true});
     assert_eq!(world.post("acme", &at(&destination), body).await.0, 200);
     assert_eq!(world.sender.requests().len(), 4);
-    assert_eq!(world.store.take_calls(), ["find_destination"]);
+    assert_eq!(world.store.take_calls(), ["find_destination", "take_test_place", "leave_test_place"]);
+}
+
+#[tokio::test]
+async fn five_tests_of_an_account_are_made_at_once_and_one_more_is_told_when_to_come_back() {
+    let world = world().await;
+    let (mine, theirs) = (world.destination("acme").await, world.destination("rival").await);
+    let body = || json!({"event_type": "sync_run.completed"});
+    // Receivers that never answer hold all places; one has 7 s left.
+    let (acme, now) = (testing::account("acme"), world.clock.now());
+    for seconds in [20, 7, 20, 20, 20] {
+        let until = now.plus(Duration::from_secs(seconds));
+        let taken = world.store.take_test_place(&acme, now, until, 5).await.expect("an answer");
+        assert!(matches!(taken, TakenPlace::Taken(_)));
+    }
+    let refused = world.post("acme", &at(&mine), body()).await;
+    assert!(refused.1["detail"].as_str().is_some_and(|detail| detail.contains("5 tests")), "{}", refused.1);
+    check_problem(refused, 429, "rate_limited", None);
+    assert_eq!(world.sender.requests(), [], "nothing was sent");
+    assert_eq!(world.post("rival", &at(&theirs), body()).await.0, 200, "others are not affected");
+    // What was never left is free when its time has passed, and what was left at once.
+    world.clock.advance(Duration::from_secs(8));
+    for _ in 0..3 {
+        assert_eq!(world.post("acme", &at(&mine), body()).await.0, 200);
+    }
 }
 
 #[tokio::test]

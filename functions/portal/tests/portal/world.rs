@@ -87,6 +87,7 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
         event_queue: queue.clone(),
         rejections: store.clone(),
         unregistered: store.clone(),
+        test_places: store.clone(),
         deliveries: store.clone(),
         delivery_list: store.clone(),
         reckoning: store.clone(),

@@ -29,6 +29,7 @@
 //! | how far roll-ups are, by shard | `ROLL_UPS` | `SHARDS` |
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
 //! | the kept part of its text | `REJECTED_BODY#<id>` | `BODY` |
+//! | place of a test that is being made | `A#<account>` | `TESTING#<number>` |
 //! | account that events name and nobody registered | `UNREGISTERED` | `ACCOUNT#<account>` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
@@ -101,6 +102,11 @@ pub(super) fn listed_account(account: &AccountId) -> Key {
 }
 
 /// The partition that lists accounts which events name and nobody registered.
+/// A place of a test; nothing else of an account begins like this.
+pub(super) fn test_place(account: &AccountId, number: u8) -> Key {
+    key(account_pk(account), format!("TESTING#{number}"))
+}
+
 pub(super) fn unregistered_pk() -> String {
     "UNREGISTERED".to_owned()
 }

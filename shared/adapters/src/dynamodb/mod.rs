@@ -27,6 +27,7 @@ mod seen_scopes;
 mod sessions;
 mod stored_health;
 mod subscriptions;
+mod test_places;
 mod transactions;
 mod transitions;
 #[cfg(test)]

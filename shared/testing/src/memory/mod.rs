@@ -18,6 +18,7 @@ mod roll_ups;
 mod seen_scopes;
 mod sessions;
 mod subscriptions;
+mod test_places;
 mod transitions;
 mod unregistered_accounts;
 mod waiting;
@@ -65,6 +66,7 @@ struct Rows {
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
     rolled_up_to: ByShard<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
+    test_places: BTreeMap<(AccountId, u8), Timestamp>,
     unregistered: BTreeMap<AccountId, UnregisteredAccount>,
     rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
     calls: Vec<&'static str>,

@@ -45,6 +45,7 @@ impl AccountPurge for MemoryStore {
         }
         deleted += remove(&mut rows.roll_ups, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.paces, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.test_places, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.scopes, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.runs, &mut left, |(a, ..)| a == account);
         Ok(Purged { deleted, more: deleted > 0 })

@@ -1,12 +1,14 @@
 //! Test payloads: the sample of an event type, signed and sent exactly as a delivery is, and optionally three forged
-//! requests that the receiver must refuse. A test writes nothing: it is no delivery and not in the ledger.
+//! requests that the receiver must refuse. A test is no delivery and not in the ledger. It takes one of five places of
+//! its account, so that receivers that never answer hold few instances of this function.
 //!
 //! [`domain::delivery::proof`] decides what is forged and what a response shows; `test_answer` is the form of the
 //! answer.
 //!
 //! Invariant: a test is sent as a delivery is, with an id that no delivery has, and writes nothing (tests:
 //! `a_test_arrives_as_a_delivery_does_and_is_not_in_the_ledger`, `the_id_of_a_test_is_new_each_time_and_no_deliverys`,
-//! `a_test_reads_the_destination_and_writes_nothing`).
+//! `a_test_reads_the_destination_and_writes_nothing_but_its_place`,
+//! `five_tests_of_an_account_are_made_at_once_and_one_more_is_told_when_to_come_back`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +21,11 @@ use domain::delivery::{Delivery, Judgement, NotRun, Probe, Sample, Trial};
 use domain::destination::{DeliveryPath, Destination};
 use domain::event::{Event, EventType, envelope};
 use domain::value::{DestinationId, Timestamp};
-use ports::{EntropyExt, PortError, PortResult};
+use ports::{EntropyExt, PortError, PortResult, TakenPlace};
+use runtime::telemetry::ErrorChain;
 use serde::Deserialize;
 use tokio::time::Instant;
+use tracing::warn;
 use utoipa::ToSchema;
 
 use super::find;
@@ -34,6 +38,11 @@ use crate::web::{Deps, schemas};
 
 /// How long a test may take; API Gateway stops waiting for an answer after 30 s.
 const WHOLE: Duration = Duration::from_secs(24);
+/// How many tests of an account are made at once. Each holds an instance of this function while its receiver takes its
+/// time.
+const PLACES: u8 = 5;
+/// How much longer than the test a place is held, in case nobody leaves it.
+const HELD: Duration = Duration::from_secs(5);
 /// The least time in which a request is still sent.
 const LEAST: Duration = Duration::from_secs(1);
 
@@ -60,7 +69,7 @@ pub struct NewTest {
 /// Sends the sample of an event type, with `test: true`, signed and sent exactly as a delivery is, and answers with the request,
 /// the response and a verdict. With `prove`, three forged requests follow once the good one was accepted: signed with another
 /// secret, six minutes old, and altered after signing. A test takes at most 25 s, works for disabled destinations too, and
-/// is not in the ledger.
+/// is not in the ledger. Five tests of an account are made at once; one more is refused with 429 until one has ended.
 #[utoipa::path(
     post,
     path = "/v1/destinations/{id}/test",
@@ -68,7 +77,10 @@ pub struct NewTest {
     tag = "destinations",
     params(("id" = schemas::DestinationId, Path)),
     request_body = NewTest,
-    responses((status = 200, description = "The test was made, whatever came of it: `verdict` says.", body = TestView))
+    responses(
+        (status = 200, description = "The test was made, whatever came of it: `verdict` says.", body = TestView),
+        (status = 429, description = "`rate_limited`: five tests of the account are being made; `retry-after` says when one has ended at the latest.")
+    )
 )]
 pub async fn send(
     Configurer(account): Configurer,
@@ -90,6 +102,31 @@ pub fn deadline() -> Instant {
 
 /// Tests a destination with the sample `event`.
 pub async fn make(
+    deps: &Deps,
+    destination: &Destination,
+    event: &Event,
+    path: Option<DeliveryPath>,
+    prove: bool,
+    ends: Instant,
+) -> Result<TestView, Problem> {
+    let (account, now) = (&destination.account, deps.clock.now());
+    let until = now.plus(ends.saturating_duration_since(Instant::now()) + HELD);
+    let place = match deps.test_places.take_test_place(account, now, until, PLACES).await? {
+        TakenPlace::Taken(place) => place,
+        TakenPlace::None { free_at } => {
+            let detail = format!("{PLACES} tests of this account are being made; try again when one has ended");
+            return Err(Problem::rate_limited(detail, free_at.since(now).as_millis().div_ceil(1_000) as u64));
+        }
+    };
+    let made = make_now(deps, destination, event, path, prove, ends).await;
+    // If this fails, the place is free when its time has passed.
+    if let Err(error) = deps.test_places.leave_test_place(account, place).await {
+        warn!(error = %ErrorChain(&error), "the place of a test was not left");
+    }
+    made
+}
+
+async fn make_now(
     deps: &Deps,
     destination: &Destination,
     event: &Event,
