@@ -8,7 +8,7 @@ use super::event_type::{EventType, UnknownStatus};
 use super::payload;
 use super::rejection::{Rejection, RejectionCode};
 use super::scope::Scope;
-use crate::value::{AccountId, EventId, Timestamp};
+use crate::value::{AccountId, EventId, Place, Timestamp, json};
 
 /// The largest event accepted, in bytes of the whole text.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
@@ -50,12 +50,12 @@ impl Event {
             return Err(Rejection::new(RejectionCode::EventTooLarge, detail));
         }
         let wire = read_wire(text)?;
-        let event_type: EventType =
-            (wire.event_type.parse()).map_err(|e| Rejection::at(RejectionCode::UnknownEventType, "type", e))?;
+        let event_type: EventType = (wire.event_type.parse())
+            .map_err(|e| Rejection::at(RejectionCode::UnknownEventType, Place::of("type"), e))?;
         check_occurred_at(wire.occurred_at, now)?;
         if !event_type.happens_at(&wire.scope) {
             let reason = format!("{event_type} events have the scope {}, not {}", event_type.scope_form(), wire.scope);
-            return Err(Rejection::at(RejectionCode::InvalidEvent, "scope", reason));
+            return Err(Rejection::at(RejectionCode::InvalidEvent, Place::of("scope"), reason));
         }
         payload::check(event_type, wire.data.get()).map_err(Rejection::of_data)?;
         Ok(Event {
@@ -90,17 +90,22 @@ impl Event {
 
 fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
     // In place of an object, serde would also accept an array of its values.
-    if text.trim_start().starts_with('[') {
-        return Err(Rejection::new(RejectionCode::InvalidEvent, "the event must be a JSON object, not an array"));
+    let other = match text.trim_start().bytes().next() {
+        Some(b'[') => Some("an array"),
+        Some(b'"') => Some("a string: it is encoded as JSON once, not twice"),
+        _ => None,
+    };
+    if let Some(other) = other {
+        let reason = format!("the event must be a JSON object, not {other}");
+        return Err(Rejection::new(RejectionCode::InvalidEvent, reason));
     }
+    json::check_keys(text)
+        .map_err(|repeated| Rejection::at(RejectionCode::InvalidEvent, repeated.place.clone(), repeated))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let wire = serde_path_to_error::deserialize::<_, Wire<'_>>(&mut deserializer).map_err(|error| {
-        let (path, inner) = (error.path().to_string(), error.inner());
+        let (place, inner) = (Place::from(error.path()), error.inner());
         if inner.is_data() {
-            match path.as_str() {
-                "." => Rejection::new(RejectionCode::InvalidEvent, inner.to_string()),
-                field => Rejection::at(RejectionCode::InvalidEvent, field, inner),
-            }
+            Rejection::at(RejectionCode::InvalidEvent, place, json::reason(inner))
         } else {
             Rejection::new(RejectionCode::MalformedJson, format!("the event is not valid JSON: {inner}"))
         }
@@ -114,7 +119,7 @@ fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
 fn check_occurred_at(occurred_at: Timestamp, now: Timestamp) -> Result<(), Rejection> {
     let out_of_range = |what: &str| {
         let reason = format!("{occurred_at} is {what} (the event was sent at {now})");
-        Err(Rejection::at(RejectionCode::OccurredAtOutOfRange, "occurred_at", reason))
+        Err(Rejection::at(RejectionCode::OccurredAtOutOfRange, Place::of("occurred_at"), reason))
     };
     if now.since(occurred_at).as_secs() > MAX_AGE_SECONDS {
         return out_of_range("more than 30 days before that");
@@ -237,7 +242,68 @@ mod tests {
             "must be of type integer, not string",
         );
         check_pointer(|e| e["extra"] = json!(1), "/extra", "unknown field `extra`");
+        check_pointer(|e| e["a.b/c~d"] = json!(1), "/a.b~1c~0d", "unknown field `a.b/c~d`");
+        check_pointer(|e| e["x: y"] = json!(1), "/x: y", "unknown field `x: y`");
         check_pointer(|e| e["id"] = json!(""), "/id", "must have 1 to 128 characters");
+    }
+
+    #[test]
+    fn a_refusal_repeats_nothing_that_was_sent() {
+        let payload = "hunter2 ".repeat(1_000);
+        let twice = json!(insight().to_string()).to_string();
+        check(&twice, RejectionCode::InvalidEvent, "must be a JSON object, not a string");
+        let mut events = vec![twice, json!(payload).to_string(), json!([payload]).to_string(), format!("{payload}{{")];
+        for field in ["id", "type", "account", "scope", "occurred_at", "data"] {
+            for value in [json!(payload), json!({ "a": payload }), json!([payload])] {
+                let mut event = insight();
+                event[field] = value;
+                events.push(event.to_string());
+            }
+        }
+        for field in ["run_id", "status", "started_at", "duration_ms", "connection", "records", "error"] {
+            for value in [json!([payload]), json!({ "a": payload }), json!(payload)] {
+                let mut event = insight();
+                event["data"][field] = value;
+                events.push(event.to_string());
+            }
+        }
+        let refused = events.iter().filter_map(|text| Event::parse(text, now()).err()).collect::<Vec<_>>();
+        assert!(refused.len() > 20, "{}", refused.len());
+        for rejection in refused {
+            assert!(rejection.detail.matches("hunter2").count() < 14, "{}", rejection.detail);
+            assert!(rejection.detail.chars().count() < 800, "{}", rejection.detail);
+        }
+        let mut keys = insight();
+        keys[format!("{payload}whk_acme.0123.secret")] = json!(1);
+        keys["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] = json!(1);
+        let rejection = Event::parse(&keys.to_string(), now()).expect_err("a rejection");
+        assert!(rejection.detail.contains("unknown field"), "{}", rejection.detail);
+        assert!(rejection.detail.chars().count() < 800, "{}", rejection.detail);
+        for part in ["MfKQ", "secret"] {
+            assert!(!format!("{rejection:?}").contains(part), "{rejection:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_refused_wherever_it_is() {
+        let text = insight().to_string();
+        for (from, to, pointer) in [
+            (r#""id":"evt-1""#, r#""id":"evt-1","id":"evt-1""#, "/id"),
+            (r#""written":3"#, r#""written":3,"written":3"#, "/data/records/written"),
+            (r#""written":3"#, r#""written":3,"more":[{"a.b/c":{"d":1,"d":1}}]"#, "/data/records/more/0/a.b~1c/d"),
+        ] {
+            let rejection = Event::parse(&text.replacen(from, to, 1), now()).expect_err("a rejection");
+            assert_eq!((rejection.code, rejection.pointer.as_str()), (RejectionCode::InvalidEvent, pointer));
+            assert!(rejection.reason().ends_with("is there twice; give it once"), "{}", rejection.detail);
+        }
+    }
+
+    #[test]
+    fn a_number_of_any_size_is_accepted_and_kept() {
+        let numbers = r#"[12345678901234567890123,1.10,1E+2,-0,1e400,-1e-400]"#;
+        let text = insight().to_string().replacen(r#""written":3"#, &format!(r#""written":3,"extra":{numbers}"#), 1);
+        let event = Event::parse(&text, now()).map_err(|rejection| rejection.detail).expect("valid");
+        assert!(event.data.get().contains(numbers));
     }
 
     #[test]
