@@ -20,33 +20,33 @@ use super::place::Place;
 const SHOWN: usize = 100;
 
 /// The longest reason, in characters.
-pub const MAX_REASON: usize = 500;
+pub const MAX_REASON: usize = 1_000;
 
 /// Why a JSON text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    #[error(transparent)]
+    #[error("has the key `{}` twice; give it once", .0.place)]
     Repeated(#[from] Repeated),
-    #[error("is not valid JSON: {0}")]
+    #[error("is not JSON: {0}")]
     Malformed(String),
 }
 
 /// A key comes twice in one object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the key `{}` is there twice; give it once", excerpt(name))]
+#[error("is there twice; give it once")]
 pub struct Repeated {
     /// Where the key is.
     pub place: Place,
-    name: String,
 }
 
-/// Reads any JSON in which no key comes twice. A number that is too large for an IEEE double is read as the largest one.
+/// Reads any JSON in which no key comes twice.
 pub fn read(text: &str) -> Result<Value, JsonError> {
     check_keys(text)?;
-    value(text).map_err(|error| JsonError::Malformed(reason(&error)))
+    serde_json::from_str(text).map_err(|error| JsonError::Malformed(reason(&error)))
 }
 
-/// Reads a JSON that was checked before. A number that is too large for an IEEE double is read as the largest one.
+/// Reads JSON that a producer sent and whose keys were checked. A number that is too large for an IEEE double is read as the
+/// largest one.
 pub fn value(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str(&within_doubles(text))
 }
@@ -58,7 +58,7 @@ pub fn check_keys(text: &str) -> Result<(), Repeated> {
     let keys = Keys { place: &mut place, found: &mut found };
     let read = keys.deserialize(&mut serde_json::Deserializer::from_str(&text));
     match (read, found) {
-        (Err(_), Some(name)) => Err(Repeated { place: place.field(&name), name }),
+        (Err(_), Some(name)) => Err(Repeated { place: place.field(&name) }),
         _ => Ok(()),
     }
 }
@@ -200,7 +200,7 @@ pub fn reason(error: &serde_json::Error) -> String {
 }
 
 /// What serde says of a wrong value (`invalid type: string "…", expected …`), without the value.
-fn without_value(text: &str) -> String {
+pub fn without_value(text: &str) -> String {
     for told in ["invalid type: ", "invalid value: "] {
         if let Some((found, expected)) = text.strip_prefix(told).and_then(|rest| rest.rsplit_once(", expected ")) {
             let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
@@ -261,19 +261,19 @@ mod tests {
         for other in ["", "{", "[1,", r#"{"a" 1}"#, "1e999", "nothing"] {
             check_twice(other, None);
         }
-        let told = read(r#"{"a": 1, "a": 2}"#).map_err(|error| error.to_string());
-        assert_eq!(told, Err("the key `a` is there twice; give it once".to_owned()));
+        let told = read(r#"{"b": {"a": 1, "a": 2}}"#).map_err(|error| error.to_string());
+        assert_eq!(told, Err("has the key `b.a` twice; give it once".to_owned()));
     }
 
     #[test]
     fn a_number_of_any_size_is_read_and_a_text_that_looks_like_one_is_left() {
         let text = r#"{"1e999": "1e999 \" -1e999", "n": [1e999, -1E+999, 1e-999, 12345678901234567890123, -0, 1.10]}"#;
-        let read = read(text).expect("JSON");
+        let read = value(text).expect("JSON");
         assert_eq!(read["1e999"], "1e999 \" -1e999");
         assert_eq!(read["n"], json!([f64::MAX, f64::MIN, 0.0, 12345678901234567890123_f64, -0.0, 1.1]));
         assert_eq!(value(&"9".repeat(400)).expect("a number"), json!(f64::MAX));
         for wrong in ["1e", "-", "01", "1e999e", "\"1e999"] {
-            assert!(super::read(wrong).is_err(), "{wrong}");
+            assert!(value(wrong).is_err(), "{wrong}");
         }
     }
 
