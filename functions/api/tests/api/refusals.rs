@@ -229,7 +229,11 @@ async fn what_is_long_is_repeated_by_no_answer() {
         ("POST", "/v1/subscriptions", json!({"scope": {&long: long}})),
         ("POST", "/v1/events", json!(json!({"type": long}).to_string())),
         ("POST", "/v1/events", json!({"type": long})),
-        ("POST", "/v1/events", json!({"type": "sync_run.completed", "scope": "connection/a/endpoint/b", "data": {&long: [long]}})),
+        (
+            "POST",
+            "/v1/events",
+            json!({"type": "sync_run.completed", "scope": "connection/a/endpoint/b", "data": {&long: [long]}}),
+        ),
         (
             "POST",
             "/v1/subscriptions/match",
@@ -254,4 +258,22 @@ async fn what_is_long_is_repeated_by_no_answer() {
             "{told}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_path_that_normalizes_to_another_one_is_unknown() {
+    let world = world().await;
+    assert_eq!(world.call(As::Account("acme"), "GET", "/v1/destinations", None).await.0, 200);
+    for path in [
+        "/v1/x/../destinations",
+        "/v1/./destinations",
+        "/v1/destinations/%2e",
+        "/v1/desti\tnations",
+        "/v1\\destinations",
+    ] {
+        let answer = world.call(As::Account("acme"), "GET", path, None).await;
+        assert_eq!((answer.0, &answer.1["code"]), (404, &json!("not_found")), "{path}");
+    }
+    let admin = world.call(As::Operator, "GET", "/v1/%2e%2e/admin/v1/accounts", None).await;
+    check_problem(admin, 404, "not_found", None);
 }
