@@ -100,7 +100,7 @@ pub struct Served {
 }
 
 /// It stands for the address in the finished text.
-const ADDRESS: &str = "https://address.invalid";
+const ADDRESS: &str = "{address}";
 
 impl Served {
     pub fn new(operations: OpenApi) -> Self {

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use domain::value::json;
+use domain::value::{bounded, json};
 use tracing_subscriber::EnvFilter;
 
 /// An error with all its causes on one line, without the values that serde would repeat. (`&err as &dyn Error` loses the
@@ -12,7 +12,7 @@ pub struct ErrorChain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = |error: &dyn Error| json::bounded(json::without_value(&error.to_string()));
+        let told = |error: &dyn Error| bounded(json::without_value(&error.to_string()));
         f.write_str(&told(self.0))?;
         let mut cause = self.0.source();
         while let Some(error) = cause {

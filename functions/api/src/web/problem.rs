@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::value::{json, without_secrets};
+use domain::value::{bounded, without_secrets};
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::request::RequestContext;
 use ports::PortError;
@@ -112,7 +112,7 @@ pub struct Problem {
 
 /// A text as it is told: whatever it repeats is neither long nor one of our secrets.
 fn told(text: String) -> String {
-    json::bounded(without_secrets(&text).into_owned())
+    bounded(without_secrets(&text).into_owned())
 }
 
 /// Extension members by name (RFC 9457 §3.2), each as JSON.

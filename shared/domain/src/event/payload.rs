@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::event_type::EventType;
 use crate::value::place::Place;
-use crate::value::{Timestamp, json};
+use crate::value::{Timestamp, excerpt, json};
 
 /// How many faults are reported at once.
 const MAX_FAULTS: usize = 5;
@@ -113,7 +113,7 @@ fn reason(kind: &ErrorKind<'_, '_>) -> String {
         ErrorKind::Maximum { want, .. } => format!("must be at most {want}"),
         ErrorKind::MinLength { want, .. } => format!("must have at least {want} characters"),
         ErrorKind::MaxLength { want, .. } => format!("must have at most {want} characters"),
-        other => json::excerpt(&other.to_string()).into_owned(),
+        other => excerpt(&other.to_string()).into_owned(),
     }
 }
 

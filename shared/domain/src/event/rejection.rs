@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::payload::Fault;
 use crate::value::place::told;
-use crate::value::{AccountId, EventId, Place, json, without_secrets};
+use crate::value::{AccountId, EventId, Place, bounded, without_secrets};
 
 /// Why an event was refused: a stable code, and a sentence that names the field and what to correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Rejection {
         let others = others.iter().map(|fault| format!("; {}: {}", told(&fault.place), fault.reason));
         let reasons = others.fold(first.reason, |told, other| told + &other);
         let pointer = without_secrets(&first.place.pointer()).into_owned();
-        let detail = format!("{field}{}", json::bounded(without_secrets(&reasons).into_owned()));
+        let detail = format!("{field}{}", bounded(without_secrets(&reasons).into_owned()));
         Self { code, pointer, detail, reason_at: field.len() }
     }
 

@@ -14,13 +14,8 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::excerpt::excerpt;
 use super::place::Place;
-
-/// How many characters of something foreign are repeated in a reason.
-const SHOWN: usize = 100;
-
-/// The longest reason, in characters.
-pub const MAX_REASON: usize = 1_000;
 
 /// Why a JSON text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -217,32 +212,13 @@ pub fn without_value(text: &str) -> String {
     text.to_owned()
 }
 
-/// The beginning of something foreign, for a reason.
-pub fn excerpt(text: &str) -> Cow<'_, str> {
-    cut(text, SHOWN)
-}
-
-/// A reason, cut if it is too long.
-pub fn bounded(text: String) -> String {
-    match cut(&text, MAX_REASON) {
-        Cow::Borrowed(_) => text,
-        Cow::Owned(cut) => cut,
-    }
-}
-
-fn cut(text: &str, characters: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(characters) {
-        None => Cow::Borrowed(text),
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
     use serde_json::json;
 
     use super::*;
+    use crate::value::excerpt::{MAX_REASON, SHOWN, bounded};
 
     #[track_caller]
     fn check_twice(text: &str, pointer: Option<&str>) {

@@ -8,6 +8,7 @@
 //! `event_types_are_read_back`, `ids_are_read_back`, `times_and_days_are_read_back`).
 
 mod day;
+mod excerpt;
 pub mod horizon;
 mod id;
 pub mod json;
@@ -19,6 +20,7 @@ mod stretches;
 mod timestamp;
 
 pub use self::day::Day;
+pub use self::excerpt::{bounded, excerpt};
 pub use self::horizon::{Horizon, HorizonError};
 pub use self::id::{
     AccountId, DeliveryId, DestinationId, EventId, IdError, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId,

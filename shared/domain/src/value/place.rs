@@ -10,7 +10,7 @@ use std::fmt;
 use jsonptr::{PointerBuf, Token};
 use serde_path_to_error::{Path, Segment};
 
-use super::json::excerpt;
+use super::excerpt::excerpt;
 
 /// The longest pointer that is told, in bytes. A longer one ends at the last step that fits.
 const MAX_POINTER_BYTES: usize = 1_000;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::value::json;
+use crate::value::excerpt;
 
 pub(super) use crate::value::place::child;
 
@@ -21,7 +21,7 @@ pub(super) fn refused(pointer: &str, detail: impl Into<String>) -> PatternError 
 
 /// A part of a pattern as it was given, for a reason.
 pub(super) fn given(value: &Value) -> String {
-    json::excerpt(&value.to_string()).into_owned()
+    excerpt(&value.to_string()).into_owned()
 }
 
 impl PatternError {
