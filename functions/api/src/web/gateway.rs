@@ -62,11 +62,9 @@ mod tests {
     #[test]
     fn a_cookie_that_no_header_can_carry_is_passed_over() {
         let request = converted(|event| event["cookies"] = json!(["n=é", "a=b", "c=\u{7}", "__Host-synchub=x"]));
-        assert_eq!(request.headers()["cookie"], "a=b; __Host-synchub=x");
-        assert_eq!(
-            converted(|event| event["cookies"] = json!(["n=é"])).headers().get("cookie").map(|c| c.len()),
-            Some(0)
-        );
+        assert_eq!(request.headers()["cookie"].as_bytes(), "n=é; a=b; __Host-synchub=x".as_bytes());
+        let none = converted(|event| event["cookies"] = json!(["c=\u{7}"]));
+        assert!(none.headers()["cookie"].is_empty());
     }
 
     #[track_caller]
