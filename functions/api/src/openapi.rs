@@ -17,11 +17,12 @@
 mod responses;
 mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::Extension;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json as Answer};
+use http::header;
 use lambda_http::request::RequestContext;
 use runtime::telemetry::ErrorChain;
 use serde_json::{Value, json};
@@ -90,8 +91,36 @@ fn info() -> Info {
     info.description(Some(DESCRIPTION)).license(Some(licence.build())).build()
 }
 
-/// The finished document for an API served at `server`. It is made on request and not when the function starts, so it
-/// does not slow down a cold start. It can only fail in serialization, or if the catalogue is wrong.
+/// The document as it is served. It is finished by the first request and not when the function starts, so it does not slow
+/// down a cold start; later requests only fill in where the API is served.
+pub struct Served {
+    operations: OpenApi,
+    /// The text before and after the address; none if it could not be made.
+    finished: OnceLock<Option<[String; 2]>>,
+}
+
+/// It stands for the address in the finished text.
+const ADDRESS: &str = "{address}";
+
+impl Served {
+    pub fn new(operations: OpenApi) -> Self {
+        Self { operations, finished: OnceLock::new() }
+    }
+
+    fn finished(&self) -> Option<&[String; 2]> {
+        let finish = || {
+            let document = complete(self.operations.clone(), ADDRESS);
+            let document = document.inspect_err(|error| {
+                tracing::error!(error = %ErrorChain(error), "the OpenAPI document could not be made");
+            });
+            let text = document.ok()?.to_string();
+            text.split_once(&json!(ADDRESS).to_string()).map(|(before, after)| [before, after].map(str::to_owned))
+        };
+        self.finished.get_or_init(finish).as_ref()
+    }
+}
+
+/// The finished document for an API served at `server`. It can only fail in serialization, or if the catalogue is wrong.
 fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::Error> {
     responses::complete(&mut operations);
     let mut document = serde_json::to_value(operations)?;
@@ -111,12 +140,11 @@ fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::
     security(()),
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object))
 )]
-pub async fn read(Extension(operations): Extension<Arc<OpenApi>>, request: Request) -> Result<Response, Problem> {
-    let document = complete(OpenApi::clone(&operations), &server(&request)).map_err(|error| {
-        tracing::error!(error = %ErrorChain(&error), "the OpenAPI document could not be made");
-        Problem::new(Code::InternalError, "this failed on our side")
-    })?;
-    Ok(Answer(document).into_response())
+pub async fn read(Extension(served): Extension<Arc<Served>>, request: Request) -> Result<Response, Problem> {
+    let failed = || Problem::new(Code::InternalError, "this failed on our side");
+    let [before, after] = served.finished().ok_or_else(failed)?;
+    let text = [before, json!(server(&request)).to_string().as_str(), after].concat();
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// The address at which API Gateway was called. Without one it is `/`: wherever the document came from.
@@ -168,6 +196,14 @@ mod tests {
         // After its findings it repeats the whole document.
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&said[..said.len().min(500)]));
+    }
+
+    #[test]
+    fn the_document_is_finished_once() {
+        let served = Served::new(crate::router::operations().to_openapi());
+        let text = served.finished().expect("a document");
+        assert_eq!(text.concat().matches(ADDRESS).count(), 0);
+        assert!(std::ptr::eq(text, served.finished().expect("a document")));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::resources::{
     accounts, api_keys, config, deliveries, destinations, event_types, events, ingest, jobs, ledger, matching,
     recovery, rejected_events, scopes, sessions, setups, subscriptions, unregistered_accounts,
 };
-use crate::web::Deps;
 use crate::web::problem::{self, Code, Problem};
+use crate::web::{Deps, gateway};
 
 /// Every operation of the API. `routes!` takes the operations of one path and also adds them to the OpenAPI document.
 pub fn operations() -> OpenApiRouter<Arc<Deps>> {
@@ -64,7 +64,8 @@ pub fn router(deps: Deps) -> Router {
     router
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
-        .layer(Extension(Arc::new(document)))
+        .layer(Extension(Arc::new(openapi::Served::new(document))))
+        .layer(middleware::from_fn(gateway::only_as_sent))
         .layer(middleware::from_fn(problem::render))
         .with_state(Arc::new(deps))
 }

@@ -8,6 +8,7 @@ use domain::delivery::Delivery;
 use domain::event::Event;
 use domain::routing::subscription::recipients;
 use domain::routing::{AwaitedRun, Bucket, Run, Subscription, Transition};
+use domain::value::json;
 use ports::{PortError, PortResult, UnmatchedReason};
 use serde_json::Value;
 
@@ -52,7 +53,7 @@ pub(crate) async fn owed(deps: &Deps, event: &Event, listening: &[Arc<Subscripti
 /// The event's data, parsed. It can take a hundred times the memory of its text, and the events of a batch are handled
 /// beside each other: so it is never kept over an `await`, and parsed again after.
 fn data(event: &Event) -> PortResult<Value> {
-    serde_json::from_str(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))
+    json::value(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))
 }
 
 /// Notes until when the next run is awaited, if somebody wants to know when it does not come. This is done before the

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use domain::value::{Timestamp, spread};
+use runtime::telemetry::ErrorChain;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::warn;
@@ -93,7 +94,9 @@ pub(crate) fn units(event: &Value) -> Option<Vec<Unit>> {
     let records = event["Records"].as_array()?;
     let unit = |record: &Value| {
         let text = record["Sns"]["Message"].as_str().unwrap_or_default();
-        serde_json::from_str(text).inspect_err(|error| warn!(%error, "a unit of work is not understood")).ok()
+        serde_json::from_str(text)
+            .inspect_err(|error| warn!(error = %ErrorChain(error), "a unit of work is not understood"))
+            .ok()
     };
     Some(records.iter().filter_map(unit).collect())
 }

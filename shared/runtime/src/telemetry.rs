@@ -3,17 +3,20 @@
 use std::error::Error;
 use std::fmt;
 
+use domain::value::{bounded, json};
 use tracing_subscriber::EnvFilter;
 
-/// An error with all its causes on one line. (`&err as &dyn Error` loses the sources in JSON logs.)
+/// An error with all its causes on one line, without the values that serde would repeat. (`&err as &dyn Error` loses the
+/// sources in JSON logs.)
 pub struct ErrorChain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let told = |error: &dyn Error| bounded(json::without_value(&error.to_string()));
+        f.write_str(&told(self.0))?;
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            write!(f, ": {}", told(error))?;
             cause = error.source();
         }
         Ok(())
@@ -33,6 +36,7 @@ pub fn start(level: &str) {
 #[cfg(test)]
 mod tests {
     use ports::PortError;
+    use serde::de;
 
     use super::*;
 
@@ -41,5 +45,15 @@ mod tests {
         let inner = PortError::transient("asking", "the wire is cut");
         let outer = PortError::permanent("looking", inner);
         assert_eq!(ErrorChain(&outer).to_string(), "looking failed: asking did not work this time: the wire is cut");
+    }
+
+    #[test]
+    fn an_error_repeats_no_value() {
+        let text = r#"["hunter2"]"#;
+        let inner =
+            "\"hunter2\"".parse::<u64>().map_err(|_| de::Error::invalid_type(de::Unexpected::Str(text), &"a list"));
+        let inner: de::value::Error = inner.expect_err("an error");
+        let told = ErrorChain(&PortError::permanent("reading", inner)).to_string();
+        assert_eq!(told, "reading failed: invalid type: string, expected a list");
     }
 }

@@ -9,5 +9,5 @@ use wiring::api_deps;
 async fn main() -> Result<(), Error> {
     let config = ApiConfig::from_env()?;
     telemetry::start(&config.log_level);
-    lambda_http::run(api::router(api_deps(config).await?)).await
+    api::run(api::router(api_deps(config).await?)).await
 }

@@ -9,5 +9,5 @@ use wiring::api_deps;
 async fn main() -> Result<(), Error> {
     let PortalConfig { api: config, frame_ancestors } = PortalConfig::from_env()?;
     telemetry::start(&config.log_level);
-    lambda_http::run(portal::router(api_deps(config).await?, &frame_ancestors)).await
+    api::run(portal::router(api_deps(config).await?, &frame_ancestors)).await
 }

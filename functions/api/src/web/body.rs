@@ -1,15 +1,18 @@
-//! JSON bodies: read up to a limit, and refused with a pointer to the field that is wrong.
+//! JSON bodies: read up to a limit, and refused with a pointer to the field that is wrong. No key may come twice.
+//!
+//! Invariant: a patch is held to the rules itself, and not only what comes of it (tests:
+//! `a_patch_names_a_header_in_any_case`, `a_patch_is_refused_for_what_it_names_even_where_that_would_change_nothing`).
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use domain::routing::PatternError;
+use domain::value::{Place, json};
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use jsonptr::{PointerBuf, Token};
 use ports::PortError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
+use serde_json::{Map, Value};
 
 use crate::web::problem::{Code, Problem};
 
@@ -20,7 +23,15 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 pub struct Json<T>(pub T);
 
 /// A merge patch (RFC 7396): fields that it names are replaced, and those that are `null` fall back to their defaults.
-pub struct MergePatch(Value);
+pub struct MergePatch(Map<String, Value>);
+
+/// What can be patched. Its JSON has all of its fields.
+pub trait Patched: Serialize + DeserializeOwned {
+    /// Writes the keys of a patch as they are kept, and refuses those that can never be.
+    fn canonical(_patch: &mut Map<String, Value>) -> Result<(), Problem> {
+        Ok(())
+    }
+}
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
@@ -41,20 +52,26 @@ impl<S: Send + Sync> FromRequest<S> for MergePatch {
             let detail = "send `content-type: application/merge-patch+json` (or `application/json`)";
             return Err(Problem::new(Code::UnsupportedMediaType, detail));
         }
-        let patch: Value = parse(&bytes(request).await?)?;
-        if !patch.is_object() {
-            return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object of the fields to change"));
+        match parse(&bytes(request).await?)? {
+            Value::Object(patch) => Ok(Self(patch)),
+            _ => Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object of the fields to change")),
         }
-        Ok(Self(patch))
     }
 }
 
 impl MergePatch {
     /// Applies the changes to `current`. The result has to pass the same checks as a new resource.
-    pub fn apply<T: Serialize + DeserializeOwned>(&self, current: &T) -> Result<T, Problem> {
+    pub fn apply<T: Patched>(&self, current: &T) -> Result<T, Problem> {
         let mut changed = serde_json::to_value(current)
             .map_err(|error| Problem::from(PortError::permanent("writing a resource as JSON", error)))?;
-        json_patch::merge(&mut changed, &self.0);
+        // Merging would pass over it.
+        let unknown = |(name, value): &(&String, &Value)| value.is_null() && changed.get(name.as_str()).is_none();
+        if let Some((unknown, _)) = self.0.iter().find(unknown) {
+            return Err(Problem::at(Code::ValidationFailed, &Place::of(unknown).pointer(), "is no field of it"));
+        }
+        let mut patch = self.0.clone();
+        T::canonical(&mut patch)?;
+        json_patch::merge(&mut changed, &Value::Object(patch));
         read(changed)
     }
 }
@@ -82,19 +99,16 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     if value.is_array() {
         return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
     }
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let reason = error.inner().to_string();
-        fault(&pointer(error.path()), &reason)
-    })
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| fault(&Place::from(error.path()), &json::reason(error.inner())))
 }
 
-/// The problem of a wrong value at `place`. Some types, such as conditions, find faults deeper inside themselves: their
-/// reasons begin with a pointer in back quotes.
-fn fault(place: &str, reason: &str) -> Problem {
-    let below = reason.strip_prefix('`').and_then(|rest| rest.split_once("`: "));
-    match below.filter(|(below, _)| below.is_empty() || below.starts_with('/')) {
-        Some((below, reason)) => Problem::at(Code::ValidationFailed, &format!("{place}{below}"), reason),
-        None => Problem::at(Code::ValidationFailed, place, reason),
+/// The problem of a wrong value at `place`. Conditions find faults deeper inside themselves.
+fn fault(place: &Place, reason: &str) -> Problem {
+    let pointer = place.pointer();
+    match PatternError::of_carried(reason) {
+        Some(below) => Problem::at(Code::ValidationFailed, &format!("{pointer}{}", below.pointer), below.detail),
+        None => Problem::at(Code::ValidationFailed, &pointer, reason),
     }
 }
 
@@ -104,12 +118,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
     }
+    if let Err(repeated) = str::from_utf8(bytes).map_or(Ok(()), json::check_keys) {
+        return Err(Problem::at(Code::ValidationFailed, &repeated.place.pointer(), repeated.to_string()));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
-            let reason = error.inner().to_string();
-            let reason = reason.split(" at line ").next().unwrap_or_default();
-            fault(&pointer(error.path()), reason)
+            fault(&Place::from(error.path()), &json::reason(error.inner()))
         } else {
             Problem::at(Code::MalformedJson, "", format!("is not valid JSON: {}", error.inner()))
         }
@@ -117,16 +132,6 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let trailing = |error| Problem::at(Code::MalformedJson, "", format!("is not valid JSON: {error}"));
     deserializer.end().map_err(trailing)?;
     Ok(parsed)
-}
-
-/// The path as a JSON pointer (RFC 6901).
-fn pointer(path: &Path) -> String {
-    let token = |segment: &Segment| match segment {
-        Segment::Seq { index } => Some(Token::from(*index)),
-        Segment::Map { key } => Some(Token::new(key.clone())),
-        Segment::Enum { .. } | Segment::Unknown => None,
-    };
-    PointerBuf::from_tokens(path.iter().filter_map(token)).to_string()
 }
 
 #[cfg(test)]
@@ -149,5 +154,8 @@ mod tests {
         check(r#"{"a~/b": [{"~1": "c"}]}"#, "/a~0~1b/0/~01: invalid type");
         check(r#"{"": [{"é ": "c"}]}"#, "//0/é : invalid type");
         check("1", "the body: invalid type");
+        check(r#"{"a": [{}, {"b": 1, "b": 1}]}"#, "/a/1/b: is there twice");
+        check(r#"{"a": 1, "a": []}"#, "/a: is there twice");
+        check(r#"{"a": [], "b": "hunter2"}"#, "/b: invalid type: string, expected a sequence");
     }
 }

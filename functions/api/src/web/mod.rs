@@ -8,6 +8,7 @@ pub mod conflict;
 mod deps;
 pub mod etag;
 pub mod filters;
+pub mod gateway;
 pub mod named;
 pub mod pages;
 pub mod problem;

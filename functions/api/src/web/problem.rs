@@ -1,5 +1,8 @@
 //! Errors as RFC 9457 problems: a stable `code` for programs, a `detail` for people, and pointers to what has to be
 //! corrected.
+//!
+//! Invariant: no problem repeats what looks like one of our secrets, or anything long (tests:
+//! `what_looks_like_a_secret_is_repeated_by_no_answer`, `what_is_long_is_repeated_by_no_answer`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,6 +10,7 @@ use std::collections::BTreeMap;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::value::{bounded, without_secrets};
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::request::RequestContext;
 use ports::PortError;
@@ -110,13 +114,18 @@ pub struct Problem {
     retry_after: Option<u64>,
 }
 
+/// A text as it is told: whatever it repeats is neither long nor one of our secrets.
+fn told(text: String) -> String {
+    bounded(without_secrets(&text).into_owned())
+}
+
 /// Extension members by name (RFC 9457 §3.2), each as JSON.
 type Members = BTreeMap<&'static str, Box<RawValue>>;
 
 impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after = (code == Code::Unavailable).then_some(1);
-        Self { code, detail: detail.into(), errors: Vec::new(), members: Members::new(), retry_after }
+        Self { code, detail: told(detail.into()), errors: Vec::new(), members: Members::new(), retry_after }
     }
 
     /// What an account may do now is used up; after `seconds` it may try again.
@@ -126,17 +135,21 @@ impl Problem {
 
     /// A problem with the part of the body at `pointer`.
     pub fn at(code: Code, pointer: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let fault = Fault { pointer: Some(pointer.to_owned()), parameter: None, detail: detail.clone() };
-        let place = if pointer.is_empty() { "the body" } else { pointer };
-        Self { errors: vec![fault], ..Self::new(code, format!("{place}: {detail}")) }
+        let (pointer, detail) = (without_secrets(pointer), told(detail.into()));
+        let fault = Fault { pointer: Some(pointer.clone().into_owned()), parameter: None, detail: detail.clone() };
+        let place = if pointer.is_empty() { "the body" } else { &pointer };
+        Self { errors: vec![fault], detail: format!("{place}: {detail}"), ..Self::new(code, "") }
     }
 
     /// A problem with a query parameter or a header.
     pub fn parameter(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        let (name, detail) = (name.into(), detail.into());
+        let name = match name.into() {
+            Cow::Owned(name) => Cow::Owned(told(name)),
+            known => known,
+        };
+        let detail = told(detail.into());
         let fault = Fault { pointer: None, parameter: Some(name.clone()), detail: detail.clone() };
-        Self { errors: vec![fault], ..Self::new(Code::InvalidParameter, format!("{name}: {detail}")) }
+        Self { errors: vec![fault], detail: format!("{name}: {detail}"), ..Self::new(Code::InvalidParameter, "") }
     }
 
     pub fn code(&self) -> Code {

@@ -16,7 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 /// Defines words that are text: pattern, greatest length in characters, example, and description. A word is an enum
 /// without variants: it names a schema and can never be a value.
 macro_rules! words {
-    ($($name:ident, $pattern:literal, $max:literal, $example:literal, $description:literal;)*) => {
+    ($($name:ident, $pattern:expr, $max:literal, $example:literal, $description:literal;)*) => {
         $(
             #[doc = $description]
             pub enum $name {}
@@ -61,8 +61,8 @@ words! {
         "The id of a delivery: the same on every attempt and every repetition.";
     RejectedEventId, "^rej_[0-9a-v]{26}$", 30, "rej_06h0ffd9o03k9u5n2m8t4v0e7a",
         "The id of a rejected event. It is not that of the event, which may have none.";
-    Label, r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$", 128, "Everything",
-        "A name that people give: 1–128 characters, no control characters, and more than white space.";
+    Label, label_pattern(), 128, "Everything",
+        "A name that people give: 1–128 characters, no control characters and none that cannot be seen, and more than white space.";
     Description, r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$", 1024, "For the finance team.",
         "What people say of a thing: at most 1,024 characters, none of them a control character but line breaks and tabs.";
     Scope, "^(\\*|connection/[A-Za-z0-9_.-]{1,128}(/(endpoint|insight)/[A-Za-z0-9_.-]{1,128})?)$", 276,
@@ -77,6 +77,46 @@ words! {
     Timestamp, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", 24, "2026-11-23T16:36:11.485Z",
         "A moment in UTC: RFC 3339 with milliseconds.";
     Day, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", 10, "2026-11-23", "A day in UTC.";
+}
+
+/// The characters that are in no name, first and last: control characters, and those that cannot be seen.
+const IN_NO_NAME: [(char, char); 27] = [
+    ('\u{0}', '\u{1f}'),
+    ('\u{7f}', '\u{9f}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+fn label_pattern() -> String {
+    let written = |c: char| match u32::from(c) {
+        code @ ..=0xffff => format!("\\u{code:04x}"),
+        _ => c.to_string(),
+    };
+    let none: String = IN_NO_NAME.map(|(first, last)| format!("{}-{}", written(first), written(last))).concat();
+    format!(r"^[^{none}]*[^\s{none}][^{none}]*$")
 }
 
 /// The name of an event type of the catalogue.
@@ -184,6 +224,14 @@ mod tests {
         check::<Day, value::Day>();
         let secret = serde_json::to_value(SigningSecret::schema()).expect("JSON");
         assert!(secret["examples"][0].as_str().expect("text").parse::<attempt::SigningSecret>().is_ok());
+    }
+
+    #[test]
+    fn the_pattern_of_a_name_leaves_out_what_no_name_has() {
+        for c in '\0'..=char::MAX {
+            let left_out = IN_NO_NAME.iter().any(|(first, last)| (*first..=*last).contains(&c));
+            assert_eq!(left_out, c.is_control() || value::is_invisible(c), "U+{:04X}", u32::from(c));
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod matching;
 mod named_lists;
 mod operator;
 mod recovery;
+mod refusals;
 mod rejected_events;
 mod replay;
 mod replay_span;

@@ -1,5 +1,7 @@
 //! An event that can never be accepted is noted for the operator and then put on the dead-letter queue.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::event::RejectionCode;
@@ -77,4 +79,42 @@ async fn an_accepted_event_costs_no_note() {
     let world = world().await;
     world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;
     assert!(!world.store.take_calls().contains(&"note_rejection"));
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_payload_is_in_no_log_line() {
+    let log = Log::default();
+    let writer = log.clone();
+    let format = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE);
+    let _logging = tracing::subscriber::set_default(format.with_writer(move || writer.clone()).finish());
+    let world = world().await;
+    let event = event_text(&world.acme, "evt-1").replace("Xero", &"hunter2 ".repeat(500));
+    let encoded_twice = serde_json::Value::from(event.as_str()).to_string();
+    let wrong = event.replace(r#""duration_ms":60000"#, r#""duration_ms":{"a":"hunter2 hunter2"}"#);
+    assert_ne!(wrong, event);
+    world.handle(batch(&[encoded_twice, wrong, format!("{event}}}"), r#"["hunter2"]"#.to_owned()])).await;
+    let rejected = world.queue.take_rejected();
+    assert_eq!(rejected.len(), 4);
+    for (_, why) in &rejected {
+        assert!(!why.detail.contains("hunter2"), "{}", why.detail);
+    }
+    assert!(rejected[0].1.detail.contains("not twice"), "{}", rejected[0].1.detail);
+    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let logged = String::from_utf8_lossy(&bytes);
+    assert_eq!(logged.matches("an event was rejected").count(), 4, "{logged}");
+    assert!(!logged.contains("hunter2"), "{logged}");
 }

@@ -1,5 +1,8 @@
 //! Reads, sets and removes the session cookie.
 //!
+//! Invariant: a cookie that cannot be read signs nobody out (tests: `a_cookie_that_cannot_be_read_is_passed_over`, where
+//! Lambda hands them in `a_cookie_that_no_header_can_carry_is_passed_over`).
+//!
 //! The `cookie` crate is not used: it writes the attributes in another order, and it accepts a space after the name.
 
 use domain::access::PresentedSession;
@@ -38,11 +41,13 @@ impl Cookies {
     }
 }
 
-/// The session token that a request presents. Nothing is checked but its form.
+/// The session token that a request presents. Nothing is checked but its form. Cookies that cannot be read are passed over,
+/// also those of our name: they are no reason to sign anybody out.
 pub fn presented(headers: &HeaderMap) -> Option<PresentedSession> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.find(|(name, _)| *name == COOKIE)?.1.parse().ok()
+    let lines = headers.get_all(header::COOKIE).into_iter();
+    let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let cookies = cookies.filter_map(|cookie| str::from_utf8(cookie).ok()?.trim().split_once('='));
+    cookies.filter(|(name, _)| *name == COOKIE).find_map(|(_, value)| value.parse().ok())
 }
 
 #[cfg(test)]
@@ -69,7 +74,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for line in lines {
             let line = line.replace("TOKEN", &token());
-            headers.append(header::COOKIE, HeaderValue::from_str(&line).expect("a header"));
+            headers.append(header::COOKIE, HeaderValue::from_bytes(line.as_bytes()).expect("a header"));
         }
         let account = presented(&headers).map(|presented| presented.account.to_string());
         assert_eq!(account.as_deref(), expected, "{lines:?}");
@@ -80,10 +85,23 @@ mod tests {
         check(&["__Host-synchub=TOKEN"], Some("acme"));
         check(&["a=b;__Host-synchub=TOKEN ; c"], Some("acme"));
         check(&["a=b", "nothing", "c=d; __Host-synchub=TOKEN"], Some("acme"));
-        check(&["__Host-synchub=x; __Host-synchub=TOKEN"], None);
         check(&["__Host-synchub =TOKEN", "__host-synchub=TOKEN", "synchub=TOKEN", "=__Host-synchub=TOKEN"], None);
         check(&["__Host-synchub", "__Host-synchub=\"TOKEN\""], None);
         check(&[], None);
+    }
+
+    #[test]
+    fn a_cookie_that_cannot_be_read_is_passed_over() {
+        check(&["n=é; __Host-synchub=TOKEN"], Some("acme"));
+        check(&["__Host-synchub=TOKEN; n=\u{1f980}; é"], Some("acme"));
+        check(&["n=é", "__Host-synchub=TOKEN"], Some("acme"));
+        check(&["__Host-synchub=x; __Host-synchub=TOKEN"], Some("acme"));
+        check(&["__Host-synchub=é; __Host-synchub=TOKEN"], Some("acme"));
+        check(&["__Host-synchub=é; n=TOKEN"], None);
+        let mut headers = HeaderMap::new();
+        let line = [b"n=\xff\xfe; ".as_slice(), format!("__Host-synchub={}", token()).as_bytes()].concat();
+        headers.append(header::COOKIE, HeaderValue::from_bytes(&line).expect("a header"));
+        assert!(presented(&headers).is_some());
     }
 
     #[test]

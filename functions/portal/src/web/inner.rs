@@ -26,16 +26,18 @@ use tower::ServiceExt;
 use crate::web::failure::Failure;
 
 /// Answers requests for paths of the API. API Gateway sends those here that match none of the API's routes, for example
-/// because of a line break in the path. They get the API's own answer for an unknown path, and nothing is done.
-pub async fn no_such_resource(State(api): State<Router>, request: Request, next: Next) -> Response {
-    if !["/v1/", "/admin/v1/"].iter().any(|prefix| request.uri().path().starts_with(prefix)) {
+/// because of a line break in the path. They get the API's own answer for an unknown path, and nothing is done. So does a
+/// path that normalizes to another one.
+pub async fn no_such_resource(State(router): State<Router>, request: Request, next: Next) -> Response {
+    let of_the_api = ["/v1/", "/admin/v1/"].iter().any(|prefix| request.uri().path().starts_with(prefix));
+    if !of_the_api && api::is_as_sent(&request) {
         return next.run(request).await;
     }
     let mut nothing = Request::new(Body::empty());
     if let Some(context) = request.extensions().get::<RequestContext>() {
         nothing.extensions_mut().insert(context.clone());
     }
-    let Ok(response) = api.oneshot(nothing).await;
+    let Ok(response) = router.oneshot(nothing).await;
     response
 }
 

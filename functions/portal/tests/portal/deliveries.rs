@@ -56,7 +56,7 @@ async fn deliveries_are_listed_newest_first_with_what_became_of_them() {
     let page = world.get(&cookie, "/deliveries").await;
     assert_eq!(keys(&page), [second.owed[0].id.to_string(), first.clone()]);
     page.shows("delivered · 204").shows("refused · 503").shows("took 87 ms").shows("connection/xero/endpoint/invoices");
-    page.shows(&format!("href=\"/destinations/{billing}\" title=\"Billing\">Billing</a>"));
+    page.shows(&format!("href=\"/destinations/{billing}\" title=\"Billing\"><bdi>Billing</bdi></a>"));
     page.shows("due <time datetime=\"2026-11-23T09:30:30.000Z\">").shows("datetime=\"2026-11-23T09:29:00.002Z\"");
 
     // Deliveries to a deleted destination stay, and the filter finds them.

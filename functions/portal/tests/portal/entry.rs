@@ -151,6 +151,22 @@ async fn what_no_route_of_the_api_took_is_answered_as_the_api_does() {
 }
 
 #[tokio::test]
+async fn a_path_that_normalizes_to_another_one_leads_nowhere() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Admin).await;
+    for (sent, path, status) in [
+        ("/destinations", "/destinations", 200),
+        ("/x/../destinations", "/destinations", 404),
+        ("/desti\nnations", "/destinations", 404),
+        ("/x/../v1/destinations", "/v1/destinations", 404),
+    ] {
+        let request = Request::get(path).header("cookie", &cookie).body(Body::empty()).expect("a request");
+        let answer = world.ask(lambda_http::RequestExt::with_raw_http_path(request, sent)).await;
+        assert_eq!(answer.status, status, "{sent}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_may_be_framed_by_nobody_or_by_who_was_named() {
     let page = world().await.get("", "/open").await;
     let policy = page.headers["content-security-policy"].to_str().expect("text");

@@ -66,7 +66,7 @@ async fn an_event_shows_what_it_owes_and_what_became_of_each() {
     record(&world, &event.owed[0], DeliveryState::Exhausted, &[refused(500, "no")]).await;
     let page = world.get(&cookie, "/events/evt-1").await;
     assert_eq!(page.status, 200);
-    page.shows(">One</a>").shows("&#60;b&#62;Other").hides("<b>").shows("exhausted").shows("pending");
+    page.shows("><bdi>One</bdi></a>").shows("&#60;b&#62;Other").hides("<b>").shows("exhausted").shows("pending");
     page.shows(&format!("href=\"/deliveries/{}\"", event.owed[0].id));
     // A delivery without a row is looked up through its event.
     page.shows(&format!("href=\"/deliveries/{}?event=evt-1\"", event.owed[1].id));
@@ -105,7 +105,7 @@ async fn an_event_that_matched_nothing_says_why_and_leads_to_the_wizard() {
     let billing = world.destination("acme", "Billing").await;
     subscribe(&world, &billing, "Failures <b>", json!({"condition": {"status": ["failed"]}})).await;
     let page = world.get(&editor, "/events/evt-1").await;
-    page.shows("Failures &#60;b&#62;</a>")
+    page.shows("Failures &#60;b&#62;</bdi></a>")
         .hides("<b>")
         .shows("<code>status</code> is &#34;succeeded&#34;; wanted: &#34;failed&#34;");
     let wizard = link(&page, "<span>Subscribe to such events</span>");

@@ -6,6 +6,7 @@ mod deliveries;
 mod destinations;
 mod entry;
 mod events;
+mod foreign;
 mod ledger;
 mod log;
 mod subscriptions;

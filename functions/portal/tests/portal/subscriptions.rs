@@ -64,7 +64,7 @@ async fn subscriptions_are_listed_in_words_twenty_five_a_page_and_nobody_elses()
     both.shows("&#60;b&#62;Billing").shows("/invoices").shows("&#60;i&#62;b").hides("<b>B").hides("<i>b");
     let found = world.get(&cookie, "/subscriptions?name_contains=S2").await;
     assert_eq!(found.text.matches("<tr>").count(), 6);
-    world.get(&cookie, "/subscriptions?name_contains=x").await.shows("None has “x” in its name.");
+    world.get(&cookie, "/subscriptions?name_contains=x").await.shows("None has “<bdi>x</bdi>” in its name.");
     let rival = world.visitor("rival", Role::Viewer).await;
     world.get(&rival, "/subscriptions").await.shows("No subscription yet");
 }
@@ -219,7 +219,7 @@ async fn a_subscription_is_switched_off_and_on_and_deleted() {
     world
         .get(&cookie, &format!("/subscriptions/{id}/delete"))
         .await
-        .shows("Delete Invoices?")
+        .shows("Delete <bdi>Invoices</bdi>?")
         .shows("cannot be undone");
     let viewer = world.visitor("acme", Role::Viewer).await;
     for action in ["disable", "enable", "edit", "delete"] {

@@ -28,7 +28,7 @@ async fn everything_that_was_chosen_is_created_at_once_and_the_secret_is_shown()
     let cookie = world.visitor("acme", Role::Editor).await;
     let page = world.post(&cookie, "/configure", &chosen(NEW)).await;
     assert_eq!(page.status, 200, "{}", page.text);
-    page.shows("whsec_").shows("The signing secret of Billing").shows("SYNCHUB_WEBHOOK_SECRET");
+    page.shows("whsec_").shows("The signing secret of <bdi>Billing</bdi>").shows("SYNCHUB_WEBHOOK_SECRET");
     let created = subscriptions(&world).await;
     assert_eq!(created.len(), 1);
     assert_eq!(created[0]["scope"], "connection/xero");
@@ -265,19 +265,26 @@ async fn of_many_destinations_some_are_offered_and_the_others_are_found() {
     let sent = "/configure?scope=*&type=*&when=all&step=where&url=https%3A%2F%2Fnew.example";
     let first = world.get(&cookie, sent).await;
     first.shows("Find a destination by its name").shows("value=\"https://new.example\"");
-    assert_eq!(first.text.matches("<b>Receiver").count(), 10);
+    assert_eq!(first.text.matches("<b><bdi>Receiver").count(), 10);
     let second = world.get(&cookie, &format!("{sent}&to=new&cursor={}", more(&first))).await;
-    assert_eq!((second.status, second.text.matches("<b>Receiver").count()), (200, 2));
+    assert_eq!((second.status, second.text.matches("<b><bdi>Receiver").count()), (200, 2));
     second.hides("More destinations").shows("Where to?").shows("value=\"https://new.example\"");
     let found = world.get(&cookie, &format!("{sent}&to={}&find_destination=ER+11", ids[3])).await;
-    found.shows("<b>Receiver 11").shows("<b>Receiver 03").hides("<b>Receiver 04").hides("More destinations");
+    found
+        .shows("<b><bdi>Receiver 11")
+        .shows("<b><bdi>Receiver 03")
+        .hides("<b><bdi>Receiver 04")
+        .hides("More destinations");
     // A cursor of the whole list is not one of the search.
     let other = world.get(&cookie, &format!("{sent}&find_destination=11&cursor={}", more(&first))).await;
-    other.shows("<b>Receiver 11").hides("<b>Receiver 04");
-    world.get(&cookie, &format!("{sent}&find_destination=x")).await.shows("No destination has “x” in its name.");
+    other.shows("<b><bdi>Receiver 11").hides("<b><bdi>Receiver 04");
+    world
+        .get(&cookie, &format!("{sent}&find_destination=x"))
+        .await
+        .shows("No destination has “<bdi>x</bdi>” in its name.");
     // The chosen destination stays visible, although the search does not find it.
     let none = world.get(&cookie, &format!("{sent}&to={}&find_destination=x", ids[3])).await;
-    none.shows("No destination has “x” in its name.").shows("<b>Receiver 03");
+    none.shows("No destination has “<bdi>x</bdi>” in its name.").shows("<b><bdi>Receiver 03");
 }
 
 #[tokio::test]

@@ -17,10 +17,9 @@ use domain::delivery::{Delivery, Replay, ReplayedTo};
 use domain::event::Event;
 use domain::routing::subscription::deliveries;
 use domain::routing::{Candidate, Miss, Run, Subscription, Transition};
-use domain::value::EventId;
+use domain::value::{EventId, json};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{EventPlace, ListedEvent, PortError, PortResult, SealedEvent, Span};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::portion::{AT_ONCE, Portion};
@@ -129,8 +128,8 @@ impl<'b> Part<'_, 'b> {
             return Ok(Judged::NotMatched);
         };
         let event = sealed.read()?;
-        let data: Value = serde_json::from_str(event.data.get())
-            .map_err(|error| PortError::permanent("reading an event's data", error))?;
+        let data =
+            json::value(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))?;
         let candidate =
             |transition| Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
         // A subscription that does not wait for a transition needs no look at the runs.

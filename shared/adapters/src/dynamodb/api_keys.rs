@@ -17,6 +17,7 @@ use crate::aws::port_error;
 struct ApiKeyRow {
     id: KeyId,
     account: AccountId,
+    #[serde(deserialize_with = "Label::from_row")]
     name: Label,
     role: Role,
     hash: ByteBuf,

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::routing::{AwaitedRun, Grace};
 use domain::value::Timestamp;
 use ports::{AwaitRuns, AwaitedPlace, AwaitedRuns, PortResult};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::rows::{Unreadable, to_item};
 use super::waiting::{Entry, Position};
@@ -42,7 +42,7 @@ impl From<&AwaitedRun> for AwaitedRow {
             last_completed_at: run.last_completed_at.unix_ms(),
             noted_at: run.noted_at.unix_ms(),
             next_run_at: run.next_run_at.map(Timestamp::unix_ms),
-            known: run.known.to_string(),
+            known: run.known.clone(),
             told: run.told,
             expires_at: last.plus(KEPT).unix_seconds(),
             gsi2pk: run.look_at.map(|_| keys::awaited_pk(AwaitedPlace::of(run).shard())),
@@ -53,7 +53,7 @@ impl From<&AwaitedRun> for AwaitedRow {
 
 impl AwaitedRow {
     fn read(self, at: &AwaitedPlace) -> Result<AwaitedRun, serde_json::Error> {
-        let known: Value = serde_json::from_str(&self.known)?;
+        serde_json::from_str::<IgnoredAny>(&self.known)?;
         Ok(AwaitedRun {
             account: at.account.clone(),
             event_type: at.event_type,
@@ -61,7 +61,7 @@ impl AwaitedRow {
             last_completed_at: Timestamp::from_unix_ms(self.last_completed_at),
             noted_at: Timestamp::from_unix_ms(self.noted_at),
             next_run_at: self.next_run_at.map(Timestamp::from_unix_ms),
-            known,
+            known: self.known,
             told: self.told,
             look_at: self.gsi2sk.as_deref().and_then(keys::looked_at),
         })

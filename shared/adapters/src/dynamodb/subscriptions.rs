@@ -46,6 +46,7 @@ pub(super) struct SubscriptionRow {
 /// write, and therefore refuses fields that it does not know.
 #[derive(Deserialize)]
 struct SettingsRow {
+    #[serde(deserialize_with = "Label::from_row")]
     name: Label,
     destination_id: DestinationId,
     event_types: EventTypes,

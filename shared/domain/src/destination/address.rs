@@ -1,14 +1,20 @@
 //! Which addresses may be called: global ones, and those that the operator allows in addition. It resolves no names;
-//! the HTTP adapter asks it about the very address that it is about to connect to.
+//! the HTTP adapter asks it about the very address that it is about to connect to. `special_networks` has the data.
+//!
+//! IPv4 is global except for the special blocks. IPv6 is the other way round: only global unicast is permitted, less the
+//! special blocks in it. An IPv4-mapped address is judged as the IPv4 address that a connection would go to.
 //!
 //! Invariant: no non-global address is permitted, in any spelling and in any IPv6 form (tests:
-//! `non_global_addresses_are_refused_and_their_neighbours_are_not`, `v4_addresses_inside_v6_ones_follow_the_v4_rule`,
+//! `non_global_addresses_are_refused_and_their_neighbours_are_not`, `a_v6_address_is_permitted_only_where_it_can_be_global`,
+//! `v4_addresses_inside_v6_ones_are_refused_unless_they_are_mapped`,
 //! `a_literal_private_address_is_refused_in_every_spelling`).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+
+use super::special_networks::{self, GLOBAL_UNICAST};
 
 /// What the operator allows in addition to global addresses over `https`.
 #[derive(Debug, Clone, Default)]
@@ -57,52 +63,15 @@ fn unwrap_v4(address: IpAddr) -> IpAddr {
 
 fn is_global(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => is_global_v4(v4),
-        IpAddr::V6(v6) => is_global_v6(v6),
-    }
-}
-
-fn is_global_v4(ip: Ipv4Addr) -> bool {
-    let refused = match ip.octets() {
-        [0 | 10 | 127, ..] => true,
-        [100, b, ..] => (64..128).contains(&b),
-        [169, 254, ..] => true,
-        [172, b, ..] => (16..32).contains(&b),
-        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [192, 168, ..] => true,
-        [198, 18 | 19, ..] | [198, 51, 100, _] => true,
-        [203, 0, 113, _] => true,
-        [224..=255, ..] => true,
-        _ => false,
-    };
-    !refused
-}
-
-fn is_global_v6(ip: Ipv6Addr) -> bool {
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match ip.segments() {
-        // ::, ::1 and the deprecated v4-compatible form.
-        [0, 0, 0, 0, 0, 0, _, _] => false,
-        // NAT64, well-known and local-use prefixes.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_global_v4(v4(high, low)),
-        [0x64, 0xff9b, ..] => false,
-        // Discard-only, documentation.
-        [0x100, 0, 0, 0, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // Teredo: the address of the server, and that of the client with its bits inverted.
-        [0x2001, 0, server_high, server_low, _, _, high, low] => {
-            is_global_v4(v4(server_high, server_low)) && is_global_v4(v4(!high, !low))
-        }
-        // 6to4.
-        [0x2002, high, low, ..] => is_global_v4(v4(high, low)),
-        // Unique local, link local, site local, multicast.
-        [first, ..] => !matches!(first, 0xfc00..=0xfdff | 0xfe80..=0xffff),
+        IpAddr::V4(v4) => !special_networks::V4.iter().any(|net| net.contains(&v4)),
+        IpAddr::V6(v6) => GLOBAL_UNICAST.contains(&v6) && !special_networks::V6.iter().any(|net| net.contains(&v6)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -127,7 +96,10 @@ mod tests {
         "172.31.255.255",
         "192.0.0.1",
         "192.0.2.1",
+        "192.31.196.1",
+        "192.52.193.1",
         "192.88.99.1",
+        "192.175.48.1",
         "192.168.0.1",
         "198.18.0.1",
         "198.19.255.255",
@@ -164,43 +136,81 @@ mod tests {
         let policy = AddressPolicy::default();
         check(&policy, REFUSED_V4, false);
         check(&policy, GLOBAL_V4, true);
-        check(
-            &policy,
-            &[
-                "::",
-                "::1",
-                "::7f00:1",
-                "fc00::1",
-                "fdff::1",
-                "fe80::1",
-                "fec0::1",
-                "ff02::1",
-                "2001:db8::1",
-                "100::1",
-                "64:ff9b:1::1",
-            ],
-            false,
-        );
-        check(&policy, &["2606:4700:4700::1111", "2a00:1450::1", "2001:4860:4860::8888", "fbff::1"], true);
     }
 
     #[test]
-    fn v4_addresses_inside_v6_ones_follow_the_v4_rule() {
+    fn a_v6_address_is_permitted_only_where_it_can_be_global() {
+        let policy = AddressPolicy::default();
+        let refused = [
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:0:127.0.0.1",
+            "::ffff:0:8.8.8.8",
+            "64:ff9b:1::1",
+            "100::1",
+            "100:0:0:1::1",
+            "1fff:ffff::1",
+            "2001::1",
+            "2001:1::1",
+            "2001:2::1",
+            "2001:3::1",
+            "2001:4:112::1",
+            "2001:10::1",
+            "2001:20::1",
+            "2001:30::1",
+            "2001:1ff:ffff::1",
+            "2001:db8::1",
+            "2001:db8:ffff::1",
+            "2002::1",
+            "2620:4f:8000::1",
+            "3fff::1",
+            "3fff:fff::1",
+            "4000::1",
+            "5f00::1",
+            "8000::1",
+            "fbff::1",
+            "fc00::1",
+            "fdff::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ];
+        check(&policy, &refused, false);
+        let permitted = [
+            "2000::1",
+            "2001:200::1",
+            "2001:db7::1",
+            "2001:db9::1",
+            "2001:4860:4860::8888",
+            "2003::1",
+            "2606:4700:4700::1111",
+            "2620:4f:7fff::1",
+            "2620:4f:8001::1",
+            "2a00:1450::1",
+            "3ffe::1",
+            "3fff:1000::1",
+            "::ffff:8.8.8.8",
+        ];
+        check(&policy, &permitted, true);
+    }
+
+    #[test]
+    fn v4_addresses_inside_v6_ones_are_refused_unless_they_are_mapped() {
         let policy = AddressPolicy::default();
         for (v4s, permitted) in [(REFUSED_V4, false), (GLOBAL_V4, true)] {
             for text in v4s {
                 let [a, b, c, d] = text.parse::<Ipv4Addr>().expect("an address").octets();
                 let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-                let (client_high, client_low) = (!high, !low);
-                for v6 in [
-                    format!("::ffff:{text}"),
+                check(&policy, &[&format!("::ffff:{text}")], permitted);
+                let inside = [
+                    format!("::{text}"),
+                    format!("::ffff:0:{text}"),
                     format!("64:ff9b::{text}"),
                     format!("2002:{high:x}:{low:x}::1"),
-                    format!("2001:0:101:101:0:0:{client_high:x}:{client_low:x}"),
                     format!("2001:0:{high:x}:{low:x}:0:0:fefe:fefe"),
-                ] {
-                    check(&policy, &[&v6], permitted);
-                }
+                ];
+                check(&policy, &inside.each_ref().map(String::as_str), false);
             }
         }
     }
@@ -230,6 +240,13 @@ mod tests {
             let v4 = Ipv4Addr::from(bits);
             let policy = AddressPolicy::default();
             prop_assert_eq!(policy.permits(v4.into()), policy.permits(v4.to_ipv6_mapped().into()));
+        }
+
+        #[test]
+        fn no_v6_address_outside_of_global_unicast_is_permitted(bits: u128) {
+            let v6 = Ipv6Addr::from(bits);
+            let mapped_or_global = v6.to_ipv4_mapped().is_some() || v6.segments()[0] >> 13 == 1;
+            prop_assert!(mapped_or_global || !AddressPolicy::default().permits(v6.into()));
         }
     }
 }

@@ -63,12 +63,9 @@ impl TryFrom<BTreeMap<String, String>> for CustomHeaders {
             return Err(HeadersError::TooMany(given.len()));
         }
         let mut headers = BTreeMap::new();
-        for (name, value) in given {
-            check_name(&name)?;
+        for (name, value) in Self::canonical(given)? {
             check_value(&name, &value)?;
-            if headers.insert(name.to_ascii_lowercase(), value).is_some() {
-                return Err(HeadersError::Twice(name));
-            }
+            headers.insert(name, value);
         }
         Ok(Self(headers))
     }
@@ -94,6 +91,18 @@ fn check_value(name: &str, value: &str) -> Result<(), HeadersError> {
 }
 
 impl CustomHeaders {
+    /// The same values under the names as they are kept. Refuses a name that no header can have, or that comes twice.
+    pub fn canonical<T>(given: impl IntoIterator<Item = (String, T)>) -> Result<BTreeMap<String, T>, HeadersError> {
+        let mut named = BTreeMap::new();
+        for (name, value) in given {
+            check_name(&name)?;
+            if named.insert(name.to_ascii_lowercase(), value).is_some() {
+                return Err(HeadersError::Twice(name));
+            }
+        }
+        Ok(named)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

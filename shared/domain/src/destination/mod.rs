@@ -8,6 +8,8 @@ mod health_change;
 pub mod pace;
 mod secrets;
 mod settings;
+mod special_networks;
+mod typed_url;
 mod url;
 
 pub use self::address::{AddressPolicy, CidrError};

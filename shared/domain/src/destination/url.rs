@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::address::AddressPolicy;
+use super::typed_url;
 
 /// An absolute `http(s)` URL without credentials or fragment, at most 2,048 bytes long, both as it was given and as it
-/// is written: in ASCII, with other characters percent-encoded. [`DestinationUrl::check`] tells whether its address may
+/// is written: in ASCII, with other characters percent-encoded. It was taken as it was typed, and nothing left out. [`DestinationUrl::check`] tells whether its address may
 /// be called; the HTTP adapter checks again on every connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -32,15 +33,28 @@ pub enum UrlError {
     Fragment,
     #[error("is plain http; use https")]
     PlainHttp,
+    #[error("{0}")]
+    NotAsTyped(String),
+    #[error("has a host name that is none: {0}")]
+    HostName(&'static str),
+    #[error("has the port 0; leave the port out, or name the one that is listened on")]
+    PortZero,
     #[error("points to {0}, an address that is never called (private, reserved or this service itself)")]
     Blocked(String),
 }
 
 impl DestinationUrl {
-    /// Whether the policy allows the scheme and the host, as far as the text alone tells.
+    /// Whether the policy allows the scheme and the host, as far as the text alone tells. What earlier releases accepted is
+    /// judged here and not when it is read.
     pub fn check(&self, policy: &AddressPolicy) -> Result<(), UrlError> {
         if self.0.scheme() == "http" && !policy.allow_http {
             return Err(UrlError::PlainHttp);
+        }
+        if self.0.port() == Some(0) {
+            return Err(UrlError::PortZero);
+        }
+        if let Some(name) = self.domain() {
+            typed_url::check_host_name(name).map_err(UrlError::HostName)?;
         }
         match self.0.host() {
             Some(Host::Ipv4(ip)) if !policy.permits(ip.into()) => Err(UrlError::Blocked(ip.to_string())),
@@ -93,6 +107,7 @@ impl TryFrom<String> for DestinationUrl {
         if url.fragment().is_some() {
             return Err(UrlError::Fragment);
         }
+        typed_url::check(&text, &url).map_err(UrlError::NotAsTyped)?;
         // What is stored is the written form, so that must fit as well, or it could never be read again.
         match url.as_str().len() {
             encoded if encoded > MAX_URL_BYTES => Err(UrlError::TooLongEncoded(encoded)),
@@ -136,12 +151,8 @@ impl TryFrom<String> for DeliveryPath {
 
     fn try_from(text: String) -> Result<Self, PathError> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/".contains(&b);
-        let dots = |segment: &str| {
-            let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-            plain == "." || plain == ".."
-        };
         let fits = text.starts_with('/') && text.len() <= 256 && text.bytes().all(allowed);
-        if fits && !text.split('/').any(dots) { Ok(Self(text)) } else { Err(PathError) }
+        if fits && !text.split('/').any(typed_url::is_dots) { Ok(Self(text)) } else { Err(PathError) }
     }
 }
 
@@ -185,14 +196,41 @@ mod tests {
         let policy = AddressPolicy::default();
         for (text, address) in [
             ("https://10.0.0.1/", "10.0.0.1"),
-            ("https://0x7f.1/", "127.0.0.1"),
-            ("https://2130706433/", "127.0.0.1"),
             ("https://[::1]/", "::1"),
+            ("https://[0:0:0:0:0:0:0:1]/", "::1"),
+            ("https://１２７.0.0.1/", "127.0.0.1"),
             ("https://[::ffff:169.254.169.254]/", "::ffff:169.254.169.254"),
         ] {
             check(text, &policy, Err(UrlError::Blocked(address.into())));
         }
         check("https://8.8.8.8/", &policy, Ok(()));
+        for text in ["https://0x7f.1/", "https://2130706433/", "https://127.1/", "https://0177.0.0.1/"] {
+            let refused = url(text);
+            assert!(
+                matches!(&refused, Err(UrlError::NotAsTyped(told)) if told.contains("https://127.0.0.1/")),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_dns_cannot_carry_and_port_0_are_refused_but_read_from_a_row() {
+        let (label, name) = ("a".repeat(63), format!("{0}.{0}.{0}", "a".repeat(63)));
+        for host in
+            [label.clone(), format!("{name}.{}", "a".repeat(61)), format!("{name}."), "xn--bcher-kva.example".into()]
+        {
+            check(&format!("https://{host}/"), &AddressPolicy::default(), Ok(()));
+        }
+        for host in
+            [format!("{label}a"), format!("{name}.{}", "a".repeat(62)), "a..b".into(), ".a".into(), "a..".into()]
+        {
+            let read = url(&format!("https://{host}/"));
+            let refused = read.expect("what a row has is read").check(&AddressPolicy::default());
+            assert!(matches!(refused, Err(UrlError::HostName(_))), "{host}: {refused:?}");
+        }
+        check("https://example.com:0/", &AddressPolicy::default(), Err(UrlError::PortZero));
+        check("https://[2606:4700::1]:0/", &AddressPolicy::default(), Err(UrlError::PortZero));
+        check("https://example.com:65535/", &AddressPolicy::default(), Ok(()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::event_type::{EventType, UnknownStatus};
 use super::payload;
 use super::rejection::{Rejection, RejectionCode};
 use super::scope::Scope;
-use crate::value::{AccountId, EventId, Timestamp};
+use crate::value::{AccountId, EventId, Place, Timestamp, json};
 
 /// The largest event accepted, in bytes of the whole text.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
@@ -50,12 +50,12 @@ impl Event {
             return Err(Rejection::new(RejectionCode::EventTooLarge, detail));
         }
         let wire = read_wire(text)?;
-        let event_type: EventType =
-            (wire.event_type.parse()).map_err(|e| Rejection::at(RejectionCode::UnknownEventType, "type", e))?;
+        let event_type: EventType = (wire.event_type.parse())
+            .map_err(|e| Rejection::at(RejectionCode::UnknownEventType, Place::of("type"), e))?;
         check_occurred_at(wire.occurred_at, now)?;
         if !event_type.happens_at(&wire.scope) {
             let reason = format!("{event_type} events have the scope {}, not {}", event_type.scope_form(), wire.scope);
-            return Err(Rejection::at(RejectionCode::InvalidEvent, "scope", reason));
+            return Err(Rejection::at(RejectionCode::InvalidEvent, Place::of("scope"), reason));
         }
         payload::check(event_type, wire.data.get()).map_err(Rejection::of_data)?;
         Ok(Event {
@@ -90,17 +90,22 @@ impl Event {
 
 fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
     // In place of an object, serde would also accept an array of its values.
-    if text.trim_start().starts_with('[') {
-        return Err(Rejection::new(RejectionCode::InvalidEvent, "the event must be a JSON object, not an array"));
+    let other = match text.trim_start().bytes().next() {
+        Some(b'[') => Some("an array"),
+        Some(b'"') => Some("a string: it is encoded as JSON once, not twice"),
+        _ => None,
+    };
+    if let Some(other) = other {
+        let reason = format!("the event must be a JSON object, not {other}");
+        return Err(Rejection::new(RejectionCode::InvalidEvent, reason));
     }
+    json::check_keys(text)
+        .map_err(|repeated| Rejection::at(RejectionCode::InvalidEvent, repeated.place.clone(), repeated))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let wire = serde_path_to_error::deserialize::<_, Wire<'_>>(&mut deserializer).map_err(|error| {
-        let (path, inner) = (error.path().to_string(), error.inner());
+        let (place, inner) = (Place::from(error.path()), error.inner());
         if inner.is_data() {
-            match path.as_str() {
-                "." => Rejection::new(RejectionCode::InvalidEvent, inner.to_string()),
-                field => Rejection::at(RejectionCode::InvalidEvent, field, inner),
-            }
+            Rejection::at(RejectionCode::InvalidEvent, place, json::reason(inner))
         } else {
             Rejection::new(RejectionCode::MalformedJson, format!("the event is not valid JSON: {inner}"))
         }
@@ -114,7 +119,7 @@ fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
 fn check_occurred_at(occurred_at: Timestamp, now: Timestamp) -> Result<(), Rejection> {
     let out_of_range = |what: &str| {
         let reason = format!("{occurred_at} is {what} (the event was sent at {now})");
-        Err(Rejection::at(RejectionCode::OccurredAtOutOfRange, "occurred_at", reason))
+        Err(Rejection::at(RejectionCode::OccurredAtOutOfRange, Place::of("occurred_at"), reason))
     };
     if now.since(occurred_at).as_secs() > MAX_AGE_SECONDS {
         return out_of_range("more than 30 days before that");
@@ -126,138 +131,4 @@ fn check_occurred_at(occurred_at: Timestamp, now: Timestamp) -> Result<(), Rejec
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn now() -> Timestamp {
-        Timestamp::parse("2026-11-23T09:30:00Z").expect("a time")
-    }
-
-    fn insight() -> Value {
-        json!({
-            "id": "evt-1", "type": "insight_population.completed", "account": "acme",
-            "scope": "connection/xero/insight/cash-flow", "occurred_at": "2026-11-23T09:29:00Z",
-            "data": {
-                "run_id": "run_1", "connection": {"id": "xero", "name": "Xero", "service": "xero"},
-                "insight": {"id": "cash-flow", "name": "Cash flow"}, "status": "succeeded",
-                "started_at": "2026-11-23T09:28:00Z", "completed_at": "2026-11-23T09:29:00Z", "duration_ms": 60000,
-                "records": {"written": 3}, "error": null, "next_run_at": "2026-11-23T10:28:00Z"
-            }
-        })
-    }
-
-    #[track_caller]
-    fn check(text: &str, code: RejectionCode, detail: &str) {
-        match Event::parse(text, now()) {
-            Ok(event) => panic!("{event:?} was accepted"),
-            Err(rejection) => {
-                assert_eq!(rejection.code, code, "{}", rejection.detail);
-                assert!(rejection.detail.contains(detail), "{:?} has no {detail:?}", rejection.detail);
-            }
-        }
-    }
-
-    #[track_caller]
-    fn check_changed(field: &str, value: Value, code: RejectionCode, detail: &str) {
-        let mut event = insight();
-        event[field] = value;
-        check(&event.to_string(), code, detail);
-    }
-
-    #[test]
-    fn a_valid_event_keeps_the_bytes_of_its_data() {
-        let text =
-            insight().to_string().replacen(r#""records":{"written":3}"#, r#""records" : { "written":3 , "é":"é" }"#, 1);
-        let event = Event::parse(&text, now()).expect("valid");
-        assert!(text.contains(event.data.get()));
-        assert!(event.data.get().contains(r#""records" : { "written":3 , "é":"é" }"#));
-        assert_eq!(event.id.as_str(), "evt-1");
-    }
-
-    #[test]
-    fn a_refusal_names_the_field_and_the_reason() {
-        use RejectionCode::*;
-        check("", MalformedJson, "not valid JSON");
-        check("{", MalformedJson, "not valid JSON");
-        check(&format!("{} x", insight()), MalformedJson, "trailing characters");
-        check("[]", InvalidEvent, "must be a JSON object");
-        check("{}", InvalidEvent, "missing field `id`");
-        check_changed("id", json!("run.7"), InvalidEvent, "id: character '.' is not allowed");
-        check_changed("id", json!(7), InvalidEvent, "id: invalid type: integer");
-        check_changed("account", json!(""), InvalidEvent, "account: must have 1 to 64 characters");
-        check_changed("type", json!("sync_run.exploded"), UnknownEventType, "type: unknown event type");
-        check_changed("scope", json!("xero"), InvalidEvent, "scope: must be `*`");
-        check_changed("scope", json!("*"), InvalidEvent, "scope: insight_population.completed events have the scope");
-        check_changed("occurred_at", json!("2016-11-23T09:29:00Z"), OccurredAtOutOfRange, "occurred_at: 2016");
-        check_changed("occurred_at", json!("2036-11-23T09:29:00Z"), OccurredAtOutOfRange, "an hour after that");
-        check_changed("data", json!([]), InvalidEvent, "data: ");
-        check_changed("data", Value::Null, InvalidEvent, "data: ");
-        check_changed("occured_at", json!(1), InvalidEvent, "unknown field `occured_at`");
-        check_changed("data", json!({"run_id": 1}), InvalidEvent, "data: missing fields `connection`");
-        check_changed("data", json!({"run_id": 1}), InvalidEvent, "; data.run_id: must be of type string, not number");
-    }
-
-    #[test]
-    fn every_sample_is_a_valid_event() {
-        for event_type in EventType::all() {
-            for status in event_type.statuses() {
-                let account = "acme".parse().expect("an account");
-                let event = Event::sample(event_type, Some(status), account, now()).expect("a sample");
-                let text = json!({
-                    "id": event.id, "type": event_type, "account": event.account, "scope": event.scope,
-                    "occurred_at": event.occurred_at, "data": event.data
-                });
-                let read = Event::parse(&text.to_string(), now()).map_err(|rejection| rejection.detail);
-                assert!(read.is_ok(), "{event_type} {status}: {read:?}");
-            }
-        }
-    }
-
-    #[track_caller]
-    fn check_pointer(change: impl FnOnce(&mut Value), pointer: &str, reason: &str) {
-        let mut event = insight();
-        change(&mut event);
-        let rejection = Event::parse(&event.to_string(), now()).expect_err("a rejection");
-        assert_eq!(rejection.pointer, pointer);
-        assert!(rejection.reason().starts_with(reason), "{}", rejection.reason());
-    }
-
-    #[test]
-    fn a_refusal_points_at_the_field() {
-        check_pointer(|e| e["type"] = json!("x"), "/type", "unknown event type \"x\"");
-        check_pointer(|e| e["scope"] = json!("*"), "/scope", "insight_population.completed events have");
-        check_pointer(|e| e["occurred_at"] = json!("2016-11-23T09:29:00Z"), "/occurred_at", "2016-11-23T");
-        check_pointer(|e| e["occurred_at"] = json!("noon"), "/occurred_at", "must be an RFC 3339 time");
-        check_pointer(|e| e["data"] = json!([]), "/data", "");
-        check_pointer(
-            |e| e["data"]["records"]["written"] = json!("3"),
-            "/data/records/written",
-            "must be of type integer, not string",
-        );
-        check_pointer(|e| e["extra"] = json!(1), "/extra", "unknown field `extra`");
-        check_pointer(|e| e["id"] = json!(""), "/id", "must have 1 to 128 characters");
-    }
-
-    #[test]
-    fn a_missing_account_is_named() {
-        let mut event = insight();
-        event.as_object_mut().expect("an object").remove("account");
-        check(&event.to_string(), RejectionCode::InvalidEvent, "missing field `account`");
-    }
-
-    #[test]
-    fn the_size_limit_is_exact() {
-        let mut event = insight();
-        let overhead = {
-            event["data"]["x"] = json!("");
-            event.to_string().len()
-        };
-        event["data"]["x"] = json!("y".repeat(MAX_EVENT_BYTES - overhead));
-        assert_eq!(event.to_string().len(), MAX_EVENT_BYTES);
-        assert!(Event::parse(&event.to_string(), now()).is_ok());
-        event["data"]["x"] = json!("y".repeat(MAX_EVENT_BYTES - overhead + 1));
-        check(&event.to_string(), RejectionCode::EventTooLarge, "262145 bytes");
-    }
-}
+mod tests;

@@ -1,11 +1,15 @@
 //! Why an event was refused, in words that help its producer to correct it.
+//!
+//! Invariant: a rejection repeats no value of the event, and what it repeats of its keys is short (tests:
+//! `a_refusal_repeats_nothing_that_was_sent`, in the log `a_rejected_payload_is_in_no_log_line`).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::payload;
-use crate::value::{AccountId, EventId};
+use super::payload::Fault;
+use crate::value::place::told;
+use crate::value::{AccountId, EventId, Place, bounded, without_secrets};
 
 /// Why an event was refused: a stable code, and a sentence that names the field and what to correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub struct Rejection {
     /// A JSON pointer to what has to be corrected; empty for the whole event.
     pub pointer: String,
     pub detail: String,
+    /// Where in `detail` the reason begins. Before it is the field.
+    reason_at: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,27 +59,37 @@ impl RejectionCode {
 }
 
 impl Rejection {
-    pub(super) fn new(code: RejectionCode, detail: impl Into<String>) -> Self {
-        Self { code, pointer: String::new(), detail: detail.into() }
+    pub(super) fn new(code: RejectionCode, reason: impl fmt::Display) -> Self {
+        Self::of(code, Fault::new(Place::default(), reason), &[])
     }
 
-    /// `field` is a dotted path.
-    pub(super) fn at(code: RejectionCode, field: &str, reason: impl fmt::Display) -> Self {
-        Self { code, pointer: format!("/{}", field.replace('.', "/")), detail: format!("{field}: {reason}") }
+    /// The field at `place` is wrong.
+    pub(super) fn at(code: RejectionCode, place: Place, reason: impl fmt::Display) -> Self {
+        Self::of(code, Fault::new(place, reason), &[])
     }
 
     /// Points at the first fault, and reports all.
-    pub(super) fn of_data(faults: Vec<payload::Fault>) -> Self {
-        let detail =
-            faults.iter().map(|fault| format!("{}: {}", fault.path, fault.reason)).collect::<Vec<_>>().join("; ");
-        let pointer = faults.into_iter().next().map(|fault| fault.pointer).unwrap_or_default();
-        Self { code: RejectionCode::InvalidEvent, pointer, detail }
+    pub(super) fn of_data(faults: Vec<Fault>) -> Self {
+        let mut faults = faults.into_iter();
+        let first = faults.next().unwrap_or_else(|| Fault::new(Place::default(), "is wrong"));
+        Self::of(RejectionCode::InvalidEvent, first, faults.as_slice())
+    }
+
+    fn of(code: RejectionCode, first: Fault, others: &[Fault]) -> Self {
+        let field = match told(&first.place) {
+            whole if whole.is_empty() => whole,
+            field => without_secrets(&format!("{field}: ")).into_owned(),
+        };
+        let others = others.iter().map(|fault| format!("; {}: {}", told(&fault.place), fault.reason));
+        let reasons = others.fold(first.reason, |told, other| told + &other);
+        let pointer = without_secrets(&first.place.pointer()).into_owned();
+        let detail = format!("{field}{}", bounded(without_secrets(&reasons).into_owned()));
+        Self { code, pointer, detail, reason_at: field.len() }
     }
 
     /// The detail without the field, for answers in which the pointer names the field.
     pub fn reason(&self) -> &str {
-        let reason = self.detail.split_once(": ").map(|(_, reason)| reason);
-        reason.filter(|_| !self.pointer.is_empty()).unwrap_or(&self.detail)
+        self.detail.get(self.reason_at..).unwrap_or(&self.detail)
     }
 
     /// The same id was used before with other content; the first event is kept.
@@ -82,12 +98,12 @@ impl Rejection {
             "{id:?} was used before in this account for an event with other content; give each event its own id",
             id = id.as_str()
         );
-        Self::at(RejectionCode::IdReused, "id", reason)
+        Self::at(RejectionCode::IdReused, Place::of("id"), reason)
     }
 
     /// Nobody registered its account, and this stack rejects such events.
     pub fn unknown_account(account: &AccountId) -> Self {
         let reason = format!("{account:?} is not registered", account = account.as_str());
-        Self::at(RejectionCode::UnknownAccount, "account", reason)
+        Self::at(RejectionCode::UnknownAccount, Place::of("account"), reason)
     }
 }

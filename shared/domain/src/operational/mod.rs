@@ -56,7 +56,8 @@ pub fn changed(destination: &Destination, change: &HealthChange) -> Notice {
         data["failing_for_ms"] = json!(whole_ms(change));
     }
     let account = destination.account.clone();
-    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: change.at, data };
+    let event =
+        OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: change.at, data: data.to_string() };
     Notice { alert: alert::changed(event_type, destination, change), event: (!change.by_operational).then_some(event) }
 }
 
@@ -94,7 +95,8 @@ pub fn expiring(destination: &Destination, expiring: &Expiring) -> Notice {
         "reason": "they are parked, and their events are soon not kept any more"
     });
     let account = destination.account.clone();
-    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: expiring.at, data };
+    let event =
+        OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: expiring.at, data: data.to_string() };
     Notice {
         alert: alert::expiring(event_type, destination, expiring),
         event: (!expiring.operational).then_some(event),
@@ -117,7 +119,13 @@ pub fn exhausted(record: &DeliveryRecord, destination: Option<&Destination>) -> 
     });
     let event_type = "delivery.exhausted";
     let account = delivery.account.clone();
-    let event = OwnEvent { event_type, account, scope: Scope::Everything, occurred_at: exhausted_at(record), data };
+    let event = OwnEvent {
+        event_type,
+        account,
+        scope: Scope::Everything,
+        occurred_at: exhausted_at(record),
+        data: data.to_string(),
+    };
     let alert = alert::exhausted(event_type, record, destination);
     Notice { alert, event: (!delivery.event_type.is_operational()).then_some(event) }
 }

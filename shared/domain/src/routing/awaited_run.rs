@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::event::{Event, EventType, MAX_AGE_SECONDS, OwnEvent, Scope};
 use crate::value::{AccountId, Timestamp};
@@ -56,12 +57,58 @@ pub struct AwaitedRun {
     pub noted_at: Timestamp,
     /// None if the last run announced no other.
     pub next_run_at: Option<Timestamp>,
-    /// What the event about the missed run says of the place and of the last run.
-    pub known: Value,
+    /// What the event about the missed run says of the place and of the last run: the text of a JSON object, with the
+    /// producer's bytes.
+    pub known: String,
     /// The longest grace after which the run was reported as missed.
     pub told: Option<Grace>,
     /// When somebody will have waited long enough; none if nobody waits any more.
     pub look_at: Option<Timestamp>,
+}
+
+/// The parts of [`AwaitedRun::known`].
+#[derive(Serialize, Deserialize)]
+struct Known<'a, LastRun> {
+    #[serde(borrow)]
+    connection: &'a RawValue,
+    #[serde(borrow)]
+    endpoint: &'a RawValue,
+    last_run: LastRun,
+}
+
+/// What a run's event says of its place and of itself, as the producer wrote it.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow)]
+    connection: &'a RawValue,
+    #[serde(borrow)]
+    endpoint: &'a RawValue,
+    #[serde(borrow)]
+    completed_at: &'a RawValue,
+    #[serde(borrow)]
+    run_id: &'a RawValue,
+    #[serde(borrow)]
+    status: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct LastRun<'a> {
+    completed_at: &'a RawValue,
+    run_id: &'a RawValue,
+    status: &'a RawValue,
+}
+
+/// The data of the event about a missed run. Its fields are in the order of their names, as they always were: the id of the
+/// event depends on it.
+#[derive(Serialize)]
+struct MissedRun<'a> {
+    connection: &'a RawValue,
+    endpoint: &'a RawValue,
+    expected_at: Option<Timestamp>,
+    grace_seconds: Grace,
+    last_run: &'a RawValue,
+    reason: String,
+    status: &'static str,
 }
 
 impl AwaitedRun {
@@ -70,10 +117,10 @@ impl AwaitedRun {
     pub fn after(event: &Event, data: &Value, shortest: Grace, now: Timestamp) -> Option<Self> {
         let time = |field: &str| serde_json::from_value::<Timestamp>(data[field].clone()).ok();
         let last_completed_at = time("completed_at")?;
-        let last_run = json!({
-            "run_id": data["run_id"], "status": data["status"], "completed_at": data["completed_at"]
-        });
-        let known = json!({ "connection": data["connection"], "endpoint": data["endpoint"], "last_run": last_run });
+        let told: Told<'_> = serde_json::from_str(event.data.get()).ok()?;
+        let last_run = LastRun { completed_at: told.completed_at, run_id: told.run_id, status: told.status };
+        let known = Known { connection: told.connection, endpoint: told.endpoint, last_run };
+        let known = serde_json::to_string(&known).ok()?;
         let awaited = Self {
             account: event.account.clone(),
             event_type: event.event_type,
@@ -116,11 +163,17 @@ impl AwaitedRun {
     }
 
     fn event(&self, grace: Grace, deadline: Timestamp) -> Option<OwnEvent> {
-        let mut data = self.known.clone();
-        data["status"] = json!("missed");
-        data["expected_at"] = json!(self.next_run_at);
-        data["grace_seconds"] = json!(grace);
-        data["reason"] = json!(format!("no run completed by {} seconds after the announced time", grace.0));
+        let Known::<&RawValue> { connection, endpoint, last_run } = serde_json::from_str(&self.known).ok()?;
+        let data = MissedRun {
+            connection,
+            endpoint,
+            expected_at: self.next_run_at,
+            grace_seconds: grace,
+            last_run,
+            reason: format!("no run completed by {} seconds after the announced time", grace.0),
+            status: "missed",
+        };
+        let data = serde_json::to_string(&data).ok()?;
         let (account, scope) = (self.account.clone(), self.place.clone());
         let event_type = self.event_type.absence()?.as_str();
         Some(OwnEvent { event_type, account, scope, occurred_at: deadline, data })
@@ -134,7 +187,7 @@ pub fn is_of_other_grace(event_type: EventType, data: &Value, grace: Grace) -> b
 
 #[cfg(test)]
 mod tests {
-    use serde_json::value::RawValue;
+    use serde_json::json;
 
     use super::*;
 
@@ -146,6 +199,10 @@ mod tests {
 
     fn grace(seconds: u64) -> Grace {
         Grace::try_from(seconds).expect("a grace")
+    }
+
+    fn data(event: &OwnEvent) -> Value {
+        serde_json::from_str(&event.data).expect("JSON")
     }
 
     /// After a run that completed at 0 and was noted at `noted`, the next announced for `next`.
@@ -186,7 +243,7 @@ mod tests {
         let told = |run: &AwaitedRun, now: u64| {
             let (events, after) = run.missed(&graces, at(now));
             (
-                events.iter().map(|event| event.data["grace_seconds"].as_u64().expect("a number")).collect::<Vec<_>>(),
+                events.iter().map(|event| data(event)["grace_seconds"].as_u64().expect("a number")).collect::<Vec<_>>(),
                 after,
             )
         };
@@ -213,6 +270,33 @@ mod tests {
         assert_eq!(event.scope, run.place);
         let data: Value = serde_json::from_str(event.data.get()).expect("JSON");
         assert_eq!(data["last_run"]["status"], "succeeded");
+    }
+
+    #[test]
+    fn what_a_producer_wrote_is_told_byte_for_byte() {
+        let completed: EventType = "sync_run.completed".parse().expect("a type");
+        let mut data: Value = serde_json::from_str(completed.samples()[0].data.get()).expect("JSON");
+        data["completed_at"] = json!(at(0));
+        data["next_run_at"] = json!(at(3_600));
+        data["connection"]["extra"] = json!("HERE");
+        data["run_id"] = json!("THERE");
+        let (numbers, run) = (r#"[12345678901234567890123, 1.10,1E+2,-0 ,1e400,{"é":"\u00e9\/"}]"#, r#""\u0041\/""#);
+        let text = data.to_string().replace(r#""HERE""#, numbers).replace(r#""THERE""#, run);
+        let event = Event {
+            id: "evt-1".parse().expect("an id"),
+            event_type: completed,
+            account: "acme".parse().expect("an account"),
+            scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
+            occurred_at: at(0),
+            data: RawValue::from_string(text.clone()).expect("JSON"),
+        };
+        let data = crate::value::json::value(&text).expect("JSON");
+        let run_of = AwaitedRun::after(&event, &data, Grace::default(), at(1)).expect("a run");
+        let (missed, _) = run_of.missed(&[Grace::default()].into(), at(5_000));
+        let missed = Event::parse(&missed[0].text(), at(5_000)).map_err(|rejection| rejection.detail).expect("valid");
+        for part in [numbers, run] {
+            assert!(missed.data.get().contains(part), "{}", missed.data);
+        }
     }
 
     #[test]

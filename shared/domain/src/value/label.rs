@@ -1,22 +1,45 @@
 //! The names and descriptions that people give to things.
+//!
+//! Invariant: every character of a name can be seen, and none changes how its neighbours are shown (tests:
+//! `a_name_has_no_character_that_cannot_be_seen`).
 
-use serde::{Deserialize, Serialize};
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// A name that people gave to something: 1 to 128 characters, no control characters.
+/// A name that people gave to something: 1 to 128 characters, none of them a control character or [invisible](is_invisible).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Label(String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to 128 characters, none of them a control character, and more than white space")]
-pub struct LabelError;
+pub enum LabelError {
+    #[error("must have 1 to 128 characters, none of them a control character, and more than white space")]
+    Form,
+    #[error("has the character U+{:04X}, which cannot be seen, or changes how others are shown; leave it out", u32::from(*.0))]
+    Invisible(char),
+}
 
 impl TryFrom<String> for Label {
     type Error = LabelError;
     fn try_from(text: String) -> Result<Self, LabelError> {
-        let fits = (1..=128).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        if fits && !text.trim().is_empty() { Ok(Self(text)) } else { Err(LabelError) }
+        match text.chars().find(|c| is_invisible(*c)) {
+            Some(found) => Err(LabelError::Invisible(found)),
+            None => Self::kept(text),
+        }
     }
+}
+
+/// Whether a character shows nothing by itself, or decides how others are shown: Unicode's `Default_Ignorable_Code_Point`,
+/// and the categories of formats (`Cf`) and of separators of lines and paragraphs. Direction marks, joiners and variation
+/// selectors are among them.
+pub fn is_invisible(c: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(c);
+    let (line, paragraph) = (GeneralCategory::LineSeparator, GeneralCategory::ParagraphSeparator);
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        || category == GeneralCategory::Format
+        || category == line
+        || category == paragraph
 }
 
 impl From<Label> for String {
@@ -26,6 +49,17 @@ impl From<Label> for String {
 }
 
 impl Label {
+    /// A name as earlier releases accepted it, also with invisible characters.
+    fn kept(text: String) -> Result<Self, LabelError> {
+        let fits = (1..=128).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if fits && !text.trim().is_empty() { Ok(Self(text)) } else { Err(LabelError::Form) }
+    }
+
+    /// Reads a name from a row, for `#[serde(deserialize_with)]`.
+    pub fn from_row<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::kept(String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -85,7 +119,24 @@ mod tests {
     fn a_label_is_more_than_white_space() {
         assert!(Label::try_from("Billing (é)".to_owned()).is_ok());
         for text in ["", "  ", "a\nb", &"x".repeat(129)] {
-            assert_eq!(Label::try_from(text.to_owned()), Err(LabelError), "{text}");
+            assert_eq!(Label::try_from(text.to_owned()), Err(LabelError::Form), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_has_no_character_that_cannot_be_seen() {
+        for text in ["Zoë", "财务", "שלום", "مبيعات", "a\u{a0}b", "e\u{301}", "☃ 🦀"] {
+            assert!(Label::try_from(text.to_owned()).is_ok(), "{text}");
+        }
+        let invisible = "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200d}\u{200e}\u{202e}\u{2028}\u{2060}\u{2066}\u{3164}\u{feff}\u{fe0f}\u{ffa0}\u{fff9}\u{e0041}\u{e0100}";
+        for c in invisible.chars() {
+            for text in [format!("{c}"), format!("Billing{c}"), format!("{c}{c} x")] {
+                assert_eq!(Label::try_from(text.clone()), Err(LabelError::Invisible(c)), "{c:?}");
+            }
+            let row = Label::from_row(serde_json::json!(format!("Billing{c}")));
+            assert!(row.is_ok(), "what a row has is read: {row:?}");
+        }
+        let told = LabelError::Invisible('\u{202e}').to_string();
+        assert!(told.starts_with("has the character U+202E, "), "{told}");
     }
 }

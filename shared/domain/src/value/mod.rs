@@ -8,21 +8,26 @@
 //! `event_types_are_read_back`, `ids_are_read_back`, `times_and_days_are_read_back`).
 
 mod day;
-mod distinct;
+mod excerpt;
 pub mod horizon;
 mod id;
+pub mod json;
 mod label;
+pub mod place;
+mod secrets;
 mod spread;
 mod stretches;
 mod timestamp;
 
 pub use self::day::Day;
-pub use self::distinct::Distinct;
+pub use self::excerpt::{bounded, excerpt};
 pub use self::horizon::{Horizon, HorizonError};
 pub use self::id::{
     AccountId, DeliveryId, DestinationId, EventId, IdError, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId,
 };
-pub use self::label::{Description, DescriptionError, Label, LabelError};
+pub use self::label::{Description, DescriptionError, Label, LabelError, is_invisible};
+pub use self::place::Place;
+pub use self::secrets::without_secrets;
 pub use self::spread::spread;
 pub use self::stretches::{Span, Stretches};
 pub use self::timestamp::{Timestamp, TimestampError};

@@ -34,7 +34,7 @@ pub async fn awaited_runs(store: &dyn AwaitedRuns, account: &AccountId, other: &
         last_completed_at: after(completed),
         noted_at: after(completed),
         next_run_at: look_at.map(after),
-        known: json!({"last_run": {"run_id": completed.to_string()}}),
+        known: json!({"last_run": {"run_id": completed.to_string()}}).to_string(),
         told: None,
         look_at: look_at.map(after),
     };

@@ -181,6 +181,9 @@ mod tests {
         check_yaml("{\"a\": {\"b\": []}}", Ok(json!({"a": {"b": []}})));
         check_yaml("a: 1\nb: [1, 2\nc: 3\n", Err("line 3, column "));
         check_yaml("a: 1\na: 2\n", Err("line 2, column 1"));
+        let twice = "subscriptions:\n- condition:\n    status: [failed]\n    'status': [partial]\n";
+        check_yaml(twice, Err("line 4, column 5: "));
+        check_yaml(twice, Err("status"));
         check_yaml("a: &x [1]\nb: *x\n", Err("anchors"));
         check_yaml("a: *x\n", Err("line 1, column "));
         check_yaml("a: !!binary x\n", Err("line 1, column "));

@@ -10,13 +10,14 @@ pub mod test_answer;
 pub mod test_payload;
 mod view;
 
+use std::mem;
 use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::attempt::SigningSecret;
-use domain::destination::{Destination, DestinationSettings, DestinationUrl, Health, UrlError};
+use domain::destination::{CustomHeaders, Destination, DestinationSettings, DestinationUrl, Health, UrlError};
 use domain::value::{AccountId, DestinationId};
 use http::{StatusCode, header};
 use ports::{CreatedDestination, EntropyExt, UpdatedDestination};
@@ -26,7 +27,7 @@ use utoipa::IntoParams;
 
 pub use self::health::HealthView;
 pub use self::view::{DestinationView, view, view_with_secret};
-use crate::web::body::{Json, MergePatch, read as read_json};
+use crate::web::body::{Json, MergePatch, Patched, read as read_json};
 use crate::web::caller::{Configurer, Reader};
 use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
 use crate::web::etag::{IfMatch, IfMatchHeader, etag};
@@ -38,6 +39,17 @@ use crate::web::{Deps, schemas};
 
 /// How many destinations are read at a time when a filter may drop most of them.
 const READ: usize = 100;
+
+impl Patched for DestinationSettings {
+    /// The names of headers are kept in lower case.
+    fn canonical(patch: &mut Map<String, Value>) -> Result<(), Problem> {
+        let Some(Value::Object(headers)) = patch.get_mut("headers") else { return Ok(()) };
+        let named = CustomHeaders::canonical(mem::take(headers));
+        let named = named.map_err(|error| Problem::at(Code::ValidationFailed, "/headers", error.to_string()))?;
+        *headers = named.into_iter().collect();
+        Ok(())
+    }
+}
 
 /// A destination as an answer, with its version as `etag`.
 fn answer(status: StatusCode, version: u64, view: DestinationView) -> Response {

@@ -11,9 +11,8 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::attempt::SigningSecret;
 use domain::destination::{DEFAULT_OVERLAP_SECONDS, DestinationSecret, MAX_OVERLAP_SECONDS, fingerprint};
-use domain::value::{AccountId, DestinationId, Timestamp};
+use domain::value::{AccountId, DestinationId, Place, Timestamp};
 use http::StatusCode;
-use jsonptr::{PointerBuf, Token};
 use ports::{EntropyExt, PortResult, UpdatedDestination};
 use serde_json::{Map, Value};
 
@@ -95,7 +94,7 @@ pub async fn rotate(
     let overlap = overlap(&mut body)?;
     if let Some(unknown) = body.keys().next() {
         let detail = "is unknown; known are `secret` and `overlap_seconds`";
-        let pointer = PointerBuf::from_tokens([Token::new(unknown.as_str())]).to_string();
+        let pointer = Place::of(unknown).pointer();
         return Err(Problem::at(Code::ValidationFailed, &pointer, detail));
     }
     let secret = given_or_generated(&deps, given)?;

@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use domain::event::{EventType, EventTypeFilter, Scope};
 use domain::routing::{Bucket, Candidate, Miss, Run, Subscription, Transition};
-use domain::value::{AccountId, Label, SubscriptionId};
+use domain::value::{AccountId, Label, SubscriptionId, json};
 use ports::{PortError, PortResult, SealedEvent};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::web::{Deps, schemas};
@@ -116,7 +115,7 @@ pub async fn transition(
 /// Why today's subscriptions do not want this event, nearest first.
 pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<SubscriptionMatch>> {
     // By itself: within the body it may be nested too deep for the parser.
-    let data: Value = serde_json::from_str(event.read()?.data.get())
+    let data = json::value(event.read()?.data.get())
         .map_err(|error| PortError::permanent("reading an event's data", error))?;
     let run = Run::of_event(&event.id, &data);
     let transition = transition(deps, &event.account, event.event_type, &event.scope, run.as_ref()).await?;

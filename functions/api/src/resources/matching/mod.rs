@@ -14,7 +14,7 @@ use domain::destination::{Admission, DeliveryPath, DestinationUrl};
 use domain::event::{Event, EventType, Scope};
 use domain::routing::subscription::deliveries;
 use domain::routing::{Bucket, Candidate, Run, Subscription, Transition};
-use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
+use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp, json};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::{PortError, PortResult};
 use serde::{Deserialize, Serialize};
@@ -169,7 +169,7 @@ impl Question {
 }
 
 fn read_data(event: &Event) -> PortResult<Value> {
-    serde_json::from_str(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))
+    json::value(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))
 }
 
 impl AskedEvent {

@@ -19,12 +19,11 @@ use axum::response::{IntoResponse, Response};
 use domain::delivery::{Delivery, DeliveryRecord, Held, OutgoingDelivery, Purpose};
 use domain::routing::subscription::deliveries;
 use domain::routing::{Bucket, Run};
-use domain::value::{DeliveryId, EventId};
+use domain::value::{DeliveryId, EventId, json};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use ports::{PortError, PortResult, SealedEvent, UnmatchedReason};
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -129,8 +128,7 @@ async fn matched(deps: &Deps, sealed: &SealedEvent) -> PortResult<Matched> {
     if listening.is_empty() {
         return Ok(Matched { body, deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) });
     }
-    let data: Value = serde_json::from_str(event.data.get())
-        .map_err(|error| PortError::permanent("reading an event's data", error))?;
+    let data = json::value(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))?;
     let transition = match Run::of_event(&event.id, &data) {
         None => None,
         Some(run) => {

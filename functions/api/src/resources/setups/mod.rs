@@ -12,9 +12,8 @@ use domain::attempt::SigningSecret;
 use domain::destination::{DeliveryPath, Destination, DestinationSettings};
 use domain::event::{Event, EventType, EventTypeFilter, Scope, UnknownStatus};
 use domain::routing::{AwaitedTransition, EventTypes, Grace, Pattern, SubscriptionSettings};
-use domain::value::{AccountId, DestinationId, Label, Timestamp};
+use domain::value::{AccountId, DestinationId, Label, Place, Timestamp, json};
 use http::StatusCode;
-use jsonptr::{PointerBuf, Token};
 use ports::DeletedDestination;
 use runtime::telemetry::ErrorChain;
 use serde::Deserialize;
@@ -216,11 +215,11 @@ fn wanted(mut fields: Map<String, Value>) -> Result<Wanted, Problem> {
         return Ok(Wanted::New { settings: Box::new(read_json(Value::Object(fields))?), secret });
     };
     if let Some(other) = fields.keys().next() {
-        let pointer = PointerBuf::from(Token::new(other));
+        let pointer = Place::of(other).pointer();
         let detail = "belongs to a new destination; an existing one is named by its `id` alone";
-        return Err(Problem::at(Code::ValidationFailed, pointer.as_str(), detail));
+        return Err(Problem::at(Code::ValidationFailed, &pointer, detail));
     }
-    let wrong = |error: serde_json::Error| Problem::at(Code::ValidationFailed, "/id", error.to_string());
+    let wrong = |error: serde_json::Error| Problem::at(Code::ValidationFailed, "/id", json::reason(&error));
     serde_json::from_value(id).map(Wanted::Existing).map_err(wrong)
 }
 

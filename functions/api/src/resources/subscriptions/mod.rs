@@ -14,7 +14,7 @@ use ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::web::body::{Json, MergePatch};
+use crate::web::body::{Json, MergePatch, Patched};
 use crate::web::caller::{Configurer, Reader};
 use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
 use crate::web::etag::{IfMatch, IfMatchHeader, changed, etag};
@@ -41,6 +41,8 @@ pub struct SubscriptionView {
     #[schema(value_type = schemas::Timestamp)]
     updated_at: Timestamp,
 }
+
+impl Patched for SubscriptionSettings {}
 
 pub fn view(subscription: Subscription) -> SubscriptionView {
     let Subscription { id, settings, created_at, updated_at, .. } = subscription;

@@ -1,6 +1,7 @@
 //! The values in the form of a subscription, and the merge patch that they mean.
 
 use domain::routing::Pattern;
+use domain::value::json;
 use serde_json::{Value, json};
 
 use super::patch;
@@ -97,10 +98,10 @@ impl Typed {
         if self.condition.is_empty() {
             return Value::Null;
         }
-        let typed: Value = match serde_json::from_str(&self.condition) {
+        let typed = match json::read(&self.condition) {
             Ok(typed) => typed,
             Err(error) => {
-                faults.add("condition", format!("is not JSON: {error}"));
+                faults.add("condition", error.to_string());
                 return Value::Null;
             }
         };

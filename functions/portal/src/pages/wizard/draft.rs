@@ -5,7 +5,7 @@
 
 use domain::event::{EventType, EventTypeFilter, Scope};
 use domain::routing::Pattern;
-use domain::value::DestinationId;
+use domain::value::{DestinationId, json};
 use serde_json::{Value, json};
 
 use super::conditions::Wanted;
@@ -116,10 +116,7 @@ impl Draft {
     /// The chosen pattern, or why it is invalid.
     pub fn pattern(&self) -> Result<Option<Pattern>, String> {
         let condition = match self.when() {
-            When::Pattern => Some(
-                serde_json::from_str(self.fields.get("pattern"))
-                    .map_err(|error| format!("this is not JSON: {error}"))?,
-            ),
+            When::Pattern => Some(json::read(self.fields.get("pattern")).map_err(|error| format!("this {error}"))?),
             preset => preset.condition(),
         };
         condition.map(|condition| Pattern::parse(&condition)).transpose().map_err(|error| error.to_string())

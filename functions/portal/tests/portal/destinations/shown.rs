@@ -72,7 +72,10 @@ async fn destinations_are_listed_twenty_a_page_and_nobody_elses() {
     let found = world.get(&cookie, "/destinations?name_contains=VER+1").await;
     assert_eq!(found.text.matches("<li class=\"card\">").count(), 11);
     found.shows("Receiver 19").hides("Receiver 2").shows("value=\"VER 1\"").shows("Clear");
-    world.get(&cookie, "/destinations?name_contains=%3Cb%3E").await.shows("None has “&#60;b&#62;” in its name.");
+    world
+        .get(&cookie, "/destinations?name_contains=%3Cb%3E")
+        .await
+        .shows("None has “<bdi>&#60;b&#62;</bdi>” in its name.");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ struct SecretRow {
 pub(in crate::dynamodb) struct DestinationRow {
     id: DestinationId,
     account: AccountId,
+    #[serde(deserialize_with = "Label::from_row")]
     name: Label,
     url: DestinationUrl,
     description: Description,

@@ -1,5 +1,11 @@
 //! Why a pattern is refused, and where in it.
 
+use serde_json::Value;
+
+use crate::value::excerpt;
+
+pub(super) use crate::value::place::child;
+
 /// Why a pattern is refused, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{pointer}`: {detail}")]
@@ -13,9 +19,26 @@ pub(super) fn refused(pointer: &str, detail: impl Into<String>) -> PatternError 
     PatternError { pointer: pointer.to_owned(), detail: detail.into() }
 }
 
-/// The pointer to `name` in the value at `pointer`.
-pub(super) fn child(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+/// A part of a pattern as it was given, for a reason.
+pub(super) fn given(value: &Value) -> String {
+    excerpt(&value.to_string()).into_owned()
+}
+
+impl PatternError {
+    /// The text in which the error passes through serde, which carries nothing else. The pointer is quoted, because it can
+    /// contain every character.
+    pub(super) fn carried(&self) -> String {
+        format!("{}: {}", Value::from(self.pointer.as_str()), self.detail)
+    }
+
+    /// The error in such a text.
+    pub fn of_carried(text: &str) -> Option<Self> {
+        let mut parts = serde_json::Deserializer::from_str(text).into_iter::<String>();
+        let pointer = parts.next()?.ok()?;
+        let detail = text.get(parts.byte_offset()..)?.strip_prefix(": ")?;
+        let is_pointer = pointer.is_empty() || pointer.starts_with('/');
+        is_pointer.then(|| refused(&pointer, detail))
+    }
 }
 
 #[cfg(test)]
@@ -23,7 +46,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pointer_escapes_what_rfc_6901_says() {
-        assert_eq!(child("/a", "b/c~d"), "/a/b~1c~0d");
+    fn an_error_passes_through_serde_whatever_its_pointer_is() {
+        for pointer in ["", "/a", "/a`: b/~1", "/\"", "/\"}: \\"] {
+            let error = refused(pointer, "is wrong: x");
+            assert_eq!(PatternError::of_carried(&error.carried()), Some(error));
+        }
+        for other in ["", "must be", "\"a\": b", "\"/a\" is there twice", "\"/a", "7: x"] {
+            assert_eq!(PatternError::of_carried(other), None, "{other}");
+        }
     }
 }

@@ -93,6 +93,6 @@ impl Serialize for Pattern {
 
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Pattern::parse(&Value::deserialize(deserializer)?).map_err(de::Error::custom)
+        Pattern::parse(&Value::deserialize(deserializer)?).map_err(|error| de::Error::custom(error.carried()))
     }
 }

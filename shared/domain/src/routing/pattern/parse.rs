@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::error::{PatternError, child, refused};
+use super::error::{PatternError, child, given, refused};
 use super::matches::{Alternatives, FieldTest, ObjectTest, ValueTest};
 use super::operators::{self, OPERATORS};
 use super::{MAX_BYTES, MAX_COMBINATIONS, MAX_DEPTH};
@@ -58,7 +58,10 @@ fn field(name: &str, value: &Value, pointer: &str, depth: usize, in_or: bool) ->
             if let Some(name) = ["numeric", "anything-but"].into_iter().find(|name| fields.contains_key(*name))
                 && fields.len() == 1
             {
-                return Err(refused(pointer, format!("must be a list, as `{name}` is an operator: write [{value}]")));
+                return Err(refused(
+                    pointer,
+                    format!("must be a list, as `{name}` is an operator: write [{}]", given(value)),
+                ));
             }
             let test = object(value, pointer, depth + 1, in_or)?;
             Ok(FieldTest::Object { pointer: pointer.to_owned(), test })
@@ -72,7 +75,7 @@ fn field(name: &str, value: &Value, pointer: &str, depth: usize, in_or: bool) ->
             Ok(FieldTest::Values(Arc::new(ValueTest { pointer: pointer.to_owned(), tests })))
         }
         bare if OPERATORS.contains(&name) => Err(misplaced(name, bare, pointer)),
-        bare => Err(refused(pointer, format!("must be a list of the values to accept: write [{bare}]"))),
+        bare => Err(refused(pointer, format!("must be a list of the values to accept: write [{}]", given(bare)))),
     }
 }
 
@@ -85,8 +88,10 @@ fn alternatives(value: &Value, pointer: &str, depth: usize) -> Result<Alternativ
 }
 
 fn misplaced(operator: &str, operand: &Value, pointer: &str) -> PatternError {
-    let detail =
-        format!("is an operator where a field is expected: write {{\"<field>\": [{{\"{operator}\": {operand}}}]}}");
+    let detail = format!(
+        "is an operator where a field is expected: write {{\"<field>\": [{{\"{operator}\": {}}}]}}",
+        given(operand)
+    );
     refused(pointer, detail)
 }
 

@@ -49,5 +49,5 @@ fn a_pattern_is_shown_as_it_was_given_and_read_back() {
     assert_eq!(serde_json::to_value(&read).expect("JSON"), given);
     assert_eq!(read, pattern(&given));
     let error = serde_json::from_value::<Pattern>(json!({"status": "failed"})).map_err(|error| error.to_string());
-    assert_eq!(error, Err(r#"`/status`: must be a list of the values to accept: write ["failed"]"#.to_owned()));
+    assert_eq!(error, Err(r#""/status": must be a list of the values to accept: write ["failed"]"#.to_owned()));
 }

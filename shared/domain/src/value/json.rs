@@ -1,0 +1,285 @@
+//! JSON that others wrote: no key may be there twice, a number may be of any size, and a reason for refusing it says what
+//! was expected and not what was found, which may be a secret, or as long as the whole text.
+//!
+//! Invariant: of a JSON in which a key comes twice, nothing is read (tests: `a_key_that_comes_twice_is_found_at_any_depth`,
+//! in the API `a_body_in_which_a_key_comes_twice_is_refused_wherever_it_is`).
+//!
+//! Invariant: a reason has no value and a bounded length (tests: `a_reason_says_what_was_expected_and_not_what_was_found`).
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+use super::excerpt::excerpt;
+use super::place::Place;
+
+/// Why a JSON text is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    #[error("has the key `{}` twice; give it once", .0.place)]
+    Repeated(#[from] Repeated),
+    #[error("is not JSON: {0}")]
+    Malformed(String),
+}
+
+/// A key comes twice in one object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is there twice; give it once")]
+pub struct Repeated {
+    /// Where the key is.
+    pub place: Place,
+}
+
+/// Reads any JSON in which no key comes twice.
+pub fn read(text: &str) -> Result<Value, JsonError> {
+    check_keys(text)?;
+    serde_json::from_str(text).map_err(|error| JsonError::Malformed(reason(&error)))
+}
+
+/// Reads JSON that a producer sent and whose keys were checked. A number that is too large for an IEEE double is read as the
+/// largest one.
+pub fn value(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(&within_doubles(text))
+}
+
+/// Refuses a text in which a key comes twice in one object. What is not JSON is left to its reader to refuse.
+pub fn check_keys(text: &str) -> Result<(), Repeated> {
+    let text = within_doubles(text);
+    let (mut place, mut found) = (Place::default(), None);
+    let keys = Keys { place: &mut place, found: &mut found };
+    let read = keys.deserialize(&mut serde_json::Deserializer::from_str(&text));
+    match (read, found) {
+        (Err(_), Some(name)) => Err(Repeated { place: place.field(&name) }),
+        _ => Ok(()),
+    }
+}
+
+/// Goes through a JSON text and stops at the first key that comes twice. Then `place` is where its object is.
+struct Keys<'a> {
+    place: &'a mut Place,
+    found: &'a mut Option<String>,
+}
+
+impl Keys<'_> {
+    fn below(&mut self) -> Keys<'_> {
+        Keys { place: self.place, found: self.found }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Keys<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Keys<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        for index in 0.. {
+            self.place.enter_item(index);
+            if items.next_element_seed(self.below())?.is_none() {
+                break;
+            }
+            self.place.leave();
+        }
+        self.place.leave();
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
+        let mut names = HashSet::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            if names.contains(&name) {
+                *self.found = Some(name);
+                return Err(A::Error::custom("a key comes twice"));
+            }
+            self.place.enter(&name);
+            fields.next_value_seed(self.below())?;
+            self.place.leave();
+            names.insert(name);
+        }
+        Ok(())
+    }
+}
+
+/// The same JSON, in which each number that is too large for an IEEE double is the largest one. It is for what has to
+/// understand numbers, and never for what passes them on.
+fn within_doubles(text: &str) -> Cow<'_, str> {
+    let (mut written, mut copied, mut at) = (String::new(), 0, 0);
+    let bytes = text.as_bytes();
+    while let Some(&byte) = bytes.get(at) {
+        let begin = at;
+        at += 1;
+        match byte {
+            b'"' => at = end_of_string(bytes, at),
+            b'-' | b'0'..=b'9' => {
+                let more = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+                at += bytes[at..].iter().take_while(|byte| more(byte)).count();
+                let number = &text[begin..at];
+                let may_be = number.len() > 300 || number.contains(['e', 'E']);
+                if may_be && number.parse::<f64>().is_ok_and(f64::is_infinite) {
+                    let largest = if byte == b'-' { f64::MIN } else { f64::MAX };
+                    written.push_str(&text[copied..begin]);
+                    written.push_str(&format!("{largest:e}"));
+                    copied = at;
+                }
+            }
+            _ => {}
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    written.push_str(&text[copied..]);
+    Cow::Owned(written)
+}
+
+/// The place after the quote that ends the string.
+fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => break,
+            b'\\' => at += 1,
+            _ => {}
+        }
+    }
+    at.min(bytes.len())
+}
+
+/// Why a text cannot be read, without what was found in it. A place in the text is told only where it is not JSON.
+pub fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if !error.is_data() {
+        return text;
+    }
+    let place = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || b" column".contains(&byte));
+    let reason =
+        text.rsplit_once(" at line ").filter(|(_, rest)| place(rest)).map_or(text.as_str(), |(reason, _)| reason);
+    without_value(reason)
+}
+
+/// What serde says of a wrong value (`invalid type: string "…", expected …`), without the value.
+pub fn without_value(text: &str) -> String {
+    for told in ["invalid type: ", "invalid value: "] {
+        if let Some((found, expected)) = text.strip_prefix(told).and_then(|rest| rest.rsplit_once(", expected ")) {
+            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            return format!("{told}{kind}, expected {expected}");
+        }
+    }
+    for told in ["unknown field `", "unknown variant `"] {
+        for between in ["`, expected ", "`, there are no "] {
+            if let Some((name, rest)) = text.strip_prefix(told).and_then(|rest| rest.rsplit_once(between)) {
+                return format!("{told}{}{between}{rest}", excerpt(name));
+            }
+        }
+    }
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+    use crate::value::excerpt::{MAX_REASON, SHOWN, bounded};
+
+    #[track_caller]
+    fn check_twice(text: &str, pointer: Option<&str>) {
+        let found = check_keys(text).map_err(|repeated| repeated.place.pointer()).err();
+        assert_eq!(found.as_deref(), pointer, "{text}");
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_found_at_any_depth() {
+        check_twice(r#"{"a": 1, "a": 1}"#, Some("/a"));
+        check_twice(r#"{"a": [0, {"b": {}}, {"b/~": 1, "c": 1e999, "b/~": 2}], "a": 1}"#, Some("/a/2/b~1~0"));
+        check_twice(r#"[[], [{"": 1, "": 2}]]"#, Some("/1/0/"));
+        check_twice(r#"{"\u0061": 1, "a": 2}"#.replace("\\\\", "\\").as_str(), Some("/a"));
+        check_twice(r#"{"a": {"b": 1}, "b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]}"#, None);
+        check_twice(r#"{"a": 1, "A": 1}"#, None);
+        for other in ["", "{", "[1,", r#"{"a" 1}"#, "1e999", "nothing"] {
+            check_twice(other, None);
+        }
+        let told = read(r#"{"b": {"a": 1, "a": 2}}"#).map_err(|error| error.to_string());
+        assert_eq!(told, Err("has the key `b.a` twice; give it once".to_owned()));
+    }
+
+    #[test]
+    fn a_number_of_any_size_is_read_and_a_text_that_looks_like_one_is_left() {
+        let text = r#"{"1e999": "1e999 \" -1e999", "n": [1e999, -1E+999, 1e-999, 12345678901234567890123, -0, 1.10]}"#;
+        let read = value(text).expect("JSON");
+        assert_eq!(read["1e999"], "1e999 \" -1e999");
+        assert_eq!(read["n"], json!([f64::MAX, f64::MIN, 0.0, 12345678901234567890123_f64, -0.0, 1.1]));
+        assert_eq!(value(&"9".repeat(400)).expect("a number"), json!(f64::MAX));
+        for wrong in ["1e", "-", "01", "1e999e", "\"1e999"] {
+            assert!(value(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Known {
+        number: u8,
+        list: Vec<u8>,
+    }
+
+    #[track_caller]
+    fn check_reason(text: &str, expected: &str) {
+        let error = serde_json::from_str::<Known>(text).expect_err(text);
+        assert_eq!(reason(&error), expected, "{text}");
+    }
+
+    #[test]
+    fn a_reason_says_what_was_expected_and_not_what_was_found() {
+        check_reason(r#""{\"number\": \"hunter2\", expected \"}""#, "invalid type: string, expected struct Known");
+        check_reason(r#"{"number": "hunter2"}"#, "invalid type: string, expected u8");
+        check_reason(r#"{"number": 4711}"#, "invalid value: integer, expected u8");
+        check_reason(r#"{"list": {"a": "hunter2"}}"#, "invalid type: map, expected a sequence");
+        check_reason(r#"{"list": true}"#, "invalid type: boolean, expected a sequence");
+        check_reason(r#"{"other": 1}"#, "unknown field `other`, expected `number` or `list`");
+        let (long, cut) = ("é".repeat(5_000), "é".repeat(SHOWN));
+        check_reason(&format!(r#"{{"{long}": 1}}"#), &format!("unknown field `{cut}…`, expected `number` or `list`"));
+        check_reason("{}", "missing field `number`");
+        check_reason("{", "EOF while parsing an object at line 1 column 1");
+        assert_eq!(bounded("x".repeat(MAX_REASON)).len(), MAX_REASON);
+        assert_eq!(bounded(long).chars().count(), MAX_REASON + 1);
+    }
+}
