@@ -24,7 +24,6 @@ ENVIRONMENT = {
     "WORK_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:work",
     "REDRIVE_CONCURRENCY": "20",
     "DELIVERIES_QUEUE_URL": "http://127.0.0.1:9/deliveries",
-    "REJECTED_EVENTS_QUEUE_URL": "http://127.0.0.1:9/rejected",
     "UNREGISTERED_ACCOUNTS": "ignore",
     "SECRETS_KEY_ARN": "arn:aws:kms:us-east-1:000000000000:key/k",
     "ALLOW_HTTP": "false",

@@ -391,14 +391,66 @@ def queues_are_encrypted(template):
             if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue]
 
 
+def dead_letter_queues(template):
+    return {target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for queue in queues(template).values()} - {None}
+
+
 @rule
-def each_dead_letter_queue_has_an_alarm(template):
-    dead_letters = {target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for queue in queues(template).values()} - {None}
-    watched = {target(dimension["Value"]) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
-               for dimension in alarm.get("Dimensions", [])
-               if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible" and alarm.get("Threshold") == 0
-               and alarm.get("ComparisonOperator") == "GreaterThanThreshold" and alarm.get("TreatMissingData") == "notBreaching"}
-    return [f"{name} has no alarm at its first message" for name in sorted(dead_letters - watched)]
+def dead_letter_queues_hold_what_sqs_moved_alone(template):
+    """SQS refuses to redrive a message that somebody sent to the dead-letter queue, and all that are beside it."""
+    problems = []
+    for queue in sorted(dead_letter_queues(template)):
+        problems += [f"{name} may send to {queue}, whose redrive would fail" for name, function in functions(template).items()
+                     if allows(template, function, "sqs:SendMessage", queue)]
+        problems += [f"{name} is told the address of {queue} by {variable}" for name, function in functions(template).items()
+                     for variable, value in function.get("Environment", {}).get("Variables", {}).items() if target(value) == queue]
+    return problems
+
+
+# How many messages have come: neither those that are there already nor those that somebody reads at the moment count.
+ARRIVALS = "DIFF(FILL(visible, 0) + FILL(hidden, 0))"
+WHERE_MESSAGES_ARE = {"visible": "ApproximateNumberOfMessagesVisible", "hidden": "ApproximateNumberOfMessagesNotVisible"}
+
+
+def queue_of_arrivals(alarm):
+    """The dead-letter queue whose arrivals an alarm looks at."""
+    metrics = {metric["Id"]: metric for metric in alarm.get("Metrics", [])}
+    looked_at = {metric.get("Expression") for metric in metrics.values() if metric.get("ReturnData", True)}
+    found = {identity: metrics.get(identity, {}).get("MetricStat", {}).get("Metric", {}) for identity in WHERE_MESSAGES_ARE}
+    watched = {target(dimension["Value"]) for metric in found.values() for dimension in metric.get("Dimensions", [])}
+    right = looked_at == {ARRIVALS} and {identity: metric.get("MetricName") for identity, metric in found.items()} == WHERE_MESSAGES_ARE
+    first = (alarm.get("Threshold"), alarm.get("ComparisonOperator"), alarm.get("TreatMissingData")) == (0, "GreaterThanThreshold", "notBreaching")
+    return watched.pop() if right and first and len(watched) == 1 and alarm.get("DatapointsToAlarm") == 1 else None
+
+
+@rule
+def each_dead_letter_queue_has_an_alarm_on_what_comes(template):
+    watched = {queue_of_arrivals(alarm) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()}
+    return [f"{name} has no alarm at each message that comes" for name in sorted(dead_letter_queues(template) - watched)]
+
+
+# Metrics of what is there, however long it has been. An alarm on one stays as long, and nobody is told of what comes next.
+LEVELS = ("ApproximateNumberOfMessages", "ApproximateAgeOfOldestMessage")
+
+
+@rule
+def each_alarm_can_fire_again(template):
+    return [f"{name} looks at {alarm['MetricName']}, which stays above its threshold until somebody acts"
+            for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items() if str(alarm.get("MetricName")).startswith(LEVELS)]
+
+
+@rule
+def rejected_events_raise_an_alarm(template):
+    """fanout acknowledges them, so nothing else would tell."""
+    counted = {(target(each["LogGroupName"]), each["FilterPattern"]) for each in of_type(template, "AWS::Logs::MetricFilter").values()}
+    return [f"no metric counts what {name} rejects" for name, function in functions(template).items() if short_name(function) == "fanout"
+            and (target(function["LoggingConfig"]["LogGroup"]), '{ $.counted = "rejected" }') not in counted]
+
+
+@rule
+def no_log_level_hides_what_alarms_count(template):
+    """Lines with a field `counted` are at WARN or ERROR where an alarm is on them, and Lambda drops what is below LogLevel."""
+    return [f"LogLevel may be {level}" for level in template["Parameters"]["LogLevel"]["AllowedValues"] if level in ("ERROR", "FATAL")]
 
 
 # ---- Rules: alerts -------------------------------------------------------------------------------------------------------------
@@ -477,7 +529,7 @@ def metric_filters_feed_an_alarm(template):
         return (text(properties.get("MetricNamespace", properties.get("Namespace"))), properties.get("MetricName"))
     fed = {name_of(each) for metric in of_type(template, "AWS::Logs::MetricFilter").values() for each in metric["MetricTransformations"]}
     own = {name_of(alarm): name for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
-           if not str(alarm.get("Namespace")).startswith("AWS/")}
+           if "Namespace" in alarm and not str(alarm["Namespace"]).startswith("AWS/")}
     problems = [f"{name} is on a metric that no filter feeds" for metric, name in own.items() if metric not in fed]
     return problems + [f"no alarm is on {metric[1]}" for metric in sorted(fed - set(own), key=str)]
 
@@ -893,11 +945,40 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_a_dead_letter_queue_without_an_alarm_is_reported(self):
         del self.resources["DeliveriesDeadLetterAlarm"]
-        self.assert_reports(each_dead_letter_queue_has_an_alarm, "DeliveriesDeadLetterQueue has no alarm")
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
 
     def test_an_alarm_that_needs_several_messages_is_reported(self):
         self.properties("EventsDeadLetterAlarm")["Threshold"] = 5
-        self.assert_reports(each_dead_letter_queue_has_an_alarm, "EventsDeadLetterQueue has no alarm")
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "EventsDeadLetterQueue has no alarm")
+
+    def test_an_alarm_on_what_lies_in_a_dead_letter_queue_is_reported(self):
+        self.properties("EventsDeadLetterAlarm")["Metrics"][0]["Expression"] = "FILL(visible, 0) + FILL(hidden, 0)"
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "EventsDeadLetterQueue has no alarm")
+
+    def test_an_alarm_that_does_not_see_what_somebody_reads_is_reported(self):
+        self.properties("DeliveriesDeadLetterAlarm")["Metrics"][2]["MetricStat"]["Metric"]["MetricName"] = "NumberOfMessagesSent"
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
+
+    def test_an_alarm_on_the_depth_of_a_queue_is_reported(self):
+        alarm = self.properties("RedriveErrorsAlarm")
+        alarm["Namespace"], alarm["MetricName"] = "AWS/SQS", "ApproximateNumberOfMessagesVisible"
+        self.assert_reports(each_alarm_can_fire_again, "RedriveErrorsAlarm looks at ApproximateNumberOfMessagesVisible")
+
+    def test_a_function_that_may_send_to_a_dead_letter_queue_is_reported(self):
+        self.statement("ApiRole", "PublishEvents")["Resource"] = {"Fn::GetAtt": ["EventsDeadLetterQueue", "Arn"]}
+        self.assert_reports(dead_letter_queues_hold_what_sqs_moved_alone, "ApiFunction may send to EventsDeadLetterQueue")
+
+    def test_a_function_that_knows_a_dead_letter_queue_is_reported(self):
+        self.properties("RedriveFunction")["Environment"]["Variables"]["LEFT_QUEUE_URL"] = {"Ref": "DeliveriesDeadLetterQueue"}
+        self.assert_reports(dead_letter_queues_hold_what_sqs_moved_alone, "RedriveFunction is told the address of DeliveriesDeadLetterQueue")
+
+    def test_rejected_events_without_a_metric_are_reported(self):
+        self.properties("RejectedEventsMetric")["FilterPattern"] = '{ $.counted = "duplicate" }'
+        self.assert_reports(rejected_events_raise_an_alarm, "no metric counts what FanoutFunction rejects")
+
+    def test_a_log_level_that_hides_warnings_is_reported(self):
+        self.template["Parameters"]["LogLevel"]["AllowedValues"].append("ERROR")
+        self.assert_reports(no_log_level_hides_what_alarms_count, "LogLevel may be ERROR")
 
     # alerts
 

@@ -41,7 +41,7 @@ pub use outside::{
 pub use paces::Paces;
 pub use purge::{AccountPurge, Purged};
 pub use reckoning::{DeliveryStanding, Reckoning};
-pub use rejected_events::{RejectedEvents, Rejections};
+pub use rejected_events::Rejections;
 pub use roll_ups::{DueRollUp, FindRollUp, RollUps, RolledUpTo};
 pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};

@@ -130,7 +130,6 @@ config!(
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
-        rejected_events_queue: String = |r| r.text("REJECTED_EVENTS_QUEUE_URL"),
         unregistered: Unregistered = |r| r.parsed("UNREGISTERED_ACCOUNTS"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),

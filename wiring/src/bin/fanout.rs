@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use adapters::{
-    AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
-};
+use adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy};
 use fanout::{Deps, ScopeNotes, Seals, UnregisteredEvents, handle};
 use lambda_runtime::{Error, service_fn};
 use runtime::cache::Cached;
@@ -30,7 +28,6 @@ async fn main() -> Result<(), Error> {
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store, config.horizon),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
-        rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),
         queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         clock,
         entropy: Arc::new(SystemEntropy),
