@@ -186,6 +186,28 @@ def each_function_has_a_sample_event(template, folder):
     return problems
 
 
+# How long names may be, in characters, of what is named after the stack.
+LONGEST = {("AWS::Serverless::Function", "FunctionName"): 64, ("AWS::SQS::Queue", "QueueName"): 80, ("AWS::SNS::Topic", "TopicName"): 256,
+           ("AWS::CloudWatch::Alarm", "AlarmName"): 255, ("AWS::Logs::LogGroup", "LogGroupName"): 512, ("AWS::KMS::Alias", "AliasName"): 256,
+           ("AWS::ApiGatewayV2::Api", "Name"): 128}
+SCHEDULE_NAME = 64
+
+
+def longest_stack_name(template):
+    """The length of the longest stack name with which every name that has the stack's name in it is short enough."""
+    names = [(each.get(name), limit) for (kind, name), limit in LONGEST.items() for each in of_type(template, kind).values()]
+    names += [(schedule.get("Name"), SCHEDULE_NAME) for _, _, schedule in schedules(template)]
+    given = [("${AWS::StackName}" if target(name) == "AWS::StackName" else text(name), limit) for name, limit in names]
+    return min(limit - len(name.replace("${AWS::StackName}", "")) for name, limit in given if "${AWS::StackName}" in name)
+
+
+@rule
+def names_leave_room_for_the_stacks_name(template):
+    """No rule of a template can measure the stack's name, so a longer one is refused only by the service whose resource is named after it."""
+    longest = longest_stack_name(template)
+    return [] if longest >= 53 else [f"the stack's name may have {longest} characters only; the README says 53"]
+
+
 # ---- Rules: permissions --------------------------------------------------------------------------------------------------------
 
 @rule
@@ -562,9 +584,31 @@ def tables_expire_recover_and_resist_deletion(template):
         follows = template.get("Conditions", {}).get(condition) == {"Fn::Equals": [{"Ref": "DeletionProtection"}, "true"]}
         if not follows or outcome != [True, False] or template["Parameters"]["DeletionProtection"].get("Default") != "true":
             problems.append(f"{name} is not protected from deletion unless the parameter DeletionProtection says otherwise")
-        if template["Resources"][name].get("UpdateReplacePolicy") != "Retain":
+    return problems
+
+
+# What stays when the stack is deleted. A first deployment that fails may delete it, unless it would refuse that (a protected table)
+# and so leave the stack in ROLLBACK_FAILED.
+HOLDS_DATA = {"AWS::SQS::Queue": "RetainExceptOnCreate", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::DynamoDB::Table": "Retain"}
+
+
+@rule
+def what_holds_data_outlives_the_stack(template):
+    problems = []
+    for name, resource in template["Resources"].items():
+        wanted = HOLDS_DATA.get(resource["Type"])
+        if wanted and resource.get("DeletionPolicy") != wanted:
+            problems.append(f"{name} has the DeletionPolicy {resource.get('DeletionPolicy', 'Delete')}: make it {wanted}")
+        if wanted and resource.get("UpdateReplacePolicy") != "Retain":
             problems.append(f"{name} would be lost in a replacement")
     return problems
+
+
+def the_documented_deployment_protects_the_stack(readme):
+    """Not in RULES: no template can switch termination protection on."""
+    deployment = readme.partition("## Deploying to AWS")[2].partition("```sh")[2].partition("```")[0]
+    protects = "aws cloudformation update-termination-protection --enable-termination-protection --stack-name"
+    return [] if "sam deploy" in deployment.partition(protects)[0] and protects in deployment else ["the README's commands leave the stack unprotected"]
 
 
 @rule
@@ -789,6 +833,14 @@ class ABrokenTemplate(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "fanout-one.json").write_text("{", encoding="utf-8")
             self.assertIn("events/fanout-one.json is not JSON", " ".join(each_function_has_a_sample_event(self.template, folder)))
+
+    def test_a_name_that_leaves_little_room_is_reported(self):
+        self.properties("AuthorizerFunction")["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-authorizer-of-the-api"}
+        self.assert_reports(names_leave_room_for_the_stacks_name, "may have 42 characters only")
+
+    def test_a_schedule_that_leaves_little_room_is_reported(self):
+        self.properties("RedriveFunction")["Events"]["EachMinute"]["Properties"]["Name"] = {"Fn::Sub": "${AWS::StackName}-redrive-each-minute"}
+        self.assert_reports(names_leave_room_for_the_stacks_name, "may have 44 characters only")
 
     # permissions
 
@@ -1054,7 +1106,25 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_a_table_that_a_replacement_would_drop_is_reported(self):
         del self.resources["Table"]["UpdateReplacePolicy"]
-        self.assert_reports(tables_expire_recover_and_resist_deletion, "lost in a replacement")
+        self.assert_reports(what_holds_data_outlives_the_stack, "Table would be lost in a replacement")
+
+    def test_a_table_that_would_block_the_first_rollback_is_reported(self):
+        self.resources["Table"]["DeletionPolicy"] = "RetainExceptOnCreate"
+        self.assert_reports(what_holds_data_outlives_the_stack, "Table has the DeletionPolicy RetainExceptOnCreate")
+
+    def test_queues_and_keys_that_go_with_the_stack_are_reported(self):
+        for name in ("DeliveriesQueue", "EventsDeadLetterQueue", "SecretsKey"):
+            del self.resources[name]["DeletionPolicy"]
+            self.assert_reports(what_holds_data_outlives_the_stack, f"{name} has the DeletionPolicy Delete")
+
+    def test_a_queue_that_a_replacement_would_drop_is_reported(self):
+        self.resources["EventsQueue"]["UpdateReplacePolicy"] = "Delete"
+        self.assert_reports(what_holds_data_outlives_the_stack, "EventsQueue would be lost in a replacement")
+
+    def test_a_deployment_that_leaves_the_stack_unprotected_is_reported(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        self.assertEqual(the_documented_deployment_protects_the_stack(readme), [])
+        self.assertTrue(the_documented_deployment_protects_the_stack(readme.replace("--enable-termination", "--no-enable-termination")))
 
     def test_an_index_of_everything_is_reported(self):
         self.properties("Table")["GlobalSecondaryIndexes"][0]["Projection"] = {"ProjectionType": "ALL"}
