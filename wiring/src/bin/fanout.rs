@@ -1,5 +1,6 @@
 //! Runs `fanout` on Lambda.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy};
@@ -10,7 +11,11 @@ use runtime::config::{FanoutConfig, FromEnvironment};
 use runtime::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::run(run()).await
+}
+
+async fn run() -> Result<(), Error> {
     let config = FanoutConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
