@@ -57,10 +57,11 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A failure of ours. It is never about a receiver.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Trying again may help: throttling, time-outs, faults of a service.
+    /// Trying the same again may help: throttling, time-outs, faults of a service, and what somebody mends without
+    /// changing a row, such as a permission that is missing.
     #[error("{doing} did not work this time")]
     Transient { doing: &'static str, source: BoxError },
-    /// Trying again does not help: refused permission, invalid input, unreadable data.
+    /// Trying the same again does not help: invalid input, unreadable data.
     #[error("{doing} failed")]
     Permanent { doing: &'static str, source: BoxError },
 }
