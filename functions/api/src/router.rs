@@ -12,6 +12,7 @@ use crate::resources::{
     recovery, rejected_events, scopes, sessions, setups, subscriptions, unregistered_accounts,
 };
 use crate::web::Deps;
+use crate::web::etag::{self, Versioned};
 use crate::web::problem::{self, Code, Problem};
 
 /// Every operation of the API. `routes!` takes the operations of one path and also adds them to the OpenAPI document.
@@ -64,6 +65,7 @@ pub fn router(deps: Deps) -> Router {
     router
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
+        .layer(middleware::from_fn_with_state(Arc::new(Versioned::of(&document)), etag::refuse_ignored))
         .layer(Extension(Arc::new(document)))
         .layer(middleware::from_fn(problem::render))
         .with_state(Arc::new(deps))

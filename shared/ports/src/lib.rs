@@ -45,7 +45,9 @@ pub use rejected_events::Rejections;
 pub use roll_ups::{DueRollUp, FindRollUp, RollUps, RolledUpTo};
 pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
-pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription};
+pub use subscriptions::{
+    CreatedSubscription, DeletedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription,
+};
 pub use transitions::{Remembered, Transitions};
 pub use unregistered_accounts::UnregisteredAccounts;
 pub use waiting::{Due, SHARDS, Waiting, Watched};
