@@ -130,8 +130,15 @@ impl World {
         cookie.split(';').next().expect("a cookie").to_owned()
     }
 
+    /// Opens a page from a page of ours.
     pub async fn get(&self, cookie: &str, path: &str) -> Page {
-        self.ask(Request::get(path).header("cookie", cookie).body(Body::empty()).expect("a request")).await
+        self.get_with(cookie, path, &[("sec-fetch-site", "same-origin")]).await
+    }
+
+    pub async fn get_with(&self, cookie: &str, path: &str, headers: &[(&str, &str)]) -> Page {
+        let request = Request::get(path).header("cookie", cookie);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.ask(request.body(Body::empty()).expect("a request")).await
     }
 
     /// Sends a form from a page of this visitor.
