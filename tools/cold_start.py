@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "ALLOW_HTTP": "false",
     "ALLOWED_CIDRS": "",
     "OWN_HOST": "api.example",
+    "PUBLIC_URL": "",
     "PAGE_URL": "https://api.example",
     "FRAME_ANCESTORS": "",
     "RETRY_WAITS": "5,300",

@@ -171,6 +171,14 @@ def the_portal_knows_what_the_api_knows(template):
     return [f"portal has another {name} than api" for name, value in by_name["api"].items() if by_name["portal"].get(name) != value]
 
 
+@rule
+def who_knows_our_address_knows_the_public_one(template):
+    """A destination at the public address would let customers make this system call itself, as at API Gateway's own."""
+    return [f"{name} knows OWN_HOST and no PUBLIC_URL that follows the parameter" for name, function in functions(template).items()
+            for variables in [function.get("Environment", {}).get("Variables", {})]
+            if "OWN_HOST" in variables and target(variables.get("PUBLIC_URL")) != "PublicUrl"]
+
+
 def each_function_has_a_sample_event(template, folder):
     """Not in RULES: it reads a folder as well."""
     problems = []
@@ -833,6 +841,10 @@ class ABrokenTemplate(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "fanout-one.json").write_text("{", encoding="utf-8")
             self.assertIn("events/fanout-one.json is not JSON", " ".join(each_function_has_a_sample_event(self.template, folder)))
+
+    def test_a_function_that_knows_one_address_only_is_reported(self):
+        del self.properties("DeliverFunction")["Environment"]["Variables"]["PUBLIC_URL"]
+        self.assert_reports(who_knows_our_address_knows_the_public_one, "DeliverFunction knows OWN_HOST and no PUBLIC_URL")
 
     def test_a_name_that_leaves_little_room_is_reported(self):
         self.properties("AuthorizerFunction")["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-authorizer-of-the-api"}

@@ -19,7 +19,7 @@ mod webhooks;
 
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json as Answer};
 use lambda_http::request::RequestContext;
@@ -33,7 +33,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::resources::config;
 use crate::web::problem::{self, Code, Problem};
-use crate::web::{choices, schemas};
+use crate::web::{Deps, choices, schemas};
 
 /// Operations under this path belong to the operator and are signed with AWS credentials. All others take an account's
 /// API key.
@@ -111,8 +111,13 @@ fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::
     security(()),
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object))
 )]
-pub async fn read(Extension(operations): Extension<Arc<OpenApi>>, request: Request) -> Result<Response, Problem> {
-    let document = complete(OpenApi::clone(&operations), &server(&request)).map_err(|error| {
+pub async fn read(
+    Extension(operations): Extension<Arc<OpenApi>>,
+    State(deps): State<Arc<Deps>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let server = deps.public_url.clone().unwrap_or_else(|| server(&request));
+    let document = complete(OpenApi::clone(&operations), &server).map_err(|error| {
         tracing::error!(error = %ErrorChain(&error), "the OpenAPI document could not be made");
         Problem::new(Code::InternalError, "this failed on our side")
     })?;

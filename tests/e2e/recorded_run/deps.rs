@@ -79,6 +79,7 @@ impl Ports {
             limits: Limits { destinations: 12, subscriptions: 20 },
             lease: MessageLease::default(),
             page_url: "https://page.example".into(),
+            public_url: None,
         }
     }
 

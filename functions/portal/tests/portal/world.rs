@@ -103,6 +103,7 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
         limits: Limits { destinations: 50, subscriptions: 50 },
         lease: MessageLease::default(),
         page_url: "https://page.example".into(),
+        public_url: None,
     };
     let (router, api) = (portal::router(deps(), ancestors), api::router(deps()));
     World { router, api, store, clock, queue, sender, entropy }
