@@ -1,6 +1,6 @@
 //! What is logged when a function panics. Alone in its process, because the hook for panics is the process's.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them, and this one panics")]
+#![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
 use std::io::Write;
 use std::panic::catch_unwind;
