@@ -455,8 +455,17 @@ def queue_of_arrivals(alarm):
 
 @rule
 def each_dead_letter_queue_has_an_alarm_on_what_comes(template):
-    watched = {queue_of_arrivals(alarm) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()}
+    watched = {queue_of_arrivals(alarm) for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
+               if is_there_by_default(template, template["Resources"][name].get("Condition"))}
     return [f"{name} has no alarm at each message that comes" for name in sorted(dead_letter_queues(template) - watched)]
+
+
+def is_there_by_default(template, condition):
+    """Whether what has this condition, if any, is created when no parameter is given."""
+    if condition is None:
+        return True
+    compared = template["Conditions"][condition].get("Fn::Equals", [None, None])
+    return template["Parameters"].get(target(compared[0]), {}).get("Default") == compared[1]
 
 
 # Metrics of what is there, however long it has been. An alarm on one stays as long, and nobody is told of what comes next.
@@ -1014,6 +1023,10 @@ class ABrokenTemplate(unittest.TestCase):
     def test_an_alarm_that_needs_several_messages_is_reported(self):
         self.properties("EventsDeadLetterAlarm")["Threshold"] = 5
         self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "EventsDeadLetterQueue has no alarm")
+
+    def test_alarms_that_have_to_be_asked_for_are_reported(self):
+        self.template["Parameters"]["DeadLetterAlarms"]["Default"] = "false"
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
 
     def test_an_alarm_on_what_lies_in_a_dead_letter_queue_is_reported(self):
         self.properties("EventsDeadLetterAlarm")["Metrics"][0]["Expression"] = "FILL(visible, 0) + FILL(hidden, 0)"
