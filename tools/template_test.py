@@ -171,6 +171,14 @@ def the_portal_knows_what_the_api_knows(template):
     return [f"portal has another {name} than api" for name, value in by_name["api"].items() if by_name["portal"].get(name) != value]
 
 
+@rule
+def who_knows_our_address_knows_the_public_one(template):
+    """A destination at the public address would let customers make this system call itself, as at API Gateway's own."""
+    return [f"{name} knows OWN_HOST and no PUBLIC_URL that follows the parameter" for name, function in functions(template).items()
+            for variables in [function.get("Environment", {}).get("Variables", {})]
+            if "OWN_HOST" in variables and target(variables.get("PUBLIC_URL")) != "PublicUrl"]
+
+
 def each_function_has_a_sample_event(template, folder):
     """Not in RULES: it reads a folder as well."""
     problems = []
@@ -184,6 +192,28 @@ def each_function_has_a_sample_event(template, folder):
             except ValueError as error:
                 problems.append(f"events/{sample.name} is not JSON: {error}")
     return problems
+
+
+# How long names may be, in characters, of what is named after the stack.
+LONGEST = {("AWS::Serverless::Function", "FunctionName"): 64, ("AWS::SQS::Queue", "QueueName"): 80, ("AWS::SNS::Topic", "TopicName"): 256,
+           ("AWS::CloudWatch::Alarm", "AlarmName"): 255, ("AWS::Logs::LogGroup", "LogGroupName"): 512, ("AWS::KMS::Alias", "AliasName"): 256,
+           ("AWS::ApiGatewayV2::Api", "Name"): 128}
+SCHEDULE_NAME = 64
+
+
+def longest_stack_name(template):
+    """The length of the longest stack name with which every name that has the stack's name in it is short enough."""
+    names = [(each.get(name), limit) for (kind, name), limit in LONGEST.items() for each in of_type(template, kind).values()]
+    names += [(schedule.get("Name"), SCHEDULE_NAME) for _, _, schedule in schedules(template)]
+    given = [("${AWS::StackName}" if target(name) == "AWS::StackName" else text(name), limit) for name, limit in names]
+    return min(limit - len(name.replace("${AWS::StackName}", "")) for name, limit in given if "${AWS::StackName}" in name)
+
+
+@rule
+def names_leave_room_for_the_stacks_name(template):
+    """No rule of a template can measure the stack's name, so a longer one is refused only by the service whose resource is named after it."""
+    longest = longest_stack_name(template)
+    return [] if longest >= 53 else [f"the stack's name may have {longest} characters only; the README says 53"]
 
 
 # ---- Rules: permissions --------------------------------------------------------------------------------------------------------
@@ -391,14 +421,75 @@ def queues_are_encrypted(template):
             if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue]
 
 
+def dead_letter_queues(template):
+    return {target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for queue in queues(template).values()} - {None}
+
+
 @rule
-def each_dead_letter_queue_has_an_alarm(template):
-    dead_letters = {target(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for queue in queues(template).values()} - {None}
-    watched = {target(dimension["Value"]) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
-               for dimension in alarm.get("Dimensions", [])
-               if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible" and alarm.get("Threshold") == 0
-               and alarm.get("ComparisonOperator") == "GreaterThanThreshold" and alarm.get("TreatMissingData") == "notBreaching"}
-    return [f"{name} has no alarm at its first message" for name in sorted(dead_letters - watched)]
+def dead_letter_queues_hold_what_sqs_moved_alone(template):
+    """SQS refuses to redrive a message that somebody sent to the dead-letter queue, and all that are beside it."""
+    problems = []
+    for queue in sorted(dead_letter_queues(template)):
+        problems += [f"{name} may send to {queue}, whose redrive would fail" for name, function in functions(template).items()
+                     if allows(template, function, "sqs:SendMessage", queue)]
+        problems += [f"{name} is told the address of {queue} by {variable}" for name, function in functions(template).items()
+                     for variable, value in function.get("Environment", {}).get("Variables", {}).items() if target(value) == queue]
+    return problems
+
+
+# How many messages have come: neither those that are there already nor those that somebody reads at the moment count.
+ARRIVALS = "DIFF(FILL(visible, 0) + FILL(hidden, 0))"
+WHERE_MESSAGES_ARE = {"visible": "ApproximateNumberOfMessagesVisible", "hidden": "ApproximateNumberOfMessagesNotVisible"}
+
+
+def queue_of_arrivals(alarm):
+    """The dead-letter queue whose arrivals an alarm looks at."""
+    metrics = {metric["Id"]: metric for metric in alarm.get("Metrics", [])}
+    looked_at = {metric.get("Expression") for metric in metrics.values() if metric.get("ReturnData", True)}
+    found = {identity: metrics.get(identity, {}).get("MetricStat", {}).get("Metric", {}) for identity in WHERE_MESSAGES_ARE}
+    watched = {target(dimension["Value"]) for metric in found.values() for dimension in metric.get("Dimensions", [])}
+    right = looked_at == {ARRIVALS} and {identity: metric.get("MetricName") for identity, metric in found.items()} == WHERE_MESSAGES_ARE
+    first = (alarm.get("Threshold"), alarm.get("ComparisonOperator"), alarm.get("TreatMissingData")) == (0, "GreaterThanThreshold", "notBreaching")
+    return watched.pop() if right and first and len(watched) == 1 and alarm.get("DatapointsToAlarm") == 1 else None
+
+
+@rule
+def each_dead_letter_queue_has_an_alarm_on_what_comes(template):
+    watched = {queue_of_arrivals(alarm) for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
+               if is_there_by_default(template, template["Resources"][name].get("Condition"))}
+    return [f"{name} has no alarm at each message that comes" for name in sorted(dead_letter_queues(template) - watched)]
+
+
+def is_there_by_default(template, condition):
+    """Whether what has this condition, if any, is created when no parameter is given."""
+    if condition is None:
+        return True
+    compared = template["Conditions"][condition].get("Fn::Equals", [None, None])
+    return template["Parameters"].get(target(compared[0]), {}).get("Default") == compared[1]
+
+
+# Metrics of what is there, however long it has been. An alarm on one stays as long, and nobody is told of what comes next.
+LEVELS = ("ApproximateNumberOfMessages", "ApproximateAgeOfOldestMessage")
+
+
+@rule
+def each_alarm_can_fire_again(template):
+    return [f"{name} looks at {alarm['MetricName']}, which stays above its threshold until somebody acts"
+            for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items() if str(alarm.get("MetricName")).startswith(LEVELS)]
+
+
+@rule
+def rejected_events_raise_an_alarm(template):
+    """fanout acknowledges them, so nothing else would tell."""
+    counted = {(target(each["LogGroupName"]), each["FilterPattern"]) for each in of_type(template, "AWS::Logs::MetricFilter").values()}
+    return [f"no metric counts what {name} rejects" for name, function in functions(template).items() if short_name(function) == "fanout"
+            and (target(function["LoggingConfig"]["LogGroup"]), '{ $.counted = "rejected" }') not in counted]
+
+
+@rule
+def no_log_level_hides_what_alarms_count(template):
+    """Lines with a field `counted` are at WARN or ERROR where an alarm is on them, and Lambda drops what is below LogLevel."""
+    return [f"LogLevel may be {level}" for level in template["Parameters"]["LogLevel"]["AllowedValues"] if level in ("ERROR", "FATAL")]
 
 
 # ---- Rules: alerts -------------------------------------------------------------------------------------------------------------
@@ -477,7 +568,7 @@ def metric_filters_feed_an_alarm(template):
         return (text(properties.get("MetricNamespace", properties.get("Namespace"))), properties.get("MetricName"))
     fed = {name_of(each) for metric in of_type(template, "AWS::Logs::MetricFilter").values() for each in metric["MetricTransformations"]}
     own = {name_of(alarm): name for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
-           if not str(alarm.get("Namespace")).startswith("AWS/")}
+           if "Namespace" in alarm and not str(alarm["Namespace"]).startswith("AWS/")}
     problems = [f"{name} is on a metric that no filter feeds" for metric, name in own.items() if metric not in fed]
     return problems + [f"no alarm is on {metric[1]}" for metric in sorted(fed - set(own), key=str)]
 
@@ -510,9 +601,31 @@ def tables_expire_recover_and_resist_deletion(template):
         follows = template.get("Conditions", {}).get(condition) == {"Fn::Equals": [{"Ref": "DeletionProtection"}, "true"]}
         if not follows or outcome != [True, False] or template["Parameters"]["DeletionProtection"].get("Default") != "true":
             problems.append(f"{name} is not protected from deletion unless the parameter DeletionProtection says otherwise")
-        if template["Resources"][name].get("UpdateReplacePolicy") != "Retain":
+    return problems
+
+
+# What stays when the stack is deleted. A first deployment that fails may delete it, unless it would refuse that (a protected table)
+# and so leave the stack in ROLLBACK_FAILED.
+HOLDS_DATA = {"AWS::SQS::Queue": "RetainExceptOnCreate", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::DynamoDB::Table": "Retain"}
+
+
+@rule
+def what_holds_data_outlives_the_stack(template):
+    problems = []
+    for name, resource in template["Resources"].items():
+        wanted = HOLDS_DATA.get(resource["Type"])
+        if wanted and resource.get("DeletionPolicy") != wanted:
+            problems.append(f"{name} has the DeletionPolicy {resource.get('DeletionPolicy', 'Delete')}: make it {wanted}")
+        if wanted and resource.get("UpdateReplacePolicy") != "Retain":
             problems.append(f"{name} would be lost in a replacement")
     return problems
+
+
+def the_documented_deployment_protects_the_stack(readme):
+    """Not in RULES: no template can switch termination protection on."""
+    deployment = readme.partition("## Deploying to AWS")[2].partition("```sh")[2].partition("```")[0]
+    protects = "aws cloudformation update-termination-protection --enable-termination-protection --stack-name"
+    return [] if "sam deploy" in deployment.partition(protects)[0] and protects in deployment else ["the README's commands leave the stack unprotected"]
 
 
 @rule
@@ -738,6 +851,18 @@ class ABrokenTemplate(unittest.TestCase):
             (pathlib.Path(folder) / "fanout-one.json").write_text("{", encoding="utf-8")
             self.assertIn("events/fanout-one.json is not JSON", " ".join(each_function_has_a_sample_event(self.template, folder)))
 
+    def test_a_function_that_knows_one_address_only_is_reported(self):
+        del self.properties("DeliverFunction")["Environment"]["Variables"]["PUBLIC_URL"]
+        self.assert_reports(who_knows_our_address_knows_the_public_one, "DeliverFunction knows OWN_HOST and no PUBLIC_URL")
+
+    def test_a_name_that_leaves_little_room_is_reported(self):
+        self.properties("AuthorizerFunction")["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-authorizer-of-the-api"}
+        self.assert_reports(names_leave_room_for_the_stacks_name, "may have 42 characters only")
+
+    def test_a_schedule_that_leaves_little_room_is_reported(self):
+        self.properties("RedriveFunction")["Events"]["EachMinute"]["Properties"]["Name"] = {"Fn::Sub": "${AWS::StackName}-redrive-each-minute"}
+        self.assert_reports(names_leave_room_for_the_stacks_name, "may have 44 characters only")
+
     # permissions
 
     def test_a_managed_policy_is_reported(self):
@@ -893,11 +1018,44 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_a_dead_letter_queue_without_an_alarm_is_reported(self):
         del self.resources["DeliveriesDeadLetterAlarm"]
-        self.assert_reports(each_dead_letter_queue_has_an_alarm, "DeliveriesDeadLetterQueue has no alarm")
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
 
     def test_an_alarm_that_needs_several_messages_is_reported(self):
         self.properties("EventsDeadLetterAlarm")["Threshold"] = 5
-        self.assert_reports(each_dead_letter_queue_has_an_alarm, "EventsDeadLetterQueue has no alarm")
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "EventsDeadLetterQueue has no alarm")
+
+    def test_alarms_that_have_to_be_asked_for_are_reported(self):
+        self.template["Parameters"]["DeadLetterAlarms"]["Default"] = "false"
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
+
+    def test_an_alarm_on_what_lies_in_a_dead_letter_queue_is_reported(self):
+        self.properties("EventsDeadLetterAlarm")["Metrics"][0]["Expression"] = "FILL(visible, 0) + FILL(hidden, 0)"
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "EventsDeadLetterQueue has no alarm")
+
+    def test_an_alarm_that_does_not_see_what_somebody_reads_is_reported(self):
+        self.properties("DeliveriesDeadLetterAlarm")["Metrics"][2]["MetricStat"]["Metric"]["MetricName"] = "NumberOfMessagesSent"
+        self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
+
+    def test_an_alarm_on_the_depth_of_a_queue_is_reported(self):
+        alarm = self.properties("RedriveErrorsAlarm")
+        alarm["Namespace"], alarm["MetricName"] = "AWS/SQS", "ApproximateNumberOfMessagesVisible"
+        self.assert_reports(each_alarm_can_fire_again, "RedriveErrorsAlarm looks at ApproximateNumberOfMessagesVisible")
+
+    def test_a_function_that_may_send_to_a_dead_letter_queue_is_reported(self):
+        self.statement("ApiRole", "PublishEvents")["Resource"] = {"Fn::GetAtt": ["EventsDeadLetterQueue", "Arn"]}
+        self.assert_reports(dead_letter_queues_hold_what_sqs_moved_alone, "ApiFunction may send to EventsDeadLetterQueue")
+
+    def test_a_function_that_knows_a_dead_letter_queue_is_reported(self):
+        self.properties("RedriveFunction")["Environment"]["Variables"]["LEFT_QUEUE_URL"] = {"Ref": "DeliveriesDeadLetterQueue"}
+        self.assert_reports(dead_letter_queues_hold_what_sqs_moved_alone, "RedriveFunction is told the address of DeliveriesDeadLetterQueue")
+
+    def test_rejected_events_without_a_metric_are_reported(self):
+        self.properties("RejectedEventsMetric")["FilterPattern"] = '{ $.counted = "duplicate" }'
+        self.assert_reports(rejected_events_raise_an_alarm, "no metric counts what FanoutFunction rejects")
+
+    def test_a_log_level_that_hides_warnings_is_reported(self):
+        self.template["Parameters"]["LogLevel"]["AllowedValues"].append("ERROR")
+        self.assert_reports(no_log_level_hides_what_alarms_count, "LogLevel may be ERROR")
 
     # alerts
 
@@ -973,7 +1131,25 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_a_table_that_a_replacement_would_drop_is_reported(self):
         del self.resources["Table"]["UpdateReplacePolicy"]
-        self.assert_reports(tables_expire_recover_and_resist_deletion, "lost in a replacement")
+        self.assert_reports(what_holds_data_outlives_the_stack, "Table would be lost in a replacement")
+
+    def test_a_table_that_would_block_the_first_rollback_is_reported(self):
+        self.resources["Table"]["DeletionPolicy"] = "RetainExceptOnCreate"
+        self.assert_reports(what_holds_data_outlives_the_stack, "Table has the DeletionPolicy RetainExceptOnCreate")
+
+    def test_queues_and_keys_that_go_with_the_stack_are_reported(self):
+        for name in ("DeliveriesQueue", "EventsDeadLetterQueue", "SecretsKey"):
+            del self.resources[name]["DeletionPolicy"]
+            self.assert_reports(what_holds_data_outlives_the_stack, f"{name} has the DeletionPolicy Delete")
+
+    def test_a_queue_that_a_replacement_would_drop_is_reported(self):
+        self.resources["EventsQueue"]["UpdateReplacePolicy"] = "Delete"
+        self.assert_reports(what_holds_data_outlives_the_stack, "EventsQueue would be lost in a replacement")
+
+    def test_a_deployment_that_leaves_the_stack_unprotected_is_reported(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        self.assertEqual(the_documented_deployment_protects_the_stack(readme), [])
+        self.assertTrue(the_documented_deployment_protects_the_stack(readme.replace("--enable-termination", "--no-enable-termination")))
 
     def test_an_index_of_everything_is_reported(self):
         self.properties("Table")["GlobalSecondaryIndexes"][0]["Projection"] = {"ProjectionType": "ALL"}

@@ -10,9 +10,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use adapters::{
-    AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
-};
+use adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
@@ -156,7 +154,6 @@ fn deps(aws: &World) -> Arc<Deps> {
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store, Horizon::default()),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, url())),
-        rejected: Arc::new(SqsRejectedEvents::new(&aws, url())),
         queue: Arc::new(SqsEventQueue::new(&aws, url())),
         clock,
         entropy: Arc::new(SystemEntropy),

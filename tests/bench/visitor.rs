@@ -25,7 +25,7 @@ impl Visitor {
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, deployment.port));
         let http = loopback_client().resolve(&host, local).build().or_failure(|| "cannot build a client")?;
         let form = format!("token={token}");
-        let opened = http.post(address).header("origin", &origin);
+        let opened = http.post(address).header("sec-fetch-site", "same-origin");
         let opened = opened.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
         let opened = opened.or_failure(|| "cannot open a link")?;
         let cookie = opened.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
@@ -34,7 +34,8 @@ impl Visitor {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Response> {
-        let answer = self.http.get(format!("{}{path}", self.origin)).header("cookie", &self.cookie).send().await;
+        let request = self.http.get(format!("{}{path}", self.origin)).header("cookie", &self.cookie);
+        let answer = request.header("sec-fetch-site", "same-origin").send().await;
         answer.and_then(Response::error_for_status).or_failure(|| format!("cannot get {path}"))
     }
 }

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use adapters::{
-    AwsClients, DynamoStore, HyperSender, KmsVault, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock,
-    SystemEntropy,
+    AwsClients, DynamoStore, HyperSender, KmsVault, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
 };
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use aws_smithy_runtime_api::client::http::{
@@ -97,7 +96,6 @@ impl World {
     fn fanout(&self) -> Arc<fanout::Deps> {
         let (store, clock) = (self.store.clone(), Arc::new(SystemClock));
         let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
-        let rejected = self.deployment.outputs.events_dead_letter_queue_url.clone();
         Arc::new(fanout::Deps {
             accounts: cached.clone(),
             subscriptions: cached,
@@ -109,7 +107,6 @@ impl World {
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, Horizon::default()),
             deliveries: self.queue(),
-            rejected: Arc::new(SqsRejectedEvents::new(&self.aws, rejected)),
             queue: Arc::new(SqsEventQueue::new(&self.aws, self.deployment.outputs.events_queue_url.clone())),
             clock,
             entropy: Arc::new(SystemEntropy),

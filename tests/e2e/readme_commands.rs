@@ -91,13 +91,21 @@ fn check_tests(directory: &Path, receiver: &Receiver) -> Result<()> {
 }
 
 /// Runs a script in bash with the README's settings for the local AWS. It calls loopback addresses only.
+///
+/// The local AWS moves no messages out of dead-letter queues. In its place, the queue that is named must be one to
+/// which another queue's messages go.
 async fn run(deployment: &Deployment, directory: &Path, script: &str) -> Result<()> {
     let (port, api) = (deployment.port, deployment.api_url());
     let host = api.trim_start_matches("http://");
     let settings = format!(
         "set -euo pipefail\n\
          curl() {{ command curl --fail-with-body --noproxy '*' --resolve {host}:127.0.0.1 \"$@\"; }}\n\
-         aws() {{ command aws \"$@\" --endpoint-url http://127.0.0.1:{port}; }}\n"
+         local_aws() {{ command aws \"$@\" --endpoint-url http://127.0.0.1:{port}; }}\n\
+         aws() {{ case $2 in start-message-move-task) move \"$@\";; *) local_aws \"$@\";; esac; }}\n\
+         move() {{ [ $# = 4 ] && [ $3 = --source-arn ] && feeds \"$4\"; }}\n\
+         feeds() {{ local_aws sqs get-queue-attributes --attribute-names RedrivePolicy --query Attributes.RedrivePolicy \\\n\
+         --queue-url \"$(local_aws sqs get-queue-url --queue-name \"$(basename \"${{1##*:}}\" -dead-letter)\" --output text)\" |\n\
+         grep -F \"$1\"; }}\n"
     );
     // The stack's output has the address that the API would have on AWS. The local AWS serves it elsewhere.
     let script = script.replace("API=$(output ApiUrl)", &format!("output ApiUrl\nAPI={api}"));

@@ -1,4 +1,4 @@
-//! No secret, key or token ever appears in clear in a log, an error, a list or the table.
+//! No secret, key or token ever appears in clear in a log, an error, a list or the table. The functions log at TRACE here.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -137,6 +137,8 @@ async fn check_logs(deployment: &Deployment, secrets: &Secrets) -> Result<()> {
         &outputs.deliver_function_name,
         &outputs.api_function_name,
         &outputs.authorizer_function_name,
+        &outputs.portal_function_name,
+        &outputs.redrive_function_name,
     ];
     let mut all = String::new();
     for function in functions {

@@ -96,6 +96,7 @@ impl Api {
             limits: Limits { destinations: 10, subscriptions: 1_000 },
             lease: MessageLease::default(),
             page_url: "https://page.example".into(),
+            public_url: None,
         };
         Self { chaos, router: api::router(deps) }
     }

@@ -121,7 +121,7 @@ shaken! {
         fn update_destination(before: &Destination, after: &Destination) -> UpdatedDestination;
         fn find_destination_named(account: &AccountId, name: &Label) -> Option<DestinationId>;
         fn list_destinations(account: &AccountId, after: Option<&DestinationId>, limit: usize) -> Vec<Destination>;
-        fn delete_destination(account: &AccountId, id: &DestinationId) -> DeletedDestination;
+        fn delete_destination(account: &AccountId, id: &DestinationId, version: Option<u64>) -> DeletedDestination;
     }
     StartJob {
         fn start_job(job: &Job, most: u32) -> Option<Job>;

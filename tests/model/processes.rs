@@ -122,8 +122,7 @@ impl Fanout {
             transitions: store.clone(),
             awaited_runs: store.clone(),
             events: table,
-            deliveries: queue.clone(),
-            rejected: queue,
+            deliveries: queue,
             // No event of the model is ever rejected.
             rejections: shared.store.clone(),
             // No account of the model is unregistered.

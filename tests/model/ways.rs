@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::delivery::OutgoingDelivery;
-use domain::event::Rejection;
 use domain::value::AccountId;
-use ports::{DeliveryQueue, EventQueue, PortResult, Postpone, RejectedEvents};
+use ports::{DeliveryQueue, EventQueue, PortResult, Postpone};
 use testing::MemoryStore;
 
 use crate::chaos::Chaos;
@@ -61,12 +60,5 @@ impl EventQueue for Queue {
             Ok(())
         };
         self.chaos.around(send).await
-    }
-}
-
-#[async_trait]
-impl RejectedEvents for Queue {
-    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
-        unreachable!("{body} was rejected: {}", rejection.detail)
     }
 }

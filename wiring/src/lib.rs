@@ -48,5 +48,6 @@ pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
         limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },
         lease: config.lease,
         page_url: config.page_url,
+        public_url: config.public_url,
     })
 }

@@ -20,7 +20,7 @@ mod webhooks;
 use std::sync::{Arc, OnceLock};
 
 use axum::Extension;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use lambda_http::request::RequestContext;
@@ -34,7 +34,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::resources::config;
 use crate::web::problem::{self, Code, Problem};
-use crate::web::{choices, schemas};
+use crate::web::{Deps, choices, schemas};
 
 /// Operations under this path belong to the operator and are signed with AWS credentials. All others take an account's
 /// API key.
@@ -140,10 +140,15 @@ fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::
     security(()),
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object))
 )]
-pub async fn read(Extension(served): Extension<Arc<Served>>, request: Request) -> Result<Response, Problem> {
+pub async fn read(
+    Extension(served): Extension<Arc<Served>>,
+    State(deps): State<Arc<Deps>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let failed = || Problem::new(Code::InternalError, "this failed on our side");
     let [before, after] = served.finished().ok_or_else(failed)?;
-    let text = [before, json!(server(&request)).to_string().as_str(), after].concat();
+    let server = deps.public_url.clone().unwrap_or_else(|| server(&request));
+    let text = [before, json!(server).to_string().as_str(), after].concat();
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::{
-    AwaitRuns, Clock, DeliveryQueue, Entropy, FindAccount, FindSubscriptions, Postpone, RejectedEvents, Rejections,
-    Transitions, WideEvents,
+    AwaitRuns, Clock, DeliveryQueue, Entropy, FindAccount, FindSubscriptions, Postpone, Rejections, Transitions,
+    WideEvents,
 };
 
 use crate::seals::Seals;
@@ -19,7 +19,6 @@ pub struct Deps {
     pub awaited_runs: Arc<dyn AwaitRuns>,
     pub events: Arc<dyn WideEvents>,
     pub deliveries: Arc<dyn DeliveryQueue>,
-    pub rejected: Arc<dyn RejectedEvents>,
     /// The queue that events come from.
     pub queue: Arc<dyn Postpone>,
     pub rejections: Arc<dyn Rejections>,

@@ -185,11 +185,11 @@ impl<'a> Handling<'a> {
     }
 }
 
-/// Notes the event before the queue has it, so that whatever raises the alarm is in the operator's list.
+/// Notes the event before its message is acknowledged. The line is what the alarm counts, so whatever raises the alarm
+/// is in the operator's list.
 pub(crate) async fn reject(deps: &Deps, record: &Received, rejection: &Rejection) -> PortResult<Handled> {
     let noted = RejectedEvent::new(&record.body, record.sent_at, rejection, deps.clock.now());
     deps.rejections.note_rejection(&noted, RejectedEvent::kept(&record.body)).await?;
-    deps.rejected.reject_event(&record.body, rejection).await?;
     let (id, code) = (noted.id.as_str(), rejection.code.as_str());
     warn!(
         counted = "rejected",

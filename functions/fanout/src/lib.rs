@@ -6,12 +6,13 @@
 //!
 //! Invariant: a bad event is rejected alone; its neighbours are not affected (tests:
 //! `a_malformed_event_is_rejected_alone`,
-//! `each_bad_event_is_dead_lettered_with_its_reason_and_its_neighbours_are_delivered`).
+//! `each_bad_event_is_kept_with_its_reason_and_its_neighbours_are_delivered`).
 //!
-//! Invariant: a rejected event is noted for the operator before it is dead-lettered, and only once, however often its
-//! message is handled; the notes cost accepted events nothing (tests:
+//! Invariant: a rejected event is noted for the operator before its message is acknowledged, and only once, however
+//! often its message is handled; the notes cost accepted events nothing (tests:
 //! `every_rejected_event_is_noted_with_its_reason_and_its_text`,
-//! `what_raises_the_alarm_is_noted_before_and_once_however_often_it_comes`, `an_accepted_event_costs_no_note`).
+//! `a_rejected_event_is_acknowledged_once_it_is_noted_and_noted_once_however_often_it_comes`,
+//! `an_accepted_event_costs_no_note`).
 //!
 //! Invariant: an event that is not wide is sealed only after everything it owes was sent (tests:
 //! `an_event_whose_deliveries_were_not_all_sent_is_not_sealed_and_comes_again_under_the_same_ids`).

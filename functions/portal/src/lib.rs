@@ -21,6 +21,7 @@ use axum::{Router, middleware};
 use tower_http::compression::CompressionLayer;
 
 use crate::web::cookies::Cookies;
+use crate::web::origin::Origin;
 use crate::web::portal::Portal;
 use crate::web::{inner, security, timing};
 
@@ -32,8 +33,9 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
     let (accounts, sessions, clock) = (deps.accounts.clone(), deps.sessions.clone(), deps.clock.clone());
     let headers = security::Headers::new(frame_ancestors);
     let cookies = Cookies::new(!frame_ancestors.is_empty());
+    let origin = Origin::new(&deps.page_url);
     let api = api::router(deps);
-    let portal = Portal { api: api.clone(), accounts, sessions, clock, cookies };
+    let portal = Portal { api: api.clone(), accounts, sessions, clock, cookies, origin: origin.clone() };
     Router::new()
         .route("/", get(pages::home))
         .route("/assets/{name}", get(pages::asset))
@@ -46,7 +48,7 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
         .merge(pages::ledger::routes())
         .fallback(pages::no_such_page)
         .method_not_allowed_fallback(pages::nothing_to_see)
-        .layer(middleware::from_fn(security::same_origin))
+        .layer(middleware::from_fn_with_state(origin, security::same_origin))
         .layer(middleware::from_fn_with_state(api, inner::no_such_resource))
         .layer(middleware::from_fn_with_state(headers, security::add_headers))
         .layer(CompressionLayer::new())

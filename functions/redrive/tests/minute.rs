@@ -341,7 +341,7 @@ async fn what_was_paused_or_deleted_while_it_was_down_is_looked_at_once_more_and
     // Both failures were noted by who did not know it yet.
     world.down("acme").await;
     let gone = target("rival");
-    let deleted = world.store.delete_destination(&gone.account, &gone.id).await.expect("an answer");
+    let deleted = world.store.delete_destination(&gone.account, &gone.id, None).await.expect("an answer");
     assert_eq!(deleted, DeletedDestination::Deleted);
     world.down("rival").await;
     assert_eq!(watched().await, 2);

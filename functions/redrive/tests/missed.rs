@@ -127,7 +127,7 @@ async fn nobody_is_told_who_does_not_listen_any_more() {
     let world = world().await;
     let watching = world.watch(1, 60).await;
     world.completed().await;
-    world.store.delete_subscription(&watching.account, &watching.id).await.expect("deleted");
+    world.store.delete_subscription(&watching.account, &watching.id, None).await.expect("deleted");
     world.clock.advance(ANNOUNCED + 10 * MINUTE);
     assert_eq!(world.told().await, [0; 0]);
     world.watch(2, 60).await;

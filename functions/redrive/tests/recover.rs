@@ -264,7 +264,7 @@ async fn it_fails_and_says_so_when_the_destination_is_deleted_meanwhile() {
     let world = world().await;
     world.exhausted(1).await;
     let job = world.start(&RecoverStatus::USUAL).await;
-    world.store.delete_destination(&world.target.account, &world.target.id).await.expect("deleted");
+    world.store.delete_destination(&world.target.account, &world.target.id, None).await.expect("deleted");
     world.run().await.expect("a run");
     let failed = world.job(&job).await;
     assert_eq!((failed.status, failed.error.as_deref()), (JobStatus::Failed, Some("the destination was deleted")));

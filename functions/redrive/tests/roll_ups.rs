@@ -360,7 +360,7 @@ async fn nothing_is_written_of_a_destination_that_is_gone_or_closed_and_what_was
     assert!(world.roll_up(1).await.is_some());
     let closed = target(1).health.closed().expect("a change");
     assert!(world.store.update_health(&target(1), &closed).await.expect("an answer"));
-    world.store.delete_destination(&account("acme"), &target(2).id).await.expect("deleted");
+    world.store.delete_destination(&account("acme"), &target(2).id, None).await.expect("deleted");
     world.deliver("evt-3", MINUTE, &[1, 2]).await;
     world.run_later(ROLLED_UP).await;
     assert_eq!((world.roll_up(1).await, world.roll_up(2).await), (None, None));

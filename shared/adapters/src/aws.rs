@@ -2,6 +2,9 @@
 //!
 //! Invariant: a call that is never answered is made again after 1.5 s and fails within 4.5 s, which is less than any
 //! function may run (tests: `a_call_that_is_never_answered_is_made_again_and_fails_in_time`).
+//!
+//! Invariant: an error is permanent only if it is about what was sent (tests:
+//! `only_what_is_refused_for_what_it_is_fails_for_good`).
 
 use std::time::Duration;
 
@@ -67,15 +70,34 @@ impl AwsClients {
     }
 }
 
-/// Error codes that come with status 400 although trying again helps.
-const THROTTLES: [&str; 7] = [
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-    "Throttling",
-    "RequestThrottled",
-    "LimitExceededException",
-    "TransactionInProgressException",
+/// What a service refuses because of what it was sent, so that it would refuse the same again. Everything else may be
+/// mended without changing that, and often is: denied access, expired credentials, a table, queue or key that is missing
+/// or disabled, throttling.
+const REFUSED_FOR_GOOD: [&str; 19] = [
+    // DynamoDB
+    "ConditionalCheckFailedException",
+    "IdempotentParameterMismatchException",
+    "ItemCollectionSizeLimitExceededException",
+    "SerializationException",
+    "ValidationException",
+    // SQS
+    "BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong",
+    "EmptyBatchRequest",
+    "InvalidBatchEntryId",
+    "InvalidMessageContents",
+    "MessageNotInflight",
+    "ReceiptHandleIsInvalid",
+    "TooManyEntriesInBatchRequest",
+    // SNS
+    "InvalidParameter",
+    "InvalidParameterException",
+    // SQS and SNS
+    "InvalidParameterValue",
+    // KMS
+    "IncorrectKeyException",
+    "InvalidCiphertextException",
+    "InvalidKeyUsageException",
 ];
 
 /// Classifies an SDK error: what the service refuses for good is permanent, everything else may work next time.
@@ -84,9 +106,10 @@ where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let refused = match &error {
+        // SQS puts the names of its services in front of some codes, such as `AWS.SimpleQueueService.BatchRequestTooLong`.
         SdkError::ServiceError(service) => {
-            let throttled = service.err().code().is_some_and(|code| THROTTLES.contains(&code));
-            service.raw().status().is_client_error() && !throttled
+            let code = service.err().code().and_then(|code| code.rsplit(['.', '#']).next());
+            code.is_some_and(|code| REFUSED_FOR_GOOD.contains(&code))
         }
         SdkError::ConstructionFailure(_) => true,
         _ => false,
@@ -104,6 +127,8 @@ mod tests {
     use std::net::TcpListener;
 
     use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::operation::get_item::GetItemError;
     use tokio::time::Instant;
 
     use super::*;
@@ -131,6 +156,49 @@ mod tests {
         assert!(matches!(error, PortError::Transient { .. }), "{error:?}");
         assert!(took > ATTEMPT_TIMEOUT * 2, "made once only: {took:?}");
         assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+
+    #[track_caller]
+    fn check_code(code: &str, status: u16, permanent: bool) {
+        let error = GetItemError::generic(ErrorMetadata::builder().code(code).build());
+        let response = HttpResponse::new(status.try_into().expect("a status"), "".into());
+        let error = port_error("calling", SdkError::service_error(error, response));
+        assert_eq!(matches!(error, PortError::Permanent { .. }), permanent, "{code}");
+    }
+
+    #[test]
+    fn only_what_is_refused_for_what_it_is_fails_for_good() {
+        for code in [
+            "ValidationException",
+            "InvalidMessageContents",
+            "AWS.SimpleQueueService.BatchRequestTooLong",
+            "InvalidParameter",
+            "InvalidCiphertextException",
+        ] {
+            check_code(code, 400, true);
+        }
+        for code in [
+            "AccessDeniedException",
+            "AccessDenied",
+            "ExpiredTokenException",
+            "ExpiredToken",
+            "UnrecognizedClientException",
+            "InvalidSignatureException",
+            "MissingAuthenticationTokenException",
+            "ResourceNotFoundException",
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "AuthorizationError",
+            "KMSInvalidStateException",
+            "DisabledException",
+            "ThrottlingException",
+            "ProvisionedThroughputExceededException",
+            "KmsThrottled",
+            "SomethingThatNobodyKnowsYet",
+        ] {
+            check_code(code, 400, false);
+        }
+        check_code("AccessDeniedException", 403, false);
+        check_code("InternalServerError", 500, false);
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,5 +14,5 @@ pub use dynamodb::DynamoStore;
 pub use http::HyperSender;
 pub use kms::KmsVault;
 pub use sns::{SnsAlerts, SnsHandOut};
-pub use sqs::{SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
+pub use sqs::{SqsDeliveryQueue, SqsEventQueue};
 pub use system::{SystemClock, SystemEntropy, SystemHosts};

@@ -1,4 +1,4 @@
-//! The queues that functions write to: deliveries, events, and the dead-letter queue of events.
+//! The queues that functions write to: deliveries and events.
 //!
 //! The batches of a send go out side by side, ten at once over all sends of a process. That many are in memory, with
 //! 1 MiB of messages each at most.
@@ -16,12 +16,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use domain::delivery::OutgoingDelivery;
-use domain::event::Rejection;
 use domain::value::AccountId;
 use futures_util::stream::{self, TryStreamExt};
-use ports::{DeliveryQueue, EventQueue, PortError, PortResult, Postpone, RejectedEvents};
+use ports::{DeliveryQueue, EventQueue, PortError, PortResult, Postpone};
 use tokio::sync::Semaphore;
 
 use super::aws::{AwsClients, build_error, port_error};
@@ -230,51 +229,6 @@ impl Postpone for SqsEventQueue {
     }
 }
 
-pub struct SqsRejectedEvents {
-    client: Client,
-    url: String,
-}
-
-impl SqsRejectedEvents {
-    pub fn new(aws: &AwsClients, url: String) -> Self {
-        Self { client: aws.sqs(), url }
-    }
-}
-
-/// The number of bytes of the detail that the attribute holds.
-const DETAIL_BYTES: usize = 1_000;
-
-/// At most [`DETAIL_BYTES`] of the text, with only the characters that SQS accepts (those of XML 1.0).
-fn attribute_text(text: &str) -> String {
-    let allowed =
-        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
-    let mut kept = String::new();
-    for c in text.chars().map(|c| if allowed(c) { c } else { '\u{FFFD}' }) {
-        if kept.len() + c.len_utf8() > DETAIL_BYTES {
-            break;
-        }
-        kept.push(c);
-    }
-    kept
-}
-
-fn attribute(text: &str) -> PortResult<MessageAttributeValue> {
-    let value = MessageAttributeValue::builder().data_type("String").string_value(attribute_text(text));
-    value.build().map_err(build_error)
-}
-
-#[async_trait]
-impl RejectedEvents for SqsRejectedEvents {
-    /// A body so large that it leaves no room for the reason is an error. The queue's own redrive then moves the whole
-    /// message.
-    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
-        let call = self.client.send_message().queue_url(&self.url).message_body(body);
-        let call = call.message_attributes("error_code", attribute(rejection.code.as_str())?);
-        let call = call.message_attributes("error_detail", attribute(&rejection.detail)?);
-        call.send().await.map(|_| ()).map_err(|error| port_error("rejecting an event", error))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicUsize;
@@ -356,11 +310,5 @@ mod tests {
         side_by_side(sends.batches(100), &places, |batch| sends.send(batch, Some(3))).await.expect_err("a failure");
         assert!(sends.made.load(SeqCst) <= 20, "{}", sends.made.load(SeqCst));
         assert_eq!(places.available_permits(), BATCHES_AT_ONCE);
-    }
-
-    #[test]
-    fn an_attribute_is_short_and_has_only_characters_the_queue_takes() {
-        assert_eq!(attribute_text("id: \u{0} \u{FFFF} ok"), "id: \u{FFFD} \u{FFFD} ok");
-        assert_eq!(attribute_text(&"é".repeat(600)).len(), DETAIL_BYTES);
     }
 }

@@ -34,6 +34,8 @@ pub enum DeletedDestination {
     NotFound,
     /// Subscriptions still use it, so it was not deleted.
     InUse,
+    /// It is another version than the one to delete.
+    Changed,
 }
 
 #[async_trait]
@@ -44,12 +46,18 @@ pub trait Destinations: FindDestination {
     /// differs, and then must also be as it was in `before`; otherwise it makes no difference what became of it.
     async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination>;
     async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>>;
-    /// At most `limit` destinations, sorted by id, beginning after `after`.
+    /// At most `limit` destinations, sorted by id, beginning after `after`, as they are at this moment.
     async fn list_destinations(
         &self,
         account: &AccountId,
         after: Option<&DestinationId>,
         limit: usize,
     ) -> PortResult<Vec<Destination>>;
-    async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination>;
+    /// Deletes it, if it is this version or none is given.
+    async fn delete_destination(
+        &self,
+        account: &AccountId,
+        id: &DestinationId,
+        version: Option<u64>,
+    ) -> PortResult<DeletedDestination>;
 }

@@ -42,11 +42,13 @@ pub use outside::{
 pub use paces::Paces;
 pub use purge::{AccountPurge, Purged};
 pub use reckoning::{DeliveryStanding, Reckoning};
-pub use rejected_events::{RejectedEvents, Rejections};
+pub use rejected_events::Rejections;
 pub use roll_ups::{DueRollUp, FindRollUp, RollUps, RolledUpTo};
 pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
-pub use subscriptions::{CreatedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription};
+pub use subscriptions::{
+    CreatedSubscription, DeletedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription,
+};
 pub use test_places::{TakenPlace, TestPlace, TestPlaces};
 pub use transitions::{Remembered, Transitions};
 pub use unregistered_accounts::UnregisteredAccounts;
@@ -59,10 +61,11 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A failure of ours. It is never about a receiver.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Trying again may help: throttling, time-outs, faults of a service.
+    /// Trying the same again may help: throttling, time-outs, faults of a service, and what somebody mends without
+    /// changing a row, such as a permission that is missing.
     #[error("{doing} did not work this time")]
     Transient { doing: &'static str, source: BoxError },
-    /// Trying again does not help: refused permission, invalid input, unreadable data.
+    /// Trying the same again does not help: invalid input, unreadable data.
     #[error("{doing} failed")]
     Permanent { doing: &'static str, source: BoxError },
 }

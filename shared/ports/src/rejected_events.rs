@@ -1,20 +1,10 @@
-//! Events that can never be accepted: the queue that they are put on, and the notes by which the operator finds and
-//! corrects them.
-//!
-//! The notes are no ledger. They are written before the message is put on the queue, and are deleted when the queue
-//! deletes the message.
+//! Events that can never be accepted, kept for the operator to find and correct.
 
 use async_trait::async_trait;
-use domain::event::{RejectedEvent, Rejection, Resubmission};
+use domain::event::{RejectedEvent, Resubmission};
 use domain::value::RejectedEventId;
 
 use super::{PortResult, Span};
-
-/// The events' dead-letter queue, for events that can never be accepted.
-#[async_trait]
-pub trait RejectedEvents: Send + Sync {
-    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()>;
-}
 
 /// The notes of rejected events.
 #[async_trait]

@@ -34,6 +34,15 @@ pub enum UpdatedSubscription {
     Changed,
 }
 
+/// The result of deleting a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletedSubscription {
+    Deleted,
+    NotFound,
+    /// It is another version than the one to delete.
+    Changed,
+}
+
 #[async_trait]
 pub trait Subscriptions: FindSubscriptions {
     /// Creates it, unless the account already has `most` subscriptions.
@@ -43,13 +52,18 @@ pub trait Subscriptions: FindSubscriptions {
     -> PortResult<UpdatedSubscription>;
     async fn find_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<Option<Subscription>>;
     async fn find_subscription_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<SubscriptionId>>;
-    /// At most `limit` subscriptions, sorted by id, beginning after `after`.
+    /// At most `limit` subscriptions, sorted by id, beginning after `after`, as they are at this moment.
     async fn list_subscriptions(
         &self,
         account: &AccountId,
         after: Option<&SubscriptionId>,
         limit: usize,
     ) -> PortResult<Vec<Subscription>>;
-    /// Whether there was a subscription to delete.
-    async fn delete_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<bool>;
+    /// Deletes it, if it is this version or none is given.
+    async fn delete_subscription(
+        &self,
+        account: &AccountId,
+        id: &SubscriptionId,
+        version: Option<u64>,
+    ) -> PortResult<DeletedSubscription>;
 }

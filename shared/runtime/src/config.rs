@@ -58,12 +58,29 @@ impl Reader<'_> {
 
     fn addresses(&mut self) -> AddressPolicy {
         let allowed = (self.lookup)("ALLOWED_CIDRS").unwrap_or_default();
-        let own_hosts = vec![self.text("OWN_HOST")];
+        let public = self.public_url();
+        for wrong in public.iter().filter(|url| !is_origin(url) || !url.starts_with("https://")) {
+            self.mistakes
+                .push(format!("PUBLIC_URL: {wrong:?} is no https origin, such as https://webhooks.example.com"));
+        }
+        let public = public.as_deref().and_then(host_of).map(str::to_owned);
+        let own_hosts = [self.text("OWN_HOST")].into_iter().chain(public).collect();
         let allow_http = self.parsed("ALLOW_HTTP");
         AddressPolicy::new(&allowed, allow_http, own_hosts).unwrap_or_else(|error| {
             self.mistakes.push(format!("ALLOWED_CIDRS: {error}"));
             AddressPolicy::default()
         })
+    }
+
+    /// The address that the world knows the API and the page by, if it is not API Gateway's own. Whether it is one is
+    /// checked with the addresses.
+    fn public_url(&self) -> Option<String> {
+        (self.lookup)("PUBLIC_URL").filter(|url| !url.is_empty())
+    }
+
+    fn page_url(&mut self) -> String {
+        let own = self.text("PAGE_URL");
+        self.public_url().unwrap_or(own)
     }
 
     /// Origins separated by spaces, or nothing. They are put into a header, so each must be an origin and nothing else.
@@ -88,6 +105,10 @@ fn is_origin(text: &str) -> bool {
     let is_host = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
     is_host && port.is_none_or(is_port)
+}
+
+fn host_of(origin: &str) -> Option<&str> {
+    origin.split_once("://")?.1.split(':').next()
 }
 
 /// A function's configuration, read from its environment.
@@ -130,7 +151,6 @@ config!(
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
-        rejected_events_queue: String = |r| r.text("REJECTED_EVENTS_QUEUE_URL"),
         unregistered: Unregistered = |r| r.parsed("UNREGISTERED_ACCOUNTS"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),
@@ -161,7 +181,8 @@ config!(
         max_destinations: u32 = |r| r.parsed("MAX_DESTINATIONS"),
         max_subscriptions: u32 = |r| r.parsed("MAX_SUBSCRIPTIONS"),
         lease: MessageLease = |r| r.parsed("LEASE_SECONDS"),
-        page_url: String = |r| r.text("PAGE_URL"),
+        public_url: Option<String> = |r| r.public_url(),
+        page_url: String = |r| r.page_url(),
     }
 );
 config!(
@@ -195,93 +216,4 @@ config!(
 );
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read<T: FromEnvironment>(variables: &[(&str, &str)]) -> Result<T, ConfigError> {
-        T::read(&|name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
-    }
-
-    #[test]
-    fn every_mistake_is_reported_at_once() {
-        let error = read::<DeliverConfig>(&[
-            ("LOG_LEVEL", "INFO"),
-            ("ALLOWED_CIDRS", "10.0.0.0"),
-            ("ALLOW_HTTP", "yes"),
-            ("OWN_HOST", "api.example"),
-            ("RETRY_WAITS", "5,x"),
-            ("RETENTION_DAYS", ""),
-            ("LEASE_SECONDS", "1h"),
-            ("DELIVERIES_QUEUE_URL", "q"),
-        ]);
-        let mistakes = error.expect_err("mistakes").mistakes;
-        for name in [
-            "TABLE_NAME",
-            "SECRETS_KEY_ARN",
-            "ALLOWED_CIDRS",
-            "ALLOW_HTTP",
-            "RETRY_WAITS",
-            "RETENTION_DAYS",
-            "LEASE_SECONDS",
-        ] {
-            assert_eq!(mistakes.iter().filter(|m| m.starts_with(name)).count(), 1, "{name} in {mistakes:?}");
-        }
-        assert_eq!(mistakes.len(), 7, "{mistakes:?}");
-    }
-
-    const API: [(&str, &str); 11] = [
-        ("LOG_LEVEL", "INFO"),
-        ("TABLE_NAME", "t"),
-        ("EVENTS_QUEUE_URL", "e"),
-        ("DELIVERIES_QUEUE_URL", "d"),
-        ("SECRETS_KEY_ARN", "k"),
-        ("OWN_HOST", "api.example"),
-        ("ALLOW_HTTP", "false"),
-        ("MAX_DESTINATIONS", "10"),
-        ("MAX_SUBSCRIPTIONS", "20"),
-        ("LEASE_SECONDS", "900"),
-        ("PAGE_URL", "https://api.example"),
-    ];
-
-    fn framed_by(origins: &str) -> Result<PortalConfig, ConfigError> {
-        read(&[API.as_slice(), &[("FRAME_ANCESTORS", origins)]].concat())
-    }
-
-    #[test]
-    fn the_page_may_be_framed_by_origins_and_by_nothing_else() {
-        for right in ["", "https://app.example.com", "http://localhost:8080 https://app.example.com:443"] {
-            assert_eq!(framed_by(right).expect("right").frame_ancestors, right);
-        }
-        for (wrong, number) in [
-            ("*", 1),
-            ("app.example.com", 1),
-            ("https://", 1),
-            ("https://app.example.com/", 1),
-            ("https://app.example.com; script-src *", 3),
-            ("https://app.example.com\nx:y", 1),
-            ("https://app.example.com:+443", 1),
-            ("https://app.example.com:70000", 1),
-            ("https://app.example.com  https://b.example", 1),
-            (" ", 2),
-        ] {
-            let mistakes = framed_by(wrong).expect_err(wrong).mistakes;
-            assert!(mistakes.iter().all(|mistake| mistake.starts_with("FRAME_ANCESTORS")), "{mistakes:?}");
-            assert_eq!(mistakes.len(), number, "{wrong:?}: {mistakes:?}");
-        }
-    }
-
-    #[test]
-    fn the_page_reports_what_is_wrong_for_the_api_inside_as_well() {
-        assert_eq!(read::<PortalConfig>(&API).expect("right").frame_ancestors, "");
-        let mistakes =
-            read::<PortalConfig>(&[&API[1..], &[("FRAME_ANCESTORS", "*")]].concat()).expect_err("two").mistakes;
-        assert_eq!(mistakes[0], "LOG_LEVEL is not set");
-        assert_eq!(mistakes.len(), 2, "{mistakes:?}");
-    }
-
-    #[test]
-    fn a_right_environment_is_read() {
-        let config: AuthorizerConfig = read(&[("LOG_LEVEL", "INFO"), ("TABLE_NAME", "t")]).expect("right");
-        assert_eq!(config.table, "t");
-    }
-}
+mod tests;

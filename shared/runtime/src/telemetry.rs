@@ -1,9 +1,19 @@
 //! JSON logs: a message that is understandable on its own, and dotted ids. Healthy deliveries log nothing at INFO.
+//!
+//! Invariant: no level logs what a request carries, whatever libraries log (tests:
+//! `at_trace_no_program_logs_what_an_event_carries`, `every_crate_that_runs_on_lambda_logs_at_the_level`,
+//! `nothing_secret_is_in_a_log_an_error_a_list_or_the_table`).
+//!
+//! Invariant: what ends a program is JSON at ERROR (tests: `a_program_that_cannot_start_says_why_in_json`,
+//! `a_panic_is_json_at_error`).
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{self, PanicHookInfo};
+use std::process::ExitCode;
 
 use domain::value::{bounded, json};
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 
 /// An error with all its causes on one line, without the values that serde would repeat. (`&err as &dyn Error` loses the
@@ -23,18 +33,51 @@ impl fmt::Display for ErrorChain<'_> {
     }
 }
 
-/// Starts logging to standard output at `level` (`ERROR` to `TRACE`). The SDKs and HTTP libraries stay at WARN.
+/// The crates of this workspace that run on Lambda.
+const OURS: [&str; 10] =
+    ["adapters", "api", "authorizer", "deliver", "domain", "fanout", "portal", "ports", "redrive", "runtime"];
+
+/// What is logged at `level` (`WARN` to `TRACE`): our own lines. Libraries stay at WARN, because below that some of them
+/// log whole requests, events and headers; of Lambda's runtime only the spans are taken, which carry request ids.
+fn filter(level: &str) -> String {
+    let ours = OURS.map(|name| format!("{name}={level}")).join(",");
+    format!("warn,lambda_runtime=info,{ours}")
+}
+
+/// Starts logging to standard output at `level`.
 pub fn start(level: &str) {
-    let filter = EnvFilter::new(format!(
-        "{level},hyper=warn,hyper_util=warn,rustls=warn,aws_config=warn,aws_smithy_runtime=warn,aws_runtime=warn"
-    ));
     let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
     // A second start in one process, as in tests, changes nothing.
-    let _ = format.with_env_filter(filter).with_target(false).try_init();
+    let _ = format.with_env_filter(EnvFilter::new(filter(level))).with_target(false).try_init();
+}
+
+/// Runs a program on Lambda to its end. Why it ended, and each panic, is a line at ERROR: Lambda drops plain text at
+/// WARN, as it has no level.
+pub async fn run(program: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>) -> ExitCode {
+    panic::set_hook(Box::new(tell_of_panic));
+    match program.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What its configuration lacks may be the level.
+            start("INFO");
+            error!(error = %ErrorChain(&*error), "a function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tell_of_panic(panic: &PanicHookInfo<'_>) {
+    start("INFO");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let message = panic.payload_as_str().unwrap_or("no message");
+    error!(place, panic = message, "a function panicked");
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
     use ports::PortError;
     use serde::de;
 
@@ -55,5 +98,15 @@ mod tests {
         let inner: de::value::Error = inner.expect_err("an error");
         let told = ErrorChain(&PortError::permanent("reading", inner)).to_string();
         assert_eq!(told, "reading failed: invalid type: string, expected a list");
+    }
+
+    #[test]
+    fn every_crate_that_runs_on_lambda_logs_at_the_level() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let folders = ["functions", "shared"].map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder"));
+        let names = folders.into_iter().flatten().map(|entry| entry.expect("a crate").file_name());
+        let crates: BTreeSet<_> = names.map(|name| name.into_string().expect("a name")).collect();
+        let ours = OURS.map(ToOwned::to_owned);
+        assert_eq!(crates, ours.into_iter().chain(["testing".to_owned()]).collect());
     }
 }

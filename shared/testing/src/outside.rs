@@ -9,23 +9,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::attempt::{SealedSecret, SigningSecret};
 use domain::delivery::{DeliveryMessage, OutgoingDelivery};
-use domain::event::Rejection;
 use domain::operational::Alert;
 use domain::value::{AccountId, DestinationId, Timestamp};
 use ports::{
-    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HandOut, HostLookup, PortError, PortResult, Postpone,
-    RejectedEvents, Vault,
+    Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HandOut, HostLookup, PortError, PortResult, Postpone, Vault,
 };
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Both queues, as far as a function sees them: what it sent, rejected and postponed.
+/// Both queues, as far as a function sees them: what it sent and postponed.
 #[derive(Default)]
 pub struct MemoryQueue {
     sent: Mutex<Vec<(DeliveryMessage, Duration)>>,
-    rejected: Mutex<Vec<(String, Rejection)>>,
     events: Mutex<Vec<String>>,
     postponed: Mutex<Vec<(String, Duration)>>,
     /// How many of the next sends fail after half of their messages were accepted.
@@ -57,10 +54,6 @@ impl MemoryQueue {
     /// What was sent, and for how long the queue delays it.
     pub fn take_delayed(&self) -> Vec<(DeliveryMessage, Duration)> {
         std::mem::take(&mut lock(&self.sent))
-    }
-
-    pub fn take_rejected(&self) -> Vec<(String, Rejection)> {
-        std::mem::take(&mut lock(&self.rejected))
     }
 
     pub fn take_events(&self) -> Vec<String> {
@@ -113,17 +106,6 @@ impl EventQueue for MemoryQueue {
             return Err(PortError::transient("sending an event", "a failure was asked for"));
         }
         lock(&self.events).push(text.to_owned());
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl RejectedEvents for MemoryQueue {
-    async fn reject_event(&self, body: &str, rejection: &Rejection) -> PortResult<()> {
-        if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
-            return Err(PortError::transient("rejecting an event", "a failure was asked for"));
-        }
-        lock(&self.rejected).push((body.to_owned(), rejection.clone()));
         Ok(())
     }
 }

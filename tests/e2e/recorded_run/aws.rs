@@ -17,7 +17,6 @@ use crate::text::sorted;
 
 pub const DELIVERIES: &str = "https://sqs.example/deliveries";
 pub const EVENTS: &str = "https://sqs.example/events";
-pub const REJECTED: &str = "https://sqs.example/rejected-events";
 pub const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:alerts";
 pub const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/secrets";
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::{AwsClients, DynamoStore, KmsVault, SnsAlerts, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents};
+use adapters::{AwsClients, DynamoStore, KmsVault, SnsAlerts, SqsDeliveryQueue, SqsEventQueue};
 use api::Limits;
 use domain::attempt::RetryPolicy;
 use domain::delivery::MessageLease;
@@ -15,7 +15,7 @@ use domain::value::Horizon;
 use runtime::cache::Cached;
 use testing::{FixedHosts, MemoryHandOut, TestClock, TestEntropy};
 
-use crate::aws::{DELIVERIES, EVENTS, KEY, REJECTED, TOPIC};
+use crate::aws::{DELIVERIES, EVENTS, KEY, TOPIC};
 use crate::sender::TimedSender;
 
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
@@ -80,6 +80,7 @@ impl Ports {
             limits: Limits { destinations: 12, subscriptions: 20 },
             lease: MessageLease::default(),
             page_url: "https://page.example".into(),
+            public_url: None,
         }
     }
 
@@ -97,7 +98,6 @@ impl Ports {
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store.clone(), Horizon::default()),
             deliveries: self.deliveries(),
-            rejected: Arc::new(SqsRejectedEvents::new(&self.aws, REJECTED.to_owned())),
             queue: self.events(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),

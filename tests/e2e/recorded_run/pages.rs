@@ -24,8 +24,8 @@ impl<'w> Visitor<'w> {
     }
 
     pub async fn get(&mut self, path: &str) -> Answer {
-        let request = Request::get(path).header("cookie", &self.cookie).body(Body::empty());
-        self.ask(path, request.expect("a request")).await
+        let request = Request::get(path).header("cookie", &self.cookie).header("sec-fetch-site", "same-origin");
+        self.ask(path, request.body(Body::empty()).expect("a request")).await
     }
 
     /// Sends a form of the page that this visitor has.

@@ -96,10 +96,6 @@ impl Deployment {
         Queue::new(self.sqs(), &self.outputs.events_queue_url)
     }
 
-    pub fn events_dead_letter_queue(&self) -> Queue {
-        Queue::new(self.sqs(), &self.outputs.events_dead_letter_queue_url)
-    }
-
     pub fn deliveries_queue(&self) -> Queue {
         Queue::new(self.sqs(), &self.outputs.deliveries_queue_url)
     }

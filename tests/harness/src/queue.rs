@@ -1,6 +1,6 @@
 //! A queue of the deployment, seen from outside: which messages are in it.
 //!
-//! Messages that a test finds in a dead-letter queue stay there for other tests; only [`Queue::steal`] removes one.
+//! Messages that a test finds stay there for other tests; only [`Queue::steal`] removes one.
 
 use std::time::Duration;
 
@@ -84,9 +84,4 @@ impl Queue {
         let answer = request.send().await.or_failure(|| format!("cannot receive from {}", self.url))?;
         Ok(answer.messages.unwrap_or_default())
     }
-}
-
-/// The text of a message attribute, such as the `error_code` of a rejected event.
-pub fn attribute<'m>(message: &'m Message, name: &str) -> Option<&'m str> {
-    message.message_attributes.as_ref()?.get(name)?.string_value.as_deref()
 }

@@ -1,12 +1,18 @@
 //! Runs `api` on Lambda.
 
+use std::process::ExitCode;
+
 use lambda_http::Error;
 use runtime::config::{ApiConfig, FromEnvironment};
 use runtime::telemetry;
 use wiring::api_deps;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::run(run()).await
+}
+
+async fn run() -> Result<(), Error> {
     let config = ApiConfig::from_env()?;
     telemetry::start(&config.log_level);
     api::run(api::router(api_deps(config).await?)).await

@@ -1,5 +1,6 @@
 //! Runs `authorizer` on Lambda.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use adapters::{AwsClients, DynamoStore, SystemClock};
@@ -9,7 +10,11 @@ use runtime::config::{AuthorizerConfig, FromEnvironment};
 use runtime::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::run(run()).await
+}
+
+async fn run() -> Result<(), Error> {
     let config = AuthorizerConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;

@@ -1,5 +1,6 @@
 //! Runs `deliver` on Lambda.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use adapters::{AwsClients, DynamoStore, HyperSender, KmsVault, SqsDeliveryQueue, SystemClock, SystemEntropy};
@@ -10,7 +11,11 @@ use runtime::config::{DeliverConfig, FromEnvironment};
 use runtime::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::run(run()).await
+}
+
+async fn run() -> Result<(), Error> {
     let config = DeliverConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;

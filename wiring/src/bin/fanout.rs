@@ -1,10 +1,9 @@
 //! Runs `fanout` on Lambda.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
-use adapters::{
-    AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SqsRejectedEvents, SystemClock, SystemEntropy,
-};
+use adapters::{AwsClients, DynamoStore, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy};
 use fanout::{Deps, ScopeNotes, Seals, UnregisteredEvents, handle};
 use lambda_runtime::{Error, service_fn};
 use runtime::cache::Cached;
@@ -12,7 +11,11 @@ use runtime::config::{FanoutConfig, FromEnvironment};
 use runtime::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::run(run()).await
+}
+
+async fn run() -> Result<(), Error> {
     let config = FanoutConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
@@ -30,7 +33,6 @@ async fn main() -> Result<(), Error> {
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store, config.horizon),
         deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
-        rejected: Arc::new(SqsRejectedEvents::new(&aws, config.rejected_events_queue)),
         queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         clock,
         entropy: Arc::new(SystemEntropy),

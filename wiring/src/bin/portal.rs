@@ -1,12 +1,18 @@
 //! Runs `portal` on Lambda.
 
+use std::process::ExitCode;
+
 use lambda_http::Error;
 use runtime::config::{FromEnvironment, PortalConfig};
 use runtime::telemetry;
 use wiring::api_deps;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::run(run()).await
+}
+
+async fn run() -> Result<(), Error> {
     let PortalConfig { api: config, frame_ancestors } = PortalConfig::from_env()?;
     telemetry::start(&config.log_level);
     api::run(portal::router(api_deps(config).await?, &frame_ancestors)).await

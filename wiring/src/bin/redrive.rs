@@ -1,5 +1,6 @@
 //! Runs `redrive` on Lambda.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use adapters::{
@@ -11,7 +12,11 @@ use runtime::config::{FromEnvironment, RedriveConfig};
 use runtime::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::run(run()).await
+}
+
+async fn run() -> Result<(), Error> {
     let config = RedriveConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;

@@ -47,6 +47,8 @@ pub struct Deps {
     pub limits: Limits,
     /// How long after an event `redrive` looks for deliveries that were lost.
     pub lease: MessageLease,
+    /// The address that the world knows the API by, if it is not API Gateway's own.
+    pub public_url: Option<String>,
     /// The address of the page, without a slash at the end. Links to it begin with this.
     pub page_url: String,
 }

@@ -3,11 +3,21 @@
 //! Invariant: nobody overwrites what somebody else just changed (tests:
 //! `whoever_read_an_older_version_is_told_so_and_changes_nothing`, the contract suites `destinations` and
 //! `subscriptions`).
+//!
+//! Invariant: an operation that changes something looks at `If-Match`, or refuses it (tests:
+//! `every_operation_looks_at_the_version_that_it_is_sent_or_refuses_it`).
 
-use axum::extract::FromRequestParts;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, header};
 use utoipa::IntoParams;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::web::problem::{Code, Problem};
 
@@ -65,6 +75,44 @@ impl IfMatch {
         let matches = |tag: &str| tag == "*" || tags.iter().any(|known| known == tag);
         if given.split(',').map(str::trim).any(matches) { Ok(()) } else { Err(changed()) }
     }
+}
+
+/// The operations that look at `If-Match`, by method and path: those whose description has it.
+pub struct Versioned(BTreeSet<(&'static str, String)>);
+
+impl Versioned {
+    pub fn of(document: &OpenApi) -> Self {
+        let has = |operation: &Operation| {
+            let parameters = operation.parameters.iter().flatten();
+            parameters.into_iter().any(|parameter| match parameter {
+                RefOr::T(parameter) => parameter.name.eq_ignore_ascii_case("if-match"),
+                RefOr::Ref(_) => false,
+            })
+        };
+        let of_path = document.paths.paths.iter().flat_map(|(path, item)| {
+            let operations =
+                [("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
+            let versioned = operations.into_iter().filter(|(_, operation)| operation.as_ref().is_some_and(has));
+            versioned.map(|(method, _)| (method, path.clone())).collect::<Vec<_>>()
+        });
+        Self(of_path.collect())
+    }
+
+    fn has(&self, method: &Method, path: &str) -> bool {
+        self.0.iter().any(|(with, at)| *with == method.as_str() && at == path)
+    }
+}
+
+/// Refuses `If-Match` where it would be ignored: its sender would be sure to change nothing that others have changed.
+pub async fn refuse_ignored(State(versioned): State<Arc<Versioned>>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let ignored = path.is_some_and(|path| !versioned.has(request.method(), path));
+    if !reads && ignored && request.headers().contains_key(header::IF_MATCH) {
+        let detail = "if-match: this operation looks at no version; leave it out";
+        return Problem::new(Code::InvalidParameter, detail).into_response();
+    }
+    next.run(request).await
 }
 
 /// The problem of a resource that was changed since the caller read it.

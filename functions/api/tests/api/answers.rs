@@ -6,7 +6,7 @@ use ports::{FindDestination, Vault};
 use serde_json::{Value, json};
 use testing::{PlainVault, account};
 
-use crate::world::{As, check_problem, world};
+use crate::world::{As, check_problem, world, world_known_as};
 
 #[tokio::test]
 async fn the_samples_are_answered() {
@@ -292,5 +292,9 @@ async fn the_document_is_there_for_everybody_and_says_where_it_is_served() {
     let (status, document) = world.call(As::Nobody, "GET", "/v1/openapi.json", None).await;
     assert_eq!((status, &document["openapi"]), (200, &json!("3.1.0")));
     let server = "https://abc123.execute-api.us-east-1.amazonaws.com";
+    assert_eq!(document["servers"], json!([{"url": server}]));
+
+    let server = "https://webhooks.example.com";
+    let (_, document) = world_known_as(Some(server)).await.call(As::Nobody, "GET", "/v1/openapi.json", None).await;
     assert_eq!(document["servers"], json!([{"url": server}]));
 }

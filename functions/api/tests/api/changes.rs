@@ -121,6 +121,68 @@ async fn whoever_read_an_older_version_is_told_so_and_changes_nothing() {
     check_problem(stale, 412, "precondition_failed", None);
 }
 
+/// Every operation of the document that changes something, at things that exist.
+async fn operations(world: &World) -> Vec<(String, String, bool)> {
+    let (_, document) = world.call(As::Nobody, "GET", "/v1/openapi.json", None).await;
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let named = parameters.filter_map(|parameter| parameter["name"].as_str());
+            let versioned = named.into_iter().any(|name| name.eq_ignore_ascii_case("if-match"));
+            if !["get", "head", "parameters"].contains(&method.as_str()) {
+                found.push((method.to_uppercase(), path.clone(), versioned));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_operation_looks_at_the_version_that_it_is_sent_or_refuses_it() {
+    let world = world().await;
+    let destination = world.destination("acme").await;
+    let (_, subscription) = world.subscription("acme", &destination).await;
+    let (mut looked, all) = (0, operations(&world).await);
+    for (method, path, versioned) in &all {
+        let thing = if path.starts_with("/v1/subscriptions") { &subscription } else { &destination };
+        let at = path.replace("{id}", thing["id"].as_str().expect("an id")).replace("{account}", "acme");
+        let who = if path.starts_with("/admin/") { As::Operator } else { As::Account("acme") };
+        let body = match at.as_str() {
+            "/v1/config" => r#"{"destinations": [], "subscriptions": []}"#,
+            _ => "{}",
+        };
+        let answer = world.call_with(who, method, &at, Some(("if-match", "\"v999\"")), Some(body)).await;
+        let (status, code) = if *versioned { (412, "precondition_failed") } else { (400, "invalid_parameter") };
+        assert_eq!((answer.0, &answer.1["code"]), (status, &json!(code)), "{method} {path}: {}", answer.1);
+        looked += usize::from(*versioned);
+    }
+    assert!(looked >= 8 && looked < all.len(), "{looked} of {}", all.len());
+    let read = world.call(As::Account("acme"), "GET", &path("destinations", &destination), None).await;
+    assert_eq!((read.0, &read.1["enabled"]), (200, &json!(true)), "nothing was done");
+}
+
+#[tokio::test]
+async fn what_nobody_else_changed_is_paused_and_deleted() {
+    let world = world().await;
+    let destination = world.destination("acme").await;
+    let (_, subscription) = world.subscription("acme", &destination).await;
+    let at = path("destinations", &destination);
+    for action in ["pause", "resume"] {
+        let etag = world.etag("acme", &at).await;
+        let header = Some(("if-match", etag.as_str()));
+        assert_eq!(world.call_with(As::Account("acme"), "POST", &format!("{at}/{action}"), header, None).await.0, 200);
+        let stale = world.call_with(As::Account("acme"), "DELETE", &format!("{at}?cascade=true"), header, None).await;
+        check_problem(stale, 412, "precondition_failed", None);
+    }
+    let of_subscription = path("subscriptions", &subscription);
+    for at in [of_subscription, at] {
+        let etag = world.etag("acme", &at).await;
+        let deleted = world.call_with(As::Account("acme"), "DELETE", &at, Some(("if-match", &etag)), None).await;
+        assert_eq!(deleted.0, 204, "{at}: {}", deleted.1);
+    }
+}
+
 #[tokio::test]
 async fn names_are_unique_in_their_account() {
     let world = world().await;

@@ -26,6 +26,11 @@ pub struct World {
 }
 
 pub async fn world() -> World {
+    world_known_as(None).await
+}
+
+/// With a public address, or without one.
+pub async fn world_known_as(public_url: Option<&str>) -> World {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     for id in ["acme", "rival"] {
         store.create_account(&account(id), clock.now()).await.expect("created");
@@ -64,6 +69,7 @@ pub async fn world() -> World {
         limits: Limits { destinations: 5, subscriptions: 5 },
         lease: MessageLease::default(),
         page_url: "https://page.example".into(),
+        public_url: public_url.map(str::to_owned),
     };
     World { router: router(deps), store, clock, queue, sender, entropy, named: AtomicU32::new(0) }
 }

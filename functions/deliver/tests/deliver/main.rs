@@ -298,7 +298,7 @@ async fn a_delivery_of_an_account_that_is_being_deleted_is_acknowledged_and_leav
     for received in ["1", "2"] {
         assert!(world.handle(vec![message(&world.healthy, "evt-1", received)]).await.is_empty());
     }
-    world.store.delete_destination(acme, &world.healthy.id).await.expect("an answer");
+    world.store.delete_destination(acme, &world.healthy.id, None).await.expect("an answer");
     world.clock.advance(KEEP);
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "3")]).await.is_empty());
     assert!(world.attempts().is_empty());

@@ -24,7 +24,7 @@ async fn only(change: impl FnOnce(&mut Subscription)) -> World {
     let world = world().await;
     let listening = world.store.list_subscriptions(&world.acme, None, 10).await.expect("subscriptions");
     for one in &listening {
-        world.store.delete_subscription(&world.acme, &one.id).await.expect("deleted");
+        world.store.delete_subscription(&world.acme, &one.id, None).await.expect("deleted");
     }
     let mut one = listening.into_iter().next().expect("a subscription");
     change(&mut one);

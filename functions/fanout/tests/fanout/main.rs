@@ -53,7 +53,6 @@ async fn world() -> World {
         awaited_runs: store.clone(),
         events: store.clone(),
         deliveries: queue.clone(),
-        rejected: queue.clone(),
         queue: queue.clone(),
         rejections: store.clone(),
         unregistered: UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
@@ -139,7 +138,7 @@ async fn an_event_about_a_destination_goes_to_who_asked_for_it_by_name_and_never
     assert!(!sent.is_empty() && !sent.contains(&about.id), "{sent:?}");
     // Again, as after a failed alert: the same event.
     assert!(world.handle(batch(&[event.text()])).await.is_empty());
-    assert!(world.queue.take_sent().is_empty() && world.queue.take_rejected().is_empty());
+    assert!(world.queue.take_sent().is_empty() && world.store.rejections().is_empty());
 }
 
 #[tokio::test]
@@ -178,7 +177,7 @@ async fn a_malformed_event_is_rejected_alone() {
     let again = world.handle(sample(include_str!("../../../../events/fanout-bad-among-good.json"))).await;
     assert!(again.is_empty());
     assert_eq!(world.sealed(), [("evt-good-1".to_owned(), 2), ("evt-good-2".to_owned(), 2)]);
-    let mut rejected: Vec<_> = world.queue.take_rejected().into_iter().map(|(_, why)| (why.code, why.detail)).collect();
+    let mut rejected: Vec<_> = world.store.rejections().into_iter().map(|(why, _)| (why.code, why.detail)).collect();
     rejected.sort_by(|a, b| a.1.cmp(&b.1));
     let expected = [
         (InvalidEvent, "data.records.inserted: "),
@@ -201,9 +200,9 @@ async fn an_event_over_256_kib_is_rejected_whole() {
     let text = event_text(&world.acme, "evt-big").replace("\"run_1\"", &format!("\"{}\"", "x".repeat(256 * 1024)));
     let again = world.handle(batch(&[text.clone(), event_text(&world.acme, "evt-1")])).await;
     assert!(again.is_empty());
-    let rejected = world.queue.take_rejected();
+    let rejected = world.store.rejections();
     assert_eq!(rejected.len(), 1);
-    assert_eq!((rejected[0].0.as_str(), rejected[0].1.code), (text.as_str(), RejectionCode::EventTooLarge));
+    assert_eq!((rejected[0].0.code, rejected[0].1.as_str()), (RejectionCode::EventTooLarge, text.as_str()));
     assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
 }
 
@@ -236,7 +235,7 @@ async fn the_same_event_again_is_acknowledged_and_sends_nothing() {
     world.queue.take_sent();
     // With other white space outside `data` it is the same event.
     assert!(world.handle(batch(&[format!(" {text} ")])).await.is_empty());
-    assert!(world.queue.take_sent().is_empty() && world.queue.take_rejected().is_empty());
+    assert!(world.queue.take_sent().is_empty() && world.store.rejections().is_empty());
 }
 
 #[tokio::test]
@@ -244,9 +243,9 @@ async fn other_content_under_a_used_id_is_rejected() {
     let world = world().await;
     let text = event_text(&world.acme, "evt-1");
     world.handle(batch(&[text.clone(), text.replace("60000", "60001")])).await;
-    let rejected = world.queue.take_rejected();
+    let rejected = world.store.rejections();
     assert_eq!(rejected.len(), 1);
-    assert_eq!(rejected[0].1.code, RejectionCode::IdReused);
+    assert_eq!(rejected[0].0.code, RejectionCode::IdReused);
     assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
 }
 

@@ -1,11 +1,11 @@
-//! An event that can never be accepted is noted for the operator and then put on the dead-letter queue.
+//! An event that can never be accepted is noted for the operator, and its message is acknowledged.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::event::RejectionCode;
 use domain::event::rejected_event::{KEPT, KEPT_BYTES};
+use domain::event::{Event, RejectionCode};
 use ports::Clock;
 use testing::event_text;
 
@@ -15,10 +15,13 @@ use super::{batch, sample, world};
 async fn every_rejected_event_is_noted_with_its_reason_and_its_text() {
     let world = world().await;
     world.handle(sample(include_str!("../../../../events/fanout-bad-among-good.json"))).await;
-    let rejected = world.queue.take_rejected();
+    let sent = sample(include_str!("../../../../events/fanout-bad-among-good.json"));
+    let bodies = sent.records.into_iter().filter_map(|record| record.body);
+    let reasons = bodies.filter_map(|body| Some((Event::parse(&body, world.clock.now()).err()?, body)));
+    let rejected: Vec<_> = reasons.collect();
     let noted = world.store.rejections();
     assert_eq!(noted.len(), rejected.len());
-    for (body, why) in &rejected {
+    for (why, body) in &rejected {
         let (note, kept) = noted.iter().find(|(_, kept)| kept == body).expect("a note");
         assert_eq!((note.code, &note.pointer, &note.detail), (why.code, &why.pointer, &why.detail));
         assert_eq!((note.body_bytes, note.is_truncated()), (kept.len(), false));
@@ -43,33 +46,29 @@ async fn an_id_used_before_is_noted_when_its_message_was_sent() {
 }
 
 #[tokio::test]
-async fn a_long_text_is_noted_in_part_and_rejected_whole() {
+async fn of_a_long_text_the_beginning_is_kept() {
     let world = world().await;
     let text = "x".repeat(KEPT_BYTES + 1);
     world.handle(batch(std::slice::from_ref(&text))).await;
     let noted = world.store.rejections();
     assert_eq!((noted[0].0.body_bytes, noted[0].0.is_truncated(), noted[0].1.len()), (text.len(), true, KEPT_BYTES));
-    assert_eq!(world.queue.take_rejected()[0].0, text);
 }
 
 #[tokio::test]
-async fn what_raises_the_alarm_is_noted_before_and_once_however_often_it_comes() {
+async fn a_rejected_event_is_acknowledged_once_it_is_noted_and_noted_once_however_often_it_comes() {
     let world = world().await;
     let mut event = batch(&["{".to_owned(), event_text(&world.acme, "evt-1")]);
     event.records[0].attributes.insert("SentTimestamp".into(), "1795426100000".into());
     world.store.fail("note_rejection", 1);
     assert_eq!(world.handle(event.clone()).await, ["message-1"]);
-    assert!(world.queue.take_rejected().is_empty() && world.store.rejections().is_empty());
+    assert!(world.store.rejections().is_empty());
 
-    world.queue.break_sends(1);
-    assert_eq!(world.handle(event.clone()).await, ["message-1"]);
-    assert!(world.queue.take_rejected().is_empty());
+    assert!(world.handle(event.clone()).await.is_empty());
     let noted = world.store.rejections();
     assert_eq!(noted.len(), 1);
 
     world.clock.advance(Duration::from_secs(360));
     assert!(world.handle(event).await.is_empty());
-    assert_eq!(world.queue.take_rejected().len(), 1);
     assert_eq!(world.store.rejections(), noted);
     assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
 }
@@ -107,12 +106,12 @@ async fn a_rejected_payload_is_in_no_log_line() {
     let wrong = event.replace(r#""duration_ms":60000"#, r#""duration_ms":{"a":"hunter2 hunter2"}"#);
     assert_ne!(wrong, event);
     world.handle(batch(&[encoded_twice, wrong, format!("{event}}}"), r#"["hunter2"]"#.to_owned()])).await;
-    let rejected = world.queue.take_rejected();
+    let rejected = world.store.rejections();
     assert_eq!(rejected.len(), 4);
-    for (_, why) in &rejected {
-        assert!(!why.detail.contains("hunter2"), "{}", why.detail);
+    for (note, _) in &rejected {
+        assert!(!note.detail.contains("hunter2"), "{}", note.detail);
     }
-    assert!(rejected[0].1.detail.contains("not twice"), "{}", rejected[0].1.detail);
+    assert!(rejected.iter().any(|(note, _)| note.detail.contains("not twice")), "{rejected:?}");
     let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner);
     let logged = String::from_utf8_lossy(&bytes);
     assert_eq!(logged.matches("an event was rejected").count(), 4, "{logged}");

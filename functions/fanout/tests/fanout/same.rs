@@ -18,7 +18,7 @@ async fn the_same_event_four_times_in_a_batch_is_sent_once() {
     assert!(world.handle(batch).await.is_empty());
     assert_eq!(world.sealed(), [("evt-1".to_owned(), 2), ("evt-2".to_owned(), 2)]);
     assert_eq!(world.queue.take_sent().len(), 4);
-    assert!(world.queue.take_rejected().is_empty() && world.queue.take_postponed().is_empty());
+    assert!(world.store.rejections().is_empty() && world.queue.take_postponed().is_empty());
     let sealings = world.store.take_calls().into_iter().filter(|call| *call == "seal_event").count();
     assert_eq!(sealings, 2, "one for each event");
 }
@@ -31,9 +31,9 @@ async fn other_content_under_an_id_of_the_same_batch_sends_nothing() {
     let sent = world.queue.take_sent();
     assert_eq!(sent.len(), 2);
     assert!(sent.iter().all(|message| message.body.get().contains("60000")), "the first content stands");
-    let rejected = world.queue.take_rejected();
+    let rejected = world.store.rejections();
     assert_eq!(rejected.len(), 1);
-    assert_eq!(rejected[0].1.code, RejectionCode::IdReused);
+    assert_eq!(rejected[0].0.code, RejectionCode::IdReused);
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,6 +63,6 @@ async fn after_a_failure_the_other_records_of_the_event_are_given_back_and_none_
         // All three come again, and only now the second is judged.
         assert!(world.handle(event).await.is_empty(), "{method}");
         assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)], "{method}");
-        assert_eq!((world.queue.take_sent().len(), world.queue.take_rejected().len()), (2, 1), "{method}");
+        assert_eq!((world.queue.take_sent().len(), world.store.rejections().len()), (2, 1), "{method}");
     }
 }

@@ -23,7 +23,7 @@ async fn an_unregistered_account_costs_no_row_of_its_own_and_is_noted_once_an_ho
     let world = world().await;
     let again = world.handle(sample(include_str!("../../../../events/fanout-unregistered-account.json"))).await;
     assert!(again.is_empty());
-    assert!(world.store.events().is_empty() && world.queue.take_rejected().is_empty());
+    assert!(world.store.events().is_empty() && world.store.rejections().is_empty());
     assert_eq!(world.store.take_calls(), ["find_account", "list_unregistered", "note_unregistered"]);
     let first_at = world.clock.now();
     let mut expected = UnregisteredAccount {
@@ -90,10 +90,9 @@ async fn a_stack_that_rejects_unregistered_accounts_notes_their_events_like_malf
     let rejecting = UnregisteredEvents::new(world.store.clone(), Unregistered::Reject);
     Arc::get_mut(&mut world.deps).expect("nobody else has it").unregistered = rejecting;
     world.ignore("other", "evt-1").await;
-    let rejected = world.queue.take_rejected();
-    assert_eq!((rejected.len(), rejected[0].1.code), (1, RejectionCode::UnknownAccount));
-    assert_eq!(rejected[0].1.detail, "account: \"other\" is not registered");
     let noted = world.store.rejections();
+    assert_eq!((noted.len(), noted[0].0.code), (1, RejectionCode::UnknownAccount));
+    assert_eq!(noted[0].0.detail, "account: \"other\" is not registered");
     assert_eq!((noted[0].0.account.clone(), noted[0].0.pointer.as_str()), (Some(account("other")), "/account"));
     assert!(world.noted().await.is_empty());
     assert!(world.handle(batch(&[event_text(&world.acme, "evt-2")])).await.is_empty());

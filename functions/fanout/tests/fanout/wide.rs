@@ -119,7 +119,7 @@ async fn a_wide_event_is_sealed_first_and_costs_a_note_for_each_range() {
     let other = wide_text(&world, "evt-1").replace("60000", "60001");
     assert!(world.handle(received(1, &[other])).await.is_empty());
     assert!(world.queue.take_sent().is_empty());
-    assert_eq!(world.queue.take_rejected().len(), 1);
+    assert_eq!(world.store.rejections().len(), 1);
 }
 
 #[tokio::test]

@@ -51,6 +51,11 @@ impl Fields {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Leaves only the fields of these names.
+    pub fn keep(&mut self, names: &[&str]) {
+        self.0.retain(|(found, _)| names.contains(&found.as_str()));
+    }
+
     pub fn is_there(&self, name: &str) -> bool {
         self.0.iter().any(|(found, _)| found == name)
     }

@@ -5,6 +5,7 @@ pub mod cookies;
 pub mod failure;
 pub mod fields;
 pub mod inner;
+pub mod origin;
 pub mod portal;
 pub mod problem;
 pub mod render;

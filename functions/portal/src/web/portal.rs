@@ -6,6 +6,7 @@ use axum::Router;
 use ports::{Accounts, Clock, Sessions};
 
 use crate::web::cookies::Cookies;
+use crate::web::origin::Origin;
 
 /// The API, and what the page needs besides.
 pub struct Portal {
@@ -14,4 +15,5 @@ pub struct Portal {
     pub sessions: Arc<dyn Sessions>,
     pub clock: Arc<dyn Clock>,
     pub cookies: Cookies,
+    pub origin: Origin,
 }

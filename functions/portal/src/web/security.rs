@@ -3,15 +3,24 @@
 //! Invariant: what another site makes a browser send is refused, and only sites that were named may frame the page
 //! (tests: `what_another_site_sends_is_refused`, `a_page_may_be_framed_by_nobody_or_by_who_was_named`).
 //!
+//! Invariant: a link from elsewhere fills in a place and event types, and nothing that says where events go (tests:
+//! `a_link_from_elsewhere_fills_in_a_place_and_types_alone`).
+//!
 //! Invariant: nothing is asked of another origin, and the content security policy has nothing to refuse (checked by
 //! `Browser::finish`, which ends each test of `tests/browser`).
 
-use axum::extract::{Request, State};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::markup::message::message;
+use crate::web::origin::Origin;
+use crate::web::portal::Portal;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'";
@@ -49,18 +58,23 @@ pub async fn add_headers(State(ours): State<Headers>, request: Request, next: Ne
     response
 }
 
-/// Refuses a request that changes something unless it comes from a page of ours. Browsers name the page's origin in the
-/// `origin` header, and no page can forge it.
-pub async fn same_origin(request: Request, next: Next) -> Response {
-    if request.method().is_safe() || is_ours(&request) {
+/// Refuses a request that changes something unless it comes from a page of ours.
+pub async fn same_origin(State(page): State<Origin>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() || page.sent(request.headers(), header::ORIGIN) {
         return next.run(request).await;
     }
     let detail = "The request came from another site. Open the page itself, and try again there.";
     message(StatusCode::FORBIDDEN, "This was refused", detail, None)
 }
 
-fn is_ours(request: &Request) -> bool {
-    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else { return false };
-    origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host))
+/// Whether whoever opens a page followed a link of another site, of a mail or of a chat, or typed its address: everything
+/// but a page of ours.
+pub struct FromElsewhere(pub bool);
+
+impl FromRequestParts<Arc<Portal>> for FromElsewhere {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Infallible> {
+        Ok(Self(!portal.origin.sent(&parts.headers, header::REFERER)))
+    }
 }

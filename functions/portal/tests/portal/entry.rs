@@ -112,14 +112,34 @@ async fn who_has_no_session_or_one_that_has_ended_is_told_so() {
 #[tokio::test]
 async fn what_another_site_sends_is_refused() {
     let world = world().await;
-    for origin in ["https://evil.example", "null", ""] {
-        let request = Request::post("/sign-out").header("host", "page.example").header("origin", origin);
-        let page = world.ask(request.body(Body::empty()).expect("a request")).await;
-        assert_eq!(page.status, 403, "{origin:?}");
+    let sent = async |headers: &[(&str, &str)]| {
+        let request = Request::post("/sign-out");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        world.ask(request.body(Body::empty()).expect("a request")).await
+    };
+    let (ours, theirs) = (("origin", "https://page.example"), ("origin", "https://evil.example"));
+    for headers in [
+        [("host", "page.example"), theirs],
+        [("host", "evil.example"), theirs],
+        [("host", "page.example"), ("origin", "null")],
+        [("host", "page.example"), ("origin", "")],
+        [("host", "page.example"), ("origin", "http://page.example")],
+        [("host", "page.example"), ("origin", "https://page.example:8443")],
+        [("host", "page.example"), ("origin", "https://page.example.evil.example")],
+        [("host", "page.example"), ("referer", "https://page.example/")],
+        [("sec-fetch-site", "cross-site"), ours],
+        [("sec-fetch-site", "same-site"), ours],
+        [("sec-fetch-site", "none"), ours],
+    ] {
+        let page = sent(&headers).await;
+        assert_eq!(page.status, 403, "{headers:?}");
         page.shows("came from another site");
     }
-    let request = Request::post("/sign-out").header("host", "page.example").body(Body::empty());
-    assert_eq!(world.ask(request.expect("a request")).await.status, 403);
+    assert_eq!(sent(&[]).await.status, 403);
+    // A proxy in front of the API has the host name that the browser knows.
+    for headers in [[("host", "abc.execute-api.example"), ours], [("sec-fetch-site", "same-origin"), theirs]] {
+        assert_eq!(sent(&headers).await.status, 200, "{headers:?}");
+    }
 }
 
 #[tokio::test]

@@ -87,6 +87,35 @@ async fn a_step_that_is_left_wrong_is_shown_again_with_what_to_mend() {
 }
 
 #[tokio::test]
+async fn a_link_from_elsewhere_fills_in_a_place_and_types_alone() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let id = world.destination("acme", "ERP").await;
+    let filled = "scope=connection/xero&type=sync_run.completed&to=new&url=https://stolen.example/\
+                  &destination_name=Stolen&path=/stolen&name=Stolen&when=pattern&pattern=stolen&check=1&find=stolen";
+    let (ours, referrer) = (("sec-fetch-site", "same-origin"), ("referer", "https://page.example/configure?a=b"));
+    for headers in [
+        [].as_slice(),
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "none"), referrer],
+        &[("referer", "https://evil.example/https://page.example/")],
+        &[("referer", "http://page.example/")],
+    ] {
+        for step in ["what", "when", "where"] {
+            let page = world.get_with(&cookie, &format!("/configure?step={step}&{filled}"), headers).await;
+            assert_eq!(page.status, 200, "{step} {headers:?}");
+            page.hides("stolen").hides("Stolen").shows("connection/xero").shows("sync_run.completed");
+        }
+        let test = format!("/configure/test?destination={id}&path=/stolen");
+        world.get_with(&cookie, &test, headers).await.hides("stolen").shows("ERP");
+    }
+    for header in [ours, referrer] {
+        let page = world.get_with(&cookie, &format!("/configure?step=where&{filled}"), &[header]).await;
+        page.shows("https://stolen.example/").shows("Stolen");
+    }
+}
+
+#[tokio::test]
 async fn a_button_leads_on_from_the_step_that_its_form_is_of() {
     let world = world().await;
     let cookie = world.visitor("acme", Role::Editor).await;

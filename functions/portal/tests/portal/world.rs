@@ -104,6 +104,7 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
         limits: Limits { destinations: 50, subscriptions: 50 },
         lease: MessageLease::default(),
         page_url: "https://page.example".into(),
+        public_url: None,
     };
     let (router, api) = (portal::router(deps(), ancestors), api::router(deps()));
     World { router, api, store, clock, queue, sender, entropy }
@@ -131,8 +132,15 @@ impl World {
         cookie.split(';').next().expect("a cookie").to_owned()
     }
 
+    /// Opens a page from a page of ours.
     pub async fn get(&self, cookie: &str, path: &str) -> Page {
-        self.ask(Request::get(path).header("cookie", cookie).body(Body::empty()).expect("a request")).await
+        self.get_with(cookie, path, &[("sec-fetch-site", "same-origin")]).await
+    }
+
+    pub async fn get_with(&self, cookie: &str, path: &str, headers: &[(&str, &str)]) -> Page {
+        let request = Request::get(path).header("cookie", cookie);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.ask(request.body(Body::empty()).expect("a request")).await
     }
 
     /// Sends a form from a page of this visitor.

@@ -230,7 +230,7 @@ async fn a_replay_fails_and_says_so_when_its_subscription_or_destination_is_dele
             let closed = before.health.closed().expect("it was open");
             assert!(world.store.update_health(&before, &closed).await.expect("an answer"));
         } else {
-            assert!(world.store.delete_subscription(account, &world.subscription.id).await.expect("deleted"));
+            world.store.delete_subscription(account, &world.subscription.id, None).await.expect("deleted");
         }
         world.clock.advance(MINUTE);
         world.run().await.expect("a run");

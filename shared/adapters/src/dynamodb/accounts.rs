@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::Key;
 use super::rows::to_item;
-use super::{DynamoStore, as_item, keys};
+use super::{DynamoStore, Reads, as_item, keys};
 use crate::aws::build_error;
 
 #[derive(Serialize, Deserialize)]
@@ -56,7 +56,7 @@ impl Accounts for DynamoStore {
 
     async fn list_accounts(&self, after: Option<&AccountId>, limit: usize) -> PortResult<Vec<Account>> {
         let after = after.map(keys::listed_account);
-        self.query::<AccountRow, _>(keys::accounts_pk(), keys::ACCOUNTS, after, Some(limit)).await
+        self.query::<AccountRow, _>(Reads::Cheaply, keys::accounts_pk(), keys::ACCOUNTS, after, Some(limit)).await
     }
 
     async fn start_deletion(&self, account: &AccountId, job: &Job, replacing: Option<&JobId>) -> PortResult<bool> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::rows::{digest, to_item};
-use super::{DynamoStore, as_item, keys};
+use super::{DynamoStore, Reads, as_item, keys};
 use crate::aws::port_error;
 
 #[derive(Serialize, Deserialize)]
@@ -73,7 +73,8 @@ impl ApiKeys for DynamoStore {
 
     async fn list_keys(&self, account: &AccountId, after: Option<&KeyId>, limit: usize) -> PortResult<Vec<ApiKey>> {
         let after = after.map(|id| keys::api_key(account, id));
-        self.query::<ApiKeyRow, _>(keys::account_pk(account), keys::API_KEYS, after, Some(limit)).await
+        self.query::<ApiKeyRow, _>(Reads::Consistently, keys::account_pk(account), keys::API_KEYS, after, Some(limit))
+            .await
     }
 
     async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool> {

@@ -1,6 +1,7 @@
 //! A table for tests of how rows are read and deleted. It stands behind the SDK's client, holds items, and knows just the
 //! calls that read, put and delete them. It judges no conditions, and of a range only how its sort keys begin.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Region};
@@ -15,7 +16,7 @@ use super::{DynamoStore, Item};
 
 /// Items as the service writes them, `{"pk": {"S": "A#acme"}}`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct FakeTable(Arc<Mutex<Vec<Value>>>);
+pub(super) struct FakeTable(Arc<Mutex<Vec<Value>>>, Arc<AtomicBool>);
 
 impl FakeTable {
     pub(super) fn store(&self) -> DynamoStore {
@@ -27,6 +28,11 @@ impl FakeTable {
     pub(super) fn put(&self, item: Item) {
         let item = serde_json::to_value(serde_dynamo::Item::from(item)).expect("an item");
         put(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), item);
+    }
+
+    /// From now on, nothing that is in the table is in the answer to a query that is not consistent.
+    pub(super) fn lag(&self) {
+        self.1.store(true, Ordering::SeqCst);
     }
 
     /// The keys of what is left, `pk sk`.
@@ -44,6 +50,7 @@ impl FakeTable {
                 Some(item) => json!({ "Item": item }),
                 None => json!({}),
             },
+            "Query" if self.1.load(Ordering::SeqCst) && asked["ConsistentRead"] != true => query(&[], asked),
             "Query" => query(&items, asked),
             "BatchGetItem" => {
                 let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();

@@ -15,6 +15,8 @@ mod fake_table;
 mod health;
 mod jobs;
 mod keys;
+#[cfg(test)]
+mod listed_at_once;
 mod newest;
 mod old_notes;
 mod paces;
@@ -63,6 +65,15 @@ enum Written {
     Refused(Option<Box<Item>>),
 }
 
+/// How a list is read.
+#[derive(Debug, Clone, Copy)]
+enum Reads {
+    /// With everything that was written until now, for twice the price.
+    Consistently,
+    /// Without what was written in the last moments, perhaps.
+    Cheaply,
+}
+
 impl DynamoStore {
     pub fn new(aws: &AwsClients, table: String) -> Self {
         Self { client: aws.dynamodb(), table }
@@ -94,10 +105,11 @@ impl DynamoStore {
         written(call.send().await.map(|_| ()))
     }
 
-    /// The rows `R` of a partition whose sort key begins with `prefix` and comes after `after`, as `T`, in order, at
+    /// The rows `R` of a partition, read as `reads` says, whose sort key begins with `prefix` and comes after `after`, as `T`, in order, at
     /// most `limit` (all if there is no limit). Rows that cannot be read are left out and told to the operator.
     async fn query<R, T>(
         &self,
+        reads: Reads,
         pk: String,
         prefix: &str,
         after: Option<Key>,
@@ -112,6 +124,7 @@ impl DynamoStore {
         loop {
             let size = limit.map(|limit| page_size(limit, found.len()));
             let call = self.client.query().table_name(&self.table).set_limit(size).set_exclusive_start_key(start);
+            let call = call.consistent_read(matches!(reads, Reads::Consistently));
             let call = call.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
             let call = call.expression_attribute_values(":pk", AttributeValue::S(pk.clone()));
             let call = call.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));

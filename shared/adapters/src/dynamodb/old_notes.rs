@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::Key;
 use super::rows::to_item;
-use super::{DynamoStore, as_item};
+use super::{DynamoStore, Reads, as_item};
 use crate::aws::port_error;
 
 /// How many slots are moved at a time.
@@ -96,7 +96,8 @@ impl DynamoStore {
 
     async fn move_slot(&self, slot: u64, length: Duration) -> PortResult<()> {
         loop {
-            let notes: Vec<OldNote> = self.query::<OldRow, _>(slot_pk(slot), SEALED, None, Some(PAGE)).await?;
+            let notes: Vec<OldNote> =
+                self.query::<OldRow, _>(Reads::Cheaply, slot_pk(slot), SEALED, None, Some(PAGE)).await?;
             let ended = notes.len() < PAGE;
             for OldNote { key, account, occurred } in notes {
                 let sealed = span(slot, length);

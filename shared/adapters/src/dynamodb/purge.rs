@@ -14,8 +14,8 @@
 //! | everything else: names, runs remembered, places seen | the account's partition |
 //! | that events named it while it was not registered | its id |
 //!
-//! Notes of rejected events are not deleted. They are stored by day, and name an account that nobody has checked. Like
-//! their messages in the dead-letter queue, they expire after 14 days.
+//! Notes of rejected events are not deleted. They are stored by day, and name an account that nobody has checked. They
+//! expire after 14 days.
 //!
 //! A new kind of row must be in the account's partition or be added here.
 //!

@@ -9,7 +9,7 @@ use ports::{PortError, PortResult, SeenScopes};
 use serde::{Deserialize, Serialize};
 
 use super::rows::to_item;
-use super::{DynamoStore, Written, keys, written};
+use super::{DynamoStore, Reads, Written, keys, written};
 
 #[derive(Serialize, Deserialize)]
 struct ScopeRow {
@@ -88,6 +88,6 @@ impl SeenScopes for DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<SeenScope>> {
         let after = after.map(|scope| keys::seen_scope(account, scope));
-        self.query::<ScopeRow, _>(keys::account_pk(account), keys::SCOPES, after, Some(limit)).await
+        self.query::<ScopeRow, _>(Reads::Cheaply, keys::account_pk(account), keys::SCOPES, after, Some(limit)).await
     }
 }

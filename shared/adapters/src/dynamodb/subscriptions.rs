@@ -20,14 +20,17 @@ use domain::destination::DeliveryPath;
 use domain::event::{EventType, Scope};
 use domain::routing::{AwaitedTransition, Bucket, EventTypes, Grace, Pattern, Subscription, SubscriptionSettings};
 use domain::value::{AccountId, DestinationId, Label, SubscriptionId, Timestamp};
-use ports::{CreatedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions, UpdatedSubscription};
+use ports::{
+    CreatedSubscription, DeletedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions,
+    UpdatedSubscription,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::keys::Key;
 use super::rows::to_item;
 use super::transactions::{Counted, NameRow};
-use super::{DynamoStore, as_item, keys};
+use super::{DynamoStore, Reads, as_item, keys};
 use crate::aws::build_error;
 
 /// The row has the same fields in the account's list and in every bucket.
@@ -156,6 +159,7 @@ impl FindSubscriptions for DynamoStore {
     async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>> {
         let look = buckets.iter().map(|bucket| {
             self.query::<SubscriptionRow, Subscription>(
+                Reads::Cheaply,
                 keys::bucket_pk(account, bucket),
                 keys::SUBSCRIPTIONS,
                 None,
@@ -242,13 +246,28 @@ impl Subscriptions for DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<Subscription>> {
         let after = after.map(|id| keys::subscription(account, id));
-        self.query::<SubscriptionRow, _>(keys::account_pk(account), keys::SUBSCRIPTIONS, after, Some(limit)).await
+        self.query::<SubscriptionRow, _>(
+            Reads::Consistently,
+            keys::account_pk(account),
+            keys::SUBSCRIPTIONS,
+            after,
+            Some(limit),
+        )
+        .await
     }
 
-    async fn delete_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<bool> {
+    async fn delete_subscription(
+        &self,
+        account: &AccountId,
+        id: &SubscriptionId,
+        version: Option<u64>,
+    ) -> PortResult<DeletedSubscription> {
         let key = keys::subscription(account, id);
         let find = || self.get::<LeadingRow, LeadingRow>(key.clone());
-        let Some(found) = find().await? else { return Ok(false) };
+        let Some(found) = find().await? else { return Ok(DeletedSubscription::NotFound) };
+        if version.is_some_and(|version| version != found.version) {
+            return Ok(DeletedSubscription::Changed);
+        }
         let leads = Leads::of(account, &key.sk, &found.settings);
         let mut parts = vec![self.delete_found_part(key.clone(), found.version)?];
         if let Some(destination) = leads.destination {
@@ -262,8 +281,9 @@ impl Subscriptions for DynamoStore {
             parts.push(self.delete_part(copy, false)?);
         }
         match self.transact(parts).await?.as_slice() {
-            [] => Ok(true),
-            [0, ..] if find().await?.is_none() => Ok(false),
+            [] => Ok(DeletedSubscription::Deleted),
+            [0, ..] if find().await?.is_none() => Ok(DeletedSubscription::NotFound),
+            [0, ..] if version.is_some() => Ok(DeletedSubscription::Changed),
             [0, ..] => Err(PortError::transient("deleting a subscription", "it was changed meanwhile")),
             _ => Err(PortError::permanent("deleting a subscription", "its destination or account is missing")),
         }

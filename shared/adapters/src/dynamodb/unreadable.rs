@@ -9,9 +9,9 @@ use domain::destination::{Destination, Health, HealthState};
 use domain::routing::Subscription;
 use domain::value::{AccountId, Timestamp};
 use ports::{
-    AccountPurge, Audit, AwaitedRuns, DeletedDestination, DestinationHealth, Destinations, FindDestination,
-    FindSubscriptions, Jobs, ListDeliveries, ListEvents, OlderThan, PortError, Reckoning, SealNote, Span,
-    Subscriptions, Waiting,
+    AccountPurge, Audit, AwaitedRuns, DeletedDestination, DeletedSubscription, DestinationHealth, Destinations,
+    FindDestination, FindSubscriptions, Jobs, ListDeliveries, ListEvents, OlderThan, PortError, Reckoning, SealNote,
+    Span, Subscriptions, Waiting,
 };
 use serde_json::{Value, json};
 use testing::{account, destination, record, subscription};
@@ -262,13 +262,19 @@ async fn what_cannot_be_read_can_be_deleted_with_all_it_leads_to() {
         let name = keys::subscription_name(&world.acme, subscribed.settings.name.as_str());
         world.table.put(to_item(name, &json!({})).expect("one"));
         assert!(world.table.keys().len() > 4);
-        assert!(world.store.delete_subscription(&world.acme, &subscribed.id).await.expect("deleted"));
+        assert_eq!(
+            world.store.delete_subscription(&world.acme, &subscribed.id, None).await.expect("an answer"),
+            DeletedSubscription::Deleted
+        );
         assert_eq!(world.table.keys().len(), 2, "{:?}", world.table.keys());
-        assert!(!world.store.delete_subscription(&world.acme, &subscribed.id).await.expect("an answer"));
+        assert_eq!(
+            world.store.delete_subscription(&world.acme, &subscribed.id, None).await.expect("an answer"),
+            DeletedSubscription::NotFound
+        );
     }
-    let deleted = world.store.delete_destination(&world.acme, &one.id).await.expect("an answer");
+    let deleted = world.store.delete_destination(&world.acme, &one.id, None).await.expect("an answer");
     assert_eq!((deleted, world.table.keys()), (DeletedDestination::Deleted, vec![]));
-    let again = world.store.delete_destination(&world.acme, &one.id).await.expect("an answer");
+    let again = world.store.delete_destination(&world.acme, &one.id, None).await.expect("an answer");
     assert_eq!(again, DeletedDestination::NotFound);
 }
 

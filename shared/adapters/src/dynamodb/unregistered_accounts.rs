@@ -7,7 +7,7 @@ use domain::value::{AccountId, EventId, Timestamp};
 use ports::{BoxError, PortResult, UnregisteredAccounts};
 use serde::Deserialize;
 
-use super::{DynamoStore, as_item, keys};
+use super::{DynamoStore, Reads, as_item, keys};
 use crate::aws::port_error;
 
 #[derive(Deserialize)]
@@ -56,7 +56,8 @@ impl UnregisteredAccounts for DynamoStore {
 
     async fn list_unregistered(&self, after: Option<&AccountId>, limit: usize) -> PortResult<Vec<UnregisteredAccount>> {
         let after = after.map(keys::unregistered);
-        self.query::<UnregisteredRow, _>(keys::unregistered_pk(), keys::ACCOUNTS, after, Some(limit)).await
+        self.query::<UnregisteredRow, _>(Reads::Cheaply, keys::unregistered_pk(), keys::ACCOUNTS, after, Some(limit))
+            .await
     }
 
     async fn forget_unregistered(&self, account: &AccountId) -> PortResult<()> {

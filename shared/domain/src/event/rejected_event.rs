@@ -1,6 +1,5 @@
 //! An event that could not be accepted, as the operator sees it: why it was rejected, whose it is, and whether it was
-//! sent again. It is a note beside the events' dead-letter queue, which cannot be listed. The message stays in that
-//! queue.
+//! sent again. Its message is gone by then: this is all that is left of it.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::rejection::{Rejection, RejectionCode};
 use crate::value::{AccountId, EventId, RejectedEventId, Timestamp};
 
-/// How long a rejected event is kept: as long as its message stays in the dead-letter queue.
+/// How long a rejected event is kept.
 pub const KEPT: Duration = Duration::from_secs(14 * 86_400);
 /// The greatest age of a listed event, counted from when it was sent: it may have waited in the events' queue for 14
 /// days before it was rejected.

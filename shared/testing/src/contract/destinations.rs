@@ -67,9 +67,12 @@ async fn change<S: Destinations>(store: &S, all: &mut [Destination]) {
 
 async fn delete<S: Destinations>(store: &S, all: &[Destination], other: &AccountId) {
     let (gone, account) = (&all[0].id, &all[0].account);
-    assert_eq!(store.delete_destination(other, gone).await.expect("an answer"), DeletedDestination::NotFound);
-    assert_eq!(store.delete_destination(account, gone).await.expect("an answer"), DeletedDestination::Deleted);
-    assert_eq!(store.delete_destination(account, gone).await.expect("an answer"), DeletedDestination::NotFound);
+    assert_eq!(store.delete_destination(other, gone, None).await.expect("an answer"), DeletedDestination::NotFound);
+    let (other_version, version) = (Some(all[0].version + 1), Some(all[0].version));
+    let answer = store.delete_destination(account, gone, other_version).await.expect("an answer");
+    assert_eq!(answer, DeletedDestination::Changed);
+    assert_eq!(store.delete_destination(account, gone, version).await.expect("an answer"), DeletedDestination::Deleted);
+    assert_eq!(store.delete_destination(account, gone, None).await.expect("an answer"), DeletedDestination::NotFound);
     assert_eq!(store.find_destination(account, gone).await.expect("an answer"), None);
     let changed = all[0].changed(all[0].settings.clone(), now());
     assert_eq!(store.update_destination(&all[0], &changed).await.expect("an answer"), UpdatedDestination::Changed);

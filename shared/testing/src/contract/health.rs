@@ -89,7 +89,7 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
 /// The health of a destination goes with it, and one that is noted meanwhile can be forgotten.
 async fn deleted(store: &dyn HealthStore, created: Destination) {
     let (account, id) = (&created.account, &created.id);
-    assert_eq!(store.delete_destination(account, id).await.expect("an answer"), DeletedDestination::Deleted);
+    assert_eq!(store.delete_destination(account, id, None).await.expect("an answer"), DeletedDestination::Deleted);
     assert_eq!(store.find_destination_anew(account, id).await.expect("an answer"), None);
     let failing = created.with_health(created.health.resumed(after(5)));
     assert!(store.update_health(&created, &failing.health).await.expect("an answer"));

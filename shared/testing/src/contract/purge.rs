@@ -64,7 +64,7 @@ async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
         let types = ["sync_run.completed", "*"];
         store.create_subscription(&subscription(&kept, n, &types, "*", None), 100).await.expect("created");
     }
-    store.delete_destination(account, &gone.id).await.expect("deleted");
+    store.delete_destination(account, &gone.id, None).await.expect("deleted");
     events
 }
 

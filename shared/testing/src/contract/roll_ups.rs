@@ -62,7 +62,7 @@ pub async fn roll_ups(store: &dyn RollUpStore, account: &AccountId, other: &Acco
     for gone in [&one, &two] {
         store.create_destination(gone, 10).await.expect("created");
     }
-    store.delete_destination(account, &one.id).await.expect("deleted");
+    store.delete_destination(account, &one.id, None).await.expect("deleted");
     assert_eq!(find(account, &one.id).await, None);
     assert!(put(None, &rolled(account, &two.id, 1), Some(after(30))).await);
     while store.purge_account(account, 100).await.expect("purged").more {}

@@ -2,7 +2,10 @@
 
 use domain::routing::{AwaitedTransition, Bucket, Subscription};
 use domain::value::{AccountId, DestinationId, SubscriptionId};
-use ports::{Accounts, CreatedSubscription, DeletedDestination, Destinations, Subscriptions, UpdatedSubscription};
+use ports::{
+    Accounts, CreatedSubscription, DeletedDestination, DeletedSubscription, Destinations, Subscriptions,
+    UpdatedSubscription,
+};
 use serde_json::json;
 
 use super::now;
@@ -49,18 +52,31 @@ pub async fn subscriptions<S: Subscriptions + Destinations + Accounts>(
     check_found(store, other, "connection/xero/endpoint/invoices", &[]).await;
 
     let narrow = change(store, &wide, &narrow, &targets[1].id).await;
-    let answer = store.delete_destination(account, &targets[1].id).await.expect("an answer");
+    let answer = store.delete_destination(account, &targets[1].id, None).await.expect("an answer");
     assert_eq!(answer, DeletedDestination::InUse);
-    assert!(!store.delete_subscription(other, &narrow.id).await.expect("an answer"));
-    for (one, there) in [(&narrow, true), (&narrow, false), (&wide, true)] {
-        assert_eq!(store.delete_subscription(account, &one.id).await.expect("an answer"), there);
+    assert_eq!(delete(store, other, &narrow, None).await, DeletedSubscription::NotFound);
+    for (one, version, answer) in [
+        (&narrow, Some(narrow.version + 1), DeletedSubscription::Changed),
+        (&narrow, Some(narrow.version), DeletedSubscription::Deleted),
+        (&narrow, Some(narrow.version), DeletedSubscription::NotFound),
+        (&wide, None, DeletedSubscription::Deleted),
+    ] {
+        assert_eq!(delete(store, account, one, version).await, answer);
     }
     check_found(store, account, "connection/xero/endpoint/invoices", &[]).await;
-    assert!(!store.delete_subscription(account, &SubscriptionId::from_entropy([50; 10])).await.expect("an answer"));
     for target in &targets {
-        let answer = store.delete_destination(account, &target.id).await.expect("an answer");
+        let answer = store.delete_destination(account, &target.id, None).await.expect("an answer");
         assert_eq!(answer, DeletedDestination::Deleted);
     }
+}
+
+async fn delete(
+    store: &impl Subscriptions,
+    account: &AccountId,
+    one: &Subscription,
+    version: Option<u64>,
+) -> DeletedSubscription {
+    store.delete_subscription(account, &one.id, version).await.expect("an answer")
 }
 
 /// A subscription that cannot be created leaves nothing behind.
@@ -78,7 +94,7 @@ async fn refuse<S: Subscriptions>(store: &S, wide: &Subscription) {
     surplus.id = SubscriptionId::from_entropy([4; 10]);
     surplus.settings.name = "Surplus".to_owned().try_into().expect("a name");
     assert_eq!(create(store, &surplus).await, CreatedSubscription::LimitReached);
-    assert!(store.delete_subscription(&wide.account, &orphan.id).await.expect("an answer"));
+    assert_eq!(delete(store, &wide.account, &orphan, None).await, DeletedSubscription::Deleted);
 }
 
 async fn check_found(store: &impl Subscriptions, account: &AccountId, place: &str, expected: &[&Subscription]) {

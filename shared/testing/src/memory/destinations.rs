@@ -74,8 +74,17 @@ impl Destinations for MemoryStore {
         Ok(mine.take(limit).map(|stored| rows.with_health(stored)).collect())
     }
 
-    async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination> {
+    async fn delete_destination(
+        &self,
+        account: &AccountId,
+        id: &DestinationId,
+        version: Option<u64>,
+    ) -> PortResult<DeletedDestination> {
         let mut rows = self.call("delete_destination")?;
+        let stored = rows.destinations.get(&(account.clone(), id.clone()));
+        if stored.is_some_and(|stored| version.is_some_and(|version| version != stored.version)) {
+            return Ok(DeletedDestination::Changed);
+        }
         if rows.subscriptions.values().any(|s| s.account == *account && s.settings.destination_id == *id) {
             return Ok(DeletedDestination::InUse);
         }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::routing::{Bucket, Subscription};
 use domain::value::{AccountId, Label, SubscriptionId};
-use ports::{CreatedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions, UpdatedSubscription};
+use ports::{
+    CreatedSubscription, DeletedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions,
+    UpdatedSubscription,
+};
 
 use super::MemoryStore;
 
@@ -84,8 +87,19 @@ impl Subscriptions for MemoryStore {
         Ok(mine.take(limit).cloned().collect())
     }
 
-    async fn delete_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<bool> {
+    async fn delete_subscription(
+        &self,
+        account: &AccountId,
+        id: &SubscriptionId,
+        version: Option<u64>,
+    ) -> PortResult<DeletedSubscription> {
         let key = (account.clone(), id.clone());
-        Ok(self.call("delete_subscription")?.subscriptions.remove(&key).is_some())
+        let mut rows = self.call("delete_subscription")?;
+        let Some(stored) = rows.subscriptions.get(&key) else { return Ok(DeletedSubscription::NotFound) };
+        if version.is_some_and(|version| version != stored.version) {
+            return Ok(DeletedSubscription::Changed);
+        }
+        rows.subscriptions.remove(&key);
+        Ok(DeletedSubscription::Deleted)
     }
 }

@@ -8,7 +8,7 @@ use domain::destination::{Destination, DestinationSettings, DestinationUrl};
 use domain::routing::{Action, Configuration, Kind, NamedSubscription, Step, Subscription};
 use domain::value::{AccountId, DestinationId, Label, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{DeletedDestination, PortResult, UpdatedDestination, UpdatedSubscription};
+use ports::{DeletedDestination, DeletedSubscription, PortResult, UpdatedDestination, UpdatedSubscription};
 
 use super::StepView;
 use crate::resources::destinations;
@@ -257,18 +257,22 @@ impl Work<'_> {
         }
     }
 
-    /// Succeeds also if somebody else has already deleted it.
+    /// Succeeds also if somebody else has already deleted it, and not if somebody else has changed it.
     async fn delete_subscription(&self, name: &Label) -> Result<Taken, Problem> {
         let Some(found) = self.current.subscriptions.get(name) else { return Ok(Taken::Overtaken) };
-        self.deps.subscriptions.delete_subscription(&self.current.account, &found.id).await?;
-        Ok(Taken::Done(Some(found.id.to_string())))
+        let (account, version) = (&self.current.account, Some(found.version));
+        match self.deps.subscriptions.delete_subscription(account, &found.id, version).await? {
+            DeletedSubscription::Deleted | DeletedSubscription::NotFound => Ok(Taken::Done(Some(found.id.to_string()))),
+            DeletedSubscription::Changed => Ok(Taken::Overtaken),
+        }
     }
 
     async fn delete_destination(&self, name: &Label) -> Result<Taken, Problem> {
         let Some(found) = self.current.destinations.get(name) else { return Ok(Taken::Overtaken) };
-        match self.deps.destinations.delete_destination(&self.current.account, &found.id).await? {
+        let (account, version) = (&self.current.account, Some(found.version));
+        match self.deps.destinations.delete_destination(account, &found.id, version).await? {
             DeletedDestination::Deleted | DeletedDestination::NotFound => Ok(Taken::Done(Some(found.id.to_string()))),
-            DeletedDestination::InUse => Ok(Taken::Overtaken),
+            DeletedDestination::InUse | DeletedDestination::Changed => Ok(Taken::Overtaken),
         }
     }
 }

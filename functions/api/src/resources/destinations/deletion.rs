@@ -11,8 +11,10 @@ use ports::DeletedDestination;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::find;
 use crate::resources::subscriptions;
 use crate::web::caller::Configurer;
+use crate::web::etag::{IfMatch, IfMatchHeader, changed};
 use crate::web::named::{Kind, Named};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
@@ -35,22 +37,31 @@ pub struct Deletion {
     path = "/v1/destinations/{id}",
     operation_id = "delete_destination",
     tag = "destinations",
-    params(("id" = schemas::DestinationId, Path), Deletion),
+    params(("id" = schemas::DestinationId, Path), Deletion, IfMatchHeader),
     responses(
         (status = 204, description = "It is deleted."),
-        (status = 409, description = "`destination_in_use`: subscriptions send to it; `detail` names up to 100 of them.")
+        (status = 409, description = "`destination_in_use`: subscriptions send to it; `detail` names up to 100 of them."),
+        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
     )
 )]
 pub async fn delete(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DestinationId>,
+    if_match: IfMatch,
     deletion: Result<Query<Deletion>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(Deletion { cascade }) =
         deletion.map_err(|_| Problem::parameter("cascade", "must be `true` or `false`, and is the only parameter"))?;
+    let mut version = None;
+    if if_match.is_given() {
+        let found = find(&deps, &account, &id).await?.version;
+        if_match.check(found)?;
+        version = Some(found);
+    }
     loop {
-        match deps.destinations.delete_destination(&account, &id).await? {
+        match deps.destinations.delete_destination(&account, &id, version).await? {
+            DeletedDestination::Changed => return Err(changed()),
             DeletedDestination::Deleted => return Ok(StatusCode::NO_CONTENT.into_response()),
             DeletedDestination::NotFound => return Err(DestinationId::not_found()),
             DeletedDestination::InUse => {}
@@ -65,7 +76,7 @@ pub async fn delete(
             return Err(Problem::new(Code::DestinationInUse, detail));
         }
         for user in users {
-            deps.subscriptions.delete_subscription(&account, &user).await?;
+            deps.subscriptions.delete_subscription(&account, &user, None).await?;
         }
     }
 }

@@ -12,6 +12,7 @@ use ports::UpdatedDestination;
 use super::{DestinationView, answer, find, view};
 use crate::web::caller::Configurer;
 use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
+use crate::web::etag::{IfMatch, IfMatchHeader};
 use crate::web::named::Named;
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
@@ -24,16 +25,20 @@ use crate::web::{Deps, schemas};
     path = "/v1/destinations/{id}/pause",
     operation_id = "pause_destination",
     tag = "destinations",
-    params(("id" = schemas::DestinationId, Path)),
-    responses((status = 200, description = "The destination as it is now.", body = DestinationView,
-        headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))))
+    params(("id" = schemas::DestinationId, Path), IfMatchHeader),
+    responses(
+        (status = 200, description = "The destination as it is now.", body = DestinationView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+    )
 )]
 pub async fn pause(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DestinationId>,
+    if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    change(&deps, &account, &id, Destination::paused).await
+    change(&deps, &account, &id, &if_match, Destination::paused).await
 }
 
 /// Resume a destination
@@ -45,26 +50,32 @@ pub async fn pause(
     path = "/v1/destinations/{id}/resume",
     operation_id = "resume_destination",
     tag = "destinations",
-    params(("id" = schemas::DestinationId, Path)),
-    responses((status = 200, description = "The destination as it is now.", body = DestinationView,
-        headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))))
+    params(("id" = schemas::DestinationId, Path), IfMatchHeader),
+    responses(
+        (status = 200, description = "The destination as it is now.", body = DestinationView,
+            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+    )
 )]
 pub async fn resume(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DestinationId>,
+    if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    change(&deps, &account, &id, Destination::resumed).await
+    change(&deps, &account, &id, &if_match, Destination::resumed).await
 }
 
 async fn change(
     deps: &Deps,
     account: &AccountId,
     id: &DestinationId,
+    if_match: &IfMatch,
     to: impl Fn(&Destination, Timestamp) -> Option<Destination>,
 ) -> Result<Response, Problem> {
     conflict::retry(OTHERS_KEPT_CHANGING, || async {
         let (before, now) = (find(deps, account, id).await?, deps.clock.now());
+        if_match.check(before.version)?;
         let Some(after) = to(&before, now) else {
             return Ok(Some(answer(StatusCode::OK, before.version, view(before, now))));
         };

@@ -1,5 +1,4 @@
-//! Rejected events: the operator lists and reads them, sends them again (`resubmission`) and dismisses them. Their
-//! messages in the dead-letter queue stay there, because a queue cannot be asked for one message.
+//! Rejected events: the operator lists and reads them, sends them again (`resubmission`) and dismisses them.
 
 pub mod resubmission;
 
@@ -193,7 +192,7 @@ pub async fn read(
 
 /// Dismiss a rejected event
 ///
-/// It is taken off the list. Its message in the dead-letter queue stays.
+/// It is taken off the list, with its text.
 #[utoipa::path(
     delete,
     path = "/admin/v1/rejected-events/{id}",

@@ -239,7 +239,7 @@ async fn undo(deps: &Deps, destination: &Destination, created: bool, problem: Pr
     if !created {
         return problem.in_step("subscription", "");
     }
-    match deps.destinations.delete_destination(&destination.account, &destination.id).await {
+    match deps.destinations.delete_destination(&destination.account, &destination.id, None).await {
         Ok(DeletedDestination::Deleted | DeletedDestination::NotFound) => {
             problem.in_step("subscription", "; the new destination was deleted again")
         }

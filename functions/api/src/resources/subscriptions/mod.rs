@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use domain::routing::{Subscription, SubscriptionSettings};
 use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
 use http::{StatusCode, header};
-use ports::{CreatedSubscription, EntropyExt, PortResult, UpdatedSubscription};
+use ports::{CreatedSubscription, DeletedSubscription, EntropyExt, PortResult, UpdatedSubscription};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -230,18 +230,28 @@ pub async fn change(
     path = "/v1/subscriptions/{id}",
     operation_id = "delete_subscription",
     tag = "subscriptions",
-    params(("id" = schemas::SubscriptionId, Path)),
-    responses((status = 204, description = "It is deleted."))
+    params(("id" = schemas::SubscriptionId, Path), IfMatchHeader),
+    responses(
+        (status = 204, description = "It is deleted."),
+        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+    )
 )]
 pub async fn delete(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
     Named(id): Named<SubscriptionId>,
+    if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    if deps.subscriptions.delete_subscription(&account, &id).await? {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(SubscriptionId::not_found())
+    let mut version = None;
+    if if_match.is_given() {
+        let found = find(&deps, &account, &id).await?.version;
+        if_match.check(found)?;
+        version = Some(found);
+    }
+    match deps.subscriptions.delete_subscription(&account, &id, version).await? {
+        DeletedSubscription::Deleted => Ok(StatusCode::NO_CONTENT.into_response()),
+        DeletedSubscription::NotFound => Err(SubscriptionId::not_found()),
+        DeletedSubscription::Changed => Err(changed()),
     }
 }
 

@@ -38,11 +38,15 @@ use crate::web::failure::Failure;
 use crate::web::fields::{Fields, Form, Query};
 use crate::web::portal::Portal;
 use crate::web::render;
+use crate::web::security::FromElsewhere;
 use crate::web::visitor::Visitor;
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/configure", get(show).post(create)).route("/configure/test", get(test::show).post(test::run))
 }
+
+/// What a link from elsewhere may fill in: what happens where. Whoever follows it says where that is sent.
+const FILLED_FROM_ELSEWHERE: [&str; 4] = ["step", "scope", "place", "type"];
 
 /// The number of destinations that are offered at once.
 const DESTINATIONS: usize = 10;
@@ -126,10 +130,13 @@ impl What<'_> {
 }
 
 /// Shows a step, or an earlier one that has errors.
-async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
+async fn show(visitor: Visitor, elsewhere: FromElsewhere, Query(mut fields): Query) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     if let Some(sender) = fields.some(SENDER) {
         visitor.must_be(sender)?;
+    }
+    if elsewhere.0 {
+        fields.keep(&FILLED_FROM_ELSEWHERE);
     }
     let wanted = Step::of(&fields);
     let draft = Draft::new(fields);

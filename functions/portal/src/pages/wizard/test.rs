@@ -17,6 +17,7 @@ use crate::model::{Destination, destination};
 use crate::web::failure::Failure;
 use crate::web::fields::{Fields, Form, Query};
 use crate::web::render;
+use crate::web::security::FromElsewhere;
 use crate::web::visitor::Visitor;
 
 /// The greatest length of a shown answer, in characters.
@@ -151,8 +152,11 @@ fn event_type(fields: &Fields) -> Option<EventType> {
     fields.get("type").parse().ok().or_else(published)
 }
 
-pub async fn show(visitor: Visitor, Query(fields): Query) -> Result<Response, Failure> {
+pub async fn show(visitor: Visitor, elsewhere: FromElsewhere, Query(mut fields): Query) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
+    if elsewhere.0 {
+        fields.keep(&["destination", "wizard", "type", "status"]);
+    }
     shown(&visitor, &fields, (StatusCode::OK, None, Faults::default())).await
 }
 

@@ -23,7 +23,7 @@ use super::keys::Key;
 use super::rows::{key_of, read, to_item};
 use super::stored_health::health_in;
 use super::transactions::{Counted, NameRow};
-use super::{DynamoStore, as_item, keys};
+use super::{DynamoStore, Reads, as_item, keys};
 use crate::aws::build_error;
 
 /// A destination and its health are read consistently: who has just changed them sees the change.
@@ -103,7 +103,13 @@ impl Destinations for DynamoStore {
         limit: usize,
     ) -> PortResult<Vec<Destination>> {
         let after = after.map(|id| keys::destination(account, id));
-        let listed = self.query::<DestinationRow, _>(keys::account_pk(account), keys::DESTINATIONS, after, Some(limit));
+        let listed = self.query::<DestinationRow, _>(
+            Reads::Consistently,
+            keys::account_pk(account),
+            keys::DESTINATIONS,
+            after,
+            Some(limit),
+        );
         let mut listed: Vec<Destination> = listed.await?;
         let mut healths = self.healths(account, listed.iter().map(|one| &one.id)).await?;
         for destination in &mut listed {
@@ -114,10 +120,18 @@ impl Destinations for DynamoStore {
         Ok(listed)
     }
 
-    async fn delete_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<DeletedDestination> {
+    async fn delete_destination(
+        &self,
+        account: &AccountId,
+        id: &DestinationId,
+        version: Option<u64>,
+    ) -> PortResult<DeletedDestination> {
         let key = keys::destination(account, id);
         let find = || self.get::<NamedRow, NamedRow>(key.clone());
         let Some(found) = find().await? else { return Ok(DeletedDestination::NotFound) };
+        if version.is_some_and(|version| version != found.version) {
+            return Ok(DeletedDestination::Changed);
+        }
         let parts = vec![
             self.delete_unused_part(key.clone(), &found)?,
             self.delete_part(keys::destination_name(account, &found.name), false)?,
@@ -132,6 +146,7 @@ impl Destinations for DynamoStore {
         match find().await? {
             None => Ok(DeletedDestination::NotFound),
             Some(now) if now.version == found.version => Ok(DeletedDestination::InUse),
+            Some(_) if version.is_some() => Ok(DeletedDestination::Changed),
             Some(_) => Err(PortError::transient("deleting a destination", "it was changed meanwhile")),
         }
     }

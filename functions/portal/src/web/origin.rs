@@ -1,0 +1,30 @@
+//! Where a request comes from, as browsers tell: from a page of ours, or from elsewhere.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName};
+
+/// The address of the page as browsers see it: scheme, host and port.
+#[derive(Debug, Clone)]
+pub struct Origin(Arc<str>);
+
+impl Origin {
+    /// `page_url` is the page's base address.
+    pub fn new(page_url: &str) -> Self {
+        Self(page_url.trim_end_matches('/').into())
+    }
+
+    /// Whether a page of ours sent this. A browser says so itself; one that does not names the page that sent it in the
+    /// header `sender`. No page can forge either.
+    pub fn sent(&self, headers: &HeaderMap, sender: HeaderName) -> bool {
+        if let Some(site) = headers.get("sec-fetch-site") {
+            return site == "same-origin";
+        }
+        let named = headers.get(sender).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (scheme, rest) = named.split_once("://").unwrap_or_default();
+        let host = rest.split('/').next().unwrap_or_default();
+        self.0
+            .split_once("://")
+            .is_some_and(|ours| ours.0.eq_ignore_ascii_case(scheme) && ours.1.eq_ignore_ascii_case(host))
+    }
+}
