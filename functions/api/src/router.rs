@@ -11,7 +11,7 @@ use crate::resources::{
     accounts, api_keys, config, deliveries, destinations, event_types, events, ingest, jobs, ledger, matching,
     recovery, rejected_events, scopes, sessions, setups, subscriptions, unregistered_accounts,
 };
-use crate::web::etag::{self, Versioned};
+use crate::web::etag::{self, Unversioned};
 use crate::web::problem::{self, Code, Problem};
 use crate::web::{Deps, gateway};
 
@@ -65,7 +65,7 @@ pub fn router(deps: Deps) -> Router {
     router
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
-        .layer(middleware::from_fn_with_state(Arc::new(Versioned::of(&document)), etag::refuse_ignored))
+        .layer(middleware::from_fn_with_state(Arc::new(Unversioned::of(&document)), etag::refuse_ignored))
         .layer(Extension(Arc::new(openapi::Served::new(document))))
         .layer(middleware::from_fn(gateway::only_as_sent))
         .layer(middleware::from_fn(problem::render))

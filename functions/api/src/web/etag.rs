@@ -77,10 +77,11 @@ impl IfMatch {
     }
 }
 
-/// The operations that look at `If-Match`, by method and path: those whose description has it.
-pub struct Versioned(BTreeSet<(&'static str, String)>);
+/// The operations that change something and look at no version, by method and path: those whose description has no
+/// `If-Match`.
+pub struct Unversioned(BTreeSet<(&'static str, String)>);
 
-impl Versioned {
+impl Unversioned {
     pub fn of(document: &OpenApi) -> Self {
         let has = |operation: &Operation| {
             let parameters = operation.parameters.iter().flatten();
@@ -92,8 +93,9 @@ impl Versioned {
         let of_path = document.paths.paths.iter().flat_map(|(path, item)| {
             let operations =
                 [("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
-            let versioned = operations.into_iter().filter(|(_, operation)| operation.as_ref().is_some_and(has));
-            versioned.map(|(method, _)| (method, path.clone())).collect::<Vec<_>>()
+            let without = |operation: &Operation| !has(operation);
+            let ignoring = operations.into_iter().filter(|(_, operation)| operation.as_ref().is_some_and(without));
+            ignoring.map(|(method, _)| (method, path.clone())).collect::<Vec<_>>()
         });
         Self(of_path.collect())
     }
@@ -104,11 +106,10 @@ impl Versioned {
 }
 
 /// Refuses `If-Match` where it would be ignored: its sender would be sure to change nothing that others have changed.
-pub async fn refuse_ignored(State(versioned): State<Arc<Versioned>>, request: Request, next: Next) -> Response {
+pub async fn refuse_ignored(State(unversioned): State<Arc<Unversioned>>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let ignored = path.is_some_and(|path| !versioned.has(request.method(), path));
-    if !reads && ignored && request.headers().contains_key(header::IF_MATCH) {
+    let ignored = path.is_some_and(|path| unversioned.has(request.method(), path));
+    if ignored && request.headers().contains_key(header::IF_MATCH) {
         let detail = "if-match: this operation looks at no version; leave it out";
         return Problem::new(Code::InvalidParameter, detail).into_response();
     }

@@ -158,6 +158,16 @@ async fn every_operation_looks_at_the_version_that_it_is_sent_or_refuses_it() {
         looked += usize::from(*versioned);
     }
     assert!(looked >= 8 && looked < all.len(), "{looked} of {}", all.len());
+    // What there is not is told as that.
+    for (method, at) in [("TRACE", "/v1/config"), ("PATCH", "/v1/config"), ("PUT", "/v1/destinations")] {
+        let header = Some(("if-match", "\"v1\""));
+        check_problem(
+            world.call_with(As::Account("acme"), method, at, header, None).await,
+            405,
+            "method_not_allowed",
+            None,
+        );
+    }
     let read = world.call(As::Account("acme"), "GET", &path("destinations", &destination), None).await;
     assert_eq!((read.0, &read.1["enabled"]), (200, &json!(true)), "nothing was done");
 }
