@@ -54,12 +54,12 @@ pub(crate) async fn measure(deployment: &Deployment, receiver: &Receiver, wide: 
         let visitor = Visitor::of(deployment, account).await?;
         let pages = ["/configure", "/destinations", "/subscriptions", "/deliveries", "/events", "/ledger"];
         for path in pages {
-            drop(visitor.get(path).await);
+            look(&visitor, path).await;
         }
         let events = account.list("/v1/events").await?;
         for event in events.iter().take(2) {
             let path = format!("/events/{}", event["id"].as_str().unwrap_or_default());
-            drop(visitor.get(&path).await);
+            look(&visitor, &path).await;
         }
     }
     let outputs = &deployment.outputs;
@@ -79,6 +79,13 @@ pub(crate) async fn measure(deployment: &Deployment, receiver: &Receiver, wide: 
     }
     println!();
     Ok(all)
+}
+
+/// Looks at a page, and says so if it did not come.
+async fn look(visitor: &Visitor, path: &str) {
+    if let Err(failure) = visitor.get(path).await {
+        println!("  (the page {path} did not come: {failure:?})");
+    }
 }
 
 /// What costs the API most: long lists, everything at once, and a wide event. What it refuses, or has no time for on the

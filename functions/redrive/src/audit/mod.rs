@@ -1,8 +1,8 @@
 //! Visits every event once after its horizon: deliveries that are owed and have no row are sent again and counted. It
 //! finds the events by the notes that `fanout` writes before it seals.
 //!
-//! What events owe, and what has a row, is read in bulk. Each note has two seconds at a time, then it is the next one's
-//! turn; within a wide event the audit goes on where it stopped. A note that fails or is not finished is left for the
+//! What events owe, and what has a row, is read in bulk. Four notes are worked on at once; each has two seconds at a time,
+//! then it is the next one's turn; within a wide event the audit goes on where it stopped. A note that fails or is not finished is left for the
 //! next run, and holds up no other. Notes lie in shards, by account; a shard is audited up to a time once no note of what
 //! was sealed before is left there. Two instances may work on one shard: what one has processed is gone for the other, and
 //! what both visit is sent by the one whose row is written first.

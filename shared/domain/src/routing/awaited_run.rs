@@ -205,20 +205,24 @@ mod tests {
         serde_json::from_str(&event.data).expect("JSON")
     }
 
+    fn event(event_type: EventType, data: String) -> Event {
+        Event {
+            id: "evt-1".parse().expect("an id"),
+            event_type,
+            account: "acme".parse().expect("an account"),
+            scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
+            occurred_at: at(0),
+            data: RawValue::from_string(data).expect("JSON"),
+        }
+    }
+
     /// After a run that completed at 0 and was noted at `noted`, the next announced for `next`.
     fn awaited(next: Option<u64>, noted: u64) -> AwaitedRun {
         let completed: EventType = "sync_run.completed".parse().expect("a type");
         let mut data: Value = serde_json::from_str(completed.samples()[0].data.get()).expect("JSON");
         data["completed_at"] = json!(at(0));
         data["next_run_at"] = json!(next.map(at));
-        let event = Event {
-            id: "evt-1".parse().expect("an id"),
-            event_type: completed,
-            account: "acme".parse().expect("an account"),
-            scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
-            occurred_at: at(0),
-            data: RawValue::from_string(data.to_string()).expect("JSON"),
-        };
+        let event = event(completed, data.to_string());
         AwaitedRun::after(&event, &data, Grace::default(), at(noted)).expect("a run")
     }
 
@@ -282,14 +286,7 @@ mod tests {
         data["run_id"] = json!("THERE");
         let (numbers, run) = (r#"[12345678901234567890123, 1.10,1E+2,-0 ,1e400,{"é":"\u00e9\/"}]"#, r#""\u0041\/""#);
         let text = data.to_string().replace(r#""HERE""#, numbers).replace(r#""THERE""#, run);
-        let event = Event {
-            id: "evt-1".parse().expect("an id"),
-            event_type: completed,
-            account: "acme".parse().expect("an account"),
-            scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
-            occurred_at: at(0),
-            data: RawValue::from_string(text.clone()).expect("JSON"),
-        };
+        let event = event(completed, text.clone());
         let data = crate::value::json::value(&text).expect("JSON");
         let run_of = AwaitedRun::after(&event, &data, Grace::default(), at(1)).expect("a run");
         let (missed, _) = run_of.missed(&[Grace::default()].into(), at(5_000));
