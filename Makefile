@@ -89,7 +89,7 @@ soak: ## Play random schedules of everything that can go wrong: DURATION=<second
 # The two parts of `bench` that need no deployment.
 SOLITARY := calls capacity
 
-bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),bench-deployed) ## Measure size and cold start of every function, memory, a hanging destination, bad neighbours, a rate limit, the pages; or ONLY=memory, rate, hanging, neighbours, pages, calls, capacity
+bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),bench-deployed) ## Measure size and cold start of every function, memory, a hanging destination, a hostile account, bad neighbours, a rate limit, the pages; or ONLY=memory, rate, hanging, hostile, neighbours, pages, calls, capacity
 
 .PHONY: bench-calls bench-capacity bench-deployed
 # Prints its table too. Built as the functions are: without optimization the processor times would mean nothing.

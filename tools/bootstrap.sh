@@ -6,8 +6,9 @@
 #   awscli        the AWS CLI, with which a test runs the README's commands
 #   receiver      Flask with the Standard Webhooks library, for the snippet in Python
 #   schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
-#   node          Node with Express and the Standard Webhooks library, for the snippet in JavaScript, and axe-core, which checks how
-#                 accessible the page is
+#   clients       the generator of a client in Python
+#   node          Node with Express and the Standard Webhooks library, for the snippet in JavaScript; axe-core, which checks how
+#                 accessible the page is; and the generator of a client in TypeScript, with its compiler
 #   browser       Chromium and its driver, which the page is tested in
 # Without a name it installs all of them. An environment is made again when its tools/requirements-<name>.txt changes, and Node's
 # packages when tools/node/package-lock.json does. Otherwise nothing is done.
@@ -63,6 +64,7 @@ install() {
     awscli) environment awscli "the AWS CLI (some seconds)" ;;
     receiver) environment receiver "Flask (some seconds)" ;;
     schemathesis) environment schemathesis "the tester of the API and the validator of its document (some seconds)" ;;
+    clients) environment clients "the generator of a client in Python (some seconds)" ;;
     node)
       environment node "Node (some seconds)"
       if ! cmp -s tools/node/package-lock.json .venv/node/packages.installed; then
@@ -89,7 +91,7 @@ command -v cc >/dev/null || missing "a C compiler is missing: install gcc or cla
 
 mkdir -p .venv
 if [ $# -eq 0 ]; then
-  set -- sam zig ministack awscli receiver schemathesis node browser
+  set -- sam zig ministack awscli receiver schemathesis clients node browser
 fi
 for tool in "$@"; do
   install "$tool"

@@ -36,7 +36,7 @@ finish() {
 step() {
   local what=$1 code=0
   shift
-  echo "── $what"
+  echo "── $what (after $((SECONDS / 60)) min)"
   "$@" 2>&1 | tee -a "$log" || code=$?
   if [ "$code" -ne 0 ]; then
     echo "── $what: failed"
@@ -60,11 +60,11 @@ deployed() {
   exec "${CARGO_TARGET_DIR:-target}/debug/local" run -- cargo test --workspace --features tests/e2e --no-fail-fast "$@"
 }
 
-# Two deployments side by side: one for what takes minutes because it asks one request after the other, whose output comes at the
-# end, and one for everything else.
+# Two deployments side by side: one for what takes minutes because it does one thing after the other (the tests of the API by its
+# document, then the pages in a browser), whose output comes at the end, and one for everything else.
 end_to_end() {
   local code=0 log=target/tests-aside.log aside
-  deployed "$ASIDE" >"$log" 2>&1 &
+  deployed "${ASIDE[@]}" >"$log" 2>&1 &
   aside=$!
   trap 'kill "$aside" 2>/dev/null' EXIT
   (deployed "$@") || code=$?
@@ -78,14 +78,14 @@ step "checks" "${MAKE:-make}" --no-print-directory check
 step "build" "${MAKE:-make}" --no-print-directory build
 step "unit tests" cargo test --workspace --no-fail-fast
 
-ASIDE=--test=side_by_side
-mapfile -t tests < <(end_to_end_tests | grep -vxe "$ASIDE")
+ASIDE=(--test=side_by_side --test=browser)
+mapfile -t tests < <(end_to_end_tests | grep -vxF -e "${ASIDE[0]}" -e "${ASIDE[1]}")
 if [ "${#tests[@]}" -eq 0 ]; then
   echo "── there are no end-to-end tests"
   finish 1
 fi
 # Together with the program that runs them: cargo builds a program alone without the features that tests turn on, and so would build
 # all its dependencies again.
-step "building the end-to-end tests" cargo build --workspace --features tests/e2e --bin local "$ASIDE" "${tests[@]}"
+step "building the end-to-end tests" cargo build --workspace --features tests/e2e --bin local "${ASIDE[@]}" "${tests[@]}"
 step "end-to-end tests" end_to_end "${tests[@]}"
 finish 0

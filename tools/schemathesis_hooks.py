@@ -121,18 +121,35 @@ def before_call(context, case, kwargs):
     if "If-Match" in case.headers:
         # A made-up version is never the right one; any is.
         case.headers["If-Match"] = "*"
-    mend_query(case.query)
+    if "Idempotency-Key" in case.headers and operation != "publish_event":
+        # One that was used for another request would be refused.
+        case.headers["Idempotency-Key"] = os.urandom(16).hex()
+    mend_query(operation, case.query)
     if isinstance(case.body, dict):
         case.body = mended(None, case.body)
         mend_body(operation, case)
-    if operation in ("read_own_job", "recover_destination", "replay_subscription"):
+    if operation in ("read_job", "recover_destination", "replay_subscription"):
         job = own_job(case.headers.get("Authorization"))
-        if operation == "read_own_job":
+        if operation == "read_job":
             case.path_parameters = {"id": job}
     if operation == "delete_key":
         account = make_account()
         key = make(f"/admin/v1/accounts/{account}/keys", {"name": "tester", "role": "viewer"}, auth=Signature())
         case.path_parameters = {"account": account, "key": key["id"]}
+    if operation == "revoke_account_session":
+        account = make_account()
+        case.path_parameters = {"account": account, "session": make_session(account)}
+    if operation == "revoke_session":
+        case.path_parameters = {"id": make_session(account_of(case.headers.get("Authorization")))}
+
+
+def make_session(account):
+    return make(f"/admin/v1/accounts/{account}/sessions", {}, auth=Signature())["id"]
+
+
+def account_of(authorization):
+    """The account whose key it is, which the key says itself."""
+    return authorization.split("whk_")[1].split(".")[0]
 
 
 def own_account_only(case):
@@ -215,15 +232,15 @@ def mended(field, value):
     return value
 
 
-def mend_query(query):
+def mend_query(operation, query):
     # A made-up cursor is of no list.
     query.pop("cursor", None)
     if "since" in query and "until" in query and not moment(query["since"]) < moment(query["until"]):
         query.pop("until")
-    if "from" in query or "to" in query:
+    if operation in ("read_ledger", "list_ledger_deliveries") and ("since" in query or "until" in query):
         # The ledger's span has a greatest length.
-        begin = moment(query["from"]) if "from" in query else moment("2026-11-23T00:00:00Z")
-        query["to"] = (begin + datetime.timedelta(days=1)).isoformat().replace("+00:00", "Z")
+        begin = moment(query["since"]) if "since" in query else moment("2026-11-23T00:00:00Z")
+        query["until"] = (begin + datetime.timedelta(days=1)).isoformat().replace("+00:00", "Z")
 
 
 def moment(text):

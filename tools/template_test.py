@@ -676,9 +676,12 @@ def secrets_keys_outlive_their_table(template):
 
 # ---- Rules: HTTP API -----------------------------------------------------------------------------------------------------------
 
-# The only routes without an authorizer, and where they lead: the description of the API, which is the same for everybody; the one
-# that takes a link, which is used up by it; and the page, which asks for its own cookie.
-OPEN_ROUTES = {"GET /v1/openapi.json": "api", "POST /v1/sessions": "api", "$default": "portal"}
+# What must not keep other requests out, nor be kept out by them.
+THROTTLED_ALONE = ["POST /v1/events", "POST /v1/destinations/{id}/test", "POST /v1/sessions", "POST /open", "$default"]
+NOT_TO_STARVE = {"authorizer", "api", "portal", "redrive"}
+# The only routes without an authorizer, and where they lead: the description of the API, which is the same for everybody; the two
+# that take a link, which is used up by it; and the page, which asks for its own cookie.
+OPEN_ROUTES = {"GET /v1/openapi.json": "api", "POST /v1/sessions": "api", "POST /open": "portal", "$default": "portal"}
 
 
 def served_by(template, route):
@@ -704,6 +707,40 @@ def routes_are_closed(template):
                 problems.append(f"{name} does not ask the authorizer ({kind})")
         else:
             problems.append(f"{name} serves {path}, for which no rule says who may call it")
+    return problems
+
+
+@rule
+def routes_that_must_not_fill_each_other_have_throttles_of_their_own(template):
+    """By parameters; and the stage comes after its routes, because API Gateway refuses settings of one that is not there."""
+    problems = []
+    routes = {route["RouteKey"]: name for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items()}
+    for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
+        settings = stage.get("RouteSettings", {})
+        for key in THROTTLED_ALONE:
+            if key not in settings:
+                problems.append(f"{name} has no throttle of its own for {key}")
+        for key, limits in [("all routes", stage.get("DefaultRouteSettings", {})), *settings.items()]:
+            for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+                if target(limits.get(limit)) not in template["Parameters"]:
+                    problems.append(f"{name} has no parameter for the {limit} of {key}")
+        late = set(listed(template["Resources"][name].get("DependsOn", [])))
+        problems += [f"{name} may come before {key}" for key in settings if routes.get(key) not in late]
+    return problems
+
+
+@rule
+def what_must_not_starve_can_have_instances_of_its_own(template):
+    """By a parameter that reserves none by default: a new AWS account has too few for any, and the deployment would fail."""
+    problems = []
+    for name, function in functions(template).items():
+        if short_name(function) not in NOT_TO_STARVE:
+            continue
+        condition, reserved, otherwise = function.get("ReservedConcurrentExecutions", {}).get("Fn::If", [None, None, None])
+        parameter = template["Parameters"].get(target(reserved), {})
+        wanted = {"Fn::Not": [{"Fn::Equals": [{"Ref": target(reserved)}, 0]}]}
+        if parameter.get("Default") != 0 or target(otherwise) != "AWS::NoValue" or template["Conditions"].get(condition) != wanted:
+            problems.append(f"{name} cannot have instances of its own, or has some by default")
     return problems
 
 
@@ -1220,6 +1257,26 @@ class ABrokenTemplate(unittest.TestCase):
     def test_an_open_route_to_another_function_is_reported(self):
         self.properties("PageRoute")["Target"] = {"Fn::Sub": "integrations/${HttpIntegration}"}
         self.assert_reports(routes_are_closed, "PageRoute serves $default")
+
+    def test_a_route_without_a_throttle_of_its_own_is_reported(self):
+        del self.properties("HttpStage")["RouteSettings"]["POST /open"]
+        self.assert_reports(routes_that_must_not_fill_each_other_have_throttles_of_their_own, "no throttle of its own for POST /open")
+
+    def test_a_throttle_without_a_parameter_is_reported(self):
+        self.properties("HttpStage")["RouteSettings"]["$default"]["ThrottlingBurstLimit"] = 100
+        self.assert_reports(routes_that_must_not_fill_each_other_have_throttles_of_their_own, "no parameter for the ThrottlingBurstLimit of $default")
+
+    def test_a_stage_that_may_come_before_its_routes_is_reported(self):
+        self.resources["HttpStage"]["DependsOn"].remove("TestRoute")
+        self.assert_reports(routes_that_must_not_fill_each_other_have_throttles_of_their_own, "HttpStage may come before POST /v1/destinations/{id}/test")
+
+    def test_a_function_that_can_be_starved_is_reported(self):
+        del self.properties("PortalFunction")["ReservedConcurrentExecutions"]
+        self.assert_reports(what_must_not_starve_can_have_instances_of_its_own, "PortalFunction cannot have instances of its own")
+
+    def test_a_reservation_that_a_new_account_cannot_make_is_reported(self):
+        self.template["Parameters"]["ApiReserved"]["Default"] = 10
+        self.assert_reports(what_must_not_starve_can_have_instances_of_its_own, "ApiFunction cannot have instances of its own, or has some by default")
 
     def test_an_authorizer_cached_by_something_else_is_reported(self):
         self.properties("HttpAuthorizer")["IdentitySource"] = ["$context.routeKey"]

@@ -15,6 +15,8 @@ use harness::{Deployment, Result};
 use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use crate::percentile;
+
 const DESTINATIONS: usize = 100;
 /// The number of events in one round.
 const EVENTS: usize = 25;
@@ -136,11 +138,4 @@ fn show(what: &str, took: &[f64]) {
     let mut took = took.to_vec();
     let [p50, p99, most] = [50, 99, 100].map(|percent| percentile(&mut took, percent));
     println!("  {what:<11}  p50 {p50:>6.0} ms   p99 {p99:>6.0} ms   most {most:>6.0} ms   ({} deliveries)", took.len());
-}
-
-/// The smallest of the values that `percent` of them do not exceed.
-fn percentile(values: &mut [f64], percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let rank = (values.len() * percent).div_ceil(100);
-    values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

@@ -1,4 +1,4 @@
-//! Measures how much memory the worst permitted input takes, and a deployment: how much one destination and
+//! Measures how much memory the worst permitted input takes, and a deployment: how much one destination, a hostile account and
 //! bad neighbours delay others, how exactly a rate limit is kept, and how long the pages of the portal take. `make bench` runs it against a deployment of its own.
 //!
 //! Only ratios within one run are judged. The milliseconds depend on the machine, and on the local AWS more than on our
@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod hanging;
+mod hostile;
 mod memory;
 mod neighbours;
 mod pages;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use harness::{Deployment, Failure, Result};
 
-const PARTS: [&str; 5] = ["memory", "rate", "hanging", "neighbours", "pages"];
+const PARTS: [&str; 6] = ["memory", "rate", "hanging", "hostile", "neighbours", "pages"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -62,6 +63,9 @@ async fn measure() -> Result<bool> {
     if is_asked("hanging") {
         all &= hanging::measure(&deployment).await?;
     }
+    if is_asked("hostile") {
+        all &= hostile::measure(&deployment).await?;
+    }
     if is_asked("neighbours") {
         all &= neighbours::measure(&deployment).await?;
     }
@@ -74,4 +78,11 @@ async fn measure() -> Result<bool> {
 /// The verdict as a word.
 fn verdict(is_within: bool) -> &'static str {
     if is_within { "within bounds" } else { "OUT OF BOUNDS" }
+}
+
+/// The smallest of the values that `percent` of them do not exceed.
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let rank = (values.len() * percent).div_ceil(100);
+    values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

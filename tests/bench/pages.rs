@@ -51,7 +51,7 @@ const ADDING_UP: Duration = Duration::from_secs(600);
 
 /// Returns whether no page takes much longer in the large account, and none has 50 KB of HTML.
 pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
-    let table = IndexedTable::replace(deployment).await?;
+    let table = IndexedTable::of_pages(deployment).await?;
     let measured = measure_on(deployment, &table).await;
     table.put_back().await?;
     measured
@@ -120,6 +120,7 @@ impl Pages {
             ("events", "/events".to_owned()),
             ("an event", format!("/events/{event}")),
             ("ledger", "/ledger".to_owned()),
+            ("sessions", "/sessions".to_owned()),
         ];
         Ok(Self { visitor, paths, customer, destination })
     }

@@ -19,17 +19,38 @@ use tests::{empty_table, function};
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const STARTING: Duration = Duration::from_secs(30);
 
-/// Replaces a deployment's table for the functions that make pages and their statistics. Dropping it ends the server.
+/// Replaces a deployment's table for some functions. Dropping it ends the server.
 pub(crate) struct IndexedTable<'d> {
     deployment: &'d Deployment,
+    functions: Vec<&'d str>,
     url: String,
     log: PathBuf,
     process: Supervised,
 }
 
 impl<'d> IndexedTable<'d> {
-    /// Creates an empty table with the keys and indexes of the deployment's own, and makes those functions use it.
-    pub(crate) async fn replace(deployment: &'d Deployment) -> Result<Self> {
+    /// For the functions that make pages and their statistics.
+    pub(crate) async fn of_pages(deployment: &'d Deployment) -> Result<Self> {
+        Self::replace(deployment, &[]).await
+    }
+
+    /// For all functions.
+    pub(crate) async fn of_all(deployment: &'d Deployment) -> Result<Self> {
+        let outputs = &deployment.outputs;
+        Self::replace(deployment, &[&outputs.fanout_function_name, &outputs.deliver_function_name]).await
+    }
+
+    /// Creates an empty table with the keys and indexes of the deployment's own, and makes the functions of pages and `others`
+    /// use it.
+    async fn replace(deployment: &'d Deployment, others: &[&'d str]) -> Result<Self> {
+        let outputs = &deployment.outputs;
+        let of_pages = [
+            outputs.api_function_name.as_str(),
+            &outputs.authorizer_function_name,
+            &outputs.portal_function_name,
+            &outputs.redrive_function_name,
+        ];
+        let functions = of_pages.iter().chain(others).copied().collect();
         let port = free_port()?.to_string();
         let log = checkout::run_directory(deployment.port).join("dynoxide.log");
         let output = std::fs::File::create(&log).or_failure(|| format!("cannot write {}", log.display()))?;
@@ -38,9 +59,9 @@ impl<'d> IndexedTable<'d> {
             command.env_clear().args(["serve", "--host", "127.0.0.1", "--port", &port]);
             command.stdin(Stdio::null()).stdout(output).stderr(errors);
         })?;
-        let mut table = Self { deployment, url: format!("http://127.0.0.1:{port}"), log, process };
+        let mut table = Self { deployment, functions, url: format!("http://127.0.0.1:{port}"), log, process };
         table.create().await?;
-        for function in table.functions() {
+        for function in &table.functions {
             function::set_variable(deployment, function, ENDPOINT, Some(&table.url)).await?;
         }
         Ok(table)
@@ -48,7 +69,7 @@ impl<'d> IndexedTable<'d> {
 
     /// Makes those functions use the deployment's own table again.
     pub(crate) async fn put_back(self) -> Result<()> {
-        for function in self.functions() {
+        for function in &self.functions {
             function::set_variable(self.deployment, function, ENDPOINT, None).await?;
         }
         Ok(())
@@ -60,16 +81,6 @@ impl<'d> IndexedTable<'d> {
 
     fn config(&self) -> SdkConfig {
         self.deployment.sdk_config().into_builder().endpoint_url(&self.url).build()
-    }
-
-    fn functions(&self) -> [&'d str; 4] {
-        let outputs = &self.deployment.outputs;
-        [
-            &outputs.api_function_name,
-            &outputs.authorizer_function_name,
-            &outputs.portal_function_name,
-            &outputs.redrive_function_name,
-        ]
     }
 
     async fn create(&mut self) -> Result<()> {

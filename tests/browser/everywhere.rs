@@ -35,6 +35,7 @@ async fn furnished(name: &str) -> Result<(World, Vec<String>)> {
         "/events",
         "/ledger",
         "/ledger/deliveries",
+        "/sessions",
     ]
     .map(str::to_owned)
     .into();

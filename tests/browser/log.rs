@@ -44,7 +44,7 @@ async fn moments_are_filtered_by_in_the_viewers_zone() -> Result<()> {
     let since = browser.find("DateTime", "Since (GMT+5:30)").await?;
     assert_eq!(since.value().await?, "2026-11-23T15:00");
     browser.click("button", "Show").await?;
-    browser.is_at("/deliveries?status=&destination_id=&type=&scope=&since=2026-11-23T09%3A30%3A00.000Z").await?;
+    browser.is_at("/deliveries?status=&destination_id=&event_type=&scope=&since=2026-11-23T09%3A30%3A00.000Z").await?;
     browser.find("DateTime", "Since (GMT+5:30)").await?;
     browser.finish().await
 }

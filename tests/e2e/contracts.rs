@@ -42,6 +42,10 @@ async fn real() -> Real {
     }
 }
 
+fn vault(real: &Real) -> KmsVault {
+    KmsVault::new(&real.aws, real.key.clone(), Arc::clone(&real.store), Arc::new(SystemEntropy))
+}
+
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_accounts() {
     let real = real().await;
@@ -72,12 +76,13 @@ async fn the_table_keeps_the_contract_of_jobs_that_accounts_start() {
     contract::started_jobs(&*real.store, &real.account).await;
     contract::limited_jobs(&*real.store, &real.other).await;
     contract::replays(&*real.store, &real.account).await;
+    contract::listed_jobs(&*real.store, &unique("listed").parse().expect("an account"), &real.other).await;
 }
 
 #[tokio::test]
 async fn the_table_keeps_the_contract_of_a_purge() {
     let real = real().await;
-    contract::purge(&*real.store, &real.account, &real.other).await;
+    contract::purge(&*real.store, &vault(&real), &real.account, &real.other).await;
 }
 
 #[tokio::test]
@@ -151,6 +156,17 @@ async fn the_table_keeps_the_contract_of_the_list_of_deliveries() {
 async fn the_table_keeps_the_contract_of_test_places() {
     let real = real().await;
     contract::test_places(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract_of_kept_answers_and_shows_none() {
+    let real = real().await;
+    contract::kept_answers(&vault(&real), &real.account, &real.other).await;
+    let client = Deployment::from_env().expect("a deployment").dynamodb();
+    let rows = client.scan().table_name(&real.table).send().await.expect("rows").items.unwrap_or_default();
+    let kept = rows.iter().filter_map(|row| row.get("sealed")?.as_b().ok()).collect::<Vec<_>>();
+    assert_eq!(kept.len(), 2);
+    assert!(kept.iter().all(|kept| !kept.as_ref().windows(4).any(|part| part == b"once")), "{kept:?}");
 }
 
 #[tokio::test]
@@ -265,6 +281,12 @@ async fn the_table_keeps_the_contract_of_paces() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contract_of_budgets() {
+    let real = real().await;
+    contract::budgets(&*real.store, &real.account, &real.other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_roll_ups() {
     let real = real().await;
     contract::roll_ups(&*real.store, &real.account, &real.other).await;
@@ -281,7 +303,7 @@ async fn the_table_keeps_the_contract_of_seen_scopes() {
 #[tokio::test]
 async fn the_vault_keeps_its_contract_in_every_container() {
     let real = real().await;
-    let vault = || KmsVault::new(&real.aws, real.key.clone(), Arc::clone(&real.store), Arc::new(SystemEntropy));
+    let vault = || vault(&real);
     contract::vault(&vault(), &real.account, &real.other).await;
     // What one container sealed, another opens: the data key comes from the table.
     use domain::attempt::SigningSecret;

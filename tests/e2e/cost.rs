@@ -98,7 +98,7 @@ impl World {
         let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
         Arc::new(fanout::Deps {
             accounts: cached.clone(),
-            subscriptions: cached,
+            listeners: cached,
             transitions: store.clone(),
             awaited_runs: store.clone(),
             events: store.clone(),

@@ -19,7 +19,8 @@ async fn units_that_are_handed_out_reach_redrive() -> Result<()> {
     // Of a lane that it does not know it says so, and whatever else is handed out it works on. There are more than one
     // call of the topic takes.
     let lanes: Vec<String> = (0..11).map(|_| unique("lane")).collect();
-    let units: Vec<_> = lanes.iter().map(|lane| format!(r#"{{"lane":"{lane}","shard":0,"part":0,"of":1}}"#)).collect();
+    let units: Vec<_> =
+        lanes.iter().map(|lane| format!(r#"{{"lane":"{lane}","shards":[0],"part":0,"of":1}}"#)).collect();
     out.hand_out(&units).await.expect("handed out");
     let told = eventually("every unit in the log", SOON, async || {
         let lines = function::logs(&deployment, &deployment.outputs.redrive_function_name).await?;

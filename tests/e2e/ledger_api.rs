@@ -79,10 +79,10 @@ async fn events_and_deliveries_are_listed_newest_first_filtered_and_in_pages() -
     assert_eq!(world.customer.list("/v1/events?limit=2").await?, events);
     assert_eq!(world.customer.list("/v1/deliveries?status=delivered&limit=3").await?, deliveries);
     for (path, count) in [
-        ("/v1/events?type=insight_population.completed", EVENTS / 2),
+        ("/v1/events?event_type=insight_population.completed", EVENTS / 2),
         ("/v1/events?status=unmatched", 0),
         ("/v1/events?scope=connection/nowhere", 0),
-        ("/v1/deliveries?type=sync_run.completed&limit=3", EVENTS.div_ceil(2) * 2),
+        ("/v1/deliveries?event_type=sync_run.completed&limit=3", EVENTS.div_ceil(2) * 2),
         ("/v1/deliveries?status=exhausted", 0),
         ("/v1/deliveries?until=2020-01-01T00:00:00Z", 0),
         ("/v1/events?since=2100-01-01T00:00:00Z", 0),

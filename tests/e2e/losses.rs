@@ -33,8 +33,9 @@ const FAULTS: Duration = Duration::from_secs(60);
 /// How much longer messages are stolen, if by the end of the faults they are not enough.
 const STEALING_ENDS_AFTER: Duration = Duration::from_secs(45);
 const FLAP: Duration = Duration::from_secs(3);
-/// The time from the last fault to the last delivery: for a drain, and for the audit with its resends.
-const LIMIT: Duration = Duration::from_secs(600);
+/// The time from the last fault to the last delivery: for a drain, and for the audit with its resends. It took five minutes
+/// beside other tests on two cores.
+const LIMIT: Duration = Duration::from_secs(1_200);
 const STATES: [&str; 6] = ["delivered", "retrying", "parked", "exhausted", "cancelled", "pending"];
 /// A variable that only DynamoDB's clients read.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
@@ -221,10 +222,20 @@ impl World {
         let mut told = Instant::now();
         let mut last = Value::Null;
         let closed = eventually("the ledger to close with everything delivered", LIMIT, async || {
-            // More often than the schedule's once a minute, so that the test takes less time.
-            function::run_redrive(&self.deployment).await?;
+            // More often than the schedule's once a minute, so that the test takes less time. A run that gives up a step because
+            // the machine is too slow answers an error, and the next one goes on.
+            if let Err(failure) = function::run_redrive(&self.deployment).await {
+                eprintln!("{failure:?}");
+            }
             sleep(Duration::from_secs(2)).await;
-            let ledger = self.read_ledger().await?;
+            // The API may be too slow for the same reason: the local AWS sorts a whole partition for each query.
+            let ledger = match self.read_ledger().await {
+                Ok(ledger) => ledger,
+                Err(failure) => {
+                    eprintln!("{failure:?}");
+                    return Ok(None);
+                }
+            };
             let count = |name: &str| ledger[name].as_u64().unwrap_or_default();
             if told.elapsed() > Duration::from_secs(20) {
                 eprintln!("{ledger}");

@@ -98,5 +98,13 @@ async fn a_page_session_is_opened_once_by_its_link_and_lets_in_with_its_role() -
         let secret = secret.rsplit('.').next().unwrap_or_default();
         assert!(secret.len() == 43 && !rows.contains(secret));
     }
+
+    // At once, whatever API Gateway remembers of its authorizer's answer.
+    let listed = customer.list("/v1/sessions").await?;
+    let revoked = format!("/v1/sessions/{}", listed[0]["id"].as_str().unwrap_or_default());
+    assert_eq!(page.get("/v1/destinations").await?.status, 200);
+    customer.delete(&revoked).await?.expect_status(204)?;
+    let status = page.get("/v1/destinations").await?.status;
+    assert!([401, 403].contains(&status), "it is answered {status}");
     Ok(())
 }

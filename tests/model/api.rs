@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Limits;
+use api::{Admission, Allowance, Limits};
 use axum::Router;
 use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
@@ -67,6 +67,9 @@ impl Api {
             queue: shared.deliveries.clone(),
             seen: Some((shared.receivers.clone(), shared.store.clone())),
         };
+        let much = "100000".parse().expect("a budget");
+        let allowance = Allowance { units: much, events: much };
+        let admission = Admission::new(shared.store.clone(), shared.process_clock(), allowance);
         let deps = api::Deps {
             accounts: rows.clone(),
             keys: shared.store.clone(),
@@ -88,12 +91,14 @@ impl Api {
             scopes: rows.clone(),
             transitions: rows,
             vault: Arc::new(PlainVault),
+            kept_answers: shared.store.clone(),
             hosts: Arc::new(FixedHosts(BTreeMap::new())),
             sender: Arc::new(ScriptedSender::default()),
             clock: shared.process_clock(),
             entropy: shared.dice.clone(),
             addresses: AddressPolicy::new("", false, Vec::new()).expect("a policy"),
             limits: Limits { destinations: 10, subscriptions: 1_000 },
+            admission: Arc::new(admission),
             lease: MessageLease::default(),
             page_url: "https://page.example".into(),
             public_url: None,

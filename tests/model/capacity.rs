@@ -4,11 +4,11 @@
 //!
 //! - 1,000 destinations of 100 accounts are down, and all are to be probed at once;
 //! - events are to be audited, of which 5,000 a second may be sealed;
-//! - a million deliveries come due within one minute, while those destinations are down, those events are to be audited,
-//!   and each account has a job.
+//! - a million deliveries come due within one minute, while those destinations are down, 20,000 events of 1,000 other
+//!   destinations are to be rolled up and audited, 10,000 announced runs have not come, and each account has a job.
 //!
 //! A million has ten minutes of virtual time from when the first comes due, and it says how long all would take. `capacity
-//! <deliveries> <minutes>` plays the first with other numbers.
+//! <deliveries> <minutes>` plays the last with other numbers.
 
 #![expect(clippy::expect_used, reason = "a model that cannot be set up is a broken test")]
 #![expect(dead_code, reason = "only a part of the model is played")]
@@ -16,6 +16,7 @@
 
 mod chaos;
 mod counting;
+mod custody;
 mod doubles;
 mod lag;
 mod load;
@@ -48,6 +49,8 @@ const AUDITED_A_SECOND: f64 = 5_000.0;
 /// How many events the audit goes through alone, so many that it lasts for minutes, and beside what is due.
 const AUDITED: u64 = 1_000_000;
 const AUDITED_BESIDE: u64 = 20_000;
+/// How many announced runs have not come.
+const MISSED: u64 = 10_000;
 
 fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|number| number.parse().ok()).collect();
@@ -70,9 +73,11 @@ struct Instances {
     running: JoinSet<Ended>,
     most: usize,
     started: usize,
-    /// When the last note was audited and the last job ended, seen once a minute.
+    /// When the last note was audited and the last job ended.
     audited: Option<Duration>,
     jobs_ended: Option<Duration>,
+    /// When the last destination was rolled up.
+    rolled_up: Option<Duration>,
 }
 
 impl Instances {
@@ -85,6 +90,7 @@ impl Instances {
             started: 0,
             audited: None,
             jobs_ended: None,
+            rolled_up: None,
         }
     }
 
@@ -117,6 +123,9 @@ impl Instances {
             let since = self.load.clock.real().since(begin);
             self.audited = self.audited.or((self.load.notes_left() == 0).then_some(since));
             self.jobs_ended = self.jobs_ended.or((!self.load.has_jobs()).then_some(since));
+            if self.rolled_up.is_none() && self.load.is_rolled_up().await {
+                self.rolled_up = Some(since);
+            }
             tokio::select! {
                 biased;
                 Some(ended) = self.running.join_next() => drop(ended),
@@ -134,12 +143,17 @@ async fn many_due(count: u64, minutes: u64) {
     load.down(begin).await;
     load.sealed(AUDITED_BESIDE).await;
     load.jobs().await;
+    load.missed(MISSED, begin.plus(MINUTE)).await;
     load.due(count, begin.plus(MINUTE)).await;
     let mut instances = Instances::of(load);
-    let all = move |load: &Load| load.sent().due.count >= count;
+    let all = move |load: &Load| {
+        let Sent { due, missed, .. } = load.sent();
+        due.count >= count && missed.count >= MISSED && load.notes_left() == 0 && !load.has_jobs()
+    };
     // For a minute none of them is due.
     let took = instances.run(MINUTE * u32::try_from(minutes + 1).expect("a few"), all).await.saturating_sub(MINUTE);
-    let Sent { due, probes, .. } = instances.load.sent();
+    let Sent { due, probes, missed } = instances.load.sent();
+    let took = if due.count >= count { due.most_late } else { took };
     let rate = due.count as f64 / took.as_secs_f64();
     println!("{count} deliveries come due within one minute:");
     println!(
@@ -153,12 +167,17 @@ async fn many_due(count: u64, minutes: u64) {
     );
     tell("due", &due, Duration::MAX);
     tell("probes", &probes, OTHER_LANES);
-    for (lane, ended) in [("audit", instances.audited), ("jobs", instances.jobs_ended)] {
+    tell("missed runs", &missed, OTHER_LANES);
+    if missed.count < MISSED {
+        println!("  of {MISSED} missed runs not all are told {}", verdict(false));
+    }
+    let ended = [("roll-ups", instances.rolled_up), ("audit", instances.audited), ("jobs", instances.jobs_ended)];
+    for (lane, ended) in ended {
         match ended {
             Some(after) => {
-                println!("  lane {lane:<7} ended after {} s {}", after.as_secs(), verdict(after <= OTHER_LANES))
+                println!("  lane {lane:<11} ended after {} s {}", after.as_secs(), verdict(after <= OTHER_LANES))
             }
-            None => println!("  lane {lane:<7} has not ended {}", verdict(false)),
+            None => println!("  lane {lane:<11} has not ended {}", verdict(false)),
         }
     }
 }
@@ -191,7 +210,7 @@ async fn audited() {
 
 fn tell(lane: &str, sent: &Lane, most: Duration) {
     let verdict = if most == Duration::MAX { "" } else { verdict(sent.most_late <= most) };
-    println!("  lane {lane:<7} {:>8} sent, at most {:>5} s late {verdict}", sent.count, sent.most_late.as_secs());
+    println!("  lane {lane:<11} {:>8} sent, at most {:>5} s late {verdict}", sent.count, sent.most_late.as_secs());
 }
 
 fn verdict(is_met: bool) -> &'static str {

@@ -1,5 +1,5 @@
-//! A queue of deliveries that only counts what an instance sends, and how late that is; and the topic of the units of
-//! work that instances hand out.
+//! Queues that only count what an instance sends, and how late that is; and the topic of the units of work that instances
+//! hand out.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::delivery::{OutgoingDelivery, Purpose};
-use domain::value::{DestinationId, Timestamp};
-use ports::{DeliveryQueue, HandOut, PortResult, Postpone};
+use domain::value::{AccountId, DestinationId, Timestamp};
+use ports::{DeliveryQueue, EventQueue, HandOut, PortResult, Postpone};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -32,6 +32,7 @@ impl Lane {
 pub struct Sent {
     pub due: Lane,
     pub probes: Lane,
+    pub missed: Lane,
 }
 
 #[derive(Default)]
@@ -49,6 +50,8 @@ pub struct Counting {
     pub chaos: Arc<Chaos>,
     pub clock: Arc<SimClock>,
     pub due_from: Arc<Mutex<Timestamp>>,
+    /// When all missed runs are to be told.
+    pub missed_from: Arc<Mutex<Timestamp>>,
     /// Told of each unit of work.
     pub units_came: Arc<Notify>,
 }
@@ -92,6 +95,19 @@ impl DeliveryQueue for Counting {
                 }
             }
         }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl EventQueue for Counting {
+    /// The only events that an instance sends in a load tell of missed runs.
+    async fn send_event(&self, _account: &AccountId, _text: &str) -> PortResult<()> {
+        if let Some(meter) = &self.chaos.meter {
+            meter.spend("send_event", 1).await;
+        }
+        let late = self.clock.real().since(*lock(&self.missed_from));
+        lock(&self.counts).sent.missed.add(late);
         Ok(())
     }
 }

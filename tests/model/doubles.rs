@@ -10,8 +10,8 @@ use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, Rol
 use domain::destination::{Destination, Health, Pace, Reserved, Wish};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
-use domain::routing::{AwaitedRun, Bucket, History, Subscription};
-use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Label, Timestamp};
+use domain::routing::{AwaitedRun, Bucket, History, Listeners, Subscription};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, JobId, Label, SubscriptionId, Timestamp};
 use ports::*;
 
 use crate::chaos::Chaos;
@@ -72,11 +72,30 @@ shaken! {
     AwaitRuns {
         fn await_run(run: &AwaitedRun) -> ();
     }
+    AwaitedRuns {
+        fn overdue_runs(shard: u8, until: Timestamp, after: Option<&(Timestamp, AwaitedPlace)>, limit: usize)
+            -> Vec<(Timestamp, AwaitedPlace)>;
+        fn find_awaited_run(at: &AwaitedPlace) -> Option<AwaitedRun>;
+        fn update_awaited_run(before: &AwaitedRun, after: &AwaitedRun) -> bool;
+    }
     FindAccount {
         fn find_account(account: &AccountId) -> Option<Timestamp>;
     }
+    FindListeners {
+        fn find_listeners(account: &AccountId, buckets: &[Bucket]) -> Vec<Arc<Listeners>>;
+    }
     FindSubscriptions {
-        fn find_subscriptions(account: &AccountId, buckets: &[Bucket]) -> Vec<Arc<Subscription>>;
+        fn find_subscriptions(account: &AccountId, bucket: &Bucket, after: Option<&SubscriptionId>, most: usize)
+            -> Vec<Subscription>;
+    }
+    Subscriptions {
+        fn create_subscription(subscription: &Subscription, most: u32) -> CreatedSubscription;
+        fn update_subscription(before: &Subscription, after: &Subscription) -> UpdatedSubscription;
+        fn find_subscription(account: &AccountId, id: &SubscriptionId) -> Option<Subscription>;
+        fn find_subscription_named(account: &AccountId, name: &Label) -> Option<SubscriptionId>;
+        fn list_subscriptions(account: &AccountId, order: Order, after: Option<&SubscriptionId>, limit: usize)
+            -> Vec<Subscription>;
+        fn delete_subscription(account: &AccountId, id: &SubscriptionId, version: Option<u64>) -> DeletedSubscription;
     }
     Transitions {
         fn find_runs(account: &AccountId, event_type: EventType, place: &Scope) -> Remembered;
@@ -85,6 +104,7 @@ shaken! {
     }
     Events {
         fn find_event(account: &AccountId, id: &EventId) -> Option<SealedEvent>;
+        fn find_event_with(account: &AccountId, id: &EventId, most: usize) -> Option<(SealedEvent, usize)>;
         fn find_body(account: &AccountId, id: &EventId) -> Option<String>;
         fn seal_event(event: &SealedEvent) -> Sealed;
     }
@@ -113,18 +133,22 @@ shaken! {
         fn add_owed(known: &SealedEvent, more: &[Delivery]) -> bool;
     }
     ListDeliveries {
-        fn list_deliveries(account: &AccountId, destination: &DestinationId, since: Timestamp, older: &OlderThan,
-            limit: usize) -> Vec<DeliveryRecord>;
+        fn list_deliveries(account: &AccountId, destination: &DestinationId, span: Span, order: Order,
+            after: Option<&DeliveryId>, limit: usize) -> Vec<DeliveryRecord>;
     }
     Destinations {
         fn create_destination(destination: &Destination, most: u32) -> CreatedDestination;
         fn update_destination(before: &Destination, after: &Destination) -> UpdatedDestination;
         fn find_destination_named(account: &AccountId, name: &Label) -> Option<DestinationId>;
-        fn list_destinations(account: &AccountId, after: Option<&DestinationId>, limit: usize) -> Vec<Destination>;
+        fn list_destinations(account: &AccountId, order: Order, after: Option<&DestinationId>, limit: usize) -> Vec<Destination>;
+        fn list_settings(account: &AccountId, after: Option<&DestinationId>, limit: usize) -> Vec<Destination>;
         fn delete_destination(account: &AccountId, id: &DestinationId, version: Option<u64>) -> DeletedDestination;
+        fn find_searched(account: &AccountId, id: &DestinationId) -> Option<SubscriptionId>;
+        fn note_searched(account: &AccountId, id: &DestinationId, after: Option<&SubscriptionId>) -> ();
     }
     StartJob {
         fn start_job(job: &Job, most: u32) -> Option<Job>;
+        fn list_jobs(account: &AccountId, order: Order, after: Option<&JobPlace>, limit: usize) -> Vec<ListedJob>;
     }
     FindDestination {
         fn find_destination(account: &AccountId, id: &DestinationId) -> Option<Destination>;
@@ -151,7 +175,7 @@ shaken! {
         fn watched_destinations(until: Timestamp, after: Option<&Watched>, limit: usize) -> Vec<Watched>;
     }
     ListEvents {
-        fn list_events(account: &AccountId, span: Span, after: Option<&EventPlace>, limit: usize) -> Vec<ListedEvent>;
+        fn list_events(account: &AccountId, span: Span, order: Order, after: Option<&EventPlace>, limit: usize) -> Vec<ListedEvent>;
     }
     Audit {
         fn audited_until() -> ByShard<Timestamp>;
@@ -164,6 +188,8 @@ shaken! {
     }
     Reckoning {
         fn find_owed(account: &AccountId, events: &[EventId]) -> Vec<(EventId, Vec<DeliveryId>)>;
+        fn find_first_owed(account: &AccountId, events: &[EventId]) -> Vec<(EventId, OwedRow)>;
+        fn find_further_owed(account: &AccountId, event: &EventId, nth: usize) -> Option<OwedRow>;
         fn find_standings(account: &AccountId, ids: &[DeliveryId]) -> Vec<DeliveryStanding>;
     }
     FindRollUp {
@@ -173,7 +199,7 @@ shaken! {
         fn store_roll_up(before: Option<Timestamp>, after: &RollUp, look_at: Option<Timestamp>) -> bool;
         fn forget_roll_up(account: &AccountId, destination: &DestinationId) -> ();
         fn due_roll_ups(until: Timestamp, after: Option<&DueRollUp>, limit: usize) -> Vec<DueRollUp>;
-        fn list_results(account: &AccountId, destination: &DestinationId, since: Timestamp, older: &OlderThan,
+        fn list_results(account: &AccountId, destination: &DestinationId, span: Span, after: Option<&DeliveryId>,
             limit: usize) -> Vec<DeliveryResult>;
         fn rolled_up_to() -> ByShard<RolledUpTo>;
         fn set_rolled_up_to(shards: &ByShard<RolledUpTo>) -> ();

@@ -1,23 +1,25 @@
 //! The loads of `capacity.rs`: rows in the table, and the units of work that a run hands out.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Held, Job, RecoverStatus, Recovery};
 use domain::destination::{Destination, Health, HealthState};
-use domain::event::{Event, envelope};
-use domain::value::{AccountId, DeliveryId, DestinationId, Horizon, Timestamp};
+use domain::event::Event;
+use domain::routing::{AwaitedRun, Grace};
+use domain::value::{AccountId, DeliveryId, DestinationId, Horizon, SubscriptionId, Timestamp};
 use ports::{
-    Accounts, Audit, Clock, Deliveries, DestinationHealth, Destinations, Events, SHARDS, SealNote, SealNotes,
-    SealedEvent, StartJob,
+    Accounts, Audit, AwaitRuns, ByShard, Clock, CreatedDestination, CreatedSubscription, Deliveries, DestinationHealth,
+    Destinations, Events, RollUps, RolledUpTo, SHARDS, SealNote, SealNotes, SealedEvent, StartJob, Subscriptions,
 };
-use testing::{MemoryStore, account, destination, event_text, record};
+use serde_json::Value;
+use testing::{MemoryStore, account, destination, event_text, record, sealed, subscription};
 use tokio::sync::Notify;
 
 use crate::chaos::{Chaos, Dice, SimClock};
 use crate::counting::{Counting, Counts, Sent, lock};
-use crate::processes::{Redrive, Shared};
+use crate::doubles::Shaken;
+use crate::processes::{Outside, Redrive, Shared};
 use crate::queue::SimQueue;
 use crate::receivers::Receivers;
 use crate::table::Table;
@@ -25,6 +27,8 @@ use crate::table::Table;
 const ACCOUNTS: u64 = 100;
 /// How many destinations are down.
 pub const DOWN: u64 = 1_000;
+/// How many destinations get what is sealed.
+const SEALED_FOR: u64 = 1_000;
 /// How many events' bodies the deliveries share.
 const EVENTS: u64 = 1_000;
 /// How many units of work a run may hand out.
@@ -36,7 +40,10 @@ pub struct Load {
     shared: Shared,
     counts: Arc<Mutex<Counts>>,
     due_from: Arc<Mutex<Timestamp>>,
+    missed_from: Arc<Mutex<Timestamp>>,
     units_came: Arc<Notify>,
+    /// Until when events were sealed.
+    sealed_until: Mutex<Timestamp>,
 }
 
 fn owner(n: u64) -> AccountId {
@@ -64,8 +71,18 @@ impl Load {
             skew_ms: 0,
             pushed_twice: Arc::default(),
         };
-        let due_from = Arc::new(Mutex::new(clock.now()));
-        Self { clock, store, shared, counts: Arc::default(), due_from, units_came: Arc::default() }
+        let sealed_until = Mutex::new(clock.now());
+        let [due_from, missed_from] = [(), ()].map(|()| Arc::new(Mutex::new(clock.now())));
+        Self {
+            clock,
+            store,
+            shared,
+            counts: Arc::default(),
+            due_from,
+            missed_from,
+            units_came: Arc::default(),
+            sealed_until,
+        }
     }
 
     /// A new instance of `redrive`.
@@ -76,10 +93,19 @@ impl Load {
             chaos: chaos.clone(),
             clock: self.clock.clone(),
             due_from: self.due_from.clone(),
+            missed_from: self.missed_from.clone(),
             units_came: self.units_came.clone(),
         };
-        let outside = Arc::new(queue);
-        Redrive::with(outside.clone(), outside, UNITS, &self.shared, chaos)
+        let (queue, store) = (Arc::new(queue), Arc::new(Shaken { chaos: chaos.clone(), inner: self.store.clone() }));
+        let outside = Outside {
+            queue: queue.clone(),
+            event_queue: queue.clone(),
+            awaited_runs: store.clone(),
+            subscriptions: store,
+            hand_out: queue,
+            units: UNITS,
+        };
+        Redrive::with(outside, &self.shared, chaos)
     }
 
     pub fn sent(&self) -> Sent {
@@ -97,6 +123,15 @@ impl Load {
 
     pub fn notes_left(&self) -> usize {
         self.store.seal_notes_left().len()
+    }
+
+    /// Whether everything that was sealed is rolled up, and nothing is to be read again.
+    pub async fn is_rolled_up(&self) -> bool {
+        let to = self.store.rolled_up_to().await.expect("the progress");
+        let left = self.store.due_roll_ups(self.clock.now(), None, 1).await.expect("roll-ups");
+        to.len() == usize::from(SHARDS)
+            && to.values().all(|to| to.until >= *lock(&self.sealed_until))
+            && left.is_empty()
     }
 
     pub fn has_jobs(&self) -> bool {
@@ -121,19 +156,10 @@ impl Load {
     fn event(&self, owner: &AccountId, id: &str, owed: Vec<Delivery>) -> SealedEvent {
         let event = Event::parse(&event_text(owner, id), self.clock.now()).map_err(|refused| refused.detail);
         let event = event.expect("a sample");
-        let body = envelope::build(&event).expect("a body");
         SealedEvent {
-            account: event.account,
-            id: event.id,
-            event_type: event.event_type,
-            scope: event.scope,
-            occurred_at: event.occurred_at,
-            sealed_at: event.occurred_at,
-            digest: envelope::content_digest(body.get()),
-            body: body.get().to_owned(),
-            owed,
             unmatched: None,
             expires_at: self.clock.now().plus(Duration::from_secs(30 * 86_400)),
+            ..sealed(&event, owed, event.occurred_at)
         }
     }
 
@@ -180,20 +206,62 @@ impl Load {
         }
     }
 
-    /// Stores events that were sealed within ten minutes and delivered, and are to be audited now.
+    /// Creates a destination that accepts everything.
+    async fn receiver(&self, owner: &AccountId, nth: u8) -> Destination {
+        let mut one = destination(owner, nth + 100, "https://up.example/");
+        let settings = serde_json::json!({"name": format!("Receiver {nth}"), "url": "https://up.example/"});
+        one.settings = serde_json::from_value(settings).expect("settings");
+        let created = self.store.create_destination(&one, 10_000).await.expect("an answer");
+        assert_eq!(created, CreatedDestination::Created, "{nth}");
+        one
+    }
+
+    /// Stores runs of each account that were announced, each with somebody who waits for it. They count as missed from `from`
+    /// on.
+    pub async fn missed(&self, count: u64, from: Timestamp) {
+        let (grace, before) = (60, from.minus(Duration::from_secs(300)));
+        let shortest = Grace::try_from(grace).expect("a grace");
+        for n in 0..ACCOUNTS {
+            let one = self.receiver(&owner(n), 0).await;
+            let mut waits = subscription(&one, 1, &["sync_run.missed"], "*", None);
+            waits.id = SubscriptionId::from_entropy([u8::try_from(n).expect("a byte"); 10]);
+            waits.settings.grace = shortest;
+            let created = self.store.create_subscription(&waits, 10).await.expect("an answer");
+            assert_eq!(created, CreatedSubscription::Created, "{n}");
+        }
+        for n in 0..count {
+            let mut text: Value = serde_json::from_str(&event_text(&owner(n), "missed")).expect("JSON");
+            text["scope"] = format!("connection/xero/endpoint/table-{}", n / ACCOUNTS).into();
+            text["data"]["completed_at"] = before.to_string().into();
+            text["data"]["next_run_at"] = from.minus(Duration::from_secs(grace)).to_string().into();
+            let event = Event::parse(&text.to_string(), from).map_err(|refused| refused.detail).expect("a sample");
+            let run = AwaitedRun::after(&event, &text["data"], shortest, before).expect("a run");
+            self.store.await_run(&run).await.expect("kept");
+        }
+        *lock(&self.missed_from) = from;
+    }
+
+    /// Stores events that were sealed within ten minutes and delivered to ten destinations of each account, and are to be
+    /// rolled up and audited now.
     pub async fn sealed(&self, count: u64) {
         let (horizon, now) = (Horizon::default(), self.clock.now());
         let last = horizon.stretches().of(now.minus(horizon.length() + 2 * horizon.stretches().length()));
-        let before = (0..SHARDS).map(|shard| (shard, last.since)).collect();
+        let before: ByShard<Timestamp> = (0..SHARDS).map(|shard| (shard, last.since)).collect();
         self.store.set_audited_until(&before).await.expect("noted");
+        let rolled_up = |since| RolledUpTo { until: since, after: None, failed: false };
+        let before = before.into_iter().map(|(shard, since)| (shard, rolled_up(since))).collect();
+        self.store.set_rolled_up_to(&before).await.expect("noted");
+        *lock(&self.sealed_until) = last.until;
         let begin = last.since;
-        let mut samples = HashMap::new();
-        for n in 0..count {
+        let mut samples = Vec::new();
+        for n in 0..SEALED_FOR {
             let owner = owner(n);
-            let one = destination(&owner, u8::try_from(n % ACCOUNTS).expect("a byte"), "https://up.example/");
-            let sample = samples.entry(owner.clone()).or_insert_with(|| {
-                (record(&one, "audited", 1, DeliveryState::Delivered), self.event(&owner, "audited", Vec::new()))
-            });
+            let one = self.receiver(&owner, u8::try_from(n / ACCOUNTS + 1).expect("a byte")).await;
+            let record = record(&one, "audited", 1, DeliveryState::Delivered);
+            samples.push((record, self.event(&owner, "audited", Vec::new())));
+        }
+        for n in 0..count {
+            let sample = &samples[usize::try_from(n % SEALED_FOR).expect("few")];
             let delivery = Delivery { id: another_id(&sample.0.delivery.id, n), ..sample.0.delivery.clone() };
             let row = DeliveryRecord { delivery: delivery.clone(), ..sample.0.clone() };
             self.store.create_delivery(&row).await.expect("recorded");

@@ -61,9 +61,12 @@ fn kind(call: &str) -> (&str, u64) {
         "find_deliveries" | "find_standings" | "find_owed" => (call, 12),
         "send_deliveries" | "postpone" => (call, 12),
         "publish" => (call, 20),
-        "parked_deliveries" | "watched_destinations" | "seal_notes" | "due_roll_ups" | "pending_jobs_after" => {
-            ("due_deliveries", 8)
-        }
+        "parked_deliveries"
+        | "watched_destinations"
+        | "seal_notes"
+        | "due_roll_ups"
+        | "pending_jobs_after"
+        | "overdue_runs" => ("due_deliveries", 8),
         "list_results" | "list_deliveries" => ("list_events", 8),
         "send_event" => ("postpone", 12),
         "hand_out" => ("publish", 20),

@@ -1,7 +1,7 @@
 //! The functions' processes, as Lambda runs them: each handles one batch at a time, keeps its caches in between, has a
 //! minute for each batch, and can crash at any moment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use domain::delivery::{DeliveryMessage, MessageLease, Purpose};
 use domain::event::Unregistered;
 use domain::value::{DeliveryId, Horizon};
 use lambda_runtime::{Context, LambdaEvent};
-use ports::{Clock, DeliveryQueue, HandOut};
+use ports::{AwaitedRuns, Clock, DeliveryQueue, EventQueue, HandOut, Subscriptions};
 use runtime::cache::Cached;
 use testing::{MemoryAlerts, MemoryHandOut, MemoryStore, PlainVault};
 
@@ -118,7 +118,7 @@ impl Fanout {
         let deps = Arc::new(fanout::Deps {
             queue: events,
             accounts: cached.clone(),
-            subscriptions: cached,
+            listeners: cached,
             transitions: store.clone(),
             awaited_runs: store.clone(),
             events: table,
@@ -203,6 +203,7 @@ impl Deliver {
                     pushed_twice,
                     sent_at,
                     received_at,
+                    told: false,
                     delivered: false,
                 },
             )
@@ -229,10 +230,10 @@ impl Deliver {
         ended
     }
 
-    /// The deliveries of the last batch for which the receiver's answer was a success, and the process was told so.
-    pub fn delivered(&self) -> BTreeSet<DeliveryId> {
+    /// The deliveries of the last batch whose attempt ended before the process, and whether it was a success.
+    pub fn attempted(&self) -> BTreeMap<DeliveryId, bool> {
         let batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        batch.iter().filter(|(_, in_hand)| in_hand.delivered).map(|(id, _)| id.clone()).collect()
+        batch.iter().filter(|(_, in_hand)| in_hand.told).map(|(id, in_hand)| (id.clone(), in_hand.delivered)).collect()
     }
 }
 
@@ -243,22 +244,34 @@ pub struct Redrive {
     budget: Duration,
 }
 
+/// What an instance of `redrive` sends to, and what differs between a schedule and a load.
+pub struct Outside {
+    pub queue: Arc<dyn DeliveryQueue>,
+    pub event_queue: Arc<dyn EventQueue>,
+    pub awaited_runs: Arc<dyn AwaitedRuns>,
+    pub subscriptions: Arc<dyn Subscriptions>,
+    pub hand_out: Arc<dyn HandOut>,
+    /// How many units of work it hands out at most.
+    pub units: u16,
+}
+
 impl Redrive {
     pub fn start(shared: &Shared, chaos: Chaos) -> Self {
         let chaos = Arc::new(chaos);
         let queue = Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None });
-        // No run of a schedule has more to do than it has time for.
-        Self::with(queue, Arc::new(MemoryHandOut::default()), 0, shared, chaos)
+        let outside = Outside {
+            queue,
+            event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone(), seen: None }),
+            awaited_runs: shared.store.clone(),
+            subscriptions: shared.store.clone(),
+            // No run of a schedule has more to do than it has time for.
+            hand_out: Arc::new(MemoryHandOut::default()),
+            units: 0,
+        };
+        Self::with(outside, shared, chaos)
     }
 
-    /// One that hands out up to `units` units of its work.
-    pub fn with(
-        queue: Arc<dyn DeliveryQueue>,
-        hand_out: Arc<dyn HandOut>,
-        units: u16,
-        shared: &Shared,
-        chaos: Arc<Chaos>,
-    ) -> Self {
+    pub fn with(outside: Outside, shared: &Shared, chaos: Arc<Chaos>) -> Self {
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
         let table = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.table.clone() });
         let clock = shared.process_clock();
@@ -271,14 +284,14 @@ impl Redrive {
             event_list: store.clone(),
             delivery_list: store.clone(),
             paces: store.clone(),
-            awaited_runs: shared.store.clone(),
-            subscriptions: shared.store.clone(),
+            awaited_runs: outside.awaited_runs,
+            subscriptions: outside.subscriptions,
             transitions: store.clone(),
             audit: store.clone(),
             reckoning: store.clone(),
             roll_ups: store.clone(),
-            queue,
-            event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone(), seen: None }),
+            queue: outside.queue,
+            event_queue: outside.event_queue,
             alerts: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(MemoryAlerts::default()) }),
             alerted: redrive::Alerted::default(),
             audited: redrive::Audited::default(),
@@ -287,8 +300,8 @@ impl Redrive {
             purge: table,
             clock: clock.clone(),
             entropy: shared.dice.clone(),
-            hand_out,
-            units,
+            hand_out: outside.hand_out,
+            units: outside.units,
             horizon: shared.horizon(),
             lease: MessageLease::default(),
             retention: RETENTION,

@@ -44,6 +44,8 @@ pub struct InHand {
     pub pushed_twice: bool,
     pub sent_at: Timestamp,
     pub received_at: Timestamp,
+    /// Whether an attempt ended, and the process was told how.
+    pub told: bool,
     /// Whether its receiver answered that it has it, and the process was told so.
     pub delivered: bool,
 }
@@ -290,6 +292,7 @@ impl HttpSender for Sender {
         });
         let outcome = outcome.await?;
         if let Some(in_hand) = self.batch.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&id) {
+            in_hand.told = true;
             in_hand.delivered |= outcome.is_delivered();
         }
         Ok(Exchange { outcome, answer: None })

@@ -127,6 +127,8 @@ struct Seen {
     failed_calls: usize,
     poisoned: usize,
     cancelled: BTreeSet<DeliveryId>,
+    /// How often an attempt of a delivery ended and its message was acknowledged.
+    acknowledged: BTreeMap<DeliveryId, u32>,
     /// Deliveries and destinations that were asked to be sent again.
     again: BTreeSet<DeliveryId>,
     recovered: BTreeSet<DestinationId>,
@@ -173,6 +175,7 @@ impl World {
             if now > end {
                 return Err(self.unfinished(now));
             }
+            self.wrong.extend(self.shared.table.take_broken());
             if !self.wrong.is_empty() {
                 return Err(self.wrong.join("\n"));
             }

@@ -1,5 +1,6 @@
 //! The table of a schedule: the one in memory, whose index lags behind, of which single rows can neither be read nor
-//! written until somebody mends them, and of which a partition can be throttled for a while.
+//! written until somebody mends them, and of which a partition can be throttled for a while. It judges what becomes of rows
+//! by the rules of custody.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use ports::{
 use testing::MemoryStore;
 
 use crate::chaos::{Dice, SimClock};
+use crate::custody::may_become;
 use crate::lag::Late;
 
 /// What is throttled together.
@@ -54,6 +56,7 @@ struct State {
     unreadable: BTreeSet<String>,
     unwritable: BTreeSet<String>,
     throttled: Option<(Partition, Timestamp)>,
+    broken: Vec<String>,
 }
 
 pub struct Table {
@@ -76,12 +79,18 @@ impl Table {
     ) -> Self {
         let (deliveries, destinations) = (Late::default(), Late::default());
         let (unreadable, unwritable) = (BTreeSet::new(), BTreeSet::new());
-        let state = Mutex::new(State { deliveries, destinations, unreadable, unwritable, throttled: None });
+        let state =
+            Mutex::new(State { deliveries, destinations, unreadable, unwritable, throttled: None, broken: Vec::new() });
         Self { rows, clock, dice, calm, lag_ms, state }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of rows against the rules since the last time.
+    pub fn take_broken(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().broken)
     }
 
     pub fn poison_reads(&self, id: &str) {
@@ -179,6 +188,9 @@ impl Deliveries for Table {
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
         self.writes_delivery(&before.delivery)?;
+        if let Err(why) = may_become(before, after) {
+            self.lock().broken.push(format!("{}: {why}: {before:?} became {after:?}", before.delivery.id));
+        }
         let shown = self.entry_of(&before.delivery);
         let replaced = self.rows.replace_delivery(before, after).await?;
         self.changed(&before.delivery, shown);
@@ -295,6 +307,16 @@ impl Events for Table {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>> {
         self.reads(account)?;
         self.rows.find_event(account, id).await
+    }
+
+    async fn find_event_with(
+        &self,
+        account: &AccountId,
+        id: &EventId,
+        most: usize,
+    ) -> PortResult<Option<(SealedEvent, usize)>> {
+        self.reads(account)?;
+        self.rows.find_event_with(account, id, most).await
     }
 
     async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {

@@ -8,6 +8,7 @@
 
 mod api;
 mod chaos;
+mod custody;
 mod doubles;
 mod lag;
 #[expect(dead_code, reason = "nothing is measured here")]

@@ -166,6 +166,7 @@ fn log(story: &Story) -> Vec<Page> {
         page("event", format!("/events/{}", story.event)),
         page("event-unmatched", format!("/events/{}", story.unmatched)),
         page("ledger", "/ledger"),
+        page("sessions", "/sessions"),
         page("ledger-delivered", "/ledger").click("link", Name::with(" delivered")),
     ];
     let names = [

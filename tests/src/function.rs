@@ -4,6 +4,7 @@
 //! A killed process gets no warning, as if its host had died. Processes are found on Linux only.
 
 use std::fs;
+use std::time::Duration;
 
 use harness::Deployment;
 use harness::failure::{Failure, OrFailure, Result};
@@ -40,6 +41,12 @@ pub async fn set_variable(deployment: &Deployment, function: &str, name: &str, v
     let change = json!({"Environment": {"Variables": variables}});
     configuration(deployment, Method::PUT, function, change.to_string().into_bytes()).await?;
     Ok(())
+}
+
+/// One variable of a function's environment; empty if it has none of that name.
+pub async fn variable(deployment: &Deployment, function: &str, name: &str) -> Result<String> {
+    let current = configuration(deployment, Method::GET, function, Vec::new()).await?;
+    Ok(current["Environment"]["Variables"][name].as_str().unwrap_or_default().to_owned())
 }
 
 async fn configuration(deployment: &Deployment, method: Method, function: &str, body: Vec<u8>) -> Result<Value> {
@@ -82,7 +89,27 @@ pub async fn logs(deployment: &Deployment, function: &str) -> Result<Vec<String>
 /// The processes in which the local AWS runs a function.
 pub fn processes(deployment: &Deployment, function: &str) -> Result<Vec<Pid>> {
     let of_function = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
-    let of_deployment = format!("GATEWAY_PORT={}", deployment.port);
+    with_environment(&[of_function, of_local_aws(deployment)])
+}
+
+/// How long the local AWS itself and the processes in which it runs functions now have used a processor.
+pub fn processor_time(deployment: &Deployment) -> Result<Duration> {
+    let ticks = with_environment(&[of_local_aws(deployment)])?.into_iter().map(|process| {
+        // One that has ended meanwhile has none. Behind the program's name in parentheses come ten fields, and then the ticks
+        // in its own code and in the kernel's.
+        let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
+        fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>()
+    });
+    Ok(Duration::from_millis(ticks.sum::<u64>() * 1_000 / rustix::param::clock_ticks_per_second()))
+}
+
+fn of_local_aws(deployment: &Deployment) -> String {
+    format!("GATEWAY_PORT={}", deployment.port)
+}
+
+/// The processes whose environment has all of these variables.
+fn with_environment(variables: &[String]) -> Result<Vec<Pid>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").or_failure(|| "cannot list the processes")? {
         let entry = entry.or_failure(|| "cannot list the processes")?;
@@ -91,8 +118,8 @@ pub fn processes(deployment: &Deployment, function: &str) -> Result<Vec<Pid>> {
         };
         // The environment of a process that has ended meanwhile, or belongs to another user, cannot be read.
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
-        let has = |variable: &str| environment.split(|byte| *byte == 0).any(|part| part == variable.as_bytes());
-        if has(&of_function) && has(&of_deployment) {
+        let has = |variable: &String| environment.split(|byte| *byte == 0).any(|part| part == variable.as_bytes());
+        if variables.iter().all(has) {
             found.push(id);
         }
     }

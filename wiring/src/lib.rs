@@ -7,7 +7,7 @@ use adapters::{
     AwsClients, DynamoStore, HyperSender, KmsVault, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
     SystemHosts,
 };
-use api::{Deps, Limits};
+use api::{Admission, Allowance, Deps, Limits};
 use lambda_runtime::Error;
 use runtime::config::ApiConfig;
 
@@ -19,6 +19,9 @@ pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
     let aws = AwsClients::from_env().await;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let allowance = Allowance { units: config.units, events: config.events };
+    let admission = Admission::new(store.clone(), clock.clone(), allowance);
+    let vault = Arc::new(KmsVault::new(&aws, config.secrets_key, store.clone(), entropy.clone()));
     Ok(Deps {
         accounts: store.clone(),
         keys: store.clone(),
@@ -38,13 +41,15 @@ pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
         roll_ups: store.clone(),
         delivery_queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
         scopes: store.clone(),
-        transitions: store.clone(),
-        vault: Arc::new(KmsVault::new(&aws, config.secrets_key, store, entropy.clone())),
+        transitions: store,
+        kept_answers: vault.clone(),
+        vault,
         hosts: Arc::new(SystemHosts),
         sender: Arc::new(HyperSender::new(config.addresses.clone(), clock.clone())?),
         clock,
         entropy,
         addresses: config.addresses,
+        admission: Arc::new(admission),
         limits: Limits { destinations: config.max_destinations, subscriptions: config.max_subscriptions },
         lease: config.lease,
         page_url: config.page_url,

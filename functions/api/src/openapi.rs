@@ -11,10 +11,14 @@
 //! `an_independent_validator_finds_no_fault_in_the_document`, on the deployed stack
 //! `a_property_based_tester_finds_no_fault_in_the_api`).
 //!
-//! Invariant: three routes are open: this document, `POST /v1/sessions`, which takes a link, and the page's `$default`,
+//! Invariant: four routes are open: this document, `POST /v1/sessions` and the page's `POST /open`, which take a link, and its `$default`,
 //! which asks for its own cookie (tests: `nothing_but_the_document_and_a_link_is_open`, `routes_are_closed`).
 
+mod bodies;
+mod generators;
 mod responses;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 
 use std::sync::{Arc, OnceLock};
@@ -29,6 +33,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, Info, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -47,7 +52,33 @@ events they receive.
 An account's API key says whose things a request is about; what belongs to another account answers like what does not exist. \
 Errors are RFC 9457 problems with a stable `code`; `webhooks` describes the requests that a destination receives.
 
-Limits: a body has at most 256 KiB, a page 1–100 items; 100 requests a second over all callers (bursts of 200).";
+Limits: a body has at most 256 KiB, a page 1–100 items. An account may spend 100 units a second, and saves up ten seconds' \
+worth: what reads one thing costs 1, a list 5, a change 5; configuration documents, the ledger, dry runs, set-ups, tests, \
+recoveries and replays cost 25. It may post 100 events a second besides. More is refused with 429 and `retry-after`.";
+
+/// When the samples occur: 2026-11-23T09:30:42Z.
+const SAMPLED_AT_MS: u64 = 1_795_426_242_000;
+
+/// The groups of operations, in the order in which they are read.
+const TAGS: [(&str, &str); 14] = [
+    ("event types", "What events there are, and what their `data` holds: the same for every account."),
+    ("destinations", "Receivers: URLs that get signed requests, with their settings, health and secrets."),
+    ("subscriptions", "Which events go to which destination: by type, by place, and by what is in them."),
+    ("setups", "A destination and a subscription to it in one call."),
+    ("configuration", "All destinations and subscriptions as one document, to be kept in a file and put again."),
+    ("events", "What was published, what it owes, and publishing over HTTPS."),
+    ("deliveries", "What became of one event at one destination, attempt by attempt."),
+    ("ledger", "What was accepted, what it owes, and what became of that: every number with what it counts."),
+    ("jobs", "Work that takes longer than a request."),
+    ("scopes", "The connections, tables and insights that events came from."),
+    ("page sessions", "Opening the customers' page with a link."),
+    (
+        "operator",
+        "The platform's own operations: accounts, API keys, links to the page, and events that were rejected. Signed with AWS credentials.",
+    ),
+    ("document", "This document."),
+    ("webhooks", "The requests that destinations get."),
+];
 
 /// The parts of the document that concern the whole API; the router adds its operations.
 pub fn document() -> OpenApi {
@@ -70,6 +101,7 @@ pub fn document() -> OpenApi {
     OpenApiBuilder::new()
         .info(info())
         .components(Some(components.build()))
+        .tags(Some(TAGS.map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build())))
         .security(Some([SecurityRequirement::new("api_key", Vec::<String>::new())]))
         .build()
 }
@@ -125,6 +157,8 @@ fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::
     responses::complete(&mut operations);
     let mut document = serde_json::to_value(operations)?;
     document["servers"] = json!([{ "url": server }]);
+    generators::smooth(&mut document);
+    bodies::complete(&mut document)?;
     webhooks::add(&mut document)?;
     Ok(document)
 }
@@ -161,115 +195,4 @@ fn server(request: &Request) -> String {
     });
     let scheme = request.headers().get("x-forwarded-proto").and_then(|value| value.to_str().ok());
     host.map_or_else(|| "/".to_owned(), |host| format!("{}://{host}", scheme.unwrap_or("https")))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::io::Write;
-    use std::path::Path;
-    use std::process::{Command, Stdio};
-
-    use super::*;
-
-    fn finished() -> Value {
-        complete(crate::router::operations().to_openapi(), "https://api.example").expect("a document")
-    }
-
-    /// Every operation of the document by its name, such as `GET /v1/destinations`.
-    fn described(section: &str) -> Vec<(String, Value)> {
-        let document = finished();
-        let paths = document[section].as_object().expect("paths");
-        let operations = paths.iter().flat_map(|(path, item)| {
-            let methods = item.as_object().expect("operations");
-            methods
-                .iter()
-                .map(move |(method, operation)| (format!("{} {path}", method.to_uppercase()), operation.clone()))
-        });
-        operations.collect()
-    }
-
-    #[test]
-    fn an_independent_validator_finds_no_fault_in_the_document() {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/schemathesis/bin/python");
-        let mut validator = Command::new(&python);
-        validator.args(["-m", "openapi_spec_validator", "--schema", "3.1.0", "-"]);
-        let validator = validator.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut validator = validator.expect("tools/bootstrap.sh installs the validator; run `make bootstrap`");
-        validator.stdin.take().expect("a pipe").write_all(finished().to_string().as_bytes()).expect("written");
-        let output = validator.wait_with_output().expect("an end");
-        // After its findings it repeats the whole document.
-        let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said[..said.len().min(500)]));
-    }
-
-    #[test]
-    fn the_document_is_finished_once() {
-        let served = Served::new(crate::router::operations().to_openapi());
-        let text = served.finished().expect("a document");
-        assert_eq!(text.concat().matches(ADDRESS).count(), 0);
-        assert!(std::ptr::eq(text, served.finished().expect("a document")));
-    }
-
-    #[test]
-    fn no_other_route_is_served_that_is_not_described() {
-        let plain = include_str!("router.rs").lines().find(|line| line.trim().starts_with(".route("));
-        assert_eq!(plain, None, "add it with `.routes(routes!(…))`");
-    }
-
-    #[test]
-    fn the_page_lists_the_operations_of_the_document() {
-        let page = include_str!("../../../docs/api.md");
-        let rows = page.lines().filter_map(|line| Some(line.strip_prefix("| [`")?.split_once('`')?.0.to_owned()));
-        assert_eq!(
-            rows.collect::<BTreeSet<_>>(),
-            described("paths").into_iter().map(|(operation, _)| operation).collect()
-        );
-    }
-
-    #[test]
-    fn the_page_lists_the_codes_of_problems() {
-        let page = include_str!("../../../docs/api.md");
-        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
-        let rows = rows.filter(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
-        let listed = rows.map(|(code, _)| json!(code).to_string()).collect::<BTreeSet<_>>();
-        let codes = finished()["components"]["schemas"]["ProblemCode"]["enum"].take();
-        let codes = codes.as_array().expect("an enum").iter().map(ToString::to_string);
-        assert_eq!(listed, codes.collect());
-    }
-
-    #[test]
-    fn everything_has_a_name_a_summary_and_a_tag() {
-        let mut ids = BTreeSet::new();
-        for (operation, said) in described("paths").into_iter().chain(described("webhooks")) {
-            for field in ["summary", "description"] {
-                assert!(said[field].as_str().is_some_and(|text| !text.is_empty()), "{operation} has no {field}");
-            }
-            assert!(said["tags"][0].is_string(), "{operation} has no tag");
-            let id = said["operationId"].as_str().expect("an id").to_owned();
-            assert!(ids.insert(id.clone()), "two operations are called {id}");
-        }
-        for (name, schema) in finished()["components"]["schemas"].as_object().expect("schemas") {
-            assert!(schema["description"].is_string() || schema["allOf"].is_array(), "{name} has no description");
-        }
-    }
-
-    #[test]
-    fn nothing_but_the_document_and_a_link_is_open() {
-        let open = described("paths").into_iter().filter(|(_, said)| said["security"] == json!([{}]));
-        let open = open.map(|(operation, _)| operation).collect::<Vec<_>>();
-        assert_eq!(open, ["GET /v1/openapi.json", "POST /v1/sessions"]);
-    }
-
-    #[test]
-    fn every_event_type_has_a_webhook_with_a_sample_for_each_status() {
-        let webhooks = finished()["webhooks"].take();
-        for event_type in domain::event::EventType::all() {
-            let body = &webhooks[event_type.as_str()]["post"]["requestBody"]["content"]["application/json"];
-            assert_eq!(body["schema"]["properties"]["type"]["const"], event_type.as_str());
-            for status in event_type.statuses() {
-                assert_eq!(body["examples"][status]["value"]["data"]["status"], status);
-            }
-        }
-    }
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::{
-    AwaitRuns, Clock, DeliveryQueue, Entropy, FindAccount, FindSubscriptions, Postpone, Rejections, Transitions,
-    WideEvents,
+    AwaitRuns, Clock, DeliveryQueue, Entropy, FindAccount, FindListeners, Postpone, Rejections, Transitions, WideEvents,
 };
 
 use crate::seals::Seals;
@@ -14,7 +13,7 @@ use crate::unregistered::UnregisteredEvents;
 
 pub struct Deps {
     pub accounts: Arc<dyn FindAccount>,
-    pub subscriptions: Arc<dyn FindSubscriptions>,
+    pub listeners: Arc<dyn FindListeners>,
     pub transitions: Arc<dyn Transitions>,
     pub awaited_runs: Arc<dyn AwaitRuns>,
     pub events: Arc<dyn WideEvents>,

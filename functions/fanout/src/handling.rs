@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use domain::delivery::{OutgoingDelivery, Purpose};
 use domain::event::{Event, RejectedEvent, Rejection, Unregistered, envelope};
+use domain::routing::MOST_STEPS;
 use domain::value::Timestamp;
 use ports::{PortError, PortResult, Seal, Sealed, SealedEvent};
 use serde_json::value::RawValue;
 use tracing::{info, warn};
 
 use crate::deps::Deps;
-use crate::owed::{Owed, listening, owed};
+use crate::owed::{Owed, owed};
+use crate::places::Places;
 use crate::received::{Handled, Received};
 use crate::same::SameEvents;
 use crate::wide::{self, Plan, Turn, Turns, Went};
@@ -20,6 +22,7 @@ pub(crate) struct Invocation {
     pub(crate) deadline: Timestamp,
     pub(crate) same: SameEvents,
     pub(crate) turns: Turns,
+    pub(crate) matching: Places,
 }
 
 pub(crate) async fn handle_event(
@@ -39,7 +42,11 @@ pub(crate) async fn handle_event(
     }
     let mut turn = None;
     loop {
-        let owed = owed(deps, event, &listening(deps, event).await?).await?;
+        let owed = {
+            let _place = invocation.matching.enter(event).await?;
+            owed(deps, event).await?
+        };
+        let Ok(owed) = owed else { return reject(deps, record, &Rejection::costs_too_much(MOST_STEPS)).await };
         if !wide::is_wide(&owed.deliveries, &body) {
             return handling.narrow(owed).await;
         }

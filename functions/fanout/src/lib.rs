@@ -46,6 +46,7 @@
 mod deps;
 mod handling;
 mod owed;
+mod places;
 mod received;
 mod same;
 mod seals;
@@ -67,6 +68,7 @@ use tracing::{info, warn};
 
 pub use self::deps::Deps;
 use self::handling::{Invocation, handle_event, reject};
+use self::places::Places;
 use self::received::{Handled, Received, SPARE, received};
 use self::same::SameEvents;
 pub use self::seals::Seals;
@@ -83,7 +85,8 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let records = event.payload.records.into_iter().map(|record| received(&deps, record));
     let records = records.collect::<Result<Vec<_>, _>>()?;
     let give_back = GiveBack { queue: Arc::clone(&deps.queue), entropy: Arc::clone(&deps.entropy) };
-    let invocation = Arc::new(Invocation { deadline, same: SameEvents::default(), turns: Turns::default() });
+    let (same, turns, matching) = (SameEvents::default(), Turns::default(), Places::default());
+    let invocation = Arc::new(Invocation { deadline, same, turns, matching });
     let again = batch::run(records, AT_ONCE, &give_back, move |record| {
         let (deps, invocation) = (Arc::clone(&deps), Arc::clone(&invocation));
         async move {

@@ -1,13 +1,11 @@
 //! What an event owes. It finds the subscriptions that listen, judges the run if one of them waits for a transition,
 //! and notes the next run if one of them waits for a missed run.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::delivery::Delivery;
-use domain::event::Event;
-use domain::routing::subscription::recipients;
-use domain::routing::{AwaitedRun, Bucket, Run, Subscription, Transition};
+use domain::event::{Event, payload};
+use domain::routing::{AwaitedRun, Bucket, Grace, Hearing, Run, TooCostly, Transition, Work, listeners};
 use domain::value::json;
 use ports::{PortError, PortResult, UnmatchedReason};
 use serde_json::Value;
@@ -25,44 +23,47 @@ pub(crate) struct Owed {
     pub(crate) unmatched: Option<UnmatchedReason>,
 }
 
-/// The subscriptions that may match the event.
-pub(crate) async fn listening(deps: &Deps, event: &Event) -> PortResult<Vec<Arc<Subscription>>> {
+/// What the event owes, unless finding that out costs too much.
+pub(crate) async fn owed(deps: &Deps, event: &Event) -> PortResult<Result<Owed, TooCostly>> {
     let buckets = Bucket::of_event(event.event_type, &event.scope);
-    let mut listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
-    await_next_run(deps, event, &listening).await?;
-    listening.retain(|subscription| subscription.listens(event.event_type, &event.scope));
-    Ok(listening)
-}
-
-pub(crate) async fn owed(deps: &Deps, event: &Event, listening: &[Arc<Subscription>]) -> PortResult<Owed> {
-    if listening.is_empty() {
-        return Ok(Owed { deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) });
+    let listeners = deps.listeners.find_listeners(&event.account, &buckets).await?;
+    let hearing = Hearing::of(event, &listeners);
+    await_next_run(deps, event, hearing.shortest_grace).await?;
+    if !hearing.by_any {
+        return Ok(Ok(Owed { deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) }));
     }
-    let awaited = listening.iter().any(|subscription| subscription.settings.transition.is_some());
-    let run = if awaited { Run::of_event(&event.id, &data(event)?) } else { None };
+    let run = if hearing.for_transitions { Run::of_event(&event.id, &described(event)?) } else { None };
     let transition = match run {
         Some(run) => transition(deps, event, &run).await?,
         None => None,
     };
-    let recipients = recipients(event, &data(event)?, transition, listening);
-    let deliveries: Vec<_> = recipients.into_iter().map(|subscription| subscription.delivery_of(event)).collect();
-    let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
-    Ok(Owed { deliveries, unmatched })
+    let deliveries = listeners::owed(event, &data(event)?, transition, &listeners, &Work::default());
+    Ok(deliveries.map(|deliveries| {
+        let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
+        Owed { deliveries, unmatched }
+    }))
 }
 
 /// The event's data, parsed. It can take a hundred times the memory of its text, and the events of a batch are handled
-/// beside each other: so it is never kept over an `await`, and parsed again after.
+/// beside each other: so it is never kept over an `await`. It is parsed only for conditions, which may test any field.
 fn data(event: &Event) -> PortResult<Value> {
-    json::value(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))
+    json::value(event.data.get()).map_err(unreadable)
+}
+
+/// What the catalogue describes of the event's data.
+fn described(event: &Event) -> PortResult<Value> {
+    payload::described(event.event_type, event.data.get()).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> PortError {
+    PortError::permanent("reading an event's data", error)
 }
 
 /// Notes until when the next run is awaited, if somebody wants to know when it does not come. This is done before the
 /// event is sealed and only once: after a crash, the same run changes nothing.
-async fn await_next_run(deps: &Deps, event: &Event, filed: &[Arc<Subscription>]) -> PortResult<()> {
-    let Some(absence) = event.event_type.absence() else { return Ok(()) };
-    let watching = filed.iter().filter(|subscription| subscription.listens(absence, &event.scope));
-    let Some(shortest) = watching.map(|subscription| subscription.settings.grace).min() else { return Ok(()) };
-    let awaited = AwaitedRun::after(event, &data(event)?, shortest, deps.clock.now());
+async fn await_next_run(deps: &Deps, event: &Event, shortest: Option<Grace>) -> PortResult<()> {
+    let Some(shortest) = shortest else { return Ok(()) };
+    let awaited = AwaitedRun::after(event, &described(event)?, shortest, deps.clock.now());
     match awaited {
         Some(awaited) => deps.awaited_runs.await_run(&awaited).await,
         None => Ok(()),

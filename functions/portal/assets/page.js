@@ -160,11 +160,20 @@ if (next) history.replaceState(null, "", next.dataset.next);
 // After this nothing is asked for any more.
 class Ended extends Error {}
 
+// After this nothing is asked for so many seconds.
+class Busy extends Error {
+  constructor(seconds) {
+    super("too much at once");
+    this.seconds = seconds;
+  }
+}
+
 const account = (page) => page.querySelector(".who-name")?.textContent;
 
 async function part(url, selector, signal) {
   const response = await fetch(url, { headers: { accept: "text/html" }, signal, redirect: "error" });
   if (response.status === 401) throw new Ended("your session has ended");
+  if (response.status === 429) throw new Busy(Number(response.headers.get("retry-after")) || 1);
   if (!response.ok) throw new Error(String(response.status));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (account(page) !== account(document)) throw new Ended("this browser is signed in for another account");
@@ -196,12 +205,17 @@ if (checked) {
 // ---- Lists that stay fresh: while somebody looks, for ten minutes after the last touch --------------------------------------------
 
 const live = document.querySelector("[data-live]");
-const every = 3000, patience = 600000;
+const every = 3000, patience = 600000, rarest = 30000;
 if (live) {
   const selector = `[data-live="${CSS.escape(live.dataset.live)}"]`;
   const shown = document.querySelector("[data-live-state]");
-  let touched = Date.now(), was = live.innerHTML, ended = false;
-  for (const kind of ["pointermove", "keydown", "scroll"]) addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
+  let touched = Date.now(), was = live.innerHTML, ended = false, busy = 0, pause;
+  function touch() {
+    touched = Date.now();
+    if (pause && touched - pause.since >= pause.least) pause.resume();
+  }
+  for (const kind of ["pointermove", "keydown", "scroll"]) addEventListener(kind, touch, { passive: true });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) touch(); });
 
   // Whoever is at a link within it with the keyboard, or has selected some of it, is not thrown out.
   function isHeld(list) {
@@ -232,12 +246,23 @@ if (live) {
       renew(old, found);
     } catch (error) {
       ended = error instanceof Ended;
-      if (shown) shown.textContent = `not live: ${ended ? error.message : "reload the page"}`;
+      busy = error instanceof Busy ? error.seconds * 1000 : 0;
+      const words = ended ? error.message : busy ? "too much at once; it goes on by itself" : "reload the page";
+      if (shown) shown.textContent = `not live: ${words}`;
     }
   }
+
+  // The longer ago the last touch is, the longer it rests: a tenth of that. A touch ends a rest that was long enough.
+  function rest(resume) {
+    const least = every + busy;
+    pause = { since: Date.now(), least, resume };
+    setTimeout(resume, Math.max(least, Math.min((Date.now() - touched) / 10, rarest)));
+    busy = 0;
+  }
+
   (async () => {
     while (!ended) {
-      await new Promise((resume) => setTimeout(resume, every));
+      await new Promise(rest);
       await refresh();
     }
   })();

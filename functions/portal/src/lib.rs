@@ -16,8 +16,10 @@ mod web;
 
 use std::sync::Arc;
 
+use axum::middleware::Next;
 use axum::routing::get;
 use axum::{Router, middleware};
+use ports::read_units;
 use tower_http::compression::CompressionLayer;
 
 use crate::web::cookies::Cookies;
@@ -31,11 +33,12 @@ use crate::web::{inner, security, timing};
 /// may.
 pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
     let (accounts, sessions, clock) = (deps.accounts.clone(), deps.sessions.clone(), deps.clock.clone());
+    let admission = deps.admission.clone();
     let headers = security::Headers::new(frame_ancestors);
     let cookies = Cookies::new(!frame_ancestors.is_empty());
     let origin = Origin::new(&deps.page_url);
     let api = api::router(deps);
-    let portal = Portal { api: api.clone(), accounts, sessions, clock, cookies, origin: origin.clone() };
+    let portal = Portal { api: api.clone(), admission, accounts, sessions, clock, cookies, origin: origin.clone() };
     Router::new()
         .route("/", get(pages::home))
         .route("/assets/{name}", get(pages::asset))
@@ -46,6 +49,7 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
         .merge(pages::deliveries::routes())
         .merge(pages::events::routes())
         .merge(pages::ledger::routes())
+        .merge(pages::sessions::routes())
         .fallback(pages::no_such_page)
         .method_not_allowed_fallback(pages::nothing_to_see)
         .layer(middleware::from_fn_with_state(origin, security::same_origin))
@@ -53,5 +57,6 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
         .layer(middleware::from_fn_with_state(headers, security::add_headers))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(timing::tell))
+        .layer(middleware::from_fn(async |request, next: Next| read_units::counted(next.run(request)).await))
         .with_state(Arc::new(portal))
 }

@@ -11,13 +11,22 @@ use ports::{EventPlace, SealNote};
 /// How many notes are remembered before all are dropped.
 const MOST: usize = 10_000;
 
+/// How far events were visited that are visited together: what they owe is visited in the order of its ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Within {
+    pub(crate) first: EventId,
+    pub(crate) last: EventId,
+    /// The last delivery that was visited.
+    pub(crate) to: DeliveryId,
+}
+
 /// Where the audit stopped in a note.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stopped {
     /// The last event that was visited, as far as that was possible.
     pub(crate) after: Option<EventPlace>,
-    /// How far the event behind it was visited.
-    pub(crate) within: Option<(EventId, DeliveryId)>,
+    /// How far the events behind it were visited that are visited together.
+    pub(crate) within: Option<Within>,
     /// Whether an event before could not be visited, so that the note has to be gone through again.
     pub(crate) failed: bool,
 }

@@ -92,9 +92,8 @@ async fn look(deps: &Deps, look_at: Timestamp, at: &AwaitedPlace) -> PortResult<
     let Some(awaited) = deps.awaited_runs.find_awaited_run(at).await? else { return Ok(()) };
     let Some(absence) = at.event_type.absence().filter(|_| awaited.look_at == Some(look_at)) else { return Ok(()) };
     let buckets = Bucket::of_event(absence, &at.place);
-    let filed = deps.subscriptions.find_subscriptions(&at.account, &buckets).await?;
-    let watching = filed.iter().filter(|subscription| subscription.listens(absence, &at.place));
-    let graces: BTreeSet<_> = watching.map(|subscription| subscription.settings.grace).collect();
+    let listeners = deps.subscriptions.find_listeners(&at.account, &buckets).await?;
+    let graces: BTreeSet<_> = listeners.iter().flat_map(|listeners| listeners.graces()).collect();
     let (events, after) = awaited.missed(&graces, deps.clock.now());
     for event in events {
         deps.event_queue.send_event(&event.account, &event.text()).await?;

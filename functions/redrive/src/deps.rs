@@ -16,6 +16,8 @@ use crate::audited::Audited;
 
 /// Reserved for the current step when the time is up: every call to AWS gives up after 10 s.
 pub(crate) const MARGIN: Duration = Duration::from_secs(15);
+/// Reserved for the answer. A step of many slow calls that is under way by then is given up.
+pub(crate) const ANSWER: Duration = Duration::from_secs(3);
 
 pub struct Deps {
     pub waiting: Arc<dyn Waiting>,

@@ -3,14 +3,34 @@
 use std::time::Duration;
 
 use domain::value::Timestamp;
-use ports::PortResult;
+use ports::{PortError, PortResult};
 use runtime::telemetry::ErrorChain;
+use tokio::time::timeout;
 use tracing::{error, warn};
 
 use crate::deps::Deps;
 use crate::failures::Failures;
 use crate::share::{Part, Share, Went};
 use crate::unit::{LaneName, Left, Unit, divide};
+
+/// How long a run goes on.
+#[derive(Clone, Copy)]
+pub(crate) struct Until {
+    /// From when on no further step begins.
+    pub(crate) stop: Timestamp,
+    /// When a step that is under way is given up.
+    pub(crate) end: Timestamp,
+}
+
+impl Until {
+    /// The result of a step that begins `now`, unless it takes longer than there is time.
+    pub(crate) async fn step<T>(self, now: Timestamp, step: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+        timeout(self.end.since(now), step).await.unwrap_or_else(|_| {
+            let why = "it took longer than the invocation; the next run finds what it began";
+            Err(PortError::transient("working on a step", why))
+        })
+    }
+}
 
 /// How many units a run may still hand out, and of how many in all.
 pub(crate) struct Allowance {
@@ -65,15 +85,15 @@ impl<P: Part> Lane<P> {
     }
 
     /// One turn; answers whether it has more to do.
-    pub(crate) async fn turn(&mut self, deps: &Deps, stop: Timestamp, allowance: &mut Allowance) -> bool {
+    pub(crate) async fn turn(&mut self, deps: &Deps, until: Until, allowance: &mut Allowance) -> bool {
         let now = deps.clock.now();
-        if self.ended.is_some() || now >= stop {
+        if self.ended.is_some() || now >= until.stop {
             return self.ended.is_none();
         }
-        let share = Share { deps, failures: &self.failures, until: stop.min(now.plus(self.share)) };
-        match self.part.turn(share).await {
+        let share = Share { deps, failures: &self.failures, until: until.stop.min(now.plus(self.share)) };
+        match until.step(now, self.part.turn(share)).await {
             Ok(Went::OutOfTime) if !self.failures.given_up() => {
-                self.hand_out(deps, allowance).await;
+                self.hand_out(deps, until, allowance).await;
                 return true;
             }
             Ok(_) => self.ended = Some(Ok(())),
@@ -83,16 +103,17 @@ impl<P: Part> Lane<P> {
     }
 
     /// Hands out what is left after the first turn, once. What cannot be handed out this run goes on with.
-    async fn hand_out(&mut self, deps: &Deps, allowance: &mut Allowance) {
+    async fn hand_out(&mut self, deps: &Deps, until: Until, allowance: &mut Allowance) {
         let Some((lane, of_twenty)) = self.hands_out.take().filter(|_| allowance.left > 0) else { return };
         let most = allowance.left.min((allowance.all.saturating_mul(of_twenty) / 20).max(1));
-        let (units, kept) = divide(&self.left(deps.clock.now()), most);
-        let units = units.into_iter().map(|(shard, division)| Unit { lane, shard, division });
+        let now = deps.clock.now();
+        let (units, kept) = divide(&self.left(now), most);
+        let units = units.into_iter().map(|(shards, division)| Unit { lane, shards, division });
         let texts: Vec<String> = units.filter_map(|unit| serde_json::to_string(&unit).ok()).collect();
         if texts.is_empty() {
             return;
         }
-        match deps.hand_out.hand_out(&texts).await {
+        match until.step(now, deps.hand_out.hand_out(&texts)).await {
             Ok(()) => {
                 self.handed_out = texts.len();
                 allowance.left = allowance.left.saturating_sub(u16::try_from(texts.len()).unwrap_or(u16::MAX));

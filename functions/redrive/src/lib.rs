@@ -7,10 +7,11 @@
 //! each other: each step is claimed first, by a change of a row or by a lease. Whatever one run leaves undone, the next
 //! one finds.
 //!
-//! A run lasts 60 s, of which the last 15 s are reserved for the steps that are under way. The parts take turns: each
-//! has a share of the other 45 s, and what some do not need goes to those that have more to do, in further rounds. What a
-//! part has left after its first turn, the scheduled run hands out in units of work to other instances, and goes on with
-//! one of them itself (the files `unit` and `lane`):
+//! A run lasts 60 s, of which the last 15 s are reserved for the steps that are under way; one that takes longer is given
+//! up 3 s before the end, as in a crash, and what it began is found again. The parts take turns: each has a share of the
+//! other 45 s, and what some do not need goes to those that have more to do, in further rounds. What a part has left
+//! after its first turn, the scheduled run hands out in units of work to other instances, and goes on with one portion
+//! itself (the files `unit` and `lane`):
 //!
 //! | part | share | is divided by | of 20 units |
 //! |---|---|---|---|
@@ -18,9 +19,9 @@
 //! | destinations that are or were down: reports, probes, drains | 5 s | destination | 3 |
 //! | reports of deliveries that were given up | 2 s | goes with what is due | |
 //! | missed runs | 2 s | shard | 1 |
-//! | roll-ups | 15 s | shard of the account | 3 |
+//! | roll-ups | 15 s | shard of the account | 2 |
 //! | audit | 6 s, of which a note (an account and a stretch of time) has 2 s at a time | shard of the account | 4 |
-//! | jobs | 6 s, of which a job has 2 s at a time | account | 1 |
+//! | jobs | 6 s, of which a job has 2 s at a time | account | 2 |
 //!
 //! Within a part, what belongs to different accounts, destinations or shards is taken in turn, and each row fails alone
 //! (the file `failures`).
@@ -44,6 +45,10 @@
 //! Invariant: a row that cannot be read or written holds up no other and is told in each run; if everything fails, each
 //! part ends soon, and the run answers an error (tests: `a_poisoned_row_among_many_holds_up_no_other`,
 //! `while_the_table_is_down_each_part_ends_soon_and_the_run_answers_an_error`).
+//!
+//! Invariant: however slow the table is, a run answers before Lambda ends it, and the next one finds what it gave up (tests:
+//! `a_step_that_never_ends_is_given_up_before_the_invocation_ends`,
+//! `a_topic_that_never_answers_keeps_no_run_from_ending_in_time`).
 
 mod alerted;
 mod audit;
@@ -64,6 +69,7 @@ mod unit;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::value::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
@@ -73,8 +79,8 @@ use serde_json::Value;
 pub use self::alerted::Alerted;
 pub use self::audited::Audited;
 pub use self::deps::Deps;
-use self::deps::MARGIN;
-use self::lane::{Allowance, Lane};
+use self::deps::{ANSWER, MARGIN};
+use self::lane::{Allowance, Lane, Until};
 use self::share::{Part, all_shards};
 use self::unit::{Division, Kept, LaneName, Unit};
 
@@ -94,16 +100,18 @@ struct Run {
 /// does not keep the other parts from being done.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Error> {
     let deps = deps.as_ref();
-    let stop = Timestamp::from_unix_ms(event.context.deadline.saturating_sub(MARGIN.as_millis() as u64));
+    let before = |reserved: Duration| event.context.deadline.saturating_sub(reserved.as_millis() as u64);
+    let until = Until { stop: Timestamp::from_unix_ms(before(MARGIN)), end: Timestamp::from_unix_ms(before(ANSWER)) };
     let results = match unit::units(&event.payload) {
         None => {
-            let moved = move_old_notes(deps, deps.clock.now()).await;
-            vec![Run::whole(deps, moved).go(deps, stop).await]
+            let now = deps.clock.now();
+            let moved = until.step(now, move_old_notes(deps, now)).await;
+            vec![Run::whole(deps, moved).go(deps, until).await]
         }
         Some(units) => {
             let mut results = Vec::new();
             for unit in units {
-                results.push(Run::of(deps, unit).go(deps, stop).await);
+                results.push(Run::of(deps, unit).go(deps, until).await);
             }
             results
         }
@@ -124,9 +132,10 @@ impl Run {
     }
 
     /// A unit of one lane. It hands out nothing.
-    fn of(deps: &Deps, Unit { lane, shard, division }: Unit) -> Self {
-        let mut run = Self::new(deps, vec![shard], division, 0);
-        run.due.part.keep(&Kept::from([(shard, division)]));
+    fn of(deps: &Deps, Unit { lane, shards, division }: Unit) -> Self {
+        let kept: Kept = shards.iter().map(|shard| (*shard, division)).collect();
+        let mut run = Self::new(deps, shards, division, 0);
+        run.due.part.keep(&kept);
         run.end_unless(|name| name == lane);
         run
     }
@@ -139,9 +148,9 @@ impl Run {
             told: Lane::new("given up", 2, told::Told::default()),
             missed: Lane::new("missed runs", 2, awaited_runs::Missed::of(shards.clone(), now))
                 .hands_out(LaneName::MissedRuns, 1),
-            roll_ups: Lane::new("roll-ups", 15, roll_ups::RollUps::of(shards.clone())).hands_out(LaneName::RollUps, 3),
+            roll_ups: Lane::new("roll-ups", 15, roll_ups::RollUps::of(shards.clone())).hands_out(LaneName::RollUps, 2),
             audit: Lane::new("audit", 6, audit::Audit::of(shards)).hands_out(LaneName::Audit, 4),
-            jobs: Lane::new("jobs", 6, jobs::JobsPart::of(division)).hands_out(LaneName::Jobs, 1),
+            jobs: Lane::new("jobs", 6, jobs::JobsPart::of(division)).hands_out(LaneName::Jobs, 2),
             allowance: Allowance { all: units, left: units },
         }
     }
@@ -161,22 +170,22 @@ impl Run {
     }
 
     /// Gives the lanes turns until all have ended or the time has.
-    async fn go(mut self, deps: &Deps, stop: Timestamp) -> PortResult<()> {
+    async fn go(mut self, deps: &Deps, until: Until) -> PortResult<()> {
         let allowance = &mut self.allowance;
         loop {
-            let mut more = self.due.turn(deps, stop, allowance).await;
-            more |= self.watch.turn(deps, stop, allowance).await;
+            let mut more = self.due.turn(deps, until, allowance).await;
+            more |= self.watch.turn(deps, until, allowance).await;
             let ended = self.due.part.take_ended();
             if !ended.is_empty() {
                 self.told.go_on(|told| told.add(ended));
             }
-            more |= self.told.turn(deps, stop, allowance).await;
-            more |= self.missed.turn(deps, stop, allowance).await;
+            more |= self.told.turn(deps, until, allowance).await;
+            more |= self.missed.turn(deps, until, allowance).await;
             // Before the audit, which deletes the notes that roll-ups need.
-            more |= self.roll_ups.turn(deps, stop, allowance).await;
-            more |= self.audit.turn(deps, stop, allowance).await;
-            more |= self.jobs.turn(deps, stop, allowance).await;
-            if !more || deps.clock.now() >= stop {
+            more |= self.roll_ups.turn(deps, until, allowance).await;
+            more |= self.audit.turn(deps, until, allowance).await;
+            more |= self.jobs.turn(deps, until, allowance).await;
+            if !more || deps.clock.now() >= until.stop {
                 break;
             }
         }

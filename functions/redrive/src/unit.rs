@@ -40,12 +40,13 @@ impl Division {
     }
 }
 
-/// Such as `{"lane":"due","shard":3,"part":1,"of":4}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Such as `{"lane":"due","shards":[3],"part":1,"of":4}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unit {
     pub(crate) lane: LaneName,
-    /// 0 if the lane has no shards.
-    pub(crate) shard: u8,
+    /// 0 alone if the lane has no shards.
+    pub(crate) shards: Vec<u8>,
+    /// Of each of these shards.
     #[serde(flatten)]
     pub(crate) division: Division,
 }
@@ -63,10 +64,12 @@ pub(crate) struct Left {
 /// What a run keeps of a lane, by shard.
 pub(crate) type Kept = BTreeMap<u8, Division>;
 
-/// Divides what is left into units: `most` at most for others, and the rest for this run.
-pub(crate) fn divide(left: &[Left], most: u16) -> (Vec<(u8, Division)>, Kept) {
+/// Divides what is left into units, `most` at most, and a portion for this run. It keeps only one, because others have a
+/// whole invocation for each. What is more than there are units is put together.
+pub(crate) fn divide(left: &[Left], most: u16) -> (Vec<(Vec<u8>, Division)>, Kept) {
+    let most = usize::from(most);
     let mut counts: Vec<u16> = left.iter().map(|_| 1).collect();
-    let mut room = (usize::from(most) + 1).saturating_sub(left.len());
+    let mut room = (most + 1).saturating_sub(left.len());
     while room > 0 {
         let before = room;
         for (count, left) in counts.iter_mut().zip(left) {
@@ -83,9 +86,19 @@ pub(crate) fn divide(left: &[Left], most: u16) -> (Vec<(u8, Division)>, Kept) {
         let shard = left.shard;
         (0..of).map(move |part| (shard, Division { part, of }))
     });
-    let mut portions: Vec<_> = portions.collect();
-    let units = portions.split_off(portions.len().saturating_sub(usize::from(most)).max(1).min(portions.len()));
-    (units, portions.into_iter().collect())
+    if most == 0 {
+        return (Vec::new(), portions.collect());
+    }
+    let (mut units, mut kept): (Vec<(Vec<u8>, Division)>, _) = (Vec::new(), Kept::new());
+    for (n, (shard, division)) in portions.enumerate() {
+        match n.checked_sub(1).map(|n| n % most) {
+            None => drop(kept.insert(shard, division)),
+            // Only whole shards are more than there are units.
+            Some(unit) if unit < units.len() => units[unit].0.push(shard),
+            Some(_) => units.push((vec![shard], division)),
+        }
+    }
+    (units, kept)
 }
 
 /// The units in the event of an invocation; none if the schedule invoked. A unit of another release may not be
@@ -117,7 +130,7 @@ mod tests {
         for left in shards {
             for name in ["a", "b", "c", "d"] {
                 let kept = keeps.get(&left.shard).into_iter();
-                let mine = out.iter().filter(|(shard, _)| *shard == left.shard).map(|(_, division)| division);
+                let mine = out.iter().filter(|(shards, _)| shards.contains(&left.shard)).map(|(_, division)| division);
                 assert_eq!(kept.chain(mine).filter(|division| division.has(name)).count(), 1, "{name}");
             }
         }
@@ -132,15 +145,19 @@ mod tests {
         check(&[left(3, 2), left(4, 9)], 8, 8, 1);
         let all: Vec<_> = (0..8).map(|shard| left(shard, 1)).collect();
         check(&all, 8, 7, 1);
-        check(&all, 3, 3, 5);
+        check(&all, 3, 3, 1);
+        check(&all, 1, 1, 1);
         check(&all, 0, 0, 8);
+        let (units, _) = divide(&all, 3);
+        let shards: Vec<_> = units.into_iter().map(|(shards, _)| shards).collect();
+        assert_eq!(shards, [vec![1, 4, 7], vec![2, 5], vec![3, 6]]);
     }
 
     #[test]
     fn a_unit_is_read_from_the_event_of_a_topic() {
-        let unit = Unit { lane: LaneName::Due, shard: 3, division: Division { part: 1, of: 4 } };
+        let unit = Unit { lane: LaneName::Due, shards: vec![3], division: Division { part: 1, of: 4 } };
         let text = serde_json::to_string(&unit).expect("a text");
-        assert_eq!(text, r#"{"lane":"due","shard":3,"part":1,"of":4}"#);
+        assert_eq!(text, r#"{"lane":"due","shards":[3],"part":1,"of":4}"#);
         let record = |message: &str| serde_json::json!({ "Sns": { "Message": message } });
         let event = serde_json::json!({ "Records": [record(&text), record("{}")] });
         assert_eq!(units(&event), Some(vec![unit]));

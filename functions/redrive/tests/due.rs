@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use domain::delivery::DeliveryState;
 use domain::destination::Destination;
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, Clock, Deliveries, Destinations, Events, SealedEvent};
 use redrive::{Deps, handle};
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record, sealed};
 
 use self::over_memory::deps;
 
@@ -48,22 +48,12 @@ impl World {
     async fn waits(&self, due_at: Timestamp, look_at: Timestamp) {
         let event = Event::parse(&event_text(&self.target.account, "evt-1"), self.clock.now());
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
-        let body = envelope::build(&event).expect("a body").get().to_owned();
         let state = DeliveryState::Retrying { due_at };
         let waiting = record(&self.target, "evt-1", 1, state).held(held_until(state, Some(look_at)));
         self.store.create_delivery(&waiting).await.expect("recorded");
         let sealed = SealedEvent {
-            account: event.account,
-            id: event.id,
-            event_type: event.event_type,
-            scope: event.scope,
-            occurred_at: event.occurred_at,
-            sealed_at: self.clock.now(),
-            digest: envelope::content_digest(&body),
-            body,
-            owed: vec![waiting.delivery],
-            unmatched: None,
             expires_at: self.clock.now().plus(MINUTE * 60 * 24),
+            ..sealed(&event, vec![waiting.delivery], self.clock.now())
         };
         self.store.seal_event(&sealed).await.expect("sealed");
     }

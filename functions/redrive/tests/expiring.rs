@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use domain::delivery::{DeliveryState, Exhaustion, Held};
 use domain::destination::{Destination, Health, HealthState};
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::{DeliveryId, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, SealedEvent};
 use redrive::{Deps, handle};
-use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record, sealed};
 
 use self::over_memory::deps;
 
@@ -56,23 +56,11 @@ impl World {
     async fn park(&self, id: &str, kept: Duration) -> DeliveryId {
         let event = Event::parse(&event_text(&account("acme"), id), self.begin);
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
-        let body = envelope::build(&event).expect("a body").get().to_owned();
         let parked = record(&target(), id, 1, DeliveryState::Parked);
         let delivery = parked.delivery.id.clone();
         assert!(self.store.create_delivery(&parked).await.expect("an answer"));
-        let sealed = SealedEvent {
-            account: event.account,
-            id: event.id,
-            event_type: event.event_type,
-            scope: event.scope,
-            occurred_at: event.occurred_at,
-            sealed_at: self.begin,
-            digest: envelope::content_digest(&body),
-            body,
-            owed: vec![parked.delivery],
-            unmatched: None,
-            expires_at: self.begin.plus(kept),
-        };
+        let sealed =
+            SealedEvent { expires_at: self.begin.plus(kept), ..sealed(&event, vec![parked.delivery], self.begin) };
         self.store.seal_event(&sealed).await.expect("sealed");
         delivery
     }

@@ -13,15 +13,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
 use domain::destination::{Destination, Drain, Health, HealthState};
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::{AccountId, DeliveryId};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
-    Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, PortResult, SealNote, SealNotes, SealedEvent,
+    Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, HandOut, PortResult, SealNote, SealNotes,
+    SealedEvent,
 };
 use redrive::{Audited, Deps, handle};
 use serde_json::{Value, json};
-use testing::{MemoryHandOut, MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record};
+use testing::{MemoryHandOut, MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record, sealed};
 
 use self::over_memory::deps;
 use self::slow::Slow;
@@ -84,25 +85,12 @@ fn target(n: u8) -> Destination {
 fn event(id: &str, to: &Destination, count: usize, world: &World) -> SealedEvent {
     let now = world.clock.now();
     let event = Event::parse(&event_text(&account("acme"), id), now).map_err(|r| r.detail).expect("an event");
-    let body = envelope::build(&event).expect("a body").get().to_owned();
     let first = Delivery::of_event(&event, to.id.clone(), None);
     let numbered = |n: usize| Delivery {
         id: format!("{}{n:019}0", &first.id.as_str()[..34]).parse().expect("an id"),
         ..first.clone()
     };
-    SealedEvent {
-        account: event.account,
-        id: event.id,
-        event_type: event.event_type,
-        scope: event.scope,
-        occurred_at: event.occurred_at,
-        sealed_at: now,
-        digest: envelope::content_digest(&body),
-        body,
-        owed: (0..count).map(numbered).collect(),
-        unmatched: None,
-        expires_at: now.plus(MINUTE * 60 * 24 * 30),
-    }
+    sealed(&event, (0..count).map(numbered).collect(), now)
 }
 
 impl World {
@@ -179,7 +167,7 @@ async fn a_backlog_is_handed_out_in_parts_and_each_delivery_is_sent_once() {
     for _ in 0..3 {
         world.run().await;
         for unit in world.handed_out.take_units() {
-            assert!(unit.starts_with(r#"{"lane":"due","shard":0,"#), "{unit}");
+            assert!(unit.starts_with(r#"{"lane":"due","shards":[0],"#), "{unit}");
             world.work_on(&unit).await;
             units += 1;
         }
@@ -197,7 +185,7 @@ async fn a_unit_handles_its_part_and_nothing_else() {
     world.store.take_calls();
     let mut sent = BTreeSet::new();
     for part in 0..3 {
-        world.work_on(&format!(r#"{{"lane":"due","shard":0,"part":{part},"of":3}}"#)).await;
+        world.work_on(&format!(r#"{{"lane":"due","shards":[0],"part":{part},"of":3}}"#)).await;
         let part = world.sent();
         assert!((60..=140).contains(&part.len()), "{}", part.len());
         assert!(part.into_iter().all(|id| sent.insert(id)));
@@ -207,11 +195,11 @@ async fn a_unit_handles_its_part_and_nothing_else() {
     for other in ["watched_destinations", "overdue_runs", "rolled_up_to", "audited_until", "pending_jobs"] {
         assert!(!calls.contains(&other), "{other}");
     }
-    world.work_on(r#"{"lane":"watch","shard":0,"part":0,"of":1}"#).await;
+    world.work_on(r#"{"lane":"watch","shards":[0],"part":0,"of":1}"#).await;
     assert_eq!(world.sent().len(), 3);
     let sample = include_str!("../../../events/redrive-unit.json");
     world.invoke(serde_json::from_str(sample).expect("a sample")).await.expect("a unit of another shard");
-    world.work_on(r#"{"lane":"of another release","shard":0,"part":0,"of":1}"#).await;
+    world.work_on(r#"{"lane":"of another release","shards":[0],"part":0,"of":1}"#).await;
 }
 
 #[tokio::test]
@@ -239,6 +227,25 @@ async fn what_cannot_be_handed_out_the_run_goes_on_with() {
     assert!((880..=910).contains(&sent), "{sent}");
 }
 
+/// A topic that never answers.
+struct Hanging;
+
+#[async_trait]
+impl HandOut for Hanging {
+    async fn hand_out(&self, _units: &[String]) -> PortResult<()> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_never_answers_keeps_no_run_from_ending_in_time() {
+    let mut world = world(Duration::from_millis(500)).await;
+    world.due(1_000).await;
+    let deps = Arc::into_inner(world.deps).expect("nobody else has them");
+    world.deps = Arc::new(Deps { hand_out: Arc::new(Hanging), ..deps });
+    tokio::time::timeout(MINUTE, world.run()).await.expect("an answer in time");
+}
+
 #[tokio::test]
 async fn what_one_run_has_time_for_is_not_handed_out() {
     let world = world(Duration::from_millis(1)).await;
@@ -253,7 +260,7 @@ async fn what_one_run_has_time_for_is_not_handed_out() {
 async fn a_unit_hands_out_nothing() {
     let world = world(Duration::from_secs(1)).await;
     world.due(1_000).await;
-    world.work_on(r#"{"lane":"due","shard":0,"part":0,"of":2}"#).await;
+    world.work_on(r#"{"lane":"due","shards":[0],"part":0,"of":2}"#).await;
     assert!(world.sent().len() < 500, "there is more than it has time for");
     assert_eq!(world.handed_out.take_units(), Vec::<String>::new());
 }
@@ -290,7 +297,7 @@ async fn a_run_that_is_late_itself_divides_more() {
     // Eight of twenty units are for what is due. Five shards were not listed yet, so nobody knows whether they are late.
     let units = world.handed_out.take_units();
     assert_eq!(units.len(), 8);
-    let late = units.iter().filter(|unit| unit.starts_with(r#"{"lane":"due","shard":0,"#)).count();
+    let late = units.iter().filter(|unit| unit.starts_with(r#"{"lane":"due","shards":[0],"#)).count();
     assert!(units.iter().any(|unit| unit.ends_with(r#""of":4}"#)) && late >= 3, "{units:?}");
 }
 
@@ -301,7 +308,7 @@ async fn the_same_unit_twice_at_once_sends_each_delivery_once() {
     let deps = deps(&world.store, &world.queue, &Arc::default(), &world.clock);
     let deps = Arc::new(Deps { deliveries: Arc::new(Polite(world.store.clone())), ..deps });
     let world = World { deps, ..world };
-    let unit = r#"{"lane":"due","shard":0,"part":0,"of":1}"#;
+    let unit = r#"{"lane":"due","shards":[0],"part":0,"of":1}"#;
     tokio::join!(world.work_on(unit), world.work_on(unit), world.run());
     let sent = world.sent();
     assert_eq!((sent.len(), sent.into_iter().collect::<BTreeSet<_>>() == due), (200, true));
@@ -315,7 +322,7 @@ async fn two_audits_of_one_shard_send_what_was_lost_once() {
     let deps = deps(&world.store, &world.queue, &Arc::default(), &world.clock);
     let deps = Arc::new(Deps { deliveries: Arc::new(Polite(world.store.clone())), ..deps });
     let world = World { deps, ..world };
-    let unit = format!(r#"{{"lane":"audit","shard":{},"part":0,"of":1}}"#, SealNote::shard_of(&account("acme")));
+    let unit = format!(r#"{{"lane":"audit","shards":[{}],"part":0,"of":1}}"#, SealNote::shard_of(&account("acme")));
     tokio::join!(world.work_on(&unit), world.work_on(&unit));
     let sent = world.sent();
     assert_eq!((sent.len(), sent.into_iter().collect::<BTreeSet<_>>() == lost), (200, true));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use domain::delivery::job::LEASE;
 use domain::delivery::{Delivery, DeliveryState, Job, JobStatus, Purpose, RecoverStatus, Recovery};
 use domain::destination::{Destination, DisabledReason, Drain, Health, HealthState};
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::{DeliveryId, JobId, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
@@ -20,7 +20,7 @@ use ports::{
     StartJob,
 };
 use redrive::{Deps, handle};
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record};
+use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record, sealed};
 
 use self::over_memory::deps;
 
@@ -65,20 +65,11 @@ impl World {
     async fn owe(&self, id: &str) -> Delivery {
         let event = Event::parse(&event_text(&self.target.account, id), self.clock.now());
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
-        let (body, occurred_at) = (envelope::build(&event).expect("a body").get().to_owned(), event.occurred_at);
+        let occurred_at = event.occurred_at;
         let owed = Delivery::of_event(&event, self.target.id.clone(), None);
         let sealed = SealedEvent {
-            account: event.account,
-            id: event.id,
-            event_type: event.event_type,
-            scope: event.scope,
-            occurred_at,
-            sealed_at: Timestamp::from_unix_ms(occurred_at.unix_ms() - 7_200_000),
-            digest: envelope::content_digest(&body),
-            body,
-            owed: vec![owed.clone()],
-            unmatched: None,
             expires_at: self.at(86_400),
+            ..sealed(&event, vec![owed.clone()], Timestamp::from_unix_ms(occurred_at.unix_ms() - 7_200_000))
         };
         self.store.seal_event(&sealed).await.expect("sealed");
         owed

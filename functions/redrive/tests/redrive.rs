@@ -14,7 +14,8 @@ use domain::destination::Admission;
 use domain::value::{AccountId, JobId};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
-    AccountPurge, Accounts, Clock, Destinations, FindJob, Held, Jobs, PortError, PortResult, Purged, Subscriptions,
+    AccountPurge, Accounts, Clock, Destinations, FindJob, Held, Jobs, Order, PortError, PortResult, Purged,
+    Subscriptions,
 };
 use redrive::{Deps, handle};
 use testing::{MemoryStore, TestClock, account, destination, subscription};
@@ -81,7 +82,7 @@ impl World {
     }
 
     async fn destinations(&self, id: &str) -> usize {
-        self.store.list_destinations(&account(id), None, 100).await.expect("a list").len()
+        self.store.list_destinations(&account(id), Order::OldestFirst, None, 100).await.expect("a list").len()
     }
 
     async fn is_registered(&self, id: &str) -> bool {
@@ -124,7 +125,7 @@ async fn a_deletion_waits_until_what_was_under_way_has_ended_and_then_leaves_not
     let job = world.start("acme", 1).await;
     world.clock.advance(MINUTE);
     world.run().await.expect("a run");
-    let listed = world.store.list_destinations(&account("acme"), None, 100).await.expect("a list");
+    let listed = world.store.list_destinations(&account("acme"), Order::OldestFirst, None, 100).await.expect("a list");
     assert!(listed.iter().all(|destination| destination.health.admission() == Admission::Closed));
     world.clock.advance(SETTLE - Duration::from_millis(1));
     world.run().await.expect("a run");

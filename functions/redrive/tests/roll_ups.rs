@@ -13,14 +13,14 @@ use domain::attempt::Attempt;
 use domain::attempt::Outcome;
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Hour, RollUp, Tally};
 use domain::destination::Destination;
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::{Horizon, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{
     Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, FindRollUp, SealNote, SealNotes, SealedEvent,
 };
 use redrive::{Deps, handle};
-use testing::{MemoryStore, TestClock, account, destination, event_text, record};
+use testing::{MemoryStore, TestClock, account, destination, event_text, record, sealed};
 
 use self::over_memory::deps;
 
@@ -79,25 +79,12 @@ impl World {
         let occurred_at = Timestamp::from_unix_ms(now.unix_ms() - u64::try_from(ago.as_millis()).expect("a time"));
         text["occurred_at"] = occurred_at.to_string().into();
         let event = Event::parse(&text.to_string(), now).map_err(|rejection| rejection.detail).expect("an event");
-        let body = envelope::build(&event).expect("a body").get().to_owned();
         let owed: Vec<_> = to.iter().map(|n| Delivery::of_event(&event, target(*n).id, None)).collect();
         let stretches = self.deps.horizon.stretches();
-        let (sealed, occurred) = (stretches.of(now), stretches.of(occurred_at));
-        let note = SealNote { sealed, account: event.account.clone(), occurred };
+        let (in_stretch, occurred) = (stretches.of(now), stretches.of(occurred_at));
+        let note = SealNote { sealed: in_stretch, account: event.account.clone(), occurred };
         self.store.note_seal(&note, now).await.expect("noted");
-        let sealed = SealedEvent {
-            account: event.account,
-            id: event.id,
-            event_type: event.event_type,
-            scope: event.scope,
-            occurred_at,
-            sealed_at: now,
-            digest: envelope::content_digest(&body),
-            body,
-            owed: owed.clone(),
-            unmatched: None,
-            expires_at: now.plus(MINUTE * 60 * 24),
-        };
+        let sealed = SealedEvent { expires_at: now.plus(MINUTE * 60 * 24), ..sealed(&event, owed.clone(), now) };
         self.store.seal_event(&sealed).await.expect("sealed");
         owed
     }

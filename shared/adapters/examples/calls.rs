@@ -17,15 +17,15 @@ use adapters::{AwsClients, DynamoStore, SnsAlerts, SqsDeliveryQueue};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use domain::delivery::{DeliveryRecord, DeliveryState, MessageLease, OutgoingDelivery, Purpose};
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::operational::Alert;
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
 use ports::{
-    Accounts, Alerts, Deliveries, DeliveryQueue, DestinationHealth, Destinations, Events, ListEvents, PortResult,
-    Postpone, Reckoning, SealedEvent, Span, Waiting,
+    Accounts, Alerts, Deliveries, DeliveryQueue, DestinationHealth, Destinations, Events, ListEvents, Order,
+    PortResult, Postpone, Reckoning, SealedEvent, Span, Waiting,
 };
 use serde_json::{Value, json};
-use testing::{account, destination, event_text, record};
+use testing::{account, destination, event_text, record, sealed};
 
 /// The calls whose time is taken, after as many again as a tenth of them for practice.
 const TIMES: u32 = 400;
@@ -113,19 +113,9 @@ async fn prepare(aws: &AwsClients) -> PortResult<Prepared> {
     }
     let text = event_text(&acme, "evt-0");
     let event = Event::parse(&text, due_at).expect("a sample");
-    let body = envelope::build(&event).expect("a body");
     let event = SealedEvent {
-        account: acme.clone(),
-        id: event.id.clone(),
-        event_type: event.event_type,
-        scope: event.scope.clone(),
-        occurred_at: event.occurred_at,
-        sealed_at: due_at,
-        digest: envelope::content_digest(body.get()),
-        body: body.get().to_owned(),
-        owed: vec![records[0].delivery.clone()],
-        unmatched: None,
         expires_at: due_at.plus(Duration::from_secs(86_400)),
+        ..sealed(&event, vec![records[0].delivery.clone()], due_at)
     };
     for (n, record) in records.iter().enumerate().take(MANY) {
         let id: EventId = format!("evt-{n}").parse().expect("an id");
@@ -168,7 +158,8 @@ async fn of_lists(prepared: &Prepared) -> Vec<(String, Value)> {
     let shard = records[0].delivery.id.as_str().bytes().last().unwrap_or_default() % ports::SHARDS;
     let due = async |limit| cost(async |_| store.due_deliveries(shard, until, None, limit).await).await;
     let span = Span { since: Timestamp::from_unix_ms(NOW - 86_400_000), until };
-    let events = async |limit| cost(async |_| store.list_events(acme, span, None, limit).await).await;
+    let events =
+        async |limit| cost(async |_| store.list_events(acme, span, Order::NewestFirst, None, limit).await).await;
     let ids: Vec<DeliveryId> = records.iter().take(MANY).map(|record| record.delivery.id.clone()).collect();
     let standings = async |count| cost(async |_| store.find_standings(acme, &ids[..count]).await).await;
     let of: Vec<EventId> = (0..MANY).map(|n| format!("evt-{n}").parse().expect("an id")).collect();
@@ -176,7 +167,11 @@ async fn of_lists(prepared: &Prepared) -> Vec<(String, Value)> {
     let named: Vec<_> = ids.iter().map(|id| (acme.clone(), id.clone())).collect();
     let rows = async |count| cost(async |_| store.find_deliveries(&named[..count]).await).await;
     assert_eq!(store.due_deliveries(shard, until, None, MANY).await.map(|due| due.len()).ok(), Some(MANY), "due");
-    assert_eq!(store.list_events(acme, span, None, MANY).await.map(|events| events.len()).ok(), Some(MANY), "events");
+    assert_eq!(
+        store.list_events(acme, span, Order::NewestFirst, None, MANY).await.map(|events| events.len()).ok(),
+        Some(MANY),
+        "events"
+    );
     assert_eq!(store.find_standings(acme, &ids).await.map(|rows| rows.len()).ok(), Some(MANY), "standings");
     assert_eq!(store.find_deliveries(&named).await.map(|rows| rows.len()).ok(), Some(MANY), "rows");
     vec![

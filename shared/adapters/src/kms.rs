@@ -1,5 +1,6 @@
-//! Envelope encryption of signing secrets. One data key, encrypted by KMS, is stored in the table and decrypted once
-//! per container; each secret is encrypted with AES-256-GCM and bound to its account and destination.
+//! Envelope encryption of signing secrets, and of kept answers, in which there may be some. One data key, encrypted by KMS,
+//! is stored in the table and decrypted once per container; each secret is encrypted with AES-256-GCM and bound to its
+//! account and destination, an answer to its account and key.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,13 +12,13 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use domain::attempt::{SealedSecret, SigningSecret};
-use domain::value::{AccountId, DestinationId};
-use ports::{Entropy, EntropyExt, PortError, PortResult, Vault};
+use domain::value::{AccountId, DestinationId, Timestamp};
+use ports::{BegunRequest, Entropy, EntropyExt, KeptAnswers, KeyedRequest, PortError, PortResult, RequestKey, Vault};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::aws::{AwsClients, port_error};
-use super::dynamodb::{DataKeyRow, DynamoStore};
+use super::dynamodb::{Before, DataKeyRow, DynamoStore};
 
 const NONCE_BYTES: usize = 12;
 /// The encryption context of the data key, so that it can be decrypted for nothing else.
@@ -72,6 +73,26 @@ impl KmsVault {
         let encrypted = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
         self.store.propose_data_key(DataKeyRow { id, encrypted }).await
     }
+
+    /// Encrypts `plain`, bound to what `bound_to` names.
+    async fn encrypt(&self, plain: &[u8], bound_to: &[u8]) -> PortResult<SealedSecret> {
+        let key_id = self.current_key().await?;
+        let cipher = self.cipher(&key_id).await?;
+        let nonce: [u8; NONCE_BYTES] = self.entropy.bytes()?;
+        let sealed = cipher.encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: bound_to });
+        let sealed = sealed.map_err(|error| PortError::permanent("sealing a secret", error.to_string()))?;
+        Ok(SealedSecret { key_id, sealed: [nonce.as_slice(), &sealed].concat() })
+    }
+
+    /// The plain bytes of what was encrypted bound to the same.
+    async fn open_sealed(&self, sealed: &SealedSecret, bound_to: &[u8]) -> PortResult<Vec<u8>> {
+        let wrong = |reason: String| PortError::permanent("opening a secret", reason);
+        let cipher = self.cipher(&sealed.key_id).await?;
+        let (nonce, text) =
+            sealed.sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(|| wrong("too short".into()))?;
+        let payload = Payload { msg: text, aad: bound_to };
+        cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|error| wrong(error.to_string()))
+    }
 }
 
 /// Account and destination as associated data, so that a sealed secret that is copied to another row does not open
@@ -88,13 +109,7 @@ impl Vault for KmsVault {
         destination: &DestinationId,
         secret: &SigningSecret,
     ) -> PortResult<SealedSecret> {
-        let key_id = self.current_key().await?;
-        let cipher = self.cipher(&key_id).await?;
-        let nonce: [u8; NONCE_BYTES] = self.entropy.bytes()?;
-        let payload = Payload { msg: secret.key(), aad: &bound_to(account, destination) };
-        let sealed = cipher.encrypt(&Nonce::from(nonce), payload);
-        let sealed = sealed.map_err(|error| PortError::permanent("sealing a secret", error.to_string()))?;
-        Ok(SealedSecret { key_id, sealed: [nonce.as_slice(), &sealed].concat() })
+        self.encrypt(secret.key(), &bound_to(account, destination)).await
     }
 
     async fn open(
@@ -103,13 +118,40 @@ impl Vault for KmsVault {
         destination: &DestinationId,
         sealed: &SealedSecret,
     ) -> PortResult<SigningSecret> {
-        let wrong = |reason: String| PortError::permanent("opening a secret", reason);
-        let cipher = self.cipher(&sealed.key_id).await?;
-        let (nonce, text) =
-            sealed.sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(|| wrong("too short".into()))?;
-        let payload = Payload { msg: text, aad: &bound_to(account, destination) };
-        let opened = cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|error| wrong(error.to_string()))?;
-        SigningSecret::from_bytes(&Zeroizing::new(opened))
-            .map_err(|error| PortError::permanent("opening a secret", error))
+        let opened = Zeroizing::new(self.open_sealed(sealed, &bound_to(account, destination)).await?);
+        SigningSecret::from_bytes(&opened).map_err(|error| PortError::permanent("opening a secret", error))
+    }
+}
+
+/// Account and key as associated data. It has two slashes, so it is never that of a signing secret.
+fn answer_to(key: &RequestKey) -> Vec<u8> {
+    format!("answer/{}/{}", key.account.as_ref().map_or("", AccountId::as_str), key.name).into_bytes()
+}
+
+#[async_trait]
+impl KeptAnswers for KmsVault {
+    async fn begin_request(
+        &self,
+        key: &RequestKey,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> PortResult<BegunRequest> {
+        match self.store.begin(key, request, now).await? {
+            None => Ok(BegunRequest::Begun),
+            Some(Before { same: false, .. }) => Ok(BegunRequest::Reused),
+            Some(Before { answer: None, .. }) => Ok(BegunRequest::UnderWay),
+            Some(Before { answer: Some(sealed), .. }) => {
+                Ok(BegunRequest::Answered(self.open_sealed(&sealed, &answer_to(key)).await?))
+            }
+        }
+    }
+
+    async fn keep_answer(&self, key: &RequestKey, holder: [u8; 16], answer: &[u8]) -> PortResult<()> {
+        let sealed = self.encrypt(answer, &answer_to(key)).await?;
+        self.store.keep(key, holder, sealed).await
+    }
+
+    async fn forget_request(&self, key: &RequestKey, holder: [u8; 16]) -> PortResult<()> {
+        self.store.forget(key, holder).await
     }
 }

@@ -18,10 +18,10 @@
 //! | [`delivery`] | one event owed to one destination |
 //! | [`operational`] | what the system tells about destinations and deliveries |
 //! | [`routing`] | subscriptions: which event goes where |
-//! | [`access`] | accounts, API keys and page sessions; it uses only `value` and `event` |
+//! | [`access`] | accounts, API keys, page sessions and budgets; it uses only `value`, `event` and the pace of `destination` |
 //!
 //! # The flow
-//! 1. `fanout` parses each event, matches it with the account's subscriptions ([`routing::subscription::deliveries`]), sends one
+//! 1. `fanout` parses each event, matches it with the account's subscriptions ([`routing::listeners::owed`]), sends one
 //!    message for each delivery owed, and only then seals the event with the list of what it owes. A crash in between repeats
 //!    deliveries under the same ids and never loses one.
 //! 2. `deliver` signs ([`delivery::request::sign`]), sends, and records one attempt ([`delivery::DeliveryRecord`]). A message is

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::access::ApiKey;
 use domain::value::{AccountId, Day, KeyId};
 
-use super::PortResult;
+use super::{Order, PortResult};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreatedKey {
@@ -17,8 +17,14 @@ pub enum CreatedKey {
 pub trait ApiKeys: Send + Sync {
     async fn create_key(&self, key: &ApiKey) -> PortResult<CreatedKey>;
     async fn find_key(&self, account: &AccountId, id: &KeyId) -> PortResult<Option<ApiKey>>;
-    /// At most `limit` keys, sorted by id, beginning after `after`.
-    async fn list_keys(&self, account: &AccountId, after: Option<&KeyId>, limit: usize) -> PortResult<Vec<ApiKey>>;
+    /// At most `limit` keys that follow `after` in this order.
+    async fn list_keys(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&KeyId>,
+        limit: usize,
+    ) -> PortResult<Vec<ApiKey>>;
     /// Whether there was a key to delete.
     async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool>;
     /// Notes that the key was used on `day`, unless this day or a later one is noted already, or the key is gone.

@@ -1,12 +1,12 @@
-//! The rows of deliveries, one by one and in lists, newest first.
+//! The rows of deliveries, one by one and in lists.
 //!
 //! A list comes in pages and has no filter except time: the caller filters, and decides when to stop.
 
 use async_trait::async_trait;
 use domain::delivery::DeliveryRecord;
-use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use domain::value::{AccountId, DeliveryId, DestinationId, Span};
 
-use super::PortResult;
+use super::{Order, PortResult};
 
 /// The two ways of writing are the rules of [`domain::delivery::custody`].
 #[async_trait]
@@ -22,24 +22,17 @@ pub trait Deliveries: Send + Sync {
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool>;
 }
 
-/// The upper bound of a page of deliveries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OlderThan {
-    Time(Timestamp),
-    /// Deliveries of the same millisecond are sorted by id.
-    Delivery(DeliveryId),
-}
-
 #[async_trait]
 pub trait ListDeliveries: Send + Sync {
-    /// At most `limit` deliveries of one destination, newest first, whose events occurred at `since` or later. Fewer
-    /// than `limit` are the last page. Pending deliveries have no row and are not listed.
+    /// At most `limit` deliveries of one destination whose events occurred in the span, that follow `after` in this order.
+    /// Fewer than `limit` are the last page. Pending deliveries have no row and are not listed.
     async fn list_deliveries(
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        since: Timestamp,
-        older: &OlderThan,
+        span: Span,
+        order: Order,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryRecord>>;
 }

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use domain::destination::Destination;
-use domain::value::{AccountId, DestinationId, Label};
+use domain::value::{AccountId, DestinationId, Label, SubscriptionId};
 
-use super::PortResult;
+use super::{Order, PortResult};
 
 #[async_trait]
 pub trait FindDestination: Send + Sync {
@@ -46,8 +46,17 @@ pub trait Destinations: FindDestination {
     /// differs, and then must also be as it was in `before`; otherwise it makes no difference what became of it.
     async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination>;
     async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>>;
-    /// At most `limit` destinations, sorted by id, beginning after `after`, as they are at this moment.
+    /// At most `limit` destinations that follow `after` in this order, as they are at this moment.
     async fn list_destinations(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&DestinationId>,
+        limit: usize,
+    ) -> PortResult<Vec<Destination>>;
+    /// The same, oldest first, as if none of them had ever failed: whoever compares settings does not pay for reading their
+    /// health.
+    async fn list_settings(
         &self,
         account: &AccountId,
         after: Option<&DestinationId>,
@@ -60,4 +69,13 @@ pub trait Destinations: FindDestination {
         id: &DestinationId,
         version: Option<u64>,
     ) -> PortResult<DeletedDestination>;
+    /// After which of the account's subscriptions the search for those that are deleted with this destination goes on.
+    async fn find_searched(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<SubscriptionId>>;
+    /// Notes how far that search is; `None` begins it anew. It does nothing if there is no such destination.
+    async fn note_searched(
+        &self,
+        account: &AccountId,
+        id: &DestinationId,
+        after: Option<&SubscriptionId>,
+    ) -> PortResult<()>;
 }

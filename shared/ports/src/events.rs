@@ -1,4 +1,4 @@
-//! Sealed events with what they owe, one by one and in lists, newest first.
+//! Sealed events with what they owe, one by one and in lists.
 //!
 //! A list comes in pages and has no filter except time: the caller filters, and decides when to stop. Neither `fanout`
 //! nor `deliver` uses lists.
@@ -11,7 +11,7 @@ use domain::delivery::Delivery;
 use domain::event::{Event, EventType, Scope, envelope};
 use domain::value::{AccountId, EventId, Span, Timestamp};
 
-use super::{PortError, PortResult};
+use super::{Order, PortError, PortResult};
 
 /// An accepted event, with the deliveries it owes. It never changes, except that a replay may add deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,14 @@ pub enum Sealed {
 #[async_trait]
 pub trait Events: Send + Sync {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>>;
+    /// The same with the first deliveries that it owes, `most` or a few more or all of them, or as many as a request may
+    /// read, and how many it owes.
+    async fn find_event_with(
+        &self,
+        account: &AccountId,
+        id: &EventId,
+        most: usize,
+    ) -> PortResult<Option<(SealedEvent, usize)>>;
     /// The body of an event alone, without what it owes.
     async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>>;
     /// Seals the event, unless one with its id is sealed already.
@@ -139,12 +147,13 @@ pub struct ListedEvent {
 
 #[async_trait]
 pub trait ListEvents: Send + Sync {
-    /// At most `limit` events that occurred in the span, newest first, that follow `after` in this order. Fewer than `limit` are the
-    /// last page. An event may be missing for a moment after it was sealed.
+    /// At most `limit` events that occurred in the span, that follow `after` in this order. Fewer than `limit` are the last
+    /// page. An event may be missing for a moment after it was sealed.
     async fn list_events(
         &self,
         account: &AccountId,
         span: Span,
+        order: Order,
         after: Option<&EventPlace>,
         limit: usize,
     ) -> PortResult<Vec<ListedEvent>>;

@@ -1,10 +1,13 @@
 //! Jobs.
 
+use std::fmt;
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use domain::delivery::{Job, Lease};
 use domain::value::{AccountId, JobId, Timestamp};
 
-use super::PortResult;
+use super::{Order, PortResult};
 
 /// Whether a lease still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,51 @@ pub trait StartJob: FindJob {
     /// Stores the job as pending, unless a job with its id exists and has not ended. Answers the job that is stored
     /// then, or none if the account already has `most` jobs that were started here and have not ended.
     async fn start_job(&self, job: &Job, most: u32) -> PortResult<Option<Job>>;
+    /// At most `limit` of the account's jobs that were started here, that follow `after` in this order. Fewer than `limit`
+    /// are the last page.
+    async fn list_jobs(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&JobPlace>,
+        limit: usize,
+    ) -> PortResult<Vec<ListedJob>>;
+}
+
+/// Where a job is among those of its account. A job that follows one with its id has a place of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JobPlace {
+    pub created_at: Timestamp,
+    pub id: JobId,
+}
+
+/// A job in the list of its account's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedJob {
+    pub place: JobPlace,
+    /// `None` if it is forgotten, or was followed by another with its id.
+    pub job: Option<Job>,
+}
+
+/// `<created_at in milliseconds>.<id>`
+impl fmt::Display for JobPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.created_at.unix_ms(), self.id)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time in milliseconds, `.` and a job's id")]
+pub struct JobPlaceError;
+
+impl FromStr for JobPlace {
+    type Err = JobPlaceError;
+
+    fn from_str(text: &str) -> Result<Self, JobPlaceError> {
+        let (ms, id) = text.split_once('.').ok_or(JobPlaceError)?;
+        let created_at = Timestamp::from_unix_ms(ms.parse().map_err(|_| JobPlaceError)?);
+        Ok(Self { created_at, id: id.parse().map_err(|_| JobPlaceError)? })
+    }
 }
 
 /// A job that has not ended.

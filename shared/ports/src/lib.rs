@@ -6,14 +6,18 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod awaited_runs;
+mod budgets;
 mod deliveries;
 mod destinations;
 mod events;
 mod health;
 mod jobs;
+mod kept_answers;
+mod order;
 mod outside;
 mod paces;
 mod purge;
+pub mod read_units;
 mod reckoning;
 mod rejected_events;
 mod roll_ups;
@@ -30,24 +34,27 @@ pub use accounts::{Accounts, CreatedAccount, FindAccount};
 pub use api_keys::{ApiKeys, CreatedKey};
 pub use audit::{Audit, ByShard, SealNote, SealNotes};
 pub use awaited_runs::{AwaitRuns, AwaitedPlace, AwaitedRuns};
-pub use deliveries::{Deliveries, ListDeliveries, OlderThan};
+pub use budgets::Budgets;
+pub use deliveries::{Deliveries, ListDeliveries};
 pub use destinations::{CreatedDestination, DeletedDestination, Destinations, FindDestination, UpdatedDestination};
 pub use domain::value::Span;
 pub use events::{EventPlace, Events, ListEvents, ListedEvent, OweMore, Sealed, SealedEvent, UnmatchedReason};
 pub use health::DestinationHealth;
-pub use jobs::{FindJob, Held, Jobs, PendingJob, StartJob};
+pub use jobs::{FindJob, Held, JobPlace, Jobs, ListedJob, PendingJob, StartJob};
+pub use kept_answers::{BegunRequest, KeptAnswers, KeyedRequest, RequestKey};
+pub use order::Order;
 pub use outside::{
     Alerts, Clock, DeliveryQueue, Entropy, EntropyExt, EventQueue, HandOut, HostLookup, HttpSender, Postpone, Vault,
 };
 pub use paces::Paces;
 pub use purge::{AccountPurge, Purged};
-pub use reckoning::{DeliveryStanding, Reckoning};
+pub use reckoning::{DeliveryStanding, OwedRow, Reckoning};
 pub use rejected_events::Rejections;
 pub use roll_ups::{DueRollUp, FindRollUp, RollUps, RolledUpTo};
 pub use seen_scopes::SeenScopes;
 pub use sessions::{OpenedSession, Sessions};
 pub use subscriptions::{
-    CreatedSubscription, DeletedSubscription, FindSubscriptions, Subscriptions, UpdatedSubscription,
+    CreatedSubscription, DeletedSubscription, FindListeners, FindSubscriptions, Subscriptions, UpdatedSubscription,
 };
 pub use test_places::{TakenPlace, TestPlace, TestPlaces};
 pub use transitions::{Remembered, Transitions};

@@ -16,11 +16,25 @@ pub struct DeliveryStanding {
     pub recovered_by_audit: bool,
 }
 
+/// A part of what an event owes. Most events owe so little that it is one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwedRow {
+    /// Sorted.
+    pub ids: Vec<DeliveryId>,
+    /// How many rows the event has.
+    pub rows: usize,
+}
+
 #[async_trait]
 pub trait Reckoning: Send + Sync {
     /// The deliveries that each of the events owes, according to its rows, in any order. Unknown events are left out.
     /// No event may be named twice.
     async fn find_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, Vec<DeliveryId>)>>;
+    /// The first row of what each of the events owes, in any order; it may be empty although the event has more. Unknown
+    /// events are left out. No event may be named twice.
+    async fn find_first_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, OwedRow)>>;
+    /// The row with that number, from 1 on, of an event that owes very much. A row does not change.
+    async fn find_further_owed(&self, account: &AccountId, event: &EventId, nth: usize) -> PortResult<Option<OwedRow>>;
     /// The states of those deliveries that have a row, in any order; the others are pending. No delivery may be named
     /// twice. What was recorded a moment ago may be missing.
     async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>>;

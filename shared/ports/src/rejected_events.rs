@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::event::{RejectedEvent, Resubmission};
 use domain::value::RejectedEventId;
 
-use super::{PortResult, Span};
+use super::{Order, PortResult, Span};
 
 /// The notes of rejected events.
 #[async_trait]
@@ -14,11 +14,12 @@ pub trait Rejections: Send + Sync {
     async fn find_rejection(&self, id: &RejectedEventId) -> PortResult<Option<RejectedEvent>>;
     /// The part of its text that is kept.
     async fn find_rejected_body(&self, id: &RejectedEventId) -> PortResult<Option<String>>;
-    /// At most `limit` events that were sent within the span, newest first, that follow `after` in this order. Fewer
-    /// than `limit` are the last page. Each day of the span may cost a query, so the span should be short.
+    /// At most `limit` events that were sent within the span, that follow `after` in this order. Fewer than `limit` are the
+    /// last page. Each day of the span may cost a query, so the span should be short.
     async fn list_rejections(
         &self,
         span: Span,
+        order: Order,
         after: Option<&RejectedEventId>,
         limit: usize,
     ) -> PortResult<Vec<RejectedEvent>>;

@@ -2,11 +2,10 @@
 
 use async_trait::async_trait;
 use domain::delivery::{DeliveryResult, RollUp};
-use domain::value::{AccountId, DestinationId, Timestamp};
+use domain::value::{AccountId, DeliveryId, DestinationId, Span, Timestamp};
 
 use super::PortResult;
 use super::audit::{ByShard, SealNote};
-use super::deliveries::OlderThan;
 
 /// How far the roll-ups of a shard have got with what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,13 +51,13 @@ pub trait RollUps: FindRollUp {
         after: Option<&DueRollUp>,
         limit: usize,
     ) -> PortResult<Vec<DueRollUp>>;
-    /// Like [`super::ListDeliveries::list_deliveries`], with only the part of each delivery that is added up.
+    /// Like [`super::ListDeliveries::list_deliveries`], newest first, with only the part of each delivery that is added up.
     async fn list_results(
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        since: Timestamp,
-        older: &OlderThan,
+        span: Span,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryResult>>;
     /// How far each shard is; shards that were never rolled up are left out.

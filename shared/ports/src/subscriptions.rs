@@ -3,16 +3,28 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::routing::{Bucket, Subscription};
+use domain::routing::{Bucket, Listeners, Subscription};
 use domain::value::{AccountId, Label, SubscriptionId};
 
-use super::PortResult;
+use super::{Order, PortResult};
 
 #[async_trait]
 pub trait FindSubscriptions: Send + Sync {
-    /// Every subscription of the account that is filed under one of `buckets`. A subscription that is filed under
-    /// several may occur several times. They are shared with a cache, because an account may have very many.
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>>;
+    /// At most `most` subscriptions of the account that are filed under `bucket`, sorted by id, beginning after `after`.
+    async fn find_subscriptions(
+        &self,
+        account: &AccountId,
+        bucket: &Bucket,
+        after: Option<&SubscriptionId>,
+        most: usize,
+    ) -> PortResult<Vec<Subscription>>;
+}
+
+#[async_trait]
+pub trait FindListeners: Send + Sync {
+    /// Who listens in each of the account's `buckets`, ready to be matched with events. They are shared with a cache,
+    /// because there may be very many.
+    async fn find_listeners(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Listeners>>>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +35,8 @@ pub enum CreatedSubscription {
     NameTaken,
     /// The account has as many as it may have.
     LimitReached,
+    /// The conditions of the account would have more than [`domain::routing::MAX_CONDITION_BYTES`].
+    TooManyConditions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +44,8 @@ pub enum UpdatedSubscription {
     Updated,
     NoDestination,
     NameTaken,
+    /// The conditions of the account would have more than [`domain::routing::MAX_CONDITION_BYTES`].
+    TooManyConditions,
     /// It was changed or deleted in the meantime; nothing was written.
     Changed,
 }
@@ -44,7 +60,7 @@ pub enum DeletedSubscription {
 }
 
 #[async_trait]
-pub trait Subscriptions: FindSubscriptions {
+pub trait Subscriptions: FindSubscriptions + FindListeners {
     /// Creates it, unless the account already has `most` subscriptions.
     async fn create_subscription(&self, subscription: &Subscription, most: u32) -> PortResult<CreatedSubscription>;
     /// Writes `after` if `before` is still stored.
@@ -52,10 +68,11 @@ pub trait Subscriptions: FindSubscriptions {
     -> PortResult<UpdatedSubscription>;
     async fn find_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<Option<Subscription>>;
     async fn find_subscription_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<SubscriptionId>>;
-    /// At most `limit` subscriptions, sorted by id, beginning after `after`, as they are at this moment.
+    /// At most `limit` subscriptions that follow `after` in this order, as they are at this moment.
     async fn list_subscriptions(
         &self,
         account: &AccountId,
+        order: Order,
         after: Option<&SubscriptionId>,
         limit: usize,
     ) -> PortResult<Vec<Subscription>>;

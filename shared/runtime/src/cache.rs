@@ -5,8 +5,9 @@
 //! an account or a destination does *not* exist: an event that is pushed right after its account was registered must
 //! not be ignored.
 //!
-//! Invariant: what is kept is bounded, also by the number of subscriptions: what is fresh goes last (tests:
-//! `what_is_kept_is_bounded_and_what_is_over_goes_first`).
+//! Invariant: what is kept is bounded, by the memory that subscriptions take: what is fresh goes last, and one answer that
+//! has too much is kept alone (tests: `what_is_kept_is_bounded_and_what_is_over_goes_first`,
+//! `an_answer_that_has_too_much_is_kept_alone`).
 //!
 //! Invariant: only configuration is kept, for 5 s; an error is not, and neither is that an account or a destination does
 //! not exist (tests: `an_answer_is_asked_for_once_while_it_is_fresh`, `an_error_is_not_kept`,
@@ -19,17 +20,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::destination::{Destination, Health};
-use domain::routing::{Bucket, Subscription};
+use domain::routing::{Bucket, Listeners};
 use domain::value::{AccountId, DestinationId, Timestamp};
-use ports::{Clock, DestinationHealth, FindAccount, FindDestination, FindSubscriptions, PortResult};
+use ports::{Clock, DestinationHealth, FindAccount, FindDestination, FindListeners, PortError, PortResult};
 use tokio::sync::OnceCell;
 
 /// How long an answer is used.
 pub const KEEP: Duration = Duration::from_secs(5);
 /// How many answers are cached before those that are over are dropped, or all.
 const MOST: usize = 10_000;
-/// How many subscriptions are cached before that is done: as many as one account may have.
-const MOST_SUBSCRIPTIONS: usize = 20_000;
+/// How many bytes of memory subscriptions take before that is done.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 type Slot<V> = (Timestamp, Arc<OnceCell<V>>);
 
@@ -40,7 +41,7 @@ struct Answers<K, V> {
     most: usize,
 }
 
-impl<K: Eq + Hash, V: Clone> Answers<K, V> {
+impl<K: Eq + Hash + Clone, V: Clone> Answers<K, V> {
     fn new() -> Self {
         Self::weighed(MOST, |_| 1)
     }
@@ -50,16 +51,16 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
         Self { slots: Mutex::new(HashMap::new()), weigh, most }
     }
 
-    /// Before another answer is cached: if there is too much, what is over is dropped, and then all.
-    fn make_room(&self, slots: &mut HashMap<K, Slot<V>>, now: Timestamp) {
+    /// If there is too much, what is over is dropped, and then all but the answer to `new`.
+    fn make_room(&self, slots: &mut HashMap<K, Slot<V>>, new: &K, now: Timestamp) {
         let is_full = |slots: &HashMap<K, Slot<V>>| {
             let weight = slots.values().filter_map(|slot| slot.1.get()).map(self.weigh).sum::<usize>();
-            slots.len() >= MOST || weight >= self.most
+            slots.len() > MOST || weight > self.most
         };
         if is_full(slots) {
             slots.retain(|_, slot| now.since(slot.0) < KEEP);
             if is_full(slots) {
-                slots.clear();
+                slots.retain(|key, _| key == new);
             }
         }
     }
@@ -69,15 +70,17 @@ impl<K: Eq + Hash, V: Clone> Answers<K, V> {
     async fn get(&self, key: K, now: Timestamp, ask: impl Future<Output = PortResult<V>>) -> PortResult<V> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(slot) = slots.get(&key).filter(|slot| now.since(slot.0) < KEEP) {
-                Arc::clone(&slot.1)
-            } else {
-                slots.remove(&key);
-                self.make_room(&mut slots, now);
-                Arc::clone(&slots.entry(key).or_insert_with(|| (now, Arc::default())).1)
+            match slots.get(&key).filter(|slot| now.since(slot.0) < KEEP) {
+                Some(slot) => Arc::clone(&slot.1),
+                None => Arc::clone(&slots.entry(key.clone()).insert_entry((now, Arc::default())).get().1),
             }
         };
-        slot.get_or_try_init(|| ask).await.cloned()
+        if let Some(known) = slot.get() {
+            return Ok(known.clone());
+        }
+        let found = slot.get_or_try_init(|| ask).await.cloned()?;
+        self.make_room(&mut self.slots.lock().unwrap_or_else(PoisonError::into_inner), &key, now);
+        Ok(found)
     }
 
     /// Caches an answer from elsewhere.
@@ -123,12 +126,12 @@ pub struct Cached<S> {
     clock: Arc<dyn Clock>,
     accounts: Answers<AccountId, Option<Timestamp>>,
     destinations: Answers<(AccountId, DestinationId), Option<Destination>>,
-    buckets: Answers<(AccountId, Bucket), Arc<[Arc<Subscription>]>>,
+    buckets: Answers<(AccountId, Bucket), Arc<Listeners>>,
 }
 
 impl<S> Cached<S> {
     pub fn new(store: Arc<S>, clock: Arc<dyn Clock>) -> Self {
-        let buckets = Answers::weighed(MOST_SUBSCRIPTIONS, |bucket: &Arc<[Arc<Subscription>]>| bucket.len());
+        let buckets = Answers::weighed(MOST_BYTES, |bucket: &Arc<Listeners>| bucket.memory());
         Self { store, clock, accounts: Answers::new(), destinations: Answers::new(), buckets }
     }
 }
@@ -180,26 +183,24 @@ impl<S: DestinationHealth> DestinationHealth for Cached<S> {
 }
 
 #[async_trait]
-impl<S: FindSubscriptions> FindSubscriptions for Cached<S> {
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>> {
+impl<S: FindListeners> FindListeners for Cached<S> {
+    async fn find_listeners(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Listeners>>> {
         let now = self.clock.now();
         let look = buckets.iter().map(|bucket| async move {
             let ask = async {
-                let one = std::slice::from_ref(bucket);
-                self.store.find_subscriptions(account, one).await.map(Arc::from)
+                let found = self.store.find_listeners(account, std::slice::from_ref(bucket)).await?;
+                let none = || PortError::permanent("finding listeners", "a bucket was not answered");
+                found.into_iter().next().ok_or_else(none)
             };
             self.buckets.get((account.clone(), bucket.clone()), now, ask).await
         });
-        let found: Vec<Arc<[Arc<Subscription>]>> = futures_util::future::try_join_all(look).await?;
-        Ok(found.iter().flat_map(|bucket| bucket.iter().cloned()).collect())
+        futures_util::future::try_join_all(look).await
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
-
-    use ports::PortError;
 
     use super::*;
 
@@ -238,8 +239,20 @@ mod tests {
         assert_eq!(get(2, 3_000, 8).await, (2, 2), "there was room");
         assert_eq!(get(3, 5_000, 1).await, (3, 2), "the first is over");
         assert_eq!(get(2, 5_000, 8).await, (3, 2), "the second is not");
-        assert_eq!(get(4, 5_000, 15).await, (4, 3));
+        assert_eq!(get(4, 5_000, 11).await, (4, 3));
         assert_eq!(get(5, 5_000, 1).await, (5, 1), "too much is fresh");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_has_too_much_is_kept_alone() {
+        let answers = Answers::weighed(20, |weight: &usize| *weight);
+        let now = Timestamp::from_unix_ms(0);
+        for (key, weight) in [("a", 5), ("b", 100)] {
+            answers.get(key, now, async { Ok(weight) }).await.expect("an answer");
+        }
+        let never = async { Err(PortError::permanent("asking", "it was cached")) };
+        assert_eq!(answers.get("b", now, never).await.expect("an answer"), 100);
+        assert_eq!(answers.slots.lock().expect("a lock").len(), 1);
     }
 
     #[tokio::test]

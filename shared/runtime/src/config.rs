@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use domain::access::Budget;
 use domain::attempt::RetryPolicy;
 use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
@@ -180,6 +181,8 @@ config!(
         addresses: AddressPolicy = |r| r.addresses(),
         max_destinations: u32 = |r| r.parsed("MAX_DESTINATIONS"),
         max_subscriptions: u32 = |r| r.parsed("MAX_SUBSCRIPTIONS"),
+        units: Budget = |r| r.parsed("ACCOUNT_UNITS_PER_SECOND"),
+        events: Budget = |r| r.parsed("ACCOUNT_EVENTS_PER_SECOND"),
         lease: MessageLease = |r| r.parsed("LEASE_SECONDS"),
         public_url: Option<String> = |r| r.public_url(),
         page_url: String = |r| r.page_url(),

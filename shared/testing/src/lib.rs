@@ -3,12 +3,14 @@
 //! It is only for tests: no function contains it.
 
 pub mod contract;
+mod log;
 mod memory;
 mod outside;
 mod receivers;
 mod samples;
 
+pub use log::Log;
 pub use memory::MemoryStore;
 pub use outside::{FixedHosts, MemoryAlerts, MemoryHandOut, MemoryQueue, PlainVault, TestClock, TestEntropy};
 pub use receivers::{ScriptedSender, Step};
-pub use samples::{account, destination, event_text, held, held_until, record, subscription};
+pub use samples::{account, destination, event_text, held, held_until, record, sealed, subscription};

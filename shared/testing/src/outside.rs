@@ -247,6 +247,8 @@ pub struct TestEntropy(AtomicU64);
 impl Entropy for TestEntropy {
     fn fill(&self, bytes: &mut [u8]) -> PortResult<()> {
         let count = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        // The last bytes of the count are those that differ.
+        let count = &count[count.len().saturating_sub(bytes.len())..];
         for (byte, value) in bytes.iter_mut().zip(count.iter().cycle()) {
             *byte = *value;
         }

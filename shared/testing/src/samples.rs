@@ -1,12 +1,14 @@
 //! Well-formed values that tests start from.
 
-use domain::attempt::Attempt;
-use domain::attempt::{Outcome, SealedSecret};
+use std::time::Duration;
+
+use domain::attempt::{Attempt, Outcome, SealedSecret};
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, End, Exhaustion, Held};
 use domain::destination::{Destination, DestinationSecret, Health};
-use domain::event::Event;
+use domain::event::{Event, envelope};
 use domain::routing::Subscription;
 use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
+use ports::{SealedEvent, UnmatchedReason};
 use serde_json::json;
 
 const NOW_MS: u64 = 1_795_426_200_000;
@@ -115,4 +117,22 @@ pub fn held_until(state: DeliveryState, look_at: Option<Timestamp>) -> Held {
         DeliveryState::Cancelled => End::Cancelled,
     };
     Held::Ended { how, tell_at: look_at }
+}
+
+/// The event as it is sealed with what it owes, to be kept for 30 days.
+pub fn sealed(event: &Event, owed: Vec<Delivery>, sealed_at: Timestamp) -> SealedEvent {
+    let body = must(envelope::build(event)).get().to_owned();
+    SealedEvent {
+        account: event.account.clone(),
+        id: event.id.clone(),
+        event_type: event.event_type,
+        scope: event.scope.clone(),
+        occurred_at: event.occurred_at,
+        sealed_at,
+        digest: envelope::content_digest(&body),
+        body,
+        unmatched: owed.is_empty().then_some(UnmatchedReason::NoSubscription),
+        owed,
+        expires_at: sealed_at.plus(Duration::from_secs(30 * 86_400)),
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::{AwsClients, DynamoStore, KmsVault, SnsAlerts, SqsDeliveryQueue, SqsEventQueue};
-use api::Limits;
+use api::{Admission, Allowance, Limits};
 use domain::attempt::RetryPolicy;
 use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
@@ -72,16 +72,24 @@ impl Ports {
             scopes: store.clone(),
             transitions: store.clone(),
             vault: self.vault(),
+            kept_answers: self.vault(),
             hosts: Arc::new(FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]))),
             sender: self.sender.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             addresses: AddressPolicy::new("", false, vec!["page.example".into()]).expect("a policy"),
             limits: Limits { destinations: 12, subscriptions: 20 },
+            admission: self.admission(),
             lease: MessageLease::default(),
             page_url: "https://page.example".into(),
             public_url: None,
         }
+    }
+
+    fn admission(&self) -> Arc<Admission> {
+        let much = "100000".parse().expect("a budget");
+        let allowance = Allowance { units: much, events: much };
+        Arc::new(Admission::new(self.store.clone(), self.clock.clone(), allowance))
     }
 
     pub fn fanout(&self) -> fanout::Deps {
@@ -89,7 +97,7 @@ impl Ports {
         let cached = Arc::new(Cached::new(store.clone(), self.clock.clone()));
         fanout::Deps {
             accounts: cached.clone(),
-            subscriptions: cached,
+            listeners: cached,
             transitions: store.clone(),
             awaited_runs: store.clone(),
             events: store.clone(),

@@ -27,7 +27,7 @@ pub const HORIZON_SECONDS: &str = "60";
 
 /// The parameters of a local run. The waits between its ten attempts add up to four minutes; lost deliveries are looked
 /// for after one minute.
-const PARAMETERS: [(&str, &str); 12] = [
+const PARAMETERS: [(&str, &str); 14] = [
     ("Architecture", architecture()),
     ("DeletionProtection", "false"),
     // Their metric math is unknown to the local AWS.
@@ -42,6 +42,9 @@ const PARAMETERS: [(&str, &str); 12] = [
     ("FanoutConcurrency", "4"),
     ("DeliverConcurrency", "16"),
     ("RedriveConcurrency", "4"),
+    // Tests ask for as much as they like.
+    ("AccountUnitsPerSecond", "100000"),
+    ("AccountEventsPerSecond", "100000"),
 ];
 
 /// This machine's processor, under the name that AWS has for it.

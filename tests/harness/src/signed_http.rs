@@ -34,6 +34,9 @@ pub fn loopback_client() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 
+/// How long any call may take: a function may run for 60 s, and takes a moment to start.
+const LONGEST: Duration = Duration::from_secs(90);
+
 /// An HTTP client for one local AWS.
 #[derive(Debug, Clone)]
 pub struct SignedHttp {
@@ -47,7 +50,7 @@ impl SignedHttp {
     /// Names below `localhost` are loopback by definition, but not every system's resolver knows that.
     pub fn new(host: &str, port: u16) -> Result<Self> {
         let client = loopback_client()
-            .timeout(Duration::from_secs(60))
+            .timeout(LONGEST)
             .resolve(host, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
             .build()
             .or_failure(|| "cannot build an HTTP client")?;

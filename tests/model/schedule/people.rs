@@ -1,7 +1,7 @@
 //! What people do in mid-flow: calls of the API by customers and the operator, and rows that break until somebody mends
 //! them.
 
-use domain::delivery::DeliveryState;
+use domain::delivery::{DeliveryMessage, DeliveryState};
 use domain::value::{AccountId, DeliveryId};
 use testing::account;
 use tokio::task::JoinSet;
@@ -94,22 +94,30 @@ impl World {
         }
     }
 
-    /// What was answered with a success, and acknowledged, is recorded as delivered, whatever happened beside it.
+    /// What was attempted and acknowledged is recorded as an attempt, and what was answered with a success as delivered,
+    /// whatever happened beside it.
     pub(super) fn check_acknowledged(&mut self, process: &Deliver, done: &[&Message], kept: &[&Message]) {
-        let delivered = process.delivered();
-        if delivered.is_empty() {
-            return;
-        }
-        for message in done {
-            let Ok(read) = serde_json::from_str::<domain::delivery::DeliveryMessage>(&message.body) else { continue };
-            let (owner, id) = (&read.delivery.account, &read.delivery.id);
+        for (id, delivered) in process.attempted() {
             // Of two messages of a delivery in one batch, the other may be the one that was answered.
             if kept.iter().any(|message| message.body.contains(id.as_str())) {
                 continue;
             }
-            let state = self.shared.store.delivery(owner, id).map(|record| record.state());
-            let is_kept = state.is_some() || self.shared.store.has_account(owner) && !self.is_deleted(owner);
-            if delivered.contains(id) && is_kept && state != Some(DeliveryState::Delivered) {
+            let Some(message) = done.iter().find(|message| message.body.contains(id.as_str())) else { continue };
+            let Ok(read) = serde_json::from_str::<DeliveryMessage>(&message.body) else { continue };
+            let owner = &read.delivery.account;
+            let row = self.shared.store.delivery(owner, &id);
+            if row.is_none() && (!self.shared.store.has_account(owner) || self.is_deleted(owner)) {
+                continue;
+            }
+            let least = self.seen.acknowledged.entry(id.clone()).or_default();
+            *least += 1;
+            let (state, recorded) =
+                row.map(|row| (row.state(), row.attempts.count())).map_or((None, 0), |(state, n)| (Some(state), n));
+            if recorded < *least {
+                self.wrong
+                    .push(format!("{id} was attempted and acknowledged {least} times, and its row says {recorded}"));
+            }
+            if delivered && state != Some(DeliveryState::Delivered) {
                 self.wrong
                     .push(format!("{id} was answered with a success and acknowledged, and its row says {state:?}"));
             }

@@ -24,7 +24,7 @@ async fn run() -> Result<(), Error> {
     let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
     let deps = Arc::new(Deps {
         accounts: cached.clone(),
-        subscriptions: cached,
+        listeners: cached,
         transitions: store.clone(),
         awaited_runs: store.clone(),
         events: store.clone(),

@@ -7,9 +7,10 @@
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::SIGNED_PATHS;
+use crate::web::idempotency::{self, KeyHeader};
 use crate::web::problem::MEDIA_TYPE;
 
 /// What API Gateway says when it answers by itself.
@@ -22,7 +23,7 @@ pub struct GatewayMessage {
 }
 
 const MALFORMED: &str = "`malformed_json`: the body is not JSON, or something follows it.";
-const BAD_PARAMETER: &str = "`invalid_parameter`: a query parameter is wrong; `errors` names it.";
+const BAD_PARAMETER: &str = "`invalid_parameter`: a query parameter or a header is wrong; `errors` names it.";
 const UNKNOWN: &str = "`not_found`: there is no such thing, or it belongs to another account. API Gateway says it of a path that it cannot take.";
 const TOO_LARGE: &str = "`body_too_large`: the body has more than 256 KiB.";
 const MEDIA: &str = "`unsupported_media_type`: the body's `content-type` is none of the operation's.";
@@ -31,7 +32,11 @@ const NO_KEY: &str = "API Gateway refuses a request without an `Authorization` h
 const REFUSED_KEY: &str =
     "API Gateway refuses a key that it does not know; `forbidden`: the key's role does not allow this.";
 const UNSIGNED: &str = "API Gateway refuses a request that is not signed, or whose credentials lack the permission.";
-const THROTTLED: &str = "API Gateway refuses what is above 100 requests a second, over all callers; try again later.";
+const SPENT: &str = "`rate_limited`: the account has spent its budget; ask again after `retry-after` seconds. API Gateway \
+    refuses what is too much over all callers.";
+const THROTTLED: &str = "API Gateway refuses what is too much over all callers; try again later.";
+const UNDER_WAY: &str = "`request_under_way`: the same request is being carried out under this `Idempotency-Key`; try again after `retry-after` seconds.";
+const REUSED: &str = "`idempotency_key_reused`: another request was sent under this `Idempotency-Key`.";
 const FAILED: &str = "`internal_error`: this failed on our side; trying again does not help.";
 const UNAVAILABLE: &str = "`unavailable`: this did not work just now; try again after `retry-after` seconds.";
 
@@ -60,8 +65,29 @@ pub fn complete(document: &mut OpenApi) {
     components.schemas.insert("GatewayMessage".to_owned(), GatewayMessage::schema());
     for (path, item) in &mut document.paths.paths {
         let PathItem { get, put, post, patch, delete, .. } = item;
+        if let Some(post) = post.as_mut().filter(|_| idempotency::takes_key(path)) {
+            takes_key(post);
+        }
         for operation in [get, put, post, patch, delete].into_iter().flatten() {
             complete_operation(path, operation);
+        }
+    }
+}
+
+/// Describes that the operation is repeated under a key.
+fn takes_key(operation: &mut Operation) {
+    let header = KeyHeader::into_params(|| None).into_iter().map(RefOr::T);
+    operation.parameters.get_or_insert_default().extend(header);
+    for (status, said) in [("409", UNDER_WAY), ("422", REUSED)] {
+        match operation.responses.responses.get_mut(status) {
+            Some(RefOr::T(response)) => response.description.extend([" ", said]),
+            _ if status == "422" && operation.request_body.is_some() => {
+                let response = problem(&format!("{INVALID} {REUSED}"));
+                operation.responses.responses.insert(status.to_owned(), RefOr::T(response));
+            }
+            _ => {
+                operation.responses.responses.insert(status.to_owned(), RefOr::T(problem(said)));
+            }
         }
     }
 }
@@ -84,12 +110,14 @@ fn complete_operation(path: &str, operation: &mut Operation) {
 }
 
 fn shared_answers(path: &str, operation: &Operation) -> Vec<(&'static str, Response)> {
-    let mut answers = vec![("429", gateway(THROTTLED)), ("500", problem(FAILED)), ("503", problem(UNAVAILABLE))];
+    let metered = operation.security.is_none() && !path.starts_with(SIGNED_PATHS);
+    let too_many = if metered { either(SPENT) } else { gateway(THROTTLED) };
+    let mut answers = vec![("429", too_many), ("500", problem(FAILED)), ("503", problem(UNAVAILABLE))];
     let takes = |place: ParameterIn| {
         let mut parameters = operation.parameters.iter().flatten();
         parameters.any(|each| matches!(each, RefOr::T(parameter) if parameter.parameter_in == place))
     };
-    match (takes(ParameterIn::Query), operation.request_body.is_some()) {
+    match (takes(ParameterIn::Query) || takes(ParameterIn::Header), operation.request_body.is_some()) {
         (true, true) => answers.push(("400", problem(&format!("{MALFORMED} {BAD_PARAMETER}")))),
         (true, false) => answers.push(("400", problem(BAD_PARAMETER))),
         (false, true) => answers.push(("400", problem(MALFORMED))),

@@ -9,8 +9,7 @@ use domain::value::{AccountId, Timestamp};
 use serde::de;
 use serde_json::{Map, Value, json};
 
-/// When the samples occur: 2026-11-23T09:30:42Z.
-const SAMPLED_AT_MS: u64 = 1_795_426_242_000;
+use super::SAMPLED_AT_MS;
 
 /// Adds the section to the document. It can only fail if the catalogue is wrong, and then its tests fail before.
 pub fn add(document: &mut Value) -> Result<(), serde_json::Error> {
@@ -26,7 +25,7 @@ pub fn add(document: &mut Value) -> Result<(), serde_json::Error> {
 fn operation(event_type: EventType) -> Result<Value, serde_json::Error> {
     let parameters = headers().map(|(name, _)| json!({ "$ref": format!("#/components/parameters/{name}") })).to_vec();
     Ok(json!({
-        "operationId": event_type.as_str(),
+        "operationId": format!("receive_{}", event_type.as_str().replace('.', "_")),
         "tags": ["webhooks"],
         "summary": event_type.title(),
         "description": format!(

@@ -15,10 +15,11 @@ use utoipa::ToSchema;
 
 use crate::web::body::Json;
 use crate::web::caller::Operator;
+use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
-use crate::web::pages::{Page, PageParameters, PageRequest};
+use crate::web::pages::{OrderParameter, Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
-use crate::web::{Deps, schemas};
+use crate::web::{Deps, choices, schemas};
 
 /// An API key to issue.
 #[derive(Deserialize, ToSchema)]
@@ -93,7 +94,7 @@ pub async fn create(
     Named(account): Named<AccountId>,
     Json(new): Json<NewKey>,
 ) -> Result<Response, Problem> {
-    let id = KeyId::from_entropy(deps.entropy.bytes()?);
+    let id = KeyId::made_at(deps.clock.now(), deps.entropy.bytes()?);
     let (key, text) = ApiKey::issue(id, account, new.name, new.role, deps.entropy.bytes()?, deps.clock.now());
     match deps.keys.create_key(&key).await? {
         CreatedKey::Created => {
@@ -106,13 +107,13 @@ pub async fn create(
 
 /// List API keys
 ///
-/// Those of one account, without their secrets.
+/// Those of one account, newest first, without their secrets.
 #[utoipa::path(
     get,
     path = "/admin/v1/accounts/{account}/keys",
     operation_id = "list_keys",
     tag = "operator",
-    params(("account" = schemas::AccountId, Path), PageParameters),
+    params(("account" = schemas::AccountId, Path), PageParameters, OrderParameter),
     responses((status = 200, description = "A page of keys.", body = Page<KeyView>))
 )]
 pub async fn list(
@@ -120,10 +121,12 @@ pub async fn list(
     State(deps): State<Arc<Deps>>,
     Named(account): Named<AccountId>,
     page: PageRequest,
+    Filters(OrderParameter { order }): Filters<OrderParameter>,
 ) -> Result<Response, Problem> {
-    let after = page.after()?;
+    let after: Option<KeyId> = page.after()?;
     deps.accounts.read_account(&account).await?.ok_or_else(AccountId::not_found)?;
-    let found = deps.keys.list_keys(&account, after.as_ref(), page.to_read()).await?;
+    let order = choices::Order::wanted(order);
+    let found = deps.keys.list_keys(&account, order, after.as_ref(), page.to_read()).await?;
     Ok(Answer(page.page(found, |key| key.id.to_string(), view)).into_response())
 }
 

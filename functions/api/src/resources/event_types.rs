@@ -14,14 +14,13 @@ use utoipa::ToSchema;
 
 use crate::web::caller::Reader;
 use crate::web::named::Named;
-use crate::web::pages::Page;
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
 /// What the catalogue says of an event type.
 #[derive(Serialize, ToSchema)]
 struct EventTypeSummary {
-    #[serde(rename = "type")]
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
     /// Its name for people.
@@ -84,16 +83,21 @@ fn sample(
 
 /// List event types
 ///
-/// All of them, on one page, in the order of their names.
+/// All of them, in the order of their names.
 #[utoipa::path(
     get,
     path = "/v1/event-types",
     operation_id = "list_event_types",
     tag = "event types",
-    responses((status = 200, description = "Every event type there is.", body = Page<EventTypeSummary>))
+    params(PageParameters),
+    responses((status = 200, description = "A page of event types.", body = Page<EventTypeSummary>))
 )]
-pub async fn list(_: Reader) -> Response {
-    Answer(Page::whole(EventType::all().map(summary).collect())).into_response()
+pub async fn list(_: Reader, page: PageRequest) -> Result<Response, Problem> {
+    let after: Option<EventType> = page.after()?;
+    let mut types: Vec<_> = EventType::all().collect();
+    types.sort_by_key(|event_type| event_type.as_str());
+    types.retain(|event_type| after.is_none_or(|after| event_type.as_str() > after.as_str()));
+    Ok(Answer(page.page(types, |event_type| event_type.to_string(), summary)).into_response())
 }
 
 /// Read an event type
@@ -101,10 +105,10 @@ pub async fn list(_: Reader) -> Response {
 /// With its JSON Schema, and a fully populated sample for each status.
 #[utoipa::path(
     get,
-    path = "/v1/event-types/{type}",
+    path = "/v1/event-types/{event_type}",
     operation_id = "read_event_type",
     tag = "event types",
-    params(("type" = schemas::EventType, Path)),
+    params(("event_type" = schemas::EventType, Path)),
     responses((status = 200, description = "The event type.", body = EventTypeView))
 )]
 pub async fn read(

@@ -1,5 +1,6 @@
 //! Events that were accepted, and the deliveries they owe.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::Json as Answer;
@@ -11,7 +12,7 @@ use domain::event::{EventType, Scope};
 use domain::value::{DeliveryId, DestinationId, EventId, Label, Timestamp};
 use futures_util::future::try_join;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{ListedEvent, PortError, PortResult, SealedEvent};
+use ports::{EventPlace, ListedEvent, PortError, PortResult, SealedEvent, read_units};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -30,6 +31,8 @@ const STEP: usize = 250;
 const OWED_SHOWN: usize = 100;
 /// How many of them are looked up concurrently.
 const LOOK_UPS: usize = 20;
+/// What looking one up costs at most, in read units: a row of 60 KiB, and the destination.
+const LOOK_UP_UNITS: usize = 22;
 
 /// One event in the list.
 #[derive(Serialize, ToSchema)]
@@ -37,7 +40,6 @@ const LOOK_UPS: usize = 20;
 struct EventItem {
     #[schema(value_type = schemas::EventId)]
     id: EventId,
-    #[serde(rename = "type")]
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
     #[schema(value_type = schemas::Scope)]
@@ -72,8 +74,10 @@ impl From<ListedEvent> for EventItem {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct EventFilters {
+    /// `desc`, the newest first, if left out.
+    order: Option<choices::Order>,
     #[param(value_type = Option<schemas::EventType>)]
-    r#type: Option<EventType>,
+    event_type: Option<EventType>,
     /// This place and everything below it.
     #[param(value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
@@ -87,7 +91,7 @@ pub struct EventFilters {
 
 /// List events
 ///
-/// Newest first. An event appears once it was matched, mostly within a second. One page looks at no more than 1,000 events: where
+/// Newest first by when they occurred. An event appears once it was matched, mostly within a second. One page looks at no more than 1,000 events: where
 /// a filter leaves few of them it may be short, or empty, and yet have a next one.
 #[utoipa::path(
     get,
@@ -101,10 +105,10 @@ pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    filters: Filters<EventFilters>,
+    Filters(filters): Filters<EventFilters>,
 ) -> Result<Response, Problem> {
-    let (filters, span) = filters.read_with(|filters| span(filters.since, filters.until))?;
-    let EventFilters { r#type: event_type, scope, status, .. } = filters;
+    let span = span(filters.since, filters.until)?;
+    let EventFilters { order, event_type, scope, status, .. } = filters;
     let now = deps.clock.now();
     let matches = |event: &ListedEvent| {
         event.expires_at > now
@@ -115,7 +119,9 @@ pub async fn list(
     let filtered = event_type.is_some() || scope.is_some() || status.is_some();
     let step = if filtered { STEP } else { page.to_read() };
     let (list, account) = (&deps.event_list, &account);
-    let read = |after| async move { list.list_events(account, span, Option::as_ref(&after), step).await };
+    let order = choices::Order::wanted(order);
+    let read =
+        |after: Option<EventPlace>| async move { list.list_events(account, span, order, after.as_ref(), step).await };
     let keep = |event| Some(event).filter(matches).map(EventItem::from);
     let found = page.sift(step, read, |event| event.place.clone(), keep).await?;
     Ok(Answer(found).into_response())
@@ -147,7 +153,6 @@ struct OwedItem {
 struct EventView {
     #[schema(value_type = schemas::EventId)]
     id: EventId,
-    #[serde(rename = "type")]
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
     #[schema(value_type = schemas::Scope)]
@@ -169,7 +174,7 @@ struct EventView {
     nearest_subscriptions: Vec<SubscriptionMatch>,
     /// How many deliveries it owes.
     owed_count: usize,
-    /// The first 100 of them at most.
+    /// The first 100 of them at most, and fewer where reading them would cost more than 500 read units.
     #[schema(max_items = 100)]
     owed: Vec<OwedItem>,
 }
@@ -191,23 +196,27 @@ pub async fn read(
     Named(id): Named<EventId>,
 ) -> Result<Response, Problem> {
     let now = deps.clock.now();
-    let event = deps.events.find_event(&account, &id).await?.filter(|event| event.expires_at > now);
-    let mut event = event.ok_or_else(EventId::not_found)?;
-    let owed = std::mem::take(&mut event.owed);
-    let owed_count = owed.len();
-    let shown = stream::iter(owed).take(OWED_SHOWN).map(|owed| {
-        let deps = Arc::clone(&deps);
-        async move {
-            let record = deps.deliveries.find_delivery(&owed.account, &owed.id);
-            let destination = deps.destinations.find_destination(&owed.account, &owed.destination);
-            let (record, destination) = try_join(record, destination).await?;
-            let name = destination.map(|destination| destination.settings.name);
-            Ok::<_, PortError>(owed_item(owed, name, record.filter(|record| record.expires_at > now)))
-        }
-    });
-    let owed = shown.buffered(LOOK_UPS).try_collect().await?;
+    let found = deps.events.find_event_with(&account, &id, OWED_SHOWN).await?;
+    let found = found.filter(|(event, _)| event.expires_at > now);
+    let (mut event, owed_count) = found.ok_or_else(EventId::not_found)?;
+    let mut left: VecDeque<_> = std::mem::take(&mut event.owed).into_iter().take(OWED_SHOWN).collect();
+    let mut owed = Vec::new();
+    // As many as the request can pay for, which is known only when some have been read.
+    while !left.is_empty() && read_units::left_for(LOOK_UP_UNITS) > 0 {
+        let some = left.drain(..left.len().min(read_units::left_for(LOOK_UP_UNITS)));
+        let some = some.map(|owed| look_up(&deps, owed, now));
+        owed.extend(stream::iter(some).buffered(LOOK_UPS).try_collect::<Vec<_>>().await?);
+    }
     let nearest = if event.unmatched.is_some() { explain::nearest(&deps, &event).await? } else { Vec::new() };
     Ok(Answer(view(event, owed_count, owed, nearest)?).into_response())
+}
+
+async fn look_up(deps: &Deps, owed: Delivery, now: Timestamp) -> PortResult<OwedItem> {
+    let record = deps.deliveries.find_delivery(&owed.account, &owed.id);
+    let destination = deps.destinations.find_destination(&owed.account, &owed.destination);
+    let (record, destination) = try_join(record, destination).await?;
+    let name = destination.map(|destination| destination.settings.name);
+    Ok(owed_item(owed, name, record.filter(|record| record.expires_at > now)))
 }
 
 /// An owed delivery as it is answered; without a row it is pending.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::{FromRequestParts, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::event::{Event, EventType, Rejection, RejectionCode, envelope};
 use domain::value::{AccountId, EventId, Timestamp};
 use http::StatusCode;
@@ -25,10 +25,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::web::body::Json;
 use crate::web::caller::Publisher;
+use crate::web::idempotency::KEY_HEADER;
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, choices, schemas};
-
-const KEY_HEADER: &str = "Idempotency-Key";
+use crate::web::{Deps, choices, done, schemas};
 
 /// The id in the header `Idempotency-Key`, if there is one.
 pub struct IdempotencyKey(Option<EventId>);
@@ -159,18 +158,21 @@ pub async fn create(
     }
     let (text, event) = complete(&id, &account, &new, deps.clock.now())?;
     let status = publish(&deps, &event, &text).await?;
-    Ok((StatusCode::ACCEPTED, Answer(Accepted { id: &id, status })).into_response())
+    Ok(done::nothing_if(status == DUPLICATE, (StatusCode::ACCEPTED, Answer(Accepted { id: &id, status }))))
 }
+
+/// The status of an event that was matched before.
+const DUPLICATE: &str = "duplicate";
 
 /// Puts the text of an event on the queue, unless its id was used before. Returns `accepted` or `duplicate`.
 pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static str, Problem> {
     let body = envelope::build(event).map_err(|error| PortError::permanent("building the body", error))?;
-    match deps.events.find_event(&event.account, &event.id).await? {
+    match deps.events.find_event_with(&event.account, &event.id, 0).await? {
         None => {
             deps.event_queue.send_event(&event.account, text).await?;
             Ok("accepted")
         }
-        Some(before) if before.digest == envelope::content_digest(body.get()) => Ok("duplicate"),
+        Some((before, _)) if before.digest == envelope::content_digest(body.get()) => Ok(DUPLICATE),
         Some(_) => Err(refused(&Rejection::id_reused(&event.id))),
     }
 }

@@ -10,28 +10,43 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::delivery::job::MOST_PENDING;
-use domain::delivery::{Job, JobKind, JobStatus};
-use domain::value::{JobId, Timestamp};
-use serde::Serialize;
-use utoipa::ToSchema;
+use domain::delivery::{Job, JobKind, JobStatus, RecoverStatus, Recovery, Replay};
+use domain::value::{AccountId, DestinationId, JobId, SubscriptionId, Timestamp};
+use ports::{JobPlace, ListedJob};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::web::caller::{Operator, Reader};
+use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
+use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
-/// Work that takes longer than a request.
+/// Work that takes longer than a request, by its `kind`.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Job)]
-pub struct JobView {
+#[schema(as = Job, discriminator(property_name = "kind", mapping(
+    ("delete_account" = "#/components/schemas/DeletionJob"),
+    ("recover" = "#/components/schemas/RecoveryJob"),
+    ("replay" = "#/components/schemas/ReplayJob")
+)))]
+#[serde(untagged)]
+pub enum JobView {
+    Deletion(DeletionJob),
+    Recovery(RecoveryJob),
+    Replay(ReplayJob),
+}
+
+/// What is told of every job.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobFields)]
+struct Fields {
     #[schema(value_type = schemas::JobId)]
     id: JobId,
-    #[serde(flatten)]
-    #[schema(value_type = choices::JobKind)]
-    kind: JobKind,
+    #[schema(value_type = schemas::AccountId)]
+    account: AccountId,
     #[schema(value_type = choices::JobStatus)]
     status: JobStatus,
-    progress: Progress,
     #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
     #[schema(value_type = schemas::Timestamp)]
@@ -42,74 +57,144 @@ pub struct JobView {
     error: Option<String>,
 }
 
-/// How far a job is.
+/// Deletes an account with everything that belongs to it.
 #[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[schema(as = JobProgress)]
-enum Progress {
-    /// Of the deletion of an account.
-    Deletion {
-        /// Rows deleted so far.
-        deleted: u64,
-    },
-    /// Of a recovery.
-    Recovery {
-        /// Deliveries looked at so far.
-        looked_at: u64,
-        /// Those of them that were sent again.
-        resent: u64,
-        /// Those that were set aside, because the destination took nothing.
-        set_aside: u64,
-    },
-    /// Of the replay of a subscription.
-    Replay {
-        /// Events looked at so far, the newest first.
-        looked_at: u64,
-        /// When the last of them occurred; `null` before the first.
-        #[schema(required, value_type = Option<schemas::Timestamp>)]
-        back_to: Option<Timestamp>,
-        /// Those of them that the subscription matches, whether or not they were owed before.
-        matched: u64,
-        /// Deliveries that were not owed before, and were sent.
-        sent: u64,
-        /// Deliveries that were not owed before, and were set aside, because the destination took nothing.
-        set_aside: u64,
-        /// Events that were passed over, because it is not known any more whether they were the awaited transition.
-        unjudged: u64,
-        /// Events that were passed over, because they cannot be read.
-        unreadable: u64,
-    },
+pub struct DeletionJob {
+    #[schema(inline)]
+    kind: DeletionKind,
+    #[serde(flatten)]
+    job: Fields,
+    progress: DeletionProgress,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum DeletionKind {
+    DeleteAccount,
+}
+
+/// How far the deletion of an account is.
+#[derive(Serialize, ToSchema)]
+struct DeletionProgress {
+    /// Rows deleted so far.
+    deleted: u64,
+}
+
+/// Sends again what a destination did not get.
+#[derive(Serialize, ToSchema)]
+pub struct RecoveryJob {
+    #[schema(inline)]
+    kind: RecoveryKind,
+    #[serde(flatten)]
+    job: Fields,
+    #[schema(value_type = schemas::DestinationId)]
+    destination_id: DestinationId,
+    #[schema(value_type = schemas::Timestamp)]
+    since: Timestamp,
+    #[schema(value_type = schemas::Timestamp)]
+    until: Timestamp,
+    #[schema(value_type = Vec<choices::RecoverStatus>)]
+    statuses: Vec<RecoverStatus>,
+    progress: RecoveryProgress,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RecoveryKind {
+    Recover,
+}
+
+/// How far a recovery is.
+#[derive(Serialize, ToSchema)]
+struct RecoveryProgress {
+    /// Deliveries looked at so far.
+    looked_at: u64,
+    /// Those of them that were sent again.
+    resent: u64,
+    /// Those that were set aside, because the destination took nothing.
+    set_aside: u64,
+}
+
+/// Matches past events with a subscription.
+#[derive(Serialize, ToSchema)]
+pub struct ReplayJob {
+    #[schema(inline)]
+    kind: ReplayKind,
+    #[serde(flatten)]
+    job: Fields,
+    #[schema(value_type = schemas::SubscriptionId)]
+    subscription_id: SubscriptionId,
+    #[schema(value_type = schemas::Timestamp)]
+    since: Timestamp,
+    #[schema(value_type = schemas::Timestamp)]
+    until: Timestamp,
+    progress: ReplayProgress,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ReplayKind {
+    Replay,
+}
+
+/// How far the replay of a subscription is.
+#[derive(Serialize, ToSchema)]
+struct ReplayProgress {
+    /// Events looked at so far, the newest first.
+    looked_at: u64,
+    /// When the last of them occurred; `null` before the first.
+    #[schema(required, value_type = Option<schemas::Timestamp>)]
+    back_to: Option<Timestamp>,
+    /// Those of them that the subscription matches, whether or not they were owed before.
+    matched: u64,
+    /// Deliveries that were not owed before, and were sent.
+    sent: u64,
+    /// Deliveries that were not owed before, and were set aside, because the destination took nothing.
+    set_aside: u64,
+    /// Events that were passed over, because it is not known any more whether they were the awaited transition.
+    unjudged: u64,
+    /// Events that were passed over, because they cannot be read.
+    unreadable: u64,
 }
 
 impl From<Job> for JobView {
     fn from(job: Job) -> Self {
-        let progress = match job.kind {
-            JobKind::DeleteAccount { .. } => Progress::Deletion { deleted: job.done },
-            JobKind::Recover(_) => {
+        let account = job.kind.account().clone();
+        let Job { id, status, created_at, updated_at, error, .. } = job;
+        let (fields, looked_at) = (Fields { id, account, status, created_at, updated_at, error }, job.done);
+        match job.kind {
+            JobKind::DeleteAccount { .. } => Self::Deletion(DeletionJob {
+                kind: DeletionKind::DeleteAccount,
+                job: fields,
+                progress: DeletionProgress { deleted: job.done },
+            }),
+            JobKind::Recover(Recovery { account: _, destination_id, since, until, statuses }) => {
                 let recovered = job.recovered.unwrap_or_default();
-                Progress::Recovery { looked_at: job.done, resent: recovered.resent, set_aside: recovered.set_aside }
+                let (resent, set_aside) = (recovered.resent, recovered.set_aside);
+                let progress = RecoveryProgress { looked_at, resent, set_aside };
+                let kind = RecoveryKind::Recover;
+                Self::Recovery(RecoveryJob { kind, job: fields, destination_id, since, until, statuses, progress })
             }
-            JobKind::Replay(_) => {
+            JobKind::Replay(Replay { account: _, subscription_id, since, until }) => {
                 let replayed = job.replayed.unwrap_or_default();
-                Progress::Replay {
-                    looked_at: job.done,
+                let progress = ReplayProgress {
+                    looked_at,
                     back_to: replayed.to.map(|to| to.occurred_at),
                     matched: replayed.matched,
                     sent: replayed.sent,
                     set_aside: replayed.set_aside,
                     unjudged: replayed.unjudged,
                     unreadable: replayed.unreadable,
-                }
+                };
+                Self::Replay(ReplayJob {
+                    kind: ReplayKind::Replay,
+                    job: fields,
+                    subscription_id,
+                    since,
+                    until,
+                    progress,
+                })
             }
-        };
-        Self {
-            id: job.id,
-            kind: job.kind,
-            status: job.status,
-            progress,
-            created_at: job.created_at,
-            updated_at: job.updated_at,
-            error: job.error,
         }
     }
 }
@@ -133,7 +218,7 @@ pub fn limit_reached() -> Problem {
 #[utoipa::path(
     get,
     path = "/admin/v1/jobs/{id}",
-    operation_id = "read_job",
+    operation_id = "read_job_as_operator",
     tag = "operator",
     params(("id" = schemas::JobId, Path)),
     responses((status = 200, description = "How far it is, or how it ended.", body = JobView))
@@ -143,13 +228,48 @@ pub async fn read(_: Operator, State(deps): State<Arc<Deps>>, Named(id): Named<J
     Ok(Answer(JobView::from(job)).into_response())
 }
 
+/// Which of the account's jobs.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct JobFilters {
+    /// `desc`, the newest first, if left out.
+    order: Option<choices::Order>,
+    status: Option<choices::JobStatus>,
+}
+
+/// List jobs
+///
+/// Those that the account began, the newest first. One page looks at no more than 1,000 of them.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs",
+    operation_id = "list_jobs",
+    tag = "jobs",
+    params(PageParameters, JobFilters),
+    responses((status = 200, description = "A page of jobs.", body = Page<JobView>))
+)]
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest,
+    Filters(JobFilters { order, status }): Filters<JobFilters>,
+) -> Result<Response, Problem> {
+    let (jobs, account, step) = (&deps.jobs, &account, page.to_read());
+    let order = choices::Order::wanted(order);
+    let read = |after: Option<JobPlace>| async move { jobs.list_jobs(account, order, after.as_ref(), step).await };
+    let wanted = |job: &Job| status.is_none_or(|wanted| choices::JobStatus::of(job.status) == wanted);
+    let keep = |listed: ListedJob| listed.job.filter(wanted).map(JobView::from);
+    let found = page.sift(step, read, |listed| listed.place.clone(), keep).await?;
+    Ok(Answer(found).into_response())
+}
+
 /// Read a job of the account
 ///
 /// One that the account began. It can be read for 30 days after it ended.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}",
-    operation_id = "read_own_job",
+    operation_id = "read_job",
     tag = "jobs",
     params(("id" = schemas::JobId, Path)),
     responses((status = 200, description = "How far it is, or how it ended.", body = JobView))

@@ -1,4 +1,6 @@
 //! The connections, tables and insights that an account's events came from, as a tree for pickers.
+//!
+//! Invariant: a page of them reads no more than one request may (tests: `a_page_of_scopes_ends_where_it_has_read_enough`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,23 +10,32 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::event::{Name, Scope, SeenPlace, SeenScope};
 use domain::value::Timestamp;
+use ports::read_units;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::web::caller::Reader;
+use crate::web::pages::{Page, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
 
 /// The most tables and insights in one answer, which keeps it below Lambda's limit of 6 MB.
 const MOST: usize = 5_000;
+/// How many are read at a time, and what that costs at most, in read units: a row has 3 KiB at most, and is not read
+/// consistently.
+const PART: usize = 500;
+const PART_UNITS: usize = 190;
 
-/// The places that events came from.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Scopes)]
-struct Tree {
-    data: Vec<ConnectionView>,
-    /// Whether there are more than are shown.
-    truncated: bool,
+/// Which page of the places is asked for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `PageRequest` reads, and is never a value")]
+struct ScopePage {
+    /// Tables and insights on the page.
+    #[param(minimum = 1, maximum = 5_000, default = 5_000)]
+    limit: Option<u16>,
+    /// The `next_cursor` of the page before; left out for the first page.
+    cursor: Option<String>,
 }
 
 /// A connection that events came from.
@@ -76,22 +87,35 @@ struct InsightView {
 
 /// List scopes
 ///
-/// The connections, tables and insights that events came from, for pickers of a subscription's `scope`: at most 5,000 tables and
-/// insights. A place is shown for 400 days after its last event.
+/// The connections, tables and insights that events came from, for pickers of a subscription's `scope`: in the order of their ids. A
+/// connection whose tables are on several pages is on each of them. A page may have fewer than `limit` and yet have a next one, where
+/// reading more would cost more than 500 read units. A place is shown for 400 days after its last event.
 #[utoipa::path(
     get,
     path = "/v1/scopes",
     operation_id = "list_scopes",
     tag = "scopes",
-    responses((status = 200, description = "The places, below their connections.", body = Tree))
+    params(ScopePage),
+    responses((status = 200, description = "A page of the places, below their connections.", body = Page<ConnectionView>))
 )]
-pub async fn list(Reader(account): Reader, State(deps): State<Arc<Deps>>) -> Result<Response, Problem> {
-    let mut seen = deps.scopes.list_scopes(&account, None, MOST + 1).await?;
-    let truncated = seen.len() > MOST;
-    seen.truncate(MOST);
+pub async fn list(
+    Reader(account): Reader,
+    State(deps): State<Arc<Deps>>,
+    page: PageRequest<MOST, MOST>,
+) -> Result<Response, Problem> {
+    let (mut seen, mut after, mut more) = (Vec::new(), page.after()?, true);
+    while more && seen.len() < page.to_read() && (seen.is_empty() || read_units::left_for(PART_UNITS) > 0) {
+        let most = PART.min(page.to_read() - seen.len());
+        let part = deps.scopes.list_scopes(&account, after.as_ref(), most).await?;
+        more = part.len() == most;
+        after = part.last().map(|last| last.scope.clone());
+        seen.extend(part);
+    }
+    seen.truncate(page.limit());
+    let next = seen.last().map(|seen| seen.scope.clone()).filter(|_| more);
     let now = deps.clock.now();
     seen.retain(|seen| seen.expires_at > now);
-    Ok(Answer(Tree { data: tree(seen), truncated }).into_response())
+    Ok(Answer(page.ending_at(tree(seen), next)).into_response())
 }
 
 fn tree(seen: Vec<SeenScope>) -> Vec<ConnectionView> {

@@ -3,7 +3,7 @@
 //! Invariant: a patch is held to the rules itself, and not only what comes of it (tests:
 //! `a_patch_names_a_header_in_any_case`, `a_patch_is_refused_for_what_it_names_even_where_that_would_change_nothing`).
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use domain::routing::PatternError;
 use domain::value::{Place, json};
@@ -84,7 +84,12 @@ pub fn media_type(request: &Request) -> String {
 
 /// The body, up to the limit.
 pub async fn bytes(request: Request) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await.map_err(|error| {
+    limited(request.into_body()).await
+}
+
+/// A body, up to the limit.
+pub async fn limited(body: Body) -> Result<Bytes, Problem> {
+    let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {
             Problem::at(Code::BodyTooLarge, "", format!("has more than {MAX_BODY_BYTES} bytes (256 KiB)"))
         } else {

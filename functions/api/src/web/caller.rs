@@ -9,7 +9,8 @@
 
 use axum::extract::FromRequestParts;
 use domain::access::{Permission, Role};
-use domain::value::AccountId;
+use domain::value::{AccountId, Label, SessionId};
+use http::Extensions;
 use http::request::Parts;
 use lambda_http::request::RequestContext;
 
@@ -32,27 +33,58 @@ pub struct Publisher(pub AccountId);
 
 type Authorizer = lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
 
-fn authorizer(parts: &Parts) -> Option<&Authorizer> {
-    match parts.extensions.get::<RequestContext>()? {
+fn authorizer(extensions: &Extensions) -> Option<&Authorizer> {
+    match extensions.get::<RequestContext>()? {
         RequestContext::ApiGatewayV2(context) => context.authorizer.as_ref(),
         _ => None,
     }
+}
+
+/// Whose request it is, whatever it may do.
+pub struct Caller {
+    pub account: AccountId,
+    /// The page session that it came by, if it is not a key.
+    pub session: Option<SessionId>,
+    /// Who that was made for, if the page says so.
+    pub subject: Option<Label>,
+}
+
+pub fn of(extensions: &Extensions) -> Option<Caller> {
+    let fields = &authorizer(extensions)?.fields;
+    let text = |name: &str| fields.get(name).and_then(|value| value.as_str());
+    Some(Caller {
+        account: text("account")?.parse().ok()?,
+        session: text("session_id").and_then(|id| id.parse().ok()),
+        subject: text("subject").and_then(|subject| subject.to_owned().try_into().ok()),
+    })
 }
 
 /// The account whose key the `authorizer` function accepted, if the key's role has the permission.
 fn account(parts: &Parts, permission: Permission) -> Result<AccountId, Problem> {
     let unauthorized =
         || Problem::new(Code::Unauthorized, "send an API key of an account as `Authorization: Bearer whk_…`");
-    let fields = &authorizer(parts).ok_or_else(unauthorized)?.fields;
-    let account = fields.get("account").and_then(|account| account.as_str()?.parse().ok());
+    let fields = &authorizer(&parts.extensions).ok_or_else(unauthorized)?.fields;
     let role = fields.get("role").and_then(|role| serde_json::from_value::<Role>(role.clone()).ok());
-    let (Some(account), Some(role)) = (account, role) else { return Err(unauthorized()) };
+    let (Some(account), Some(role)) = (of(&parts.extensions).map(|caller| caller.account), role) else {
+        return Err(unauthorized());
+    };
     if role.may(permission) {
         Ok(account)
     } else {
         let detail = format!("a key with the role `{}` may not do this; use one with another role", role.as_str());
         Err(Problem::new(Code::Forbidden, detail))
     }
+}
+
+/// Who sends a request, as far as it is told from other callers: by the API key or the page session. The operator's
+/// credentials are not told apart.
+pub fn name(parts: &Parts) -> Option<String> {
+    let authorizer = authorizer(&parts.extensions)?;
+    if authorizer.iam.is_some() {
+        return Some("operator".to_owned());
+    }
+    let field = |name: &str| authorizer.fields.get(name)?.as_str().map(str::to_owned);
+    field("key_id").or_else(|| field("session_id"))
 }
 
 macro_rules! account_extractor {
@@ -76,7 +108,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let known = authorizer(parts).and_then(|found| found.iam.as_ref()).is_some();
+        let known = authorizer(&parts.extensions).and_then(|found| found.iam.as_ref()).is_some();
         let refused =
             || Problem::new(Code::Unauthorized, "sign the request with AWS credentials (Signature Version 4)");
         if known { Ok(Operator) } else { Err(refused()) }

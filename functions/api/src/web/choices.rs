@@ -1,7 +1,7 @@
 //! Words of which there are only a few (states, kinds and reasons) as schemas of the OpenAPI document. Some are also
 //! read as filters or answered. A test compares them with the domain's.
 
-use domain::delivery::DeliveryState;
+use domain::delivery::{self, DeliveryState};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -27,6 +27,12 @@ choices! {
     /// What whoever opened a page session may do: `viewer` reads; `editor` reads and configures; `admin` rotates secrets and
     /// publishes events as well.
     PageRole { Viewer, Editor, Admin }
+
+    /// How far a page session is: its link can be opened, it is open, or it admits nobody any more.
+    SessionStatus { Offered, Open, Ended }
+
+    /// In which order a list comes: `desc` the newest first, `asc` the oldest first.
+    Order { Desc, Asc }
 
     /// How far a job is.
     JobStatus { Queued, Running, Succeeded, Failed }
@@ -74,6 +80,16 @@ choices! {
     ConfigAction { Create, Update, Delete, Unchanged }
 }
 
+impl Order {
+    /// The order that is asked for; the newest first if none is.
+    pub fn wanted(asked: Option<Self>) -> ports::Order {
+        match asked {
+            None | Some(Self::Desc) => ports::Order::NewestFirst,
+            Some(Self::Asc) => ports::Order::OldestFirst,
+        }
+    }
+}
+
 impl DeliveryStatus {
     pub fn of(state: DeliveryState) -> Self {
         match state {
@@ -82,6 +98,17 @@ impl DeliveryStatus {
             DeliveryState::Parked => Self::Parked,
             DeliveryState::Exhausted => Self::Exhausted,
             DeliveryState::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl JobStatus {
+    pub fn of(status: delivery::JobStatus) -> Self {
+        match status {
+            delivery::JobStatus::Queued => Self::Queued,
+            delivery::JobStatus::Running => Self::Running,
+            delivery::JobStatus::Succeeded => Self::Succeeded,
+            delivery::JobStatus::Failed => Self::Failed,
         }
     }
 }
@@ -98,42 +125,6 @@ impl OwedStatus {
             Some(DeliveryState::Cancelled) => Self::Cancelled,
         }
     }
-}
-
-/// What a job does.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[serde(tag = "kind")]
-#[expect(dead_code, reason = "it describes what the domain's JobKind has, and is never a value")]
-pub enum JobKind {
-    /// Deletes an account with everything that belongs to it.
-    DeleteAccount {
-        #[schema(value_type = crate::web::schemas::AccountId)]
-        account: String,
-    },
-    /// Sends again what a destination did not get.
-    Recover {
-        #[schema(value_type = crate::web::schemas::AccountId)]
-        account: String,
-        #[schema(value_type = crate::web::schemas::DestinationId)]
-        destination_id: String,
-        #[schema(value_type = crate::web::schemas::Timestamp)]
-        since: String,
-        #[schema(value_type = crate::web::schemas::Timestamp)]
-        until: String,
-        statuses: Vec<RecoverStatus>,
-    },
-    /// Matches past events with a subscription.
-    Replay {
-        #[schema(value_type = crate::web::schemas::AccountId)]
-        account: String,
-        #[schema(value_type = crate::web::schemas::SubscriptionId)]
-        subscription_id: String,
-        #[schema(value_type = crate::web::schemas::Timestamp)]
-        since: String,
-        #[schema(value_type = crate::web::schemas::Timestamp)]
-        until: String,
-    },
 }
 
 #[cfg(test)]
@@ -159,6 +150,8 @@ mod tests {
     #[test]
     fn the_choices_are_those_of_the_domain() {
         check::<PageRole>(&[Role::Viewer, Role::Editor, Role::Admin]);
+        use domain::access::SessionStatus::{Ended, Offered, Open};
+        check::<SessionStatus>(&[Offered, Open, Ended]);
         check::<JobStatus>(&[
             delivery::JobStatus::Queued,
             delivery::JobStatus::Running,

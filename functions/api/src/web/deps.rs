@@ -6,9 +6,11 @@ use domain::delivery::MessageLease;
 use domain::destination::AddressPolicy;
 use ports::{
     Accounts, ApiKeys, Clock, Deliveries, DeliveryQueue, Destinations, Entropy, EventQueue, FindRollUp, HostLookup,
-    HttpSender, ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions, StartJob,
-    Subscriptions, TestPlaces, Transitions, UnregisteredAccounts, Vault,
+    HttpSender, KeptAnswers, ListDeliveries, ListEvents, OweMore, Reckoning, Rejections, SeenScopes, Sessions,
+    StartJob, Subscriptions, TestPlaces, Transitions, UnregisteredAccounts, Vault,
 };
+
+use crate::web::admission::Admission;
 
 /// How many destinations and subscriptions an account may have.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +40,7 @@ pub struct Deps {
     pub scopes: Arc<dyn SeenScopes>,
     pub transitions: Arc<dyn Transitions>,
     pub vault: Arc<dyn Vault>,
+    pub kept_answers: Arc<dyn KeptAnswers>,
     pub hosts: Arc<dyn HostLookup>,
     /// Sends test payloads, in the same way as deliveries.
     pub sender: Arc<dyn HttpSender>,
@@ -45,6 +48,8 @@ pub struct Deps {
     pub entropy: Arc<dyn Entropy>,
     pub addresses: AddressPolicy,
     pub limits: Limits,
+    /// Shared by the API and the page.
+    pub admission: Arc<Admission>,
     /// How long after an event `redrive` looks for deliveries that were lost.
     pub lease: MessageLease,
     /// The address that the world knows the API by, if it is not API Gateway's own.

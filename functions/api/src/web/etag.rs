@@ -16,9 +16,9 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use utoipa::IntoParams;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::OpenApi;
 
+use crate::web::described;
 use crate::web::problem::{Code, Problem};
 
 /// The entity tag of a version.
@@ -83,21 +83,11 @@ pub struct Unversioned(BTreeSet<(&'static str, String)>);
 
 impl Unversioned {
     pub fn of(document: &OpenApi) -> Self {
-        let has = |operation: &Operation| {
-            let parameters = operation.parameters.iter().flatten();
-            parameters.into_iter().any(|parameter| match parameter {
-                RefOr::T(parameter) => parameter.name.eq_ignore_ascii_case("if-match"),
-                RefOr::Ref(_) => false,
-            })
-        };
-        let of_path = document.paths.paths.iter().flat_map(|(path, item)| {
-            let operations =
-                [("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
-            let without = |operation: &Operation| !has(operation);
-            let ignoring = operations.into_iter().filter(|(_, operation)| operation.as_ref().is_some_and(without));
-            ignoring.map(|(method, _)| (method, path.clone())).collect::<Vec<_>>()
+        let changes = described::operations(document).filter(|(method, ..)| *method != "GET");
+        let ignoring = changes.filter(|(.., operation)| {
+            !described::parameters(operation).any(|parameter| parameter.name.eq_ignore_ascii_case("if-match"))
         });
-        Self(of_path.collect())
+        Self(ignoring.map(|(method, path, _)| (method, path.to_owned())).collect())
     }
 
     fn has(&self, method: &Method, path: &str) -> bool {

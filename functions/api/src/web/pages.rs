@@ -1,6 +1,6 @@
 //! Lists in pages: `{data, next_cursor, has_more}`. A cursor is opaque to the caller. It names the last item seen, and
 //! holds a digest of the path and of all parameters except `limit` and `cursor`, so that it is only good for the query
-//! it came from.
+//! it came from, and in the order it came in.
 //!
 //! Invariant: a cursor is good for its own query only (tests: `a_cursor_is_good_for_its_own_query_only`).
 //!
@@ -13,12 +13,13 @@ use axum::extract::FromRequestParts;
 use axum::extract::Query;
 use data_encoding::BASE64URL_NOPAD;
 use http::request::Parts;
-use ports::PortResult;
-use serde::Serialize;
+use ports::{PortResult, read_units};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::str::FromStr;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::web::choices::Order;
 use crate::web::problem::Problem;
 
 const DEFAULT_LIMIT: usize = 50;
@@ -27,6 +28,8 @@ const MAX_LIMIT: usize = 100;
 const DIGEST_BYTES: usize = 8;
 /// The most items that a filtered list looks at for one page.
 const MOST_LOOKED_AT: usize = 1_000;
+/// What a step of such a list may cost in read units: 250 rows of 3 KiB, read consistently.
+const STEP_UNITS: usize = 190;
 
 /// Which page of which query is asked for. `DEFAULT` and `MOST` are the default and the greatest `limit`.
 pub struct PageRequest<const DEFAULT: usize = DEFAULT_LIMIT, const MOST: usize = MAX_LIMIT> {
@@ -48,6 +51,14 @@ pub struct PageParameters {
     cursor: Option<String>,
 }
 
+/// In which order a list comes that has no filters: `params(PageParameters, OrderParameter)`.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrderParameter {
+    /// `desc`, the newest first, if left out.
+    pub order: Option<Order>,
+}
+
 /// One page of a list.
 #[derive(Serialize, ToSchema)]
 pub struct Page<T> {
@@ -61,11 +72,6 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A list that is always a single page.
-    pub fn whole(data: Vec<T>) -> Self {
-        Self { data, next_cursor: None, has_more: false }
-    }
-
     pub fn data(&self) -> &[T] {
         &self.data
     }
@@ -89,12 +95,12 @@ impl<S: Send + Sync, const DEFAULT: usize, const MOST: usize> FromRequestParts<S
 
 impl<const DEFAULT: usize, const MOST: usize> PageRequest<DEFAULT, MOST> {
     fn new(path: &str, mut parameters: Vec<(String, String)>) -> Result<Self, Problem> {
-        let limit = match take(&mut parameters, "limit")?.as_deref().map(str::parse) {
+        let limit = match take(&mut parameters, "limit").as_deref().map(str::parse) {
             None => DEFAULT,
             Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
             Some(_) => return Err(Problem::parameter("limit", format!("must be a number from 1 to {MOST}"))),
         };
-        let cursor = take(&mut parameters, "cursor")?;
+        let cursor = take(&mut parameters, "cursor");
         let query = query_digest(path, parameters);
         let place = cursor.map(|cursor| read_cursor(&cursor, &query)).transpose()?;
         Ok(Self { limit, place, query })
@@ -118,6 +124,11 @@ impl<const DEFAULT: usize, const MOST: usize> PageRequest<DEFAULT, MOST> {
     /// The cursor of the page that begins after `place`.
     pub fn cursor(&self, place: impl ToString) -> String {
         BASE64URL_NOPAD.encode(&[&self.query, place.to_string().as_bytes()].concat())
+    }
+
+    /// A page that ends at this place, unless it is the last one.
+    pub fn ending_at<V>(&self, data: Vec<V>, next: Option<impl ToString>) -> Page<V> {
+        Page { data, has_more: next.is_some(), next_cursor: next.map(|place| self.cursor(place)) }
     }
 }
 
@@ -156,16 +167,16 @@ impl PageRequest {
             if last {
                 return Ok(sieve.page());
             }
+            if read_units::left_for(STEP_UNITS) == 0 {
+                sieve.stop();
+                return Ok(sieve.page());
+            }
         }
     }
 
     /// The same for items that are not read from a single list.
     pub fn sieve<T>(&self) -> Sieve<'_, T> {
         Sieve { page: self, found: Vec::new(), last: None, looked_at: 0, has_more: false }
-    }
-
-    fn ending_at<V>(&self, data: Vec<V>, next: Option<String>) -> Page<V> {
-        Page { data, has_more: next.is_some(), next_cursor: next.map(|place| self.cursor(place)) }
     }
 }
 
@@ -192,17 +203,21 @@ impl<T> Sieve<'_, T> {
         true
     }
 
+    /// Ends the page here although more may follow, because the request has read enough.
+    pub fn stop(&mut self) {
+        self.has_more = self.last.is_some();
+    }
+
     pub fn page(self) -> Page<T> {
         let next = self.last.filter(|_| self.has_more);
         self.page.ending_at(self.found, next)
     }
 }
 
-/// Takes a parameter out; it may be given only once.
-fn take(parameters: &mut Vec<(String, String)>, name: &'static str) -> Result<Option<String>, Problem> {
-    let mut found: Vec<_> = parameters.extract_if(.., |(given, _)| given == name).collect();
-    let value = found.pop().map(|(_, value)| value);
-    if found.is_empty() { Ok(value) } else { Err(Problem::parameter(name, "is given more than once")) }
+/// Takes a parameter out.
+fn take(parameters: &mut Vec<(String, String)>, name: &str) -> Option<String> {
+    let place = parameters.iter().position(|(given, _)| given == name)?;
+    Some(parameters.remove(place).1)
 }
 
 fn query_digest(path: &str, mut parameters: Vec<(String, String)>) -> [u8; DIGEST_BYTES] {
@@ -241,7 +256,7 @@ mod tests {
     }
 
     fn cursor(path: &str, query: &[(&str, &str)]) -> String {
-        let page = request(path, query).expect("a request").ending_at::<u8>(Vec::new(), Some("place".into()));
+        let page = request(path, query).expect("a request").ending_at(Vec::<u8>::new(), Some("place"));
         page.next_cursor.expect("a cursor")
     }
 

@@ -19,6 +19,8 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
+use super::done::Done;
+
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -45,6 +47,7 @@ pub enum Code {
     DeliveryEnded,
     RecoveryUnderWay,
     ReplayUnderWay,
+    RequestUnderWay,
     PreconditionFailed,
     LinkUsed,
     LinkExpired,
@@ -53,6 +56,7 @@ pub enum Code {
     UnsupportedMediaType,
     ValidationFailed,
     BlockedAddress,
+    IdempotencyKeyReused,
     RateLimited,
     InternalError,
     Unavailable,
@@ -76,12 +80,15 @@ impl Code {
             | Code::DestinationDeleted
             | Code::DeliveryEnded
             | Code::RecoveryUnderWay
-            | Code::ReplayUnderWay => StatusCode::CONFLICT,
+            | Code::ReplayUnderWay
+            | Code::RequestUnderWay => StatusCode::CONFLICT,
             Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Code::LinkUsed | Code::LinkExpired | Code::EventForgotten => StatusCode::GONE,
             Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::ValidationFailed | Code::BlockedAddress => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::ValidationFailed | Code::BlockedAddress | Code::IdempotencyKeyReused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -112,6 +119,8 @@ pub struct Problem {
     members: Members,
     /// After how many seconds trying again may work.
     retry_after: Option<u64>,
+    /// Whether something was changed before it.
+    after_changes: bool,
 }
 
 /// A text as it is told: whatever it repeats is neither long nor one of our secrets.
@@ -124,8 +133,9 @@ type Members = BTreeMap<&'static str, Box<RawValue>>;
 
 impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        let retry_after = (code == Code::Unavailable).then_some(1);
-        Self { code, detail: told(detail.into()), errors: Vec::new(), members: Members::new(), retry_after }
+        let retry_after = matches!(code, Code::Unavailable | Code::RequestUnderWay).then_some(1);
+        let (errors, members) = (Vec::new(), Members::new());
+        Self { code, detail: told(detail.into()), errors, members, retry_after, after_changes: false }
     }
 
     /// What an account may do now is used up; after `seconds` it may try again.
@@ -172,6 +182,11 @@ impl Problem {
         self
     }
 
+    /// The same problem, of a request that has changed something before it.
+    pub fn after_changes(self) -> Self {
+        Self { after_changes: true, ..self }
+    }
+
     /// The same problem, as that of one step among several; `after` is appended to its detail.
     pub fn in_step(mut self, step: &str, after: &str) -> Self {
         self.detail = format!("step {step}: {}{after}", self.detail);
@@ -203,6 +218,9 @@ impl From<PortError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.code.status().into_response();
+        if self.after_changes {
+            response.extensions_mut().insert(Done::Something);
+        }
         response.extensions_mut().insert(self);
         response
     }

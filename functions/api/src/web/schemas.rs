@@ -10,13 +10,13 @@ use std::borrow::Cow;
 use domain::event;
 use domain::value;
 use serde::{Deserialize, Deserializer, de};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Defines words that are text: pattern, greatest length in characters, example, and description. A word is an enum
+/// Defines words that are text: a format if there is a usual one, pattern, greatest length in characters, example, and description. A word is an enum
 /// without variants: it names a schema and can never be a value.
 macro_rules! words {
-    ($($name:ident, $pattern:expr, $max:literal, $example:literal, $description:literal;)*) => {
+    ($($name:ident $(as $format:ident)?, $pattern:expr, $max:literal, $example:literal, $description:literal;)*) => {
         $(
             #[doc = $description]
             pub enum $name {}
@@ -24,6 +24,7 @@ macro_rules! words {
             impl PartialSchema for $name {
                 fn schema() -> RefOr<Schema> {
                     let text = ObjectBuilder::new().schema_type(Type::String).description(Some($description));
+                    $(let text = text.format(Some(SchemaFormat::KnownFormat(KnownFormat::$format)));)?
                     text.pattern(Some($pattern)).max_length(Some($max)).examples([$example]).into()
                 }
             }
@@ -74,9 +75,9 @@ words! {
         "What is appended to the path of a destination's URL. It has no `.` or `..` segment.";
     SigningSecret, "^whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/]{4}|[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/]{5}[AQgw]==)?$",
         94, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "`whsec_` and the base64 of 24–64 bytes, which are the signing key.";
-    Timestamp, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", 24, "2026-11-23T16:36:11.485Z",
+    Timestamp as DateTime, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", 24, "2026-11-23T16:36:11.485Z",
         "A moment in UTC: RFC 3339 with milliseconds.";
-    Day, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", 10, "2026-11-23", "A day in UTC.";
+    Day as Date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", 10, "2026-11-23", "A day in UTC.";
 }
 
 /// The characters that are in no name, first and last: control characters, and those that cannot be seen.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testing::account;
 
 use crate::world::{As, World, check_problem, world};
 
@@ -331,23 +330,4 @@ async fn readers_read_and_configurers_put() {
     check_problem(world.call(As::Nobody, "GET", CONFIG, None).await, 401, "unauthorized", None);
     check_problem(world.call(As::Nobody, "PUT", CONFIG, Some("{}")).await, 401, "unauthorized", None);
     check_problem(world.call(As::Account("acme"), "POST", CONFIG, Some("{}")).await, 405, "method_not_allowed", None);
-}
-
-#[tokio::test]
-async fn an_account_too_large_for_one_answer_is_told_to_read_the_lists() {
-    let world = world().await;
-    let name = |n: usize| format!("{n:0128}");
-    let one = |n| json!({"name": name(n), "url": "https://example.com/", "description": "x".repeat(1_024)});
-    // Straight into the store: a document of this size cannot be put.
-    for n in 0..3_900 {
-        let settings = serde_json::from_value(one(n)).expect("settings");
-        world.store_destination(&account("acme"), settings).await;
-    }
-    let (status, _) = world.call(As::Account("acme"), "GET", CONFIG, None).await;
-    assert_eq!(status, 200, "about 5 MB are answered");
-    for n in 3_900..4_800 {
-        let settings = serde_json::from_value(one(n)).expect("settings");
-        world.store_destination(&account("acme"), settings).await;
-    }
-    check_problem(world.call(As::Account("acme"), "GET", CONFIG, None).await, 409, "document_too_large", None);
 }

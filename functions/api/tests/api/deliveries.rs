@@ -106,11 +106,17 @@ async fn deliveries_are_listed_newest_first_and_filtered() {
         (String::new(), &["evt-4", "evt-3", "evt-2", "evt-1"][..]),
         (format!("?destination_id={one}"), &["evt-3", "evt-1"]),
         ("?destination_id=dst_0000000000000000".into(), &[]),
+        ("?event_id=evt-2".into(), &["evt-2"]),
+        (format!("?event_id=evt-3&destination_id={one}"), &["evt-3"]),
+        (format!("?event_id=evt-2&destination_id={one}"), &[]),
+        ("?event_id=evt-9".into(), &[]),
+        ("?event_id=evt-2&until=2026-11-23T09:29:00.002Z".into(), &[]),
+        ("?event_id=evt-2&since=2026-11-23T09:29:00.002Z&status=retrying".into(), &["evt-2"]),
         ("?status=delivered".into(), &["evt-1"]),
         ("?status=retrying".into(), &["evt-2"]),
         ("?status=exhausted".into(), &["evt-3"]),
         ("?status=cancelled".into(), &["evt-4"]),
-        ("?type=insight_population.completed".into(), &["evt-4"]),
+        ("?event_type=insight_population.completed".into(), &["evt-4"]),
         ("?scope=*".into(), &["evt-4", "evt-3", "evt-2", "evt-1"]),
         ("?scope=connection/xero".into(), &["evt-3", "evt-1"]),
         ("?scope=connection/sage/endpoint/bills".into(), &["evt-2"]),
@@ -123,7 +129,7 @@ async fn deliveries_are_listed_newest_first_and_filtered() {
     let (_, page) = get(&world, "/v1/deliveries?status=retrying").await;
     let id = page["data"][0]["id"].clone();
     let expected = json!({
-        "id": id, "event_id": "evt-2", "type": "sync_run.completed", "scope": "connection/sage/endpoint/bills",
+        "id": id, "event_id": "evt-2", "event_type": "sync_run.completed", "scope": "connection/sage/endpoint/bills",
         "destination_id": target(2).id, "path": null, "status": "retrying", "due_at": "2026-11-23T09:30:30.000Z",
         "waiting": {"for": "retry", "until": "2026-11-23T09:30:30.000Z"}, "attempt_count": 1, "last_attempt": {
             "at": "2026-11-23T09:30:00.001Z", "duration_ms": 12, "outcome": "timed_out", "status_code": null
@@ -195,9 +201,12 @@ async fn a_filter_that_leaves_little_looks_at_no_more_than_a_bounded_part() {
     assert_eq!((events(&page), &page["has_more"]), (vec![], &json!(true)));
     let calls = world.store.take_calls().len();
     assert!(calls <= 60, "{calls} calls: the index, what is owed and where it stands, for 51 events at a time");
-    let cursor = page["next_cursor"].as_str().expect("a cursor");
-    let (_, page) = get(&world, &format!("/v1/deliveries?status=exhausted&cursor={cursor}")).await;
-    assert_eq!((events(&page), &page["has_more"]), (vec!["evt-0"], &json!(false)));
+    let (mut page, mut pages) = (page, 1);
+    while let Some(cursor) = page["next_cursor"].as_str() {
+        page = get(&world, &format!("/v1/deliveries?status=exhausted&cursor={cursor}")).await.1;
+        pages += 1;
+    }
+    assert_eq!((events(&page), pages < 10), (vec!["evt-0"], true), "{pages} pages");
 }
 
 #[tokio::test]
@@ -245,7 +254,7 @@ async fn a_delivery_is_told_attempt_by_attempt() {
     let attempt = |n: usize, outcome: &str, code: Value, error: Value, retry: Value, excerpt: Value| {
         json!({
             "number": n, "at": format!("2026-11-23T09:30:00.00{n}Z"), "duration_ms": 12, "outcome": outcome,
-            "status_code": code, "error": error, "retry_after_s": retry, "response_excerpt": excerpt
+            "status_code": code, "error": error, "retry_after_seconds": retry, "response_excerpt": excerpt
         })
     };
     let (none, blocked) = (Value::Null, "a.example leads to 127.0.0.1, an address that is never called");
@@ -300,11 +309,11 @@ async fn a_wrong_filter_of_deliveries_is_refused_with_its_name() {
     for (query, parameter) in [
         ("destination_id=x", "destination_id"),
         ("status=pending", "status"),
-        ("type=x", "type"),
+        ("event_type=x", "event_type"),
         ("scope=", "scope"),
         ("since=x", "since"),
         ("until=x", "until"),
-        ("event_id=evt-1", "event_id"),
+        ("event=evt-1", "event"),
         ("limit=101", "limit"),
         (&other_query, "cursor"),
     ] {

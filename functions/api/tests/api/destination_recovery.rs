@@ -32,6 +32,42 @@ async fn end(world: &World) -> Job {
 }
 
 #[tokio::test]
+async fn the_jobs_of_an_account_are_listed_newest_first() {
+    let world = with_destination().await;
+    let jobs = async |query: &str| {
+        let (status, list) = world.call(As::Account("acme"), "GET", &format!("/v1/jobs{query}"), None).await;
+        assert_eq!(status, 200, "{list}");
+        list
+    };
+    assert_eq!(jobs("").await, json!({"data": [], "next_cursor": null, "has_more": false}));
+    let (_, first) = recover(&world, json!({"since": "2026-11-20T00:00:00Z"})).await;
+    world.clock.advance(Duration::from_secs(60));
+    let (_, subscription) = world.subscription("acme", &json!({"id": target(1).id})).await;
+    let path = format!("/v1/subscriptions/{}/replay", subscription["id"].as_str().expect("an id"));
+    let (_, second) = world.post("acme", &path, json!({"since": "2026-11-20T00:00:00Z"})).await;
+    assert_eq!(jobs("").await["data"], json!([second, first]));
+    let page = jobs("?limit=1").await;
+    assert_eq!((&page["data"], &page["has_more"]), (&json!([second]), &json!(true)));
+    let cursor = page["next_cursor"].as_str().expect("a cursor");
+    let page = jobs(&format!("?limit=1&cursor={cursor}")).await;
+    assert_eq!((&page["data"], &page["has_more"]), (&json!([first]), &json!(false)));
+
+    end(&world).await;
+    assert_eq!(jobs("?status=queued").await["data"], json!([second]));
+    assert_eq!(jobs("?status=succeeded").await["data"][0]["id"], first["id"]);
+    // The next one of the same id is listed once, as the latest.
+    world.clock.advance(Duration::from_secs(60));
+    let (_, third) = recover(&world, json!({"since": "2026-11-21T00:00:00Z"})).await;
+    assert_eq!(jobs("").await["data"], json!([third, second]));
+    let (_, theirs) = world.call(As::Account("rival"), "GET", "/v1/jobs", None).await;
+    assert_eq!(theirs["data"], json!([]));
+    let wrong = world.call(As::Account("acme"), "GET", "/v1/jobs?status=ended", None).await;
+    check_problem(wrong, 400, "invalid_parameter", None);
+    let publisher = world.call(As::Role("acme", "publisher"), "GET", "/v1/jobs", None).await;
+    check_problem(publisher, 403, "forbidden", None);
+}
+
+#[tokio::test]
 async fn a_recovery_is_a_job_that_tells_how_far_it_is_and_asking_again_shows_the_same_one() {
     let world = with_destination().await;
     let since = json!({"since": "2026-11-20T00:00:00Z"});

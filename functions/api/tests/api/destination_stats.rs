@@ -50,7 +50,7 @@ async fn a_destination_that_was_owed_nothing_has_24_hours_of_nothing() {
         assert_eq!(*hour, json!({"start": start, "delivered": 0, "failed": 0, "parked": 0}));
     }
     let expected = json!({
-        "destination_id": target(1).id, "from": "2026-11-22T10:00:00.000Z", "to": "2026-11-23T10:00:00.000Z",
+        "destination_id": target(1).id, "since": "2026-11-22T10:00:00.000Z", "until": "2026-11-23T10:00:00.000Z",
         "computed_at": null, "hours": null, "delivered": 0, "failed": 0, "parked": 0, "success_rate": null,
         "latency_ms": null, "partial": false
     });
@@ -77,7 +77,7 @@ async fn the_hours_of_the_last_day_are_told_and_added_up_and_earlier_ones_are_no
     world.clock.advance(HOUR * 21);
     let later = stats(&world).await;
     assert_eq!((&later["delivered"], &later["hours"][2]["delivered"]), (&json!(10), &json!(10)));
-    assert_eq!(later["from"], "2026-11-23T07:00:00.000Z");
+    assert_eq!(later["since"], "2026-11-23T07:00:00.000Z");
     let p95 = later["latency_ms"]["p95"].as_f64().expect("a number");
     assert!((p95 - 2_000.0).abs() <= 100.0, "{later}");
 }

@@ -14,9 +14,9 @@ async fn get(path: &str) -> (u16, Value) {
 async fn the_list_tells_every_type_of_the_catalogue_on_one_page() {
     let (status, list) = get("/v1/event-types").await;
     assert_eq!((status, &list["next_cursor"], &list["has_more"]), (200, &Value::Null, &json!(false)));
-    let listed: Vec<_> = list["data"].as_array().expect("a list").iter().map(|t| t["type"].clone()).collect();
+    let listed: Vec<_> = list["data"].as_array().expect("a list").iter().map(|t| t["event_type"].clone()).collect();
     assert_eq!(json!(listed), json!(EventType::all().collect::<Vec<_>>()));
-    let sync_run = list["data"].as_array().expect("a list").iter().find(|t| t["type"] == "sync_run.completed");
+    let sync_run = list["data"].as_array().expect("a list").iter().find(|t| t["event_type"] == "sync_run.completed");
     let sync_run = sync_run.expect("the type");
     assert_eq!(sync_run["title"], "Sync run completed");
     assert_eq!(sync_run["scope_form"], "connection/<id>/endpoint/<id>");
@@ -24,7 +24,7 @@ async fn the_list_tells_every_type_of_the_catalogue_on_one_page() {
     assert!(sync_run["description"].as_str().is_some_and(|text| text.contains("ended")));
     assert_eq!(sync_run.get("schema"), None);
     let operational = list["data"].as_array().expect("a list").iter().filter(|t| t["operational"] == true);
-    let operational: Vec<_> = operational.map(|t| (t["type"].clone(), t["scope_form"].clone())).collect();
+    let operational: Vec<_> = operational.map(|t| (t["event_type"].clone(), t["scope_form"].clone())).collect();
     let expected = [
         "delivery.exhausted",
         "delivery.expiring",
@@ -39,7 +39,7 @@ async fn the_list_tells_every_type_of_the_catalogue_on_one_page() {
 async fn a_type_is_told_with_its_schema_and_a_whole_body_for_each_status() {
     for event_type in EventType::all() {
         let (status, read) = get(&format!("/v1/event-types/{event_type}")).await;
-        assert_eq!((status, &read["type"]), (200, &json!(event_type)));
+        assert_eq!((status, &read["event_type"]), (200, &json!(event_type)));
         assert_eq!(read["schema"]["$schema"], "https://json-schema.org/draft/2020-12/schema");
         let samples = read["samples"].as_object().expect("samples");
         assert_eq!(samples.len(), event_type.statuses().count());

@@ -1,11 +1,11 @@
 //! What the API tells about events.
 
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::{DestinationId, Timestamp};
-use ports::{Deliveries, Destinations, Events, SealedEvent, UnmatchedReason};
+use ports::{Deliveries, Destinations, Events, SealedEvent};
 use serde_json::{Value, json};
-use testing::{account, destination, event_text, record};
+use testing::{account, destination, event_text, record, sealed};
 
 use crate::world::{As, World, check_problem, world};
 
@@ -18,20 +18,10 @@ pub async fn seal(world: &World, id: &str, ms: u64, scope: &str, owed: u8) -> Se
     let text = event_text(&acme, id).replace("connection/xero/endpoint/invoices", scope);
     let event = Event::parse(&text, Timestamp::from_unix_ms(SAMPLE_MS)).map_err(|r| r.detail).expect("an event");
     let event = Event { occurred_at: Timestamp::from_unix_ms(SAMPLE_MS + ms), ..event };
-    let body = envelope::build(&event).expect("a body").get().to_owned();
     let to = |n| Delivery::of_event(&event, DestinationId::from_entropy([n; 10]), None);
     let sealed = SealedEvent {
-        account: acme,
-        id: event.id.clone(),
-        event_type: event.event_type,
-        scope: event.scope.clone(),
-        occurred_at: event.occurred_at,
-        sealed_at: Timestamp::from_unix_ms(SAMPLE_MS + 60_000),
-        digest: envelope::content_digest(&body),
-        body,
-        owed: (1..=owed).map(to).collect(),
-        unmatched: (owed == 0).then_some(UnmatchedReason::NoSubscription),
         expires_at: Timestamp::from_unix_ms(SAMPLE_MS + 86_400_000),
+        ..sealed(&event, (1..=owed).map(to).collect(), Timestamp::from_unix_ms(SAMPLE_MS + 60_000))
     };
     world.store.seal_event(&sealed).await.expect("sealed");
     sealed
@@ -55,8 +45,8 @@ async fn events_are_listed_newest_first_and_filtered() {
     seal(&world, "evt-2", 2, "connection/sage/endpoint/invoices", 2).await;
     for (query, expected) in [
         ("", &["evt-3", "evt-2", "evt-1"][..]),
-        ("?type=sync_run.completed", &["evt-3", "evt-2", "evt-1"]),
-        ("?type=insight_population.completed", &[]),
+        ("?event_type=sync_run.completed", &["evt-3", "evt-2", "evt-1"]),
+        ("?event_type=insight_population.completed", &[]),
         ("?scope=*", &["evt-3", "evt-2", "evt-1"]),
         ("?scope=connection/xero", &["evt-3", "evt-1"]),
         ("?scope=connection/xero/endpoint/invoices", &["evt-1"]),
@@ -72,7 +62,7 @@ async fn events_are_listed_newest_first_and_filtered() {
     }
     let (_, page) = get(&world, "/v1/events?status=unmatched").await;
     let expected = json!({
-        "id": "evt-3", "type": "sync_run.completed", "scope": "connection/xero/endpoint/bills",
+        "id": "evt-3", "event_type": "sync_run.completed", "scope": "connection/xero/endpoint/bills",
         "occurred_at": "2026-11-23T09:29:00.003Z", "sealed_at": "2026-11-23T09:30:00.000Z",
         "owed_count": 0, "unmatched": "no_subscription"
     });
@@ -118,8 +108,8 @@ async fn a_filter_that_leaves_little_reads_no_more_than_a_bounded_part() {
 async fn a_wrong_filter_is_refused_with_its_name() {
     let world = world().await;
     for (query, parameter) in [
-        ("type=sync_run.started", "type"),
-        ("type=", "type"),
+        ("event_type=sync_run.started", "event_type"),
+        ("event_type=", "event_type"),
         ("scope=xero", "scope"),
         ("status=sealed", "status"),
         ("since=yesterday", "since"),
@@ -127,7 +117,7 @@ async fn a_wrong_filter_is_refused_with_its_name() {
         ("until=1", "until"),
         ("since=2026-11-23T09:29:00Z&until=2026-11-23T09:29:00Z", "until"),
         ("destination=x", "destination"),
-        ("type=*", "type"),
+        ("event_type=*", "event_type"),
         ("status=matched&status=matched", "status"),
         ("limit=1&limit=2", "limit"),
         ("limit=0", "limit"),
@@ -218,7 +208,7 @@ async fn a_ledger_that_fails_is_told_apart() {
     seal(&world, "evt-1", 0, INVOICES, 1).await;
     for (method, path) in [
         ("list_events", "/v1/events"),
-        ("find_event", "/v1/events/evt-1"),
+        ("find_event_with", "/v1/events/evt-1"),
         ("find_delivery", "/v1/events/evt-1"),
         ("find_destination", "/v1/events/evt-1"),
     ] {

@@ -4,7 +4,7 @@ use domain::event::{Event, envelope};
 use domain::value::Timestamp;
 use ports::{Clock, Events, SealedEvent};
 use serde_json::{Value, json};
-use testing::{account, event_text};
+use testing::{account, event_text, sealed};
 
 use crate::world::{As, World, check_problem, world};
 
@@ -41,19 +41,10 @@ impl World {
 
     /// Seals it, as `fanout` does.
     pub async fn seal(&self, event: &Event) {
-        let body = envelope::build(event).expect("a body").get().to_owned();
         let sealed = SealedEvent {
-            account: event.account.clone(),
-            id: event.id.clone(),
-            event_type: event.event_type,
-            scope: event.scope.clone(),
-            occurred_at: event.occurred_at,
-            sealed_at: self.clock.now(),
-            digest: envelope::content_digest(&body),
-            body,
-            owed: Vec::new(),
             unmatched: None,
             expires_at: Timestamp::from_unix_ms(u64::MAX),
+            ..sealed(event, Vec::new(), self.clock.now())
         };
         self.store.seal_event(&sealed).await.expect("sealed");
     }
@@ -213,7 +204,7 @@ async fn what_could_not_be_sent_is_not_accepted() {
     let world = world().await;
     world.queue.break_sends(1);
     check_problem(post(&world, Some("evt-1"), &sample()).await, 503, "unavailable", None);
-    world.store.fail("find_event", 1);
+    world.store.fail("find_event_with", 1);
     check_problem(post(&world, Some("evt-1"), &sample()).await, 503, "unavailable", None);
     assert!(world.queue.take_events().is_empty());
     assert_eq!(post(&world, Some("evt-1"), &sample()).await, accepted("evt-1", "accepted"));

@@ -73,7 +73,7 @@ async fn each_subscription_matches_or_says_why_not() {
     for question in [sample("failed"), event()] {
         let answer = asked(&world, question).await;
         assert_eq!(reasons(&answer), expected);
-        assert_eq!(answer["event"]["type"], "sync_run.completed");
+        assert_eq!(answer["event"]["event_type"], "sync_run.completed");
         assert_eq!((&answer["has_more"], &answer["next_cursor"]), (&json!(false), &Value::Null));
         let rows = answer["data"].as_array().expect("a list");
         let detail =
@@ -128,7 +128,7 @@ async fn the_deliveries_are_those_of_the_matching_subscriptions_and_a_disabled_d
     told.sort_by_key(|delivery| delivery.to_string());
     let mut expected = vec![
         json!({"destination_id": first["id"], "path": null, "url": "https://example.com/", "parked": false,
-            "subscription_ids": if a.as_str() < b.as_str() { json!([a, b]) } else { json!([b, a]) }}),
+            "subscription_ids": if a.as_str() > b.as_str() { json!([a, b]) } else { json!([b, a]) }}),
         json!({"destination_id": first["id"], "path": "/sync", "url": "https://example.com/sync", "parked": false,
             "subscription_ids": [c]}),
         json!({"destination_id": second["id"], "path": null, "url": "https://example.com/", "parked": true,
@@ -140,7 +140,7 @@ async fn the_deliveries_are_those_of_the_matching_subscriptions_and_a_disabled_d
 }
 
 #[tokio::test]
-async fn the_pages_go_through_all_subscriptions_and_each_has_all_deliveries() {
+async fn the_pages_go_through_all_subscriptions_and_each_has_what_its_own_ask_for() {
     let world = world().await;
     let destination = world.destination("acme").await;
     for name in ["a", "b", "c"] {
@@ -150,7 +150,8 @@ async fn the_pages_go_through_all_subscriptions_and_each_has_all_deliveries() {
     loop {
         let (status, answer) = world.post("acme", &format!("{MATCH}{query}"), sample("failed")).await;
         assert_eq!(status, 200, "{answer}");
-        assert_eq!(answer["deliveries"][0]["subscription_ids"].as_array().map(Vec::len), Some(3));
+        let ids = answer["data"].as_array().expect("a list").iter().map(|row| row["subscription_id"].clone());
+        assert_eq!(answer["deliveries"][0]["subscription_ids"], Value::from_iter(ids));
         seen.extend(answer["data"].as_array().expect("a list").iter().map(|row| row["name"].clone()));
         let Some(cursor) = answer["next_cursor"].as_str() else { break };
         query = format!("?limit=1&cursor={cursor}");

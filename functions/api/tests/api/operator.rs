@@ -142,6 +142,9 @@ async fn keys_are_listed_without_anything_secret() {
         key.as_object_mut().expect("a key").remove("key");
     }
     expected[0]["last_used_at"] = json!("2026-11-23");
+    let (_, oldest) = world.operator("GET", "/admin/v1/accounts/acme/keys?order=asc", None).await;
+    assert_eq!(oldest["data"], json!(expected));
+    expected.reverse();
     assert_eq!(list["data"], json!(expected));
     for key in &issued {
         let secret = key["key"].as_str().expect("a key").rsplit('.').next().expect("a secret");

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose};
 use domain::destination::{Destination, DisabledReason, Drain, Health, HealthState};
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::Timestamp;
-use ports::{
-    Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, SealedEvent, UnmatchedReason,
-};
+use ports::{Clock, Deliveries, DestinationHealth, Destinations, Events, FindDestination, SealedEvent};
 use serde_json::{Value, json};
-use testing::{account, destination, event_text, record};
+use testing::{account, destination, event_text, record, sealed};
 
 use crate::world::{As, World, check_problem, world};
 
@@ -35,20 +33,7 @@ pub async fn seal_owing(world: &World, id: &str, owed: Vec<Delivery>) {
     let now = world.clock.now();
     let event = Event::parse(&event_text(&account("acme"), id), now);
     let event = event.map_err(|rejection| rejection.detail).expect("an event");
-    let body = envelope::build(&event).expect("a body").get().to_owned();
-    let sealed = SealedEvent {
-        account: event.account,
-        id: event.id,
-        event_type: event.event_type,
-        scope: event.scope,
-        occurred_at: event.occurred_at,
-        sealed_at: now,
-        digest: envelope::content_digest(&body),
-        body,
-        unmatched: owed.is_empty().then_some(UnmatchedReason::NoSubscription),
-        owed,
-        expires_at: now.plus(Duration::from_secs(86_400)),
-    };
+    let sealed = SealedEvent { expires_at: now.plus(Duration::from_secs(86_400)), ..sealed(&event, owed, now) };
     world.store.seal_event(&sealed).await.expect("sealed");
 }
 

@@ -205,7 +205,7 @@ async fn what_looks_like_a_secret_is_repeated_by_no_answer() {
             ("POST", format!("{at}/test"), json!({ "event_type": "sync_run.completed", "status": secret })),
             ("GET", format!("/v1/destinations?{}=1", secret.replace(' ', "")), json!({})),
             ("GET", format!("/v1/events?event_type={}", secret.replace(' ', "")), json!({})),
-            ("GET", format!("/v1/events?type={}", secret.replace(' ', "")), json!({})),
+            ("GET", format!("/v1/events?scope={}", secret.replace(' ', "")), json!({})),
         ] {
             let (status, answer) = world.call(As::Account("acme"), method, &path, Some(&body.to_string())).await;
             assert!((400..500).contains(&status), "{method} {path} {body}: {answer}");
@@ -276,4 +276,25 @@ async fn a_path_that_normalizes_to_another_one_is_unknown() {
     }
     let admin = world.call(As::Operator, "GET", "/v1/%2e%2e/admin/v1/accounts", None).await;
     check_problem(admin, 404, "not_found", None);
+}
+
+#[tokio::test]
+async fn every_operation_refuses_parameters_that_it_has_not() {
+    let world = world().await;
+    let (_, document) = world.call(As::Nobody, "GET", "/v1/openapi.json", None).await;
+    let mut asked = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for method in item.as_object().expect("operations").keys() {
+            let at = path.replace("{account}", "acme").replace(['{', '}'], "");
+            let who = if path.starts_with("/admin/") { As::Operator } else { As::Account("acme") };
+            let answer = world.call(who, &method.to_uppercase(), &format!("{at}?dry_rnu=true"), Some("{}")).await;
+            assert_eq!(answer.1["errors"][0]["parameter"], "dry_rnu", "{method} {path}: {}", answer.1);
+            check_problem(answer, 400, "invalid_parameter", None);
+            asked += 1;
+        }
+    }
+    assert!(asked > 45, "{asked}");
+    let twice = world.call(As::Account("acme"), "GET", "/v1/events?status=matched&status=matched", None).await;
+    assert_eq!(twice.1["detail"], "status: is given twice");
+    assert_eq!(world.call(As::Account("acme"), "HEAD", "/v1/events?statuss=matched", None).await.0, 400);
 }

@@ -29,7 +29,7 @@ impl World {
     }
 
     /// Rejects a text sent `seconds` ago, as `fanout` does; answers with the path of its note.
-    async fn reject(&self, text: &str, seconds: u64) -> String {
+    pub async fn reject(&self, text: &str, seconds: u64) -> String {
         let now = self.clock.now();
         let sent_at = Timestamp::from_unix_ms(now.unix_ms() - seconds * 1000);
         let rejection = match Event::parse(text, sent_at) {

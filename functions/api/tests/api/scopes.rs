@@ -29,7 +29,7 @@ async fn get(world: &World) -> Value {
 #[tokio::test]
 async fn what_events_were_seen_at_is_told_as_a_tree() {
     let world = world().await;
-    assert_eq!(get(&world).await, json!({"data": [], "truncated": false}));
+    assert_eq!(get(&world).await, json!({"data": [], "next_cursor": null, "has_more": false}));
     see(&world, "connection/xero/insight/cash-flow", "Old name", 0).await;
     see(&world, "connection/xero/endpoint/invoices", "New name", 2).await;
     see(&world, "connection/xero/endpoint/bills", "Old name", 1).await;
@@ -52,18 +52,29 @@ async fn what_events_were_seen_at_is_told_as_a_tree() {
         "connection": "xero", "name": "New name", "service": "xero", "scope": "connection/xero",
         "endpoints": [endpoint("xero", "bills", 1), endpoint("xero", "invoices", 2)], "insights": [insight]
     });
-    assert_eq!(get(&world).await, json!({"data": [sage, xero], "truncated": false}));
+    assert_eq!(get(&world).await, json!({"data": [sage, xero], "next_cursor": null, "has_more": false}));
 }
 
 #[tokio::test]
-async fn no_more_than_5000_are_shown() {
+async fn places_come_in_pages_of_5000_at_most() {
     let world = world().await;
     for n in 0..5_001 {
-        see(&world, &format!("connection/xero/endpoint/e{n}"), "Xero", 0).await;
+        see(&world, &format!("connection/xero/endpoint/e{n:04}"), "Xero", 0).await;
     }
+    see(&world, "connection/yard/endpoint/e", "Yard", 0).await;
     let tree = get(&world).await;
     assert_eq!(tree["data"][0]["endpoints"].as_array().map(Vec::len), Some(5_000));
-    assert_eq!(tree["truncated"], true);
+    assert_eq!(tree["has_more"], true);
+    let cursor = tree["next_cursor"].as_str().expect("a cursor");
+    let call = async |query: &str| world.call(As::Account("acme"), "GET", &format!("/v1/scopes?{query}"), None).await;
+    let (_, rest) = call(&format!("cursor={cursor}")).await;
+    let ids = |n: usize| {
+        rest["data"][n]["endpoints"].as_array().map(|all| all.iter().map(|one| one["id"].clone()).collect::<Vec<_>>())
+    };
+    assert_eq!((ids(0), ids(1), ids(2)), (Some(vec![json!("e5000")]), Some(vec![json!("e")]), None));
+    assert_eq!((&rest["next_cursor"], &rest["has_more"]), (&Value::Null, &json!(false)));
+    assert_eq!(call("limit=1").await.1["data"][0]["endpoints"].as_array().map(Vec::len), Some(1));
+    check_problem(call("limit=5001").await, 400, "invalid_parameter", None);
 }
 
 #[tokio::test]
@@ -79,7 +90,7 @@ async fn scopes_are_the_accounts_own_and_take_a_role_that_reads() {
     let world = world().await;
     see(&world, "connection/xero/endpoint/invoices", "Xero", 0).await;
     let rival = world.call(As::Account("rival"), "GET", "/v1/scopes", None).await;
-    assert_eq!(rival, (200, json!({"data": [], "truncated": false})));
+    assert_eq!(rival, (200, json!({"data": [], "next_cursor": null, "has_more": false})));
     for role in ["viewer", "editor", "admin"] {
         assert_eq!(world.call(As::Role("acme", role), "GET", "/v1/scopes", None).await.0, 200, "{role}");
     }

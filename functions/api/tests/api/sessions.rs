@@ -7,7 +7,7 @@ use domain::delivery::Job;
 use domain::value::{JobId, SessionId};
 use ports::{Accounts, Clock, Sessions};
 use serde_json::{Value, json};
-use testing::{TestClock, account};
+use testing::{Log, TestClock, account};
 
 use crate::world::{As, World, check_problem, world};
 
@@ -17,7 +17,7 @@ impl World {
         self.call(As::Operator, "POST", &path, Some(&body.to_string())).await
     }
 
-    async fn open(&self, token: &str) -> (u16, Value) {
+    pub async fn open(&self, token: &str) -> (u16, Value) {
         self.call(As::Nobody, "POST", "/v1/sessions", Some(&json!({ "token": token }).to_string())).await
     }
 
@@ -32,7 +32,7 @@ impl World {
 #[tokio::test]
 async fn a_link_is_offered_and_opened_for_the_role_and_scope_asked_for() {
     let world = world().await;
-    let body = json!({"role": "viewer", "scope": "connection/xero", "expires_in": 60});
+    let body = json!({"role": "viewer", "scope": "connection/xero", "expires_in_seconds": 60});
     let (status, offered) = world.offer("acme", body).await;
     let now = TestClock::new().now();
     let (id, url) = (offered["id"].as_str().expect("an id"), offered["url"].as_str().expect("a URL"));
@@ -70,8 +70,8 @@ async fn what_is_wrong_with_an_offer_is_pointed_at_and_only_the_operator_makes_o
     for (body, pointer) in [
         (json!({"role": "publisher"}), "/role"),
         (json!({"role": "king"}), "/role"),
-        (json!({"expires_in": 59}), "/expires_in"),
-        (json!({"expires_in": 3_601}), "/expires_in"),
+        (json!({"expires_in_seconds": 59}), "/expires_in_seconds"),
+        (json!({"expires_in_seconds": 3_601}), "/expires_in_seconds"),
         (json!({"scope": "xero"}), "/scope"),
         (json!({"colour": 1}), "/colour"),
     ] {
@@ -129,4 +129,135 @@ async fn a_failing_table_is_told_apart() {
         check_problem(world.open(&link).await, 503, "unavailable", None);
     }
     assert_eq!(world.open(&link).await.0, 201);
+}
+
+impl World {
+    /// Calls the API with the token of a page session, of which API Gateway remembers that it was good.
+    pub async fn call_by_session(&self, id: &str, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
+        let mut event = self.event(As::Account("acme"), method, path, body);
+        event["requestContext"]["authorizer"]["lambda"]["session_id"] = json!(id);
+        self.gateway(&event.to_string()).await
+    }
+
+    /// The id of a new session for somebody, and the token in its link.
+    pub async fn offered_to(&self, subject: &str) -> (String, String) {
+        let (status, offered) = self.offer("acme", json!({"subject": subject, "role": "viewer"})).await;
+        assert_eq!(status, 201, "{offered}");
+        let link = offered["url"].as_str().and_then(|url| url.split_once('#')).expect("a link").1;
+        (offered["id"].as_str().expect("an id").to_owned(), link.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_listed_with_who_they_are_for_and_how_far_they_are() {
+    let world = world().await;
+    let now = TestClock::new().now();
+    let (jane, link) = world.offered_to("jane@example.com").await;
+    let opened = world.open(&link).await.1;
+    let (john, _) = world.offered_to("John Doe").await;
+    let lists = async || {
+        let own = world.call(As::Role("acme", "editor"), "GET", "/v1/sessions", None).await;
+        let operators = world.call(As::Operator, "GET", "/admin/v1/accounts/acme/sessions", None).await;
+        assert_eq!(own, operators);
+        assert_eq!(own.0, 200, "{}", own.1);
+        let rows = own.1["data"].as_array().expect("a list").clone();
+        let of = |id: &str| rows.iter().find(|row| row["id"] == id).cloned().unwrap_or_default();
+        (of(&jane), of(&john))
+    };
+    let (of_jane, of_john) = lists().await;
+    let expected = json!({
+        "id": jane, "status": "open", "subject": "jane@example.com", "role": "viewer", "scope": null, "created_at": now.to_string(),
+        "opened_at": now.to_string(), "last_used_at": now.to_string(), "expires_at": opened["expires_at"]
+    });
+    assert_eq!(of_jane, expected);
+    assert_eq!((&of_john["status"], &of_john["subject"]), (&json!("offered"), &json!("John Doe")));
+    assert_eq!((&of_john["opened_at"], &of_john["last_used_at"]), (&Value::Null, &Value::Null));
+    world.clock.advance(Duration::from_secs(16 * 60));
+    let (of_jane, of_john) = lists().await;
+    assert_eq!((&of_jane["status"], &of_john["status"]), (&json!("ended"), &json!("ended")));
+}
+
+#[tokio::test]
+async fn a_session_that_is_revoked_ends_at_once_and_its_link_opens_nothing() {
+    let world = world().await;
+    for (who, prefix) in [(As::Role("acme", "editor"), "/v1"), (As::Operator, "/admin/v1/accounts/acme")] {
+        let (id, link) = world.offered_to("Jane").await;
+        assert_eq!(world.open(&link).await.0, 201);
+        assert_eq!(world.call_by_session(&id, "GET", "/v1/destinations", None).await.0, 200);
+        assert_eq!(world.call(who, "DELETE", &format!("{prefix}/sessions/{id}"), None).await.0, 204);
+        check_problem(world.call_by_session(&id, "GET", "/v1/destinations", None).await, 401, "unauthorized", None);
+        check_problem(world.open(&link).await, 401, "unauthorized", None);
+
+        let (id, link) = world.offered_to("John").await;
+        check_problem(world.call_by_session(&id, "GET", "/v1/destinations", None).await, 401, "unauthorized", None);
+        assert_eq!(
+            world.call(As::Operator, "DELETE", &format!("/admin/v1/accounts/acme/sessions/{id}"), None).await.0,
+            204
+        );
+        check_problem(world.open(&link).await, 401, "unauthorized", None);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_the_business_of_who_may_configure_their_account() {
+    let world = world().await;
+    let (id, _) = world.offered_to("Jane").await;
+    let path = format!("/v1/sessions/{id}");
+    for (method, path) in [("GET", "/v1/sessions"), ("DELETE", path.as_str())] {
+        for role in ["viewer", "publisher"] {
+            check_problem(world.call(As::Role("acme", role), method, path, None).await, 403, "forbidden", None);
+        }
+        check_problem(world.call(As::Nobody, method, path, None).await, 401, "unauthorized", None);
+    }
+    check_problem(world.call(As::Account("rival"), "DELETE", &path, None).await, 404, "not_found", None);
+    check_problem(world.call(As::Account("acme"), "DELETE", "/v1/sessions/x", None).await, 404, "not_found", None);
+    assert_eq!(world.call(As::Account("rival"), "GET", "/v1/sessions", None).await.1["data"], json!([]));
+    for (who, method, path) in [
+        (As::Account("acme"), "GET", "/admin/v1/accounts/acme/sessions".to_owned()),
+        (As::Account("acme"), "DELETE", format!("/admin/v1/accounts/acme/sessions/{id}")),
+    ] {
+        check_problem(world.call(who, method, &path, None).await, 401, "unauthorized", None);
+    }
+    for (method, path) in [("GET", "nobody/sessions".to_owned()), ("DELETE", format!("rival/sessions/{id}"))] {
+        let path = format!("/admin/v1/accounts/{path}");
+        check_problem(world.call(As::Operator, method, &path, None).await, 404, "not_found", None);
+    }
+    assert_eq!(world.call(As::Account("acme"), "DELETE", &path, None).await.0, 204);
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_looked_up_is_not_refused_but_asked_to_try_again() {
+    let world = world().await;
+    let (id, link) = world.offered_to("Jane").await;
+    assert_eq!(world.open(&link).await.0, 201);
+    world.store.fail("find_session", 1);
+    check_problem(world.call_by_session(&id, "GET", "/v1/destinations", None).await, 503, "unavailable", None);
+    assert_eq!(world.call_by_session(&id, "GET", "/v1/destinations", None).await.0, 200);
+}
+
+#[tokio::test]
+async fn what_a_session_changes_is_logged_with_who_it_is() {
+    let world = world().await;
+    let (id, link) = world.offered_to("Jane Doe").await;
+    assert_eq!(world.open(&link).await.0, 201);
+    let log = Log::default();
+    let logging = log.start();
+    let body = json!({"name": "d", "url": "https://example.com/"}).to_string();
+    assert_eq!(world.call_by_session(&id, "GET", "/v1/destinations", None).await.0, 200);
+    assert_eq!(world.call_by_session(&id, "POST", "/v1/destinations", Some("{}")).await.0, 422);
+    assert_eq!(log.lines(), [] as [Value; 0], "nothing was changed");
+    assert_eq!(world.call_by_session(&id, "POST", "/v1/destinations", Some(&body)).await.0, 201);
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for (field, value) in [
+        ("message", "a page session changed something"),
+        ("session.id", &id),
+        ("session.subject", "Jane Doe"),
+        ("account.id", "acme"),
+        ("method", "POST"),
+        ("path", "/v1/destinations"),
+    ] {
+        assert_eq!(lines[0][field], value, "{}", lines[0]);
+    }
+    drop(logging);
 }

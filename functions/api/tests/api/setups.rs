@@ -155,9 +155,9 @@ async fn tested(world: &World, receiver: impl IntoIterator<Item = Step>, test: V
 async fn a_test_is_made_of_what_was_set_up() {
     let world = world().await;
     let test = tested(&world, [], json!({})).await;
-    assert_eq!((&test["status"], &test["verdict"]), (&json!("passed"), &json!("delivered")));
+    assert_eq!((&test["status"], &test["result"]["verdict"]), (&json!("passed"), &json!("delivered")));
     let sent = world.sender.requests();
-    assert_eq!((sent.len(), &test["request"]["body"]), (1, &json!(sent[0].body)));
+    assert_eq!((sent.len(), &test["result"]["request"]["body"]), (1, &json!(sent[0].body)));
     let body: Value = serde_json::from_str(&sent[0].body).expect("JSON");
     assert_eq!((&body["test"], &body["type"]), (&json!(true), &json!("sync_run.completed")));
 }
@@ -171,8 +171,8 @@ async fn a_test_that_fails_is_reported_and_undoes_nothing() {
         (vec![Step::Fail], json!({}), Value::Null),
     ] {
         let test = tested(&world().await, receiver, test).await;
-        assert_eq!((&test["status"], &test["verdict"]), (&json!("failed"), &verdict), "{test}");
-        let told = if verdict.is_null() { &test["reason"] } else { &test["detail"] };
+        assert_eq!((&test["status"], &test["result"]["verdict"]), (&json!("failed"), &verdict), "{test}");
+        let told = if verdict.is_null() { &test["reason"] } else { &test["result"]["detail"] };
         assert!(told.as_str().is_some_and(|told| !told.is_empty()), "{test}");
     }
 }

@@ -118,7 +118,7 @@ async fn an_event_that_owes_something_asks_for_no_subscription() {
     assert!(world.store.find_event(&sealed.account, &sealed.id).await.expect("an answer").is_some());
     world.store.take_calls();
     assert_eq!(told(&world, "evt-1").await["nearest_subscriptions"], json!([]));
-    assert_eq!(world.store.take_calls(), ["find_event", "find_delivery", "find_destination"]);
+    assert_eq!(world.store.take_calls(), ["find_event_with", "find_delivery", "find_destination"]);
 }
 
 #[tokio::test]

@@ -1,16 +1,17 @@
 //! The API over in-memory ports, with two accounts, called as API Gateway calls it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use api::{Deps, Limits, router};
+use api::{Admission, Allowance, Deps, Limits, router};
 use axum::Router;
 use domain::delivery::MessageLease;
 use domain::destination::{AddressPolicy, Destination, DestinationSettings};
 use domain::value::{AccountId, DestinationId};
 use http_body_util::BodyExt;
-use ports::{Accounts, Clock, Destinations, EntropyExt};
+use ports::{Accounts, Clock, Destinations, EntropyExt, HostLookup};
 use serde_json::{Value, json};
 use testing::{FixedHosts, MemoryQueue, MemoryStore, PlainVault, ScriptedSender, TestClock, TestEntropy, account};
 use tower::ServiceExt;
@@ -25,12 +26,41 @@ pub struct World {
     named: AtomicU32,
 }
 
-pub async fn world() -> World {
-    world_known_as(None).await
+/// Hosts of which `silent.example` is never answered for.
+struct Hosts(FixedHosts);
+
+#[async_trait::async_trait]
+impl HostLookup for Hosts {
+    async fn addresses(&self, host: &str, port: u16) -> Vec<IpAddr> {
+        if host == "silent.example" {
+            std::future::pending::<()>().await;
+        }
+        self.0.addresses(host, port).await
+    }
 }
 
-/// With a public address, or without one.
-pub async fn world_known_as(public_url: Option<&str>) -> World {
+pub async fn world() -> World {
+    world_with(None, 100_000, FEW).await
+}
+
+const FEW: Limits = Limits { destinations: 5, subscriptions: 5 };
+
+/// With a public address.
+pub async fn world_known_as(public_url: &str) -> World {
+    world_with(Some(public_url), 100_000, FEW).await
+}
+
+/// With budgets of so much a second.
+pub async fn world_of_budget(budget: u32) -> World {
+    world_with(None, budget, FEW).await
+}
+
+/// A world in which an account may have very many subscriptions.
+pub async fn roomy_world() -> World {
+    world_with(None, 100_000, Limits { destinations: 5, subscriptions: 20_000 }).await
+}
+
+async fn world_with(public_url: Option<&str>, budget: u32, limits: Limits) -> World {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     for id in ["acme", "rival"] {
         store.create_account(&account(id), clock.now()).await.expect("created");
@@ -38,8 +68,10 @@ pub async fn world_known_as(public_url: Option<&str>) -> World {
     let queue = Arc::new(MemoryQueue::default());
     let sender = Arc::new(ScriptedSender::default());
     let loopback = vec!["127.0.0.1".parse().expect("an address")];
-    let hosts = FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)]));
+    let hosts = Hosts(FixedHosts(BTreeMap::from([("internal.example".to_owned(), loopback)])));
     let entropy = Arc::new(TestEntropy::default());
+    let budget = budget.to_string().parse().expect("a budget");
+    let admission = Admission::new(store.clone(), clock.clone(), Allowance { units: budget, events: budget });
     let deps = Deps {
         accounts: store.clone(),
         keys: store.clone(),
@@ -61,12 +93,14 @@ pub async fn world_known_as(public_url: Option<&str>) -> World {
         scopes: store.clone(),
         transitions: store.clone(),
         vault: Arc::new(PlainVault),
+        kept_answers: store.clone(),
         hosts: Arc::new(hosts),
         sender: sender.clone(),
         clock: clock.clone(),
         entropy: entropy.clone(),
         addresses: AddressPolicy::new("", false, vec!["api.example".into()]).expect("a policy"),
-        limits: Limits { destinations: 5, subscriptions: 5 },
+        limits,
+        admission: Arc::new(admission),
         lease: MessageLease::default(),
         page_url: "https://page.example".into(),
         public_url: public_url.map(str::to_owned),
@@ -90,7 +124,7 @@ impl World {
         (status, body)
     }
 
-    async fn answer(&self, event: &str) -> (u16, http::HeaderMap, Value) {
+    pub async fn answer(&self, event: &str) -> (u16, http::HeaderMap, Value) {
         let request = lambda_http::request::from_str(event).expect("an event");
         let response = self.router.clone().oneshot(request.map(axum::body::Body::new)).await.expect("an answer");
         let status = response.status().as_u16();
@@ -120,6 +154,11 @@ impl World {
         (status, body)
     }
 
+    /// The headers of an answer.
+    pub async fn headers(&self, who: As, method: &str, path: &str) -> http::HeaderMap {
+        self.answer(&self.event(who, method, path, None).to_string()).await.1
+    }
+
     /// The entity tag of what is at `path`.
     pub async fn etag(&self, account: &'static str, path: &str) -> String {
         let (_, headers, _) = self.answer(&self.event(As::Account(account), "GET", path, None).to_string()).await;
@@ -130,7 +169,14 @@ impl World {
         self.event_with(who, method, path, None, body)
     }
 
-    fn event_with(&self, who: As, method: &str, path: &str, header: Option<(&str, &str)>, body: Option<&str>) -> Value {
+    pub fn event_with(
+        &self,
+        who: As,
+        method: &str,
+        path: &str,
+        header: Option<(&str, &str)>,
+        body: Option<&str>,
+    ) -> Value {
         let sample = include_str!("../../../../events/api-create-destination.json");
         let mut event: Value = serde_json::from_str(sample).expect("a sample");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));

@@ -2,7 +2,7 @@
 
 use domain::routing::{AwaitedTransition, Subscription};
 use domain::value::{AccountId, SubscriptionId};
-use ports::{Subscriptions, UnmatchedReason};
+use ports::{Order, Subscriptions, UnmatchedReason};
 use serde_json::{Value, json};
 use testing::event_text;
 
@@ -22,7 +22,8 @@ fn run(acme: &AccountId, id: &str, status: &str, minute: u8) -> String {
 /// A world in which only one subscription listens, changed by `change`.
 async fn only(change: impl FnOnce(&mut Subscription)) -> World {
     let world = world().await;
-    let listening = world.store.list_subscriptions(&world.acme, None, 10).await.expect("subscriptions");
+    let listening =
+        world.store.list_subscriptions(&world.acme, Order::OldestFirst, None, 10).await.expect("subscriptions");
     for one in &listening {
         world.store.delete_subscription(&world.acme, &one.id, None).await.expect("deleted");
     }
@@ -43,6 +44,26 @@ async fn a_condition_lets_through_what_it_names_and_the_rest_is_sealed_with_the_
     let why: Vec<_> = world.store.events().into_iter().map(|event| event.unmatched).collect();
     assert_eq!(why, [None, Some(UnmatchedReason::ConditionsNotMet)]);
     assert!(!world.store.take_calls().contains(&"find_runs"), "nobody waits for a change");
+}
+
+#[tokio::test]
+async fn an_event_that_costs_too_much_to_match_is_rejected_with_the_reason() {
+    let prefixes: Vec<_> = (0..100).map(|n| json!({"prefix": format!("p{n}")})).collect();
+    let condition = json!({"tables": prefixes});
+    let world = only(|s| s.settings.condition = Some(serde_json::from_value(condition).expect("a condition"))).await;
+    let one = world.store.list_subscriptions(&world.acme, Order::OldestFirst, None, 1).await.expect("a list").remove(0);
+    for n in 0..20 {
+        world.store.put_subscription(Subscription { id: SubscriptionId::from_entropy([n; 10]), ..one.clone() });
+    }
+    let text = |id: &str, tables: usize| {
+        let mut event: Value = serde_json::from_str(&event_text(&world.acme, id)).expect("an event");
+        event["data"]["tables"] = json!(vec!["q"; tables]);
+        event.to_string()
+    };
+    assert!(world.handle(batch(&[text("evt-costly", 5_000), text("evt-good", 50)])).await.is_empty());
+    assert_eq!(world.sealed(), [("evt-good".to_owned(), 0)]);
+    let rejected: Vec<_> = world.store.rejections().into_iter().map(|(event, _)| event.detail).collect();
+    assert!(matches!(&rejected[..], [detail] if detail.contains("2000000 steps")), "{rejected:?}");
 }
 
 #[tokio::test]
@@ -92,7 +113,8 @@ async fn an_event_costs_the_same_reads_among_10_000_subscriptions_as_among_10() 
     let mut costs = Vec::new();
     for subscriptions in [10, 10_000] {
         let world = only(|_| {}).await;
-        let one = world.store.list_subscriptions(&world.acme, None, 1).await.expect("a page").remove(0);
+        let one =
+            world.store.list_subscriptions(&world.acme, Order::OldestFirst, None, 1).await.expect("a page").remove(0);
         for n in 0..subscriptions {
             let mut another = one.clone();
             let [.., a, b] = usize::to_be_bytes(n);
@@ -106,6 +128,6 @@ async fn an_event_costs_the_same_reads_among_10_000_subscriptions_as_among_10() 
         assert!(world.handle(batch(&[text])).await.is_empty());
         costs.push(world.store.take_calls());
     }
-    assert_eq!(costs[0].iter().filter(|call| **call == "find_subscriptions").count(), 6, "one for each bucket");
+    assert_eq!(costs[0].iter().filter(|call| **call == "find_listeners").count(), 6, "one for each bucket");
     assert_eq!(costs[0], costs[1]);
 }

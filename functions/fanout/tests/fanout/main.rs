@@ -48,7 +48,7 @@ async fn world() -> World {
     let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
     let deps = Arc::new(Deps {
         accounts: cached.clone(),
-        subscriptions: cached,
+        listeners: cached,
         transitions: store.clone(),
         awaited_runs: store.clone(),
         events: store.clone(),
@@ -266,7 +266,7 @@ async fn an_event_whose_deliveries_were_not_all_sent_is_not_sealed_and_comes_aga
 
 #[tokio::test]
 async fn a_failure_at_any_step_gives_back_only_its_own_record() {
-    for method in ["find_account", "find_seal", "find_subscriptions", "seal_event"] {
+    for method in ["find_account", "find_seal", "find_listeners", "seal_event"] {
         let world = world().await;
         world.store.fail(method, 1);
         let bad = world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;

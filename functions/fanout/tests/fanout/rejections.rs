@@ -1,13 +1,12 @@
 //! An event that can never be accepted is noted for the operator, and its message is acknowledged.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::event::rejected_event::{KEPT, KEPT_BYTES};
 use domain::event::{Event, RejectionCode};
 use ports::Clock;
-use testing::event_text;
+use testing::{Log, event_text};
+use tracing::Level;
 
 use super::{batch, sample, world};
 
@@ -80,26 +79,10 @@ async fn an_accepted_event_costs_no_note() {
     assert!(!world.store.take_calls().contains(&"note_rejection"));
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_rejected_payload_is_in_no_log_line() {
     let log = Log::default();
-    let writer = log.clone();
-    let format = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE);
-    let _logging = tracing::subscriber::set_default(format.with_writer(move || writer.clone()).finish());
+    let _logging = log.start_at(Level::TRACE);
     let world = world().await;
     let event = event_text(&world.acme, "evt-1").replace("Xero", &"hunter2 ".repeat(500));
     let encoded_twice = serde_json::Value::from(event.as_str()).to_string();
@@ -112,8 +95,7 @@ async fn a_rejected_payload_is_in_no_log_line() {
         assert!(!note.detail.contains("hunter2"), "{}", note.detail);
     }
     assert!(rejected.iter().any(|(note, _)| note.detail.contains("not twice")), "{rejected:?}");
-    let bytes = log.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let logged = String::from_utf8_lossy(&bytes);
+    let logged: String = log.lines().iter().map(ToString::to_string).collect();
     assert_eq!(logged.matches("an event was rejected").count(), 4, "{logged}");
     assert!(!logged.contains("hunter2"), "{logged}");
 }

@@ -50,7 +50,7 @@ async fn an_id_that_two_accounts_use_is_two_events() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_failure_the_other_records_of_the_event_are_given_back_and_none_is_lost() {
-    for method in ["find_seal", "find_subscriptions", "note_seal", "seal_event"] {
+    for method in ["find_seal", "find_listeners", "note_seal", "seal_event"] {
         let world = slow_world().await;
         world.store.fail(method, 1);
         let text = event_text(&world.acme, "evt-1");

@@ -106,7 +106,7 @@ async fn a_wide_event_is_sealed_first_and_costs_a_note_for_each_range() {
     world.queue.take_sent();
     world.store.take_calls();
     assert!(world.handle(received(1, &[wide_text(&world, "evt-1")])).await.is_empty());
-    let calls: Vec<_> = world.store.take_calls().into_iter().filter(|call| *call != "find_subscriptions").collect();
+    let calls: Vec<_> = world.store.take_calls().into_iter().filter(|call| *call != "find_listeners").collect();
     let notes = ["note_sending"; 4];
     assert_eq!(calls, [&["find_seal", "seal_plan", "note_scope"][..], &notes].concat());
     let sent = world.queue.take_sent();

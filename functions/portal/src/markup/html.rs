@@ -45,6 +45,8 @@ pub fn badge(state: &str) -> Markup {
         "failing" | "exhausted" | "refused" | "unreachable" | "disabled" | "failed" => ("bad", state),
         "timed_out" => ("bad", "timed out"),
         "blocked_address" => ("bad", "blocked address"),
+        "open" => ("ok", "signed in"),
+        "offered" => ("warn", "link not opened"),
         "broke" => ("bad", "broke"),
         "recovered" => ("ok", "recovered"),
         _ => ("idle", state),

@@ -53,6 +53,7 @@ impl Shell {
                 Some("Switched off. It matches nothing until you enable it; what is owed already is still delivered.")
             }
             "deleted" => Some("Deleted."),
+            "revoked" => Some("Ended. It lets nobody in any more."),
             "cancelled" => Some("Cancelled. It will not be sent."),
             "sent" => Some("On its way again."),
             "already_under_way" => Some("It is under way already; nothing was added."),

@@ -1,6 +1,7 @@
 //! What all lists share: filters that are kept in the URL, and rows that are gathered from pages of the API.
 
 use http::StatusCode;
+use ports::read_units;
 use serde::de::DeserializeOwned;
 
 use crate::markup::address::query;
@@ -16,8 +17,12 @@ pub const ROWS: usize = 25;
 /// The greatest number of API pages that are read to fill one page. Each covers at most 1,000 rows, and a filter may
 /// leave few.
 const ASKED: usize = 4;
+/// What the next page of the API may cost in read units, all of which this request pays for.
+pub const PAGE_UNITS: usize = 200;
+/// What is kept back for the names of the destinations on a page.
+const KEPT: usize = ROWS * 6;
 /// The filters whose values are moments.
-const TIMES: [&str; 4] = ["since", "until", "from", "to"];
+const TIMES: [&str; 2] = ["since", "until"];
 
 /// The filters of a list as they were typed, and the problem that the API has with them, if any.
 pub struct Filters {
@@ -136,7 +141,8 @@ impl Filters {
         path: &str,
         rows: usize,
     ) -> Result<Listing<T>, Failure> {
-        match gather(api, path, &self.parameters(), self.cursor(), rows).await {
+        let parameters = self.parameters();
+        match read_units::keeping(KEPT, gather(api, path, &parameters, self.cursor(), rows)).await {
             Ok(listing) => Ok(listing),
             Err(failure) => self.blame(failure).map(|()| Listing::empty()),
         }
@@ -160,7 +166,7 @@ async fn gather<T: DeserializeOwned>(
         let page: Listed<T> = api.get(&format!("{path}{asked}")).await?;
         listing.rows.extend(page.data);
         listing.next = page.next_cursor;
-        if listing.next.is_none() || listing.rows.len() >= rows {
+        if listing.next.is_none() || listing.rows.len() >= rows || read_units::left_for(PAGE_UNITS) == 0 {
             break;
         }
     }

@@ -26,6 +26,18 @@ pub struct Names(BTreeMap<String, Option<String>>);
 /// The ids and names of the destinations to choose from, or `None` if there are too many.
 pub type Choices = Option<Vec<(String, String)>>;
 
+/// These choices, with the one that was chosen, unless it is wrong.
+pub fn with_chosen(choices: Choices, filters: &Filters) -> Choices {
+    let chosen = filters.value("destination_id");
+    let is_wrong = chosen.is_empty() || filters.error("destination_id").is_some();
+    choices.map(|mut all| {
+        if !is_wrong && !all.iter().any(|(id, _)| id == chosen) {
+            all.push((chosen.to_owned(), chosen.to_owned()));
+        }
+        all
+    })
+}
+
 impl Names {
     /// Looks up the names of all `ids`.
     pub async fn find<'a>(api: &Api, ids: impl Iterator<Item = &'a str>) -> Result<Self, Failure> {
@@ -42,8 +54,8 @@ impl Names {
         Ok(())
     }
 
-    /// Returns the destinations to choose from, including the chosen one, and all names found on the way.
-    pub async fn to_choose_from(api: &Api, filters: &Filters) -> Result<(Self, Choices), Failure> {
+    /// Returns the destinations to choose from, and all names found on the way.
+    pub async fn to_choose_from(api: &Api) -> Result<(Self, Choices), Failure> {
         let page: Listed<Named> = api.get(&format!("/v1/destinations?limit={CHOICES}")).await?;
         let mut all: Vec<_> = page.data.into_iter().map(|Named { id, name }| (id, name)).collect();
         let names = Self(all.iter().map(|(id, name)| (id.clone(), Some(name.clone()))).collect());
@@ -51,11 +63,6 @@ impl Names {
             return Ok((names, None));
         }
         all.sort_by(|one, other| one.1.cmp(&other.1));
-        let chosen = filters.value("destination_id");
-        let known = chosen.is_empty() || all.iter().any(|(id, _)| id == chosen);
-        if !known && filters.error("destination_id").is_none() {
-            all.push((chosen.to_owned(), chosen.to_owned()));
-        }
         Ok((names, Some(all)))
     }
 

@@ -30,7 +30,7 @@ use crate::web::failure::Failure;
 use crate::web::fields::Form;
 use crate::web::portal::Portal;
 use crate::web::problem::Problem;
-use crate::web::visitor::{Stranger, Visitor};
+use crate::web::visitor::{Leaving, Stranger};
 use crate::web::{render, visitor};
 
 const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
@@ -136,9 +136,9 @@ fn again(status: StatusCode, token: &str, error: &'static str) -> Result<Respons
     render::page_with(status, &Open { error: Some(error), ..Open::new(token) })
 }
 
-async fn sign_out(State(portal): State<Arc<Portal>>, visitor: Result<Visitor, Failure>) -> Result<Response, Failure> {
+async fn sign_out(State(portal): State<Arc<Portal>>, visitor: Result<Leaving, Failure>) -> Result<Response, Failure> {
     match visitor {
-        Ok(visitor) => portal.sessions.end_session(&visitor.account, &visitor.session).await?,
+        Ok(Leaving(visitor)) => portal.sessions.end_session(&visitor.account, &visitor.session).await?,
         Err(Failure::NoSession) => {}
         Err(other) => return Err(other),
     }

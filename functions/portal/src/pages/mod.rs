@@ -11,6 +11,7 @@ pub mod destinations;
 pub mod entry;
 pub mod events;
 pub mod ledger;
+pub mod sessions;
 pub mod subscriptions;
 pub mod wizard;
 

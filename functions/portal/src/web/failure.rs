@@ -1,8 +1,9 @@
 //! The reasons why a page cannot be shown, and the message that tells the visitor.
 
+use api::Spent;
 use axum::response::{IntoResponse, Response};
 use domain::value::AccountId;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use ports::PortError;
 use runtime::telemetry::ErrorChain;
 use tracing::error;
@@ -23,6 +24,9 @@ pub enum Failure {
     OtherAccount(AccountId),
     #[error("the form is of no account")]
     NoSender,
+    /// The account has spent its budget.
+    #[error("the account has spent its budget")]
+    Spent(Spent),
     #[error("{}", .0.detail)]
     Problem(Problem),
     #[error("no path of the API")]
@@ -79,12 +83,21 @@ impl IntoResponse for Failure {
                 "It was made before the last change of this site. Nothing was done: open the page again, and repeat what you did."
                     .to_owned(),
             ),
+            Failure::Spent(Spent { seconds }) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too much at once",
+                format!(
+                    "More was asked for this account than it may ask for in a while, here or by its programs. Nothing was done. \
+                     Try again in {seconds} s, and close the pages you do not need."
+                ),
+            ),
             Failure::Problem(problem) => (
                 problem.status(),
                 match problem.status {
                     404 => "There is nothing here",
                     409 | 412 => "This could not be done",
                     400 | 422 => "This cannot be read",
+                    429 => "Too much at once",
                     _ => "Something went wrong",
                 },
                 problem.detail.clone(),
@@ -97,6 +110,10 @@ impl IntoResponse for Failure {
         };
         // A visitor with a session gets a link to the start page.
         let next = (!matches!(self, Failure::NoSession)).then_some(("/", "To the start"));
-        message(status, title, &detail, next)
+        let mut response = message(status, title, &detail, next);
+        if let Failure::Spent(Spent { seconds }) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }

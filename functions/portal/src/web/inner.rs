@@ -13,8 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use domain::access::Role;
-use domain::value::AccountId;
+use domain::access::Session;
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequestContext};
@@ -60,16 +59,21 @@ impl Answer {
 }
 
 impl Api {
-    /// The API as `caller` sees it: an account with a role, or nobody.
-    pub fn new(router: Router, context: Option<&RequestContext>, caller: Option<(&AccountId, Role)>) -> Self {
+    /// The API as the holder of a session sees it, or nobody.
+    pub fn new(router: Router, context: Option<&RequestContext>, caller: Option<&Session>) -> Self {
         let mut context = match context {
             Some(RequestContext::ApiGatewayV2(context)) => context.clone(),
             _ => ApiGatewayV2httpRequestContext::default(),
         };
-        context.authorizer = caller.map(|(account, role)| {
+        context.authorizer = caller.map(|session| {
             let mut authorizer = ApiGatewayRequestAuthorizer::default();
-            authorizer.fields.insert("account".to_owned(), json!(account.as_str()));
-            authorizer.fields.insert("role".to_owned(), json!(role.as_str()));
+            let fields = [
+                ("account", json!(session.account)),
+                ("role", json!(session.role)),
+                ("session_id", json!(session.id)),
+                ("subject", json!(session.subject)),
+            ];
+            authorizer.fields.extend(fields.map(|(name, value)| (name.to_owned(), value)));
             authorizer
         });
         Self { router, context }
@@ -118,6 +122,8 @@ impl Api {
         if let Some(tag) = if_match.and_then(|tag| HeaderValue::from_str(tag).ok()) {
             request.headers_mut().insert(header::IF_MATCH, tag);
         }
+        // The page was let in as a whole.
+        request.extensions_mut().insert(api::Admitted);
         request.extensions_mut().insert(RequestContext::ApiGatewayV2(self.context.clone()));
         let Ok(response) = self.router.clone().oneshot(request).await;
         let (parts, body) = response.into_parts();

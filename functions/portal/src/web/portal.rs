@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::Admission;
 use axum::Router;
 use ports::{Accounts, Clock, Sessions};
 
@@ -11,6 +12,7 @@ use crate::web::origin::Origin;
 /// The API, and what the page needs besides.
 pub struct Portal {
     pub api: Router,
+    pub admission: Arc<Admission>,
     pub accounts: Arc<dyn Accounts>,
     pub sessions: Arc<dyn Sessions>,
     pub clock: Arc<dyn Clock>,

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use api::Class;
 use axum::extract::FromRequestParts;
 use domain::access::{Permission, Role, Session};
 use domain::value::{AccountId, SessionId};
@@ -29,6 +30,9 @@ pub struct Visitor {
     pub session: SessionId,
     pub role: Role,
 }
+
+/// A visitor who may go, whatever the account has spent.
+pub struct Leaving(pub Visitor);
 
 /// The API as a caller without credentials sees it.
 pub struct Stranger(pub Api);
@@ -75,17 +79,28 @@ pub async fn session(portal: &Portal, headers: &HeaderMap) -> Result<Option<Sess
 impl FromRequestParts<Arc<Portal>> for Visitor {
     type Rejection = Failure;
 
+    /// Lets the visitor in as far as the account's budget goes.
+    async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
+        let Leaving(visitor) = Leaving::from_request_parts(parts, portal).await?;
+        portal.admission.admit(&visitor.account, Class::Read).await.map_err(Failure::Spent)?;
+        Ok(visitor)
+    }
+}
+
+impl FromRequestParts<Arc<Portal>> for Leaving {
+    type Rejection = Failure;
+
     /// A request that changes something must be sent from a page of the account that is signed in. Pages of another
     /// account can still be open in the browser, because opening a link replaces the session.
     async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
         let session = session(portal, &parts.headers).await?.ok_or(Failure::NoSession)?;
         let context = parts.extensions.get::<RequestContext>();
-        let api = Api::new(portal.api.clone(), context, Some((&session.account, session.role)));
-        let visitor = Self { api, account: session.account, session: session.id, role: session.role };
+        let api = Api::new(portal.api.clone(), context, Some(&session));
+        let visitor = Visitor { api, account: session.account, session: session.id, role: session.role };
         if !parts.method.is_safe() {
             visitor.must_be(Fields::of(&parts.uri).get(SENDER))?;
         }
-        Ok(visitor)
+        Ok(Self(visitor))
     }
 }
 

@@ -27,7 +27,7 @@ async fn events_are_listed_newest_first_and_filtered() {
     for (query, expected) in [
         ("", &["evt-2", "evt-1"][..]),
         ("status=matched", &["evt-1"]),
-        ("status=unmatched&scope=connection/xero&type=sync_run.completed", &["evt-2"]),
+        ("status=unmatched&scope=connection/xero&event_type=sync_run.completed", &["evt-2"]),
         ("until=2026-11-23T09:30", &["evt-1"]),
         ("scope=connection/sage", &[]),
     ] {

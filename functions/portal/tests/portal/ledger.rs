@@ -84,17 +84,17 @@ async fn a_period_is_chosen_by_name_or_by_its_ends() {
         ("", "1"),
         ("?last=1h", "1"),
         ("?last=31d", "1"),
-        ("?from=2026-11-23T09:29&to=2026-11-23T09:30", "1"),
-        ("?from=2026-11-23T09:30&to=", "0"),
-        ("?to=2026-11-23T09:29", "0"),
+        ("?since=2026-11-23T09:29&until=2026-11-23T09:30", "1"),
+        ("?since=2026-11-23T09:30&until=", "0"),
+        ("?until=2026-11-23T09:29", "0"),
     ] {
         let page = world.get(&cookie, &format!("/ledger{query}")).await;
         assert_eq!((page.status, term(&page, "accepted").0.as_str()), (200, count), "{query}");
     }
     for (query, name, sentence) in [
-        ("from=%3Cb%3E", "from", "RFC 3339"),
-        ("from=2026-11-23T09:30&to=2026-11-23T09:29", "to", "must be after `from`"),
-        ("from=2026-09-01T00:00&to=2026-11-23T09:29", "to", "at most 31 days after `from`"),
+        ("since=%3Cb%3E", "since", "RFC 3339"),
+        ("since=2026-11-23T09:30&until=2026-11-23T09:29", "until", "must be after `since`"),
+        ("since=2026-09-01T00:00&until=2026-11-23T09:29", "until", "at most 31 days after `since`"),
     ] {
         let page = world.get(&cookie, &format!("/ledger?{query}")).await;
         assert_eq!(page.status, 400, "{query}");
@@ -110,22 +110,22 @@ async fn a_period_is_chosen_by_name_or_by_its_ends() {
 async fn a_long_period_is_told_in_parts_that_say_so() {
     let world = world().await;
     let cookie = world.visitor("acme", Role::Viewer).await;
-    for n in 0..1_203 {
+    for n in 0..603 {
         seal(&world, &format!("evt-{n}"), n, &[]).await;
     }
     world.store.take_calls();
     let page = world.get(&cookie, "/ledger?last=24h").await;
     let calls = world.store.take_calls();
-    assert_eq!(calls.iter().filter(|call| **call == "list_events").count(), 2, "as much is read, however long it is");
-    assert_eq!(term(&page, "accepted").0, "1\u{202f}000");
+    assert_eq!(calls.iter().filter(|call| **call == "list_events").count(), 5, "as much is read, however long it is");
+    assert_eq!(term(&page, "accepted").0, "500");
     page.shows("its newest part so far").shows("as far as this part goes");
     let next = link(&page, "<span>Go on with the next part</span>");
     world.clock.advance(std::time::Duration::from_secs(60));
     let page = world.get(&cookie, &next).await;
-    assert_eq!((page.status, term(&page, "accepted").0), (200, "203".into()));
+    assert_eq!((page.status, term(&page, "accepted").0), (200, "103".into()));
     page.shows("This is a later part of the period").hides("Go on with").shows("<span>Newest part</span>");
     let first = world.get(&cookie, &link(&page, "<span>Newest part</span>")).await;
-    assert_eq!(term(&first, "accepted").0, "1\u{202f}000");
+    assert_eq!(term(&first, "accepted").0, "500");
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use domain::attempt::Attempt;
 use domain::attempt::Outcome;
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::{DestinationId, Timestamp};
-use ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
-use testing::{account, event_text, held};
+use ports::{Deliveries, Events, SealedEvent};
+use testing::{account, event_text, held, sealed};
 
 use crate::world::World;
 
@@ -29,21 +29,9 @@ pub async fn seal_as(
     let owner = account("acme");
     let event = Event::parse(&event_text(&owner, id), at(0)).map_err(|rejected| rejected.detail).expect("an event");
     let event = Event { occurred_at: at(ms), ..event };
-    let body = envelope::build(&event).expect("a body").get().to_owned();
     let destination = |id: &&str| id.parse::<DestinationId>().expect("an id");
-    let mut sealed = SealedEvent {
-        account: owner,
-        id: event.id.clone(),
-        event_type: event.event_type,
-        scope: event.scope.clone(),
-        occurred_at: event.occurred_at,
-        sealed_at: at(ms + 400),
-        digest: envelope::content_digest(&body),
-        body,
-        unmatched: to.is_empty().then_some(UnmatchedReason::NoSubscription),
-        owed: to.iter().map(|to| Delivery::of_event(&event, destination(to), None)).collect(),
-        expires_at: at(10 * 86_400_000),
-    };
+    let owed = to.iter().map(|to| Delivery::of_event(&event, destination(to), None)).collect();
+    let mut sealed = SealedEvent { expires_at: at(10 * 86_400_000), ..sealed(&event, owed, at(ms + 400)) };
     change(&mut sealed);
     world.store.seal_event(&sealed).await.expect("sealed");
     sealed

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
+mod budgets;
 mod deliveries;
 mod destinations;
 mod entry;
@@ -9,6 +10,7 @@ mod events;
 mod foreign;
 mod ledger;
 mod log;
+mod sessions;
 mod subscriptions;
 mod wizard;
 mod world;

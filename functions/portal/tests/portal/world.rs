@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Deps, Limits};
+use api::{Admission, Allowance, Deps, Limits};
 use axum::Router;
 use axum::body::Body;
 use domain::access::{Role, Session};
@@ -67,7 +67,16 @@ pub async fn world() -> World {
     world_in_frames_of("").await
 }
 
+/// With a budget of so many units a second.
+pub async fn world_of_budget(units: u32) -> World {
+    world_with("", units).await
+}
+
 pub async fn world_in_frames_of(ancestors: &str) -> World {
+    world_with(ancestors, 100_000).await
+}
+
+async fn world_with(ancestors: &str, units: u32) -> World {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     for id in ["acme", "rival"] {
         store.create_account(&account(id), clock.now()).await.expect("created");
@@ -75,6 +84,8 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
     let queue = Arc::new(MemoryQueue::default());
     let sender = Arc::new(ScriptedSender::default());
     let entropy = Arc::new(TestEntropy::default());
+    let units = units.to_string().parse().expect("a budget");
+    let admission = || Arc::new(Admission::new(store.clone(), clock.clone(), Allowance { units, events: units }));
     let deps = || Deps {
         accounts: store.clone(),
         keys: store.clone(),
@@ -96,12 +107,14 @@ pub async fn world_in_frames_of(ancestors: &str) -> World {
         scopes: store.clone(),
         transitions: store.clone(),
         vault: Arc::new(PlainVault),
+        kept_answers: store.clone(),
         hosts: Arc::new(FixedHosts(BTreeMap::new())),
         sender: sender.clone(),
         clock: clock.clone(),
         entropy: entropy.clone(),
         addresses: AddressPolicy::new("", false, vec!["page.example".into()]).expect("a policy"),
         limits: Limits { destinations: 50, subscriptions: 50 },
+        admission: admission(),
         lease: MessageLease::default(),
         page_url: "https://page.example".into(),
         public_url: None,

@@ -2,14 +2,16 @@
 //! finds the events by the notes that `fanout` writes before it seals.
 //!
 //! What events owe, and what has a row, is read in bulk. Four notes are worked on at once; each has two seconds at a time,
-//! then it is the next one's turn; within a wide event the audit goes on where it stopped. A note that fails or is not finished is left for the
-//! next run, and holds up no other. Notes lie in shards, by account; a shard is audited up to a time once no note of what
+//! or one step that takes longer, then it is the next one's turn; the audit goes on where it stopped, within events as well. A
+//! note that fails or is not finished is left for the next run, and holds up no other. Notes lie in shards, by account; a shard is audited up to a time once no note of what
 //! was sealed before is left there. Two instances may work on one shard: what one has processed is gone for the other, and
 //! what both visit is sent by the one whose row is written first.
 //!
 //! Invariant: an event that owes very many deliveries, or whose rows cannot be read, holds up no other account (tests:
 //! `an_event_that_owes_very_many_holds_up_no_other_account_and_is_audited_in_the_end`,
 //! `an_event_that_cannot_be_read_holds_up_no_other`, `a_delivery_that_cannot_be_read_has_a_row_and_is_not_sent`).
+//!
+//! Invariant: however slow the table is, each turn gets on (tests: `an_audit_gets_on_however_slow_the_table_is`).
 //!
 //! Invariant: a change of the horizon stops no audit and loses no event (tests:
 //! `a_change_of_the_horizon_stops_no_audit_and_loses_no_event`, `notes_of_before_are_moved_slot_by_slot_and_a_repetition_moves_what_is_left`).
@@ -28,7 +30,7 @@ use domain::value::horizon::NOTES_KEPT;
 use domain::value::{Span, Timestamp};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use ports::{ByShard, EventPlace, ListedEvent, PortResult, SealNote};
+use ports::{ByShard, EventPlace, ListedEvent, Order, PortResult, SealNote};
 use tracing::error;
 
 use self::visit::{Visited, visit};
@@ -280,7 +282,8 @@ async fn process(share: Share<'_>, (note, after): &Note) -> Processed {
 async fn audit_note(share: Share<'_>, note: &SealNote, at: &mut Stopped) -> PortResult<Processed> {
     let (deps, account) = (share.deps, &note.account);
     loop {
-        let events = deps.event_list.list_events(account, note.occurred, at.after.as_ref(), PAGE).await?;
+        let (list, order) = (&deps.event_list, Order::NewestFirst);
+        let events = list.list_events(account, note.occurred, order, at.after.as_ref(), PAGE).await?;
         let (ended, last) = (events.len() < PAGE, events.last().map(|event| event.place.clone()));
         let owing = |event: &ListedEvent| event.owed_count > 0 && note.sealed.contains(event.sealed_at);
         for group in groups(events.into_iter().filter(owing)) {

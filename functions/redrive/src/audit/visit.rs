@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use tokio::sync::MutexGuard;
 use tracing::{info, warn};
 
-use crate::audited::Stopped;
+use crate::audited::{Stopped, Within};
 use crate::deps::Deps;
 use crate::failures::Row;
 use crate::send::{body, claim_and_send, give_row};
@@ -50,24 +50,25 @@ pub(super) async fn visit(
     let mut owed: Vec<(DeliveryId, EventId)> =
         owed.into_iter().flat_map(|(event, owed)| owed.into_iter().map(move |id| (id, event.clone()))).collect();
     owed.sort();
-    let wide = match events {
-        [only] => Some(&only.place.id),
-        _ => None,
-    };
-    if let Some((event, to)) = at.within.as_ref().filter(|(event, _)| Some(event) == wide) {
-        owed.retain(|(id, of)| of != event || id > to);
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Visited::Yes) };
+    let (first, last) = (&first.place.id, &last.place.id);
+    if let Some(within) = at.within.as_ref().filter(|within| (&within.first, &within.last) == (first, last)) {
+        owed.retain(|(id, _)| *id > within.to);
     }
     let mut lost = Lost { share, account, known: None, turn: None, alive: false };
-    for together in owed.chunks(TOGETHER) {
-        if !share.goes_on() {
-            return Ok(Visited::NotYet);
-        }
+    let mut chunks = owed.chunks(TOGETHER).peekable();
+    while let Some(together) = chunks.next() {
         match lost.recover(together).await? {
             Recovered::All => {}
             Recovered::ExceptFor => at.failed = true,
             Recovered::OfDeleted => return Ok(Visited::OfDeleted),
         }
-        at.within = wide.cloned().zip(together.last().map(|(id, _)| id.clone()));
+        let to = together.last().map(|(id, _)| id.clone());
+        at.within = to.map(|to| Within { first: first.clone(), last: last.clone(), to });
+        // After a step rather than before it, so that the audit gets on however slow the table is.
+        if chunks.peek().is_some() && !share.goes_on() {
+            return Ok(Visited::NotYet);
+        }
     }
     Ok(Visited::Yes)
 }
@@ -172,24 +173,19 @@ impl Lost<'_> {
             self.known = Some((event.clone(), (body(found.body)?, deliveries)));
         }
         let Some((_, (body, deliveries))) = &self.known else { return Ok(()) };
-        // Standings may be a moment old.
-        let mut missing = Vec::new();
-        for delivery in ids.into_iter().filter_map(|id| deliveries.get(id)) {
-            if deps.deliveries.find_delivery(self.account, &delivery.id).await?.is_none() {
-                missing.push(delivery.clone());
-            }
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        warn!(
-            counted = "recovered_by_audit", "account.id" = %self.account, "event.id" = %event,
-            deliveries = missing.len(), "deliveries were owed and had no row; they are sent again"
-        );
+        let missing = ids.into_iter().filter_map(|id| deliveries.get(id)).cloned().collect();
         let now = deps.clock.now();
         let name = |delivery: &Delivery| (delivery.account.clone(), delivery.id.clone());
         let claim = |delivery| give_row(deps, delivery, body.clone(), now, true);
-        claim_and_send(self.share, missing, name, claim, std::convert::identity).await.checked().map(drop)
+        let claimed = claim_and_send(self.share, missing, name, claim, std::convert::identity).await;
+        // Those that had no row indeed: standings may be a moment old.
+        if claimed.claimed > 0 {
+            warn!(
+                counted = "recovered_by_audit", "account.id" = %self.account, "event.id" = %event,
+                deliveries = claimed.claimed, "deliveries were owed and had no row; they are sent again"
+            );
+        }
+        claimed.checked().map(drop)
     }
 }
 

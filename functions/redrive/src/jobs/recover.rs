@@ -7,9 +7,9 @@
 //! `a_crash_at_any_step_of_it_loses_nothing_and_the_next_run_goes_on_where_it_stopped`).
 
 use domain::delivery::{DeliveryRecord, Held, RecoverStatus, RecoveredTo, Recovery};
-use domain::value::EventId;
+use domain::value::{DeliveryId, EventId};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{EventPlace, ListedEvent, OlderThan, PortError, PortResult, Span};
+use ports::{EventPlace, ListedEvent, Order, PortError, PortResult, Span};
 
 use super::portion::{AT_ONCE, Missing, Portion, Sent};
 use super::taken::{Progress, Taken};
@@ -31,8 +31,8 @@ pub(super) async fn recover(taken: &mut Taken<'_>, asked: &Recovery) -> PortResu
     loop {
         let to = part.portion.taken.job.recovered.as_ref().map(|recovered| recovered.to.clone());
         let stopped = match to.unwrap_or_default() {
-            RecoveredTo::Nothing => part.rows(OlderThan::Time(asked.until)).await?,
-            RecoveredTo::Delivery { id } => part.rows(OlderThan::Delivery(id)).await?,
+            RecoveredTo::Nothing => part.rows(None).await?,
+            RecoveredTo::Delivery { id } => part.rows(Some(id)).await?,
             RecoveredTo::EveryDelivery => part.events(None).await?,
             RecoveredTo::Event { occurred_at, id } => part.events(Some(EventPlace { occurred_at, id })).await?,
             RecoveredTo::End => return part.portion.taken.end(Ok(())).await,
@@ -55,10 +55,11 @@ impl<'b> Part<'_, 'b> {
     }
 
     /// Processes one page of rows.
-    async fn rows(&mut self, older: OlderThan) -> PortResult<Option<Progress>> {
+    async fn rows(&mut self, after: Option<DeliveryId>) -> PortResult<Option<Progress>> {
         let (deps, asked) = (self.deps(), self.asked);
-        let list = deps.delivery_list.list_deliveries(&asked.account, &asked.destination_id, asked.since, &older, PAGE);
-        let records = list.await?;
+        let (list, span) = (&deps.delivery_list, Span { since: asked.since, until: asked.until });
+        let (account, to, order) = (&asked.account, &asked.destination_id, Order::NewestFirst);
+        let records = list.list_deliveries(account, to, span, order, after.as_ref(), PAGE).await?;
         let now = deps.clock.now();
         let wanted = |record: &DeliveryRecord| {
             asked.wants(record.state()) && !record.is_under_way(now) && record.expires_at > now
@@ -104,7 +105,8 @@ impl<'b> Part<'_, 'b> {
     async fn events(&mut self, after: Option<EventPlace>) -> PortResult<Option<Progress>> {
         let (deps, asked) = (self.deps(), self.asked);
         let span = Span { since: asked.since, until: asked.until };
-        let events = deps.event_list.list_events(&asked.account, span, after.as_ref(), PAGE).await?;
+        let events =
+            deps.event_list.list_events(&asked.account, span, Order::NewestFirst, after.as_ref(), PAGE).await?;
         for some in events.chunks(AT_ONCE) {
             let Some(last) = some.last() else { break };
             let missing = self.missing(some).await?;

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use domain::delivery::{Delivery, Replay, ReplayedTo};
 use domain::event::Event;
 use domain::routing::subscription::deliveries;
-use domain::routing::{Candidate, Miss, Run, Subscription, Transition};
+use domain::routing::{Candidate, Miss, Run, Subscription, Transition, Work};
 use domain::value::{EventId, json};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{EventPlace, ListedEvent, PortError, PortResult, SealedEvent, Span};
+use ports::{EventPlace, ListedEvent, Order, PortError, PortResult, SealedEvent, Span};
 use serde_json::value::RawValue;
 
 use super::portion::{AT_ONCE, Portion};
@@ -93,7 +93,7 @@ impl<'b> Part<'_, 'b> {
     async fn page(&mut self, after: Option<&EventPlace>) -> PortResult<Paged> {
         let (deps, asked, subscription) = (self.deps(), self.asked, self.subscription);
         let span = Span { since: asked.since, until: asked.until };
-        let events = deps.event_list.list_events(&asked.account, span, after, PAGE).await?;
+        let events = deps.event_list.list_events(&asked.account, span, Order::NewestFirst, after, PAGE).await?;
         let now = deps.clock.now();
         let listens =
             |event: &ListedEvent| event.expires_at > now && subscription.listens(event.event_type, &event.scope);
@@ -130,11 +130,12 @@ impl<'b> Part<'_, 'b> {
         let event = sealed.read()?;
         let data =
             json::value(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))?;
-        let candidate =
-            |transition| Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
+        // One subscription cannot cost much, and what is not to be found out must not count as no match.
+        let (event_type, scope, work) = (event.event_type, &event.scope, Work::unbounded());
+        let candidate = Candidate { event_type, scope, data: &data, transition: None, work: &work };
         // A subscription that does not wait for a transition needs no look at the runs.
         let mut transition = None;
-        if let Err(Miss::Transition { .. }) = self.subscription.check(candidate(None))
+        if let Err(Miss::Transition { .. }) = self.subscription.check(candidate)
             && let Some(run) = Run::of_event(&event.id, &data)
         {
             match self.judgement(&event, &run).await? {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::delivery::{DeliveryResult, Hour, HourRead, RollUp, Tally};
 use domain::destination::Admission;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{OlderThan, PortError, PortResult};
+use ports::{PortError, PortResult, Span};
 
 use super::touched::Touch;
 use crate::deps::Deps;
@@ -120,7 +120,7 @@ impl Reading<'_> {
             return Ok(Computed::OutOfTime);
         }
         if hours.len() > 1 {
-            let page = self.page(*oldest, &OlderThan::Time(newest.end())).await?;
+            let page = self.page(Span { since: oldest.begin(), until: newest.end() }, None).await?;
             if page.len() < PAGE {
                 let mut by_hour: BTreeMap<Hour, Counted> = BTreeMap::new();
                 for result in &page {
@@ -132,16 +132,17 @@ impl Reading<'_> {
             }
         }
         for hour in hours {
-            let (mut counted, mut older, mut rows) = (Counted::default(), OlderThan::Time(hour.end()), 0);
+            let span = Span { since: hour.begin(), until: hour.end() };
+            let (mut counted, mut after, mut rows) = (Counted::default(), None, 0);
             loop {
                 if !self.share.has_time() {
                     return Ok(Computed::OutOfTime);
                 }
-                let page = self.page(*hour, &older).await?;
+                let page = self.page(span, after.as_ref()).await?;
                 page.iter().for_each(|result| counted.add(result, self.known(*hour)));
                 rows += page.len();
                 match page.last() {
-                    Some(last) if page.len() == PAGE && rows < MOST => older = OlderThan::Delivery(last.id.clone()),
+                    Some(last) if page.len() == PAGE && rows < MOST => after = Some(last.id.clone()),
                     Some(_) if page.len() == PAGE => {
                         counted.tally.partial = true;
                         break;
@@ -154,8 +155,8 @@ impl Reading<'_> {
         Ok(Computed::InTime)
     }
 
-    async fn page(&self, oldest: Hour, older: &OlderThan) -> PortResult<Vec<DeliveryResult>> {
-        self.share.deps.roll_ups.list_results(self.account, self.id, oldest.begin(), older, PAGE).await
+    async fn page(&self, span: Span, after: Option<&DeliveryId>) -> PortResult<Vec<DeliveryResult>> {
+        self.share.deps.roll_ups.list_results(self.account, self.id, span, after, PAGE).await
     }
 
     /// What is known to be owed in an hour.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use domain::delivery::Hour;
 use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp};
-use ports::{PortResult, SealNote};
+use ports::{Order, PortResult, SealNote};
 
 use crate::deps::Deps;
 
@@ -41,7 +41,8 @@ pub(crate) async fn touched(
     for note in notes.iter().filter(|note| note.occurred.until > told) {
         let mut after = None;
         loop {
-            let page = deps.event_list.list_events(account, note.occurred, after.as_ref(), PAGE).await?;
+            let (list, order) = (&deps.event_list, Order::NewestFirst);
+            let page = list.list_events(account, note.occurred, order, after.as_ref(), PAGE).await?;
             listed += page.len();
             let owing = page.iter().filter(|event| event.owed_count > 0 && note.sealed.contains(event.sealed_at));
             owed = owing.clone().map(|event| event.owed_count).fold(owed, usize::saturating_add);
@@ -77,7 +78,7 @@ async fn every_destination(
     let touch = Touch { hours: hours.map(|hour| (hour, BTreeSet::new())).collect(), unsure: true };
     let (mut all, mut after) = (BTreeMap::new(), None);
     loop {
-        let page = deps.destination_list.list_destinations(account, after.as_ref(), PAGE).await?;
+        let page = deps.destination_list.list_destinations(account, Order::OldestFirst, after.as_ref(), PAGE).await?;
         let ended = page.len() < PAGE;
         after = page.last().map(|destination| destination.id.clone());
         all.extend(page.into_iter().map(|destination| (destination.id, touch.clone())));

@@ -253,6 +253,15 @@ impl Events for Meddled {
         self.store.find_event(account, id).await
     }
 
+    async fn find_event_with(
+        &self,
+        account: &AccountId,
+        id: &EventId,
+        most: usize,
+    ) -> PortResult<Option<(SealedEvent, usize)>> {
+        self.store.find_event_with(account, id, most).await
+    }
+
     async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
         self.store.find_body(account, id).await
     }

@@ -5,12 +5,12 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckF
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::access::{ApiKey, Role};
 use domain::value::{AccountId, Day, KeyId, Label, Timestamp};
-use ports::{ApiKeys, CreatedKey, PortError, PortResult};
+use ports::{ApiKeys, CreatedKey, Order, PortError, PortResult};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::rows::{digest, to_item};
-use super::{DynamoStore, Reads, as_item, keys};
+use super::{DynamoStore, as_item, keys};
 use crate::aws::port_error;
 
 #[derive(Serialize, Deserialize)]
@@ -71,10 +71,15 @@ impl ApiKeys for DynamoStore {
         self.get::<ApiKeyRow, _>(keys::api_key(account, id)).await
     }
 
-    async fn list_keys(&self, account: &AccountId, after: Option<&KeyId>, limit: usize) -> PortResult<Vec<ApiKey>> {
+    async fn list_keys(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&KeyId>,
+        limit: usize,
+    ) -> PortResult<Vec<ApiKey>> {
         let after = after.map(|id| keys::api_key(account, id));
-        self.query::<ApiKeyRow, _>(Reads::Consistently, keys::account_pk(account), keys::API_KEYS, after, Some(limit))
-            .await
+        self.query_account::<ApiKeyRow, _>(account, keys::API_KEYS, order, after, limit).await
     }
 
     async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool> {

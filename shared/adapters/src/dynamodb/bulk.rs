@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::keys::Key;
 use super::rows::readable;
-use super::{DynamoStore, Item, as_item};
+use super::{DynamoStore, Item, as_item, cost_wanted, count};
 use crate::aws::{build_error, port_error};
 
 /// How many rows one call may ask for.
@@ -71,7 +71,9 @@ impl DynamoStore {
     /// The rows of one answer, and what it leaves out.
     async fn ask(&self, rows: KeysAndAttributes) -> PortResult<(Vec<Item>, Option<KeysAndAttributes>)> {
         let call = self.client.batch_get_item().request_items(&self.table, rows);
+        let call = call.set_return_consumed_capacity(cost_wanted());
         let answer = call.send().await.map_err(|error| port_error("reading rows", error))?;
+        answer.consumed_capacity().iter().for_each(|capacity| count(Some(capacity)));
         let found = answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
         Ok((found, answer.unprocessed_keys.unwrap_or_default().remove(&self.table)))
     }

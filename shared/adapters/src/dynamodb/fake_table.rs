@@ -1,5 +1,6 @@
 //! A table for tests of how rows are read and deleted. It stands behind the SDK's client, holds items, and knows just the
-//! calls that read, put and delete them. It judges no conditions, and of a range only how its sort keys begin.
+//! calls that read, put and delete them. It judges no conditions. Like the service, it refuses to read from a row that is
+//! not in the range that is asked for. It tells what reads cost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +48,7 @@ impl FakeTable {
         let is = |item: &Value, key: &Value| item["pk"] == key["pk"] && item["sk"] == key["sk"];
         match operation {
             "GetItem" => match items.iter().find(|item| is(item, &asked["Key"])) {
-                Some(item) => json!({ "Item": item }),
+                Some(item) => json!({ "Item": item, "ConsumedCapacity": cost(&[4_096.0 * blocks(item)], asked) }),
                 None => json!({}),
             },
             "Query" if self.1.load(Ordering::SeqCst) && asked["ConsistentRead"] != true => query(&[], asked),
@@ -55,7 +56,9 @@ impl FakeTable {
             "BatchGetItem" => {
                 let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();
                 let found: Vec<_> = items.iter().filter(|item| keys.iter().any(|key| is(item, key))).collect();
-                json!({ "Responses": { "table": found } })
+                let bytes: Vec<_> = found.iter().map(|item| 4_096.0 * blocks(item)).collect();
+                let cost = cost(&bytes, &asked["RequestItems"]["table"]);
+                json!({ "Responses": { "table": found }, "ConsumedCapacity": [cost] })
             }
             "BatchWriteItem" => {
                 let deleted = asked["RequestItems"]["table"].as_array().cloned().unwrap_or_default();
@@ -65,6 +68,9 @@ impl FakeTable {
             "TransactWriteItems" => {
                 let parts = asked["TransactItems"].as_array().cloned().unwrap_or_default();
                 items.retain(|item| !parts.iter().any(|part| is(item, &part["Delete"]["Key"])));
+                for part in parts.iter().filter(|part| !part["Put"].is_null()) {
+                    put(&mut items, part["Put"]["Item"].clone());
+                }
                 json!({})
             }
             "PutItem" => {
@@ -86,25 +92,58 @@ fn put(items: &mut Vec<Value>, item: Value) {
     items.sort_by_key(|item| item["sk"]["S"].to_string());
 }
 
-/// One page: what is in the partition and begins with the prefix.
+/// No less than the size of an item.
+fn bytes(item: &Value) -> f64 {
+    item.to_string().len() as f64
+}
+
+/// Items that are read one by one are counted in blocks of 4 KiB.
+fn blocks(item: &Value) -> f64 {
+    (bytes(item) / 4_096.0).ceil()
+}
+
+/// What reading that many bytes costs.
+fn cost(bytes: &[f64], asked: &Value) -> Value {
+    let blocks = (bytes.iter().sum::<f64>() / 4_096.0).ceil();
+    json!({ "CapacityUnits": if asked["ConsistentRead"] == true { blocks } else { blocks / 2.0 } })
+}
+
+/// One page: what is in the partition and begins with the prefix, or is in the range.
 fn query(items: &[Value], asked: &Value) -> Value {
     let values = &asked["ExpressionAttributeValues"];
     let pk = [&values[":pk"], &values[":account"]].into_iter().find(|pk| !pk.is_null());
-    let name = match asked["IndexName"].as_str() {
-        None => "pk",
-        Some("waiting") => "gsi2pk",
-        Some(_) => "gsi1pk",
+    let (pk_name, sk_name) = match asked["IndexName"].as_str() {
+        None => ("pk", "sk"),
+        // Of this index, its sort keys are not looked at.
+        Some("waiting") => ("gsi2pk", "sk"),
+        Some(_) => ("gsi1pk", "gsi1sk"),
     };
-    let prefix = values[":prefix"]["S"].as_str().unwrap_or_default();
-    let begins = |item: &Value| item["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with(prefix));
-    let found = items.iter().filter(|item| Some(&item[name]) == pk && begins(item));
-    let after = asked["ExclusiveStartKey"]["sk"]["S"].as_str().unwrap_or_default();
-    let mut found: Vec<_> = found.filter(|item| item["sk"]["S"].as_str().is_some_and(|sk| sk > after)).collect();
+    let sk = |item: &Value| item[sk_name]["S"].as_str().unwrap_or_default().to_owned();
+    let bound = |name: &str| values[name]["S"].as_str().map(str::to_owned);
+    let (prefix, from, to) = (bound(":prefix").unwrap_or_default(), bound(":from"), bound(":to"));
+    let within = |sk: &String| {
+        sk.starts_with(&prefix) && from.as_ref().is_none_or(|from| sk >= from) && to.as_ref().is_none_or(|to| sk <= to)
+    };
+    let mut found: Vec<_> = items.iter().filter(|item| Some(&item[pk_name]) == pk && within(&sk(item))).collect();
+    let backward = asked["ScanIndexForward"] == false;
+    found.sort_by_key(|item| sk(item));
+    if backward {
+        found.reverse();
+    }
+    if let Some(start) = asked.get("ExclusiveStartKey").map(sk) {
+        assert!(within(&start), "{start} is not in what is asked for: {asked}");
+        found.retain(|item| if backward { sk(item) < start } else { sk(item) > start });
+    }
     let limit = asked["Limit"].as_u64().map_or(usize::MAX, |limit| usize::try_from(limit).expect("a limit"));
     let more = found.len() > limit;
     found.truncate(limit);
-    let last = found.last().filter(|_| more).map(|item| json!({ "pk": item["pk"], "sk": item["sk"] }));
-    json!({ "Items": found, "LastEvaluatedKey": last })
+    let key = |item: &Value| {
+        let names = ["pk", "sk", pk_name, sk_name].into_iter();
+        names.map(|name| (name.to_owned(), item[name].clone())).collect::<serde_json::Map<_, _>>()
+    };
+    let last = found.last().filter(|_| more).map(|item| key(item));
+    let bytes: Vec<_> = found.iter().map(|item| bytes(item)).collect();
+    json!({ "Items": found, "LastEvaluatedKey": last, "ConsumedCapacity": cost(&bytes, asked) })
 }
 
 impl HttpClient for FakeTable {

@@ -1,7 +1,11 @@
 //! Jobs: a row each with everything, and another row while the job is pending. Each minute only the latter are read.
 //!
 //! A row of the account has the ids of its pending jobs that it started itself. It changes in the transactions that start
-//! and end them, so it cannot drift, and two starts at once cannot both take the last place.
+//! and end them, so it cannot drift, and two starts at once cannot both take the last place. A note of each start, by its
+//! time, makes the list of the account's jobs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
@@ -9,11 +13,13 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem, Update};
 use domain::delivery::{Job, JobKind, JobStatus, Lease, Recovered, Replayed};
 use domain::value::{AccountId, JobId, Timestamp};
-use ports::{FindJob, Held, Jobs, PendingJob, PortError, PortResult, StartJob};
+use ports::{FindJob, Held, JobPlace, Jobs, ListedJob, Order, PendingJob, PortError, PortResult, StartJob};
 use serde::{Deserialize, Serialize};
 
+use super::bulk::Fields;
 use super::rows::{Unreadable, key_of, read, to_attribute, to_item};
-use super::{DynamoStore, Item, as_item, keys};
+use super::stretch::Stretch;
+use super::{DynamoStore, Item, Reads, as_item, keys};
 use crate::aws::{build_error, port_error};
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +50,37 @@ struct PendingRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountId>,
 }
+
+/// How long a note of a start is kept: longer than any job.
+const NOTED: Duration = Duration::from_secs(400 * 86_400);
+
+/// Says by its key that a job was started.
+#[derive(Serialize)]
+struct StartedRow {
+    expires_at: u64,
+}
+
+impl StartedRow {
+    fn of(job: &Job) -> Self {
+        Self { expires_at: job.created_at.plus(NOTED).unix_seconds() }
+    }
+}
+
+#[derive(Deserialize)]
+struct StartedKey {
+    sk: String,
+}
+
+impl TryFrom<StartedKey> for JobPlace {
+    type Error = &'static str;
+
+    fn try_from(row: StartedKey) -> Result<Self, &'static str> {
+        keys::started_job_place(&row.sk).ok_or("it is not of a started job")
+    }
+}
+
+/// All of a row.
+const WHOLE: Fields = Fields { expression: None, state: None, consistent: true };
 
 /// The job that a pending row is of.
 fn pending(item: &Item) -> Option<PendingJob> {
@@ -120,7 +157,10 @@ impl StartJob for DynamoStore {
         let put = put.expression_attribute_values(":succeeded", AttributeValue::S("succeeded".into()));
         let put = put.expression_attribute_values(":failed", AttributeValue::S("failed".into()));
         let put = TransactWriteItem::builder().put(put.build().map_err(build_error)?).build();
-        match *self.transact(vec![put, pending, self.note_pending_part(job, most)?]).await? {
+        let place = JobPlace { created_at: job.created_at, id: job.id.clone() };
+        let started = to_item(keys::started_job(job.kind.account(), &place), &StartedRow::of(job))?;
+        let started = self.overwrite_part(started)?;
+        match *self.transact(vec![put, pending, self.note_pending_part(job, most)?, started]).await? {
             [] => return Ok(Some(job.clone())),
             [2] => return Ok(None),
             _ => {}
@@ -128,6 +168,29 @@ impl StartJob for DynamoStore {
         let there = self.find_job(&job.id).await?;
         let forgotten = || PortError::transient("starting a job", "the one before has just been forgotten");
         there.ok_or_else(forgotten).map(Some)
+    }
+
+    async fn list_jobs(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&JobPlace>,
+        limit: usize,
+    ) -> PortResult<Vec<ListedJob>> {
+        let all = [keys::STARTED_JOBS.to_owned(), format!("{}~", keys::STARTED_JOBS)];
+        let all = Stretch::of_rows(Reads::Consistently, keys::account_pk(account), all, order, limit);
+        let rest = Stretch { only: &["sk"], ..all }.after_row(after.map(|place| keys::started_job(account, place)));
+        let places: Vec<JobPlace> = self.query_stretch::<StartedKey, _>(rest).await?;
+        // A job has one row for all of its starts.
+        let rows = places.iter().map(|place| keys::job(&place.id)).map(|key| (key.pk.clone(), key));
+        let rows = rows.collect::<BTreeMap<_, _>>().into_values().collect();
+        let jobs: Vec<Job> = self.get_all::<JobRow, _>(rows, WHOLE).await?;
+        let mut jobs: BTreeMap<_, _> = jobs.into_iter().map(|job| ((job.created_at, job.id.clone()), job)).collect();
+        let listed = places.into_iter().map(|place| {
+            let job = jobs.remove(&(place.created_at, place.id.clone()));
+            ListedJob { place, job }
+        });
+        Ok(listed.collect())
     }
 }
 

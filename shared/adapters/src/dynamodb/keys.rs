@@ -23,6 +23,7 @@
 //! | health of a destination that has ever failed | `H#<account>#<destination>` | `HEALTH` |
 //! | job | `JOB#<id>` | `JOB` |
 //! | the pending jobs that an account started | `A#<account>` | `JOBS` |
+//! | that an account started a job | `A#<account>` | `JOB#<created_at in ms, 15 digits>#<id>` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
 //! | seals to be audited | `SEALED#<shard of the account>` | `<end>#<begin>#<account>#<begin>#<end>`: the stretches in which events were sealed, and occurred, in ms, 15 digits |
 //! | how far the audit is, by shard | `AUDIT` | `SHARDS` |
@@ -30,6 +31,8 @@
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
 //! | the kept part of its text | `REJECTED_BODY#<id>` | `BODY` |
 //! | place of a test that is being made | `A#<account>` | `TESTING#<number>` |
+//! | what an account has spent of a budget | `A#<account>` | `BUDGET#UNITS`, `BUDGET#EVENTS` |
+//! | request that came with a key, with its sealed answer | `A#<account>`, or `ANSWERS` if it is about none | `ANSWER#<name>`: a digest of caller and key |
 //! | account that events name and nobody registered | `UNREGISTERED` | `ACCOUNT#<account>` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
@@ -55,13 +58,14 @@
 
 use std::fmt;
 
+use domain::access::Spending;
 use domain::event::{EventType, Scope};
 use domain::routing::Bucket;
 use domain::value::{
     AccountId, Day, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, Span, SubscriptionId,
     Timestamp,
 };
-use ports::{AwaitedPlace, EventPlace, SHARDS, SealNote};
+use ports::{AwaitedPlace, EventPlace, JobPlace, RequestKey, SHARDS, SealNote};
 
 /// A primary key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,12 +105,26 @@ pub(super) fn listed_account(account: &AccountId) -> Key {
     key(accounts_pk(), format!("{ACCOUNTS}{account}"))
 }
 
-/// The partition that lists accounts which events name and nobody registered.
 /// A place of a test; nothing else of an account begins like this.
 pub(super) fn test_place(account: &AccountId, number: u8) -> Key {
     key(account_pk(account), format!("TESTING#{number}"))
 }
 
+pub(super) fn budget(account: &AccountId, of: Spending) -> Key {
+    let of = match of {
+        Spending::Units => "UNITS",
+        Spending::Events => "EVENTS",
+    };
+    key(account_pk(account), format!("BUDGET#{of}"))
+}
+
+/// The request that came with a key, and its answer.
+pub(super) fn kept_answer(request: &RequestKey) -> Key {
+    let pk = request.account.as_ref().map_or_else(|| "ANSWERS".to_owned(), account_pk);
+    key(pk, format!("ANSWER#{}", request.name))
+}
+
+/// The partition that lists accounts which events name and nobody registered.
 pub(super) fn unregistered_pk() -> String {
     "UNREGISTERED".to_owned()
 }
@@ -267,6 +285,19 @@ pub(super) fn job(id: &JobId) -> Key {
 /// The ids of the pending jobs that the account started itself.
 pub(super) fn jobs_of_account(account: &AccountId) -> Key {
     key(account_pk(account), "JOBS")
+}
+
+/// What the notes of started jobs begin with.
+pub(super) const STARTED_JOBS: &str = "JOB#";
+
+pub(super) fn started_job(account: &AccountId, place: &JobPlace) -> Key {
+    key(account_pk(account), format!("{STARTED_JOBS}{:015}#{}", place.created_at.unix_ms(), place.id))
+}
+
+/// The place that [`started_job`] wrote.
+pub(super) fn started_job_place(sk: &str) -> Option<JobPlace> {
+    let (created_at, id) = sk.strip_prefix(STARTED_JOBS)?.split_once('#')?;
+    Some(JobPlace { created_at: Timestamp::from_unix_ms(created_at.parse().ok()?), id: id.parse().ok()? })
 }
 
 /// The partition of all jobs that have not ended.

@@ -1,6 +1,6 @@
 //! Test: the lists by which configurations are compared and deleted have what was written a moment ago.
 
-use ports::{Destinations, Subscriptions};
+use ports::{Destinations, Order, Subscriptions};
 use testing::{account, destination, subscription};
 
 use super::destinations::DestinationRow;
@@ -19,6 +19,6 @@ async fn what_was_configured_a_moment_ago_is_listed() {
     let row = SubscriptionRow::of(&wish).expect("a row");
     table.put(to_item(keys::subscription(&acme, &wish.id), &row).expect("an item"));
     let store = table.store();
-    assert_eq!(store.list_destinations(&acme, None, 10).await.expect("a list"), [target]);
-    assert_eq!(store.list_subscriptions(&acme, None, 10).await.expect("a list"), [wish]);
+    assert_eq!(store.list_destinations(&acme, Order::OldestFirst, None, 10).await.expect("a list"), [target]);
+    assert_eq!(store.list_subscriptions(&acme, Order::OldestFirst, None, 10).await.expect("a list"), [wish]);
 }

@@ -5,7 +5,10 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod awaited_runs;
+mod budgets;
 mod bulk;
+#[cfg(test)]
+mod counted_units;
 mod data_keys;
 mod deliveries;
 mod destinations;
@@ -14,10 +17,12 @@ mod events;
 mod fake_table;
 mod health;
 mod jobs;
+mod kept_answers;
 mod keys;
 #[cfg(test)]
 mod listed_at_once;
-mod newest;
+#[cfg(test)]
+mod listed_in_order;
 mod old_notes;
 mod paces;
 mod purge;
@@ -28,6 +33,7 @@ mod rows;
 mod seen_scopes;
 mod sessions;
 mod stored_health;
+mod stretch;
 mod subscriptions;
 mod test_places;
 mod transactions;
@@ -42,11 +48,12 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
-use ports::{BoxError, PortResult};
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
+use ports::{BoxError, PortResult, read_units};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::data_keys::DataKeyRow;
+pub(crate) use self::kept_answers::Before;
 use self::keys::Key;
 use crate::aws::{AwsClients, port_error};
 
@@ -86,7 +93,9 @@ impl DynamoStore {
         T: TryFrom<R, Error: Into<BoxError>>,
     {
         let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(key))).consistent_read(true);
+        let call = call.set_return_consumed_capacity(cost_wanted());
         let answer = call.send().await.map_err(|error| port_error("reading a row", error))?;
+        count(answer.consumed_capacity());
         answer.item.map(rows::read::<R, T>).transpose()
     }
 
@@ -119,6 +128,10 @@ impl DynamoStore {
         R: DeserializeOwned,
         T: TryFrom<R, Error: Into<BoxError>>,
     {
+        // The service refuses to be asked for nothing.
+        if limit == Some(0) {
+            return Ok(Vec::new());
+        }
         let mut found = Vec::new();
         let mut start = after.map(as_item);
         loop {
@@ -128,7 +141,9 @@ impl DynamoStore {
             let call = call.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
             let call = call.expression_attribute_values(":pk", AttributeValue::S(pk.clone()));
             let call = call.expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+            let call = call.set_return_consumed_capacity(cost_wanted());
             let page = call.send().await.map_err(|error| port_error("listing rows", error))?;
+            count(page.consumed_capacity());
             found.extend(rows::readable::<R, T>(page.items.unwrap_or_default()));
             start = page.last_evaluated_key;
             if start.is_none() || limit.is_some_and(|limit| found.len() >= limit) {
@@ -143,6 +158,15 @@ impl DynamoStore {
 /// be read may come next.
 fn page_size(limit: usize, found: usize) -> i32 {
     i32::try_from(limit.saturating_sub(found).max(limit.min(25))).unwrap_or(i32::MAX)
+}
+
+/// Reads tell what they cost while a request is answered.
+fn cost_wanted() -> Option<ReturnConsumedCapacity> {
+    read_units::are_counted().then_some(ReturnConsumedCapacity::Total)
+}
+
+fn count(capacity: Option<&ConsumedCapacity>) {
+    read_units::add(capacity.and_then(|capacity| capacity.capacity_units).unwrap_or_default());
 }
 
 fn as_item(key: Key) -> Item {

@@ -98,19 +98,7 @@ impl Paces for DynamoStore {
         known: Pace,
         wish: &Wish,
     ) -> PortResult<Reserved> {
-        let key = keys::pace(account, destination);
-        let mut adds = known.end(wish.lane) > wish.from;
-        for _ in 0..WRITES {
-            let (moved, pace) = self.move_on(&key, wish.lane, Move::of(wish, adds)).await?;
-            if moved {
-                return Ok(Reserved { start: Some(pace.end(wish.lane) - wish.length), pace });
-            }
-            if pace.refuses(wish) {
-                return Ok(Reserved { start: None, pace });
-            }
-            adds = pace.end(wish.lane) > wish.from;
-        }
-        Err(PortError::transient("handing out turns", "others kept changing what is handed out"))
+        self.hand_out(&keys::pace(account, destination), known, wish).await
     }
 
     async fn clear_lines(&self, account: &AccountId, destination: &DestinationId) -> PortResult<()> {
@@ -127,6 +115,22 @@ impl Paces for DynamoStore {
 }
 
 impl DynamoStore {
+    /// Hands out what is wished from the pace in the row of this key.
+    pub(super) async fn hand_out(&self, key: &Key, known: Pace, wish: &Wish) -> PortResult<Reserved> {
+        let mut adds = known.end(wish.lane) > wish.from;
+        for _ in 0..WRITES {
+            let (moved, pace) = self.move_on(key, wish.lane, Move::of(wish, adds)).await?;
+            if moved {
+                return Ok(Reserved { start: Some(pace.end(wish.lane) - wish.length), pace });
+            }
+            if pace.refuses(wish) {
+                return Ok(Reserved { start: None, pace });
+            }
+            adds = pace.end(wish.lane) > wish.from;
+        }
+        Err(PortError::transient("handing out turns", "others kept changing what is handed out"))
+    }
+
     /// Whether the lane was moved on, and the pace as it is then.
     async fn move_on(&self, key: &Key, lane: Lane, write: Move) -> PortResult<(bool, Pace)> {
         let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(key.clone())));

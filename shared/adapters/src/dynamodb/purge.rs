@@ -31,7 +31,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, TransactWriteItem, 
 use domain::delivery::{Job, Lease};
 use domain::destination::Destination;
 use domain::value::{AccountId, DeliveryId, DestinationId};
-use ports::{AccountPurge, DestinationHealth, Destinations, Held, PortError, PortResult, Purged};
+use ports::{AccountPurge, DestinationHealth, Destinations, Held, Order, PortError, PortResult, Purged};
 
 use super::bulk::Fields;
 use super::keys::Key;
@@ -76,7 +76,7 @@ impl AccountPurge for DynamoStore {
     async fn close_destinations(&self, account: &AccountId) -> PortResult<u64> {
         let (mut closed, mut after) = (0, None);
         loop {
-            let found = self.list_destinations(account, after.as_ref(), DESTINATIONS).await?;
+            let found = self.list_destinations(account, Order::OldestFirst, after.as_ref(), DESTINATIONS).await?;
             for destination in &found {
                 if self.close_destination(destination).await? {
                     closed += 1;

@@ -1,4 +1,4 @@
-//! The ledger in bulk: only the needed part of each row. A row that cannot be read is left
+//! The ledger in bulk: only the needed part of each row, although the whole of it is paid for. A row that cannot be read is left
 //! out and told to the operator: its event then owes nothing here, its delivery seems pending.
 
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use domain::delivery::DeliveryState;
 use domain::value::{AccountId, DeliveryId, EventId};
-use ports::{DeliveryStanding, PortResult, Reckoning};
+use ports::{DeliveryStanding, OwedRow, PortResult, Reckoning};
 use serde::Deserialize;
 
 use super::bulk::Fields;
@@ -30,6 +30,14 @@ struct OwedPart {
     owed_rows: usize,
     #[serde(default)]
     owed_seal: Option<String>,
+}
+
+impl OwedPart {
+    fn sorted(self) -> Vec<DeliveryId> {
+        let mut ids: Vec<_> = self.owed.into_iter().map(|one| one.id).collect();
+        ids.sort_unstable();
+        ids
+    }
 }
 
 #[derive(Deserialize)]
@@ -70,6 +78,25 @@ impl Reckoning for DynamoStore {
         }
         let of_event = |id: &EventId| Some((id.clone(), owed.remove(&keys::event_pk(account, id))?));
         Ok(events.iter().filter_map(of_event).collect())
+    }
+
+    async fn find_first_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, OwedRow)>> {
+        let rows = events.iter().map(|id| keys::event(account, id)).collect();
+        let parts = self.get_all::<OwedPart, OwedPart>(rows, OWED).await?.into_iter();
+        let mut row_of: HashMap<_, _> = parts.map(|part| (part.pk.clone(), part)).collect();
+        let of_event = |id: &EventId| {
+            let part = row_of.remove(&keys::event_pk(account, id))?;
+            Some((id.clone(), OwedRow { rows: part.owed_rows + 1, ids: part.sorted() }))
+        };
+        Ok(events.iter().filter_map(of_event).collect())
+    }
+
+    async fn find_further_owed(&self, account: &AccountId, event: &EventId, nth: usize) -> PortResult<Option<OwedRow>> {
+        let own = self.get_all::<OwedPart, OwedPart>(vec![keys::event(account, event)], OWED).await?.pop();
+        let Some(own) = own.filter(|own| (1..=own.owed_rows).contains(&nth)) else { return Ok(None) };
+        let key = keys::owed(account, event, own.owed_seal.as_deref(), nth - 1);
+        let part = self.get_all::<OwedPart, OwedPart>(vec![key], OWED).await?.pop();
+        Ok(part.map(|part| OwedRow { ids: part.sorted(), rows: own.owed_rows + 1 }))
     }
 
     async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>> {

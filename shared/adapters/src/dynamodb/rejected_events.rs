@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckF
 use aws_sdk_dynamodb::types::ReturnValue;
 use domain::event::{RejectedEvent, RejectionCode, Resubmission};
 use domain::value::{AccountId, Day, RejectedEventId, Timestamp};
-use ports::{PortError, PortResult, Rejections, Span};
+use ports::{Order, PortError, PortResult, Rejections, Span};
 use serde::{Deserialize, Serialize};
 
 use super::keys::Key;
-use super::newest::Newest;
 use super::rows::to_item;
-use super::{DynamoStore, Written, as_item, keys};
+use super::stretch::Stretch;
+use super::{DynamoStore, Reads, Written, as_item, keys};
 use crate::aws::port_error;
 
 #[derive(Serialize, Deserialize)]
@@ -92,37 +92,28 @@ impl Rejections for DynamoStore {
     async fn list_rejections(
         &self,
         span: Span,
+        order: Order,
         after: Option<&RejectedEventId>,
         limit: usize,
     ) -> PortResult<Vec<RejectedEvent>> {
-        let (from, until) = (RejectedEventId::first_possible(span.since), RejectedEventId::first_possible(span.until));
-        let after = after.filter(|id| id.as_str() < until.as_str());
-        let mut day = Day::of(after.map_or(span.until, RejectedEventId::sent_at));
-        let (first, mut found) = (Day::of(span.since), Vec::new());
-        while day >= first && found.len() < limit {
-            let (to, start) = match after.filter(|id| Day::of(id.sent_at()) == day) {
-                Some(id) => (id.to_string(), Some(as_item(keys::rejected_event(id)))),
-                None => (until.clone(), None),
-            };
-            let rows: Vec<RejectedEvent> = self
-                .query_newest::<RejectionRow, _>(Newest {
-                    index: None,
-                    names: ["pk", "sk"],
-                    pk: keys::rejected_pk(day),
-                    from: from.clone(),
-                    to,
-                    after: start,
-                    limit: limit - found.len(),
-                    only: &[],
-                })
-                .await?;
-            found.extend(rows);
-            if day == first {
-                break;
-            }
-            day = day.before();
+        if span.since >= span.until {
+            return Ok(Vec::new());
         }
-        Ok(found)
+        let (first, last) = (Day::of(span.since), Day::of(span.until));
+        let (begin, end) = match order {
+            Order::NewestFirst => (last, first),
+            Order::OldestFirst => (first, last),
+        };
+        // What comes before all of the span changes nothing.
+        let mut day = after.map_or(begin, |id| Day::of(id.sent_at()).clamp(first, last));
+        let mut found = Vec::new();
+        loop {
+            found.extend(self.rejections_of(day, span, order, after, limit - found.len()).await?);
+            if day == end || found.len() >= limit {
+                return Ok(found);
+            }
+            day = if order == Order::NewestFirst { day.before() } else { day.after() };
+        }
     }
 
     async fn note_resubmission(&self, id: &RejectedEventId, resubmission: &Resubmission) -> PortResult<()> {
@@ -147,6 +138,21 @@ impl Rejections for DynamoStore {
 }
 
 impl DynamoStore {
+    /// Those of a day that were sent within the span, and follow `after` if that is of this day.
+    async fn rejections_of(
+        &self,
+        day: Day,
+        span: Span,
+        order: Order,
+        after: Option<&RejectedEventId>,
+        limit: usize,
+    ) -> PortResult<Vec<RejectedEvent>> {
+        let all = [span.since, span.until].map(RejectedEventId::first_possible);
+        let all = Stretch::of_rows(Reads::Cheaply, keys::rejected_pk(day), all, order, limit);
+        let rest = all.after_row(after.filter(|id| Day::of(id.sent_at()) == day).map(keys::rejected_event));
+        self.query_stretch::<RejectionRow, _>(rest).await
+    }
+
     async fn delete_rejection_row(&self, key: Key) -> PortResult<bool> {
         let call = self.client.delete_item().table_name(&self.table).set_key(Some(as_item(key)));
         let answer = call.return_values(ReturnValue::AllOld).send().await;

@@ -10,12 +10,12 @@ use domain::attempt::{Latencies, Outcome};
 use domain::delivery::roll_up::KEPT;
 use domain::delivery::{DeliveryResult, DeliveryState, Hour, HourRead, RollUp, Tally};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{ByShard, DueRollUp, FindRollUp, OlderThan, PortError, PortResult, RollUps, RolledUpTo};
+use ports::{ByShard, DueRollUp, FindRollUp, Order, PortError, PortResult, RollUps, RolledUpTo, Span};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::newest::Newest;
 use super::rows::{Unreadable, to_item};
+use super::stretch::Stretch;
 use super::waiting::{Entry, Position};
 use super::{DynamoStore, Written, as_item, keys, written};
 use crate::aws::port_error;
@@ -202,12 +202,12 @@ impl RollUps for DynamoStore {
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        since: Timestamp,
-        older: &OlderThan,
+        span: Span,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryResult>> {
-        let what = Newest::deliveries(account, destination, since, older, limit);
-        self.query_newest::<ResultRow, _>(Newest { only: &RESULT_FIELDS, ..what }).await
+        let what = Stretch::deliveries(account, destination, span, Order::NewestFirst, after, limit);
+        self.query_stretch::<ResultRow, _>(Stretch { only: &RESULT_FIELDS, ..what }).await
     }
 
     async fn rolled_up_to(&self) -> PortResult<ByShard<RolledUpTo>> {

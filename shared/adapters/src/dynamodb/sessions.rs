@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::access::{Opened, Role, Session};
 use domain::event::Scope;
-use domain::value::{AccountId, SessionId, Timestamp};
-use ports::{CreatedKey, OpenedSession, PortError, PortResult, Sessions};
+use domain::value::{AccountId, Label, SessionId, Timestamp};
+use ports::{CreatedKey, OpenedSession, Order, PortError, PortResult, Sessions};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -20,6 +20,8 @@ struct SessionRow {
     id: SessionId,
     account: AccountId,
     role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<Label>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scope: Option<Scope>,
     created_at: Timestamp,
@@ -49,6 +51,7 @@ impl From<&Session> for SessionRow {
             id: session.id.clone(),
             account: session.account.clone(),
             role: session.role,
+            subject: session.subject.clone(),
             scope: session.scope.clone(),
             created_at: session.created_at,
             link_hash: ByteBuf::from(session.link_hash),
@@ -72,6 +75,7 @@ impl TryFrom<SessionRow> for Session {
             id: row.id,
             account: row.account,
             role: row.role,
+            subject: row.subject,
             scope: row.scope,
             created_at: row.created_at,
             link_expires_at: row.link_expires_at,
@@ -117,6 +121,24 @@ impl Sessions for DynamoStore {
             }
             _ => Ok(()),
         }
+    }
+
+    async fn list_sessions(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> PortResult<Vec<Session>> {
+        let after = after.map(|id| keys::session(account, id));
+        self.query_account::<SessionRow, _>(account, keys::SESSIONS, order, after, limit).await
+    }
+
+    async fn revoke_session(&self, account: &AccountId, id: &SessionId) -> PortResult<bool> {
+        let call = self.client.delete_item().table_name(&self.table);
+        let call = call.set_key(Some(as_item(keys::session(account, id)))).return_values(ReturnValue::AllOld);
+        let answer = call.send().await.map_err(|error| port_error("revoking a session", error))?;
+        Ok(answer.attributes.is_some())
     }
 
     async fn end_session(&self, account: &AccountId, id: &SessionId) -> PortResult<()> {

@@ -23,20 +23,12 @@ pub(super) struct NameRow {
     pub(super) id: String,
 }
 
-/// What an account can have only a limited number of; the numbers are attributes of its row.
+/// A change of a number in an account's row. What is added must leave it at `most` at most.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Counted {
-    Destinations,
-    Subscriptions,
-}
-
-impl Counted {
-    fn attribute(self) -> &'static str {
-        match self {
-            Counted::Destinations => "destinations",
-            Counted::Subscriptions => "subscriptions",
-        }
-    }
+pub(super) struct Count {
+    pub(super) of: &'static str,
+    pub(super) by: i64,
+    pub(super) most: i64,
 }
 
 impl DynamoStore {
@@ -98,14 +90,23 @@ impl DynamoStore {
         self.put_part(to_item(key, &NameRow { id: id.to_owned() })?)
     }
 
-    /// Adds one to the number in the account's row, unless it is `most` already or the account is being deleted.
-    pub(super) fn count_up_part(&self, account: &AccountId, what: Counted, most: u32) -> PortResult<TransactWriteItem> {
-        let update = self.account_update(account).update_expression("ADD #counted :one");
-        let update = update
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deletion) AND (attribute_not_exists(#counted) OR #counted < :most)");
-        let update = update.expression_attribute_names("#counted", what.attribute());
-        let update = update.expression_attribute_values(":one", AttributeValue::N("1".into()));
-        let update = update.expression_attribute_values(":most", AttributeValue::N(most.to_string()));
+    /// Changes numbers in the account's row, to which nothing is added once the account is being deleted.
+    pub(super) fn count_part(&self, account: &AccountId, counts: &[Count]) -> PortResult<TransactWriteItem> {
+        let mut update = Update::builder().table_name(&self.table).set_key(Some(as_item(keys::account(account))));
+        let (mut adding, mut condition) = (Vec::new(), "attribute_exists(pk)".to_owned());
+        if counts.iter().any(|count| count.by > 0) {
+            condition += " AND attribute_not_exists(deletion)";
+        }
+        for Count { of, by, most } in counts {
+            adding.push(format!("{of} :{of}_by"));
+            update = update.expression_attribute_values(format!(":{of}_by"), AttributeValue::N(by.to_string()));
+            if *by > 0 {
+                condition += &format!(" AND (attribute_not_exists({of}) OR {of} <= :{of}_room)");
+                let room = AttributeValue::N((most - by).to_string());
+                update = update.expression_attribute_values(format!(":{of}_room"), room);
+            }
+        }
+        let update = update.update_expression(format!("ADD {}", adding.join(", "))).condition_expression(condition);
         Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
     }
 
@@ -116,19 +117,6 @@ impl DynamoStore {
             Some(_) => Ok(()),
             None => Err(PortError::permanent("counting in an account", "the account is not registered")),
         }
-    }
-
-    /// Subtracts one from the number in the account's row.
-    pub(super) fn count_down_part(&self, account: &AccountId, what: Counted) -> PortResult<TransactWriteItem> {
-        let update = self.account_update(account).update_expression("ADD #counted :less");
-        let update = update.condition_expression("attribute_exists(pk)");
-        let update = update.expression_attribute_names("#counted", what.attribute());
-        let update = update.expression_attribute_values(":less", AttributeValue::N("-1".into()));
-        Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
-    }
-
-    fn account_update(&self, account: &AccountId) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        Update::builder().table_name(&self.table).set_key(Some(as_item(keys::account(account))))
     }
 }
 

@@ -4,6 +4,8 @@
 //! A link is `whl_<account>.<session>.<secret>`, a token `whs_<account>.<session>.<secret>`; only hashes of both are
 //! stored.
 //!
+//! Invariant: a session that has ended, or was ended, admits nobody (tests: `a_session_is_offered_then_open_and_then_ended`).
+//!
 //! Invariant: a link opens its session once and in time, and the session ends when it is idle, or after eight hours
 //! (tests: `a_link_opens_its_session_once_and_in_time`,
 //! `a_session_ends_when_it_is_idle_and_after_eight_hours_in_any_case`, the contract suite `sessions`).
@@ -12,13 +14,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::api_key::Role;
 use super::token;
 use super::token::TokenSecret;
 use crate::event::Scope;
-use crate::value::{AccountId, SessionId, Timestamp};
+use crate::value::{AccountId, Label, SessionId, Timestamp};
 
 /// A session ends if it is not used for this long.
 pub const IDLE: Duration = Duration::from_secs(15 * 60);
@@ -81,6 +84,8 @@ pub struct Session {
     pub id: SessionId,
     pub account: AccountId,
     pub role: Role,
+    /// Who the link was made for, as whoever made it says.
+    pub subject: Option<Label>,
     /// The scope that the page starts with. It restricts nothing.
     pub scope: Option<Scope>,
     pub created_at: Timestamp,
@@ -100,6 +105,21 @@ pub struct Opened {
 impl Opened {
     /// Stored in place of the hash of a token that was forgotten. No token has this hash.
     pub const NO_HASH: [u8; 32] = [0; 32];
+
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.hash != Self::NO_HASH && now < self.at.plus(LONGEST) && now < self.last_used_at.plus(IDLE)
+    }
+}
+
+/// How far a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionStatus {
+    /// Its link can be opened.
+    Offered,
+    Open,
+    /// By itself or by somebody. It admits nobody any more.
+    Ended,
 }
 
 /// Why a link does not open a session.
@@ -124,7 +144,8 @@ impl Session {
         let link = token::write(LINK, &account, short(&id), &secret);
         let link_hash = token::hash(&account, id.as_str(), &secret);
         let link_expires_at = now.plus(open_within);
-        (Self { id, account, role, scope, created_at: now, link_hash, link_expires_at, opened: None }, link)
+        let subject = None;
+        (Self { id, account, role, subject, scope, created_at: now, link_hash, link_expires_at, opened: None }, link)
     }
 
     /// Opens the session with its link, which works once, and makes its token.
@@ -151,8 +172,16 @@ impl Session {
 
     /// Whether `presented` is this session's token, and the session has not ended.
     pub fn accepts(&self, presented: &PresentedSession, now: Timestamp) -> bool {
-        let Some(opened) = &self.opened else { return false };
-        presented.is(&opened.hash) && now < opened.at.plus(LONGEST) && now < opened.last_used_at.plus(IDLE)
+        let is_its_token = self.opened.as_ref().is_some_and(|opened| presented.is(&opened.hash));
+        is_its_token && self.status(now) == SessionStatus::Open
+    }
+
+    pub fn status(&self, now: Timestamp) -> SessionStatus {
+        match &self.opened {
+            None if now < self.link_expires_at => SessionStatus::Offered,
+            Some(opened) if opened.lasts(now) => SessionStatus::Open,
+            _ => SessionStatus::Ended,
+        }
     }
 
     /// Whether a use at `now` has to be noted.
@@ -235,6 +264,20 @@ mod tests {
         check(899, 1_798, true);
         check(8 * 3_600 - 1, 8 * 3_600 - 1, true);
         check(8 * 3_600 - 1, 8 * 3_600, false);
+    }
+
+    #[test]
+    fn a_session_is_offered_then_open_and_then_ended() {
+        let (session, _) = offer();
+        assert_eq!([0, 299, 300].map(|seconds| session.status(at(seconds))), {
+            use SessionStatus::{Ended, Offered};
+            [Offered, Offered, Ended]
+        });
+        let (mut session, token) = opened();
+        assert_eq!([899, 900].map(|seconds| session.status(at(seconds))), [SessionStatus::Open, SessionStatus::Ended]);
+        session.opened.as_mut().expect("opened").hash = Opened::NO_HASH;
+        assert_eq!(session.status(at(0)), SessionStatus::Ended);
+        assert!(!session.accepts(&token, at(0)));
     }
 
     #[test]

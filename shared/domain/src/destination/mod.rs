@@ -9,6 +9,8 @@ pub mod pace;
 mod secrets;
 mod settings;
 mod special_networks;
+#[cfg(test)]
+mod special_registries;
 mod typed_url;
 mod url;
 

@@ -1,10 +1,13 @@
 //! The address blocks that IANA keeps for special purposes, as data. None of them is ever called, also not those that the
 //! registries call globally reachable: they belong to the machinery of the Internet and hold no receiver.
 //!
-//! Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), as of 2025-10-09, and for multicast and
-//! what is reserved IANA's IPv4 Address Space Registry. To bring this up to date, compare it with
-//! <https://www.iana.org/assignments/iana-ipv4-special-registry> and
-//! <https://www.iana.org/assignments/iana-ipv6-special-registry>, and change the date.
+//! Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), as of 2026-07-18, and for multicast IANA's
+//! IPv4 Address Space Registry (RFC 5771). To bring this up to date, change the rows and the date in `special_registries`
+//! after <https://www.iana.org/assignments/iana-ipv4-special-registry> and
+//! <https://www.iana.org/assignments/iana-ipv6-special-registry>: its tests say what is missing here.
+//!
+//! Invariant: these are the blocks of the registries, no more and no fewer (tests:
+//! `no_address_of_a_special_block_is_permitted`, `every_block_that_is_not_called_is_a_row_of_a_registry`).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -45,7 +48,7 @@ pub(super) const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0], 3);
 
 /// The special blocks inside [`GLOBAL_UNICAST`].
 pub(super) const V6: [Ipv6Net; 5] = [
-    // IETF protocol assignments: Teredo, PCP and TURN anycast, benchmarking, AMT, AS112, ORCHID, ORCHIDv2, DET.
+    // IETF protocol assignments: Teredo, anycast of PCP, TURN and DNS-SD SRP, benchmarking, AMT, AS112, ORCHID, ORCHIDv2, DET.
     v6([0x2001, 0, 0, 0], 23),
     v6([0x2001, 0xdb8, 0, 0], 32),     // documentation
     v6([0x2002, 0, 0, 0], 16),         // 6to4

@@ -1,5 +1,6 @@
 //! Checks an event's `data` against the JSON Schema of its type. `data` is only checked and never rebuilt: receivers
-//! get the producer's own bytes, with every extra field.
+//! get the producer's own bytes, with every extra field. The schema looks at no extra field, so those are not kept while
+//! it is checked: as values they can take a hundred times the memory of their text.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,6 +11,7 @@ use boon::{Compiler, ErrorKind, Format, InstanceToken, SchemaIndex, Schemas, Val
 use serde_json::Value;
 
 use super::event_type::EventType;
+use crate::value::known::Known;
 use crate::value::place::Place;
 use crate::value::{Timestamp, excerpt, json};
 
@@ -32,11 +34,11 @@ impl Fault {
 
 /// Checks `data` against its event type. Reports at most five faults, sorted by their pointers.
 pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
-    let data = read(data).map_err(|fault| vec![fault])?;
-    let Some(schema) = VALIDATORS.schemas.get(&event_type) else {
+    let Some((schema, known)) = VALIDATORS.schemas.get(&event_type) else {
         let reason = format!("the catalogue's schema of {event_type} cannot be used");
         return Err(vec![Fault::new(Place::of("data"), reason)]);
     };
+    let data = read(data, known).map_err(|fault| vec![fault])?;
     VALIDATORS.compiled.validate(&data, *schema).map_err(|error| {
         let mut faults = Vec::new();
         collect(&error, &mut faults);
@@ -46,12 +48,20 @@ pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
     })
 }
 
+/// The fields of `data` that the catalogue describes. Of an event that was checked, this does not fail.
+pub fn described(event_type: EventType, data: &str) -> serde_json::Result<Value> {
+    match VALIDATORS.schemas.get(&event_type) {
+        Some((_, known)) => known.read(data).or_else(|_| json::value(data)),
+        None => json::value(data),
+    }
+}
+
 /// The catalogue's schemas, compiled when the first event is checked.
 static VALIDATORS: LazyLock<Validators> = LazyLock::new(Validators::compile);
 
 struct Validators {
     compiled: Schemas,
-    schemas: BTreeMap<EventType, SchemaIndex>,
+    schemas: BTreeMap<EventType, (SchemaIndex, Known)>,
 }
 
 impl Validators {
@@ -59,10 +69,12 @@ impl Validators {
         let (mut compiled, mut compiler) = (Schemas::new(), Compiler::new());
         compiler.enable_format_assertions();
         compiler.register_format(Format { name: "date-time", func: is_timestamp });
-        let mut schema = |event_type: EventType| -> Result<SchemaIndex, Box<dyn Error>> {
+        let mut schema = |event_type: EventType| -> Result<(SchemaIndex, Known), Box<dyn Error>> {
             let location = format!("urn:event-type:{event_type}");
-            compiler.add_resource(&location, serde_json::from_str(event_type.schema().get())?)?;
-            Ok(compiler.compile(&location, &mut compiled)?)
+            let schema: Value = serde_json::from_str(event_type.schema().get())?;
+            let known = Known::of_schema(&schema);
+            compiler.add_resource(&location, schema)?;
+            Ok((compiler.compile(&location, &mut compiled)?, known))
         };
         // A schema that does not compile is left out, so that it does not break the other types; the tests fail for it.
         let schemas = EventType::all().filter_map(|t| schema(t).ok().map(|index| (t, index))).collect();
@@ -117,9 +129,10 @@ fn reason(kind: &ErrorKind<'_, '_>) -> String {
     }
 }
 
-/// `data`, in which no key comes twice: that was found before.
-fn read(data: &str) -> Result<Value, Fault> {
-    json::value(data).map_err(|error| {
+/// What the schema looks at of `data`, in which no key comes twice: that was found before. All of it is read only if it
+/// cannot be read, so that the reason is the one of whoever reads it all.
+fn read(data: &str, known: &Known) -> Result<Value, Fault> {
+    known.read(data).or_else(|_| json::value(data)).map_err(|error| {
         // Only JSON that no reader can take, such as one half of a surrogate pair.
         let mut again = serde_json::Deserializer::from_str(data);
         let place = serde_path_to_error::deserialize::<_, Value>(&mut again).err();
@@ -191,6 +204,40 @@ mod tests {
         check_sync_run(|d| d["error"] = json!("x"), Err("data.error: must be of type null or object, not string"));
         check_sync_run(|d| *d = json!([]), Err("data: must be of type object, not array"));
         check_sync_run(|d| *d = Value::Null, Err("data: must be of type object, not null"));
+    }
+
+    /// With another keyword, such as `minProperties`, the schema would look at fields that it does not describe.
+    #[test]
+    fn the_catalogues_schemas_look_at_what_they_describe_and_at_nothing_else() {
+        fn check(event_type: EventType, schema: &Value) {
+            for (keyword, value) in schema.as_object().expect("a schema") {
+                match keyword.as_str() {
+                    "$schema" | "title" | "description" | "type" | "required" | "enum" | "format" | "minimum"
+                    | "maximum" | "maxItems" => {}
+                    "additionalProperties" => assert_eq!(value, &json!(true), "{event_type}"),
+                    "properties" => value.as_object().expect("fields").values().for_each(|of| check(event_type, of)),
+                    "items" => check(event_type, value),
+                    other => panic!("{event_type}: teach `Known::of_schema` what {other:?} looks at"),
+                }
+            }
+            assert!(schema.get("maxItems").is_none() || schema.get("items").is_some(), "{event_type}");
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            required.for_each(|name| assert!(schema["properties"][name].is_object(), "{event_type}: {name}"));
+        }
+        for event_type in EventType::all() {
+            check(event_type, &serde_json::from_str(event_type.schema().get()).expect("JSON"));
+        }
+    }
+
+    #[test]
+    fn what_the_catalogue_describes_is_read_without_the_rest() {
+        let mut data = sync_run();
+        let described = |data: &Value| described(event_type("sync_run.completed"), &data.to_string()).expect("JSON");
+        assert_eq!(described(&data), data);
+        let expected = data.clone();
+        data["more"] = json!([{ "a": 1 }]);
+        data["connection"]["more"] = json!(1);
+        assert_eq!(described(&data), expected);
     }
 
     #[test]

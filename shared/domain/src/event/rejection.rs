@@ -101,6 +101,15 @@ impl Rejection {
         Self::at(RejectionCode::IdReused, Place::of("id"), reason)
     }
 
+    /// To compare it with what the subscriptions of its account test takes too long.
+    pub fn costs_too_much(most: usize) -> Self {
+        let reason = format!(
+            "`data` has so much in it, and the conditions of the account's subscriptions test so much, that comparing them \
+             takes more than {most} steps; send shorter lists and texts, or test fewer values in conditions"
+        );
+        Self::at(RejectionCode::EventTooLarge, Place::of("data"), reason)
+    }
+
     /// Nobody registered its account, and this stack rejects such events.
     pub fn unknown_account(account: &AccountId) -> Self {
         let reason = format!("{account:?} is not registered", account = account.as_str());

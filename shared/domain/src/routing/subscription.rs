@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use super::awaited_run;
 use super::awaited_run::Grace;
-use super::pattern::{Mismatch, Pattern};
+use super::pattern::{Mismatch, Pattern, Work};
 use super::transition::{AwaitedTransition, Transition};
 use crate::delivery::Delivery;
 use crate::destination::DeliveryPath;
@@ -73,6 +73,9 @@ fn enabled() -> bool {
     true
 }
 
+/// The most bytes that all conditions of an account have together. [`super::listeners`] holds them in memory.
+pub const MAX_CONDITION_BYTES: usize = 512 * 1024;
+
 /// How many event types one subscription can list.
 pub const MAX_EVENT_TYPES: usize = 20;
 
@@ -111,6 +114,11 @@ impl EventTypes {
     pub fn accept(&self, event_type: EventType) -> bool {
         self.0.iter().any(|filter| filter.accepts(event_type))
     }
+
+    /// Whether `*` is among them and accepts events of this type.
+    pub(super) fn accept_as_any(&self, event_type: EventType) -> bool {
+        self.0.contains(&EventTypeFilter::Any) && EventTypeFilter::Any.accepts(event_type)
+    }
 }
 
 /// The key under which a subscription is filed. An event looks into a handful of buckets, however many subscriptions
@@ -145,6 +153,8 @@ pub struct Candidate<'a> {
     pub scope: &'a Scope,
     pub data: &'a Value,
     pub transition: Option<Transition>,
+    /// What comparing it with conditions may still cost.
+    pub work: &'a Work,
 }
 
 /// Why a subscription does not match: the first of its requirements that is not met.
@@ -167,10 +177,30 @@ pub enum Miss {
 }
 
 impl SubscriptionSettings {
-    /// The buckets that a subscription with these settings is filed under, each once. A subscription to missed runs is
-    /// also filed under the type of the runs it waits for: `fanout` finds it there when such a run comes.
+    /// What they count for [`MAX_CONDITION_BYTES`].
+    pub fn condition_bytes(&self) -> usize {
+        self.condition.as_ref().map_or(0, Pattern::size)
+    }
+
+    /// The buckets that a subscription with these settings is filed under, each once: under `*`, what that stands for needs
+    /// no other. A subscription to missed runs is also filed under the type of the runs it waits for: `fanout` finds it
+    /// there when such a run comes.
     pub fn buckets(&self) -> Vec<Bucket> {
         let mut filters = self.event_types.0.clone();
+        filters.retain(|filter| match filter {
+            EventTypeFilter::Any => true,
+            EventTypeFilter::Only(one) => !self.event_types.accept_as_any(*one),
+        });
+        self.filed(filters)
+    }
+
+    /// All buckets that any release files a subscription with these settings under. An earlier one filed it under each of
+    /// its types.
+    pub fn buckets_of_any_release(&self) -> Vec<Bucket> {
+        self.filed(self.event_types.0.clone())
+    }
+
+    fn filed(&self, mut filters: Vec<EventTypeFilter>) -> Vec<Bucket> {
         for filter in &self.event_types.0 {
             if let EventTypeFilter::Only(event_type) = filter
                 && let Some(awaited) = event_type.absence_of().map(EventTypeFilter::Only)
@@ -217,7 +247,9 @@ impl Subscription {
         if !settings.scope.contains(event.scope) {
             return Err(Miss::Scope);
         }
-        if let Some(mismatch) = settings.condition.as_ref().and_then(|condition| condition.explain(event.data)) {
+        if let Some(mismatch) =
+            settings.condition.as_ref().and_then(|condition| condition.explain_within(event.data, event.work))
+        {
             return Err(Miss::Condition(mismatch));
         }
         match settings.transition {
@@ -233,29 +265,21 @@ impl Subscription {
     }
 }
 
-/// Those of the given subscriptions that `event` is owed to: one for each destination and path, however many of them ask
-/// for it. `data` is the event's, parsed.
-pub fn recipients<'s>(
-    event: &Event,
-    data: &Value,
-    transition: Option<Transition>,
-    subscriptions: &'s [impl Borrow<Subscription>],
-) -> Vec<&'s Subscription> {
-    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data, transition };
-    let subscriptions = subscriptions.iter().map(Borrow::borrow);
-    let matching = subscriptions.filter(|s: &&Subscription| s.account == event.account && s.check(candidate).is_ok());
-    let places: BTreeMap<_, _> = matching.map(|s| ((&s.settings.destination_id, &s.settings.path), s)).collect();
-    places.into_values().collect()
-}
-
-/// The deliveries that `event` owes to its [`recipients`].
+/// The deliveries that `event` owes to those of the given subscriptions that want it: one for each destination and path,
+/// however many of them ask for it. `data` is the event's, parsed. It is for few: [`super::listeners`] does the same for
+/// very many, within a bound.
 pub fn deliveries(
     event: &Event,
     data: &Value,
     transition: Option<Transition>,
     subscriptions: &[impl Borrow<Subscription>],
 ) -> Vec<Delivery> {
-    recipients(event, data, transition, subscriptions).into_iter().map(|s| s.delivery_of(event)).collect()
+    let work = Work::unbounded();
+    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data, transition, work: &work };
+    let subscriptions = subscriptions.iter().map(Borrow::borrow);
+    let matching = subscriptions.filter(|s: &&Subscription| s.account == event.account && s.check(candidate).is_ok());
+    let places: BTreeMap<_, _> = matching.map(|s| ((&s.settings.destination_id, &s.settings.path), s)).collect();
+    places.into_values().map(|s| s.delivery_of(event)).collect()
 }
 
 #[cfg(test)]

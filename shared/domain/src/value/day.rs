@@ -24,6 +24,11 @@ impl Day {
         Self(self.0.saturating_sub(1))
     }
 
+    /// The day after.
+    pub fn after(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     fn parse(text: &str) -> Result<Self, TimestampError> {
         Timestamp::parse(&format!("{text}T00:00:00Z")).map(Self::of)
     }

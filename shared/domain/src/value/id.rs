@@ -116,6 +116,22 @@ macro_rules! random_id {
     };
 }
 
+/// Ids of things that are listed by when they were made.
+macro_rules! ordered_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        random_id!($(#[$doc])* $name, $prefix);
+        impl $name {
+            /// Makes an id that sorts by when it was made: 48 bits of time and 32 random bits.
+            pub fn made_at(now: Timestamp, entropy: [u8; 4]) -> Self {
+                let mut bytes = [0; 10];
+                bytes[..6].copy_from_slice(&now.unix_ms().to_be_bytes()[2..]);
+                bytes[6..].copy_from_slice(&entropy);
+                Self::from_entropy(bytes)
+            }
+        }
+    };
+}
+
 text_id!(
     /// One customer of the platform, under the platform's own id: 1 to 64 of `[A-Za-z0-9_-]`.
     AccountId, |text| check_name(text, 64)
@@ -131,24 +147,24 @@ impl EventId {
     }
 }
 
-random_id!(
-    /// A receiver: `dst_` and 80 random bits.
+ordered_id!(
+    /// A receiver: `dst_` and 80 bits.
     DestinationId, "dst_"
 );
-random_id!(
-    /// A subscription: `sub_` and 80 random bits.
+ordered_id!(
+    /// A subscription: `sub_` and 80 bits.
     SubscriptionId, "sub_"
 );
-random_id!(
-    /// An API key: `key_` and 80 random bits. Not secret.
+ordered_id!(
+    /// An API key: `key_` and 80 bits. Not secret.
     KeyId, "key_"
 );
 random_id!(
     /// A job: `job_` and 80 random bits.
     JobId, "job_"
 );
-random_id!(
-    /// A page session: `ses_` and 80 random bits. Not secret.
+ordered_id!(
+    /// A page session: `ses_` and 80 bits. Not secret.
     SessionId, "ses_"
 );
 prefixed_id!(

@@ -49,28 +49,37 @@ pub fn value(text: &str) -> serde_json::Result<Value> {
 /// Refuses a text in which a key comes twice in one object. What is not JSON is left to its reader to refuse.
 pub fn check_keys(text: &str) -> Result<(), Repeated> {
     let text = within_doubles(text);
-    let (mut place, mut found) = (Place::default(), None);
-    let keys = Keys { place: &mut place, found: &mut found };
+    let (mut names, mut found) = (Vec::new(), None);
+    let keys = Keys { names: &mut names, found: &mut found };
     let read = keys.deserialize(&mut serde_json::Deserializer::from_str(&text));
     match (read, found) {
-        (Err(_), Some(name)) => Err(Repeated { place: place.field(&name) }),
+        (Err(_), Some(place)) => Err(Repeated { place }),
         _ => Ok(()),
     }
 }
 
-/// Goes through a JSON text and stops at the first key that comes twice. Then `place` is where its object is.
-struct Keys<'a> {
-    place: &'a mut Place,
-    found: &'a mut Option<String>,
+/// How many names of an object are compared one by one. An object of few is gone through without a set of its own.
+const FEW: usize = 8;
+
+/// Goes through a JSON text and stops at the first key that comes twice. Then `found` is where it is. Nothing is kept of
+/// the text but the first names of the objects that are open.
+struct Keys<'a, 'de> {
+    names: &'a mut Vec<Cow<'de, str>>,
+    found: &'a mut Option<Place>,
 }
 
-impl Keys<'_> {
-    fn below(&mut self) -> Keys<'_> {
-        Keys { place: self.place, found: self.found }
+impl<'de> Keys<'_, 'de> {
+    fn below(&mut self) -> Keys<'_, 'de> {
+        Keys { names: self.names, found: self.found }
+    }
+
+    /// What was found is within the value at `step`.
+    fn found_within(&mut self, step: Place) {
+        *self.found = self.found.take().map(|place| place.within(step));
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Keys<'_> {
+impl<'de> DeserializeSeed<'de> for Keys<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -78,7 +87,7 @@ impl<'de> DeserializeSeed<'de> for Keys<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Keys<'_> {
+impl<'de> Visitor<'de> for Keys<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,35 +120,70 @@ impl<'de> Visitor<'de> for Keys<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         for index in 0.. {
-            self.place.enter_item(index);
-            if items.next_element_seed(self.below())?.is_none() {
-                break;
+            match items.next_element_seed(self.below()) {
+                Ok(Some(())) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    self.found_within(Place::default().item(index));
+                    return Err(error);
+                }
             }
-            self.place.leave();
         }
-        self.place.leave();
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = fields.next_key::<String>()? {
-            if names.contains(&name) {
-                *self.found = Some(name);
+        let (begin, mut more) = (self.names.len(), HashSet::new());
+        while let Some(name) = fields.next_key_seed(Name)? {
+            if self.names[begin..].contains(&name) || more.contains(&name) {
+                *self.found = Some(Place::of(&name));
                 return Err(A::Error::custom("a key comes twice"));
             }
-            self.place.enter(&name);
-            fields.next_value_seed(self.below())?;
-            self.place.leave();
-            names.insert(name);
+            if let Err(error) = fields.next_value_seed(self.below()) {
+                self.found_within(Place::of(&name));
+                return Err(error);
+            }
+            if self.names.len() - begin < FEW {
+                self.names.push(name);
+            } else {
+                more.insert(name);
+            }
         }
+        self.names.truncate(begin);
         Ok(())
+    }
+}
+
+/// A key, which is copied only if it is written with escapes.
+pub(super) struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
 /// The same JSON, in which each number that is too large for an IEEE double is the largest one. It is for what has to
 /// understand numbers, and never for what passes them on.
-fn within_doubles(text: &str) -> Cow<'_, str> {
+pub(super) fn within_doubles(text: &str) -> Cow<'_, str> {
     let (mut written, mut copied, mut at) = (String::new(), 0, 0);
     let bytes = text.as_bytes();
     while let Some(&byte) = bytes.get(at) {
@@ -237,6 +281,13 @@ mod tests {
         for other in ["", "{", "[1,", r#"{"a" 1}"#, "1e999", "nothing"] {
             check_twice(other, None);
         }
+        // The first few keys of an object are compared, and the others are hashed.
+        let keys = |count: usize| (0..count).map(|n| format!(r#""{n}": {{"a": 1}}"#)).collect::<Vec<_>>().join(",");
+        for repeated in [0, FEW - 1, FEW, 2 * FEW] {
+            let text = format!(r#"[{{{}, "{repeated}": 1}}]"#, keys(2 * FEW + 1));
+            check_twice(&text, Some(&format!("/0/{repeated}")));
+        }
+        check_twice(&format!("{{{}}}", keys(3 * FEW)), None);
         let told = read(r#"{"b": {"a": 1, "a": 2}}"#).map_err(|error| error.to_string());
         assert_eq!(told, Err("has the key `b.a` twice; give it once".to_owned()));
     }

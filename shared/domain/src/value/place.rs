@@ -33,13 +33,13 @@ impl Place {
 
     /// The place of a field of the object at this place.
     pub fn field(mut self, name: &str) -> Self {
-        self.enter(name);
+        self.0.push(Step::Field(name.to_owned()));
         self
     }
 
     /// The place of an item of the list at this place.
     pub fn item(mut self, index: usize) -> Self {
-        self.enter_item(index);
+        self.0.push(Step::Item(index));
         self
     }
 
@@ -47,18 +47,6 @@ impl Place {
     pub fn within(self, mut outer: Place) -> Self {
         outer.0.extend(self.0);
         outer
-    }
-
-    pub(super) fn enter(&mut self, name: &str) {
-        self.0.push(Step::Field(name.to_owned()));
-    }
-
-    pub(super) fn enter_item(&mut self, index: usize) {
-        self.0.push(Step::Item(index));
-    }
-
-    pub(super) fn leave(&mut self) {
-        self.0.pop();
     }
 
     /// As a JSON pointer (RFC 6901); empty for the outermost value.

@@ -33,7 +33,7 @@ fn every_mistake_is_reported_at_once() {
     assert_eq!(mistakes.len(), 7, "{mistakes:?}");
 }
 
-const API: [(&str, &str); 11] = [
+const API: [(&str, &str); 13] = [
     ("LOG_LEVEL", "INFO"),
     ("TABLE_NAME", "t"),
     ("EVENTS_QUEUE_URL", "e"),
@@ -43,6 +43,8 @@ const API: [(&str, &str); 11] = [
     ("ALLOW_HTTP", "false"),
     ("MAX_DESTINATIONS", "10"),
     ("MAX_SUBSCRIPTIONS", "20"),
+    ("ACCOUNT_UNITS_PER_SECOND", "100"),
+    ("ACCOUNT_EVENTS_PER_SECOND", "100"),
     ("LEASE_SECONDS", "900"),
     ("PAGE_URL", "https://api.example"),
 ];

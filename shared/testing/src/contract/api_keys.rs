@@ -2,7 +2,7 @@
 
 use domain::access::ApiKey;
 use domain::value::{AccountId, Day, Timestamp};
-use ports::CreatedKey;
+use ports::{CreatedKey, Order};
 
 use super::accounts::{AccountStore, key};
 use super::now;
@@ -18,10 +18,32 @@ pub async fn api_keys(store: &dyn AccountStore, account: &AccountId, other: &Acc
     assert_eq!(store.find_key(account, &first.id).await.expect("an answer"), Some(first.clone()));
     assert_eq!(store.find_key(other, &first.id).await.expect("an answer"), None);
 
-    assert_eq!(store.list_keys(account, None, 9).await.expect("a list"), [first.clone(), second.clone()]);
-    assert_eq!(store.list_keys(account, None, 1).await.expect("a list"), std::slice::from_ref(&first));
-    assert_eq!(store.list_keys(account, Some(&first.id), 9).await.expect("a list"), std::slice::from_ref(&second));
-    assert_eq!(store.list_keys(other, None, 9).await.expect("a list"), []);
+    assert_eq!(
+        store.list_keys(account, Order::OldestFirst, None, 9).await.expect("a list"),
+        [first.clone(), second.clone()]
+    );
+    assert_eq!(
+        store.list_keys(account, Order::OldestFirst, None, 1).await.expect("a list"),
+        std::slice::from_ref(&first)
+    );
+    assert_eq!(
+        store.list_keys(account, Order::OldestFirst, Some(&first.id), 9).await.expect("a list"),
+        std::slice::from_ref(&second)
+    );
+    assert_eq!(store.list_keys(other, Order::OldestFirst, None, 9).await.expect("a list"), []);
+    assert_eq!(
+        store.list_keys(account, Order::NewestFirst, None, 9).await.expect("a list"),
+        [second.clone(), first.clone()]
+    );
+    assert_eq!(
+        store.list_keys(account, Order::NewestFirst, None, 1).await.expect("a list"),
+        std::slice::from_ref(&second)
+    );
+    assert_eq!(
+        store.list_keys(account, Order::NewestFirst, Some(&second.id), 9).await.expect("a list"),
+        std::slice::from_ref(&first)
+    );
+    assert_eq!(store.list_keys(account, Order::NewestFirst, Some(&first.id), 9).await.expect("a list"), []);
 
     let (early, late) = (Day::of(Timestamp::from_unix_ms(1)), Day::of(now()));
     for (day, noted) in [(early, early), (late, late), (late, late), (early, late)] {
@@ -35,5 +57,5 @@ pub async fn api_keys(store: &dyn AccountStore, account: &AccountId, other: &Acc
     assert!(!store.delete_key(account, &first.id).await.expect("an answer"));
     // What is gone stays gone.
     store.note_key_use(account, &first.id, late).await.expect("an answer");
-    assert_eq!(store.list_keys(account, None, 9).await.expect("a list"), [second]);
+    assert_eq!(store.list_keys(account, Order::OldestFirst, None, 9).await.expect("a list"), [second]);
 }

@@ -1,11 +1,11 @@
-//! Deliveries: one by one, and in lists, which are newest first, in pages, and of one account.
+//! Deliveries: one by one, and in lists, which are newest or oldest first, in pages, and of one account.
 
 use domain::delivery::DeliveryState::Parked;
 use domain::delivery::{Attempts, DeliveryRecord, DeliveryState, End, Exhaustion, Held, LeftOut};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Deliveries, ListDeliveries, OlderThan};
+use ports::{Deliveries, ListDeliveries, Order, Span};
 
-use super::after_ms;
+use super::{after_ms, in_pages};
 use crate::samples::{destination, record};
 
 pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &AccountId) {
@@ -99,36 +99,28 @@ pub async fn listed_deliveries(store: &(impl Deliveries + ListDeliveries), accou
     let first = DestinationId::from_entropy([1; 10]);
     let mut expected: Vec<_> = records.into_iter().filter(|record| record.delivery.destination == first).collect();
     expected.sort_by(|one, other| other.delivery.id.cmp(&one.delivery.id));
-    let list = async |since: Timestamp, older: OlderThan, limit: usize| {
-        store.list_deliveries(account, &first, since, &older, limit).await.expect("a list")
-    };
-    let end = Timestamp::from_unix_ms(u64::MAX);
-    assert_eq!(list(after_ms(0), OlderThan::Time(end), 10).await, expected);
-    for limit in 1..=4 {
-        let (mut seen, mut older) = (Vec::new(), OlderThan::Time(end));
-        loop {
-            let page = list(after_ms(0), older.clone(), limit).await;
-            if let Some(last) = page.last() {
-                older = OlderThan::Delivery(last.delivery.id.clone());
-            }
-            let last = page.len() < limit;
-            seen.extend(page);
-            if last {
-                break;
-            }
+    let mut turned = expected.clone();
+    turned.reverse();
+    for (order, expected) in [(Order::NewestFirst, expected), (Order::OldestFirst, turned)] {
+        let list = async |(since, until): (u64, u64), after: Option<&DeliveryId>, limit: usize| {
+            let span = Span { since: after_ms(since), until: after_ms(until) };
+            store.list_deliveries(account, &first, span, order, after, limit).await.expect("a list")
+        };
+        for limit in 1..=5 {
+            let page = async |after: Option<DeliveryId>| list((0, 100), after.as_ref(), limit).await;
+            let seen = in_pages(limit, |record: &DeliveryRecord| record.delivery.id.clone(), page).await;
+            assert_eq!(seen, expected, "{order:?} in pages of {limit}");
         }
-        assert_eq!(seen, expected, "in pages of {limit}");
+        for (since, until, count) in [(10, 31, 4), (10, 30, 3), (11, 21, 2), (20, 20, 0), (21, 20, 0), (31, 99, 0)] {
+            assert_eq!(list((since, until), None, 10).await.len(), count, "{order:?} {since} to {until}");
+        }
+        // A page after a delivery that comes before all of the span begins with the span; nothing follows the last.
+        let [begin, end] = [expected.first(), expected.last()].map(|one| one.map(|one| &one.delivery.id));
+        let rest = if order == Order::NewestFirst { (0, 20) } else { (21, 100) };
+        assert_eq!(list(rest, begin, 10).await.len(), 1, "{order:?}");
+        assert_eq!(list((0, 100), end, 10).await, []);
+        assert_eq!(list(rest, end, 10).await, []);
+        let span = Span { since: after_ms(0), until: after_ms(100) };
+        assert_eq!(store.list_deliveries(other, &first, span, order, None, 10).await.expect("a list"), []);
     }
-    for (since, until, count) in [(10, 31, 4), (10, 30, 3), (11, 21, 2), (20, 20, 0), (21, 20, 0)] {
-        assert_eq!(
-            list(after_ms(since), OlderThan::Time(after_ms(until)), 10).await.len(),
-            count,
-            "{since} to {until}"
-        );
-    }
-    // Nothing is older than the oldest delivery.
-    let oldest = expected.last().expect("a record").delivery.id.clone();
-    assert_eq!(list(after_ms(20), OlderThan::Delivery(oldest), 10).await, []);
-    let theirs = store.list_deliveries(other, &first, after_ms(0), &OlderThan::Time(end), 10).await;
-    assert_eq!(theirs.expect("a list"), []);
 }

@@ -1,8 +1,8 @@
 //! Destinations, their names, and how many an account may have.
 
 use domain::destination::Destination;
-use domain::value::AccountId;
-use ports::{Accounts, CreatedDestination, DeletedDestination, Destinations, UpdatedDestination};
+use domain::value::{AccountId, DestinationId, SubscriptionId};
+use ports::{Accounts, CreatedDestination, DeletedDestination, Destinations, Order, UpdatedDestination};
 
 use super::now;
 use crate::samples::destination;
@@ -32,11 +32,38 @@ pub async fn destinations<S: Destinations + Accounts>(store: &S, account: &Accou
     assert_eq!(named.as_ref(), Some(&all[0].id));
 
     change(store, &mut all).await;
-    let first = store.list_destinations(account, None, 3).await.expect("a page");
+    let first = store.list_destinations(account, Order::OldestFirst, None, 3).await.expect("a page");
     assert_eq!(first, all[..3]);
-    let second = store.list_destinations(account, Some(&first[2].id), 3).await.expect("a page");
+    let second = store.list_destinations(account, Order::OldestFirst, Some(&first[2].id), 3).await.expect("a page");
     assert_eq!(second, all[3..]);
+    let newest = all.iter().rev().cloned().collect::<Vec<_>>();
+    let first = store.list_destinations(account, Order::NewestFirst, None, 3).await.expect("a page");
+    assert_eq!(first, newest[..3]);
+    let second = store.list_destinations(account, Order::NewestFirst, Some(&first[2].id), 3).await.expect("a page");
+    assert_eq!(second, newest[3..]);
+    let settings = store.list_settings(account, Some(&all[2].id), 3).await.expect("a page");
+    assert_eq!(settings, all[3..]);
+    search(store, &all[0]).await;
     delete(store, &all, other).await;
+}
+
+/// How far a search is stays when the destination is changed, and goes with it.
+async fn search<S: Destinations>(store: &S, one: &Destination) {
+    let (account, id) = (&one.account, &one.id);
+    let searched = async || store.find_searched(account, id).await.expect("an answer");
+    assert_eq!(searched().await, None);
+    let place = SubscriptionId::from_entropy([7; 10]);
+    store.note_searched(account, id, Some(&place)).await.expect("noted");
+    assert_eq!(searched().await.as_ref(), Some(&place));
+    let found = store.find_destination(account, id).await.expect("an answer").expect("a destination");
+    assert_eq!(found, *one, "its version is the same");
+    store.note_searched(account, id, None).await.expect("noted");
+    assert_eq!(searched().await, None);
+    store.note_searched(account, id, Some(&place)).await.expect("noted");
+    let nobody = DestinationId::from_entropy([99; 10]);
+    store.note_searched(account, &nobody, Some(&place)).await.expect("nothing is done");
+    assert_eq!(store.find_searched(account, &nobody).await.expect("an answer"), None);
+    assert_eq!(store.find_destination(account, &nobody).await.expect("an answer"), None);
 }
 
 /// A change replaces every field, unless somebody else made a change in the meantime.
@@ -77,4 +104,5 @@ async fn delete<S: Destinations>(store: &S, all: &[Destination], other: &Account
     let changed = all[0].changed(all[0].settings.clone(), now());
     assert_eq!(store.update_destination(&all[0], &changed).await.expect("an answer"), UpdatedDestination::Changed);
     assert_eq!(create(store, &all[0]).await, CreatedDestination::Created, "its name and its place are free again");
+    assert_eq!(store.find_searched(account, gone).await.expect("an answer"), None);
 }

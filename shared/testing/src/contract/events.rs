@@ -4,11 +4,11 @@ use domain::delivery::{Delivery, Sending};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DestinationId, Timestamp};
 use ports::{
-    EventPlace, Events, ListEvents, ListedEvent, OweMore, Reckoning, Seal, Sealed, SealedEvent, Span, UnmatchedReason,
-    WideEvents,
+    EventPlace, Events, ListEvents, ListedEvent, Order, OweMore, Reckoning, Seal, Sealed, SealedEvent, Span,
+    UnmatchedReason, WideEvents,
 };
 
-use super::{after_ms, now};
+use super::{after_ms, in_pages, now};
 use crate::samples::event_text;
 
 pub(super) fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize) -> SealedEvent {
@@ -78,6 +78,9 @@ pub async fn wide_events(store: &(impl WideEvents + OweMore + Reckoning), accoun
     assert_eq!(store.find_seal(account, &wide.id).await.expect("an answer"), seal);
     let found = store.find_event(account, &wide.id).await.expect("an answer").expect("the event");
     assert!(found.owed[..5_000] == wide.owed, "the plan comes first");
+    let (shown, count) = store.find_event_with(account, &wide.id, 100).await.expect("an answer").expect("the event");
+    assert!((100..=5_010).contains(&shown.owed.len()) && count == 5_010, "{} of {count}", shown.owed.len());
+    assert!(shown.owed[..] == found.owed[..shown.owed.len()] && shown.body == found.body);
     let owed = store.find_owed(account, std::slice::from_ref(&wide.id)).await.expect("an answer");
     assert_eq!(owed.into_iter().map(|(_, owed)| owed.len()).collect::<Vec<_>>(), [5_010]);
 
@@ -125,8 +128,8 @@ pub async fn owing_more(store: &dyn OwingStore, account: &AccountId) {
         assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&expected));
 
         let until = event.occurred_at.plus(std::time::Duration::from_millis(1));
-        let listed =
-            store.list_events(account, Span { since: event.occurred_at, until }, None, 10).await.expect("a list");
+        let (span, order) = (Span { since: event.occurred_at, until }, Order::NewestFirst);
+        let listed = store.list_events(account, span, order, None, 10).await.expect("a list");
         let listed = listed.into_iter().find(|listed| listed.place.id == event.id).expect("the event");
         assert_eq!((listed.owed_count, listed.unmatched), (owed + more, None));
     }
@@ -147,10 +150,11 @@ pub async fn listed_events(store: &(impl Events + ListEvents), account: &Account
         event.occurred_at = after_ms(ms);
         store.seal_event(&event).await.expect("sealed");
     }
-    let list = async |span: Span, after: Option<EventPlace>, limit: usize| {
-        store.list_events(account, span, after.as_ref(), limit).await.expect("a list")
+    let list = async |order: Order, span: Span, after: Option<EventPlace>, limit: usize| {
+        store.list_events(account, span, order, after.as_ref(), limit).await.expect("a list")
     };
-    let all = list(always(), None, 10).await;
+    let [newest, oldest] = [Order::NewestFirst, Order::OldestFirst];
+    let all = list(newest, always(), None, 10).await;
     assert_eq!(ids(&all), ["late", "b", "a", "early"]);
     for listed in &all {
         let event = store.find_event(account, &listed.place.id).await.expect("an answer").expect("the event");
@@ -160,19 +164,14 @@ pub async fn listed_events(store: &(impl Events + ListEvents), account: &Account
         assert_eq!((listed.owed_count, listed.unmatched), (event.owed.len(), event.unmatched));
     }
     // Pages of any size together are the whole list.
-    for limit in 1..=4 {
-        let (mut seen, mut after) = (Vec::new(), None);
-        loop {
-            let page = list(always(), after, limit).await;
-            assert!(page.len() <= limit);
-            after = page.last().map(|event| event.place.clone());
-            let last = page.len() < limit;
-            seen.extend(page);
-            if last {
-                break;
-            }
+    let mut turned = all.clone();
+    turned.reverse();
+    for (order, all) in [(newest, &all), (oldest, &turned)] {
+        for limit in 1..=4 {
+            let page = async |after| list(order, always(), after, limit).await;
+            let seen = in_pages(limit, |event: &ListedEvent| event.place.clone(), page).await;
+            assert_eq!(seen, *all, "{order:?} in pages of {limit}");
         }
-        assert_eq!(seen, all, "in pages of {limit}");
     }
     for (since, until, expected) in [
         (10, 31, &["late", "b", "a", "early"][..]),
@@ -183,11 +182,21 @@ pub async fn listed_events(store: &(impl Events + ListEvents), account: &Account
         (31, 99, &[]),
     ] {
         let span = Span { since: after_ms(since), until: after_ms(until) };
-        assert_eq!(ids(&list(span, None, 10).await), expected, "{since} to {until}");
+        assert_eq!(ids(&list(newest, span, None, 10).await), expected, "{since} to {until}");
+        let turned: Vec<_> = expected.iter().rev().copied().collect();
+        assert_eq!(ids(&list(oldest, span, None, 10).await), turned, "{since} to {until}, oldest first");
     }
     // A page after an event that is younger than the span begins at the end of the span.
     let (span, after) =
         (Span { since: after_ms(0), until: after_ms(20) }, all.first().map(|event| event.place.clone()));
-    assert_eq!(ids(&list(span, after, 10).await), ["early"]);
-    assert_eq!(store.list_events(other, always(), None, 10).await.expect("a list"), []);
+    assert_eq!(ids(&list(newest, span, after, 10).await), ["early"]);
+    // So does, from the oldest, a page after an event that is older.
+    let (span, after) =
+        (Span { since: after_ms(21), until: after_ms(31) }, all.last().map(|event| event.place.clone()));
+    assert_eq!(ids(&list(oldest, span, after, 10).await), ["late"]);
+    let latest = all.first().map(|event| event.place.clone());
+    assert_eq!(list(oldest, span, latest, 10).await, []);
+    for order in [newest, oldest] {
+        assert_eq!(store.list_events(other, always(), order, None, 10).await.expect("a list"), []);
+    }
 }

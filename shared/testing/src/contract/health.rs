@@ -5,7 +5,8 @@ use std::time::Duration;
 use domain::destination::{Destination, Failure, Health};
 use domain::value::AccountId;
 use ports::{
-    Accounts, CreatedDestination, DeletedDestination, DestinationHealth, Destinations, UpdatedDestination, Waiting,
+    Accounts, CreatedDestination, DeletedDestination, DestinationHealth, Destinations, Order, UpdatedDestination,
+    Waiting,
 };
 
 use super::{after, now};
@@ -73,7 +74,14 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
     assert_eq!(store.update_destination(&known, &resumed).await.expect("an answer"), UpdatedDestination::Updated);
     assert_eq!((find().await, watched(3).await), (resumed.clone(), true));
     assert!(!store.update_health(&known, &disabled).await.expect("an answer"));
-    let listed = store.list_destinations(account, None, 9).await.expect("a list");
+    let listed = store.list_destinations(account, Order::OldestFirst, None, 9).await.expect("a list");
+    assert_eq!(
+        store.list_destinations(account, Order::NewestFirst, None, 9).await.expect("a list").len(),
+        listed.len()
+    );
+    let settings = store.list_settings(account, None, 9).await.expect("a list");
+    let healthy: Vec<_> = listed.iter().map(|one| one.with_health(Health::default())).collect();
+    assert_eq!(settings, healthy);
     assert_eq!(listed, std::slice::from_ref(&resumed), "a list shows health");
 
     // What waits is listed as it was when the health was stored, and is put right by the next change.

@@ -5,7 +5,7 @@ use domain::delivery::{
     Job, JobStatus, Lease, RecoverStatus, Recovered, RecoveredTo, Recovery, Replay, Replayed, ReplayedTo,
 };
 use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
-use ports::{Held, Jobs, StartJob};
+use ports::{Held, JobPlace, Jobs, ListedJob, Order, StartJob};
 
 use super::accounts::{AccountStore, unused_job};
 use super::{after_ms, now};
@@ -136,6 +136,55 @@ pub async fn replays(store: &dyn StartedJobs, account: &AccountId) {
     job.succeeded(after_ms(20));
     assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
     assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job));
+}
+
+/// Three jobs, listed from both ends in pages; answers them, the newest first. Those of one moment are in the order of
+/// their ids.
+pub async fn jobs_in_order(store: &dyn StartJob, account: &AccountId, other: &AccountId) -> [(JobPlace, Job); 3] {
+    let at = |job: Job, ms: u64| Job { created_at: after_ms(ms), ..job };
+    let [one, two, three] = [(1, 10), (2, 20), (3, 20)].map(|(n, ms)| at(recovery(account, n), ms));
+    for job in [&one, &two, &three, &at(recovery(other, 9), 15)] {
+        assert!(store.start_job(job, 9).await.expect("an answer").is_some());
+    }
+    let mut all = [one, two, three].map(|job| (place(&job), job));
+    all.sort_by(|a, b| b.0.cmp(&a.0));
+    let newest = all.clone().map(|(place, job)| ListedJob { place, job: Some(job) });
+    let mut oldest = newest.clone();
+    oldest.reverse();
+    for (expected, order) in [(newest, Order::NewestFirst), (oldest, Order::OldestFirst)] {
+        let list = async |after: Option<&ListedJob>, limit: usize| {
+            let after = after.map(|listed| &listed.place);
+            store.list_jobs(account, order, after, limit).await.expect("a list")
+        };
+        assert_eq!(list(None, 9).await, expected);
+        assert_eq!(list(None, 2).await, expected[..2]);
+        assert_eq!(list(Some(&expected[0]), 2).await, expected[1..]);
+        assert_eq!(list(Some(&expected[1]), 2).await, expected[2..]);
+        assert_eq!(list(Some(&expected[2]), 2).await, []);
+    }
+    all
+}
+
+fn place(job: &Job) -> JobPlace {
+    JobPlace { created_at: job.created_at, id: job.id.clone() }
+}
+
+pub async fn listed_jobs(store: &dyn StartedJobs, account: &AccountId, other: &AccountId) {
+    let [_, before, (first, one)] = jobs_in_order(store, account, other).await;
+    // One that has ended stays, and one that follows it has a place of its own.
+    let lease = Lease::taken([1; 16], now());
+    let mut ended = store.take_job(&one.id, &lease, now()).await.expect("an answer").expect("the job");
+    ended.succeeded(after_ms(30));
+    assert_eq!(store.end_job(&ended, &lease).await.expect("an answer"), Held::Held);
+    let listed = store.list_jobs(account, Order::NewestFirst, Some(&before.0), 1).await.expect("a list");
+    assert_eq!(listed, [ListedJob { place: first.clone(), job: Some(ended) }]);
+    let again = Job { created_at: after_ms(40), ..one };
+    assert_eq!(store.start_job(&again, 9).await.expect("an answer").as_ref(), Some(&again));
+    let mut listed = store.list_jobs(account, Order::NewestFirst, None, 9).await.expect("a list");
+    assert_eq!(listed[0], ListedJob { place: place(&again), job: Some(again) });
+    assert_eq!(listed[3], ListedJob { place: first, job: None });
+    listed.reverse();
+    assert_eq!(store.list_jobs(account, Order::OldestFirst, None, 9).await.expect("a list"), listed);
 }
 
 /// A recovery of the account's destination number `n`.

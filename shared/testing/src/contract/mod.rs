@@ -11,11 +11,13 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod awaited_runs;
+mod budgets;
 mod deliveries;
 mod destinations;
 mod events;
 mod health;
 mod jobs;
+mod kept_answers;
 mod paces;
 mod purge;
 mod reckoning;
@@ -36,16 +38,18 @@ pub use accounts::{accounts, deletion_of_an_account};
 pub use api_keys::api_keys;
 pub use audit::audit;
 pub use awaited_runs::awaited_runs;
+pub use budgets::budgets;
 pub use deliveries::{deliveries, deliveries_in_bulk, listed_deliveries};
 pub use destinations::destinations;
 use domain::value::Timestamp;
 pub use events::{events, listed_events, owing_more, wide_events};
 pub use health::health;
-pub use jobs::{jobs, limited_jobs, replays, started_jobs};
+pub use jobs::{jobs, jobs_in_order, limited_jobs, listed_jobs, replays, started_jobs};
+pub use kept_answers::kept_answers;
 pub use paces::paces;
 pub use purge::purge;
 pub use reckoning::{owed_in_bulk, standings};
-pub use rejected_events::rejections;
+pub use rejected_events::{listed_rejections, rejections};
 pub use roll_ups::{results, roll_ups, rolled_up_to};
 pub use seen_scopes::seen_scopes;
 pub use sessions::sessions;
@@ -68,6 +72,25 @@ fn after_ms(ms: u64) -> Timestamp {
     now().plus(Duration::from_millis(ms))
 }
 
+/// All pages of a list of at most `limit` each, one after the other.
+async fn in_pages<One, Place>(
+    limit: usize,
+    place: impl Fn(&One) -> Place,
+    list: impl AsyncFn(Option<Place>) -> Vec<One>,
+) -> Vec<One> {
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = list(after).await;
+        assert!(page.len() <= limit);
+        after = page.last().map(&place);
+        let is_last = page.len() < limit;
+        seen.extend(page);
+        if is_last {
+            return seen;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{MemoryStore, PlainVault, account};
@@ -83,7 +106,9 @@ mod tests {
         started_jobs(&MemoryStore::default(), &a).await;
         limited_jobs(&MemoryStore::default(), &a).await;
         replays(&MemoryStore::default(), &a).await;
-        purge(&MemoryStore::default(), &a, &b).await;
+        listed_jobs(&MemoryStore::default(), &a, &b).await;
+        let store = MemoryStore::default();
+        purge(&store, &store, &a, &b).await;
         api_keys(&MemoryStore::default(), &a, &b).await;
         sessions(&MemoryStore::default(), &a, &b).await;
         destinations(&MemoryStore::default(), &a, &b).await;
@@ -95,6 +120,7 @@ mod tests {
         deliveries(&MemoryStore::default(), &a, &b).await;
         rejections(&MemoryStore::default(), &a).await;
         test_places(&MemoryStore::default(), &a, &b).await;
+        kept_answers(&MemoryStore::default(), &a, &b).await;
         unregistered_accounts(&MemoryStore::default(), &a, &b).await;
         awaited_runs(&MemoryStore::default(), &a, &b).await;
         seen_scopes(&MemoryStore::default(), &a, &b).await;
@@ -102,6 +128,7 @@ mod tests {
         health(&MemoryStore::default(), &a).await;
         audit(&MemoryStore::default(), &a).await;
         paces(&MemoryStore::default(), &a, &b).await;
+        budgets(&MemoryStore::default(), &a, &b).await;
         listed_events(&MemoryStore::default(), &a, &b).await;
         listed_deliveries(&MemoryStore::default(), &a, &b).await;
         owed_in_bulk(&MemoryStore::default(), &a, &b).await;

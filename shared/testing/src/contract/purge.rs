@@ -5,13 +5,14 @@ use domain::delivery::{DeliveryState, Lease, Sending};
 use domain::event::UnregisteredAccount;
 use domain::value::{AccountId, KeyId};
 use ports::{
-    AccountPurge, CreatedAccount, Deliveries, Destinations, Held, Jobs, SealedEvent, StartJob, Subscriptions,
-    UnregisteredAccounts, WideEvents,
+    AccountPurge, BegunRequest, CreatedAccount, Deliveries, Destinations, Held, Jobs, KeptAnswers, Order, SealedEvent,
+    StartJob, Subscriptions, UnregisteredAccounts, WideEvents,
 };
 
 use super::accounts::AccountStore;
 use super::events::sealed;
 use super::jobs::{recovery, start};
+use super::kept_answers;
 use super::now;
 use crate::samples::{destination, record, subscription};
 
@@ -69,12 +70,14 @@ async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
 }
 
 async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedEvent]) -> bool {
-    let mut found = store.list_keys(account, None, 9).await.expect("a list").len();
-    found += store.list_destinations(account, None, 9).await.expect("a list").len();
-    found += store.list_subscriptions(account, None, 9).await.expect("a list").len();
+    let mut found = store.list_keys(account, Order::OldestFirst, None, 9).await.expect("a list").len();
+    found += store.list_destinations(account, Order::OldestFirst, None, 9).await.expect("a list").len();
+    found += store.list_subscriptions(account, Order::OldestFirst, None, 9).await.expect("a list").len();
     let of = destination(account, 1, "https://a.example/");
     let subscribed = subscription(&of, 1, &["sync_run.completed", "*"], "*", None);
-    found += store.find_subscriptions(account, &subscribed.buckets()).await.expect("a list").len();
+    for bucket in subscribed.buckets() {
+        found += store.find_subscriptions(account, &bucket, None, 100).await.expect("a list").len();
+    }
     found += usize::from(store.find_destination_named(account, &of.settings.name).await.expect("an answer").is_some());
     let named = store.find_subscription_named(account, &subscribed.settings.name).await.expect("an answer");
     found += usize::from(named.is_some());
@@ -88,8 +91,11 @@ async fn is_empty(store: &dyn WholeStore, account: &AccountId, events: &[SealedE
     found == 0
 }
 
-pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountId) {
+pub async fn purge(store: &dyn WholeStore, answers: &dyn KeptAnswers, account: &AccountId, other: &AccountId) {
     let (mine, theirs) = (fill(store, account).await, fill(store, other).await);
+    for account in [account, other] {
+        assert_eq!(kept_answers::asked(answers, account).await, BegunRequest::Begun);
+    }
     let recovery = recovery(account, 1);
     assert_eq!(store.start_job(&recovery, 1).await.expect("an answer").as_ref(), Some(&recovery));
     let job = start(store, account, 11).await;
@@ -107,9 +113,12 @@ pub async fn purge(store: &dyn WholeStore, account: &AccountId, other: &AccountI
             break;
         }
     }
-    assert!(deleted >= 8, "a key, two subscriptions, two events, two deliveries, a destination: {deleted}");
+    assert!(deleted >= 9, "a key, a request, two subscriptions, two events, two deliveries, a destination: {deleted}");
     assert!(is_empty(store, account, &mine).await);
     assert!(!is_empty(store, other, &theirs).await);
+    assert_eq!(kept_answers::asked(answers, other).await, BegunRequest::UnderWay);
+    assert_eq!(kept_answers::asked(answers, account).await, BegunRequest::Begun, "it is forgotten");
+    assert_eq!(store.purge_account(account, 1).await.expect("purged").deleted, 1);
     // A job that the account started outlasts its rows, and leaves none when it ends.
     let lease = Lease::taken([3; 16], recovery.starts_at);
     let mut taken = store.take_job(&recovery.id, &lease, lease.until).await.expect("an answer").expect("the recovery");

@@ -24,6 +24,24 @@ pub async fn owed_in_bulk(store: &(impl Events + Reckoning), account: &AccountId
     assert_eq!(found.iter().map(|(_, owed)| owed.len()).sum::<usize>(), 5_120);
     let found: BTreeMap<_, _> = found.into_iter().map(|(id, owed)| (id, BTreeSet::from_iter(owed))).collect();
     assert!(found == expected, "what is owed was not read back as it was sealed");
+    let mut first: BTreeMap<_, _> =
+        store.find_first_owed(account, &asked).await.expect("an answer").into_iter().collect();
+    assert_eq!(first.len(), expected.len());
+    for (id, row) in &mut first {
+        assert_eq!(row.rows > 1, row.ids.len() < expected[id].len(), "{id}");
+        for nth in 1..row.rows {
+            let further = store.find_further_owed(account, id, nth).await.expect("an answer").expect("a row");
+            assert!(further.rows == row.rows && further.ids.is_sorted());
+            row.ids.extend(further.ids);
+        }
+        assert!(row.ids.len() == expected[id].len() && BTreeSet::from_iter(row.ids.clone()) == expected[id], "{id}");
+        for nth in [0, row.rows] {
+            assert_eq!(store.find_further_owed(account, id, nth).await.expect("an answer"), None);
+        }
+    }
+    assert!(first.values().any(|row| row.rows > 1), "one owes more than fits in a row");
+    assert_eq!(store.find_first_owed(account, &[]).await.expect("an answer"), []);
+    assert_eq!(store.find_first_owed(other, &asked).await.expect("an answer"), []);
     assert_eq!(store.find_owed(account, &[]).await.expect("an answer"), []);
     assert_eq!(store.find_owed(other, &asked).await.expect("an answer"), []);
 }

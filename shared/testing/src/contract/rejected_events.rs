@@ -1,10 +1,12 @@
-//! Notes of rejected events: the first note of an id is kept, and lists are newest first, over several days, in pages.
+//! Notes of rejected events: the first note of an id is kept, and lists are newest or oldest first, over several days, in pages.
 
 use std::time::Duration;
 
 use domain::event::{Event, RejectedEvent, Rejection, Resubmission};
 use domain::value::{AccountId, RejectedEventId, Timestamp};
-use ports::{Rejections, Span};
+use ports::{Order, Rejections, Span};
+
+use super::in_pages;
 use sha2::{Digest, Sha256};
 
 const DAY_MS: u64 = 86_400_000;
@@ -24,7 +26,8 @@ fn rejected(account: &AccountId, text: &str, sent_at: Timestamp) -> RejectedEven
     RejectedEvent { expires_at: Timestamp::from_unix_ms(rejected.expires_at.unix_seconds() * 1000), ..rejected }
 }
 
-pub async fn rejections(store: &dyn Rejections, account: &AccountId) {
+/// Answers them, the newest first.
+pub async fn listed_rejections(store: &dyn Rejections, account: &AccountId) -> Vec<RejectedEvent> {
     let evening = evening(account);
     let at = |ms: u64| evening.plus(Duration::from_millis(ms));
     // They were sent on three days, two in the same millisecond, and are noted in another order.
@@ -36,7 +39,12 @@ pub async fn rejections(store: &dyn Rejections, account: &AccountId) {
     }
     all.sort_by(|one, other| other.id.cmp(&one.id));
     lists(store, &all, &at).await;
+    all
+}
 
+pub async fn rejections(store: &dyn Rejections, account: &AccountId) {
+    let all = listed_rejections(store, account).await;
+    let at = |ms: u64| evening(account).plus(Duration::from_millis(ms));
     let first = &all[0];
     let found = store.find_rejection(&first.id).await.expect("an answer");
     assert_eq!(found.as_ref(), Some(first));
@@ -62,24 +70,18 @@ pub async fn rejections(store: &dyn Rejections, account: &AccountId) {
 }
 
 async fn lists(store: &dyn Rejections, all: &[RejectedEvent], at: &impl Fn(u64) -> Timestamp) {
-    let list = async |span: Span, after: Option<RejectedEventId>, limit: usize| {
-        store.list_rejections(span, after.as_ref(), limit).await.expect("a list")
+    let list = async |order: Order, span: Span, after: Option<RejectedEventId>, limit: usize| {
+        store.list_rejections(span, order, after.as_ref(), limit).await.expect("a list")
     };
+    let [newest, oldest] = [Order::NewestFirst, Order::OldestFirst];
     let whole = Span { since: at(0), until: at(3 * DAY_MS) };
-    assert_eq!(list(whole, None, 10).await, all);
-    for limit in 1..=6 {
-        let (mut seen, mut after) = (Vec::new(), None);
-        loop {
-            let page = list(whole, after, limit).await;
-            assert!(page.len() <= limit);
-            after = page.last().map(|rejected| rejected.id.clone());
-            let last = page.len() < limit;
-            seen.extend(page);
-            if last {
-                break;
-            }
+    let turned: Vec<_> = all.iter().rev().cloned().collect();
+    for (order, all) in [(newest, all), (oldest, &turned)] {
+        for limit in 1..=6 {
+            let page = async |after| list(order, whole, after, limit).await;
+            let seen = in_pages(limit, |rejected: &RejectedEvent| rejected.id.clone(), page).await;
+            assert_eq!(seen, all, "{order:?} in pages of {limit}");
         }
-        assert_eq!(seen, all, "in pages of {limit}");
     }
     for (since, until, count) in [
         (0, 2_501 + DAY_MS, 5),
@@ -90,11 +92,16 @@ async fn lists(store: &dyn Rejections, all: &[RejectedEvent], at: &impl Fn(u64) 
         (2 * DAY_MS, 0, 0),
     ] {
         let span = Span { since: at(since), until: at(until) };
-        assert_eq!(list(span, None, 10).await.len(), count, "{since} to {until}");
+        assert_eq!(list(newest, span, None, 10).await.len(), count, "{since} to {until}");
+        assert_eq!(list(oldest, span, None, 10).await.len(), count, "{since} to {until}, oldest first");
     }
     // A page after an event that is younger than the span begins at the end of the span.
     let span = Span { since: at(0), until: at(1_000) };
-    assert_eq!(list(span, Some(all[0].id.clone()), 10).await, all[2..]);
+    assert_eq!(list(newest, span, Some(all[0].id.clone()), 10).await, all[2..]);
+    assert_eq!(list(oldest, span, Some(all[0].id.clone()), 10).await, []);
+    // So does, from the oldest, a page after an event that is older.
+    let (span, first) = (Span { since: at(1_000), ..whole }, all.last().map(|rejected| rejected.id.clone()));
+    assert_eq!(list(oldest, span, first, 10).await, [all[1].clone(), all[0].clone()]);
 }
 
 async fn one_without_an_account(store: &dyn Rejections, sent_at: Timestamp) {

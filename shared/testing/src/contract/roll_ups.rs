@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::attempt::{Latencies, Outcome};
 use domain::delivery::{DeliveryState, Hour, HourRead, RollUp, Tally};
 use domain::value::{AccountId, DestinationId, Span, Timestamp};
-use ports::{AccountPurge, Accounts, Deliveries, Destinations, OlderThan, RollUps, RolledUpTo, SealNote, SealNotes};
+use ports::{AccountPurge, Accounts, Deliveries, Destinations, RollUps, RolledUpTo, SealNote, SealNotes};
 
 use super::{after, now};
 use crate::samples::{destination, record};
@@ -90,20 +90,17 @@ pub async fn results(store: &dyn RollUpStore, account: &AccountId, other: &Accou
         expected.push((record.delivery.id, state, record.attempts.count() > 0, took));
     }
     expected.sort_by(|one, other| other.0.cmp(&one.0));
-    let list = async |account, older: OlderThan, limit| {
-        let since = Timestamp::from_unix_ms(0);
-        let found = store.list_results(account, &target.id, since, &older, limit).await.expect("a list");
+    let list = async |account, span, after, limit| {
+        let found = store.list_results(account, &target.id, span, after, limit).await.expect("a list");
         found.into_iter().map(|found| (found.id, found.state, found.failed, found.took)).collect::<Vec<_>>()
     };
-    assert_eq!(list(account, OlderThan::Time(now()), 9).await, expected);
-    assert_eq!(list(account, OlderThan::Time(now()), 2).await, expected[..2]);
-    assert_eq!(list(account, OlderThan::Delivery(expected[1].0.clone()), 9).await, expected[2..]);
-    assert_eq!(list(other, OlderThan::Time(now()), 9).await, []);
+    let until_now = Span { since: Timestamp::from_unix_ms(0), until: now() };
+    assert_eq!(list(account, until_now, None, 9).await, expected);
+    assert_eq!(list(account, until_now, None, 2).await, expected[..2]);
+    assert_eq!(list(account, until_now, Some(&expected[1].0), 9).await, expected[2..]);
+    assert_eq!(list(other, until_now, None, 9).await, []);
     // It occurred a minute ago.
-    assert_eq!(
-        store.list_results(account, &target.id, now(), &OlderThan::Time(after(9)), 9).await.expect("a list"),
-        []
-    );
+    assert_eq!(list(account, Span { since: now(), until: after(9) }, None, 9).await, []);
 }
 
 pub async fn rolled_up_to(store: &dyn RollUpStore, account: &AccountId) {

@@ -1,15 +1,20 @@
 //! Subscriptions, and the buckets they are found in.
 
-use domain::routing::{AwaitedTransition, Bucket, Subscription};
+use domain::destination::Destination;
+use domain::event::{Event, Scope};
+use domain::routing::subscription::deliveries;
+use domain::routing::{
+    AwaitedTransition, Bucket, Hearing, MAX_CONDITION_BYTES, Subscription, Transition, Work, listeners,
+};
 use domain::value::{AccountId, DestinationId, SubscriptionId};
 use ports::{
-    Accounts, CreatedSubscription, DeletedDestination, DeletedSubscription, Destinations, Subscriptions,
-    UpdatedSubscription,
+    Accounts, CreatedSubscription, DeletedDestination, DeletedSubscription, Destinations, FindListeners, Order,
+    Subscriptions, UpdatedSubscription,
 };
 use serde_json::json;
 
 use super::now;
-use crate::samples::{destination, subscription};
+use crate::samples::{destination, event_text, subscription};
 
 const MOST: u32 = 3;
 
@@ -17,7 +22,7 @@ async fn create(store: &impl Subscriptions, subscription: &Subscription) -> Crea
     store.create_subscription(subscription, MOST).await.expect("an answer")
 }
 
-pub async fn subscriptions<S: Subscriptions + Destinations + Accounts>(
+pub async fn subscriptions<S: Subscriptions + FindListeners + Destinations + Accounts>(
     store: &S,
     account: &AccountId,
     other: &AccountId,
@@ -44,10 +49,14 @@ pub async fn subscriptions<S: Subscriptions + Destinations + Accounts>(
     assert_eq!(store.find_subscription(other, &narrow.id).await.expect("an answer"), None);
     let named = store.find_subscription_named(account, &narrow.settings.name).await.expect("an answer");
     assert_eq!(named.as_ref(), Some(&narrow.id));
-    let page = store.list_subscriptions(account, None, 10).await.expect("a page");
+    let page = store.list_subscriptions(account, Order::OldestFirst, None, 10).await.expect("a page");
     assert_eq!(page, [wide.clone(), narrow.clone()]);
-    let page = store.list_subscriptions(account, Some(&wide.id), 10).await.expect("a page");
+    let page = store.list_subscriptions(account, Order::OldestFirst, Some(&wide.id), 10).await.expect("a page");
     assert_eq!(page, std::slice::from_ref(&narrow));
+    let page = store.list_subscriptions(account, Order::NewestFirst, None, 10).await.expect("a page");
+    assert_eq!(page, [narrow.clone(), wide.clone()]);
+    let page = store.list_subscriptions(account, Order::NewestFirst, Some(&narrow.id), 10).await.expect("a page");
+    assert_eq!(page, std::slice::from_ref(&wide));
     check_found(store, account, "connection/xero/endpoint/invoices", &[&wide, &narrow]).await;
     check_found(store, other, "connection/xero/endpoint/invoices", &[]).await;
 
@@ -64,6 +73,7 @@ pub async fn subscriptions<S: Subscriptions + Destinations + Accounts>(
         assert_eq!(delete(store, account, one, version).await, answer);
     }
     check_found(store, account, "connection/xero/endpoint/invoices", &[]).await;
+    conditions(store, &targets[0]).await;
     for target in &targets {
         let answer = store.delete_destination(account, &target.id, None).await.expect("an answer");
         assert_eq!(answer, DeletedDestination::Deleted);
@@ -97,16 +107,93 @@ async fn refuse<S: Subscriptions>(store: &S, wide: &Subscription) {
     assert_eq!(delete(store, &wide.account, &orphan, None).await, DeletedSubscription::Deleted);
 }
 
-async fn check_found(store: &impl Subscriptions, account: &AccountId, place: &str, expected: &[&Subscription]) {
+async fn check_found<S: Subscriptions + FindListeners>(
+    store: &S,
+    account: &AccountId,
+    place: &str,
+    expected: &[&Subscription],
+) {
     let place = place.parse().expect("a scope");
     let buckets = Bucket::of_event("sync_run.completed".parse().expect("a type"), &place);
-    let mut found = store.find_subscriptions(account, &buckets).await.expect("an answer");
+    let mut found = Vec::new();
+    for bucket in &buckets {
+        let filed =
+            async |after, most| store.find_subscriptions(account, bucket, after, most).await.expect("an answer");
+        let all = filed(None, 10).await;
+        for (place, one) in all.iter().enumerate() {
+            assert_eq!(filed(Some(&one.id), 1).await, all[place + 1..].iter().take(1).cloned().collect::<Vec<_>>());
+        }
+        assert!(filed(None, 0).await.is_empty());
+        found.extend(all);
+    }
     found.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!(found.iter().map(|found| &**found).collect::<Vec<_>>(), expected, "{place}");
+    found.dedup();
+    assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{place}");
+    check_heard(store, account, &place, &buckets, expected).await;
+}
+
+/// Those who listen are owed an event as if each were asked.
+async fn check_heard<S: FindListeners>(
+    store: &S,
+    account: &AccountId,
+    place: &Scope,
+    buckets: &[Bucket],
+    expected: &[&Subscription],
+) {
+    let heard = store.find_listeners(account, buckets).await.expect("an answer");
+    let mut event = Event::parse(&event_text(account, "evt-1"), now()).expect("an event");
+    event.scope = place.clone();
+    let data = json!({"status": null, "records": {"inserted": 5}});
+    let recovered = Some(Transition::Recovered);
+    let expected = deliveries(&event, &data, recovered, expected).len();
+    assert!(expected > 0 || heard.iter().all(|heard| !Hearing::of(&event, &[&**heard]).by_any));
+    let owed = listeners::owed(&event, &data, recovered, &heard, &Work::default()).expect("not too costly");
+    assert_eq!(owed.len(), expected, "{place}");
+}
+
+/// All conditions of an account together are bounded, and what is deleted or changed makes room.
+async fn conditions<S: Subscriptions>(store: &S, target: &Destination) {
+    let account = &target.account;
+    let long = |bytes: usize| {
+        let text = "x".repeat(bytes - r#"{"a":[""]}"#.len());
+        serde_json::from_value(json!({"a": [text]})).expect("a condition")
+    };
+    let one = |n: usize, bytes: usize| {
+        let mut one = subscription(target, 0, &["*"], "*", None);
+        let mut id = [7; 10];
+        id[..8].copy_from_slice(&n.to_be_bytes());
+        one.id = SubscriptionId::from_entropy(id);
+        one.settings.name = format!("long {n}").try_into().expect("a name");
+        one.settings.condition = Some(long(bytes));
+        one
+    };
+    let most = 1_000;
+    let create = async |one: &Subscription| store.create_subscription(one, most).await.expect("an answer");
+    let (each, all) = (2_048, MAX_CONDITION_BYTES / 2_048);
+    for n in 0..all {
+        assert_eq!(create(&one(n, each)).await, CreatedSubscription::Created, "{n} of {all}");
+    }
+    assert_eq!(create(&one(all, 100)).await, CreatedSubscription::TooManyConditions);
+    let without = subscription(target, 1, &["*"], "*", None);
+    assert_eq!(create(&without).await, CreatedSubscription::Created, "it has no condition");
+    let first = one(0, each);
+    let shorter = first.changed(one(0, each - 100).settings, now());
+    let update = async |before, after| store.update_subscription(before, after).await.expect("an answer");
+    assert_eq!(update(&first, &shorter).await, UpdatedSubscription::Updated);
+    assert_eq!(create(&one(all, 101)).await, CreatedSubscription::TooManyConditions);
+    assert_eq!(create(&one(all, 100)).await, CreatedSubscription::Created);
+    let longer = shorter.changed(first.settings.clone(), now());
+    assert_eq!(update(&shorter, &longer).await, UpdatedSubscription::TooManyConditions);
+    assert_eq!(delete(store, account, &one(all, 100), None).await, DeletedSubscription::Deleted);
+    assert_eq!(update(&shorter, &longer).await, UpdatedSubscription::Updated);
+    for n in 0..all {
+        assert_eq!(delete(store, account, &one(n, each), None).await, DeletedSubscription::Deleted);
+    }
+    assert_eq!(delete(store, account, &without, None).await, DeletedSubscription::Deleted);
 }
 
 /// A change moves a subscription to its new buckets and its new destination, all at once.
-async fn change<S: Subscriptions>(
+async fn change<S: Subscriptions + FindListeners>(
     store: &S,
     wide: &Subscription,
     narrow: &Subscription,

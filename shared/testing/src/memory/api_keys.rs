@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use domain::access::ApiKey;
 use domain::value::{AccountId, Day, KeyId};
-use ports::{ApiKeys, CreatedKey, PortResult};
+use ports::{ApiKeys, CreatedKey, Order, PortResult};
 
-use super::MemoryStore;
+use super::{MemoryStore, page};
 
 #[async_trait]
 impl ApiKeys for MemoryStore {
@@ -22,10 +22,16 @@ impl ApiKeys for MemoryStore {
         Ok(self.call("find_key")?.keys.get(&(account.clone(), id.clone())).cloned())
     }
 
-    async fn list_keys(&self, account: &AccountId, after: Option<&KeyId>, limit: usize) -> PortResult<Vec<ApiKey>> {
+    async fn list_keys(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&KeyId>,
+        limit: usize,
+    ) -> PortResult<Vec<ApiKey>> {
         let rows = self.call("list_keys")?;
-        let mine = rows.keys.values().filter(|k| k.account == *account && after.is_none_or(|a| k.id > *a));
-        Ok(mine.take(limit).cloned().collect())
+        let mine = rows.keys.values().filter(|key| key.account == *account);
+        Ok(page(mine, |key| &key.id, order, after, limit))
     }
 
     async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool> {

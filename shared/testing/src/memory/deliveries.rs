@@ -2,23 +2,25 @@
 
 use async_trait::async_trait;
 use domain::delivery::DeliveryRecord;
-use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Deliveries, ListDeliveries, OlderThan, PortResult};
+use domain::value::{AccountId, DeliveryId, DestinationId};
+use ports::{Deliveries, ListDeliveries, Order, PortResult, Span, read_units};
 
-use super::{MemoryStore, Rows};
+use super::reckoning::units;
+use super::{MemoryStore, Rows, page};
 
 #[async_trait]
 impl Deliveries for MemoryStore {
     async fn find_delivery(&self, account: &AccountId, id: &DeliveryId) -> PortResult<Option<DeliveryRecord>> {
         let rows = self.call("find_delivery")?;
         rows.readable([id])?;
-        Ok(rows.deliveries.get(account, id).cloned())
+        Ok(rows.deliveries.get(account, id).inspect(|row| read_units::add(units(row))).cloned())
     }
 
     async fn find_deliveries(&self, ids: &[(AccountId, DeliveryId)]) -> PortResult<Vec<DeliveryRecord>> {
         let rows = self.call("find_deliveries")?;
         let readable = ids.iter().filter(|(_, id)| rows.readable([id]).is_ok());
-        Ok(readable.filter_map(|(account, id)| rows.deliveries.get(account, id).cloned()).collect())
+        let found = readable.filter_map(|(account, id)| rows.deliveries.get(account, id));
+        Ok(found.inspect(|row| read_units::add(units(row))).cloned().collect())
     }
 
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
@@ -48,32 +50,30 @@ impl ListDeliveries for MemoryStore {
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        since: Timestamp,
-        older: &OlderThan,
+        span: Span,
+        order: Order,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryRecord>> {
-        Ok(self.call("list_deliveries")?.newest(account, destination, since, older, limit))
+        let found = self.call("list_deliveries")?.deliveries_within(account, destination, span, order, after, limit);
+        found.iter().for_each(|row| read_units::add(units(row) / 2.0));
+        Ok(found)
     }
 }
 
 impl Rows {
-    /// Deliveries of one destination, newest first.
-    pub(super) fn newest(
+    /// Deliveries of one destination.
+    pub(super) fn deliveries_within(
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        since: Timestamp,
-        older: &OlderThan,
+        span: Span,
+        order: Order,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> Vec<DeliveryRecord> {
-        let within = |record: &&DeliveryRecord| {
-            let id = &record.delivery.id;
-            id.occurred_at() >= since
-                && match older {
-                    OlderThan::Time(time) => id.occurred_at() < *time,
-                    OlderThan::Delivery(older) => id < older,
-                }
-        };
-        self.deliveries.of(account, destination).rev().filter(within).take(limit).cloned().collect()
+        let all = self.deliveries.of(account, destination);
+        let within = all.filter(|record| (span.since..span.until).contains(&record.delivery.id.occurred_at()));
+        page(within, |record| &record.delivery.id, order, after, limit)
     }
 }

@@ -1,20 +1,34 @@
 //! Destinations in memory.
 
 use async_trait::async_trait;
-use domain::destination::Destination;
-use domain::value::{AccountId, DestinationId, Label};
+use domain::destination::{Destination, Health};
+use domain::value::{AccountId, DestinationId, Label, SubscriptionId};
 use ports::{
-    CreatedDestination, DeletedDestination, Destinations, FindDestination, PortError, PortResult, UpdatedDestination,
+    CreatedDestination, DeletedDestination, Destinations, FindDestination, Order, PortError, PortResult,
+    UpdatedDestination, read_units,
 };
 
-use super::MemoryStore;
+use super::{MemoryStore, blocks, page};
+
+/// The size of a row in bytes: about 500 with its secret, and the settings.
+fn size(destination: &Destination) -> usize {
+    500 + serde_json::to_string(&destination.settings).map_or(0, |text| text.len())
+}
+
+/// Counts what a list costs, each with its health.
+fn listed(found: Vec<Destination>) -> Vec<Destination> {
+    read_units::add(blocks(found.iter().map(size)) + found.len() as f64 / 2.0);
+    found
+}
 
 #[async_trait]
 impl FindDestination for MemoryStore {
     async fn find_destination(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
         let rows = self.call("find_destination")?;
         rows.readable([id])?;
-        Ok(rows.destination(account, id))
+        let found = rows.destination(account, id);
+        read_units::add(blocks(found.as_ref().map(size)) + 1.0);
+        Ok(found)
     }
 }
 
@@ -66,12 +80,27 @@ impl Destinations for MemoryStore {
     async fn list_destinations(
         &self,
         account: &AccountId,
+        order: Order,
         after: Option<&DestinationId>,
         limit: usize,
     ) -> PortResult<Vec<Destination>> {
         let rows = self.call("list_destinations")?;
-        let mine = rows.destinations.values().filter(|d| d.account == *account && after.is_none_or(|a| d.id > *a));
-        Ok(mine.take(limit).map(|stored| rows.with_health(stored)).collect())
+        let mine = rows.destinations.values().filter(|stored| stored.account == *account);
+        let found = page(mine, |stored| &stored.id, order, after, limit);
+        Ok(listed(found.iter().map(|stored| rows.with_health(stored)).collect()))
+    }
+
+    async fn list_settings(
+        &self,
+        account: &AccountId,
+        after: Option<&DestinationId>,
+        limit: usize,
+    ) -> PortResult<Vec<Destination>> {
+        let rows = self.call("list_settings")?;
+        let mine = rows.destinations.values().filter(|stored| stored.account == *account);
+        let found = page(mine, |stored| &stored.id, Order::OldestFirst, after, limit);
+        read_units::add(blocks(found.iter().map(size)));
+        Ok(found.iter().map(|stored| stored.with_health(Health::default())).collect())
     }
 
     async fn delete_destination(
@@ -82,6 +111,7 @@ impl Destinations for MemoryStore {
     ) -> PortResult<DeletedDestination> {
         let mut rows = self.call("delete_destination")?;
         let stored = rows.destinations.get(&(account.clone(), id.clone()));
+        read_units::add(2.0 * blocks(stored.map(size)));
         if stored.is_some_and(|stored| version.is_some_and(|version| version != stored.version)) {
             return Ok(DeletedDestination::Changed);
         }
@@ -92,6 +122,27 @@ impl Destinations for MemoryStore {
         rows.roll_ups.remove(&(account.clone(), id.clone()));
         rows.paces.remove(&(account.clone(), id.clone()));
         rows.health.remove(&(account.clone(), id.clone()));
+        rows.searched.remove(&(account.clone(), id.clone()));
         Ok(if removed.is_some() { DeletedDestination::Deleted } else { DeletedDestination::NotFound })
+    }
+
+    async fn find_searched(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<SubscriptionId>> {
+        let (rows, key) = (self.call("find_searched")?, (account.clone(), id.clone()));
+        read_units::add(blocks(rows.destinations.get(&key).map(size)));
+        Ok(rows.searched.get(&key).cloned())
+    }
+
+    async fn note_searched(
+        &self,
+        account: &AccountId,
+        id: &DestinationId,
+        after: Option<&SubscriptionId>,
+    ) -> PortResult<()> {
+        let (mut rows, key) = (self.call("note_searched")?, (account.clone(), id.clone()));
+        match after.filter(|_| rows.destinations.contains_key(&key)) {
+            Some(after) => rows.searched.insert(key, after.clone()),
+            None => rows.searched.remove(&key),
+        };
+        Ok(())
     }
 }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use domain::delivery::{Delivery, Sending};
 use domain::value::{AccountId, EventId, Timestamp};
 use ports::{
-    EventPlace, Events, ListEvents, ListedEvent, OweMore, PortResult, Seal, Sealed, SealedEvent, Span, WideEvents,
+    EventPlace, Events, ListEvents, ListedEvent, Order, OweMore, PortResult, Seal, Sealed, SealedEvent, Span,
+    WideEvents, read_units,
 };
 
 use super::{MemoryStore, Rows};
@@ -17,6 +18,24 @@ impl Events for MemoryStore {
         let rows = self.call("find_event")?;
         rows.readable([id])?;
         Ok(rows.events.get(&(account.clone(), id.clone())).cloned())
+    }
+
+    async fn find_event_with(
+        &self,
+        account: &AccountId,
+        id: &EventId,
+        most: usize,
+    ) -> PortResult<Option<(SealedEvent, usize)>> {
+        let rows = self.call("find_event_with")?;
+        rows.readable([id])?;
+        let event = rows.events.get(&(account.clone(), id.clone()));
+        Ok(event.map(|event| {
+            // A unit for the row, those of the body, and one for about 60 deliveries.
+            read_units::add((1 + event.body.len() / 4_096) as f64);
+            let owed: Vec<_> = event.owed.iter().take(most.min(read_units::left_for(1) * 60)).cloned().collect();
+            read_units::add((owed.len() / 60) as f64);
+            (SealedEvent { owed, ..event.clone() }, event.owed.len())
+        }))
     }
 
     async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
@@ -112,15 +131,35 @@ impl ListEvents for MemoryStore {
         &self,
         account: &AccountId,
         span: Span,
+        order: Order,
         after: Option<&EventPlace>,
         limit: usize,
     ) -> PortResult<Vec<ListedEvent>> {
         let rows = self.call("list_events")?;
-        let until = after.map_or(span.until, |after| span.until.min(after.occurred_at.plus(Duration::from_millis(1))));
-        let times = rows.event_times.get(account).into_iter().filter(|_| span.since < until);
-        let ids = times.flat_map(|times| times.range(span.since..until).rev().flat_map(|(_, ids)| ids.iter().rev()));
-        let mine = ids.filter_map(|id| rows.events.get(&(account.clone(), id.clone()))).map(listed);
-        let found = mine.filter(|event| after.is_none_or(|after| event.place < *after)).take(limit).collect();
+        let found: Vec<_> = match (order, after) {
+            (Order::NewestFirst, None) => rows.events_within(account, span).rev().take(limit).collect(),
+            (Order::OldestFirst, None) => rows.events_within(account, span).take(limit).collect(),
+            (Order::NewestFirst, Some(after)) => {
+                let until = span.until.min(after.occurred_at.plus(Duration::from_millis(1)));
+                let rest = rows.events_within(account, Span { until, ..span }).rev();
+                rest.filter(|event| event.place < *after).take(limit).collect()
+            }
+            (Order::OldestFirst, Some(after)) => {
+                let since = span.since.max(after.occurred_at);
+                let rest = rows.events_within(account, Span { since, ..span });
+                rest.filter(|event| event.place > *after).take(limit).collect()
+            }
+        };
+        read_units::add(0.125 * found.len() as f64);
         Ok(found)
+    }
+}
+
+impl Rows {
+    /// Oldest first.
+    fn events_within(&self, account: &AccountId, span: Span) -> impl DoubleEndedIterator<Item = ListedEvent> {
+        let times = self.event_times.get(account).into_iter().filter(move |_| span.since < span.until);
+        let ids = times.flat_map(move |times| times.range(span.since..span.until).flat_map(|(_, ids)| ids.iter()));
+        ids.filter_map(|id| self.events.get(&(account.clone(), id.clone()))).map(listed)
     }
 }

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use domain::delivery::{Job, JobKind, JobStatus, Lease};
-use domain::value::{JobId, Timestamp};
-use ports::{FindJob, Held, Jobs, PendingJob, PortResult, StartJob};
+use domain::value::{AccountId, JobId, Timestamp};
+use ports::{FindJob, Held, JobPlace, Jobs, ListedJob, Order, PendingJob, PortResult, StartJob};
 
-use super::{MemoryStore, Rows};
+use super::{MemoryStore, Rows, page};
 
 #[async_trait]
 impl FindJob for MemoryStore {
@@ -28,7 +28,21 @@ impl StartJob for MemoryStore {
             return Ok(None);
         }
         rows.jobs.insert(job.id.clone(), (job.clone(), None));
+        rows.started_jobs.insert((job.kind.account().clone(), job.created_at, job.id.clone()));
         Ok(Some(job.clone()))
+    }
+
+    async fn list_jobs(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&JobPlace>,
+        limit: usize,
+    ) -> PortResult<Vec<ListedJob>> {
+        let rows = self.call("list_jobs")?;
+        let places: Vec<_> = rows.started_jobs_of(account).collect();
+        let places = page(places.iter(), |place| place, order, after, limit);
+        Ok(places.into_iter().map(|place| rows.listed_job(place)).collect())
     }
 }
 
@@ -75,6 +89,17 @@ impl Jobs for MemoryStore {
 }
 
 impl Rows {
+    /// Oldest first.
+    fn started_jobs_of(&self, account: &AccountId) -> impl Iterator<Item = JobPlace> {
+        let mine = self.started_jobs.iter().filter(move |(of, ..)| of == account);
+        mine.map(|(_, created_at, id)| JobPlace { created_at: *created_at, id: id.clone() })
+    }
+
+    fn listed_job(&self, place: JobPlace) -> ListedJob {
+        let job = self.jobs.get(&place.id).map(|(job, _)| job.clone());
+        ListedJob { job: job.filter(|job| job.created_at == place.created_at), place }
+    }
+
     pub(super) fn write_job(&mut self, job: &Job, lease: &Lease) -> Held {
         match self.jobs.get_mut(&job.id) {
             Some((there, Some(held))) if held.holder == lease.holder && !there.has_ended() => {

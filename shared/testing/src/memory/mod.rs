@@ -4,12 +4,14 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod awaited_runs;
+mod budgets;
 mod deliveries;
 mod delivery_rows;
 mod destinations;
 mod events;
 mod health;
 mod jobs;
+mod kept_answers;
 mod paces;
 mod purge;
 mod reckoning;
@@ -26,7 +28,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use domain::access::{Account, ApiKey, Session};
+use domain::access::{Account, ApiKey, Session, Spending};
 use domain::delivery::{DeliveryRecord, Job, Lease, RollUp, Sending};
 use domain::destination::{Destination, Health, Pace};
 use domain::event::{EventType, RejectedEvent, Scope, SeenScope, UnregisteredAccount};
@@ -34,7 +36,10 @@ use domain::routing::{AwaitedRun, Subscription};
 use domain::value::{
     AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId, Timestamp,
 };
-use ports::{AwaitedPlace, ByShard, EventPlace, PortError, PortResult, Remembered, RolledUpTo, SealNote, SealedEvent};
+use ports::{
+    AwaitedPlace, ByShard, EventPlace, KeyedRequest, Order, PortError, PortResult, Remembered, RequestKey, RolledUpTo,
+    SealNote, SealedEvent,
+};
 
 use self::delivery_rows::DeliveryRows;
 
@@ -45,6 +50,8 @@ struct Rows {
     sessions: BTreeMap<(AccountId, SessionId), Session>,
     /// Without their health.
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
+    /// How far the subscriptions were searched that are deleted with a destination.
+    searched: BTreeMap<(AccountId, DestinationId), SubscriptionId>,
     /// Each with the time at which the destination has to be looked at, as it was when this was stored.
     health: BTreeMap<(AccountId, DestinationId), (Health, Option<Timestamp>)>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
@@ -60,13 +67,18 @@ struct Rows {
     scopes: BTreeMap<(AccountId, String), SeenScope>,
     awaited: BTreeMap<AwaitedPlace, AwaitedRun>,
     paces: BTreeMap<(AccountId, DestinationId), Pace>,
+    budgets: BTreeMap<(AccountId, Spending), Pace>,
     seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
     audited_until: ByShard<Timestamp>,
     /// Each with the time at which it has to be looked at.
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
     rolled_up_to: ByShard<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
+    /// The jobs that accounts started themselves, by when.
+    started_jobs: BTreeSet<(AccountId, Timestamp, JobId)>,
     test_places: BTreeMap<(AccountId, u8), Timestamp>,
+    /// Each with the answer, if there is one yet.
+    keyed_requests: BTreeMap<RequestKey, (KeyedRequest, Option<Vec<u8>>)>,
     unregistered: BTreeMap<AccountId, UnregisteredAccount>,
     rejections: BTreeMap<RejectedEventId, (RejectedEvent, String)>,
     calls: Vec<&'static str>,
@@ -83,6 +95,12 @@ impl Rows {
         }
         Ok(())
     }
+}
+
+/// What reading rows of these sizes together costs consistently, in read units. It costs half of that otherwise, and one
+/// if there are none.
+fn blocks(bytes: impl IntoIterator<Item = usize>) -> f64 {
+    bytes.into_iter().sum::<usize>().div_ceil(4_096).max(1) as f64
 }
 
 /// Implements every port that the table implements.
@@ -188,5 +206,23 @@ impl MemoryStore {
 
     pub fn deliveries(&self) -> Vec<DeliveryRecord> {
         self.look().deliveries.values().cloned().collect()
+    }
+}
+
+/// A page of rows that lie oldest first, by their keys.
+fn page<'a, Row: Clone + 'a, Key: Ord>(
+    rows: impl DoubleEndedIterator<Item = &'a Row>,
+    key: impl Fn(&Row) -> &Key,
+    order: Order,
+    after: Option<&Key>,
+    limit: usize,
+) -> Vec<Row> {
+    match order {
+        Order::OldestFirst => {
+            rows.filter(|row| after.is_none_or(|after| key(row) > after)).take(limit).cloned().collect()
+        }
+        Order::NewestFirst => {
+            rows.rev().filter(|row| after.is_none_or(|after| key(row) < after)).take(limit).cloned().collect()
+        }
     }
 }

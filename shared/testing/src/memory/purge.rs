@@ -41,12 +41,16 @@ impl AccountPurge for MemoryStore {
         deleted += remove(&mut rows.events, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.destinations, &mut left, |(a, _)| a == account);
         if left > 0 {
+            rows.searched.retain(|(a, _), _| a != account);
             rows.health.retain(|(a, _), _| a != account);
         }
         deleted += remove(&mut rows.roll_ups, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.paces, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.budgets, &mut left, |(a, _)| a == account);
         deleted += remove(&mut rows.test_places, &mut left, |(a, _)| a == account);
+        deleted += remove(&mut rows.keyed_requests, &mut left, |key| key.account.as_ref() == Some(account));
         deleted += remove(&mut rows.scopes, &mut left, |(a, _)| a == account);
+        rows.started_jobs.retain(|(a, ..)| a != account);
         deleted += remove(&mut rows.runs, &mut left, |(a, ..)| a == account);
         Ok(Purged { deleted, more: deleted > 0 })
     }

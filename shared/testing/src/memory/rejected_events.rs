@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use domain::event::{RejectedEvent, Resubmission};
 use domain::value::RejectedEventId;
-use ports::{PortResult, Rejections, Span};
+use ports::{Order, PortResult, Rejections, Span};
 
-use super::MemoryStore;
+use super::{MemoryStore, page};
 
 #[async_trait]
 impl Rejections for MemoryStore {
@@ -26,15 +26,14 @@ impl Rejections for MemoryStore {
     async fn list_rejections(
         &self,
         span: Span,
+        order: Order,
         after: Option<&RejectedEventId>,
         limit: usize,
     ) -> PortResult<Vec<RejectedEvent>> {
         let rows = self.call("list_rejections")?;
-        let within = |id: &RejectedEventId| {
-            (span.since..span.until).contains(&id.sent_at()) && after.is_none_or(|after| id < after)
-        };
-        let newest = rows.rejections.iter().rev().filter(|(id, _)| within(id));
-        Ok(newest.take(limit).map(|(_, (rejected, _))| rejected.clone()).collect())
+        let all = rows.rejections.values().map(|(rejected, _)| rejected);
+        let within = all.filter(|rejected| (span.since..span.until).contains(&rejected.id.sent_at()));
+        Ok(page(within, |rejected| &rejected.id, order, after, limit))
     }
 
     async fn note_resubmission(&self, id: &RejectedEventId, resubmission: &Resubmission) -> PortResult<()> {

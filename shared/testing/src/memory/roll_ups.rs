@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use domain::delivery::{DeliveryRecord, DeliveryResult, RollUp};
-use domain::value::{AccountId, DestinationId, Timestamp};
-use ports::{ByShard, DueRollUp, FindRollUp, OlderThan, PortResult, RollUps, RolledUpTo};
+use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use ports::{ByShard, DueRollUp, FindRollUp, Order, PortResult, RollUps, RolledUpTo, Span};
 
 use super::MemoryStore;
 
@@ -64,11 +64,12 @@ impl RollUps for MemoryStore {
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        since: Timestamp,
-        older: &OlderThan,
+        span: Span,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryResult>> {
-        let found = self.call("list_results")?.newest(account, destination, since, older, limit);
+        let rows = self.call("list_results")?;
+        let found = rows.deliveries_within(account, destination, span, Order::NewestFirst, after, limit);
         Ok(found.into_iter().map(result).collect())
     }
 

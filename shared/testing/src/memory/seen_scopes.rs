@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use domain::event::{Scope, SeenScope};
 use domain::value::AccountId;
-use ports::{PortResult, SeenScopes};
+use ports::{PortResult, SeenScopes, read_units};
 
-use super::MemoryStore;
+use super::{MemoryStore, blocks};
 
 #[async_trait]
 impl SeenScopes for MemoryStore {
@@ -27,6 +27,8 @@ impl SeenScopes for MemoryStore {
         let rows = self.call("list_scopes")?;
         let after = after.map(Scope::to_string).unwrap_or_default();
         let within = rows.scopes.iter().filter(|((owner, scope), _)| owner == account && *scope > after);
-        Ok(within.map(|(_, seen)| seen.clone()).take(limit).collect())
+        let found: Vec<_> = within.map(|(_, seen)| seen.clone()).take(limit).collect();
+        read_units::add(blocks(found.iter().map(|seen| format!("{seen:?}").len())) / 2.0);
+        Ok(found)
     }
 }

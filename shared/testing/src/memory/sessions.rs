@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use domain::access::{Opened, Session};
 use domain::value::{AccountId, SessionId, Timestamp};
-use ports::{CreatedKey, OpenedSession, PortResult, Sessions};
+use ports::{CreatedKey, OpenedSession, Order, PortResult, Sessions};
 
-use super::MemoryStore;
+use super::{MemoryStore, page};
 
 #[async_trait]
 impl Sessions for MemoryStore {
@@ -40,6 +40,22 @@ impl Sessions for MemoryStore {
             opened.last_used_at = opened.last_used_at.max(now);
         }
         Ok(())
+    }
+
+    async fn list_sessions(
+        &self,
+        account: &AccountId,
+        order: Order,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> PortResult<Vec<Session>> {
+        let rows = self.call("list_sessions")?;
+        let mine = rows.sessions.values().filter(|session| session.account == *account);
+        Ok(page(mine, |session| &session.id, order, after, limit))
+    }
+
+    async fn revoke_session(&self, account: &AccountId, id: &SessionId) -> PortResult<bool> {
+        Ok(self.call("revoke_session")?.sessions.remove(&(account.clone(), id.clone())).is_some())
     }
 
     async fn end_session(&self, account: &AccountId, id: &SessionId) -> PortResult<()> {

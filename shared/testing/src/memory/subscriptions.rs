@@ -1,26 +1,55 @@
 //! Subscriptions in memory.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::routing::{Bucket, Subscription};
+use domain::routing::{Bucket, Filing, Listeners, MAX_CONDITION_BYTES, Subscription};
 use domain::value::{AccountId, Label, SubscriptionId};
 use ports::{
-    CreatedSubscription, DeletedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions,
-    UpdatedSubscription,
+    CreatedSubscription, DeletedSubscription, FindListeners, FindSubscriptions, Order, PortError, PortResult,
+    Subscriptions, UpdatedSubscription, read_units,
 };
 
-use super::MemoryStore;
+use super::{MemoryStore, blocks, page};
 
 #[async_trait]
 impl FindSubscriptions for MemoryStore {
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>> {
+    async fn find_subscriptions(
+        &self,
+        account: &AccountId,
+        bucket: &Bucket,
+        after: Option<&SubscriptionId>,
+        most: usize,
+    ) -> PortResult<Vec<Subscription>> {
         let rows = self.call("find_subscriptions")?;
-        let wanted: BTreeSet<_> = buckets.iter().collect();
-        let filed = |s: &&Subscription| s.account == *account && s.buckets().iter().any(|b| wanted.contains(b));
-        Ok(rows.subscriptions.values().filter(filed).cloned().map(Arc::new).collect())
+        let mine = rows.subscriptions.values().filter(|s| s.account == *account && after.is_none_or(|a| s.id > *a));
+        let found: Vec<_> = mine.filter(|s| s.buckets().contains(bucket)).take(most).cloned().collect();
+        read_units::add(blocks(found.iter().map(size)) / 2.0);
+        Ok(found)
     }
+}
+
+#[async_trait]
+impl FindListeners for MemoryStore {
+    async fn find_listeners(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Listeners>>> {
+        let rows = self.call("find_listeners")?;
+        let listeners = buckets.iter().map(|bucket| {
+            let mut filing = Filing::new(account.clone(), bucket.clone());
+            let filed = rows.subscriptions.values().filter(|s| s.account == *account && s.buckets().contains(bucket));
+            filed.for_each(|subscription| filing.add(subscription.clone()));
+            Arc::new(filing.done())
+        });
+        Ok(listeners.collect())
+    }
+}
+
+/// The size of a row in bytes: about 250, and the settings.
+fn size(subscription: &Subscription) -> usize {
+    250 + serde_json::to_string(&subscription.settings).map_or(0, |text| text.len())
+}
+
+fn bytes(subscription: &Subscription) -> usize {
+    subscription.settings.condition_bytes()
 }
 
 #[async_trait]
@@ -34,6 +63,9 @@ impl Subscriptions for MemoryStore {
         let mut mine = rows.subscriptions.values().filter(|s| s.account == *account);
         if mine.clone().count() >= most as usize {
             return Ok(CreatedSubscription::LimitReached);
+        }
+        if mine.clone().map(bytes).sum::<usize>() + bytes(subscription) > MAX_CONDITION_BYTES {
+            return Ok(CreatedSubscription::TooManyConditions);
         }
         if !rows.destinations.contains_key(&(account.clone(), settings.destination_id.clone())) {
             return Ok(CreatedSubscription::NoDestination);
@@ -52,10 +84,15 @@ impl Subscriptions for MemoryStore {
     ) -> PortResult<UpdatedSubscription> {
         let mut rows = self.call("update_subscription")?;
         let key = (before.account.clone(), before.id.clone());
+        read_units::add(blocks([size(before)]));
         if rows.subscriptions.get(&key).is_none_or(|stored| stored.version != before.version) {
             return Ok(UpdatedSubscription::Changed);
         }
         let mut others = rows.subscriptions.values().filter(|s| s.account == before.account && s.id != before.id);
+        let more = bytes(after) > bytes(before);
+        if more && others.clone().map(bytes).sum::<usize>() + bytes(after) > MAX_CONDITION_BYTES {
+            return Ok(UpdatedSubscription::TooManyConditions);
+        }
         if others.any(|s| s.settings.name == after.settings.name) {
             return Ok(UpdatedSubscription::NameTaken);
         }
@@ -67,7 +104,10 @@ impl Subscriptions for MemoryStore {
     }
 
     async fn find_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<Option<Subscription>> {
-        Ok(self.call("find_subscription")?.subscriptions.get(&(account.clone(), id.clone())).cloned())
+        let rows = self.call("find_subscription")?;
+        let found = rows.subscriptions.get(&(account.clone(), id.clone()));
+        read_units::add(blocks(found.map(size)));
+        Ok(found.cloned())
     }
 
     async fn find_subscription_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<SubscriptionId>> {
@@ -79,12 +119,15 @@ impl Subscriptions for MemoryStore {
     async fn list_subscriptions(
         &self,
         account: &AccountId,
+        order: Order,
         after: Option<&SubscriptionId>,
         limit: usize,
     ) -> PortResult<Vec<Subscription>> {
         let rows = self.call("list_subscriptions")?;
-        let mine = rows.subscriptions.values().filter(|s| s.account == *account && after.is_none_or(|a| s.id > *a));
-        Ok(mine.take(limit).cloned().collect())
+        let mine = rows.subscriptions.values().filter(|subscription| subscription.account == *account);
+        let found = page(mine, |subscription| &subscription.id, order, after, limit);
+        read_units::add(blocks(found.iter().map(size)));
+        Ok(found)
     }
 
     async fn delete_subscription(
@@ -95,7 +138,9 @@ impl Subscriptions for MemoryStore {
     ) -> PortResult<DeletedSubscription> {
         let key = (account.clone(), id.clone());
         let mut rows = self.call("delete_subscription")?;
-        let Some(stored) = rows.subscriptions.get(&key) else { return Ok(DeletedSubscription::NotFound) };
+        let stored = rows.subscriptions.get(&key);
+        read_units::add(blocks(stored.map(size)));
+        let Some(stored) = stored else { return Ok(DeletedSubscription::NotFound) };
         if version.is_some_and(|version| version != stored.version) {
             return Ok(DeletedSubscription::Changed);
         }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::delivery::Delivery;
-use domain::event::{Event, envelope};
+use domain::event::Event;
 use domain::value::DestinationId;
-use ports::{Clock, Events, SealedEvent};
+use ports::{Clock, Events};
 use serde_json::{Value, json};
 
 use super::{Cast, Moments, sync_run, text};
@@ -44,7 +44,6 @@ async fn wide_event(world: &World) {
     let mut event = sync_run(now, "evt-wide", ("xero", "invoices"), "succeeded");
     event["account"] = json!("rival");
     let event = Event::parse(&text(event), now).map_err(|rejection| rejection.detail).expect("an event");
-    let body = envelope::build(&event).expect("a body").get().to_owned();
     let destination = |n: u32| {
         let mut entropy = [0; 10];
         entropy[..4].copy_from_slice(&n.to_be_bytes());
@@ -52,18 +51,6 @@ async fn wide_event(world: &World) {
     };
     let path = |n: u32| format!("/{}/{n}", "x".repeat(200)).try_into().expect("a path");
     let owed = (0..OWED).map(|n| Delivery::of_event(&event, destination(n), Some(path(n)))).collect();
-    let sealed = SealedEvent {
-        account: event.account,
-        id: event.id,
-        event_type: event.event_type,
-        scope: event.scope,
-        occurred_at: event.occurred_at,
-        sealed_at: now,
-        digest: envelope::content_digest(&body),
-        body,
-        unmatched: None,
-        owed,
-        expires_at: now.plus(Duration::from_secs(30 * 86_400)),
-    };
+    let sealed = testing::sealed(&event, owed, now);
     world.store.seal_event(&sealed).await.expect("sealed");
 }

@@ -69,7 +69,7 @@ async fn revoked_key(world: &mut World) {
 
 async fn sessions(world: &mut World) {
     let offer = "POST /admin/v1/accounts/acme/sessions";
-    let scoped = json!({ "role": "editor", "scope": "connection/xero", "expires_in": 600 });
+    let scoped = json!({ "role": "editor", "scope": "connection/xero", "expires_in_seconds": 600 });
     let offered = world.ask(&Who::Operator, offer, scoped).await;
     let token = link(&offered);
     let opened = world.ask(&Who::Nobody, "POST /v1/sessions", json!({ "token": token })).await;
@@ -80,7 +80,15 @@ async fn sessions(world: &mut World) {
     let late = link(&world.ask(&Who::Operator, offer, json!({})).await);
     world.clock.advance(Duration::from_secs(301));
     world.ask(&Who::Nobody, "POST /v1/sessions", json!({ "token": late })).await;
-    world.ask(&Who::Operator, offer, json!({ "expires_in": 1 })).await;
+    world.ask(&Who::Operator, offer, json!({ "expires_in_seconds": 1 })).await;
+    let sessions = "/admin/v1/accounts/acme/sessions";
+    let named = world.ask(&Who::Operator, offer, json!({ "subject": "Jane Doe" })).await;
+    world.ask(&Who::Operator, &format!("GET {sessions}"), NOTHING).await;
+    let id = named["id"].as_str().expect("an id");
+    for _ in 0..2 {
+        world.ask(&Who::Operator, &format!("DELETE {sessions}/{id}"), NOTHING).await;
+    }
+    world.ask(&Who::Nobody, "POST /v1/sessions", json!({ "token": link(&named) })).await;
 }
 
 /// What follows `#` in an offered link.
@@ -92,7 +100,7 @@ pub fn link(offered: &Value) -> String {
 async fn event_types(world: &mut World, cast: &Cast) {
     let types = world.ask(&cast.viewer, "GET /v1/event-types", NOTHING).await;
     for one in types["data"].as_array().expect("a list") {
-        let name = one["type"].as_str().expect("a type");
+        let name = one["event_type"].as_str().expect("a type");
         world.ask(&cast.viewer, &format!("GET /v1/event-types/{name}"), NOTHING).await;
     }
     world.ask(&cast.viewer, "GET /v1/event-types/unknown", NOTHING).await;

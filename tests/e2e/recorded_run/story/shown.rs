@@ -106,6 +106,7 @@ async fn ledger(visitor: &mut Visitor<'_>, ids: &Ids) {
         "/events/evt-unknown",
         "/ledger",
         "/ledger/deliveries",
+        "/sessions",
     ] {
         visitor.get(path).await;
     }

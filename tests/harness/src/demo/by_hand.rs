@@ -47,7 +47,7 @@ call --aws-sigv4 aws:amz:{REGION}:execute-api --user test:test $api/admin/v1/acc
 
 # Another link to the page, for whoever opens it first
 call --aws-sigv4 aws:amz:{REGION}:execute-api --user test:test $api/admin/v1/accounts/$account/sessions \\
-  -H 'content-type: application/json' -d '{{\"role\": \"admin\", \"scope\": \"connection/xero\", \"expires_in\": 3600}}'
+  -H 'content-type: application/json' -d '{{\"role\": \"admin\", \"scope\": \"connection/xero\", \"expires_in_seconds\": 3600}}'
 
 # Push another event
 {program} event demo-sync-run-failed $account |

@@ -91,7 +91,8 @@ pub async fn run(deployment: &Deployment, receiver: &Receiver) -> Result<Report>
     let requests = receiver.requests();
     let lines: Vec<Line> = lines.into_iter().map(|line| line.filled_from(&requests)).collect();
     let customer = &set_ups[0].customer;
-    let link = operator.offer_session(customer.account(), &json!({"role": "admin", "expires_in": 3600})).await?;
+    let link =
+        operator.offer_session(customer.account(), &json!({"role": "admin", "expires_in_seconds": 3600})).await?;
     Ok(Report {
         table: table(&lines),
         expected: lines.len(),

@@ -1,29 +1,36 @@
 //! What an account has configured, and the steps that change it. Steps run one after the other: all of them count in
 //! the account's row, and concurrent transactions on one row conflict.
+//!
+//! Invariant: a configuration that costs more to read than one request may is refused before anything is done (tests:
+//! `a_configuration_that_costs_too_much_to_read_is_refused_before_anything_is_done`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::destination::{Destination, DestinationSettings, DestinationUrl};
+use domain::destination::{Destination, DestinationSettings};
 use domain::routing::{Action, Configuration, Kind, NamedSubscription, Step, Subscription};
 use domain::value::{AccountId, DestinationId, Label, Timestamp};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{DeletedDestination, DeletedSubscription, PortResult, UpdatedDestination, UpdatedSubscription};
+use ports::{DeletedDestination, DeletedSubscription, PortResult, UpdatedDestination, UpdatedSubscription, read_units};
 
 use super::StepView;
 use crate::resources::destinations;
 use crate::resources::subscriptions;
+use crate::resources::subscriptions::parts::{PART_UNITS, Part, Parts};
 use crate::web::Deps;
-use crate::web::conflict;
+use crate::web::conflict::{TRIES, gave_up};
 use crate::web::etag::{IfMatch, changed};
 use crate::web::problem::{Code, Problem};
 
 /// How long steps may take together; API Gateway stops waiting for an answer after 30 s.
 pub const APPLY_FOR: Duration = Duration::from_secs(20);
-/// How many destinations, or subscriptions, are read at a time.
-const PAGE: usize = 1_000;
-/// How many addresses are looked up at once.
-const LOOKUPS: usize = 20;
+/// How many destinations are read at a time. They cost at most [`PART_UNITS`]: a row has 20 KiB at most.
+const PAGE: usize = 25;
+/// How many steps that change something one request takes, or shows, at most.
+pub const MOST_CHANGES: usize = 1_000;
+/// What a change costs at most, in read units: a row is read before it is changed, and a destination with its health.
+const CHANGE_UNITS: usize = 8;
+
+const KEPT_CHANGING: &str = "it was changed again and again while it was read; try again";
 
 /// What an account has, by name.
 pub struct Current {
@@ -36,20 +43,24 @@ pub struct Current {
 
 impl Current {
     pub async fn read(deps: &Deps, account: &AccountId) -> Result<Self, Problem> {
-        conflict::retry("it was changed again and again while it was read; try again", || async {
+        for tried in 0..TRIES {
             // In this order, every subscription's destination is found unless it was deleted in between.
             let subscriptions = all_subscriptions(deps, account).await?;
             let destinations = all_destinations(deps, account).await?;
+            let (Some(subscriptions), Some(destinations)) = (subscriptions, destinations) else {
+                return Err(if tried == 0 { too_large() } else { gave_up(KEPT_CHANGING) });
+            };
             let names: BTreeMap<_, _> = destinations.iter().map(|d| (d.id.clone(), d.settings.name.clone())).collect();
-            let whole = subscriptions.iter().all(|s| names.contains_key(&s.settings.destination_id));
-            Ok(whole.then(|| Self {
-                account: account.clone(),
-                destinations: destinations.into_iter().map(|d| (d.settings.name.clone(), d)).collect(),
-                subscriptions: subscriptions.into_iter().map(|s| (s.settings.name.clone(), s)).collect(),
-                names,
-            }))
-        })
-        .await
+            if subscriptions.iter().all(|s| names.contains_key(&s.settings.destination_id)) {
+                return Ok(Self {
+                    account: account.clone(),
+                    destinations: destinations.into_iter().map(|d| (d.settings.name.clone(), d)).collect(),
+                    subscriptions: subscriptions.into_iter().map(|s| (s.settings.name.clone(), s)).collect(),
+                    names,
+                });
+            }
+        }
+        Err(gave_up(KEPT_CHANGING))
     }
 
     /// The configuration as a document, ordered by name.
@@ -84,13 +95,19 @@ impl Current {
     ) -> Result<Vec<StepView>, Problem> {
         let ids = self.destinations.iter().map(|(name, d)| (name.clone(), d.id.clone())).collect();
         let mut work = Work { deps, current: self, wanted, ids };
-        let (mut done, all) = (Vec::with_capacity(steps.len()), steps.len());
+        let (mut done, mut changes, all) = (Vec::with_capacity(steps.len()), 0, steps.len());
         for step in steps {
-            if step.action != Action::Unchanged && deps.clock.now() >= ends {
-                let detail =
-                    format!("{} of {all} steps fitted into the time of a request; put it again to go on", done.len());
+            let is_change = step.action != Action::Unchanged;
+            let is_enough = changes == MOST_CHANGES || read_units::left_for(CHANGE_UNITS) == 0;
+            if is_change && (is_enough || deps.clock.now() >= ends) {
+                let detail = format!(
+                    "{} of {all} steps are taken, and a request takes no more, for it may read and last only so much; put \
+                     it again to go on",
+                    done.len()
+                );
                 return Err(after(done, Problem::new(Code::Unavailable, detail)));
             }
+            changes += usize::from(is_change);
             match work.take(&step).await {
                 Ok(Taken::Done(id)) => done.push(StepView::new(step, id)),
                 Ok(Taken::Overtaken) => return Err(after(done, overtaken(if_match))),
@@ -103,6 +120,7 @@ impl Current {
 
 /// A problem, with the steps that were taken before it as its member `done`.
 fn after(done: Vec<StepView>, problem: Problem) -> Problem {
+    let problem = if done.iter().any(StepView::is_change) { problem.after_changes() } else { problem };
     if done.is_empty() { problem } else { problem.with("done", &done) }
 }
 
@@ -115,63 +133,37 @@ fn overtaken(if_match: &IfMatch) -> Problem {
     }
 }
 
-async fn all_destinations(deps: &Deps, account: &AccountId) -> PortResult<Vec<Destination>> {
+/// `None` if that costs too much.
+async fn all_destinations(deps: &Deps, account: &AccountId) -> PortResult<Option<Vec<Destination>>> {
     let mut all: Vec<Destination> = Vec::new();
-    loop {
+    while read_units::left_for(PART_UNITS) > 0 {
         let after = all.last().map(|d| d.id.clone());
-        let page = deps.destinations.list_destinations(account, after.as_ref(), PAGE).await?;
+        let page = deps.destinations.list_settings(account, after.as_ref(), PAGE).await?;
         let last = page.len() < PAGE;
         all.extend(page);
         if last {
-            return Ok(all);
+            return Ok(Some(all));
         }
     }
+    Ok(None)
 }
 
-async fn all_subscriptions(deps: &Deps, account: &AccountId) -> PortResult<Vec<Subscription>> {
-    let mut all: Vec<Subscription> = Vec::new();
+/// `None` if that costs too much.
+async fn all_subscriptions(deps: &Deps, account: &AccountId) -> PortResult<Option<Vec<Subscription>>> {
+    let (mut all, mut parts) = (Vec::new(), Parts::new(deps, account, None, 0));
     loop {
-        let after = all.last().map(|s| s.id.clone());
-        let page = deps.subscriptions.list_subscriptions(account, after.as_ref(), PAGE).await?;
-        let last = page.len() < PAGE;
-        all.extend(page);
-        if last {
-            return Ok(all);
+        match parts.next().await? {
+            Part::Read(some) => all.extend(some),
+            Part::Ended => return Ok(Some(all)),
+            Part::TooMuch => return Ok(None),
         }
     }
 }
 
-/// Refuses steps that would exceed a limit, even if only until a later step deletes something.
-pub fn check_limits(deps: &Deps, current: &Configuration, steps: &[Step]) -> Result<(), Problem> {
-    let limits = [
-        (Kind::Destination, "/destinations", current.destinations.len(), deps.limits.destinations),
-        (Kind::Subscription, "/subscriptions", current.subscriptions.len(), deps.limits.subscriptions),
-    ];
-    for (kind, pointer, before, most) in limits {
-        let new = steps.iter().filter(|step| step.kind == kind && step.action == Action::Create).count();
-        if new > 0 && before + new > most as usize {
-            let detail = format!(
-                "the account would have {} of them until the old ones are deleted, and may have {most}; \
-                 put a document without the old and without the new ones first",
-                before + new
-            );
-            return Err(Problem::at(Code::LimitReached, pointer, detail));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses new URLs whose addresses would be blocked when they are called.
-pub async fn check_addresses(deps: &Deps, current: &Configuration, wanted: &Configuration) -> Result<(), Problem> {
-    let known: BTreeMap<_, _> = current.destinations.iter().map(|d| (&d.name, &d.url)).collect();
-    let new = wanted.destinations.iter().enumerate().filter(|(_, d)| known.get(&d.name) != Some(&&d.url));
-    let checks: Vec<_> = new.map(|(place, d)| check_address(deps, place, &d.url)).collect();
-    stream::iter(checks).buffered(LOOKUPS).try_collect().await
-}
-
-async fn check_address(deps: &Deps, place: usize, url: &DestinationUrl) -> Result<(), Problem> {
-    let checked = destinations::check_address(deps, url).await;
-    checked.map_err(|problem| problem.under(&format!("/destinations/{place}")))
+fn too_large() -> Problem {
+    let detail = "the account has more destinations and subscriptions than are read for one document, which is about 1.5 MB \
+        of them, such as 2,500 subscriptions; read the lists in pages, and change one at a time";
+    Problem::new(Code::DocumentTooLarge, detail)
 }
 
 /// The result of a step.
@@ -217,8 +209,9 @@ impl Work<'_> {
         let name = settings.name.clone();
         let id = match self.current.destinations.get(&name) {
             Some(before) => {
+                let Some(before) = self.with_health(before, &settings).await? else { return Ok(Taken::Overtaken) };
                 let after = before.changed(settings, self.deps.clock.now());
-                match self.deps.destinations.update_destination(before, &after).await? {
+                match self.deps.destinations.update_destination(&before, &after).await? {
                     UpdatedDestination::Updated => after.id,
                     UpdatedDestination::Changed | UpdatedDestination::NameTaken => return Ok(Taken::Overtaken),
                 }
@@ -232,6 +225,16 @@ impl Work<'_> {
         let shown = id.to_string();
         self.ids.insert(name, id);
         Ok(Taken::Done(Some(shown)))
+    }
+
+    /// The destination with its health if that changes with the settings, which resume it; `None` if it was changed
+    /// meanwhile.
+    async fn with_health(&self, before: &Destination, wanted: &DestinationSettings) -> PortResult<Option<Destination>> {
+        if !wanted.enabled || before.settings.enabled {
+            return Ok(Some(before.clone()));
+        }
+        let found = self.deps.destinations.find_destination(&before.account, &before.id).await?;
+        Ok(found.filter(|found| found.version == before.version))
     }
 
     async fn write_subscription(&self, wanted: NamedSubscription) -> Result<Taken, Problem> {
@@ -251,6 +254,7 @@ impl Work<'_> {
         let after = before.changed(settings, self.deps.clock.now());
         match self.deps.subscriptions.update_subscription(before, &after).await? {
             UpdatedSubscription::Updated => Ok(Taken::Done(Some(after.id.to_string()))),
+            UpdatedSubscription::TooManyConditions => Err(subscriptions::too_many_conditions("/condition")),
             UpdatedSubscription::Changed | UpdatedSubscription::NameTaken | UpdatedSubscription::NoDestination => {
                 Ok(Taken::Overtaken)
             }

@@ -254,6 +254,19 @@ mod tests {
     }
 
     #[test]
+    fn a_document_that_cannot_be_carried_is_refused() {
+        let one =
+            |n: usize| json!({"name": n.to_string(), "url": "https://example.com/", "description": "\\".repeat(1_000)});
+        let answered = |count: usize| {
+            let all: Vec<_> = (0..count).map(one).collect();
+            let document = serde_json::from_value(json!({"destinations": all, "subscriptions": []}));
+            answer(&document.expect("a configuration"), Format::Json).map(|_| ()).map_err(|problem| problem.code())
+        };
+        assert_eq!(answered(1_300), Ok(()), "about 5 MB are answered");
+        assert_eq!(answered(1_500), Err(Code::DocumentTooLarge));
+    }
+
+    #[test]
     fn a_document_is_measured_as_it_is_carried() {
         for text in ["", "plain", "\"quoted\"\n", "back\\slash"] {
             assert_eq!(carried(text) + 2, json!(text).to_string().len(), "{text:?}");

@@ -1,17 +1,18 @@
 //! `/v1/config`: an account's destinations and subscriptions as one document that is read and put as a whole. Secrets
 //! are never in it.
 //!
-//! `document` reads and writes the text; `account` looks up what is configured and takes the steps.
-//! [`domain::routing::plan`] decides which steps, and in which order.
+//! `document` reads and writes the text; `account` looks up what is configured and takes the steps, and `checks` refuses
+//! documents before that. [`domain::routing::plan`] decides which steps, and in which order.
 
 mod account;
+mod checks;
 mod document;
 
 use std::sync::Arc;
 
 use axum::Json as Answer;
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::Response;
 use domain::routing::plan::plan;
 use domain::routing::{Action, Kind, Step};
 use domain::value::Label;
@@ -24,8 +25,9 @@ use self::document::{Document, Format, tags};
 use crate::resources::{destinations, subscriptions};
 use crate::web::caller::{Configurer, Reader};
 use crate::web::etag::IfMatch;
+use crate::web::filters::Filters;
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, choices, schemas};
+use crate::web::{Deps, choices, done, schemas};
 
 /// All destinations and subscriptions of an account, by name.
 #[derive(ToSchema)]
@@ -56,6 +58,10 @@ pub struct StepView {
 }
 
 impl StepView {
+    fn is_change(&self) -> bool {
+        self.action != Action::Unchanged
+    }
+
     fn new(step: Step, id: Option<String>) -> Self {
         Self { kind: step.kind, name: step.name, action: step.action, changes: step.changes, id }
     }
@@ -85,13 +91,14 @@ struct Counts {
 #[schema(as = ConfigPlan)]
 pub struct PlanView {
     dry_run: bool,
-    /// In the order in which the steps are taken.
+    /// In the order in which the steps are taken. Of those that change something, the first 1,000 are shown.
     plan: Vec<StepView>,
+    /// All of them are counted.
     counts: Counts,
 }
 
 impl PlanView {
-    fn new(dry_run: bool, plan: Vec<StepView>) -> Self {
+    fn new(dry_run: bool, mut plan: Vec<StepView>) -> Self {
         let count = |action| plan.iter().filter(|step| step.action == action).count();
         let counts = Counts {
             create: count(Action::Create),
@@ -99,6 +106,11 @@ impl PlanView {
             delete: count(Action::Delete),
             unchanged: count(Action::Unchanged),
         };
+        let mut changes = 0;
+        plan.retain(|step| {
+            changes += usize::from(step.action != Action::Unchanged);
+            step.action == Action::Unchanged || changes <= account::MOST_CHANGES
+        });
         Self { dry_run, plan, counts }
     }
 }
@@ -116,7 +128,8 @@ impl PlanView {
         (status = 200, description = "The configuration.", content(
             (Configuration = "application/json"), (Configuration = "application/yaml")
         )),
-        (status = 409, description = "`document_too_large`: the document has more than about 5 MB; read the lists in pages.")
+        (status = 409, description = "`document_too_large`: reading it would cost more than 500 read units, which are about 2,500 subscriptions, or the \
+            document has more than about 5 MB; read the lists in pages.")
     )
 )]
 pub async fn read(
@@ -130,7 +143,6 @@ pub async fn read(
 
 /// The query of a change.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Putting {
     /// Whether nothing is done; `false` if left out.
@@ -145,7 +157,8 @@ pub struct Putting {
 /// changed, and **what is not in the document is deleted**. With `dry_run=true` nothing is done, and the answer says what would be.
 /// Putting the same again changes nothing. A new name is another thing: a renamed destination gets a new id and a new secret, and
 /// the secret of a created destination is shown by rotating it. Many changes are not one: when one fails, the problem's `done` lists
-/// those before it, and putting the document again finishes them.
+/// those before it, and putting the document again finishes them. One request makes 1,000 changes at most, for 20 s, and fewer
+/// where they would cost more than 500 read units.
 #[utoipa::path(
     put,
     path = "/v1/config",
@@ -161,7 +174,8 @@ pub struct Putting {
     responses(
         (status = 200, description = "What was done, or would be.", body = PlanView),
         (status = 400, description = "`malformed_json`, `malformed_yaml`: the body is neither; `invalid_parameter`: `dry_run` is wrong."),
-        (status = 409, description = "`limit_reached`: the account would have too many destinations or subscriptions meanwhile."),
+        (status = 409, description = "`limit_reached`: the account would have too many destinations or subscriptions meanwhile, or conditions of more than 512 KiB; \
+            `document_too_large`: what it has now is more than one request may read, about 2,500 subscriptions: change one at a time."),
         (status = 412, description = "`precondition_failed`: it was changed since it was read."),
         (status = 415, description = "`unsupported_media_type`: the body's `content-type` is neither `application/json` nor `application/yaml`."),
         (status = 422, description = "`validation_failed`: a field is missing, unknown or wrong, a name comes twice, or a destination's name is unknown; `blocked_address`; `errors` points at it.")
@@ -170,12 +184,10 @@ pub struct Putting {
 pub async fn put(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
-    putting: Result<Query<Putting>, axum::extract::rejection::QueryRejection>,
+    Filters(Putting { dry_run }): Filters<Putting>,
     if_match: IfMatch,
     Document(wanted): Document,
 ) -> Result<Response, Problem> {
-    let Query(Putting { dry_run }) =
-        putting.map_err(|_| Problem::parameter("dry_run", "must be `true` or `false`, and is the only parameter"))?;
     let ends = deps.clock.now().plus(account::APPLY_FOR);
     wanted.check().map_err(|error| Problem::at(Code::ValidationFailed, &error.pointer, error.detail))?;
     let current = Current::read(&deps, &account).await?;
@@ -184,14 +196,15 @@ pub async fn put(
         if_match.check_any(&tags(&configuration)?)?;
     }
     let steps = plan(&configuration, &wanted);
-    account::check_limits(&deps, &configuration, &steps)?;
-    account::check_addresses(&deps, &configuration, &wanted).await?;
+    checks::check_limits(&deps, &configuration, &wanted, &steps)?;
+    checks::check_addresses(&deps, &configuration, &wanted).await?;
     let steps = if dry_run {
         steps.into_iter().map(|step| current.planned(step)).collect()
     } else {
         current.apply(&deps, steps, &wanted, ends, &if_match).await?
     };
-    Ok(Answer(PlanView::new(dry_run, steps)).into_response())
+    let as_it_was = dry_run || !steps.iter().any(StepView::is_change);
+    Ok(done::nothing_if(as_it_was, Answer(PlanView::new(dry_run, steps))))
 }
 
 /// The headers of an answer that is a document.

@@ -1,22 +1,22 @@
-//! Lists of deliveries, newest first. The list of one destination is read from its own rows, the list of an account
+//! Lists of deliveries, newest or oldest first. The list of one destination is read from its own rows, the list of an account
 //! from its events and what they owe. There is no index on deliveries.
 //!
-//! Invariant: the list of an account's deliveries has each of them once, newest first, whatever the size of its pages,
+//! Invariant: the list of an account's deliveries has each of them once, in either order, whatever the size of its pages,
 //! and costs no more when there are more destinations (tests:
 //! `pages_of_every_size_are_the_whole_list_over_all_destinations`,
 //! `a_page_costs_the_same_reads_among_100_destinations_as_among_1`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use domain::delivery::DeliveryRecord;
+use domain::delivery::{DeliveryRecord, Held};
 use domain::event::{EventType, Scope};
-use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{ListedEvent, OlderThan, PortResult, Span};
+use ports::{ListedEvent, Order, PortResult, Span, read_units};
 
 use super::view::DeliveryItem;
 use super::waiting::ReadDestinations;
-use crate::resources::ledger::part;
+use crate::resources::ledger::standings;
 use crate::resources::ledger::walk::Walk;
 use crate::web::Deps;
 use crate::web::choices::DeliveryStatus;
@@ -25,11 +25,21 @@ use crate::web::problem::Problem;
 
 /// How many rows of a destination are read at a time after the first page's worth, when a filter drops many of them.
 const ROWS: usize = 100;
+/// What one of them costs at most, in read units: it has up to 60 KiB, and is not read consistently.
+const ROW_UNITS: usize = 8;
 /// How many rows are read concurrently, one request each.
 const AT_ONCE: usize = 20;
+/// With less than this, the list of a destination ends.
+const LEAST_UNITS: usize = 50;
+/// What a row that is read consistently costs at most, with its destination.
+const WHOLE_UNITS: usize = 22;
+/// What is kept for each destination that has to be read for the page.
+const DESTINATION_UNITS: usize = 6;
 
 /// Which deliveries are asked for.
 pub struct Wanted {
+    pub order: Order,
+    pub event: Option<EventId>,
     pub status: Option<DeliveryStatus>,
     pub event_type: Option<EventType>,
     pub scope: Option<Scope>,
@@ -44,13 +54,15 @@ impl Wanted {
             None => *wanted == Scope::Everything,
         };
         record.expires_at > self.now
+            && self.event.as_ref().is_none_or(|wanted| record.delivery.event == *wanted)
             && self.status.is_none_or(|wanted| DeliveryStatus::of(record.state()) == wanted)
             && self.event_type.is_none_or(|wanted| record.delivery.event_type == wanted)
             && self.scope.as_ref().is_none_or(within)
     }
 
     fn takes_event(&self, event: &ListedEvent) -> bool {
-        self.event_type.is_none_or(|wanted| event.event_type == wanted)
+        self.event.as_ref().is_none_or(|wanted| event.place.id == *wanted)
+            && self.event_type.is_none_or(|wanted| event.event_type == wanted)
             && self.scope.as_ref().is_none_or(|wanted| wanted.contains(&event.scope))
     }
 }
@@ -63,20 +75,25 @@ pub async fn of_destination(
     wanted: &Wanted,
     page: &PageRequest,
 ) -> Result<Page<DeliveryItem>, Problem> {
-    let mut older = page.after()?.map_or(OlderThan::Time(wanted.span.until), OlderThan::Delivery);
+    let mut after: Option<DeliveryId> = page.after()?;
     let (mut sieve, mut rows) = (page.sieve(), page.to_read());
     loop {
-        let since = wanted.span.since;
-        let records = deps.delivery_list.list_deliveries(account, destination, since, &older, rows).await?;
+        rows = rows.min(read_units::left_for(ROW_UNITS)).max(1);
+        let (list, span, order) = (&deps.delivery_list, wanted.span, wanted.order);
+        let records = list.list_deliveries(account, destination, span, order, after.as_ref(), rows).await?;
         let last = records.len() < rows;
         for record in records {
             let id = record.delivery.id.clone();
-            older = OlderThan::Delivery(id.clone());
+            after = Some(id.clone());
             if !sieve.offer(id, Some(record).filter(|record| wanted.takes(record))) {
                 return items(deps, account, wanted, sieve.page()).await;
             }
         }
-        if last {
+        let must_stop = read_units::left_for(LEAST_UNITS) == 0;
+        if must_stop && !last {
+            sieve.stop();
+        }
+        if must_stop || last {
             return items(deps, account, wanted, sieve.page()).await;
         }
         rows = ROWS;
@@ -90,19 +107,25 @@ pub async fn of_account(
     wanted: &Wanted,
     page: &PageRequest,
 ) -> Result<Page<DeliveryItem>, Problem> {
-    let mut walk = Walk::new(deps, account, wanted.span, page.after()?, page.to_read());
-    let mut sieve = page.sieve();
-    'parts: while let Some(looked) = walk.next(|event| wanted.takes_event(event)).await? {
-        for some in looked.chunks(page.to_read()) {
-            let ids: Vec<DeliveryId> = some.iter().filter_map(|(_, id)| id.clone()).collect();
-            let mut records = records(deps, account, wanted, ids).await?;
-            for looked in some {
-                let record = looked.1.as_ref().and_then(|id| records.remove(id));
-                let item = record.filter(|record| wanted.takes(record));
-                if !sieve.offer(walk.place(looked), item) {
-                    break 'parts;
-                }
+    let mut walk = Walk::new(deps, account, wanted.span, wanted.order, page.after()?, page.to_read());
+    // Where a status is wanted, each state is read first.
+    let each = WHOLE_UNITS + if wanted.status.is_some() { standings::UNITS } else { 0 };
+    let (mut sieve, mut to_read) = (page.sieve(), BTreeSet::new());
+    'page: loop {
+        let Some(some) = walk.next(each, |event| wanted.takes_event(event)).await? else { break };
+        let ids: Vec<DeliveryId> = some.iter().filter_map(|looked| looked.id.clone()).collect();
+        let mut records = records(deps, account, wanted, ids).await?;
+        for looked in some {
+            let record = looked.id.as_ref().and_then(|id| records.remove(id)).filter(|record| wanted.takes(record));
+            let parked = record.iter().filter(|record| record.held == Held::ByDestination);
+            to_read.extend(parked.map(|record| record.delivery.destination.clone()));
+            if !sieve.offer(looked.place, record) {
+                break 'page;
             }
+        }
+        if walk.must_stop(to_read.len() * DESTINATION_UNITS + each) {
+            sieve.stop();
+            break;
         }
     }
     items(deps, account, wanted, sieve.page()).await
@@ -119,8 +142,7 @@ async fn items(
     Ok(page.map(|record| DeliveryItem::of(record, &destinations, wanted.now)))
 }
 
-/// The rows of the deliveries with the wanted status. Statuses are read in batches first, then the matching rows one by
-/// one.
+/// The rows of the deliveries with the wanted status. Where a status is wanted, the states are read first.
 async fn records(
     deps: &Deps,
     account: &AccountId,
@@ -128,10 +150,19 @@ async fn records(
     mut ids: Vec<DeliveryId>,
 ) -> PortResult<HashMap<DeliveryId, DeliveryRecord>> {
     if let Some(status) = wanted.status {
-        let standings = part::standings(deps, account, &ids).await?;
+        let standings = standings::of(deps, account, &ids).await?;
         ids.retain(|id| standings.get(id).is_some_and(|standing| DeliveryStatus::of(standing.state) == status));
     }
-    let found = ids.into_iter().map(|id| async move { deps.deliveries.find_delivery(account, &id).await });
-    let found: Vec<_> = stream::iter(found).buffered(AT_ONCE).try_collect().await?;
-    Ok(found.into_iter().flatten().map(|record| (record.delivery.id.clone(), record)).collect())
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let of_account: Vec<_> = ids.iter().map(|id| (account.clone(), id.clone())).collect();
+    let found = deps.deliveries.find_deliveries(&of_account).await?;
+    let mut found: HashMap<_, _> = found.into_iter().map(|record| (record.delivery.id.clone(), record)).collect();
+    // What is left out of the answer may only have had no time: alone it is read, or tells what is wrong with it.
+    let left_out: Vec<_> = ids.into_iter().filter(|id| !found.contains_key(id)).collect();
+    let alone = left_out.into_iter().map(|id| async move { deps.deliveries.find_delivery(account, &id).await });
+    let alone: Vec<_> = stream::iter(alone).buffered(AT_ONCE).try_collect().await?;
+    found.extend(alone.into_iter().flatten().map(|record| (record.delivery.id.clone(), record)));
+    Ok(found)
 }

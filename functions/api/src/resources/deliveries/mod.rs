@@ -5,13 +5,15 @@ mod view;
 mod waiting;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::delivery::DeliveryRecord;
 use domain::event::{EventType, Scope};
-use domain::value::{AccountId, DeliveryId, DestinationId};
+use domain::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp};
+use ports::Span;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -29,12 +31,17 @@ use crate::web::{Deps, choices, schemas};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveryFilters {
+    /// `desc`, the newest first, if left out.
+    order: Option<choices::Order>,
     /// Those to one destination, also to one that was deleted.
     #[param(value_type = Option<schemas::DestinationId>)]
     destination_id: Option<DestinationId>,
+    /// What one event owes.
+    #[param(value_type = Option<schemas::EventId>)]
+    event_id: Option<EventId>,
     status: Option<choices::DeliveryStatus>,
     #[param(value_type = Option<schemas::EventType>)]
-    r#type: Option<EventType>,
+    event_type: Option<EventType>,
     /// This place of the event and everything below it.
     #[param(value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
@@ -61,16 +68,31 @@ pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    filters: Filters<DeliveryFilters>,
+    Filters(filters): Filters<DeliveryFilters>,
 ) -> Result<Response, Problem> {
-    let (filters, span) = filters.read_with(|filters| span(filters.since, filters.until))?;
-    let DeliveryFilters { destination_id: destination, status, r#type: event_type, scope, .. } = filters;
-    let wanted = Wanted { status, event_type, scope, span, now: deps.clock.now() };
+    let mut span = span(filters.since, filters.until)?;
+    let DeliveryFilters { order, destination_id: destination, event_id: event, status, event_type, scope, .. } =
+        filters;
+    if let Some(id) = &event {
+        let occurred_at = deps.events.find_event_with(&account, id, 0).await?.map(|(event, _)| event.occurred_at);
+        match occurred_at.and_then(|moment| only_at(moment, span)) {
+            Some(moment) => span = moment,
+            None => return Ok(Answer(page.ending_at(Vec::<DeliveryItem>::new(), None::<EventId>)).into_response()),
+        }
+    }
+    let order = choices::Order::wanted(order);
+    let wanted = Wanted { order, event, status, event_type, scope, span, now: deps.clock.now() };
     let page = match destination {
         Some(destination) => lists::of_destination(&deps, &account, &destination, &wanted, &page).await?,
         None => lists::of_account(&deps, &account, &wanted, &page).await?,
     };
     Ok(Answer(page).into_response())
+}
+
+/// The millisecond of a moment, if it is in the span.
+fn only_at(moment: Timestamp, span: Span) -> Option<Span> {
+    let within = (span.since..span.until).contains(&moment);
+    within.then(|| Span { since: moment, until: moment.plus(Duration::from_millis(1)) })
 }
 
 /// Read a delivery

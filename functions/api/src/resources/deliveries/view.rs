@@ -19,7 +19,6 @@ struct Fields {
     id: DeliveryId,
     #[schema(value_type = schemas::EventId)]
     event_id: EventId,
-    #[serde(rename = "type")]
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
     /// Not kept for the oldest deliveries.
@@ -137,7 +136,7 @@ struct AttemptView {
     error: Option<String>,
     /// What the answer asked to wait, in seconds.
     #[schema(required)]
-    retry_after_s: Option<u64>,
+    retry_after_seconds: Option<u64>,
     /// The beginning of a refusal's body, if it is text: 16 KiB of the latest attempt, 512 bytes of earlier ones.
     #[schema(required)]
     response_excerpt: Option<String>,
@@ -151,6 +150,6 @@ impl From<Attempt> for AttemptView {
             _ => (None, String::new()),
         };
         let response_excerpt = Some(excerpt).filter(|text| !text.is_empty());
-        Self { number, item, error, retry_after_s: retry_after.map(|wait| wait.as_secs()), response_excerpt }
+        Self { number, item, error, retry_after_seconds: retry_after.map(|wait| wait.as_secs()), response_excerpt }
     }
 }

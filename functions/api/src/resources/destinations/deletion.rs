@@ -1,30 +1,45 @@
 //! Deleting a destination, alone or with the subscriptions that send to it.
+//!
+//! Subscriptions have no index by destination: to find those that send to it, all of the account are read, as far as one
+//! request may. A cascade notes in the destination's row how far it is, so that the next request goes on there. Whether
+//! any is left is not known from the search, but from the number that the destination's row counts.
+//!
+//! Invariant: a cascade reads and deletes a bounded part, the next request goes on, and none is left in the end, wherever
+//! it was (tests: `a_cascade_deletes_a_part_and_the_next_request_goes_on`,
+//! `a_cascade_among_very_many_others_goes_on_where_it_was_and_finds_what_was_moved_before_that`).
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::value::DestinationId;
+use domain::value::{AccountId, DestinationId};
 use http::StatusCode;
-use ports::DeletedDestination;
+use ports::{DeletedDestination, DeletedSubscription, PortResult, read_units};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::find;
-use crate::resources::subscriptions;
+use crate::resources::subscriptions::parts::{Part, Parts};
 use crate::web::caller::Configurer;
+use crate::web::conflict::{TRIES, gave_up};
 use crate::web::etag::{IfMatch, IfMatchHeader, changed};
+use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
+/// The most subscriptions that are named when a destination is in use.
+const NAMED: usize = 100;
+/// What deleting a subscription costs at most, in read units: its row is read anew, and again if that fails.
+const DELETION_UNITS: usize = 4;
+/// What a cascade leaves for the deletion of the destination itself, and for a page that asks for it.
+const KEPT: usize = 40;
+
 /// The query of a deletion.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Deletion {
-    /// Whether the subscriptions that send to it are deleted as well.
+    /// Whether the subscriptions that send to it are deleted as well, as many as one request may.
     #[serde(default)]
     cascade: bool,
 }
@@ -40,7 +55,8 @@ pub struct Deletion {
     params(("id" = schemas::DestinationId, Path), Deletion, IfMatchHeader),
     responses(
         (status = 204, description = "It is deleted."),
-        (status = 409, description = "`destination_in_use`: subscriptions send to it; `detail` names up to 100 of them."),
+        (status = 409, description = "`destination_in_use`: subscriptions send to it; `detail` names up to 100 of them, as far as one request may \
+            read. With `cascade`: a part of them was deleted, and more may be left: ask again."),
         (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
     )
 )]
@@ -49,34 +65,94 @@ pub async fn delete(
     State(deps): State<Arc<Deps>>,
     Named(id): Named<DestinationId>,
     if_match: IfMatch,
-    deletion: Result<Query<Deletion>, QueryRejection>,
+    Filters(Deletion { cascade }): Filters<Deletion>,
 ) -> Result<Response, Problem> {
-    let Query(Deletion { cascade }) =
-        deletion.map_err(|_| Problem::parameter("cascade", "must be `true` or `false`, and is the only parameter"))?;
     let mut version = None;
     if if_match.is_given() {
         let found = find(&deps, &account, &id).await?.version;
         if_match.check(found)?;
         version = Some(found);
     }
-    loop {
-        match deps.destinations.delete_destination(&account, &id, version).await? {
+    let mut users = 0;
+    let deleted = with_users(&deps, &account, &id, version, cascade, &mut users).await;
+    deleted.map_err(|problem| if users > 0 { problem.after_changes() } else { problem })?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Deletes the destination, and with `cascade` the subscriptions that send to it, which are counted in `users`.
+async fn with_users(
+    deps: &Deps,
+    account: &AccountId,
+    id: &DestinationId,
+    version: Option<u64>,
+    cascade: bool,
+    users: &mut usize,
+) -> Result<(), Problem> {
+    for _ in 0..TRIES {
+        match deps.destinations.delete_destination(account, id, version).await? {
             DeletedDestination::Changed => return Err(changed()),
-            DeletedDestination::Deleted => return Ok(StatusCode::NO_CONTENT.into_response()),
+            DeletedDestination::Deleted => return Ok(()),
             DeletedDestination::NotFound => return Err(DestinationId::not_found()),
-            DeletedDestination::InUse => {}
-        }
-        let users = subscriptions::sending_to(&deps, &account, &id).await?;
-        if !cascade {
-            let users: Vec<_> = users.iter().map(ToString::to_string).collect();
-            let detail = format!(
-                "these subscriptions send to it; delete them first, or with it by `?cascade=true`: {}",
-                users.join(", ")
-            );
-            return Err(Problem::new(Code::DestinationInUse, detail));
-        }
-        for user in users {
-            deps.subscriptions.delete_subscription(&account, &user, None).await?;
+            DeletedDestination::InUse if cascade => delete_users(deps, account, id, users).await?,
+            DeletedDestination::InUse => return Err(in_use(deps, account, id).await?),
         }
     }
+    Err(gave_up("others keep subscribing it; try again"))
+}
+
+/// Names some of the subscriptions that send to it.
+async fn in_use(deps: &Deps, account: &AccountId, id: &DestinationId) -> PortResult<Problem> {
+    let (mut users, mut parts) = (Vec::new(), Parts::new(deps, account, None, KEPT));
+    while users.len() < NAMED
+        && let Part::Read(some) = parts.next().await?
+    {
+        users.extend(some.into_iter().filter(|one| one.settings.destination_id == *id));
+    }
+    let named: Vec<_> = users.iter().take(NAMED).map(|user| user.id.as_str()).collect();
+    let detail = if named.is_empty() {
+        format!(
+            "subscriptions send to it, which `GET /v1/subscriptions?destination_id={id}` lists; delete them first, or with \
+             it by `?cascade=true`"
+        )
+    } else {
+        let named = named.join(", ");
+        format!("these subscriptions send to it; delete them first, or with it by `?cascade=true`: {named}")
+    };
+    Ok(Problem::new(Code::DestinationInUse, detail))
+}
+
+/// Deletes the subscriptions that send to it, as many as one request may. They are deleted one after the other, because
+/// each counts in the account's row.
+async fn delete_users(
+    deps: &Deps,
+    account: &AccountId,
+    id: &DestinationId,
+    deleted: &mut usize,
+) -> Result<(), Problem> {
+    let mut after = deps.destinations.find_searched(account, id).await?;
+    let (mut parts, began_anew) = (Parts::new(deps, account, after.clone(), KEPT), after.is_none());
+    'search: loop {
+        let some = match parts.next().await? {
+            Part::Read(some) => some,
+            Part::Ended if began_anew => return Ok(()),
+            Part::Ended => return Ok(deps.destinations.note_searched(account, id, None).await?),
+            Part::TooMuch => break,
+        };
+        for one in some {
+            if one.settings.destination_id == *id {
+                if read_units::left_for(DELETION_UNITS + KEPT) == 0 {
+                    break 'search;
+                }
+                let answer = deps.subscriptions.delete_subscription(account, &one.id, Some(one.version)).await?;
+                *deleted += usize::from(answer == DeletedSubscription::Deleted);
+            }
+            after = Some(one.id);
+        }
+    }
+    deps.destinations.note_searched(account, id, after.as_ref()).await?;
+    let detail = format!(
+        "{deleted} of the subscriptions that send to it are deleted, as many as one request finds and deletes, and more may be \
+         left; ask again"
+    );
+    Err(Problem::new(Code::DestinationInUse, detail))
 }

@@ -35,10 +35,10 @@ use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
 use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, schemas};
+use crate::web::{Deps, choices, done, schemas};
 
-/// How many destinations are read at a time when a filter may drop most of them.
-const READ: usize = 100;
+/// How many destinations are read at a time: a row has 20 KiB at most, and a health that is read with it.
+const READ: usize = 35;
 
 impl Patched for DestinationSettings {
     /// The names of headers are kept in lower case.
@@ -95,7 +95,7 @@ pub async fn add(
     settings: DestinationSettings,
     given: Option<SigningSecret>,
 ) -> Result<(Destination, SigningSecret), Problem> {
-    let id = DestinationId::from_entropy(deps.entropy.bytes()?);
+    let id = DestinationId::made_at(deps.clock.now(), deps.entropy.bytes()?);
     let secret = secrets::given_or_generated(deps, given)?;
     let destination = new(deps, id, account, settings, &secret).await?;
     match deps.destinations.create_destination(&destination, deps.limits.destinations).await? {
@@ -148,14 +148,16 @@ pub async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Prob
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DestinationFilters {
+    /// `desc`, the newest first, if left out.
+    order: Option<choices::Order>,
     /// Those with this in their name, in capitals or not.
     name_contains: Option<String>,
 }
 
 /// List destinations
 ///
-/// In the order of their ids, which are random; without their secrets. One page looks at no more than 1,000 destinations: where
-/// `name_contains` leaves few of them it may be short, or empty, and yet have a next one.
+/// Newest first, without their secrets. One page looks at no more than 1,000 destinations: where
+/// `name_contains` leaves few of them, or they are very long, it may be short, or empty, and yet have a next one.
 #[utoipa::path(
     get,
     path = "/v1/destinations",
@@ -168,17 +170,17 @@ pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    filters: Filters<DestinationFilters>,
+    Filters(DestinationFilters { order, name_contains: part }): Filters<DestinationFilters>,
 ) -> Result<Response, Problem> {
-    let DestinationFilters { name_contains } = filters.read()?;
     let (list, account, now) = (&deps.destinations, &account, deps.clock.now());
-    let Some(part) = name_contains else {
-        let found = list.list_destinations(account, page.after()?.as_ref(), page.to_read()).await?;
-        return Ok(Answer(page.page(found, |d| d.id.to_string(), |d| view(d, now))).into_response());
+    let step = if part.is_some() { READ } else { READ.min(page.to_read()) };
+    let order = choices::Order::wanted(order);
+    let read = |after: Option<DestinationId>| async move {
+        list.list_destinations(account, order, after.as_ref(), step).await
     };
-    let read = |after| async move { list.list_destinations(account, Option::as_ref(&after), READ).await };
-    let keep = |found: Destination| found.settings.name.has(&part).then(|| view(found, now));
-    let found = page.sift(READ, read, |found| found.id.clone(), keep).await?;
+    let named = |found: &Destination| part.as_ref().is_none_or(|part| found.settings.name.has(part));
+    let keep = |found: Destination| named(&found).then(|| view(found, now));
+    let found = page.sift(step, read, |found| found.id.clone(), keep).await?;
     Ok(Answer(found).into_response())
 }
 
@@ -245,7 +247,8 @@ pub async fn change(
             check_address(&deps, &settings.url).await?;
         }
         if settings == before.settings {
-            return Ok(Some(answer(StatusCode::OK, before.version, view(before, deps.clock.now()))));
+            let same = answer(StatusCode::OK, before.version, view(before, deps.clock.now()));
+            return Ok(Some(done::nothing(same)));
         }
         let after = before.changed(settings, deps.clock.now());
         match deps.destinations.update_destination(&before, &after).await? {

@@ -15,7 +15,7 @@ use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
 use crate::web::etag::{IfMatch, IfMatchHeader};
 use crate::web::named::Named;
 use crate::web::problem::Problem;
-use crate::web::{Deps, schemas};
+use crate::web::{Deps, done, schemas};
 
 /// Pause a destination
 ///
@@ -77,7 +77,7 @@ async fn change(
         let (before, now) = (find(deps, account, id).await?, deps.clock.now());
         if_match.check(before.version)?;
         let Some(after) = to(&before, now) else {
-            return Ok(Some(answer(StatusCode::OK, before.version, view(before, now))));
+            return Ok(Some(done::nothing(answer(StatusCode::OK, before.version, view(before, now)))));
         };
         let updated = deps.destinations.update_destination(&before, &after).await? == UpdatedDestination::Updated;
         Ok(updated.then(|| answer(StatusCode::OK, after.version, view(after, now))))

@@ -30,10 +30,10 @@ struct StatsView {
     destination_id: DestinationId,
     /// The beginning of the first hour.
     #[schema(value_type = schemas::Timestamp)]
-    from: Timestamp,
+    since: Timestamp,
     /// The end of the present hour.
     #[schema(value_type = schemas::Timestamp)]
-    to: Timestamp,
+    until: Timestamp,
     /// When this was last added up; `null` when there was nothing to add up in the last day.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     computed_at: Option<Timestamp>,
@@ -111,8 +111,8 @@ pub async fn read(
     let (hours, all) = RollUp::last_day(rolled_up.as_ref(), now);
     let view = StatsView {
         destination_id: found.id,
-        from: hours.first().map_or(now, |(hour, _)| hour.begin()),
-        to: Hour::of(now).end(),
+        since: hours.first().map_or(now, |(hour, _)| hour.begin()),
+        until: Hour::of(now).end(),
         computed_at: rolled_up.map(|rolled_up| rolled_up.computed_at),
         hours: hours.into_iter().map(HourView::of).collect(),
         delivered: all.delivered,

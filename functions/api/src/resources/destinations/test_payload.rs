@@ -79,7 +79,7 @@ pub struct NewTest {
     request_body = NewTest,
     responses(
         (status = 200, description = "The test was made, whatever came of it: `verdict` says.", body = TestView),
-        (status = 429, description = "`rate_limited`: five tests of the account are being made; `retry-after` says when one has ended at the latest.")
+        (status = 429, description = "`rate_limited`: the account has spent its budget, or five tests of it are being made; ask again after `retry-after` seconds. API Gateway refuses what is too much over all callers.")
     )
 )]
 pub async fn send(

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::walk::{self, Walk};
-use super::{part, window};
+use super::{standings, window};
 use crate::web::caller::Reader;
 use crate::web::filters::Filters;
 use crate::web::pages::{Page, PageParameters, PageRequest};
@@ -28,10 +28,12 @@ use crate::web::{Deps, choices, schemas};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListFilters {
-    /// Those whose event occurred then or later; 24 hours before `to` if left out.
-    from: Option<schemas::Moment>,
-    /// Those whose event occurred before, at most 31 days after `from`; now if left out.
-    to: Option<schemas::Moment>,
+    /// `desc`, those of the newest event first, if left out.
+    order: Option<choices::Order>,
+    /// Those whose event occurred then or later; 24 hours before `until` if left out.
+    since: Option<schemas::Moment>,
+    /// Those whose event occurred before, at most 31 days after `since`; now if left out.
+    until: Option<schemas::Moment>,
     status: Option<choices::OwedStatus>,
     /// Those that the audit sent again, or those that it did not.
     recovered_by_audit: Option<bool>,
@@ -55,8 +57,8 @@ struct Item {
 /// List the deliveries that the ledger counts
 ///
 /// Those that the events of the span owe, newest event first, whether they have a row, and their destination still exists, or not.
-/// One page looks at no more than 1,000 deliveries, and events that owe none: where a filter leaves few it may be short, or
-/// empty, and yet have a next one.
+/// One page looks at no more than 1,000 deliveries, and events that owe none, and at fewer where reading them costs 500 read units:
+/// where a filter leaves few it may be short, or empty, and yet have a next one.
 #[utoipa::path(
     get,
     path = "/v1/ledger/deliveries",
@@ -69,26 +71,27 @@ pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    filters: Filters<ListFilters>,
+    Filters(filters): Filters<ListFilters>,
 ) -> Result<Response, Problem> {
     let now = deps.clock.now();
-    let (filters, asked) = filters.read_with(|filters| window::span(filters.from, filters.to, now))?;
-    let ListFilters { status: wanted, recovered_by_audit: recovered, .. } = filters;
-    let mut walk = Walk::new(&deps, &account, asked, page.after()?, walk::EVENTS);
+    let asked = window::span(filters.since, filters.until, now)?;
+    let ListFilters { order, status: wanted, recovered_by_audit: recovered, .. } = filters;
+    let mut walk = Walk::new(&deps, &account, asked, choices::Order::wanted(order), page.after()?, walk::EVENTS);
     let mut sieve = page.sieve();
-    'parts: while let Some(looked) = walk.next(|_| true).await? {
-        for some in looked.chunks(walk::DELIVERIES) {
-            let ids: Vec<DeliveryId> = some.iter().filter_map(|(_, id)| id.clone()).collect();
-            let standings = part::standings(&deps, &account, &ids).await?;
-            for looked in some {
-                let (event, id) = looked;
-                let item = id.as_ref().map(|id| item(event, id, standings.get(id)));
-                let item = item.filter(|item| wanted.is_none_or(|wanted| wanted == item.status));
-                let item = item.filter(|item| recovered.is_none_or(|recovered| recovered == item.recovered_by_audit));
-                if !sieve.offer(walk.place(looked), item) {
-                    break 'parts;
-                }
+    'page: while let Some(some) = walk.next(standings::UNITS, |_| true).await? {
+        let ids: Vec<DeliveryId> = some.iter().filter_map(|looked| looked.id.clone()).collect();
+        let standings = standings::of(&deps, &account, &ids).await?;
+        for looked in some {
+            let item = looked.id.as_ref().map(|id| item(&looked.place.event, id, standings.get(id)));
+            let item = item.filter(|item| wanted.is_none_or(|wanted| wanted == item.status));
+            let item = item.filter(|item| recovered.is_none_or(|recovered| recovered == item.recovered_by_audit));
+            if !sieve.offer(looked.place, item) {
+                break 'page;
             }
+        }
+        if walk.must_stop(standings::UNITS) {
+            sieve.stop();
+            break;
         }
     }
     Ok(Answer(sieve.page()).into_response())

@@ -1,12 +1,12 @@
 //! `GET /v1/ledger`: what was accepted in a span of time, what that owes and what became of it, with ids behind every
 //! number. The numbers are computed from the rows on each request; there are no counters.
 //!
-//! One answer covers a bounded part of the span (`part`), because it has to be ready within 29 s and 256 MB. The
-//! numbers of all pages add up.
+//! One answer covers a bounded part of the span, because it may cost no more than 500 read units. The numbers of all
+//! pages add up, and an event that owes very much is on several.
 
 pub mod deliveries;
-pub mod part;
 mod reckoned;
+pub mod standings;
 pub mod walk;
 mod window;
 
@@ -16,12 +16,12 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::value::{DeliveryId, EventId, Timestamp};
-use ports::Span;
+use ports::{Order, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use self::part::Part;
 use self::reckoned::{Reckoned, Tally};
+use self::walk::Walk;
 use self::window::Place;
 use crate::web::caller::Reader;
 use crate::web::filters::Filters;
@@ -29,18 +29,17 @@ use crate::web::pages::PageRequest;
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
 
-/// The greatest numbers of events and of deliveries that a page covers. A single event may owe more deliveries.
+/// The greatest number of events that a page covers.
 const EVENTS: usize = 500;
-const DELIVERIES: usize = 5_000;
 
 /// Which span of time.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LedgerFilters {
-    /// Events that occurred then or later; 24 hours before `to` if left out.
-    from: Option<schemas::Moment>,
-    /// Events that occurred before, at most 31 days after `from`; now if left out.
-    to: Option<schemas::Moment>,
+    /// Events that occurred then or later; 24 hours before `until` if left out.
+    since: Option<schemas::Moment>,
+    /// Events that occurred before, at most 31 days after `since`; now if left out.
+    until: Option<schemas::Moment>,
 }
 
 /// How much of it at once.
@@ -48,7 +47,8 @@ pub struct LedgerFilters {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what `PageRequest` reads, and is never a value")]
 pub struct LedgerPage {
-    /// Events that one page covers. It covers fewer where those would owe more than 5,000 deliveries.
+    /// Events that one page covers. It covers fewer where reading them would cost more than 500 read units: about 300 that
+    /// owe one delivery each, or one that owes 700.
     #[param(minimum = 1, maximum = 500, default = 500)]
     limit: Option<u16>,
     /// The `next_cursor` of the page before; left out for the first page.
@@ -83,7 +83,7 @@ struct DeliveryNumber {
 
 impl DeliveryNumber {
     fn new(tally: Tally<DeliveryId>, span: Span, filter: &str) -> Self {
-        let list = format!("/v1/ledger/deliveries?from={}&to={}{filter}", span.since, span.until);
+        let list = format!("/v1/ledger/deliveries?since={}&until={}{filter}", span.since, span.until);
         Self { count: tally.count, truncated: tally.truncated(), ids: tally.ids, list }
     }
 }
@@ -102,9 +102,9 @@ impl EventNumber {
 struct LedgerView {
     /// The span, the same on all its pages.
     #[schema(value_type = schemas::Timestamp)]
-    from: Timestamp,
+    since: Timestamp,
     #[schema(value_type = schemas::Timestamp)]
-    to: Timestamp,
+    until: Timestamp,
     /// Events that were accepted and matched with the subscriptions, by the index of events.
     accepted: EventNumber,
     /// Those that owe nothing, by the index.
@@ -137,8 +137,9 @@ struct LedgerView {
 /// Read the ledger
 ///
 /// What the events that occurred in a span of time owe, and what became of it, with ids behind every number. A page covers at
-/// most 500 events, newest first, and about 5,000 deliveries; the numbers of all pages add up to those of the span, and the
-/// ledger closes if it closes on each. What happens while pages are read is in those that are read after it.
+/// most 500 events, newest first, and as many deliveries as 500 read units pay for, about 700. An event that owes more is on several
+/// pages, and counted as an event on the first. The numbers of all pages add up to those of the span, and the ledger closes if it
+/// closes on each. What happens while pages are read is in those that are read after it.
 #[utoipa::path(
     get,
     path = "/v1/ledger",
@@ -151,20 +152,34 @@ pub async fn read(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest<EVENTS, EVENTS>,
-    filters: Filters<LedgerFilters>,
+    Filters(filters): Filters<LedgerFilters>,
 ) -> Result<Response, Problem> {
     let now = deps.clock.now();
-    let (_, asked) = filters.read_with(|filters| window::span(filters.from, filters.to, now))?;
-    let (span, after) = match page.after::<Place>()? {
-        // The span comes from the cursor, because the default span has moved since the first page.
-        Some(place) => (place.span, Some(place.event)),
-        None => (asked, None),
+    let asked = window::span(filters.since, filters.until, now)?;
+    // The span of a further page comes from the cursor, because the default span has moved since the first page.
+    let mut walk = Walk::new(&deps, &account, asked, Order::NewestFirst, page.after()?, page.limit());
+    let (mut reckoned, mut events, mut last) = (Reckoned::default(), 0, None::<Place>);
+    let next = 'page: loop {
+        if last.is_some() && walk.must_stop(standings::UNITS) {
+            break last;
+        }
+        let is_full = events == page.limit() && last.as_ref().is_some_and(|place| place.within.is_none());
+        if is_full && !walk.is_over() {
+            break last;
+        }
+        let Some(some) = walk.next(standings::UNITS, |_| true).await? else { break None };
+        let ids: Vec<DeliveryId> = some.iter().filter_map(|looked| looked.id.clone()).collect();
+        let standings = standings::of(&deps, &account, &ids).await?;
+        for looked in some {
+            events += usize::from(looked.is_new);
+            if events > page.limit() {
+                break 'page last;
+            }
+            reckoned.add(&looked, &standings);
+            last = Some(looked.place);
+        }
     };
-    let part = Part::read(&deps, &account, span, after.as_ref(), page.limit(), DELIVERIES, |_| true).await?;
-    let owed: Vec<_> = part.entries.iter().flat_map(|entry| &entry.owed).cloned().collect();
-    let standings = part::standings(&deps, &account, &owed).await?;
-    let next = part.next.map(|event| page.cursor(Place { span, event, delivery: None }));
-    Ok(Answer(view(Reckoned::new(&part.entries, &standings), span, next)).into_response())
+    Ok(Answer(view(reckoned, walk.span(), next.map(|place| page.cursor(place)))).into_response())
 }
 
 fn view(reckoned: Reckoned, span: Span, next_cursor: Option<String>) -> LedgerView {
@@ -172,8 +187,8 @@ fn view(reckoned: Reckoned, span: Span, next_cursor: Option<String>) -> LedgerVi
     let events = |tally, status| EventNumber::new(tally, span, status);
     let deliveries = |tally, filter| DeliveryNumber::new(tally, span, filter);
     LedgerView {
-        from: span.since,
-        to: span.until,
+        since: span.since,
+        until: span.until,
         accepted: events(reckoned.accepted, None),
         unmatched: events(reckoned.unmatched, Some("unmatched")),
         matched: events(reckoned.matched, Some("matched")),

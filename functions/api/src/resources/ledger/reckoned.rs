@@ -13,7 +13,7 @@ use domain::delivery::DeliveryState;
 use domain::value::{DeliveryId, EventId};
 use ports::DeliveryStanding;
 
-use super::part::Entry;
+use super::walk::{Begun, Ended, Looked};
 
 /// How many ids are kept with each count.
 const IDS: usize = 100;
@@ -66,30 +66,32 @@ pub struct Reckoned {
 }
 
 impl Reckoned {
-    pub fn new(entries: &[Entry], standings: &HashMap<DeliveryId, DeliveryStanding>) -> Self {
-        let mut reckoned = Self::default();
-        for entry in entries.iter().filter(|entry| !entry.forgotten) {
-            reckoned.add_event(entry);
-            for id in &entry.owed {
-                reckoned.owed.keep(id);
-                reckoned.add_delivery(id, standings.get(id));
+    pub fn add(&mut self, looked: &Looked, standings: &HashMap<DeliveryId, DeliveryStanding>) {
+        let event = &looked.place.event.id;
+        if let Some(Begun { unmatched }) = looked.begins {
+            self.accepted.add(event);
+            if unmatched {
+                self.unmatched.add(event);
+            }
+            if looked.id.is_some() {
+                self.matched.add(event);
+            }
+            if unmatched == looked.id.is_some() {
+                self.disagreeing.add(event);
             }
         }
-        reckoned
-    }
-
-    fn add_event(&mut self, Entry { event, owed, .. }: &Entry) {
-        let id = &event.place.id;
-        self.accepted.add(id);
-        self.owed.count += event.owed_count;
-        if event.unmatched.is_some() {
-            self.unmatched.add(id);
+        if let Some(id) = &looked.id {
+            self.owed.add(id);
+            self.add_delivery(id, standings.get(id));
         }
-        if !owed.is_empty() {
-            self.matched.add(id);
-        }
-        if event.owed_count != owed.len() || event.unmatched.is_some() != owed.is_empty() {
-            self.disagreeing.add(id);
+        // The events of which a part is on this page and the rest on the next count what was found, until they end.
+        if let Some(Ended { listed, found }) = looked.ends
+            && listed != found
+        {
+            self.owed.count = (self.owed.count + listed).saturating_sub(found);
+            if self.disagreeing.ids.last() != Some(event) {
+                self.disagreeing.add(event);
+            }
         }
     }
 
@@ -120,45 +122,49 @@ impl Reckoned {
 #[cfg(test)]
 mod tests {
     use domain::value::Timestamp;
-    use ports::{EventPlace, ListedEvent, UnmatchedReason};
+    use ports::{EventPlace, Span};
 
     use super::*;
+    use crate::resources::ledger::window::Place;
 
-    fn entry(told: usize, unmatched: bool, found: u8) -> Entry {
+    /// What is looked at of an event: `told` is what the index says that it owes.
+    fn looked(told: usize, unmatched: bool, found: u8) -> Vec<Looked> {
         let at = Timestamp::from_unix_ms(1);
-        Entry {
-            event: ListedEvent {
-                place: EventPlace { occurred_at: at, id: "evt-1".parse().expect("an id") },
-                event_type: "sync_run.completed".parse().expect("a type"),
-                scope: "*".parse().expect("a scope"),
-                sealed_at: at,
-                owed_count: told,
-                unmatched: unmatched.then_some(UnmatchedReason::NoSubscription),
-                expires_at: at,
-            },
-            forgotten: false,
-            owed: (0..found).map(|n| format!("dlv_{n:050}").parse().expect("an id")).collect(),
-        }
+        let event = EventPlace { occurred_at: at, id: "evt-1".parse().expect("an id") };
+        let ids = (0..found).map(|n| format!("dlv_{n:050}").parse().ok()).chain((found == 0).then_some(None));
+        let last = usize::from(found).max(1) - 1;
+        let looked = |(n, id): (usize, Option<DeliveryId>)| Looked {
+            place: Place { span: Span { since: at, until: at }, event: event.clone(), within: None },
+            id,
+            is_new: n == 0,
+            begins: (n == 0).then_some(Begun { unmatched }),
+            ends: (n == last).then_some(Ended { listed: told, found: found.into() }),
+        };
+        ids.enumerate().map(looked).collect()
     }
 
     #[track_caller]
-    fn check(entries: &[Entry], closes: bool) {
-        let reckoned = Reckoned::new(entries, &HashMap::new());
+    fn check(events: &[(usize, bool, u8)], closes: bool) {
+        let mut reckoned = Reckoned::default();
+        for one in events.iter().flat_map(|(told, unmatched, found)| looked(*told, *unmatched, *found)) {
+            reckoned.add(&one, &HashMap::new());
+        }
+        assert_eq!(reckoned.owed.count, events.iter().map(|(told, ..)| told).sum::<usize>());
         assert_eq!((reckoned.closes(), reckoned.disagreeing.count == 0), (closes, closes));
     }
 
     #[test]
     fn the_ledger_closes_only_where_index_and_rows_agree() {
         check(&[], true);
-        check(&[entry(2, false, 2), entry(0, true, 0)], true);
+        check(&[(2, false, 2), (0, true, 0)], true);
         // A row is missing, or has fewer or more deliveries than the index.
-        check(&[entry(2, false, 0)], false);
-        check(&[entry(2, false, 1)], false);
-        check(&[entry(2, false, 3)], false);
+        check(&[(2, false, 0)], false);
+        check(&[(2, false, 1)], false);
+        check(&[(2, false, 3)], false);
         // It owes nothing without a reason, or something despite a reason.
-        check(&[entry(0, false, 0)], false);
-        check(&[entry(1, true, 1)], false);
+        check(&[(0, false, 0)], false);
+        check(&[(1, true, 1)], false);
         // Two mistakes that cancel each other out are still two.
-        check(&[entry(2, false, 1), entry(1, false, 2)], false);
+        check(&[(2, false, 1), (1, false, 2)], false);
     }
 }

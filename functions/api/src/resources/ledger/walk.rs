@@ -1,79 +1,224 @@
-//! Walks through what the events of a span owe, newest event first, part by part. It serves lists that must be
+//! Walks through what the events of a span owe, newest or oldest event first; what one event owes always comes in the order
+//! of its rows. It serves the ledger and the lists that must be
 //! complete, with pending deliveries and those of deleted destinations. The cost does not depend on the number of
-//! destinations or deliveries.
+//! destinations or deliveries: what an event owes is read row by row, when the walk comes there, and whoever walks stops
+//! when the request has read enough.
+//!
+//! Invariant: a walk that goes on from any place comes to the same as one that never stopped (tests:
+//! `the_pages_of_the_ledger_add_up_whatever_their_size`, `the_pages_of_a_wide_event_add_up_and_each_reads_little`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use domain::value::{AccountId, DeliveryId};
-use ports::{EventPlace, ListedEvent, PortResult, Span};
+use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
+use ports::{EventPlace, ListedEvent, Order, OwedRow, PortResult, Span, read_units};
 
-use super::part::{self, Entry, Part};
-use super::window::Place;
+use super::window::{Place, Within};
 use crate::web::Deps;
 
-/// The greatest numbers of events and of deliveries that are read at a time.
+/// The greatest number of events that are read at a time, and of deliveries that they owe together. The first of them
+/// may owe more.
 pub const EVENTS: usize = 100;
-pub const DELIVERIES: usize = 500;
+const DELIVERIES: usize = 500;
+/// What the next events and a row of what they owe may cost in read units: the index 13, 100 rows of 4 KiB, and 500
+/// deliveries with their paths, or one row that is full.
+const STEP_UNITS: usize = 160;
+/// What a further row of an event may cost, with the event's own.
+const ROW_UNITS: usize = 100;
+/// The most deliveries that are looked at together.
+const TOGETHER: usize = 100;
 
-/// An event that was looked at, with one of its deliveries; without any if it owes none that are asked for.
-pub type Looked = (EventPlace, Option<DeliveryId>);
+/// A delivery that was looked at, or an event that owes none that is asked for.
+pub struct Looked {
+    pub place: Place,
+    pub id: Option<DeliveryId>,
+    /// Whether it is the first of its event.
+    pub is_new: bool,
+    /// Where an event begins that counts.
+    pub begins: Option<Begun>,
+    /// Where an event ends that counts.
+    pub ends: Option<Ended>,
+}
+
+/// What the index says of an event.
+pub struct Begun {
+    pub unmatched: bool,
+}
+
+/// How much an event owes, according to the index and to its rows.
+pub struct Ended {
+    pub listed: usize,
+    pub found: usize,
+}
+
+/// An event, and the row of what it owes at which the walk is.
+struct Owing {
+    event: EventPlace,
+    is_new: bool,
+    begins: Option<Begun>,
+    /// Whether it counts: it has not expired.
+    counts: bool,
+    row: OwedRow,
+    within: Within,
+}
 
 pub struct Walk<'a> {
     deps: &'a Deps,
     account: &'a AccountId,
     span: Span,
-    /// Where the previous page ended.
-    place: Option<Place>,
+    order: Order,
     after: Option<EventPlace>,
     ended: bool,
+    /// How many events are read at a time.
     events: usize,
+    /// The event at which the previous page ended.
+    resumed: Option<(EventPlace, Within)>,
+    coming: VecDeque<Owing>,
 }
 
 impl<'a> Walk<'a> {
     /// Starts after `place`, with the span of its first page, and reads `events` events at a time.
-    pub fn new(deps: &'a Deps, account: &'a AccountId, asked: Span, place: Option<Place>, events: usize) -> Self {
+    pub fn new(
+        deps: &'a Deps,
+        account: &'a AccountId,
+        asked: Span,
+        order: Order,
+        place: Option<Place>,
+        events: usize,
+    ) -> Self {
         let span = place.as_ref().map_or(asked, |place| place.span);
-        Self { deps, account, span, place, after: None, ended: false, events: events.clamp(1, EVENTS) }
+        let after = place.as_ref().map(|place| place.event.clone());
+        let resumed = place.and_then(|place| Some((place.event, place.within?)));
+        let events = events.clamp(1, EVENTS);
+        Self { deps, account, span, order, after, ended: false, events, resumed, coming: VecDeque::new() }
     }
 
-    /// The place to put into the cursor.
-    pub fn place(&self, (event, delivery): &Looked) -> Place {
-        Place { span: self.span, event: event.clone(), delivery: delivery.clone() }
+    /// The span that is walked through.
+    pub fn span(&self) -> Span {
+        self.span
     }
 
-    /// The next part; `None` at the end. What events that `takes` refuses owe is not read.
-    pub async fn next(&mut self, takes: impl Fn(&ListedEvent) -> bool) -> PortResult<Option<Vec<Looked>>> {
-        if let Some(place) = self.place.take() {
-            let rest = rest_of_event(self.deps, self.account, &place).await?;
-            self.after = Some(place.event);
-            if !rest.is_empty() {
-                return Ok(Some(rest));
+    /// Whether nothing follows.
+    pub fn is_over(&self) -> bool {
+        self.ended && self.coming.is_empty() && self.resumed.is_none()
+    }
+
+    /// Whether the page has to end here although more follows, because the request cannot pay for the next step and
+    /// `kept` units more, of which one look takes some.
+    pub fn must_stop(&self, kept: usize) -> bool {
+        let step = if self.coming.is_empty() { STEP_UNITS } else { ROW_UNITS };
+        !self.is_over() && read_units::left_for(step + kept) == 0
+    }
+
+    /// The next of them, as many as the request can pay for if looking at one costs `units`, but not many at a time; `None`
+    /// at the end. What events that `takes` refuses owe is not read.
+    pub async fn next(
+        &mut self,
+        units: usize,
+        takes: impl Fn(&ListedEvent) -> bool,
+    ) -> PortResult<Option<Vec<Looked>>> {
+        self.resume().await?;
+        while self.coming.is_empty() {
+            if self.ended {
+                return Ok(None);
+            }
+            self.list(&takes).await?;
+        }
+        while let Some(first) = self.coming.front_mut().filter(|first| first.needs_next_row()) {
+            first.next_row(self.deps, self.account).await?;
+        }
+        let (mut looked, most) = (Vec::new(), read_units::left_for(units).clamp(1, TOGETHER));
+        while let Some(owing) = self.coming.front_mut() {
+            if owing.needs_next_row() || looked.len() == most {
+                break;
+            }
+            looked.push(owing.look(self.span));
+            if owing.is_over() {
+                self.coming.pop_front();
             }
         }
-        if self.ended {
-            return Ok(None);
+        Ok(Some(looked))
+    }
+
+    /// Goes back into the event in which the previous page ended.
+    async fn resume(&mut self) -> PortResult<()> {
+        let Some((event, within)) = self.resumed.take() else { return Ok(()) };
+        let (reckoning, account) = (&self.deps.reckoning, self.account);
+        let row = match within.row {
+            0 => reckoning.find_first_owed(account, std::slice::from_ref(&event.id)).await?.pop().map(|(_, row)| row),
+            nth => reckoning.find_further_owed(account, &event.id, nth).await?,
+        };
+        let row = row.unwrap_or(OwedRow { ids: Vec::new(), rows: 0 });
+        let within = Within { passed_in_row: within.passed_in_row.min(row.ids.len()), ..within };
+        let owing = Owing { event, is_new: false, begins: None, counts: true, row, within };
+        if !owing.is_over() {
+            self.coming.push_back(owing);
         }
-        let part =
-            Part::read(self.deps, self.account, self.span, self.after.as_ref(), self.events, DELIVERIES, takes).await?;
-        self.ended = part.next.is_none();
-        self.after = part.next;
-        Ok(Some(part.entries.into_iter().flat_map(looked_at).collect()))
+        Ok(())
+    }
+
+    /// Reads the next events from the index, and the first row of what each owes.
+    async fn list(&mut self, takes: impl Fn(&ListedEvent) -> bool) -> PortResult<()> {
+        let (deps, account) = (self.deps, self.account);
+        let (after, most) = (self.after.as_ref(), self.events + 1);
+        let mut listed = deps.event_list.list_events(account, self.span, self.order, after, most).await?;
+        let (mut sum, all) = (0, listed.len());
+        let fits = listed.iter().take(self.events).take_while(|event| {
+            let first = sum == 0;
+            sum += event.owed_count;
+            first || sum <= DELIVERIES
+        });
+        listed.truncate(fits.count());
+        self.ended = listed.len() == all;
+        self.after = listed.last().map(|event| event.place.clone()).or(self.after.take());
+        let now = deps.clock.now();
+        let matched = listed.iter().filter(|event| event.expires_at > now && event.owed_count > 0 && takes(event));
+        let matched: Vec<EventId> = matched.map(|event| event.place.id.clone()).collect();
+        let mut rows: HashMap<_, _> = match matched.as_slice() {
+            [] => HashMap::new(),
+            matched => deps.reckoning.find_first_owed(account, matched).await?.into_iter().collect(),
+        };
+        self.coming.extend(listed.into_iter().map(|event| {
+            let row = rows.remove(&event.place.id).unwrap_or(OwedRow { ids: Vec::new(), rows: 1 });
+            Owing::new(event, row, now)
+        }));
+        Ok(())
     }
 }
 
-/// The deliveries of the last event of the previous page that did not fit on it.
-async fn rest_of_event(deps: &Deps, account: &AccountId, place: &Place) -> PortResult<Vec<Looked>> {
-    let Some(last) = &place.delivery else { return Ok(Vec::new()) };
-    let mut owed: HashMap<_, _> = part::owed(deps, account, std::slice::from_ref(&place.event.id)).await?;
-    let owed = owed.remove(&place.event.id).unwrap_or_default();
-    Ok(owed.into_iter().filter(|id| id > last).map(|id| (place.event.clone(), Some(id))).collect())
-}
-
-/// Events that owe nothing, or have expired, are looked at as well.
-fn looked_at(entry: Entry) -> Vec<Looked> {
-    let place = entry.event.place;
-    if entry.owed.is_empty() {
-        return vec![(place, None)];
+impl Owing {
+    fn new(event: ListedEvent, row: OwedRow, now: Timestamp) -> Self {
+        let counts = event.expires_at > now;
+        let begins = counts.then_some(Begun { unmatched: event.unmatched.is_some() });
+        let within = Within { row: 0, passed_in_row: 0, passed: 0, listed: event.owed_count };
+        Self { event: event.place, is_new: true, begins, counts, row, within }
     }
-    entry.owed.into_iter().map(|id| (place.clone(), Some(id))).collect()
+
+    fn needs_next_row(&self) -> bool {
+        self.within.passed_in_row >= self.row.ids.len() && !self.is_over()
+    }
+
+    async fn next_row(&mut self, deps: &Deps, account: &AccountId) -> PortResult<()> {
+        let (nth, rows) = (self.within.row + 1, self.row.rows);
+        let row = deps.reckoning.find_further_owed(account, &self.event.id, nth).await?;
+        self.row = row.unwrap_or(OwedRow { ids: Vec::new(), rows });
+        self.within = Within { row: nth, passed_in_row: 0, ..self.within };
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.within.passed_in_row >= self.row.ids.len() && self.within.row + 1 >= self.row.rows
+    }
+
+    /// The next delivery, or that there is none.
+    fn look(&mut self, span: Span) -> Looked {
+        let id = self.row.ids.get(self.within.passed_in_row).cloned();
+        let one = usize::from(id.is_some());
+        self.within.passed_in_row += one;
+        self.within.passed += one;
+        let over = self.is_over();
+        let ends = (over && self.counts).then_some(Ended { listed: self.within.listed, found: self.within.passed });
+        let within = (!over).then_some(self.within);
+        let (place, begins) = (Place { span, event: self.event.clone(), within }, self.begins.take());
+        Looked { place, id, is_new: std::mem::take(&mut self.is_new), begins, ends }
+    }
 }

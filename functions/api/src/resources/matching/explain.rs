@@ -1,16 +1,18 @@
 //! Why a subscription wants an event or not, in words: for a dry run (`matching`) and for an accepted event that
 //! matched nothing (`events`). The domain has the rules.
 //!
+//! Invariant: an explanation reads no more than one request may (tests:
+//! `an_explanation_reads_no_more_than_a_request_may_however_long_subscriptions_are`).
+//!
 //! Invariant: an event that matched nothing says why in the words of the dry run (tests:
 //! `an_unmatched_event_tells_the_first_demand_it_fails_of_each_subscription_nearest_first`).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use domain::event::{EventType, EventTypeFilter, Scope};
-use domain::routing::{Bucket, Candidate, Miss, Run, Subscription, Transition};
+use domain::routing::{Bucket, Candidate, Miss, Run, Subscription, Transition, Work};
 use domain::value::{AccountId, Label, SubscriptionId, json};
-use ports::{PortError, PortResult, SealedEvent};
+use ports::{Order, PortError, PortResult, SealedEvent, read_units};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,8 +20,11 @@ use crate::web::{Deps, schemas};
 
 /// How many subscriptions are explained for an event that matched nothing.
 const NEAREST: usize = 20;
-/// How many of the account's subscriptions are considered, besides those that listen at the event's place.
-const LOOKED_AT: usize = 500;
+/// How many of the account's subscriptions are considered, besides as many of each bucket that the event looked into.
+const LOOKED_AT: usize = 200;
+/// What each costs at most, in read units: a row has 5 KiB, and only those of the account are read consistently.
+const FILED_UNITS: usize = 1;
+const LISTED_UNITS: usize = 2;
 
 /// Whether one subscription matches.
 #[derive(Serialize, ToSchema)]
@@ -60,10 +65,15 @@ enum MissCode {
 }
 
 impl SubscriptionMatch {
-    pub fn new(subscription: Subscription, candidate: Candidate<'_>) -> Self {
+    pub fn new(subscription: &Subscription, candidate: Candidate<'_>) -> Self {
         let miss = subscription.check(candidate).err();
-        let reason = miss.map(|miss| reason(miss, &subscription, candidate));
-        Self { subscription_id: subscription.id, name: subscription.settings.name, matches: reason.is_none(), reason }
+        let reason = miss.map(|miss| reason(miss, subscription, candidate));
+        let (subscription_id, name) = (subscription.id.clone(), subscription.settings.name.clone());
+        Self { subscription_id, name, matches: reason.is_none(), reason }
+    }
+
+    pub fn matches(&self) -> bool {
+        self.matches
     }
 }
 
@@ -119,17 +129,27 @@ pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<Subscri
         .map_err(|error| PortError::permanent("reading an event's data", error))?;
     let run = Run::of_event(&event.id, &data);
     let transition = transition(deps, &event.account, event.event_type, &event.scope, run.as_ref()).await?;
-    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
+    let (event_type, scope, work) = (event.event_type, &event.scope, Work::default());
+    let candidate = Candidate { event_type, scope, data: &data, transition, work: &work };
 
-    let buckets = Bucket::of_event(event.event_type, &event.scope);
-    let filed = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
-    let listed = deps.subscriptions.list_subscriptions(&event.account, None, LOOKED_AT).await?;
-    let all = filed.into_iter().map(Arc::unwrap_or_clone).chain(listed);
-    let once: BTreeMap<SubscriptionId, Subscription> = all.map(|s| (s.id.clone(), s)).collect();
+    // One after the other, as far as the request may read.
+    let mut once: BTreeMap<SubscriptionId, Subscription> = BTreeMap::new();
+    for bucket in &Bucket::of_event(event.event_type, &event.scope) {
+        let most = LOOKED_AT.min(read_units::left_for(FILED_UNITS));
+        let filed = deps.subscriptions.find_subscriptions(&event.account, bucket, None, most).await?;
+        once.extend(filed.into_iter().map(|s| (s.id.clone(), s)));
+    }
+    let most = LOOKED_AT.min(read_units::left_for(LISTED_UNITS));
+    let listed = deps.subscriptions.list_subscriptions(&event.account, Order::OldestFirst, None, most).await?;
+    once.extend(listed.into_iter().map(|s| (s.id.clone(), s)));
     let mut nearest: Vec<Subscription> = once.into_values().collect();
     nearest.sort_by_cached_key(|subscription| distance(subscription, candidate));
     nearest.truncate(NEAREST);
-    Ok(nearest.into_iter().map(|subscription| SubscriptionMatch::new(subscription, candidate)).collect())
+    // What was found by then means nothing.
+    if work.is_over() {
+        return Ok(Vec::new());
+    }
+    Ok(nearest.iter().map(|subscription| SubscriptionMatch::new(subscription, candidate)).collect())
 }
 
 /// How far a subscription is from wanting the event: the earlier the first demand that is not met, the farther. Among

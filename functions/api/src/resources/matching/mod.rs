@@ -1,22 +1,24 @@
 //! `POST /v1/subscriptions/match`: what an event would set off, and why each subscription wants it or not. The domain's
-//! rules decide, as they do in `fanout`, but nothing is sent, sealed or remembered.
+//! rules decide, as they do in `fanout`, but nothing is sent, sealed or remembered. A request looks at one page of
+//! subscriptions and no more.
+//!
+//! Invariant: what a page costs and answers does not grow with the account (tests:
+//! `a_page_reads_and_answers_what_its_own_subscriptions_ask_for`, `a_dry_run_ends_its_page_where_it_has_read_enough`).
 
 pub mod explain;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use domain::delivery::Delivery;
-use domain::destination::{Admission, DeliveryPath, DestinationUrl};
-use domain::event::{Event, EventType, Scope};
-use domain::routing::subscription::deliveries;
-use domain::routing::{Bucket, Candidate, Run, Subscription, Transition};
+use axum::response::Response;
+use domain::destination::{Admission, DeliveryPath, Destination, DestinationUrl};
+use domain::event::{Event, EventType, Rejection, Scope};
+use domain::routing::{Candidate, MOST_STEPS, Run, Subscription, Transition, Work};
 use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp, json};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ports::{PortError, PortResult};
+use ports::{PortError, PortResult, read_units};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -26,12 +28,15 @@ use self::explain::SubscriptionMatch;
 use crate::resources::ingest;
 use crate::web::body::Json;
 use crate::web::caller::Reader;
-use crate::web::pages::{Page, PageParameters, PageRequest};
+use crate::web::filters::Filters;
+use crate::web::pages::{OrderParameter, Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, choices, schemas};
+use crate::web::{Deps, choices, done, schemas};
 
 /// How many destinations are looked up concurrently.
 const AT_ONCE: usize = 10;
+/// What looking one up costs at most, in read units: a row of 20 KiB, and its health.
+const LOOK_UP_UNITS: usize = 6;
 
 /// What is asked about: either `event` or `sample`.
 #[derive(Deserialize, ToSchema)]
@@ -82,7 +87,8 @@ struct AskedSample {
 #[schema(as = Matches)]
 pub struct Matches {
     event: EventView,
-    /// All that would be sent, on every page: one for each destination and path.
+    /// What the subscriptions of the page would have sent: one for each destination and path. A subscription of another page
+    /// may ask for the same.
     deliveries: Vec<DeliveryView>,
     /// A page of the account's subscriptions.
     #[serde(flatten)]
@@ -93,7 +99,6 @@ pub struct Matches {
 #[derive(Serialize, ToSchema)]
 #[schema(as = JudgedEvent)]
 struct EventView {
-    #[serde(rename = "type")]
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
     #[schema(value_type = schemas::Scope)]
@@ -116,7 +121,7 @@ struct DeliveryView {
     url: DestinationUrl,
     /// Whether it would be set aside, because the destination is paused, failing or disabled.
     parked: bool,
-    /// The subscriptions that ask for it.
+    /// The subscriptions of the page that ask for it.
     #[schema(value_type = Vec<schemas::SubscriptionId>)]
     subscription_ids: Vec<SubscriptionId>,
 }
@@ -131,13 +136,14 @@ struct Judged {
 /// Try an event on the subscriptions
 ///
 /// Which subscriptions an event would match, and for each that does not, why. Nothing is sent or remembered. `data` lists all
-/// subscriptions of the account in the order of their ids.
+/// subscriptions of the account, newest first, and `deliveries` what those on the page ask for. A page may have fewer
+/// than `limit` and yet have a next one, where their destinations would cost more to read than one request may.
 #[utoipa::path(
     post,
     path = "/v1/subscriptions/match",
     operation_id = "match_subscriptions",
     tag = "subscriptions",
-    params(PageParameters),
+    params(PageParameters, OrderParameter),
     request_body = Question,
     responses((status = 200, description = "What the event would set off.", body = Matches))
 )]
@@ -145,17 +151,35 @@ pub async fn judge(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
+    Filters(OrderParameter { order }): Filters<OrderParameter>,
     Json(question): Json<Question>,
 ) -> Result<Response, Problem> {
     let Judged { event, data, run } = question.read(&account, deps.clock.now())?;
     let after = page.after()?;
     let transition = explain::transition(&deps, &account, event.event_type, &event.scope, run.as_ref()).await?;
-    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
-    let deliveries = owed(&deps, &event, candidate).await?;
-    let found = deps.subscriptions.list_subscriptions(&account, after.as_ref(), page.to_read()).await?;
-    let subscriptions = page.page(found, |s| s.id.to_string(), |s| SubscriptionMatch::new(s, candidate));
+    let (event_type, scope, work) = (event.event_type, &event.scope, Work::default());
+    let candidate = Candidate { event_type, scope, data: &data, transition, work: &work };
+    let order = choices::Order::wanted(order);
+    let mut found = deps.subscriptions.list_subscriptions(&account, order, after.as_ref(), page.to_read()).await?;
+    let mut has_more = found.len() > page.limit();
+    found.truncate(page.limit());
+    let mut judged: Vec<_> = found.into_iter().map(|s| (SubscriptionMatch::new(&s, candidate), s)).collect();
+    if work.is_over() {
+        return Err(ingest::refused(&Rejection::costs_too_much(MOST_STEPS)).under("/event"));
+    }
+    let asking = judged.iter().filter(|(judged, _)| judged.matches()).map(|(_, subscription)| subscription);
+    let destinations = look_up(&deps, &account, asking.map(|one| &one.settings.destination_id)).await?;
+    // The page ends before the first one whose destination was not read.
+    let is_known = |one: &Subscription| destinations.contains_key(&one.settings.destination_id);
+    let known = judged.iter().take_while(|(judged, one)| !judged.matches() || is_known(one)).count();
+    has_more |= known < judged.len();
+    judged.truncate(known);
+    let next = judged.last().filter(|_| has_more).map(|(_, last)| last.id.clone());
+    let asking = judged.iter().filter(|(judged, _)| judged.matches()).map(|(_, subscription)| subscription);
+    let deliveries = deliveries(asking, &destinations, deps.clock.now());
     let event = EventView { event_type: event.event_type, scope: event.scope.clone(), transition };
-    Ok(Answer(Matches { event, deliveries, subscriptions }).into_response())
+    let subscriptions = page.ending_at(judged.into_iter().map(|(judged, _)| judged).collect(), next);
+    Ok(done::nothing(Answer(Matches { event, deliveries, subscriptions })))
 }
 
 impl Question {
@@ -212,35 +236,50 @@ impl AskedSample {
     }
 }
 
-/// What the event would owe, found in the same way as in `fanout`.
-async fn owed(deps: &Deps, event: &Event, candidate: Candidate<'_>) -> PortResult<Vec<DeliveryView>> {
-    let buckets = Bucket::of_event(event.event_type, &event.scope);
-    let listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
-    let owed = deliveries(event, candidate.data, candidate.transition, &listening);
-    let views = stream::iter(owed).map(|delivery| view(deps, delivery, &listening, candidate));
-    let views: Vec<_> = views.buffered(AT_ONCE).try_collect().await?;
-    Ok(views.into_iter().flatten().collect())
+/// The destinations, as many of them as the request may read and at least one, in this order; `None` for one that has just been deleted.
+async fn look_up(
+    deps: &Deps,
+    account: &AccountId,
+    asked: impl Iterator<Item = &DestinationId>,
+) -> PortResult<HashMap<DestinationId, Option<Destination>>> {
+    let (mut left, mut found) = (Vec::new(), HashMap::new());
+    for id in asked {
+        if !left.contains(id) {
+            left.push(id.clone());
+        }
+    }
+    // What the first ones have cost shows how many more there may be.
+    while !left.is_empty() && (found.is_empty() || read_units::left_for(LOOK_UP_UNITS) > 0) {
+        let some = left.drain(..read_units::left_for(LOOK_UP_UNITS).clamp(1, left.len()));
+        let some = some.map(|id| async move {
+            let destination = deps.destinations.find_destination(account, &id).await?;
+            Ok::<_, PortError>((id, destination))
+        });
+        found.extend(stream::iter(some).buffered(AT_ONCE).try_collect::<Vec<_>>().await?);
+    }
+    Ok(found)
 }
 
-/// A delivery as it is answered; `None` if its destination has just been deleted.
-async fn view(
-    deps: &Deps,
-    delivery: Delivery,
-    listening: &[Arc<Subscription>],
-    candidate: Candidate<'_>,
-) -> PortResult<Option<DeliveryView>> {
-    let found = deps.destinations.find_destination(&delivery.account, &delivery.destination).await?;
-    let asks = |s: &&Arc<Subscription>| {
-        let settings = &s.settings;
-        settings.destination_id == delivery.destination && settings.path == delivery.path && s.check(candidate).is_ok()
+/// What subscriptions that match would have sent.
+fn deliveries<'a>(
+    asking: impl Iterator<Item = &'a Subscription>,
+    destinations: &HashMap<DestinationId, Option<Destination>>,
+    now: Timestamp,
+) -> Vec<DeliveryView> {
+    let mut places: BTreeMap<_, Vec<SubscriptionId>> = BTreeMap::new();
+    for subscription in asking {
+        let settings = &subscription.settings;
+        places.entry((&settings.destination_id, &settings.path)).or_default().push(subscription.id.clone());
+    }
+    let view = |((id, path), subscription_ids): ((&DestinationId, &Option<DeliveryPath>), _)| {
+        let destination = destinations.get(id)?.as_ref()?;
+        Some(DeliveryView {
+            destination_id: id.clone(),
+            path: path.clone(),
+            url: destination.settings.url.join(path.as_ref()),
+            parked: destination.admission(now) != Admission::Everything,
+            subscription_ids,
+        })
     };
-    // A subscription that is indexed under several event types may have been found more than once.
-    let ids: BTreeSet<_> = listening.iter().filter(asks).map(|s| s.id.clone()).collect();
-    Ok(found.map(|destination| DeliveryView {
-        url: destination.settings.url.join(delivery.path.as_ref()),
-        parked: destination.admission(deps.clock.now()) != Admission::Everything,
-        subscription_ids: ids.into_iter().collect(),
-        destination_id: delivery.destination,
-        path: delivery.path,
-    }))
+    places.into_iter().filter_map(view).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::delivery::DeliveryState;
 use domain::value::DeliveryId;
 
@@ -14,7 +14,7 @@ use crate::web::caller::Configurer;
 use crate::web::conflict;
 use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, schemas};
+use crate::web::{Deps, done, schemas};
 
 /// Cancel a delivery
 ///
@@ -39,7 +39,7 @@ pub async fn cancel(
     conflict::retry(KEPT_CHANGING, || async {
         let before = deliveries::find(&deps, &account, &id).await?;
         let cancelled = before.cancelled();
-        let done = match before.state() {
+        let written = match before.state() {
             DeliveryState::Cancelled => true,
             DeliveryState::Delivered | DeliveryState::Exhausted => {
                 let detail = format!("it is {}: there is nothing left to cancel", before.state().as_str());
@@ -49,8 +49,10 @@ pub async fn cancel(
                 deps.deliveries.replace_delivery(&before, &cancelled).await?
             }
         };
-        Ok(done.then(|| {
-            Answer(DeliveryView::of(cancelled, &ReadDestinations::default(), deps.clock.now())).into_response()
+        let was_before = before.state() == DeliveryState::Cancelled;
+        Ok(written.then(|| {
+            let view = DeliveryView::of(cancelled, &ReadDestinations::default(), deps.clock.now());
+            done::nothing_if(was_before, Answer(view))
         }))
     })
     .await

@@ -31,7 +31,7 @@ fn until(since: Timestamp, until: Option<Timestamp>, now: Timestamp) -> Result<T
 
 /// The body that every attempt of the delivery sends.
 async fn body_of(deps: &Deps, delivery: &Delivery) -> Result<Box<RawValue>, Problem> {
-    let event = deps.events.find_event(&delivery.account, &delivery.event).await?;
+    let event = deps.events.find_event_with(&delivery.account, &delivery.event, 0).await?.map(|(event, _)| event);
     let event = event.filter(|event| event.expires_at > deps.clock.now()).ok_or_else(|| {
         let detail =
             "its event is not kept any more, so there is nothing to send; publish the event anew, under another id";

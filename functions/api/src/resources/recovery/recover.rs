@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::delivery::job::MOST_PENDING;
 use domain::delivery::{Job, JobKind, RecoverStatus, Recovery};
 use domain::value::{AccountId, DestinationId, Timestamp};
@@ -18,7 +18,7 @@ use crate::web::body::Json;
 use crate::web::caller::Configurer;
 use crate::web::named::{Kind, Named};
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, choices, schemas};
+use crate::web::{Deps, choices, done, schemas};
 
 /// What is to be sent again.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -81,8 +81,8 @@ pub async fn recover(
     let recovery = wanted.read(account, id, now)?;
     let found = deps.destinations.find_destination(&recovery.account, &recovery.destination_id).await?;
     found.ok_or_else(DestinationId::not_found)?;
-    let started = deps.jobs.start_job(&Job::recover(recovery.clone(), now), MOST_PENDING).await?;
-    let job = started.ok_or_else(jobs::limit_reached)?;
+    let new = Job::recover(recovery.clone(), now);
+    let job = deps.jobs.start_job(&new, MOST_PENDING).await?.ok_or_else(jobs::limit_reached)?;
     if !is_about(&job, recovery, open) {
         let detail = format!(
             "the job {} is at work on this destination for another span or other statuses; wait until it has ended",
@@ -90,7 +90,8 @@ pub async fn recover(
         );
         return Err(Problem::new(Code::RecoveryUnderWay, detail));
     }
-    Ok((StatusCode::ACCEPTED, Answer(JobView::from(job))).into_response())
+    // One that was at work is another, unless it was begun in the same millisecond.
+    Ok(done::nothing_if(job != new, (StatusCode::ACCEPTED, Answer(JobView::from(job)))))
 }
 
 /// Whether the job does what is asked for. A request without `until` (`open`) means until the job began.

@@ -8,6 +8,12 @@
 //! replay that breaks off is finished by the next one (tests:
 //! `what_todays_subscriptions_ask_for_and_was_not_owed_is_sent_once_and_owed_from_then_on`,
 //! `a_replay_that_broke_off_is_finished_by_the_next_one`, the contract suite `owing_more`).
+//!
+//! Invariant: one request sends a bounded part, and the next one goes on (tests:
+//! `a_request_replays_a_part_and_says_what_is_left`).
+//!
+//! Invariant: an event that costs more to match again than one request may read is refused before anything is sent (tests:
+//! `a_replay_that_would_read_too_much_is_refused_before_anything_is_sent`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,31 +21,39 @@ use std::time::Duration;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::delivery::{Delivery, DeliveryRecord, Held, OutgoingDelivery, Purpose};
-use domain::routing::subscription::deliveries;
-use domain::routing::{Bucket, Run};
-use domain::value::{DeliveryId, EventId, json};
+use domain::event::Rejection;
+use domain::routing::{Bucket, Filing, Hearing, Listeners, MOST_STEPS, Run, Work, listeners};
+use domain::value::{AccountId, DeliveryId, EventId, json};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
-use ports::{PortError, PortResult, SealedEvent, UnmatchedReason};
+use ports::{PortError, PortResult, SealedEvent, UnmatchedReason, read_units};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::KEPT_CHANGING;
+use crate::resources::ingest;
 use crate::web::caller::Configurer;
 use crate::web::conflict::{TRIES, gave_up};
 use crate::web::named::{Kind, Named};
-use crate::web::problem::Problem;
-use crate::web::{Deps, choices, schemas};
+use crate::web::problem::{Code, Problem};
+use crate::web::{Deps, choices, done, schemas};
 
 /// How many ids of each kind of delivery are shown.
 const SHOWN: usize = 100;
 /// How many deliveries are sent before they are added to what the event owes.
 const TOGETHER: usize = 500;
+/// How many new deliveries one request sends at most, and how many bytes of bodies. The rest is sent by another one.
+const MOST: usize = 1_000;
+const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// How many rows are written concurrently.
 const AT_ONCE: usize = 20;
+/// How many subscriptions are read at a time, and what that costs at most, in read units, with what is read afterwards: a
+/// row has 5 KiB, and is not read consistently.
+const PART: usize = 100;
+const PART_UNITS: usize = 70 + 10;
 
 /// What became of a request to replay an event.
 #[derive(Serialize, ToSchema)]
@@ -52,6 +66,9 @@ struct ReplayView {
     /// The first 100 of them at most.
     #[schema(value_type = Vec<schemas::DeliveryId>, max_items = 100)]
     new: Vec<DeliveryId>,
+    /// How many more are new and were not sent, because one request sends 1,000 at most, or 64 MiB: ask again, under another
+    /// `Idempotency-Key` if any, until this is 0.
+    left_count: usize,
     /// How many that today's subscriptions ask for it owed already: nothing is done about those.
     already_owed_count: usize,
     /// The first 100 of them at most.
@@ -73,14 +90,19 @@ struct Matched {
 ///
 /// Matches it again, with today's subscriptions and destinations. What they ask for and it does not owe yet is sent, and owed
 /// from now on; what it owes already is left as it is: send that again by itself. Whether it broke or recovered something is
-/// judged as it was when it came, where its run is still remembered. Asked twice, the second time there is nothing new.
+/// judged as it was when it came, where its run is still remembered. One request sends 1,000 at most, or 64 MiB; while `left_count`
+/// is more than 0, ask again. Asked once more, there is nothing new.
 #[utoipa::path(
     post,
     path = "/v1/events/{id}/replay",
     operation_id = "replay_event",
     tag = "events",
     params(("id" = schemas::EventId, Path)),
-    responses((status = 202, description = "What is sent now, and what was owed already.", body = ReplayView))
+    responses(
+        (status = 202, description = "What is sent now, and what was owed already.", body = ReplayView),
+        (status = 409, description = "`limit_reached`: what it owes and who listens would cost more than 500 read units to read; replay \
+            subscriptions instead.")
+    )
 )]
 pub async fn replay(
     Configurer(account): Configurer,
@@ -88,15 +110,34 @@ pub async fn replay(
     Named(id): Named<EventId>,
 ) -> Result<Response, Problem> {
     let mut sent = Vec::new();
-    'again: for _ in 0..TRIES {
-        let found = deps.events.find_event(&account, &id).await?;
-        let found = found.filter(|event| event.expires_at > deps.clock.now());
-        let mut event = found.ok_or_else(EventId::not_found)?;
-        let matched = matched(&deps, &event).await?;
+    let answer = send_new(&deps, &account, id, &mut sent).await;
+    let answer = answer.map_err(|problem| if sent.is_empty() { problem } else { problem.after_changes() })?;
+    Ok(done::nothing_if(sent.is_empty(), (StatusCode::ACCEPTED, Answer(answer))))
+}
+
+/// Sends what is new, and notes in `sent` what was.
+async fn send_new(
+    deps: &Deps,
+    account: &AccountId,
+    id: EventId,
+    sent: &mut Vec<DeliveryId>,
+) -> Result<ReplayView, Problem> {
+    'again: for tried in 0..TRIES {
+        let found = deps.events.find_event_with(account, &id, usize::MAX).await?;
+        let found = found.filter(|(event, _)| event.expires_at > deps.clock.now());
+        let (mut event, owed_count) = found.ok_or_else(EventId::not_found)?;
+        let buckets = Bucket::of_event(event.event_type, &event.scope);
+        let listeners = listeners_of(deps, account, &buckets).await?.filter(|_| event.owed.len() == owed_count);
+        let Some(listeners) = listeners else {
+            return Err(if tried == 0 { too_much() } else { gave_up(KEPT_CHANGING) });
+        };
+        let matched = matched(deps, &event, &listeners).await?;
         let owed: BTreeSet<_> = event.owed.iter().map(|delivery| delivery.id.clone()).collect();
-        let (before, new): (Vec<_>, Vec<_>) = matched.deliveries.into_iter().partition(|d| owed.contains(&d.id));
+        let (before, mut new): (Vec<_>, Vec<_>) = matched.deliveries.into_iter().partition(|d| owed.contains(&d.id));
+        let most = (MOST_BYTES / matched.body.get().len().max(1)).clamp(1, MOST).saturating_sub(sent.len());
+        let left = new.split_off(most.min(new.len()));
         for some in new.chunks(TOGETHER) {
-            send(&deps, &event, &matched.body, some).await?;
+            send(deps, &event, &matched.body, some).await?;
             if !deps.events.add_owed(&event, some).await? {
                 continue 'again;
             }
@@ -104,29 +145,52 @@ pub async fn replay(
             sent.extend(some.iter().map(|delivery| delivery.id.clone()));
         }
         let before: Vec<_> = before.into_iter().map(|d| d.id).filter(|id| !sent.contains(id)).collect();
-        let answer = ReplayView {
+        return Ok(ReplayView {
             event_id: id,
             new_count: sent.len(),
-            new: sent.into_iter().take(SHOWN).collect(),
+            new: sent.iter().take(SHOWN).cloned().collect(),
+            left_count: left.len(),
             already_owed_count: before.len(),
             already_owed: before.into_iter().take(SHOWN).collect(),
             unmatched: matched.unmatched.map(UnmatchedReason::as_str),
-        };
-        return Ok((StatusCode::ACCEPTED, Answer(answer)).into_response());
+        });
     }
     Err(gave_up(KEPT_CHANGING))
 }
 
+fn too_much() -> Problem {
+    let detail = "what it owes and the subscriptions that listen at its place are more than one request may read; replay single \
+        subscriptions, which `POST /v1/subscriptions/{id}/replay` does";
+    Problem::new(Code::LimitReached, detail)
+}
+
+/// Who listens in these buckets; `None` if that is more than the request may read.
+async fn listeners_of(deps: &Deps, account: &AccountId, buckets: &[Bucket]) -> PortResult<Option<Vec<Listeners>>> {
+    let mut listeners = Vec::with_capacity(buckets.len());
+    for bucket in buckets {
+        let (mut filing, mut after, mut is_more) = (Filing::new(account.clone(), bucket.clone()), None, true);
+        while is_more {
+            if read_units::left_for(PART_UNITS) == 0 {
+                return Ok(None);
+            }
+            let part = deps.subscriptions.find_subscriptions(account, bucket, after.as_ref(), PART).await?;
+            is_more = part.len() == PART;
+            after = part.last().map(|last| last.id.clone());
+            part.into_iter().for_each(|subscription| filing.add(subscription));
+        }
+        listeners.push(filing.done());
+    }
+    Ok(Some(listeners))
+}
+
 /// Matches as `fanout` does, but remembers nothing.
-async fn matched(deps: &Deps, sealed: &SealedEvent) -> PortResult<Matched> {
+async fn matched(deps: &Deps, sealed: &SealedEvent, listeners: &[Listeners]) -> Result<Matched, Problem> {
     let event = sealed.read()?;
     let body =
         RawValue::from_string(sealed.body.clone()).map_err(|error| PortError::permanent("reading a body", error))?;
-    let buckets = Bucket::of_event(event.event_type, &event.scope);
-    let mut listening = deps.subscriptions.find_subscriptions(&event.account, &buckets).await?;
-    listening.retain(|subscription| subscription.listens(event.event_type, &event.scope));
-    if listening.is_empty() {
-        return Ok(Matched { body, deliveries: Vec::new(), unmatched: Some(UnmatchedReason::NoSubscription) });
+    if !Hearing::of(&event, listeners).by_any {
+        let unmatched = Some(UnmatchedReason::NoSubscription);
+        return Ok(Matched { body, deliveries: Vec::new(), unmatched });
     }
     let data = json::value(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))?;
     let transition = match Run::of_event(&event.id, &data) {
@@ -135,7 +199,8 @@ async fn matched(deps: &Deps, sealed: &SealedEvent) -> PortResult<Matched> {
             deps.transitions.find_runs(&event.account, event.event_type, &event.scope).await?.history.judge(&run)
         }
     };
-    let deliveries = deliveries(&event, &data, transition, &listening);
+    let deliveries = listeners::owed(&event, &data, transition, listeners, &Work::default());
+    let deliveries = deliveries.map_err(|_| ingest::refused(&Rejection::costs_too_much(MOST_STEPS)))?;
     let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
     Ok(Matched { body, deliveries, unmatched })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::delivery::job::MOST_PENDING;
 use domain::delivery::{Job, JobKind, Replay};
 use domain::value::{SubscriptionId, Timestamp};
@@ -18,7 +18,7 @@ use crate::web::body::Json;
 use crate::web::caller::Configurer;
 use crate::web::named::{Kind, Named};
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, schemas};
+use crate::web::{Deps, done, schemas};
 
 /// Which events are to be matched.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -62,14 +62,15 @@ pub async fn replay(
     let replay = Replay { account, subscription_id, since: wanted.since, until };
     let found = deps.subscriptions.find_subscription(&replay.account, &replay.subscription_id).await?;
     found.ok_or_else(SubscriptionId::not_found)?;
-    let started = deps.jobs.start_job(&Job::replay(replay.clone(), now), MOST_PENDING).await?;
-    let job = started.ok_or_else(jobs::limit_reached)?;
+    let new = Job::replay(replay.clone(), now);
+    let job = deps.jobs.start_job(&new, MOST_PENDING).await?.ok_or_else(jobs::limit_reached)?;
     if !is_about(&job, replay, open) {
         let detail =
             format!("the job {} is at work on this subscription for another span; wait until it has ended", job.id);
         return Err(Problem::new(Code::ReplayUnderWay, detail));
     }
-    Ok((StatusCode::ACCEPTED, Answer(JobView::from(job))).into_response())
+    // One that was at work is another, unless it was begun in the same millisecond.
+    Ok(done::nothing_if(job != new, (StatusCode::ACCEPTED, Answer(JobView::from(job)))))
 }
 
 /// Whether the job does what is asked for. A request without `until` (`open`) means until the job was started.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::delivery::{DeliveryRecord, Held, OutgoingDelivery, Purpose};
 use domain::destination::{Admission, Destination, HealthState};
 use domain::value::DeliveryId;
@@ -28,7 +28,7 @@ use crate::web::caller::Configurer;
 use crate::web::conflict;
 use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, schemas};
+use crate::web::{Deps, done, schemas};
 
 /// What was done: `sent` (an attempt is made now), `already_under_way` (one was sent before; nothing more was done), `set_aside`
 /// (its destination takes nothing now; it is sent when that is back), `not_sent` (it was delivered before, and its destination
@@ -83,11 +83,17 @@ pub async fn resend(
             return Err(Problem::new(Code::DestinationDeleted, detail));
         };
         let body = body_of(&deps, &before.delivery).await?;
+        let was_set_aside = before.held == Held::ByDestination;
         let resent = again(&deps, before, &destination, &body).await?;
         let (now, destinations) = (deps.clock.now(), ReadDestinations::only(destination));
         Ok(resent.map(|(result, detail, record)| {
+            let nothing_done = match result {
+                Resent::Sent => false,
+                Resent::SetAside => was_set_aside,
+                Resent::AlreadyUnderWay | Resent::NotSent => true,
+            };
             let answer = ResendView { result, detail, delivery: DeliveryView::of(record, &destinations, now) };
-            (StatusCode::ACCEPTED, Answer(answer)).into_response()
+            done::nothing_if(nothing_done, (StatusCode::ACCEPTED, Answer(answer)))
         }))
     })
     .await

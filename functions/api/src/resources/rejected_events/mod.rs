@@ -112,6 +112,8 @@ impl Kind for RejectedEventId {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RejectedFilters {
+    /// `desc`, the newest first, if left out.
+    order: Option<choices::Order>,
     #[param(value_type = Option<choices::RejectionCode>)]
     code: Option<RejectionCode>,
     /// The account that they name.
@@ -125,7 +127,7 @@ pub struct RejectedFilters {
 
 /// List rejected events
 ///
-/// The one sent last first, each for 14 days after it was rejected. One page looks at no more than 1,000: where a filter leaves
+/// Newest first by when they were sent, each for 14 days after it was rejected. One page looks at no more than 1,000: where a filter leaves
 /// few of them it may be short, or empty, and yet have a next one.
 #[utoipa::path(
     get,
@@ -139,10 +141,10 @@ pub async fn list(
     _: Operator,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    filters: Filters<RejectedFilters>,
+    Filters(filters): Filters<RejectedFilters>,
 ) -> Result<Response, Problem> {
-    let (filters, wanted) = filters.read_with(|filters| span(filters.since, filters.until))?;
-    let RejectedFilters { code, account, .. } = filters;
+    let wanted = span(filters.since, filters.until)?;
+    let RejectedFilters { order, code, account, .. } = filters;
     let now = deps.clock.now();
     let first = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(REACH.as_secs() * 1000));
     let span = Span { since: wanted.since.max(first), until: wanted.until.min(now.plus(AHEAD)) };
@@ -153,7 +155,9 @@ pub async fn list(
     };
     let step = if code.is_some() || account.is_some() { STEP } else { page.to_read() };
     let list = &deps.rejections;
-    let read = |after| async move { list.list_rejections(span, Option::as_ref(&after), step).await };
+    let order = choices::Order::wanted(order);
+    let read =
+        |after: Option<RejectedEventId>| async move { list.list_rejections(span, order, after.as_ref(), step).await };
     let keep = |rejected| Some(rejected).filter(matches).map(RejectedView::from);
     let found = page.sift(step, read, |rejected| rejected.id.clone(), keep).await?;
     Ok(Answer(found).into_response())

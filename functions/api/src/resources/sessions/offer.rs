@@ -8,10 +8,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::access::{Role, Session};
 use domain::event::Scope;
-use domain::value::{AccountId, SessionId, Timestamp};
+use domain::value::{AccountId, Label, SessionId, Timestamp};
 use http::StatusCode;
 use ports::{CreatedKey, EntropyExt};
 use serde::{Deserialize, Serialize};
+use tracing::info;
 use utoipa::ToSchema;
 
 use crate::web::body::Json;
@@ -34,9 +35,12 @@ pub struct NewSession {
     /// What whoever opens the link may do; `editor` if left out.
     #[schema(value_type = Option<choices::PageRole>)]
     role: Option<Role>,
+    /// Who it is for, such as a name or a mail address: lists of sessions and logs say so.
+    #[schema(value_type = Option<schemas::Label>)]
+    subject: Option<Label>,
     /// Seconds in which the link may be opened; 300 if left out.
     #[schema(minimum = 60, maximum = 3600)]
-    expires_in: Option<u64>,
+    expires_in_seconds: Option<u64>,
 }
 
 /// A page session that was offered. No other answer ever shows its link.
@@ -76,15 +80,18 @@ pub async fn create(
     if role == Role::Publisher {
         return Err(wrong("/role", "a page needs to read: use `viewer`, `editor` or `admin`"));
     }
-    let seconds = new.expires_in.unwrap_or(LINK_SECONDS_DEFAULT);
+    let seconds = new.expires_in_seconds.unwrap_or(LINK_SECONDS_DEFAULT);
     if !LINK_SECONDS.contains(&seconds) {
-        return Err(wrong("/expires_in", "must be a number of seconds from 60 to 3600"));
+        return Err(wrong("/expires_in_seconds", "must be a number of seconds from 60 to 3600"));
     }
-    let (id, secret) = (SessionId::from_entropy(deps.entropy.bytes()?), deps.entropy.bytes()?);
+    let (id, secret) = (SessionId::made_at(deps.clock.now(), deps.entropy.bytes()?), deps.entropy.bytes()?);
     let open_within = Duration::from_secs(seconds);
-    let (session, link) = Session::offer(id, account, (role, new.scope), secret, deps.clock.now(), open_within);
+    let (mut session, link) = Session::offer(id, account, (role, new.scope), secret, deps.clock.now(), open_within);
+    session.subject = new.subject;
     match deps.sessions.create_session(&session).await? {
         CreatedKey::Created => {
+            let subject = session.subject.clone().map(String::from);
+            info!(account.id = %session.account, session.id = %session.id, session.subject = subject, "a link to the page was offered");
             // Browsers do not send what follows `#`.
             let url = format!("{}/open#{}", deps.page_url, *link);
             let view = NewSessionView { id: session.id, url, expires_at: session.link_expires_at };

@@ -12,6 +12,7 @@ use domain::value::{AccountId, SessionId, Timestamp};
 use http::StatusCode;
 use ports::{EntropyExt, OpenedSession};
 use serde::{Deserialize, Serialize};
+use tracing::info;
 use utoipa::ToSchema;
 
 use crate::web::body::Json;
@@ -80,6 +81,8 @@ pub async fn open(State(deps): State<Arc<Deps>>, Json(link): Json<Link>) -> Resu
     if deps.sessions.open_session(&session).await? == OpenedSession::Not {
         return Err(refused(LinkRefusal::Used));
     }
+    let subject = session.subject.clone().map(String::from);
+    info!(account.id = %session.account, session.id = %session.id, session.subject = subject, "a link to the page was opened");
     let view = OpenedView {
         expires_at: session.ends_at(),
         id: session.id,

@@ -20,7 +20,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use self::steps::{DestinationStatus, DestinationStep, SetupView, Step, SubscriptionStep, TestStatus, TestStep};
+use self::steps::{
+    Created, DestinationName, DestinationStatus, DestinationStep, SetupView, Step, SubscriptionName, SubscriptionStep,
+    TestStatus, TestStep,
+};
 use crate::resources::destinations::{self, secrets, test_payload};
 use crate::resources::subscriptions;
 use crate::web::body::{Json, read as read_json};
@@ -163,9 +166,10 @@ pub async fn create(
         Some(secret) => (DestinationStatus::Created, destinations::view_with_secret(destination, &secret, now)),
         None => (DestinationStatus::Used, destinations::view(destination, now)),
     };
-    let destination = DestinationStep { step: "destination", status, destination: view };
+    let destination = DestinationStep { step: DestinationName::Destination, status, destination: view };
     let subscription = subscriptions::view(subscription);
-    let subscription = SubscriptionStep { step: "subscription", status: "created", subscription };
+    let subscription =
+        SubscriptionStep { step: SubscriptionName::Subscription, status: Created::Created, subscription };
     let steps = [
         Step::Destination(Box::new(destination)),
         Step::Subscription(Box::new(subscription)),
@@ -248,7 +252,7 @@ async fn undo(deps: &Deps, destination: &Destination, created: bool, problem: Pr
                 tracing::error!(error = %ErrorChain(&error), "a new destination could not be deleted again");
             }
             let told = format!("; the new destination {} is still there: see what sends to it", destination.id);
-            problem.in_step("subscription", &told)
+            problem.in_step("subscription", &told).after_changes()
         }
     }
 }

@@ -18,7 +18,11 @@ pub struct SetupView {
 
 /// A step, by its name `step`.
 #[derive(Serialize, ToSchema)]
-#[schema(as = SetupStep)]
+#[schema(as = SetupStep, discriminator(property_name = "step", mapping(
+    ("destination" = "#/components/schemas/DestinationStep"),
+    ("subscription" = "#/components/schemas/SubscriptionStep"),
+    ("test" = "#/components/schemas/TestStep")
+)))]
 #[serde(untagged)]
 pub enum Step {
     Destination(Box<DestinationStep>),
@@ -29,8 +33,8 @@ pub enum Step {
 /// The destination: with its `secret`, shown this once, when it was created.
 #[derive(Serialize, ToSchema)]
 pub struct DestinationStep {
-    #[schema(pattern = "^destination$")]
-    pub step: &'static str,
+    #[schema(inline)]
+    pub step: DestinationName,
     pub status: DestinationStatus,
     #[serde(flatten)]
     pub destination: DestinationView,
@@ -47,23 +51,50 @@ pub enum DestinationStatus {
 /// The subscription that was created.
 #[derive(Serialize, ToSchema)]
 pub struct SubscriptionStep {
-    #[schema(pattern = "^subscription$")]
-    pub step: &'static str,
-    #[schema(pattern = "^created$")]
-    pub status: &'static str,
+    #[schema(inline)]
+    pub step: SubscriptionName,
+    #[schema(inline)]
+    pub status: Created,
     #[serde(flatten)]
     pub subscription: SubscriptionView,
 }
 
-/// The test: `detail`, or the `reason` why it was not made, says what came of it, for people.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationName {
+    Destination,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionName {
+    Subscription,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Created {
+    Created,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum TestName {
+    Test,
+}
+
+/// The test: its `result`, or the `reason` why it was not made.
 #[derive(Serialize, ToSchema)]
 pub struct TestStep {
-    #[schema(pattern = "^test$")]
-    pub step: &'static str,
+    #[schema(inline)]
+    step: TestName,
     status: TestStatus,
-    #[serde(flatten)]
-    #[schema(value_type = TestResult)]
-    result: TestResult,
+    /// Why no test was made; `null` where one was.
+    #[schema(required)]
+    reason: Option<String>,
+    /// What came of the test; `null` where none was made.
+    #[schema(required)]
+    result: Option<Box<TestView>>,
 }
 
 /// `passed`: the receiver accepted the sample, and with `prove` refused what it must. `skipped`: no test was asked for.
@@ -76,24 +107,9 @@ pub enum TestStatus {
     Skipped,
 }
 
-/// All of a test that was made; of another one, why it was not.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-enum TestResult {
-    Made(Box<TestView>),
-    NotMade(NotMade),
-}
-
-/// Why no test was made.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TestNotMade)]
-struct NotMade {
-    reason: String,
-}
-
 impl TestStep {
     pub fn not_made(status: TestStatus, reason: &str) -> Self {
-        Self { step: "test", status, result: TestResult::NotMade(NotMade { reason: reason.to_owned() }) }
+        Self { step: TestName::Test, status, reason: Some(reason.to_owned()), result: None }
     }
 
     /// The step of a test that was made, or failed on our side. What was set up stays in either case, and can be tested
@@ -103,7 +119,7 @@ impl TestStep {
             Err(problem) => Self::not_made(TestStatus::Failed, problem.detail()),
             Ok(test) => {
                 let status = if test.passed() { TestStatus::Passed } else { TestStatus::Failed };
-                Self { step: "test", status, result: TestResult::Made(Box::new(test)) }
+                Self { step: TestName::Test, status, reason: None, result: Some(Box::new(test)) }
             }
         }
     }

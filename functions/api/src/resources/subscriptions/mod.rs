@@ -1,5 +1,6 @@
 //! Subscriptions: which events go to which destination.
 
+pub mod parts;
 pub mod settings;
 
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::routing::{Subscription, SubscriptionSettings};
+use domain::routing::{MAX_CONDITION_BYTES, Subscription, SubscriptionSettings};
 use domain::value::{AccountId, DestinationId, SubscriptionId, Timestamp};
 use http::{StatusCode, header};
-use ports::{CreatedSubscription, DeletedSubscription, EntropyExt, PortResult, UpdatedSubscription};
+use ports::{CreatedSubscription, DeletedSubscription, EntropyExt, UpdatedSubscription};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -22,7 +23,7 @@ use crate::web::filters::Filters;
 use crate::web::named::{Kind, Named};
 use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
-use crate::web::{Deps, schemas};
+use crate::web::{Deps, choices, done, schemas};
 
 /// How many subscriptions are read at a time when a filter may drop most of them.
 const READ: usize = 100;
@@ -67,7 +68,7 @@ fn answer(status: StatusCode, subscription: Subscription) -> Response {
         (status = 201, description = "The subscription.", body = SubscriptionView,
             headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
         (status = 409, description = "`name_taken`: another subscription has this name; `limit_reached`: the account has as many as \
-            it may.")
+            it may, or, at `/condition`, its conditions would have more than 512 KiB together.")
     )
 )]
 pub async fn create(
@@ -81,13 +82,14 @@ pub async fn create(
 /// Creates a subscription.
 pub async fn add(deps: &Deps, account: AccountId, settings: SubscriptionSettings) -> Result<Subscription, Problem> {
     let now = deps.clock.now();
-    let id = SubscriptionId::from_entropy(deps.entropy.bytes()?);
+    let id = SubscriptionId::made_at(now, deps.entropy.bytes()?);
     let subscription = Subscription { id, account, settings, created_at: now, updated_at: now, version: 1 };
     match deps.subscriptions.create_subscription(&subscription, deps.limits.subscriptions).await? {
         CreatedSubscription::Created => Ok(subscription),
         CreatedSubscription::NoDestination => Err(no_destination()),
         CreatedSubscription::NameTaken => Err(name_taken()),
         CreatedSubscription::LimitReached => Err(limit_reached(deps)),
+        CreatedSubscription::TooManyConditions => Err(too_many_conditions("/condition")),
     }
 }
 
@@ -105,10 +107,21 @@ fn limit_reached(deps: &Deps) -> Problem {
     Problem::new(Code::LimitReached, detail)
 }
 
+/// All conditions of the account would have too many bytes.
+pub fn too_many_conditions(pointer: &str) -> Problem {
+    let detail = format!(
+        "the conditions of the account's subscriptions may have {MAX_CONDITION_BYTES} bytes together, as JSON without white \
+         space, and would have more; write shorter conditions, or delete subscriptions"
+    );
+    Problem::at(Code::LimitReached, pointer, detail)
+}
+
 /// What the list of subscriptions is filtered by.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SubscriptionFilters {
+    /// `desc`, the newest first, if left out.
+    order: Option<choices::Order>,
     /// Those that send to one destination.
     #[param(value_type = Option<schemas::DestinationId>)]
     destination_id: Option<DestinationId>,
@@ -118,7 +131,7 @@ pub struct SubscriptionFilters {
 
 /// List subscriptions
 ///
-/// In the order of their ids, which are random. One page looks at no more than 1,000 subscriptions: where a filter leaves few
+/// Newest first. One page looks at no more than 1,000 subscriptions: where a filter leaves few
 /// of them it may be short, or empty, and yet have a next one.
 #[utoipa::path(
     get,
@@ -132,21 +145,21 @@ pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest,
-    filters: Filters<SubscriptionFilters>,
+    Filters(filters): Filters<SubscriptionFilters>,
 ) -> Result<Response, Problem> {
-    let SubscriptionFilters { destination_id: destination, name_contains: part } = filters.read()?;
+    let SubscriptionFilters { order, destination_id: destination, name_contains: part } = filters;
     let (list, account) = (&deps.subscriptions, &account);
-    if destination.is_none() && part.is_none() {
-        let found = list.list_subscriptions(account, page.after()?.as_ref(), page.to_read()).await?;
-        return Ok(Answer(page.page(found, |s| s.id.to_string(), view)).into_response());
-    }
-    let read = |after| async move { list.list_subscriptions(account, Option::as_ref(&after), READ).await };
+    let step = if destination.is_none() && part.is_none() { page.to_read() } else { READ };
+    let order = choices::Order::wanted(order);
+    let read = |after: Option<SubscriptionId>| async move {
+        list.list_subscriptions(account, order, after.as_ref(), step).await
+    };
     let keep = |found: Subscription| {
         let wanted = destination.as_ref().is_none_or(|wanted| found.settings.destination_id == *wanted)
             && part.as_ref().is_none_or(|part| found.settings.name.has(part));
         wanted.then(|| view(found))
     };
-    let found = page.sift(READ, read, |found| found.id.clone(), keep).await?;
+    let found = page.sift(step, read, |found| found.id.clone(), keep).await?;
     Ok(Answer(found).into_response())
 }
 
@@ -192,7 +205,8 @@ async fn find(deps: &Deps, account: &AccountId, id: &SubscriptionId) -> Result<S
     responses(
         (status = 200, description = "The subscription as it is now.", body = SubscriptionView,
             headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
-        (status = 409, description = "`name_taken`: another subscription has this name."),
+        (status = 409, description = "`name_taken`: another subscription has this name; `limit_reached` at `/condition`: the conditions of \
+            the account would have more than 512 KiB together."),
         (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
     )
 )]
@@ -208,13 +222,14 @@ pub async fn change(
         if_match.check(before.version)?;
         let settings = patch.apply(&before.settings)?;
         if settings == before.settings {
-            return Ok(Some(answer(StatusCode::OK, before)));
+            return Ok(Some(done::nothing(answer(StatusCode::OK, before))));
         }
         let after = before.changed(settings, deps.clock.now());
         match deps.subscriptions.update_subscription(&before, &after).await? {
             UpdatedSubscription::Updated => Ok(Some(answer(StatusCode::OK, after))),
             UpdatedSubscription::NoDestination => Err(no_destination()),
             UpdatedSubscription::NameTaken => Err(name_taken()),
+            UpdatedSubscription::TooManyConditions => Err(too_many_conditions("/condition")),
             UpdatedSubscription::Changed if if_match.is_given() => Err(changed()),
             UpdatedSubscription::Changed => Ok(None),
         }
@@ -252,27 +267,5 @@ pub async fn delete(
         DeletedSubscription::Deleted => Ok(StatusCode::NO_CONTENT.into_response()),
         DeletedSubscription::NotFound => Err(SubscriptionId::not_found()),
         DeletedSubscription::Changed => Err(changed()),
-    }
-}
-
-/// The most subscriptions that are named when a destination is in use.
-const NAMED: usize = 100;
-
-/// The ids of subscriptions that send to a destination, at most [`NAMED`].
-pub async fn sending_to(
-    deps: &Deps,
-    account: &AccountId,
-    destination: &DestinationId,
-) -> PortResult<Vec<SubscriptionId>> {
-    let (mut named, mut after) = (Vec::new(), None);
-    loop {
-        let page = deps.subscriptions.list_subscriptions(account, after.as_ref(), READ).await?;
-        let users = page.iter().filter(|subscription| subscription.settings.destination_id == *destination);
-        named.extend(users.map(|subscription| subscription.id.clone()));
-        after = page.last().map(|subscription| subscription.id.clone());
-        if page.len() < READ || named.len() >= NAMED {
-            named.truncate(NAMED);
-            return Ok(named);
-        }
     }
 }

@@ -50,7 +50,8 @@ impl PartialSchema for Condition {
         let mut condition = ObjectBuilder::new().schema_type(Type::Object).build();
         condition.description = Some(
             "An Amazon EventBridge event pattern over `data`: an object with the fields that matter, each with the list of what \
-             it accepts. At most 2,048 bytes; what is malformed or can never match is refused."
+             it accepts. At most 2,048 bytes as JSON without white space, and 512 KiB together with all others of the account; what is \
+             malformed or can never match is refused."
                 .to_owned(),
         );
         condition.examples = vec![json!({ "status": ["failed"] })];

@@ -9,7 +9,6 @@ use serde::Deserialize;
 pub struct Delivery {
     pub id: DeliveryId,
     pub event_id: EventId,
-    #[serde(rename = "type")]
     pub event_type: EventType,
     pub scope: Option<Scope>,
     pub destination_id: DestinationId,
@@ -53,6 +52,6 @@ pub struct Attempt {
     pub outcome: String,
     pub status_code: Option<u16>,
     pub error: Option<String>,
-    pub retry_after_s: Option<u64>,
+    pub retry_after_seconds: Option<u64>,
     pub response_excerpt: Option<String>,
 }

@@ -20,7 +20,7 @@ use crate::markup::{html, icons, shown};
 use crate::model::Listed;
 use crate::model::event::types;
 use crate::model::listing::{Filters, Listing, ROWS};
-use crate::model::names::{Choices, Names};
+use crate::model::names::{self, Choices, Names};
 use crate::web::failure::Failure;
 use crate::web::fields::Query;
 use crate::web::inner::Api;
@@ -28,7 +28,7 @@ use crate::web::portal::Portal;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-const FILTERS: &[&str] = &["status", "destination_id", "type", "scope", "since", "until"];
+const FILTERS: &[&str] = &["status", "destination_id", "event_type", "scope", "since", "until"];
 /// The statuses that the list can be filtered by, with their labels.
 const STATUSES: &[(&str, &str)] = &[
     ("delivered", "Delivered"),
@@ -50,7 +50,6 @@ pub fn routes() -> Router<Arc<Portal>> {
 #[derive(Deserialize)]
 struct Row {
     id: DeliveryId,
-    #[serde(rename = "type")]
     event_type: String,
     scope: Option<String>,
     destination_id: String,
@@ -93,8 +92,10 @@ struct List {
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
     let shell = visitor.shell("Deliveries", "Deliveries").after(query.get("done"));
     let mut filters = Filters::new(query, FILTERS);
+    // The list last, because it goes as far as there is left to read.
+    let (mut names, choices) = Names::to_choose_from(&visitor.api).await?;
     let list = filters.list::<Row>(&visitor.api, "/v1/deliveries", ROWS).await?;
-    let (mut names, destinations) = Names::to_choose_from(&visitor.api, &filters).await?;
+    let destinations = names::with_chosen(choices, &filters);
     let ids = list.rows.iter().map(|row| row.destination_id.as_str());
     let more = names.find_more(&visitor.api, ids);
     let ((), subscribed) = try_join(more, has_subscription(&visitor.api, list.rows.is_empty())).await?;

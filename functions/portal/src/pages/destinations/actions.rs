@@ -5,11 +5,13 @@ use axum::extract::Path;
 use axum::response::Response;
 use domain::access::Permission;
 use http::{Method, StatusCode};
+use ports::read_units;
 
 use crate::markup::address::query;
 use crate::markup::icons;
 use crate::markup::shell::Shell;
 use crate::model::destination::{at, path};
+use crate::model::listing::PAGE_UNITS;
 use crate::model::{Destination, Listed, Subscription, subscription};
 use crate::web::failure::Failure;
 use crate::web::fields::Form;
@@ -19,8 +21,9 @@ use crate::web::visitor::Visitor;
 
 /// The number of subscriptions that the page names.
 const NAMED: usize = 100;
-/// The number of API pages that are searched for them: as many as the subscriptions of an account may fill.
-const PAGES: usize = 20;
+/// What deleting a subscription costs at most, in read units, and what is kept for the destination and the page.
+const DELETION_UNITS: usize = 2;
+const KEPT: usize = 40;
 const UNSEEN: &str = "Nothing was deleted: meanwhile a subscription to it was created. Look at the list again.";
 
 pub async fn pause(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
@@ -40,7 +43,7 @@ struct Delete {
     shell: Shell,
     destination: Destination,
     subscriptions: Vec<Subscription>,
-    /// Whether more subscriptions send to it than are shown.
+    /// Whether more subscriptions may send to it than are shown.
     more: bool,
     error: Option<&'static str>,
 }
@@ -50,19 +53,20 @@ pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<R
     confirm(&visitor, &id, None).await
 }
 
-/// Deletes it with the subscriptions that were shown, one by one. If there is another one by now, it asks again.
+/// Deletes it with the subscriptions that were shown, one by one. If there is another one by now, it asks again. With
+/// `more`, the visitor agreed to delete all subscriptions, named or not, and they need not be looked for here.
 pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
-    let (subscriptions, more) = sending_to(&visitor.api, &id).await?;
-    let was_shown = |subscription: &Subscription| form.has("shown", &subscription.id);
-    // With `more`, the visitor agreed to delete all subscriptions, named or not.
-    if form.get("more") != "true" && (more || !subscriptions.iter().all(was_shown)) {
-        return confirm(&visitor, &id, Some(UNSEEN)).await;
-    }
-    let cascade = if more { "?cascade=true" } else { "" };
-    if !more {
+    let all = form.get("more") == "true";
+    if !all {
+        let (subscriptions, more) = sending_to(&visitor.api, &id).await?;
+        let was_shown = |subscription: &Subscription| form.has("shown", &subscription.id);
+        if more || !subscriptions.iter().all(was_shown) {
+            return confirm(&visitor, &id, Some(UNSEEN)).await;
+        }
         delete_each(&visitor.api, &subscriptions).await?;
     }
+    let cascade = if all { "?cascade=true" } else { "" };
     match visitor.api.call(Method::DELETE, &format!("{}{cascade}", at(&id)), None, None).await {
         Ok(_) => Ok(render::see("/destinations?done=deleted")),
         Err(failure) => {
@@ -70,7 +74,11 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
             if problem.code != "destination_in_use" {
                 return Err(Failure::Problem(problem));
             }
-            let error = "The subscriptions you saw are deleted. Meanwhile another one to it was created: look at the list again.";
+            let error = if all {
+                "A part of its subscriptions is deleted, and more may be left. Delete it again to go on."
+            } else {
+                "The subscriptions you saw are deleted. Meanwhile another one to it was created: look at the list again."
+            };
             confirm(&visitor, &id, Some(error)).await
         }
     }
@@ -96,20 +104,21 @@ async fn confirm(visitor: &Visitor, id: &str, error: Option<&'static str>) -> Re
     render::page_with(status, &Delete { shell, destination, subscriptions, more, error })
 }
 
-/// The first subscriptions that send to it, and whether there are more.
+/// The first subscriptions that send to it, and whether there may be more: of a large account, not all are looked at, and
+/// none once the request has read enough.
 async fn sending_to(api: &Api, id: &str) -> Result<(Vec<Subscription>, bool), Failure> {
-    let (mut found, mut cursor) = (Vec::new(), None::<String>);
-    for _ in 0..PAGES {
+    let (mut found, mut cursor, mut more) = (Vec::new(), None::<String>, true);
+    while more && found.len() < NAMED && read_units::left_for(PAGE_UNITS) > 0 {
         let after = cursor.as_deref().map(|cursor| ("cursor", cursor));
         let asked = query([("destination_id", id), ("limit", "100")].into_iter().chain(after));
         let listed: Listed<Subscription> = api.get(&format!("/v1/subscriptions{asked}")).await?;
         found.extend(listed.data);
         cursor = listed.next_cursor;
-        if cursor.is_none() || found.len() >= NAMED {
-            break;
-        }
+        more = cursor.is_some();
     }
-    let more = cursor.is_some() || found.len() > NAMED;
+    // Each that is named may be deleted by the same request.
+    let cannot_delete = read_units::left_for(found.len() * DELETION_UNITS + KEPT) == 0;
+    more |= found.len() > NAMED || cannot_delete;
     found.truncate(NAMED);
     Ok((found, more))
 }

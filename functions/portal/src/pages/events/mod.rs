@@ -21,7 +21,7 @@ use crate::web::portal::Portal;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-const FILTERS: &[&str] = &["status", "type", "scope", "since", "until"];
+const FILTERS: &[&str] = &["status", "event_type", "scope", "since", "until"];
 const STATUSES: &[(&str, &str)] =
     &[("matched", "Matched: owes deliveries"), ("unmatched", "Unmatched: nobody asked for it")];
 
@@ -37,7 +37,6 @@ pub fn routes() -> Router<Arc<Portal>> {
 #[derive(Deserialize)]
 struct Row {
     id: String,
-    #[serde(rename = "type")]
     event_type: String,
     scope: String,
     occurred_at: Timestamp,

@@ -29,7 +29,6 @@ const BODY: usize = 12 * 1024;
 #[derive(Deserialize)]
 struct Event {
     id: String,
-    #[serde(rename = "type")]
     event_type: String,
     scope: String,
     occurred_at: Timestamp,
@@ -83,9 +82,9 @@ impl One {
 
     /// The address of the list of all deliveries owed by events of the same millisecond.
     fn all_owed(&self) -> String {
-        let from = self.event.occurred_at;
-        let (from, to) = (from.to_string(), from.plus(Duration::from_millis(1)).to_string());
-        format!("/ledger/deliveries{}", query([("from", from.as_str()), ("to", &to)]))
+        let since = self.event.occurred_at;
+        let (since, until) = (since.to_string(), since.plus(Duration::from_millis(1)).to_string());
+        format!("/ledger/deliveries{}", query([("since", since.as_str()), ("until", &until)]))
     }
 
     /// Why it owes nothing, as recorded when it was matched.
@@ -105,8 +104,12 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query)
     let mut event: Event = visitor.api.get(&at(&id)).await?;
     event.owed.truncate(OWED);
     let mut shell = visitor.shell("Events", "Event").after(query.get("done"));
-    if query.get("done") == "nothing_new" {
-        shell.done = Some("Matched again. Today's subscriptions ask for nothing that it did not owe before.");
+    match query.get("done") {
+        "nothing_new" => {
+            shell.done = Some("Matched again. Today's subscriptions ask for nothing that it did not owe before.");
+        }
+        "replayed_in_part" => shell.done = Some("A part is on its way. Replay it again to send what is left."),
+        _ => {}
     }
     let body = Excerpt::of(&html::pretty(event.body.get()), BODY);
     render::page(&One { shell, event, body })
@@ -129,8 +132,13 @@ pub async fn replay(visitor: Visitor, Path(id): Path<String>) -> Result<Response
     #[derive(Deserialize)]
     struct Replayed {
         new_count: u64,
+        left_count: u64,
     }
     let answer = visitor.api.act(&format!("{}/replay", at(&id))).await?;
-    let done = if answer.read::<Replayed>()?.new_count > 0 { "replayed" } else { "nothing_new" };
+    let done = match answer.read::<Replayed>()? {
+        Replayed { left_count: 1.., .. } => "replayed_in_part",
+        Replayed { new_count: 1.., .. } => "replayed",
+        _ => "nothing_new",
+    };
     Ok(render::see(&format!("/events/{id}?done={done}")))
 }

@@ -13,7 +13,7 @@ use crate::web::fields::Query;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-const FILTERS: &[&str] = &["from", "to", "status", "recovered_by_audit"];
+const FILTERS: &[&str] = &["since", "until", "status", "recovered_by_audit"];
 const STATUSES: &[(&str, &str)] = &[
     ("delivered", "Delivered"),
     ("retrying", "Retrying"),

@@ -1,5 +1,5 @@
-//! The ledger of a period: two equations, in which every number links to the list of what it counts. Each page sums a
-//! few pages of the API and links to the next part, so no page takes longer for a long period or a large account.
+//! The ledger of a period: two equations, in which every number links to the list of what it counts. Each page shows a
+//! page of the API and links to the next part, so no page takes longer for a long period or a large account.
 
 mod deliveries;
 
@@ -25,9 +25,7 @@ use crate::web::portal::Portal;
 use crate::web::render;
 use crate::web::visitor::Visitor;
 
-const FILTERS: &[&str] = &["from", "to"];
-/// The number of API pages that are summed. Each covers at most 500 events and the 5,000 deliveries that they owe.
-const PAGES: usize = 2;
+const FILTERS: &[&str] = &["since", "until"];
 /// The number of disagreeing events that are shown.
 const DISAGREEING: usize = 25;
 /// The periods that end now: name in the URL, label, and length in hours.
@@ -43,8 +41,8 @@ pub fn routes() -> Router<Arc<Portal>> {
 /// One page of the API's ledger.
 #[derive(Deserialize)]
 struct Part {
-    from: Timestamp,
-    to: Timestamp,
+    since: Timestamp,
+    until: Timestamp,
     accepted: Number,
     unmatched: Number,
     matched: Number,
@@ -81,28 +79,6 @@ impl Number {
 }
 
 impl Part {
-    /// Adds the next part of the same period.
-    fn add(&mut self, next: Part) {
-        for (sum, more) in [
-            (&mut self.accepted, next.accepted),
-            (&mut self.unmatched, next.unmatched),
-            (&mut self.matched, next.matched),
-            (&mut self.owed, next.owed),
-            (&mut self.delivered, next.delivered),
-            (&mut self.retrying, next.retrying),
-            (&mut self.parked, next.parked),
-            (&mut self.exhausted, next.exhausted),
-            (&mut self.cancelled, next.cancelled),
-            (&mut self.pending, next.pending),
-            (&mut self.recovered_by_audit, next.recovered_by_audit),
-        ] {
-            sum.count += more.count;
-        }
-        self.closes &= next.closes;
-        self.disagreeing.extend(next.disagreeing);
-        self.next_cursor = next.next_cursor;
-    }
-
     fn events(&self) -> [(&'static str, &'static str, &Number); 3] {
         [("", "accepted", &self.accepted), ("=", "unmatched", &self.unmatched), ("+", "matched", &self.matched)]
     }
@@ -137,7 +113,7 @@ async fn show(State(portal): State<Arc<Portal>>, visitor: Visitor, Query(typed):
     let shell = visitor.shell("Ledger", "Ledger");
     let (typed, last) = with_period(typed, portal.clock.now());
     let mut filters = Filters::new(typed, FILTERS);
-    let part = match sum(&visitor.api, &filters).await {
+    let part = match page(&visitor.api, &filters).await {
         Ok(part) => Some(part),
         Err(failure) => filters.blame(failure).map(|()| None)?,
     };
@@ -150,14 +126,14 @@ async fn show(State(portal): State<Arc<Portal>>, visitor: Visitor, Query(typed):
 /// Replaces the name of a period by its two ends, and returns the name as well. Every address then has both ends, so
 /// that all pages are of the same period.
 fn with_period(mut typed: Fields, now: Timestamp) -> (Fields, &'static str) {
-    let named = typed.some("from").or(typed.some("to")).is_none();
+    let named = typed.some("since").or(typed.some("until")).is_none();
     let asked = typed.some("last").unwrap_or(USUAL);
     let period = PERIODS.into_iter().find(|(name, ..)| *name == asked || *name == USUAL && !is_known(asked));
     let Some((name, _, hours)) = period.filter(|_| named) else { return (typed, "") };
     let hours = Duration::from_secs(hours * 3_600).as_millis();
-    let from = now.unix_ms().saturating_sub(u64::try_from(hours).unwrap_or(u64::MAX));
-    typed.set("from", &Timestamp::from_unix_ms(from).to_string());
-    typed.set("to", &now.to_string());
+    let since = now.unix_ms().saturating_sub(u64::try_from(hours).unwrap_or(u64::MAX));
+    typed.set("since", &Timestamp::from_unix_ms(since).to_string());
+    typed.set("until", &now.to_string());
     (typed, name)
 }
 
@@ -165,20 +141,11 @@ fn is_known(period: &str) -> bool {
     PERIODS.iter().any(|(name, ..)| *name == period)
 }
 
-/// The sum of a few API pages, beginning at the cursor of the query.
-async fn sum(api: &Api, filters: &Filters) -> Result<Part, Failure> {
-    let mut sum = page(api, filters, filters.cursor()).await?;
-    for _ in 1..PAGES {
-        let Some(cursor) = sum.next_cursor.clone() else { break };
-        sum.add(page(api, filters, Some(&cursor)).await?);
-    }
-    Ok(sum)
-}
-
-async fn page(api: &Api, filters: &Filters, cursor: Option<&str>) -> Result<Part, Failure> {
+/// The part of the period that begins at the cursor of the query.
+async fn page(api: &Api, filters: &Filters) -> Result<Part, Failure> {
     let parameters = filters.parameters();
     let parameters = parameters.iter().map(|(name, value)| (*name, value.as_str()));
-    let asked = query(parameters.chain(cursor.map(|cursor| ("cursor", cursor))));
+    let asked = query(parameters.chain(filters.cursor().map(|cursor| ("cursor", cursor))));
     api.get(&format!("/v1/ledger{asked}")).await
 }
 
@@ -192,7 +159,7 @@ mod tests {
         typed.iter().for_each(|(name, value)| fields.set(name, value));
         let now = Timestamp::parse("2026-11-23T09:30:00.000Z").expect("a time");
         let (fields, name) = with_period(fields, now);
-        assert_eq!((fields.get("from"), fields.get("to"), name), expected);
+        assert_eq!((fields.get("since"), fields.get("until"), name), expected);
     }
 
     #[test]
@@ -202,7 +169,7 @@ mod tests {
         check(&[("last", "1h")], ("2026-11-23T08:30:00.000Z", now, "1h"));
         check(&[("last", "31d")], ("2026-10-23T09:30:00.000Z", now, "31d"));
         check(&[("last", "<b>")], ("2026-11-22T09:30:00.000Z", now, "24h"));
-        check(&[("last", "1h"), ("from", "x")], ("x", "", ""));
-        check(&[("to", "y")], ("", "y", ""));
+        check(&[("last", "1h"), ("since", "x")], ("x", "", ""));
+        check(&[("until", "y")], ("", "y", ""));
     }
 }

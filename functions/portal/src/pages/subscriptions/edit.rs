@@ -49,7 +49,7 @@ struct Edit {
 
 #[derive(Deserialize)]
 struct EventType {
-    #[serde(rename = "type")]
+    #[serde(rename = "event_type")]
     name: String,
     title: String,
     description: String,

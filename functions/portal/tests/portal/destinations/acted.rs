@@ -1,10 +1,13 @@
 //! Tests of pausing, rotating, recovering and deleting a destination, and of who may do it.
 
 use domain::access::Role;
+use domain::value::{DestinationId, SubscriptionId};
+use ports::read_units;
 use serde_json::{Value, json};
+use testing::{account, destination, subscription};
 
 use super::{form, read, subscribe};
-use crate::world::world;
+use crate::world::{Page, World, world};
 
 #[tokio::test]
 async fn a_destination_is_paused_and_resumed() {
@@ -170,4 +173,53 @@ async fn a_destination_goes_with_the_subscriptions_that_were_shown() {
         Some(vec![json!("Kept")])
     );
     assert_eq!(world.get(&cookie, &path).await.status, 404);
+}
+
+/// The page, which has cost no more than a request may.
+async fn cheap(page: impl Future<Output = Page>) -> Page {
+    let (page, spent) = read_units::counted(async { (page.await, read_units::spent()) }).await;
+    assert!(spent > 0.0 && spent <= 500.0, "it cost {spent}");
+    page
+}
+
+/// Subscriptions of `acme` that no request created: every tenth sends to `id`, and the others to `other`.
+fn store_subscriptions(world: &World, count: usize, [id, other]: [&str; 2]) {
+    for n in 0..count {
+        let mut one = subscription(&destination(&account("acme"), 1, "https://example.com/"), 1, &["*"], "*", None);
+        let mut entropy = [0; 10];
+        entropy[..8].copy_from_slice(&n.to_be_bytes());
+        one.id = SubscriptionId::from_entropy(entropy);
+        one.settings.name = format!("number {n}").try_into().expect("a name");
+        let to: &str = if n % 10 == 0 { id } else { other };
+        one.settings.destination_id = to.parse::<DestinationId>().expect("an id");
+        world.store.put_subscription(one);
+    }
+}
+
+#[tokio::test]
+async fn a_destination_of_a_large_account_is_deleted_in_parts_that_read_no_more_than_a_request_may() {
+    for (count, parts) in [(500, false), (3_000, true), (9_000, true)] {
+        let world = world().await;
+        let (id, other) = (world.destination("acme", "Billing").await, world.destination("acme", "Other").await);
+        store_subscriptions(&world, count, [&id, &other]);
+        let (path, cookie) = (format!("/destinations/{id}/delete"), world.visitor("acme", Role::Editor).await);
+        let mut page = cheap(world.get(&cookie, &path)).await;
+        let unseen = cheap(world.post(&cookie, &path, &[])).await;
+        assert_eq!(unseen.status, 409);
+        unseen.shows("Nothing was deleted");
+        let mut rounds = 0;
+        while page.status != 303 {
+            rounds += 1;
+            assert!(rounds < 9, "it never ends");
+            let shown: Vec<_> = page.text.split("name=\"shown\" value=\"").skip(1).map(|rest| &rest[..20]).collect();
+            let more = page.text.contains("name=\"more\" value=\"true\"");
+            assert!(more == parts && (more || shown.len() == count / 10), "{count}: {}", page.text);
+            let fields = shown.into_iter().map(|id| ("shown", id)).chain(more.then_some(("more", "true")));
+            let next = cheap(world.post(&cookie, &path, &fields.collect::<Vec<_>>())).await;
+            assert!(next.status == 303 || next.text.contains("Delete it again to go on"), "{}", next.text);
+            page = next;
+        }
+        assert_eq!(rounds > 1, parts);
+        assert_eq!(world.call("acme", "GET", &format!("/v1/destinations/{id}"), Value::Null).await.0, 404);
+    }
 }

@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::{DeliveryRecord, DeliveryState};
-use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
-use ports::{Deliveries, ListDeliveries, OlderThan, PortResult};
+use domain::value::{AccountId, DeliveryId, DestinationId};
+use ports::{Deliveries, ListDeliveries, Order, PortResult, Span};
 
 pub(super) use self::row::DeliveryRow;
 use super::bulk::{BATCH, Fields};
-use super::newest::Newest;
 use super::rows::{read, to_item};
-use super::{DynamoStore, Written, as_item, keys, written};
+use super::stretch::Stretch;
+use super::{DynamoStore, Reads, Written, keys, written};
 
 /// Read consistently, like single rows.
 const WHOLE: Fields = Fields { expression: None, state: None, consistent: true };
@@ -84,23 +84,19 @@ fn unchanged(before: &DeliveryRecord) -> (String, HashMap<String, AttributeValue
     (format!("#state = :state AND size(attempts) = :n AND {left_out} AND {looked_at}"), values)
 }
 
-impl Newest {
+impl Stretch {
     /// Deliveries of one destination.
     pub(in crate::dynamodb) fn deliveries(
         account: &AccountId,
         destination: &DestinationId,
-        since: Timestamp,
-        older: &OlderThan,
+        span: Span,
+        order: Order,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> Self {
-        let sk = |id: &str| format!("{}{id}", keys::DELIVERIES);
-        let (to, after) = match older {
-            OlderThan::Time(time) => (sk(&DeliveryId::first_possible(destination, *time)), None),
-            OlderThan::Delivery(id) => (sk(id.as_str()), Some(as_item(keys::delivery(account, id)))),
-        };
-        let (pk, from) =
-            (keys::deliveries_pk(account, destination), sk(&DeliveryId::first_possible(destination, since)));
-        Self { index: None, names: ["pk", "sk"], pk, from, to, after, limit, only: &[] }
+        let bound = |time| format!("{}{}", keys::DELIVERIES, DeliveryId::first_possible(destination, time));
+        let (pk, all) = (keys::deliveries_pk(account, destination), [bound(span.since), bound(span.until)]);
+        Self::of_rows(Reads::Cheaply, pk, all, order, limit).after_row(after.map(|id| keys::delivery(account, id)))
     }
 }
 
@@ -110,10 +106,12 @@ impl ListDeliveries for DynamoStore {
         &self,
         account: &AccountId,
         destination: &DestinationId,
-        since: Timestamp,
-        older: &OlderThan,
+        span: Span,
+        order: Order,
+        after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryRecord>> {
-        self.query_newest::<DeliveryRow, _>(Newest::deliveries(account, destination, since, older, limit)).await
+        let wanted = Stretch::deliveries(account, destination, span, order, after, limit);
+        self.query_stretch::<DeliveryRow, _>(wanted).await
     }
 }

@@ -8,11 +8,13 @@ mod change;
 mod row;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use domain::destination::Destination;
-use domain::value::{AccountId, DestinationId, Label};
+use domain::value::{AccountId, DestinationId, Label, SubscriptionId};
 use ports::{
-    CreatedDestination, DeletedDestination, Destinations, FindDestination, PortError, PortResult, UpdatedDestination,
+    CreatedDestination, DeletedDestination, Destinations, FindDestination, Order, PortError, PortResult,
+    UpdatedDestination,
 };
 use serde::Deserialize;
 
@@ -22,9 +24,9 @@ use super::bulk::Fields;
 use super::keys::Key;
 use super::rows::{key_of, read, to_item};
 use super::stored_health::health_in;
-use super::transactions::{Counted, NameRow};
-use super::{DynamoStore, Reads, as_item, keys};
-use crate::aws::build_error;
+use super::transactions::{Count, NameRow};
+use super::{DynamoStore, as_item, keys};
+use crate::aws::{build_error, port_error};
 
 /// A destination and its health are read consistently: who has just changed them sees the change.
 const ANEW: Fields = Fields { expression: None, state: None, consistent: true };
@@ -34,6 +36,13 @@ const ANEW: Fields = Fields { expression: None, state: None, consistent: true };
 struct NamedRow {
     name: String,
     version: u64,
+}
+
+/// The part of a row that says how far the subscriptions were searched that are deleted with it.
+#[derive(Deserialize)]
+struct SearchedRow {
+    #[serde(default)]
+    searched: Option<SubscriptionId>,
 }
 
 #[async_trait]
@@ -51,6 +60,19 @@ impl FindDestination for DynamoStore {
     }
 }
 
+impl DynamoStore {
+    /// Destinations that were listed, with their health.
+    async fn with_healths(&self, account: &AccountId, mut listed: Vec<Destination>) -> PortResult<Vec<Destination>> {
+        let mut healths = self.healths(account, listed.iter().map(|one| &one.id)).await?;
+        for destination in &mut listed {
+            if let Some(health) = healths.remove(&keys::health(account, &destination.id).pk) {
+                destination.health = health;
+            }
+        }
+        Ok(listed)
+    }
+}
+
 #[async_trait]
 impl Destinations for DynamoStore {
     async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination> {
@@ -58,7 +80,7 @@ impl Destinations for DynamoStore {
         let mut row = DestinationRow::from(destination);
         row.subscriptions = Some(0);
         let parts = vec![
-            self.count_up_part(account, Counted::Destinations, most)?,
+            self.count_part(account, &[count_one(1, most)])?,
             self.take_name_part(keys::destination_name(account, destination.settings.name.as_str()), id.as_str())?,
             self.put_part(to_item(keys::destination(account, id), &row)?)?,
         ];
@@ -99,25 +121,23 @@ impl Destinations for DynamoStore {
     async fn list_destinations(
         &self,
         account: &AccountId,
+        order: Order,
         after: Option<&DestinationId>,
         limit: usize,
     ) -> PortResult<Vec<Destination>> {
         let after = after.map(|id| keys::destination(account, id));
-        let listed = self.query::<DestinationRow, _>(
-            Reads::Consistently,
-            keys::account_pk(account),
-            keys::DESTINATIONS,
-            after,
-            Some(limit),
-        );
-        let mut listed: Vec<Destination> = listed.await?;
-        let mut healths = self.healths(account, listed.iter().map(|one| &one.id)).await?;
-        for destination in &mut listed {
-            if let Some(health) = healths.remove(&keys::health(account, &destination.id).pk) {
-                destination.health = health;
-            }
-        }
-        Ok(listed)
+        let listed = self.query_account::<DestinationRow, _>(account, keys::DESTINATIONS, order, after, limit).await?;
+        self.with_healths(account, listed).await
+    }
+
+    async fn list_settings(
+        &self,
+        account: &AccountId,
+        after: Option<&DestinationId>,
+        limit: usize,
+    ) -> PortResult<Vec<Destination>> {
+        let after = after.map(|id| keys::destination(account, id));
+        self.query_account::<DestinationRow, _>(account, keys::DESTINATIONS, Order::OldestFirst, after, limit).await
     }
 
     async fn delete_destination(
@@ -135,7 +155,7 @@ impl Destinations for DynamoStore {
         let parts = vec![
             self.delete_unused_part(key.clone(), &found)?,
             self.delete_part(keys::destination_name(account, &found.name), false)?,
-            self.count_down_part(account, Counted::Destinations)?,
+            self.count_part(account, &[count_one(-1, 0)])?,
             self.delete_part(keys::roll_up(account, id), false)?,
             self.delete_part(keys::pace(account, id), false)?,
             self.delete_part(keys::health(account, id), false)?,
@@ -150,6 +170,38 @@ impl Destinations for DynamoStore {
             Some(_) => Err(PortError::transient("deleting a destination", "it was changed meanwhile")),
         }
     }
+
+    async fn find_searched(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<SubscriptionId>> {
+        let row = self.get::<SearchedRow, SearchedRow>(keys::destination(account, id)).await?;
+        Ok(row.and_then(|row| row.searched))
+    }
+
+    async fn note_searched(
+        &self,
+        account: &AccountId,
+        id: &DestinationId,
+        after: Option<&SubscriptionId>,
+    ) -> PortResult<()> {
+        let call = self.client.update_item().table_name(&self.table);
+        let call = call.set_key(Some(as_item(keys::destination(account, id))));
+        let call = call.condition_expression("attribute_exists(pk)");
+        let call = match after {
+            Some(after) => call
+                .update_expression("SET searched = :after")
+                .expression_attribute_values(":after", AttributeValue::S(after.to_string())),
+            None => call.update_expression("REMOVE searched"),
+        };
+        match call.send().await {
+            Err(error) if !matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => {
+                Err(port_error("noting how far a search is", error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn count_one(by: i64, most: u32) -> Count {
+    Count { of: "destinations", by, most: most.into() }
 }
 
 impl DynamoStore {

@@ -30,14 +30,15 @@ use domain::delivery::Delivery;
 use domain::event::{EventType, Scope};
 use domain::value::{AccountId, EventId, Timestamp};
 use ports::{
-    EventPlace, Events, ListEvents, ListedEvent, OweMore, PortError, PortResult, Seal, Sealed, SealedEvent, Span,
+    EventPlace, Events, ListEvents, ListedEvent, Order, OweMore, PortError, PortResult, Seal, Sealed, SealedEvent,
+    Span, read_units,
 };
 use serde::{Deserialize, Serialize};
 
 use self::row::{EventRow, OwedRow, OwedRows, SealRow, unmatched};
-use super::newest::Newest;
 use super::rows::{Unreadable, read, to_item};
-use super::{DynamoStore, Written, as_item, keys};
+use super::stretch::Stretch;
+use super::{DynamoStore, Reads, Written, as_item, cost_wanted, count, keys};
 use crate::aws::{build_error, port_error};
 
 /// The part of an event's row that is sent, or where that is.
@@ -56,29 +57,48 @@ struct BodyRow {
     expires_at: u64,
 }
 
+/// What a further row of what an event owes costs at most, in read units.
+const FURTHER_UNITS: usize = 96;
+
 #[async_trait]
 impl Events for DynamoStore {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>> {
+        Ok(self.find_event_with(account, id, usize::MAX).await?.map(|(event, _)| event))
+    }
+
+    async fn find_event_with(
+        &self,
+        account: &AccountId,
+        id: &EventId,
+        most: usize,
+    ) -> PortResult<Option<(SealedEvent, usize)>> {
         let key = keys::event(account, id);
         let Some(row) = self.get::<EventRow, EventRow>(key.clone()).await? else { return Ok(None) };
-        let mut further = Vec::new();
-        for key in row.further_keys() {
-            let rows = self.get::<OwedRows, OwedRows>(key).await?;
-            let missing = || PortError::permanent("reading an event", "a row of what it owes is missing");
-            further.extend(rows.ok_or_else(missing)?.owed);
-        }
         let body = match &row.body_name {
             Some(name) => self.body_named(account, id, name).await?,
             None => None,
         };
-        row.join(further, body).map(Some).map_err(|error| Unreadable::new(&key, error).into())
+        let mut further = Vec::new();
+        for key in row.further_keys() {
+            if row.owed.len() + further.len() >= most || read_units::left_for(FURTHER_UNITS) == 0 {
+                break;
+            }
+            let rows = self.get::<OwedRows, OwedRows>(key).await?;
+            let missing = || PortError::permanent("reading an event", "a row of what it owes is missing");
+            further.extend(rows.ok_or_else(missing)?.owed);
+        }
+        let owed_count = row.owed_count.max(row.owed.len() + further.len());
+        let event = row.join(further, body).map_err(|error| Unreadable::new(&key, error))?;
+        Ok(Some((event, owed_count)))
     }
 
     async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>> {
         let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(keys::event(account, id))));
-        let call = call.projection_expression("pk, sk, body, body_name").consistent_read(true).send().await;
-        let item = call.map_err(|error| port_error("reading a body", error))?.item;
-        match item.map(read::<BodyPart, BodyPart>).transpose()? {
+        let call = call.projection_expression("pk, sk, body, body_name").consistent_read(true);
+        let call = call.set_return_consumed_capacity(cost_wanted()).send().await;
+        let answer = call.map_err(|error| port_error("reading a body", error))?;
+        count(answer.consumed_capacity());
+        match answer.item.map(read::<BodyPart, BodyPart>).transpose()? {
             Some(BodyPart { body_name: Some(name), .. }) => self.body_named(account, id, &name).await,
             Some(BodyPart { body: Some(body), .. }) => Ok(Some(body)),
             Some(_) => Err(Unreadable::new(&keys::event(account, id), "it has no body").into()),
@@ -201,26 +221,26 @@ impl ListEvents for DynamoStore {
         &self,
         account: &AccountId,
         span: Span,
+        order: Order,
         after: Option<&EventPlace>,
         limit: usize,
     ) -> PortResult<Vec<ListedEvent>> {
-        let pk = keys::listed_events_pk(account);
-        let until = keys::listed_events_from(span.until);
-        let after = after.map(|place| (keys::listed_event_sk(place), keys::event(account, &place.id)));
-        let (to, after) = match after {
-            Some((sk, row)) if sk < until => {
-                let mut key = as_item(row);
-                for (name, value) in keys::INDEX_KEYS.into_iter().zip([pk.clone(), sk.clone()]) {
-                    key.insert(name.to_owned(), AttributeValue::S(value));
-                }
-                (sk, Some(key))
-            }
-            _ => (until, None),
-        };
-        let from = keys::listed_events_from(span.since);
-        let (index, names) = (Some(keys::EVENTS_BY_ACCOUNT), keys::INDEX_KEYS);
-        self.query_newest::<EventEntry, _>(Newest { index, names, pk, from, to, after, limit, only: &[] }).await
+        self.query_stretch::<EventEntry, _>(of_index(account, span, order, after, limit)).await
     }
+}
+
+fn of_index(account: &AccountId, span: Span, order: Order, after: Option<&EventPlace>, limit: usize) -> Stretch {
+    let pk = keys::listed_events_pk(account);
+    let after = after.map(|place| {
+        let (mut row, sk) = (as_item(keys::event(account, &place.id)), keys::listed_event_sk(place));
+        for (name, value) in keys::INDEX_KEYS.into_iter().zip([pk.clone(), sk.clone()]) {
+            row.insert(name.to_owned(), AttributeValue::S(value));
+        }
+        (sk, row)
+    });
+    let all = [span.since, span.until].map(keys::listed_events_from);
+    let all = Stretch::of_rows(Reads::Cheaply, pk, all, order, limit);
+    Stretch { index: Some(keys::EVENTS_BY_ACCOUNT), names: keys::INDEX_KEYS, ..all }.after(after)
 }
 
 #[cfg(test)]

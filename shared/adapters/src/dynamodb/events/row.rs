@@ -140,8 +140,10 @@ impl EventRow {
     /// The event's own row, and lists for further rows if it owes more than fits in that. A long body is in neither.
     pub(super) fn split(event: &SealedEvent) -> (Self, Vec<Vec<OwedRow>>) {
         let body = Some(&event.body).filter(|body| body.len() <= BODY_BYTES);
-        let mut lists = lists(&event.owed, body.map_or(0, String::len) + 2_048);
-        let further = lists.split_off(1);
+        let mut own = lists(&event.owed, body.map_or(0, String::len) + 2_048);
+        // What does not fit is not in the event's own row at all, because that is read again with each further one.
+        let further = if own.len() > 1 { lists(&event.owed, 0) } else { Vec::new() };
+        own.truncate(usize::from(further.is_empty()));
         let row = Self {
             account: event.account.clone(),
             id: event.id.clone(),
@@ -152,7 +154,7 @@ impl EventRow {
             digest: ByteBuf::from(event.digest),
             body_name: body.is_none().then(|| half_digest(&event.body)),
             body: body.cloned(),
-            owed: lists.concat(),
+            owed: own.concat(),
             owed_rows: further.len(),
             owed_seal: (!further.is_empty()).then(|| seal_of(&further)),
             unmatched: event.unmatched.map(|reason| reason.as_str().to_owned()),

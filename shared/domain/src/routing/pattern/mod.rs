@@ -15,19 +15,23 @@ use serde_json::Value;
 
 mod error;
 mod explain;
+mod index;
 mod matches;
 mod operators;
 mod parse;
 mod scalar;
 mod spread;
 mod wildcard;
+mod work;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::PatternError;
 pub use explain::Mismatch;
+pub(super) use index::Index;
 use matches::ObjectTest;
+pub use work::{MOST_STEPS, Work};
 
 /// The size of a pattern, in bytes of its JSON without white space: EventBridge's own limit.
 pub const MAX_BYTES: usize = 2_048;
@@ -44,7 +48,7 @@ pub const MAX_FIELD_TESTS: usize = 300;
 /// A condition over an event's `data`, with the JSON that it was read from, in which it is shown again.
 #[derive(Clone)]
 pub struct Pattern {
-    source: Value,
+    source: Box<str>,
     test: ObjectTest,
 }
 
@@ -52,22 +56,42 @@ impl Pattern {
     /// Reads a pattern; refuses what is malformed, too large, or can match no event at all.
     pub fn parse(value: &Value) -> Result<Pattern, PatternError> {
         let test = spread::spread(parse::parse(value)?)?;
-        Ok(Pattern { source: value.clone(), test })
+        Ok(Pattern { source: value.to_string().into(), test })
     }
 
     /// Whether an event with this `data` satisfies the condition.
     pub fn matches(&self, data: &Value) -> bool {
-        self.test.matches_any_in(Some(data))
+        self.matches_within(data, &Work::unbounded())
+    }
+
+    /// The same, as long as there is work left.
+    pub fn matches_within(&self, data: &Value, work: &Work) -> bool {
+        self.test.matches_any_in(Some(data), work)
     }
 
     /// The first field for which `data` does not match; nothing when it matches.
     pub fn explain(&self, data: &Value) -> Option<Mismatch> {
-        explain::explain(&self.test, data)
+        self.explain_within(data, &Work::unbounded())
+    }
+
+    /// The same, as long as there is work left.
+    pub fn explain_within(&self, data: &Value, work: &Work) -> Option<Mismatch> {
+        explain::explain(&self.test, data, work)
+    }
+
+    /// Its size in bytes, as `MAX_BYTES` counts it.
+    pub fn size(&self) -> usize {
+        self.source.len()
+    }
+
+    /// An estimate of the memory that it takes, in bytes. Nested objects and short fields take most.
+    pub fn memory(&self) -> usize {
+        300 + 30 * self.size()
     }
 
     /// The pattern as it was given.
-    pub fn as_value(&self) -> &Value {
-        &self.source
+    pub fn as_value(&self) -> Value {
+        serde_json::from_str(&self.source).unwrap_or_default()
     }
 }
 
@@ -79,7 +103,7 @@ impl fmt::Debug for Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.source == other.source
+        self.source == other.source || (self.source.len() == other.source.len() && self.as_value() == other.as_value())
     }
 }
 
@@ -87,7 +111,7 @@ impl Eq for Pattern {}
 
 impl Serialize for Pattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.source.serialize(serializer)
+        self.as_value().serialize(serializer)
     }
 }
 

@@ -46,7 +46,10 @@ fn textual(name: &str, operand: &Value, pointer: &str) -> Result<ScalarTest, Pat
     match name {
         "prefix" => Ok(ScalarTest::Prefix(text.to_owned())),
         "suffix" => Ok(ScalarTest::Suffix(text.to_owned())),
-        "wildcard" => Wildcard::parse(text).map(ScalarTest::Wildcard).map_err(|error| refused(pointer, error)),
+        "wildcard" => {
+            let wildcard = Wildcard::parse(text).map_err(|error| refused(pointer, error))?;
+            Ok(ScalarTest::Wildcard(Box::new(wildcard)))
+        }
         _ => Ok(ScalarTest::EqualsIgnoreCase(Folded::new(text))),
     }
 }

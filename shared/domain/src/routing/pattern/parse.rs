@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::error::{PatternError, child, given, refused};
-use super::matches::{Alternatives, FieldTest, ObjectTest, ValueTest};
+use super::matches::{Alternatives, At, Field, FieldTest, ObjectTest, ValueTest};
 use super::operators::{self, OPERATORS};
 use super::{MAX_BYTES, MAX_COMBINATIONS, MAX_DEPTH};
 
@@ -16,7 +16,7 @@ pub(super) fn parse(value: &Value) -> Result<ObjectTest, PatternError> {
     if size > MAX_BYTES {
         return Err(refused("", format!("is too large: {size} bytes without white space; at most {MAX_BYTES}")));
     }
-    let test = object(value, "", 1, false)?;
+    let test = object(value, "", None, 1, false)?;
     match combinations(value) {
         too_many if too_many > MAX_COMBINATIONS => Err(refused(
             "",
@@ -27,7 +27,13 @@ pub(super) fn parse(value: &Value) -> Result<ObjectTest, PatternError> {
 }
 
 /// `in_or` says that the object is in an alternative of a `$or`, where EventBridge reserves the names of operators.
-fn object(value: &Value, pointer: &str, depth: usize, in_or: bool) -> Result<ObjectTest, PatternError> {
+fn object(
+    value: &Value,
+    pointer: &str,
+    at: Option<&Arc<At>>,
+    depth: usize,
+    in_or: bool,
+) -> Result<ObjectTest, PatternError> {
     let Value::Object(object) = value else {
         return Err(refused(pointer, r#"must be an object, such as {"status": ["failed"]}"#));
     };
@@ -38,20 +44,23 @@ fn object(value: &Value, pointer: &str, depth: usize, in_or: bool) -> Result<Obj
         return Err(refused(pointer, format!("is nested too deeply: at most {MAX_DEPTH} levels")));
     }
     let mut test = ObjectTest::default();
+    test.fields.reserve_exact(object.len());
     for (name, value) in object {
-        let pointer = child(pointer, name);
+        let (pointer, at) = (child(pointer, name), At::below(at, name));
         if name == OR {
-            test.alternatives = Some(alternatives(value, &pointer, depth)?);
+            test.alternatives = Some(Box::new(alternatives(value, &pointer, at, depth)?));
         } else if in_or && OPERATORS.contains(&name.as_str()) {
             return Err(misplaced(name, value, &pointer));
         } else {
-            test.fields.push((name.clone(), field(name, value, &pointer, depth, in_or)?));
+            let found = field(&at, value, &pointer, depth, in_or)?;
+            test.fields.push(Field { at, test: found });
         }
     }
     Ok(test)
 }
 
-fn field(name: &str, value: &Value, pointer: &str, depth: usize, in_or: bool) -> Result<FieldTest, PatternError> {
+fn field(at: &Arc<At>, value: &Value, pointer: &str, depth: usize, in_or: bool) -> Result<FieldTest, PatternError> {
+    let name = &*at.name;
     match value {
         Value::Object(fields) => {
             // The brackets were forgotten: as fields, these could hardly ever match.
@@ -63,8 +72,7 @@ fn field(name: &str, value: &Value, pointer: &str, depth: usize, in_or: bool) ->
                     format!("must be a list, as `{name}` is an operator: write [{}]", given(value)),
                 ));
             }
-            let test = object(value, pointer, depth + 1, in_or)?;
-            Ok(FieldTest::Object { pointer: pointer.to_owned(), test })
+            object(value, pointer, Some(at), depth + 1, in_or).map(|test| FieldTest::Object(Arc::new(test)))
         }
         Value::Array(accepted) if accepted.is_empty() => {
             Err(refused(pointer, r#"is empty and can never match: list the values to accept, such as ["failed"]"#))
@@ -72,19 +80,22 @@ fn field(name: &str, value: &Value, pointer: &str, depth: usize, in_or: bool) ->
         Value::Array(accepted) => {
             let test = |(index, value): (usize, &Value)| operators::test(value, &child(pointer, &index.to_string()));
             let tests = accepted.iter().enumerate().map(test).collect::<Result<_, _>>()?;
-            Ok(FieldTest::Values(Arc::new(ValueTest { pointer: pointer.to_owned(), tests })))
+            Ok(FieldTest::Values(Arc::new(ValueTest::new(tests))))
         }
         bare if OPERATORS.contains(&name) => Err(misplaced(name, bare, pointer)),
         bare => Err(refused(pointer, format!("must be a list of the values to accept: write [{}]", given(bare)))),
     }
 }
 
-fn alternatives(value: &Value, pointer: &str, depth: usize) -> Result<Alternatives, PatternError> {
+fn alternatives(value: &Value, pointer: &str, at: Arc<At>, depth: usize) -> Result<Alternatives, PatternError> {
     let wanted = r#"must be a list of two or more objects, such as [{"status": ["failed"]}, {"attempts": [3]}]"#;
     let branches = value.as_array().filter(|list| list.len() >= 2).ok_or_else(|| refused(pointer, wanted))?;
-    let branch = |(index, value): (usize, &Value)| object(value, &child(pointer, &index.to_string()), depth + 1, true);
+    let branch = |(index, value): (usize, &Value)| {
+        let index = index.to_string();
+        object(value, &child(pointer, &index), Some(&At::below(Some(&at), &index)), depth + 1, true)
+    };
     let branches = branches.iter().enumerate().map(branch).collect::<Result<_, _>>()?;
-    Ok(Alternatives { pointer: pointer.to_owned(), branches })
+    Ok(Alternatives { at, branches })
 }
 
 fn misplaced(operator: &str, operand: &Value, pointer: &str) -> PatternError {

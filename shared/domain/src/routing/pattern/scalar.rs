@@ -23,14 +23,32 @@ pub(super) enum ScalarTest {
     Suffix(String),
     SuffixIgnoreCase(Folded),
     EqualsIgnoreCase(Folded),
-    Wildcard(Wildcard),
+    Wildcard(Box<Wildcard>),
     /// All of them must match.
     Numeric(Vec<NumberTest>),
     /// None of them may match.
     AnythingBut(Vec<ScalarTest>),
 }
 
+impl Test {
+    /// How many comparisons it takes to test a value.
+    pub(super) fn comparisons(&self) -> usize {
+        match self {
+            Test::Exists(_) => 0,
+            Test::Scalar(scalar) => scalar.comparisons(),
+        }
+    }
+}
+
 impl ScalarTest {
+    fn comparisons(&self) -> usize {
+        match self {
+            ScalarTest::AnythingBut(excluded) => excluded.iter().map(ScalarTest::comparisons).sum(),
+            ScalarTest::Wildcard(wildcard) => 1 + wildcard.stars(),
+            _ => 1,
+        }
+    }
+
     pub(super) fn matches(&self, value: &Value) -> bool {
         match (self, value) {
             (ScalarTest::AnythingBut(excluded), _) => !excluded.iter().any(|test| test.matches(value)),

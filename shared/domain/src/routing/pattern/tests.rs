@@ -189,3 +189,10 @@ fn objects_tested_beside_and_inside_or_are_one_test() {
     check_object(condition.clone(), json!({"a": [{"y": 1}, {"w": 1}]}), false);
     check_object(condition, json!({"a": {"x": 1}, "b": 1}), true);
 }
+
+#[test]
+fn the_size_is_that_of_the_json_without_white_space() {
+    for condition in [json!({"status": ["failed"]}), json!({"a": {"b": [1, {"prefix": "\"é"}]}, "c": [null]})] {
+        assert_eq!(pattern(&condition).size(), condition.to_string().len());
+    }
+}

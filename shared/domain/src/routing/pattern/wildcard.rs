@@ -3,13 +3,16 @@
 
 use std::fmt;
 
-/// The literal texts between the `*`. There is one more of them than there are `*`.
+/// The literal texts between the `*`, one after the other, and where each but the last ends. So a `*` takes two bytes.
 #[derive(Clone)]
-pub(super) struct Wildcard(Vec<String>);
+pub(super) struct Wildcard {
+    text: Box<str>,
+    ends: Box<[u16]>,
+}
 
 impl Wildcard {
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
-        let mut literals = vec![String::new()];
+        let (mut literals, mut ends) = (String::new(), Vec::new());
         let mut characters = text.chars();
         let mut after_star = false;
         while let Some(character) = characters.next() {
@@ -23,22 +26,32 @@ impl Wildcard {
                 plain => Some(plain),
             };
             after_star = literal.is_none();
-            match (literal, literals.last_mut()) {
-                (Some(character), Some(last)) => last.push(character),
-                _ => literals.push(String::new()),
+            match literal {
+                Some(character) => literals.push(character),
+                None => ends.push(u16::try_from(literals.len()).map_err(|_| "is too long")?),
             }
         }
-        Ok(Self(literals))
+        Ok(Self { text: literals.into(), ends: ends.into() })
+    }
+
+    /// The literals in their order: one more than there are `*`.
+    fn literals(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let end = |n: usize| self.ends.get(n).map_or(self.text.len(), |end| usize::from(*end));
+        (0..=self.ends.len()).map(move |n| self.text.get(n.checked_sub(1).map_or(0, end)..end(n)).unwrap_or_default())
+    }
+
+    pub(super) fn stars(&self) -> usize {
+        self.ends.len()
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
-        let [first, between @ .., last] = self.0.as_slice() else {
-            return self.0.first().is_some_and(|whole| whole == text);
-        };
-        let Some(text) = text.strip_prefix(first.as_str()) else { return false };
-        let Some(mut text) = text.strip_suffix(last.as_str()) else { return false };
+        let mut literals = self.literals();
+        let (first, last) = (literals.next().unwrap_or_default(), literals.next_back());
+        let Some(last) = last else { return first == text };
+        let Some(text) = text.strip_prefix(first) else { return false };
+        let Some(mut text) = text.strip_suffix(last) else { return false };
         // The leftmost match leaves the most text for the rest.
-        between.iter().all(|literal| match text.split_once(literal.as_str()) {
+        literals.all(|literal| match text.split_once(literal) {
             Some((_, rest)) => {
                 text = rest;
                 true
@@ -50,8 +63,8 @@ impl Wildcard {
 
 impl fmt::Debug for Wildcard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let escape = |literal: &String| literal.replace('\\', r"\\").replace('*', r"\*");
-        write!(f, "\"{}\"", self.0.iter().map(escape).collect::<Vec<_>>().join("*"))
+        let escape = |literal: &str| literal.replace('\\', r"\\").replace('*', r"\*");
+        write!(f, "\"{}\"", self.literals().map(escape).collect::<Vec<_>>().join("*"))
     }
 }
 

@@ -85,7 +85,8 @@ fn check_demands(
     let mut one = subscription(1, &["sync_run.completed"], "connection/xero", None);
     change(&mut one.settings);
     let (event, data) = (event("sync_run.completed", "connection/xero/endpoint/invoices"), json!({"status": "failed"}));
-    let candidate = Candidate { event_type: event.event_type, scope: &event.scope, data: &data, transition };
+    let (event_type, scope, work) = (event.event_type, &event.scope, Work::default());
+    let candidate = Candidate { event_type, scope, data: &data, transition, work: &work };
     assert_eq!(one.check(candidate), expected);
     assert_eq!(deliveries(&event, &data, transition, &[one]).len(), usize::from(expected.is_ok()));
 }
@@ -168,6 +169,18 @@ fn any_place() -> impl Strategy<Value = (String, String)> {
         ("[ab]", "[ab]").prop_map(|(c, e)| ("sync_run.missed".into(), format!("connection/{c}/endpoint/{e}"))),
         Just(("destination.failing".into(), "*".into())),
     ]
+}
+
+#[test]
+fn what_a_star_stands_for_is_filed_under_it_alone() {
+    let filed = |types: &[&str]| -> Vec<String> {
+        let buckets = subscription(1, types, "*", None).buckets();
+        buckets.into_iter().map(|bucket| bucket.event_type.to_string()).collect()
+    };
+    assert_eq!(filed(&["*", "sync_run.completed", "insight_population.completed"]), ["*"]);
+    // `*` does not stand for these.
+    assert_eq!(filed(&["destination.failing", "*"]), ["destination.failing", "*"]);
+    assert_eq!(filed(&["*", "sync_run.completed", "sync_run.missed"]), ["*", "sync_run.missed", "sync_run.completed"]);
 }
 
 fn any_subscription() -> impl Strategy<Value = Subscription> {

@@ -70,3 +70,11 @@ fn deliveries_of_several_destinations_sort_by_time() {
     let told = ids.map(|id| (id.destination() == a, id.occurred_at().unix_ms()));
     assert_eq!(told, [(true, 1), (true, 1), (false, 1), (true, 2), (false, 2)]);
 }
+
+#[test]
+fn what_is_made_later_sorts_later_whatever_is_random_in_it() {
+    let at = |ms: u64, random: u8| SubscriptionId::made_at(Timestamp::from_unix_ms(ms), [random; 4]);
+    let ids =
+        [at(0, 0), at(0, 1), at(1, 0), at(31, 255), at(32, 0), at(1_795_426_200_000, 255), at(1_795_426_200_001, 0)];
+    assert!(ids.is_sorted() && ids.windows(2).all(|two| two[0] != two[1]), "{ids:?}");
+}

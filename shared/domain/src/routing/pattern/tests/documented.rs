@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::routing::MAX_CONDITION_BYTES;
 use crate::routing::pattern::operators::OPERATORS;
-use crate::routing::pattern::{MAX_BYTES, MAX_COMBINATIONS, MAX_DEPTH, MAX_FIELD_TESTS, Pattern};
+use crate::routing::pattern::{MAX_BYTES, MAX_COMBINATIONS, MAX_DEPTH, MAX_FIELD_TESTS, MOST_STEPS, Pattern};
 
 const DOCUMENTED: &str = include_str!("../../../../../../docs/conditions.md");
 
@@ -63,6 +64,8 @@ fn the_documented_limits_are_those_kept() {
         MAX_DEPTH.to_string(),
         MAX_COMBINATIONS.to_string(),
         MAX_FIELD_TESTS.to_string(),
+        format!("{MAX_CONDITION_BYTES} bytes"),
+        format!("{MOST_STEPS} steps"),
     ];
     assert_eq!(limits, kept);
 }

@@ -45,7 +45,7 @@ fn a_found_value_is_cut_short() {
 fn a_pattern_is_shown_as_it_was_given_and_read_back() {
     let given = json!({"$or": [{"a": [5.0]}, {"b": [{"exists": false}]}]});
     let read: Pattern = serde_json::from_value(given.clone()).expect("a pattern");
-    assert_eq!(read.as_value(), &given);
+    assert_eq!(read.as_value(), given);
     assert_eq!(serde_json::to_value(&read).expect("JSON"), given);
     assert_eq!(read, pattern(&given));
     let error = serde_json::from_value::<Pattern>(json!({"status": "failed"})).map_err(|error| error.to_string());

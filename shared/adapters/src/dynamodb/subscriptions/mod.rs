@@ -1,6 +1,6 @@
 //! Subscriptions: each has a row in its account's list, and a copy in every bucket that it is filed under.
 //!
-//! Settings are read tolerantly ([`SettingsRow`]): unknown ones are ignored. A subscription that cannot be read at all,
+//! Settings are read tolerantly (the file `row`): unknown ones are ignored. A subscription that cannot be read at all,
 //! because a newer release gave it an event type, an operator or a transition that this one does not know, is left out
 //! of its buckets, and the operator is told by each look into one of them. It is not worth more: if it failed its
 //! events instead, every other subscription of the account would miss them as well, until all of them are in the
@@ -10,163 +10,70 @@
 //! Invariant: a subscription that cannot be read keeps no event from the account's others (tests:
 //! `a_subscription_that_cannot_be_read_keeps_no_event_from_the_others`).
 
+mod row;
+
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use domain::destination::DeliveryPath;
-use domain::event::{EventType, Scope};
-use domain::routing::{AwaitedTransition, Bucket, EventTypes, Grace, Pattern, Subscription, SubscriptionSettings};
-use domain::value::{AccountId, DestinationId, Label, SubscriptionId, Timestamp};
+use domain::routing::{Bucket, Filing, Listeners, MAX_CONDITION_BYTES, Subscription};
+use domain::value::{AccountId, DestinationId, Label, SubscriptionId};
 use ports::{
-    CreatedSubscription, DeletedSubscription, FindSubscriptions, PortError, PortResult, Subscriptions,
-    UpdatedSubscription,
+    CreatedSubscription, DeletedSubscription, FindListeners, FindSubscriptions, Order, PortError, PortResult,
+    Subscriptions, UpdatedSubscription,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 
+use self::row::LeadingRow;
+pub(super) use self::row::{Leads, SubscriptionRow};
 use super::keys::Key;
 use super::rows::to_item;
-use super::transactions::{Counted, NameRow};
+use super::transactions::{Count, NameRow};
 use super::{DynamoStore, Reads, as_item, keys};
 use crate::aws::build_error;
 
-/// The row has the same fields in the account's list and in every bucket.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SubscriptionRow {
-    id: SubscriptionId,
-    account: AccountId,
-    /// The settings as JSON, so that numbers in conditions are read back as they were written.
-    settings: String,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: u64,
-}
-
-/// Settings as they are read from a row. Their fields are those of [`SubscriptionSettings`], which is also what owners
-/// write, and therefore refuses fields that it does not know.
+/// What an account's row counts of its subscriptions.
 #[derive(Deserialize)]
-struct SettingsRow {
-    #[serde(deserialize_with = "Label::from_row")]
-    name: Label,
-    destination_id: DestinationId,
-    event_types: EventTypes,
-    scope: Scope,
-    condition: Option<Pattern>,
-    transition: Option<AwaitedTransition>,
-    path: Option<DeliveryPath>,
+struct CountsRow {
     #[serde(default)]
-    grace_seconds: Grace,
-    #[serde(default = "enabled")]
-    enabled: bool,
-}
-
-fn enabled() -> bool {
-    true
-}
-
-impl From<SettingsRow> for SubscriptionSettings {
-    fn from(row: SettingsRow) -> Self {
-        let SettingsRow { name, destination_id, event_types, scope, condition, transition, path, enabled, .. } = row;
-        let grace = row.grace_seconds;
-        Self { name, destination_id, event_types, scope, condition, transition, path, grace, enabled }
-    }
-}
-
-fn read_settings(text: &str) -> Result<SubscriptionSettings, serde_json::Error> {
-    serde_json::from_str::<SettingsRow>(text).map(SubscriptionSettings::from)
-}
-
-impl SubscriptionRow {
-    pub(super) fn of(subscription: &Subscription) -> PortResult<Self> {
-        let settings = serde_json::to_string(&subscription.settings);
-        Ok(Self {
-            id: subscription.id.clone(),
-            account: subscription.account.clone(),
-            settings: settings.map_err(|error| PortError::permanent("writing a subscription", error))?,
-            created_at: subscription.created_at,
-            updated_at: subscription.updated_at,
-            version: subscription.version,
-        })
-    }
-}
-
-impl TryFrom<SubscriptionRow> for Subscription {
-    type Error = serde_json::Error;
-
-    fn try_from(row: SubscriptionRow) -> Result<Self, serde_json::Error> {
-        Ok(Self {
-            settings: read_settings(&row.settings)?,
-            id: row.id,
-            account: row.account,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-            version: row.version,
-        })
-    }
-}
-
-/// What a subscription's settings lead to: what must be known to delete it, and no more.
-#[derive(Debug, PartialEq)]
-pub(super) struct Leads {
-    name: Option<String>,
-    destination: Option<DestinationId>,
-    /// The keys of its copies.
-    pub(super) copies: Vec<Key>,
-}
-
-impl Leads {
-    /// `sk` is the sort key of the subscription's row, which its copies have too.
-    pub(super) fn of(account: &AccountId, sk: &str, settings: &str) -> Self {
-        let copy = |bucket: &dyn fmt::Display| Key { pk: keys::bucket_pk(account, &bucket), sk: sk.to_owned() };
-        match read_settings(settings) {
-            Ok(settings) => Self {
-                copies: settings.buckets().iter().map(|bucket| copy(bucket)).collect(),
-                name: Some(settings.name.into()),
-                destination: Some(settings.destination_id),
-            },
-            Err(_) => Self::of_unknown(settings, copy),
-        }
-    }
-
-    /// Of settings that are not understood, the texts are taken as they are. The subscription may be filed under every
-    /// type that it names, and under a type whose absence one of those reports: all known types are tried.
-    fn of_unknown(settings: &str, copy: impl Fn(&dyn fmt::Display) -> Key) -> Self {
-        let settings: Value = serde_json::from_str(settings).unwrap_or_default();
-        let text = |field: &str| settings[field].as_str().map(str::to_owned);
-        let named = settings["event_types"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let types: BTreeSet<_> = named.map(str::to_owned).chain(EventType::all().map(String::from)).collect();
-        let filed = |scope: String| types.iter().map(|one| copy(&format!("{one}#{scope}"))).collect();
-        Self {
-            name: text("name"),
-            destination: text("destination_id").and_then(|id| id.parse().ok()),
-            copies: text("scope").map(filed).unwrap_or_default(),
-        }
-    }
-}
-
-/// The part of a row that is needed to delete it.
-#[derive(Deserialize)]
-struct LeadingRow {
-    settings: String,
-    version: u64,
+    subscriptions: u32,
 }
 
 #[async_trait]
 impl FindSubscriptions for DynamoStore {
-    async fn find_subscriptions(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Subscription>>> {
-        let look = buckets.iter().map(|bucket| {
-            self.query::<SubscriptionRow, Subscription>(
-                Reads::Cheaply,
-                keys::bucket_pk(account, bucket),
-                keys::SUBSCRIPTIONS,
-                None,
-                None,
-            )
+    async fn find_subscriptions(
+        &self,
+        account: &AccountId,
+        bucket: &Bucket,
+        after: Option<&SubscriptionId>,
+        most: usize,
+    ) -> PortResult<Vec<Subscription>> {
+        let (pk, after) =
+            (keys::bucket_pk(account, bucket), after.map(|id| keys::filed_subscription(account, bucket, id)));
+        self.query::<SubscriptionRow, _>(Reads::Cheaply, pk, keys::SUBSCRIPTIONS, after, Some(most)).await
+    }
+}
+
+/// How many subscriptions of a bucket are read at a time. Of each only what matching takes is kept.
+const FILED: usize = 1_000;
+
+#[async_trait]
+impl FindListeners for DynamoStore {
+    async fn find_listeners(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Listeners>>> {
+        let look = buckets.iter().map(|bucket| async move {
+            let (mut filing, mut after) = (Filing::new(account.clone(), bucket.clone()), None);
+            loop {
+                let page = self.find_subscriptions(account, bucket, after.as_ref(), FILED).await?;
+                let is_last = page.len() < FILED;
+                after = page.last().map(|last| last.id.clone());
+                page.into_iter().for_each(|subscription| filing.add(subscription));
+                if is_last {
+                    return Ok(Arc::new(filing.done()));
+                }
+            }
         });
-        Ok(futures_util::future::try_join_all(look).await?.into_iter().flatten().map(Arc::new).collect())
+        futures_util::future::try_join_all(look).await
     }
 }
 
@@ -177,7 +84,7 @@ impl Subscriptions for DynamoStore {
         let settings = &subscription.settings;
         let row = SubscriptionRow::of(subscription)?;
         let mut parts = vec![
-            self.count_up_part(account, Counted::Subscriptions, most)?,
+            self.count_part(account, &[count_one(1, most), count_bytes(row.condition_bytes, 0)])?,
             self.count_user_part(account, &settings.destination_id, 1)?,
             self.take_name_part(keys::subscription_name(account, settings.name.as_str()), id.as_str())?,
             self.put_part(to_item(keys::subscription(account, id), &row)?)?,
@@ -187,7 +94,12 @@ impl Subscriptions for DynamoStore {
         }
         match self.transact(parts).await?.as_slice() {
             [] => Ok(CreatedSubscription::Created),
-            [0, ..] => self.limit_reached(account).await.map(|()| CreatedSubscription::LimitReached),
+            [0, ..] => {
+                self.limit_reached(account).await?;
+                let counts = self.get::<CountsRow, CountsRow>(keys::account(account)).await?;
+                let is_full = counts.is_some_and(|counts| counts.subscriptions >= most);
+                Ok(if is_full { CreatedSubscription::LimitReached } else { CreatedSubscription::TooManyConditions })
+            }
             [1, ..] => Ok(CreatedSubscription::NoDestination),
             [2, ..] => Ok(CreatedSubscription::NameTaken),
             _ => Err(PortError::transient("creating a subscription", "its random id is taken")),
@@ -200,9 +112,19 @@ impl Subscriptions for DynamoStore {
         after: &Subscription,
     ) -> PortResult<UpdatedSubscription> {
         let (account, id) = (&before.account, &before.id);
-        let row = SubscriptionRow::of(after)?;
+        let found = self.get::<LeadingRow, LeadingRow>(keys::subscription(account, id)).await?;
+        let Some(found) = found else { return Ok(UpdatedSubscription::Changed) };
+        let mut row = SubscriptionRow::of(after)?;
+        // The condition of a row of an earlier release was not counted, and is when it is changed.
+        if before.settings.condition == after.settings.condition {
+            row.condition_bytes = found.condition_bytes;
+        }
         let mut parts = vec![self.replace_subscription_part(before, &row)?];
-        let mut names = None;
+        let (mut names, mut conditions) = (None, None);
+        if row.condition_bytes != found.condition_bytes {
+            conditions = Some(parts.len());
+            parts.push(self.count_part(account, &[count_bytes(row.condition_bytes, found.condition_bytes)])?);
+        }
         if before.settings.name != after.settings.name {
             names = Some(parts.len());
             let [before, after] =
@@ -215,7 +137,7 @@ impl Subscriptions for DynamoStore {
             parts.push(self.count_user_part(account, &before.settings.destination_id, -1)?);
         }
         let now: BTreeSet<_> = after.buckets().into_iter().collect();
-        for bucket in before.buckets().iter().filter(|bucket| !now.contains(*bucket)) {
+        for bucket in before.settings.buckets_of_any_release().iter().filter(|bucket| !now.contains(*bucket)) {
             parts.push(self.delete_part(keys::filed_subscription(account, bucket, id), false)?);
         }
         for bucket in &now {
@@ -224,6 +146,9 @@ impl Subscriptions for DynamoStore {
         match self.transact(parts).await?.as_slice() {
             [] => Ok(UpdatedSubscription::Updated),
             [0, ..] => Ok(UpdatedSubscription::Changed),
+            [place, ..] if Some(*place) == conditions => {
+                self.limit_reached(account).await.map(|()| UpdatedSubscription::TooManyConditions)
+            }
             [place, ..] if Some(*place) == names => Ok(UpdatedSubscription::NameTaken),
             _ => Ok(UpdatedSubscription::NoDestination),
         }
@@ -242,18 +167,12 @@ impl Subscriptions for DynamoStore {
     async fn list_subscriptions(
         &self,
         account: &AccountId,
+        order: Order,
         after: Option<&SubscriptionId>,
         limit: usize,
     ) -> PortResult<Vec<Subscription>> {
         let after = after.map(|id| keys::subscription(account, id));
-        self.query::<SubscriptionRow, _>(
-            Reads::Consistently,
-            keys::account_pk(account),
-            keys::SUBSCRIPTIONS,
-            after,
-            Some(limit),
-        )
-        .await
+        self.query_account::<SubscriptionRow, _>(account, keys::SUBSCRIPTIONS, order, after, limit).await
     }
 
     async fn delete_subscription(
@@ -276,7 +195,7 @@ impl Subscriptions for DynamoStore {
         if let Some(name) = leads.name {
             parts.push(self.delete_part(keys::subscription_name(account, &name), false)?);
         }
-        parts.push(self.count_down_part(account, Counted::Subscriptions)?);
+        parts.push(self.count_part(account, &[count_one(-1, 0), count_bytes(0, found.condition_bytes)])?);
         for copy in leads.copies {
             parts.push(self.delete_part(copy, false)?);
         }
@@ -288,6 +207,16 @@ impl Subscriptions for DynamoStore {
             _ => Err(PortError::permanent("deleting a subscription", "its destination or account is missing")),
         }
     }
+}
+
+/// The change of the bytes of an account's conditions.
+fn count_bytes(after: usize, before: usize) -> Count {
+    let count = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+    Count { of: "condition_bytes", by: count(after).saturating_sub(count(before)), most: count(MAX_CONDITION_BYTES) }
+}
+
+fn count_one(by: i64, most: u32) -> Count {
+    Count { of: "subscriptions", by, most: most.into() }
 }
 
 impl DynamoStore {
@@ -312,5 +241,64 @@ impl DynamoStore {
         let delete = delete.condition_expression("version = :found");
         let delete = delete.expression_attribute_values(":found", AttributeValue::N(version.to_string()));
         Ok(TransactWriteItem::builder().delete(delete.build().map_err(build_error)?).build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testing::{account, destination, subscription};
+
+    use super::*;
+    use crate::dynamodb::fake_table::FakeTable;
+
+    #[tokio::test]
+    async fn a_condition_that_was_not_counted_is_counted_when_it_is_changed() {
+        let (table, acme) = (FakeTable::default(), account("acme"));
+        let target = destination(&acme, 1, "https://example.com/");
+        let condition = |text: &str| serde_json::from_str(text).expect("a condition");
+        let mut old = subscription(&target, 2, &["*"], "*", None);
+        old.settings.condition = Some(condition(r#"{"a": ["b"]}"#));
+        let key = keys::subscription(&acme, &old.id);
+        let mut item = to_item(key.clone(), &SubscriptionRow::of(&old).expect("a row")).expect("an item");
+        item.remove("condition_bytes").expect("the bytes");
+        table.put(item);
+        let store = table.store();
+        let counted = async || store.get::<LeadingRow, LeadingRow>(key.clone()).await.expect("a row").expect("a row");
+        let mut renamed = old.clone();
+        renamed.settings.name = "Another".to_owned().try_into().expect("a name");
+        assert_eq!(store.update_subscription(&old, &renamed).await.expect("an answer"), UpdatedSubscription::Updated);
+        assert_eq!(counted().await.condition_bytes, 0);
+        let mut changed = renamed.clone();
+        changed.settings.condition = Some(condition(r#"{"a": ["bc"]}"#));
+        assert_eq!(
+            store.update_subscription(&renamed, &changed).await.expect("an answer"),
+            UpdatedSubscription::Updated
+        );
+        assert_eq!(counted().await.condition_bytes, changed.settings.condition_bytes());
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_release_filed_goes_with_its_subscription() {
+        let (table, acme) = (FakeTable::default(), account("acme"));
+        let store = table.store();
+        let target = destination(&acme, 1, "https://example.com/");
+        let old = |n| subscription(&target, n, &["*", "sync_run.completed"], "*", None);
+        let [_, bucket] = <[Bucket; 2]>::try_from(old(1).settings.buckets_of_any_release()).expect("two buckets");
+        for n in [1, 2] {
+            let row = SubscriptionRow::of(&old(n)).expect("a row");
+            for key in [keys::subscription(&acme, &old(n).id), keys::filed_subscription(&acme, &bucket, &old(n).id)] {
+                table.put(to_item(key, &row).expect("an item"));
+            }
+        }
+        let filed = async || store.find_subscriptions(&acme, &bucket, None, 9).await.expect("an answer").len();
+        assert_eq!((filed().await, old(1).buckets().contains(&bucket)), (2, false));
+        let changed = Subscription { version: 2, ..old(1) };
+        assert_eq!(
+            store.update_subscription(&old(1), &changed).await.expect("an answer"),
+            UpdatedSubscription::Updated
+        );
+        assert_eq!(filed().await, 1);
+        let deleted = store.delete_subscription(&acme, &old(2).id, None).await.expect("an answer");
+        assert_eq!((deleted, filed().await), (DeletedSubscription::Deleted, 0));
     }
 }

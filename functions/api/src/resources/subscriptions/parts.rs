@@ -1,0 +1,51 @@
+//! The subscriptions of an account in the order of their ids, read a part at a time, as far as one request may read: for
+//! what asks about all of them.
+
+use domain::routing::Subscription;
+use domain::value::{AccountId, SubscriptionId};
+use ports::{Order, PortResult, read_units};
+
+use crate::web::Deps;
+
+/// How many subscriptions a part has.
+const PART: usize = 100;
+/// What a part costs at most, in read units: a row has 5 KiB at most, and is read consistently.
+pub const PART_UNITS: usize = 125;
+
+pub enum Part {
+    Read(Vec<Subscription>),
+    /// All were read.
+    Ended,
+    /// The request may not read as much as the next part may cost.
+    TooMuch,
+}
+
+pub struct Parts<'a> {
+    deps: &'a Deps,
+    account: &'a AccountId,
+    after: Option<SubscriptionId>,
+    /// What is left for others when a part has been read, in read units.
+    kept: usize,
+    ended: bool,
+}
+
+impl<'a> Parts<'a> {
+    /// Those that come after `after`.
+    pub fn new(deps: &'a Deps, account: &'a AccountId, after: Option<SubscriptionId>, kept: usize) -> Self {
+        Self { deps, account, after, kept, ended: false }
+    }
+
+    pub async fn next(&mut self) -> PortResult<Part> {
+        if self.ended {
+            return Ok(Part::Ended);
+        }
+        if read_units::left_for(PART_UNITS + self.kept) == 0 {
+            return Ok(Part::TooMuch);
+        }
+        let (list, after) = (&self.deps.subscriptions, self.after.as_ref());
+        let read = list.list_subscriptions(self.account, Order::OldestFirst, after, PART).await?;
+        self.ended = read.len() < PART;
+        self.after = read.last().map(|last| last.id.clone());
+        Ok(Part::Read(read))
+    }
+}

@@ -1,0 +1,62 @@
+//! Who is signed in, and which links can still be opened: a list, with a button that ends each but the visitor's own.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Path;
+use axum::response::Response;
+use axum::routing::{get, post};
+use domain::access::Permission;
+use domain::value::Timestamp;
+use http::Method;
+use serde::Deserialize;
+
+use crate::markup::address::segment;
+use crate::markup::shell::Shell;
+use crate::markup::{html, icons};
+use crate::model::listing::{Filters, Listing, ROWS};
+use crate::web::failure::Failure;
+use crate::web::fields::Query;
+use crate::web::portal::Portal;
+use crate::web::render;
+use crate::web::visitor::Visitor;
+
+pub fn routes() -> Router<Arc<Portal>> {
+    Router::new().route("/sessions", get(list)).route("/sessions/{id}/revoke", post(revoke))
+}
+
+#[derive(Deserialize)]
+struct Session {
+    id: String,
+    status: String,
+    subject: Option<String>,
+    role: String,
+    created_at: Timestamp,
+    opened_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    expires_at: Timestamp,
+}
+
+#[derive(Template)]
+#[template(path = "sessions.html")]
+struct List {
+    shell: Shell,
+    filters: Filters,
+    list: Listing<Session>,
+    /// The visitor's own.
+    own: String,
+}
+
+async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
+    visitor.must(Permission::Configure)?;
+    let shell = visitor.shell("", "Who is signed in").after(query.get("done"));
+    let mut filters = Filters::new(query, &[]);
+    let list = filters.list(&visitor.api, "/v1/sessions", ROWS).await?;
+    render::page_with(filters.status(), &List { shell, filters, list, own: visitor.session.to_string() })
+}
+
+async fn revoke(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
+    visitor.api.call(Method::DELETE, &format!("/v1/sessions/{}", segment(&id)), None, None).await?;
+    Ok(render::see("/sessions?done=revoked"))
+}

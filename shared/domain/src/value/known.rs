@@ -1,0 +1,162 @@
+//! Reads a part of a JSON: the fields that somebody knows. All of the text is gone through, so that what no reader can take
+//! is refused as if all were read; but what nobody knows takes no memory, and little time.
+//!
+//! Invariant: what nobody knows is refused if no reader can take it, and not kept (tests:
+//! `what_is_not_known_is_gone_through_and_not_kept`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::json::{Name, within_doubles};
+
+/// A key that `serde_json` takes for a text with JSON in it, if it is the first of its object.
+const EMBEDDED: &str = "$serde_json::private::RawValue";
+
+/// What is known of a value.
+#[derive(Debug, Default)]
+pub struct Known {
+    fields: BTreeMap<String, Known>,
+    /// The items of a list; nothing if only that it is a list is of interest.
+    items: Option<Box<Known>>,
+}
+
+impl Known {
+    /// What a JSON Schema describes by `properties` and `items`.
+    pub fn of_schema(schema: &Value) -> Self {
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        Self {
+            fields: properties.map(|(name, schema)| (name.clone(), Self::of_schema(schema))).collect(),
+            items: schema.get("items").map(|items| Box::new(Self::of_schema(items))),
+        }
+    }
+
+    /// Reads what is known. Of a number that is too large for an IEEE double, the largest one is read.
+    pub fn read(&self, text: &str) -> serde_json::Result<Value> {
+        let text = within_doubles(text);
+        let mut deserializer = serde_json::Deserializer::from_str(&text);
+        let value = Part(Some(self)).deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        match value {
+            Read::Known(value) => Ok(value),
+            Read::NotKnown => Ok(Value::Null),
+        }
+    }
+}
+
+/// A value of which this is known; nothing if it is not of interest.
+#[derive(Clone, Copy)]
+struct Part<'k>(Option<&'k Known>);
+
+enum Read {
+    Known(Value),
+    NotKnown,
+}
+
+impl Part<'_> {
+    fn scalar(self, value: impl Into<Value>) -> Read {
+        if self.0.is_some() { Read::Known(value.into()) } else { Read::NotKnown }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Part<'_> {
+    type Value = Read;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Part<'_> {
+    type Value = Read;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Read, E> {
+        Ok(self.scalar(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Read, E> {
+        Ok(self.scalar(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Read, E> {
+        Ok(self.scalar(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Read, E> {
+        Ok(self.scalar(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Read, E> {
+        Ok(self.scalar(value))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Read, E> {
+        Ok(self.scalar(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Read, A::Error> {
+        let (mut list, part) = (Vec::new(), Part(self.0.and_then(|known| known.items.as_deref())));
+        while let Some(item) = items.next_element_seed(part)? {
+            if let Read::Known(item) = item {
+                list.push(item);
+            }
+        }
+        Ok(self.scalar(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Read, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = fields.next_key_seed(Name)? {
+            if name == EMBEDDED {
+                return Err(A::Error::custom("this key has a meaning of its own where all is read"));
+            }
+            let part = Part(self.0.and_then(|known| known.fields.get(&*name)));
+            if let Read::Known(value) = fields.next_value_seed(part)? {
+                object.insert(name.into_owned(), value);
+            }
+        }
+        Ok(self.scalar(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_gone_through_and_not_kept() {
+        let schema = json!({ "properties": {
+            "a": { "properties": { "b": {} } },
+            "list": { "items": { "properties": { "b": {} } } },
+            "text": {}
+        } });
+        let known = Known::of_schema(&schema);
+        let read = |text: &str| known.read(text).map_err(drop);
+        let text =
+            r#"{"x": [{"b": 1}], "a": {"b": [1, {"c": 2}], "x": 1}, "list": [{"b": 1e999, "c": 2}, 3], "text": "é"}"#;
+        assert_eq!(
+            read(text),
+            Ok(json!({ "a": { "b": [] }, "list": [{ "b": f64::MAX }, 3], "text": "é" })),
+            "a list of which nothing is known is empty"
+        );
+        for wrong in [
+            r#"{"x": "\ud800"}"#,
+            r#"{"x": 1"#,
+            "{} {}",
+            &format!(r#"{{"x": {}}}"#, "[".repeat(127) + &"]".repeat(127)),
+        ] {
+            assert_eq!(read(wrong), Err(()), "{wrong}");
+            assert!(crate::value::json::value(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(read(&format!(r#"{{"x": {{"{EMBEDDED}": 1}}}}"#)), Err(()));
+    }
+}
