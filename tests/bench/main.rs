@@ -13,7 +13,6 @@ mod memory;
 mod neighbours;
 mod pages;
 mod rate;
-mod table;
 mod visitor;
 mod worst;
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::{DynamoStore, SystemClock};
+use adapters::{AwsClients, DynamoStore, SystemClock};
 use domain::attempt::Attempt;
 use domain::attempt::Outcome;
 use domain::delivery::{Delivery, DeliveryRecord, End, Held};
@@ -25,8 +25,8 @@ use harness::{Deployment, Result};
 use ports::{Clock, Deliveries, Destinations, Events, SealNote, SealNotes, SealedEvent};
 use serde_json::json;
 use tests::function;
+use tests::indexed_table::IndexedTable;
 
-use crate::table::IndexedTable;
 use crate::visitor::Visitor;
 
 /// How many destinations and events an account has. Each event owes [`FAN_OUT`] deliveries.
@@ -57,7 +57,7 @@ pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     measured
 }
 
-async fn measure_on(deployment: &Deployment, table: &IndexedTable<'_>) -> Result<bool> {
+async fn measure_on(deployment: &Deployment, table: &IndexedTable) -> Result<bool> {
     let small = Pages::of(deployment, table, SMALL).await?;
     let large = Pages::of(deployment, table, LARGE).await?;
     add_up(deployment, &[&small, &large]).await?;
@@ -102,7 +102,7 @@ struct Timed {
 }
 
 impl Pages {
-    async fn of(deployment: &Deployment, table: &IndexedTable<'_>, size: Size) -> Result<Self> {
+    async fn of(deployment: &Deployment, table: &IndexedTable, size: Size) -> Result<Self> {
         let operator = deployment.operator()?;
         let customer = operator.register(&unique("pages")).await?;
         let (destination, delivery, event) = fill(table, &customer, size).await?;
@@ -162,8 +162,10 @@ async fn add_up(deployment: &Deployment, pages: &[&Pages]) -> Result<()> {
 }
 
 /// Fills an account, and returns a destination, a delivery and an event of it.
-async fn fill(table: &IndexedTable<'_>, customer: &Customer, size: Size) -> Result<(String, String, String)> {
-    let store = Arc::new(table.store());
+async fn fill(table: &IndexedTable, customer: &Customer, size: Size) -> Result<(String, String, String)> {
+    let there = table.deployment();
+    let store = DynamoStore::new(&AwsClients::from_config(there.table_config()), there.outputs.table_name.clone());
+    let store = Arc::new(store);
     let account: AccountId = customer.account().parse().or_failure(|| "the account has no id")?;
     let now = SystemClock.now();
     let ids: Vec<DestinationId> = (0..size.destinations).map(numbered).collect();

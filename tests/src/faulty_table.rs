@@ -15,7 +15,6 @@ use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
 use harness::failure::{OrFailure, Result};
 use harness::receiver::severable::{self, Connection, Down};
-use harness::signed_http::endpoint;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -68,8 +67,8 @@ enum Fate {
 }
 
 impl FaultyTable {
-    /// Starts a proxy with faults in front of the local AWS at `port`.
-    pub async fn start(port: u16, chance: Chance) -> Result<Self> {
+    /// Starts a proxy with faults in front of the table at `target`, such as `http://127.0.0.1:8000`.
+    pub async fn start(target: String, chance: Chance) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.or_failure(|| "no port for a proxy")?;
         let address = listener.local_addr().or_failure(|| "the proxy has no address")?;
         // Fails if a provider is already installed, which is just as good. The client wants one even though nothing
@@ -77,7 +76,7 @@ impl FaultyTable {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().or_failure(|| "cannot build an HTTP client")?;
         let shared = Arc::new(Shared {
-            target: endpoint(port),
+            target,
             client,
             started: Instant::now(),
             faulty: AtomicBool::new(true),
@@ -196,7 +195,7 @@ mod tests {
     async fn faults_of_every_kind_come_until_it_is_mended_and_a_cut_loses_the_answer_only() {
         let table = Receiver::start().await.expect("something to stand for the table");
         table.answer("/", [Answer::status(200).body("an answer")]);
-        let proxy = FaultyTable::start(table.port(), Chance::from_seed(1)).await.expect("a proxy");
+        let proxy = FaultyTable::start(table.url(""), Chance::from_seed(1)).await.expect("a proxy");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let call = async || Some(client.post(proxy.url()).body("{}").send().await.ok()?.status().as_u16());
         let (mut answers, mut tries) = (std::collections::BTreeSet::new(), 0);

@@ -13,6 +13,9 @@ use http::{Method, Request};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+/// The variable that tells DynamoDB's clients in a function, and no others, where their service is.
+pub const TABLE: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+
 /// Runs `redrive` as its schedule does, and waits until the run has ended.
 pub async fn run_redrive(deployment: &Deployment) -> Result<()> {
     let function = &deployment.outputs.redrive_function_name;

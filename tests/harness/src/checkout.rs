@@ -19,11 +19,6 @@ pub fn tool(environment: &str, name: &str) -> Result<PathBuf> {
     existing(root().join(".venv").join(environment).join("bin").join(name), "make bootstrap")
 }
 
-/// A tool that `make bench` builds from its crate.
-pub fn built_tool(name: &str) -> Result<PathBuf> {
-    existing(root().join("target/tools/bin").join(name), "make bench")
-}
-
 /// How the functions were built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {

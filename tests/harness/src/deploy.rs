@@ -67,7 +67,7 @@ pub async fn deploy(aws: &LocalAws, build: Build) -> Result<Deployment> {
     sam(aws, "deploy", &arguments).await?;
     let outputs = read_outputs(aws).await?;
     differences::even_out(&http, aws.port(), &outputs).await?;
-    Ok(Deployment { port: aws.port(), outputs })
+    Ok(Deployment::new(aws.port(), outputs))
 }
 
 async fn create_bucket(http: &SignedHttp, port: u16) -> Result<()> {

@@ -23,6 +23,9 @@ pub struct Deployment {
     /// The port of the local AWS, on the loopback interface.
     pub port: u16,
     pub outputs: Outputs,
+    /// Where the table is, if it is not the local AWS's.
+    #[serde(default)]
+    table: Option<String>,
 }
 
 /// The template's outputs.
@@ -49,6 +52,21 @@ pub struct Outputs {
 }
 
 impl Deployment {
+    pub(crate) fn new(port: u16, outputs: Outputs) -> Self {
+        Self { port, outputs, table: None }
+    }
+
+    /// The same deployment, whose table is at another address.
+    #[must_use]
+    pub fn with_table_at(self, url: String) -> Self {
+        Self { table: Some(url), ..self }
+    }
+
+    /// Where DynamoDB is.
+    pub fn table_url(&self) -> String {
+        self.table.clone().unwrap_or_else(|| endpoint(self.port))
+    }
+
     /// The deployment that `local run` made for its child process.
     pub fn from_env() -> Result<Self> {
         let text = std::env::var(VARIABLE).or_failure(|| "no deployment to test against: run `make test`")?;
@@ -109,7 +127,12 @@ impl Deployment {
     }
 
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.sdk_config())
+        aws_sdk_dynamodb::Client::new(&self.table_config())
+    }
+
+    /// The configuration of SDK clients of the table.
+    pub fn table_config(&self) -> SdkConfig {
+        self.sdk_config().into_builder().endpoint_url(self.table_url()).build()
     }
 
     /// The configuration of every SDK client of the local AWS. This machine's own AWS settings are ignored.
