@@ -73,7 +73,7 @@ impl Destination {
             return Some(self.changed(DestinationSettings { enabled: true, ..self.settings.clone() }, now));
         }
         let on_its_way = match self.health.state {
-            HealthState::Healthy => self.health.drain.is_some(),
+            HealthState::Healthy => self.health.drain.is_some() && !self.health.is_held(now),
             HealthState::Failing { next_probe_at, .. } => next_probe_at <= now,
             HealthState::Disabled { .. } => false,
             HealthState::Closed => true,
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::attempt::{RetryChoice, SealedSecret};
     use crate::destination::RateLimit;
-    use crate::destination::health::DisabledReason;
+    use crate::destination::health::{DisabledReason, Drain};
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -188,6 +188,10 @@ mod tests {
             Some(7),
         );
         check_resumed(Health::default(), Admission::Everything, Some(7));
+        let drain = Some(Drain { since: at(99), next_at: at(99) });
+        let held = Health { held_until: Some(at(99)), drain, ..Health::default() };
+        assert_eq!(destination().with_health(held.clone()).admission(at(7)), Admission::Nothing);
+        check_resumed(held, Admission::Everything, Some(7));
         assert_eq!(destination().with_health(with(HealthState::Closed)).resumed(at(7)), None);
         let paused = destination().paused(at(7)).expect("a change");
         assert_eq!((paused.version, paused.admission(at(8)), paused.paused(at(8))), (2, Admission::Nothing, None));
