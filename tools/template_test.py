@@ -649,6 +649,17 @@ def indexes_are_narrow_and_read_by_those_who_need_them_alone(template):
 
 
 @rule
+def rows_that_cannot_be_read_are_counted_in_every_log(template):
+    counted = {
+        target(each["LogGroupName"])
+        for each in of_type(template, "AWS::Logs::MetricFilter").values()
+        if '$.counted = "unreadable_row"' in each["FilterPattern"]
+    }
+    logs = ((function, target(function["LoggingConfig"]["LogGroup"])) for function in functions(template).values())
+    return [f"nobody is told of a row that {short_name(function)} cannot read" for function, log in logs if log not in counted]
+
+
+@rule
 def who_needs_several_rows_at_once_alone_reads_in_batches(template):
     """Ledger and roll-ups are reckoned from thousands of rows, and a destination is read with its health; on the way of an event nobody
     reads more than a few."""
@@ -1187,6 +1198,10 @@ class ABrokenTemplate(unittest.TestCase):
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
         self.assertEqual(the_documented_deployment_protects_the_stack(readme), [])
         self.assertTrue(the_documented_deployment_protects_the_stack(readme.replace("--enable-termination", "--no-enable-termination")))
+
+    def test_an_unreadable_row_of_which_nobody_is_told_is_reported(self):
+        del self.resources["UnreadableRowsOfDeliver"]
+        self.assert_reports(rows_that_cannot_be_read_are_counted_in_every_log, "nobody is told of a row that deliver cannot read")
 
     def test_an_index_of_everything_is_reported(self):
         self.properties("Table")["GlobalSecondaryIndexes"][0]["Projection"] = {"ProjectionType": "ALL"}
