@@ -5,7 +5,7 @@
 //! The local AWS runs everything on this machine's processors, the hostile account as well, and answers about twenty
 //! requests a second. So the budgets are a quarter of those of a deployment that sets none, and the hostile account asks
 //! for three times as much: what is measured is not how much the machine can do. How busy that was is printed too. The
-//! table is one that reads what it answers (see `table.rs`); the local AWS's own holds everybody up while it sorts.
+//! table is one that reads what it answers (see `tests::indexed_table`); the local AWS's own holds everybody up while it sorts.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};

@@ -2,7 +2,7 @@
 //! fills the pages and in one with 1,000 destinations and 100,000 deliveries. The time must not grow with the account.
 //!
 //! The adapters write the rows, and nothing is delivered. The queries of the table they are in read no more than they
-//! return (see [`crate::table`]).
+//! return (see [`tests::indexed_table`]).
 
 use std::sync::Arc;
 use std::time::Duration;

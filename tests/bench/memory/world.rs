@@ -165,7 +165,7 @@ impl Subscribed {
         for n in (from..self.count).take(limit) {
             let item = self.row(bucket, n);
             bytes += item.to_string().len();
-            items.push(item);
+            items.push(projected(item, asked));
             if bytes > PAGE_BYTES {
                 break;
             }
@@ -193,6 +193,16 @@ impl Subscribed {
             "version": { "N": "1" }
         })
     }
+}
+
+/// The attributes that are asked for; all if none are named.
+fn projected(mut item: Value, asked: &Value) -> Value {
+    let names = asked["ProjectionExpression"].as_str().map(|text| text.split(',').map(str::trim));
+    if let (Some(names), Some(attributes)) = (names, item.as_object_mut()) {
+        let kept: Vec<_> = names.filter_map(|name| asked["ExpressionAttributeNames"][name].as_str()).collect();
+        attributes.retain(|name, _| kept.contains(&name.as_str()));
+    }
+    item
 }
 
 /// The bytes of an id from a number, and the number again.

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::awaited_run::{self, Grace};
 use super::pattern::{Index, Pattern, Work};
-use super::subscription::{Bucket, Subscription};
+use super::subscription::{Bucket, SubscriptionSettings};
 use super::transition::{AwaitedTransition, Transition};
 use crate::delivery::Delivery;
 use crate::destination::DeliveryPath;
@@ -77,11 +77,10 @@ impl Filing {
         Self { account, bucket, all: Vec::new(), shortest_grace: None }
     }
 
-    /// Files a subscription that belongs into the bucket. If it is only there because it waits for runs of the bucket's
-    /// type to be missed, its grace is noted. One that wants `*` is in that bucket, into which the same events look.
-    pub fn add(&mut self, subscription: Subscription) {
-        let Subscription { account, settings, .. } = subscription;
-        if account != self.account || !settings.enabled {
+    /// Files a subscription of the account that belongs into the bucket. If it is only there because it waits for runs of the
+    /// bucket's type to be missed, its grace is noted. One that wants `*` is in that bucket, into which the same events look.
+    pub fn add(&mut self, settings: SubscriptionSettings) {
+        if !settings.enabled {
             return;
         }
         let (hears, waits) = match self.bucket.event_type {
@@ -140,7 +139,7 @@ impl Listener {
         size_of::<Self>() + texts + self.condition.as_ref().map_or(0, Pattern::memory)
     }
 
-    /// The same demands as in [`Subscription::check`].
+    /// The same demands as in [`super::Subscription::check`].
     fn wants(&self, event_type: EventType, data: &Value, transition: Option<Transition>, work: &Work) -> bool {
         self.transition.is_none_or(|wanted| wanted.is(transition))
             && self.condition.as_ref().is_none_or(|condition| condition.matches_within(data, work))

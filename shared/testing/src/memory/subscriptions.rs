@@ -36,7 +36,7 @@ impl FindListeners for MemoryStore {
         let listeners = buckets.iter().map(|bucket| {
             let mut filing = Filing::new(account.clone(), bucket.clone());
             let filed = rows.subscriptions.values().filter(|s| s.account == *account && s.buckets().contains(bucket));
-            filed.for_each(|subscription| filing.add(subscription.clone()));
+            filed.for_each(|subscription| filing.add(subscription.settings.clone()));
             Arc::new(filing.done())
         });
         Ok(listeners.collect())

@@ -176,7 +176,7 @@ async fn listeners_of(deps: &Deps, account: &AccountId, buckets: &[Bucket]) -> P
             let part = deps.subscriptions.find_subscriptions(account, bucket, after.as_ref(), PART).await?;
             is_more = part.len() == PART;
             after = part.last().map(|last| last.id.clone());
-            part.into_iter().for_each(|subscription| filing.add(subscription));
+            part.into_iter().for_each(|subscription| filing.add(subscription.settings));
         }
         listeners.push(filing.done());
     }

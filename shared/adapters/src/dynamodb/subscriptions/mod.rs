@@ -25,10 +25,11 @@ use ports::{
 };
 use serde::Deserialize;
 
-use self::row::LeadingRow;
+use self::row::{Filed, FiledRow, LeadingRow};
 pub(super) use self::row::{Leads, SubscriptionRow};
 use super::keys::Key;
 use super::rows::to_item;
+use super::stretch::Stretch;
 use super::transactions::{Count, NameRow};
 use super::{DynamoStore, Reads, as_item, keys};
 use crate::aws::build_error;
@@ -64,10 +65,10 @@ impl FindListeners for DynamoStore {
         let look = buckets.iter().map(|bucket| async move {
             let (mut filing, mut after) = (Filing::new(account.clone(), bucket.clone()), None);
             loop {
-                let page = self.find_subscriptions(account, bucket, after.as_ref(), FILED).await?;
+                let page = self.filed(account, bucket, after.as_ref()).await?;
                 let is_last = page.len() < FILED;
                 after = page.last().map(|last| last.id.clone());
-                page.into_iter().for_each(|subscription| filing.add(subscription));
+                page.into_iter().for_each(|filed| filing.add(filed.settings));
                 if is_last {
                     return Ok(Arc::new(filing.done()));
                 }
@@ -220,6 +221,20 @@ fn count_one(by: i64, most: u32) -> Count {
 }
 
 impl DynamoStore {
+    /// What matching needs of subscriptions of a bucket, from after one of them on, at most [`FILED`].
+    async fn filed(
+        &self,
+        account: &AccountId,
+        bucket: &Bucket,
+        after: Option<&SubscriptionId>,
+    ) -> PortResult<Vec<Filed>> {
+        let pk = keys::bucket_pk(account, bucket);
+        let all = [keys::SUBSCRIPTIONS.to_owned(), format!("{}~", keys::SUBSCRIPTIONS)];
+        let rows = Stretch::of_rows(Reads::Cheaply, pk, all, Order::OldestFirst, FILED);
+        let rows = rows.after_row(after.map(|id| keys::filed_subscription(account, bucket, id)));
+        self.query_stretch::<FiledRow, Filed>(Stretch { only: FiledRow::ATTRIBUTES, ..rows }).await
+    }
+
     /// Changes the number of subscriptions of a destination, which must exist, by `by`.
     fn count_user_part(&self, account: &AccountId, id: &DestinationId, by: i8) -> PortResult<TransactWriteItem> {
         let update = Update::builder().table_name(&self.table).set_key(Some(as_item(keys::destination(account, id))));

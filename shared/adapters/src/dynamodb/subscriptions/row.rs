@@ -132,6 +132,31 @@ impl Leads {
     }
 }
 
+/// The part of a row that matching needs.
+#[derive(Deserialize)]
+pub(super) struct FiledRow {
+    id: SubscriptionId,
+    settings: String,
+}
+
+pub(super) struct Filed {
+    pub(super) id: SubscriptionId,
+    pub(super) settings: SubscriptionSettings,
+}
+
+impl FiledRow {
+    /// Its attributes, with those that tell which row cannot be read.
+    pub(super) const ATTRIBUTES: &'static [&'static str] = &["pk", "sk", "id", "settings"];
+}
+
+impl TryFrom<FiledRow> for Filed {
+    type Error = serde_json::Error;
+
+    fn try_from(row: FiledRow) -> Result<Self, serde_json::Error> {
+        Ok(Self { id: row.id, settings: read_settings(&row.settings)? })
+    }
+}
+
 /// The part of a row that is needed to delete it.
 #[derive(Deserialize)]
 pub(super) struct LeadingRow {

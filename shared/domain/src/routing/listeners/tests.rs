@@ -7,7 +7,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::routing::subscription::{SubscriptionSettings, deliveries};
+use crate::routing::subscription::{Subscription, deliveries};
 use crate::value::{SubscriptionId, Timestamp};
 
 fn subscription(n: u16, change: impl FnOnce(&mut SubscriptionSettings)) -> Subscription {
@@ -48,7 +48,7 @@ fn filed(event: &Event, all: &[Subscription]) -> Vec<Listeners> {
     let buckets = Bucket::of_event(event.event_type, &event.scope).into_iter();
     let filed = buckets.map(|bucket| {
         let mut filing = Filing::new(event.account.clone(), bucket.clone());
-        all.iter().filter(|one| one.buckets().contains(&bucket)).for_each(|one| filing.add(one.clone()));
+        all.iter().filter(|one| one.buckets().contains(&bucket)).for_each(|one| filing.add(one.settings.clone()));
         filing.done()
     });
     filed.collect()
