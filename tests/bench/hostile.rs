@@ -39,6 +39,8 @@ const EVERY: Duration = Duration::from_millis(500);
 /// The units and the events that an account has each second.
 const BUDGET: u32 = 25;
 const BUDGETS: [&str; 2] = ["ACCOUNT_UNITS_PER_SECOND", "ACCOUNT_EVENTS_PER_SECOND"];
+/// How many instances of `fanout` and `deliver` may be busy: the template's defaults. A local run otherwise has fewer.
+const CONCURRENCY: [u64; 2] = [20, 100];
 /// The hostile account's pace: of requests, of tests, of looks at its page, and of events.
 const ASKS: Duration = Duration::from_millis(250);
 const TESTS: Duration = Duration::from_secs(2);
@@ -64,10 +66,21 @@ struct Took {
 pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     let table = IndexedTable::of_all(deployment).await?;
     let before = set_budgets(deployment, [BUDGET.to_string(), BUDGET.to_string()]).await?;
+    let bounds = set_concurrency(deployment, CONCURRENCY).await?;
     let result = side_by_side(deployment).await;
+    set_concurrency(deployment, bounds).await?;
     set_budgets(deployment, before).await?;
     table.put_back().await?;
     result
+}
+
+/// Sets how many instances of `fanout` and `deliver` may be busy, and answers how many it was.
+async fn set_concurrency(deployment: &Deployment, [fanout, deliver]: [u64; 2]) -> Result<[u64; 2]> {
+    let outputs = &deployment.outputs;
+    Ok([
+        function::set_concurrency(deployment, &outputs.fanout_function_name, fanout).await?,
+        function::set_concurrency(deployment, &outputs.deliver_function_name, deliver).await?,
+    ])
 }
 
 /// Sets both budgets, and answers what they were.
@@ -245,7 +258,8 @@ impl Hostile {
             let (method, path, body) = asks[n % asks.len()].clone();
             self.ask(method, path, body).await;
         });
-        let testing = repeat(TESTS, until, async |_| self.ask(Method::POST, &test, Some(&nothing)).await);
+        let sample = json!({"event_type": "sync_run.completed"});
+        let testing = repeat(TESTS, until, async |_| self.ask(Method::POST, &test, Some(&sample)).await);
         let resume = format!("/v1/destinations/{}/resume", self.hanging);
         let resuming = repeat(RESUMES, until, async |_| self.ask(Method::POST, &resume, Some(&nothing)).await);
         let posting = repeat(POSTS, until, async |_| {

@@ -52,8 +52,25 @@ pub async fn variable(deployment: &Deployment, function: &str, name: &str) -> Re
     Ok(current["Environment"]["Variables"][name].as_str().unwrap_or_default().to_owned())
 }
 
+/// Sets how many instances of a function a queue may keep busy, and answers how many it was.
+pub async fn set_concurrency(deployment: &Deployment, function: &str, most: u64) -> Result<u64> {
+    let of_function = format!("event-source-mappings/?FunctionName={function}");
+    let mapping = lambda(deployment, Method::GET, &of_function, Vec::new()).await?["EventSourceMappings"][0].take();
+    let (id, before) = (mapping["UUID"].as_str(), mapping["ScalingConfig"]["MaximumConcurrency"].as_u64());
+    let (Some(id), Some(before)) = (id, before) else {
+        return Err(Failure::new(format!("{function} has no queue with a bound: {mapping}")));
+    };
+    let change = json!({"ScalingConfig": {"MaximumConcurrency": most}});
+    lambda(deployment, Method::PUT, &format!("event-source-mappings/{id}"), change.to_string().into_bytes()).await?;
+    Ok(before)
+}
+
 async fn configuration(deployment: &Deployment, method: Method, function: &str, body: Vec<u8>) -> Result<Value> {
-    let uri = format!("{}/2015-03-31/functions/{function}/configuration", endpoint(deployment.port));
+    lambda(deployment, method, &format!("functions/{function}/configuration"), body).await
+}
+
+async fn lambda(deployment: &Deployment, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {
+    let uri = format!("{}/2015-03-31/{path}", endpoint(deployment.port));
     let request = Request::builder().method(method).uri(&uri).body(body).or_failure(|| "no request for Lambda")?;
     let response = deployment.http()?.send_signed("lambda", request).await?;
     let text = String::from_utf8_lossy(response.body());
