@@ -12,19 +12,21 @@ use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use harness::checkout::Build;
+use harness::demo::{Playground, TemporaryFile};
 use harness::deployment::Deployment;
 use harness::failure::{OrFailure, Result};
 use harness::local_aws::LocalAws;
 use harness::receiver::Receiver;
 use harness::supervised::Supervised;
 use harness::{checkout, demo, deploy, producer};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
 usage: local run -- <command> [<argument>...]   run a command against a deployment of its own
        local demo                               show that deliveries arrive, and end
        local dev                                the same, and stay until Ctrl-C
-       local event <sample> <account>           print events/<sample>.json as if it happened now";
+       local event <sample> <account> [<id>]    print events/<sample>.json as if it happened now";
 
 /// A shell's exit code for a process that a signal ended is this plus the number of the signal.
 const ENDED_BY_SIGNAL: u8 = 128;
@@ -35,7 +37,7 @@ enum Task {
     Run { program: PathBuf, arguments: Vec<OsString> },
     Demo,
     Dev,
-    Event { sample: String, account: String },
+    Event { sample: String, account: String, id: Option<String> },
 }
 
 // One thread, which is the main one: children die with the thread that started them.
@@ -72,6 +74,7 @@ fn parse(arguments: Vec<OsString>) -> Option<Task> {
         "event" => Task::Event {
             sample: arguments.next()?.into_string().ok()?,
             account: arguments.next()?.into_string().ok()?,
+            id: arguments.next().and_then(|id| id.into_string().ok()),
         },
         _ => return None,
     };
@@ -83,8 +86,12 @@ async fn perform(task: Task) -> Result<ExitCode> {
         Task::Run { program, arguments } => run(&program, &arguments).await,
         Task::Demo => show(false).await,
         Task::Dev => show(true).await,
-        Task::Event { sample, account } => {
-            println!("{}", producer::fresh_sample(&sample, &account)?);
+        Task::Event { sample, account, id } => {
+            let mut event = producer::fresh_sample(&sample, &account)?;
+            if let Some(id) = id {
+                event["id"] = id.into();
+            }
+            println!("{event}");
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -106,8 +113,6 @@ async fn run(program: &Path, arguments: &[OsString]) -> Result<ExitCode> {
 async fn show(stay: bool) -> Result<ExitCode> {
     let (aws, deployment) = start(Build::Unoptimized).await?;
     let receiver = Receiver::start().await?;
-    // `make invoke` finds the deployment by this; what an ended run left describes nothing any more.
-    let _described = if stay { Some(Described::write(&deployment)?) } else { None };
     let report = demo::run(&deployment, &receiver).await?;
     println!("\n{}\n", report.table);
     if report.unexpected > 0 {
@@ -115,30 +120,29 @@ async fn show(stay: bool) -> Result<ExitCode> {
     }
     println!("{} of {} deliveries arrived and verified", report.verified, report.expected);
     if stay {
-        println!("\n{}\n", report.by_hand);
-        println!("The local AWS logs to {}", aws.run_directory().path().display());
-        println!("Requests are shown as they arrive; Ctrl-C ends everything.\n");
-        follow(&receiver).await?;
+        println!("\nThe local AWS logs to {}\n", aws.run_directory().path().display());
+        play(&deployment, &receiver, &report.account).await?;
     }
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A file that describes the deployment, for as long as this value lives.
-struct Described(PathBuf);
-
-impl Described {
-    fn write(deployment: &Deployment) -> Result<Self> {
-        let path = checkout::root().join("target/local/deployment.json");
-        let text = serde_json::to_string(deployment).or_failure(|| "cannot describe the deployment")?;
-        std::fs::write(&path, text).or_failure(|| format!("cannot write {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Described {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+/// Offers what there is to play with, and shows the requests that arrive, until the future is dropped. `account` is that of
+/// the story.
+async fn play(deployment: &Deployment, receiver: &Receiver, account: &str) -> Result<()> {
+    let playground = Playground::open(deployment, receiver).await?;
+    // This very program makes samples. `cargo run` would build it again, with other features of its dependencies.
+    let program = std::env::current_exe().or_failure(|| "this program has no path")?;
+    let target = checkout::root().join("target");
+    // Both are removed when it ends, because what an ended run left describes nothing any more. `make invoke` finds the deployment by
+    // the first.
+    let described = serde_json::to_string(deployment).or_failure(|| "cannot describe the deployment")?;
+    let _described = TemporaryFile::write(target.join("local/deployment.json"), &described)?;
+    let shell = TemporaryFile::write(target.join("dev.sh"), &playground.shell(deployment, receiver, &program))?;
+    let session = json!({"role": "admin", "expires_in_seconds": 3600});
+    let link = deployment.operator()?.offer_session(account, &session).await?;
+    println!("Requests are shown as they arrive; Ctrl-C ends everything.\n");
+    println!("{}\n", playground.told(receiver, shell.path(), &link));
+    tokio::try_join!(follow(receiver), demo::tell_story(deployment, account)).map(drop)
 }
 
 async fn start(build: Build) -> Result<(LocalAws, Deployment)> {

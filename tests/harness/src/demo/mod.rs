@@ -5,15 +5,13 @@
 //! queue, and deliveries to a receiver that verifies signatures. DynamoDB is read only to see when everything
 //! has been delivered.
 
-mod by_hand;
+mod playground;
 mod set_up;
 mod table;
 
 use std::time::Duration;
 
-use serde_json::json;
-
-pub use self::by_hand::by_hand;
+pub use self::playground::{ACCOUNT, Playground, TemporaryFile, tell_story};
 use self::set_up::SetUp;
 use self::table::{Line, table};
 use crate::deployment::Deployment;
@@ -38,8 +36,8 @@ pub struct Report {
     pub verified: usize,
     /// How many requests arrived that were not expected.
     pub unexpected: usize,
-    /// Addresses and commands for going on by hand.
-    pub by_hand: String,
+    /// The account in which one URL gets everything.
+    pub account: String,
 }
 
 impl Report {
@@ -90,14 +88,11 @@ pub async fn run(deployment: &Deployment, receiver: &Receiver) -> Result<Report>
     }
     let requests = receiver.requests();
     let lines: Vec<Line> = lines.into_iter().map(|line| line.filled_from(&requests)).collect();
-    let customer = &set_ups[0].customer;
-    let link =
-        operator.offer_session(customer.account(), &json!({"role": "admin", "expires_in_seconds": 3600})).await?;
     Ok(Report {
         table: table(&lines),
         expected: lines.len(),
         verified: lines.iter().filter(|line| line.is_verified()).count(),
         unexpected: requests.iter().filter(|request| !lines.iter().any(|line| line.is_about(request))).count(),
-        by_hand: by_hand(deployment, receiver, customer, &link),
+        account: set_ups[0].customer.account().to_owned(),
     })
 }
