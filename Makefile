@@ -20,7 +20,7 @@ LOCAL := $(CARGO_TARGET_DIR)/debug/local
 UNOPTIMIZED := $(CARGO_TARGET_DIR)/$(HOST)/debug/local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check build invoke soak bench screenshots bootstrap clean
+.PHONY: help demo dev test check build docs invoke soak bench screenshots bootstrap clean
 
 help: ## Show this
 	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ test: ## Run all checks and all tests, end to end as well (the first time takes 
 	@MAKE=$(MAKE) tools/run-tests.sh
 
 check: ## Format, lints, docs, dependencies, licences, template, circles of files
-	@tools/bootstrap.sh sam
+	@tools/bootstrap.sh sam site
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
@@ -47,6 +47,7 @@ check: ## Format, lints, docs, dependencies, licences, template, circles of file
 	$(TOOLS)/python tools/circles_test.py
 	$(TOOLS)/python tools/check_docs.py
 	$(TOOLS)/python tools/check_docs_test.py
+	@$(MAKE) --no-print-directory docs
 
 build: ## Build the functions for AWS, optimized, with `sam build`; ARCH=arm64 or x86_64
 	@tools/bootstrap.sh sam zig
@@ -75,6 +76,11 @@ local-tools:
 local-programs:
 	@cargo build --target $(HOST) --package wiring
 	@cargo build --target $(HOST) --package harness
+
+docs: ## Build the site of the documentation, with a search, into target/site
+	@tools/bootstrap.sh site
+	@.venv/site/bin/sphinx-build --quiet --fail-on-warning --conf-dir tools/site --doctree-dir target/site-trees . target/site
+	@echo "open target/site/docs/index.html"
 
 invoke: build ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
 	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))

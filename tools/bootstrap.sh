@@ -8,6 +8,7 @@
 #   receiver      Flask with the Standard Webhooks library, for the snippet in Python
 #   schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
 #   clients       the generator of a client in Python
+#   site          the generator of the documentation's site
 #   node          Node with Express and the Standard Webhooks library, for the snippet in JavaScript; axe-core, which checks how
 #                 accessible the page is; and the generator of a client in TypeScript, with its compiler
 #   browser       Chromium and its driver, which the page is tested in
@@ -74,6 +75,7 @@ install() {
     awscli) environment awscli "the AWS CLI (some seconds)" ;;
     receiver) environment receiver "Flask (some seconds)" ;;
     schemathesis) environment schemathesis "the tester of the API and the validator of its document (some seconds)" ;;
+    site) environment site "the generator of the documentation's site (some seconds)" ;;
     clients) environment clients "the generator of a client in Python (some seconds)" ;;
     node)
       environment node "Node (some seconds)"
@@ -101,7 +103,7 @@ command -v cc >/dev/null || missing "a C compiler is missing: install gcc or cla
 
 mkdir -p .venv
 if [ $# -eq 0 ]; then
-  set -- sam zig ministack dynoxide awscli receiver schemathesis clients node browser
+  set -- sam zig ministack dynoxide awscli receiver schemathesis clients site node browser
 fi
 for tool in "$@"; do
   install "$tool"

@@ -213,7 +213,7 @@ def longest_stack_name(template):
 def names_leave_room_for_the_stacks_name(template):
     """No rule of a template can measure the stack's name, so a longer one is refused only by the service whose resource is named after it."""
     longest = longest_stack_name(template)
-    return [] if longest >= 53 else [f"the stack's name may have {longest} characters only; the README says 53"]
+    return [] if longest >= 53 else [f"the stack's name may have {longest} characters only; docs/deploying.md says 53"]
 
 
 # ---- Rules: permissions --------------------------------------------------------------------------------------------------------
@@ -623,7 +623,7 @@ def what_holds_data_outlives_the_stack(template):
 
 def the_documented_deployment_protects_the_stack(readme):
     """Not in RULES: no template can switch termination protection on."""
-    deployment = readme.partition("## Deploying to AWS")[2].partition("```sh")[2].partition("```")[0]
+    deployment = readme.partition("## Deploying to AWS")[2].partition("```console")[2].partition("```")[0]
     protects = "aws cloudformation update-termination-protection --enable-termination-protection --stack-name"
     return [] if "sam deploy" in deployment.partition(protects)[0] and protects in deployment else ["the README's commands leave the stack unprotected"]
 

@@ -1,4 +1,4 @@
-//! Runs the README's programs for verifying a signature as a reader would: on a request that this system signed, and on
+//! Runs the documented programs for verifying a signature as a reader would: on a request that this system signed, and on
 //! forged ones. They use public libraries, none of which is ours.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
@@ -78,7 +78,7 @@ fn the_python_program_verifies() {
 
 #[test]
 fn the_javascript_program_verifies() {
-    // Beside its library, as the README says.
+    // Beside its library, as the page says.
     let copy = tool("node/verify.mjs");
     std::fs::copy(checkout::root().join("docs/verify/verify.mjs"), &copy).expect("copied; run `make bootstrap`");
     check(&tool("node/bin/node"), &[&copy]);
@@ -93,10 +93,10 @@ fn the_rust_program_verifies() {
 }
 
 #[test]
-fn the_readme_shows_the_programs_as_they_are() {
-    let readme = std::fs::read_to_string(checkout::root().join("README.md")).expect("the README");
+fn the_page_about_receiving_shows_the_programs_as_they_are() {
+    let page = std::fs::read_to_string(checkout::root().join("docs/receiving.md")).expect("the page");
     for path in ["docs/verify/verify.py", "docs/verify/verify.mjs", "tests/examples/verify.rs"] {
         let program = std::fs::read_to_string(checkout::root().join(path)).expect("a program");
-        assert!(readme.contains(program.trim()), "{path} differs from what the README shows");
+        assert!(page.contains(program.trim()), "{path} differs from what the page shows");
     }
 }
