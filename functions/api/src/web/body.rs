@@ -1,4 +1,6 @@
-//! JSON bodies: read up to a limit, and refused with a pointer to the field that is wrong. No key may come twice.
+//! JSON bodies: read up to a limit, and refused with a pointer to each field that is wrong. No key may come twice.
+//!
+//! Invariant: all wrong fields of a body are told at once (tests: `all_wrong_fields_of_a_body_are_told_at_once`).
 //!
 //! Invariant: a patch is held to the rules itself, and not only what comes of it (tests:
 //! `a_patch_names_a_header_in_any_case`, `a_patch_is_refused_for_what_it_names_even_where_that_would_change_nothing`).
@@ -13,11 +15,14 @@ use ports::PortError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 
 use crate::web::problem::{Code, Problem};
 
 /// The largest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// How many wrong fields are told at once. To find one more, the body is read once more.
+const MOST_FAULTS: usize = 20;
 
 /// The body of a request as a `T`.
 pub struct Json<T>(pub T);
@@ -66,13 +71,17 @@ impl MergePatch {
             .map_err(|error| Problem::from(PortError::permanent("writing a resource as JSON", error)))?;
         // Merging would pass over it.
         let unknown = |(name, value): &(&String, &Value)| value.is_null() && changed.get(name.as_str()).is_none();
-        if let Some((unknown, _)) = self.0.iter().find(unknown) {
-            return Err(Problem::at(Code::ValidationFailed, &Place::of(unknown).pointer(), "is no field of it"));
-        }
+        let is_unknown = |name| Problem::at(Code::ValidationFailed, &Place::of(name).pointer(), "is no field of it");
+        let unknown = self.0.iter().find(unknown).map(|(name, _)| is_unknown(name));
         let mut patch = self.0.clone();
-        T::canonical(&mut patch)?;
+        let uncanonical = T::canonical(&mut patch).err();
         json_patch::merge(&mut changed, &Value::Object(patch));
-        read(changed)
+        let wrong = [unknown, uncanonical].into_iter().flatten().reduce(Problem::and);
+        match (wrong, read(changed)) {
+            (None, read) => read,
+            (Some(problem), Ok(_)) => Err(problem),
+            (Some(problem), Err(more)) => Err(problem.and(more)),
+        }
     }
 }
 
@@ -99,13 +108,46 @@ pub async fn limited(body: Body) -> Result<Bytes, Problem> {
     Ok(body?.to_bytes())
 }
 
-/// Reads a JSON value as a `T`. A problem points at the fault.
+/// Reads a JSON value as a `T`. A problem points at the faults.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
     if value.is_array() {
         return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
     }
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| fault(&Place::from(error.path()), &json::reason(error.inner())))
+    serde_path_to_error::deserialize(&value).map_err(|first| {
+        let again = |left: &Value| serde_path_to_error::deserialize::<_, T>(left).map(drop);
+        faults(&first, Some(value.clone()), again)
+    })
+}
+
+type Unread = serde_path_to_error::Error<serde_json::Error>;
+
+/// The problem of a body: its first fault, and those of its other fields. A field that is wrong is taken out to find the
+/// next, so what is then wrong with the body as a whole comes of that, unless another field is missing.
+fn faults(first: &Unread, body: Option<Value>, again: impl Fn(&Value) -> Result<(), Unread>) -> Problem {
+    let told = |error: &Unread| fault(&Place::from(error.path()), &json::reason(error.inner()));
+    let (mut problem, mut field, mut taken) = (told(first), outermost(first), Vec::new());
+    let Some(mut left) = body else { return problem };
+    while let Some(name) = field.take().filter(|_| taken.len() + 1 < MOST_FAULTS)
+        && left.as_object_mut().is_some_and(|fields| fields.remove(&name).is_some())
+    {
+        taken.push(format!("missing field `{name}`"));
+        if let Err(next) = again(&left) {
+            field = outermost(&next);
+            let reason = json::reason(next.inner());
+            if field.is_some() || reason.starts_with("missing field `") && !taken.contains(&reason) {
+                problem = problem.and(told(&next));
+            }
+        }
+    }
+    problem
+}
+
+/// The field of the body that a fault is in.
+fn outermost(error: &Unread) -> Option<String> {
+    match error.path().iter().next() {
+        Some(Segment::Map { key }) => Some(key.clone()),
+        _ => None,
+    }
 }
 
 /// The problem of a wrong value at `place`. Conditions find faults deeper inside themselves.
@@ -117,7 +159,7 @@ fn fault(place: &Place, reason: &str) -> Problem {
     }
 }
 
-/// Reads a JSON text as a `T`. A problem points at the fault.
+/// Reads a JSON text as a `T`. A problem points at the faults.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // In place of an object, serde would also accept an array of its values.
     if bytes.trim_ascii_start().starts_with(b"[") {
@@ -129,7 +171,12 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
-            fault(&Place::from(error.path()), &json::reason(error.inner()))
+            // From text again: some values can be read from nothing else.
+            let again = |left: &Value| {
+                let text = left.to_string();
+                serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(&text)).map(drop)
+            };
+            faults(&error, serde_json::from_slice(bytes).ok(), again)
         } else {
             Problem::at(Code::MalformedJson, "", format!("is not valid JSON: {}", error.inner()))
         }
@@ -162,5 +209,41 @@ mod tests {
         check(r#"{"a": [{}, {"b": 1, "b": 1}]}"#, "/a/1/b: is there twice");
         check(r#"{"a": 1, "a": []}"#, "/a: is there twice");
         check(r#"{"a": [], "b": "hunter2"}"#, "/b: invalid type: string, expected a sequence");
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        #[expect(dead_code, reason = "only whether it can be read is asked")]
+        name: String,
+        #[expect(dead_code, reason = "only whether it can be read is asked")]
+        url: String,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only whether it can be read is asked")]
+        waits: Vec<u8>,
+    }
+
+    /// Each place once, in any order.
+    #[track_caller]
+    fn check_faults(text: &str, expected: &[&str]) {
+        let value = serde_json::from_str::<Value>(text).expect("JSON");
+        for problem in [parse::<Settings>(text.as_bytes()), read::<Settings>(value)] {
+            let problem = problem.expect_err(text);
+            let mut places: Vec<_> = problem.pointers().collect();
+            places.sort_unstable();
+            assert_eq!(places, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn all_wrong_fields_of_a_body_are_told_at_once() {
+        check_faults(r#"{"name": 1, "url": 2, "waits": [1, "x"]}"#, &["/name", "/url", "/waits/1"]);
+        check_faults(r#"{"name": 1, "url": "u", "odd": 1, "more": 2}"#, &["/more", "/name", "/odd"]);
+        // What is missing is told as well, and not what was taken out for being wrong.
+        check_faults(r#"{"url": "u", "waits": 1}"#, &["", "/waits"]);
+        check_faults(r#"{"name": 1, "url": "u"}"#, &["/name"]);
+        let many: Map<String, Value> = (0..100).map(|n| (format!("f{n}"), Value::Null)).collect();
+        let problem = read::<Settings>(Value::Object(many)).expect_err("unknown fields");
+        assert_eq!(problem.pointers().count(), MOST_FAULTS);
     }
 }

@@ -1,5 +1,5 @@
 //! Filters of lists. Each list has one struct, from which come both the parsing (`Deserialize`) and the OpenAPI
-//! document (`IntoParams`).
+//! document (`IntoParams`). All wrong ones are told at once.
 
 use std::fmt::{self, Display};
 use std::mem;
@@ -25,8 +25,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Filters<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let Query(mut parameters) = query.map_err(|error| Problem::parameter("query", error.to_string()))?;
-        let known = T::deserialize(Parameters(&mut parameters));
-        known.map(Self).map_err(|Fault { parameter, detail }| Problem::parameter(parameter, detail))
+        let mut wrong = None::<Problem>;
+        loop {
+            let there = parameters.len();
+            let Fault { parameter, detail } = match T::deserialize(Parameters(&mut parameters)) {
+                Ok(known) => return wrong.map_or(Ok(Self(known)), Err),
+                Err(fault) => fault,
+            };
+            let next = Problem::parameter(parameter, detail);
+            let told = wrong.map_or(next.clone(), |told| told.and(next));
+            // What was read is taken out, so the next round finds the next wrong one.
+            if parameters.len() == there {
+                return Err(told);
+            }
+            wrong = Some(told);
+        }
     }
 }
 
@@ -180,6 +193,13 @@ mod tests {
         let wanted = read("limit=5&test=true&status=unmatched&cursor=x&type=a%2Fb").await.expect("filters");
         let (r#type, status) = (Some("a/b".to_owned()), Some(EventStatus::Unmatched));
         assert_eq!(wanted, Wanted { r#type, status, test: Some(true), since: None, until: None });
+    }
+
+    #[tokio::test]
+    async fn all_wrong_values_are_told_at_once() {
+        let problem = read("test=yes&since=x&status=matched&until=y&type=t").await.expect_err("wrong filters");
+        let parameters: Vec<_> = problem.parameters().collect();
+        assert_eq!(parameters, ["test", "since", "until"]);
     }
 
     #[tokio::test]

@@ -182,6 +182,29 @@ impl Problem {
         self
     }
 
+    /// The same problem, which points at what `other` points at as well. Its detail stays that of the first.
+    pub fn and(mut self, other: Problem) -> Self {
+        for fault in other.errors {
+            let is_here = |one: &Fault| one.pointer == fault.pointer && one.parameter == fault.parameter;
+            if !self.errors.iter().any(is_here) {
+                self.errors.push(fault);
+            }
+        }
+        self
+    }
+
+    /// The places in the body that it points at.
+    #[cfg(test)]
+    pub fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.errors.iter().filter_map(|fault| fault.pointer.as_deref())
+    }
+
+    /// The parameters that it names.
+    #[cfg(test)]
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.errors.iter().filter_map(|fault| fault.parameter.as_deref())
+    }
+
     /// The same problem, of a request that has changed something before it.
     pub fn after_changes(self) -> Self {
         Self { after_changes: true, ..self }

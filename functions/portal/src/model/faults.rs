@@ -1,5 +1,10 @@
 //! The faults of a form, each with the field beside which it is shown. Most come from the API. Only what cannot be sent
-//! to the API is found here, for example a line that is not a header.
+//! to the API is found here, for example a line that is not a header. The API gets [`UNREADABLE`] for it, so that it tells
+//! what is wrong with the other fields, and does nothing.
+//!
+//! Invariant: all wrong fields of a form are told at once (tests: `all_wrong_fields_of_a_destination_are_told_at_once`,
+//! `all_wrong_fields_of_a_subscription_are_told_at_once`, `all_wrong_fields_of_the_last_step_are_told_at_once`,
+//! `all_wrong_filters_are_told_at_once`).
 //!
 //! Invariant: what the API refuses is told by its field, and nothing that was typed is lost (tests:
 //! `what_the_api_refuses_stands_by_its_field_and_nothing_is_lost`).
@@ -7,6 +12,9 @@
 use serde_json::{Value, json};
 
 use crate::web::problem::Problem;
+
+/// What the API gets for a field of which no value can be made. It refuses it, as none of these fields is a truth value.
+pub const UNREADABLE: Value = Value::Bool(false);
 
 #[derive(Debug, Default)]
 pub struct Faults {
@@ -36,6 +44,13 @@ impl Faults {
         faults
     }
 
+    /// These faults, and those that the API found. Of a field that has both, these are told.
+    pub fn and(mut self, other: Faults) -> Self {
+        self.by_field.extend(other.by_field);
+        self.general = self.general.or(other.general);
+        self
+    }
+
     pub fn add(&mut self, field: &'static str, detail: impl Into<String>) {
         self.by_field.push((field, detail.into()));
     }
@@ -44,18 +59,24 @@ impl Faults {
         self.by_field.iter().find(|(name, _)| *name == field).map(|(_, detail)| detail.as_str())
     }
 
+    /// How many of them have a field.
+    pub fn count(&self) -> usize {
+        self.by_field.len()
+    }
+
     pub fn are_none(&self) -> bool {
         self.by_field.is_empty() && self.general.is_none()
     }
 
-    /// A typed number as JSON; the API checks its range. An empty text is `null`, which means the default.
+    /// A typed number as JSON; the API checks its range. An empty text is `null`, which means the default, and any other
+    /// [`UNREADABLE`].
     pub fn number(&mut self, field: &'static str, typed: &str) -> Value {
         match typed.parse::<u64>() {
             Ok(number) => json!(number),
             Err(_) if typed.is_empty() => Value::Null,
             Err(_) => {
                 self.add(field, "must be a whole number");
-                Value::Null
+                UNREADABLE
             }
         }
     }

@@ -74,6 +74,17 @@ async fn deliveries_are_listed_newest_first_with_what_became_of_them() {
 }
 
 #[tokio::test]
+async fn all_wrong_filters_are_told_at_once() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let page = world.get(&cookie, "/deliveries?status=x&destination_id=y&event_type=z&scope=a&since=b&until=c").await;
+    assert_eq!(page.status, 400);
+    for name in ["status", "destination_id", "event_type", "scope", "since", "until"] {
+        page.shows(&format!("id=\"{name}-error\""));
+    }
+}
+
+#[tokio::test]
 async fn filters_stand_in_the_url_and_what_is_wrong_with_one_stands_by_it() {
     let world = world().await;
     let cookie = world.visitor("acme", Role::Viewer).await;

@@ -231,3 +231,30 @@ async fn a_subscription_is_switched_off_and_on_and_deleted() {
     assert_eq!((page.status, page.location()), (303, "/subscriptions?done=deleted"));
     assert_eq!(world.get(&cookie, &format!("/subscriptions/{id}")).await.status, 404);
 }
+
+#[tokio::test]
+async fn all_wrong_fields_of_a_subscription_are_told_at_once() {
+    let world = world().await;
+    let destination = world.destination("acme", "Billing").await;
+    let id = create(&world, "Invoices", &destination, json!({"condition": {"status": ["failed"]}})).await;
+    let (before, cookie) = (read(&world, &id).await, world.visitor("acme", Role::Editor).await);
+    for (condition, grace_seconds) in
+        [("{\"status\"", "59"), ("{\"status\": []}", "soon"), ("{\"status\": null}", "59")]
+    {
+        let wrong = [
+            ("name", ""),
+            ("scope", "xero"),
+            ("event_types", "sync_run.exploded"),
+            ("condition", condition),
+            ("grace_seconds", grace_seconds),
+            ("path", "../x"),
+        ];
+        let fields = form("\"v1\"", &destination, &wrong);
+        let page = world.post(&cookie, &format!("/subscriptions/{id}/edit"), &fields).await;
+        assert_eq!(page.status, 422);
+        for (field, _) in wrong {
+            page.shows(&format!("id=\"{field}-error\""));
+        }
+    }
+    assert_eq!(read(&world, &id).await, before);
+}

@@ -9,7 +9,8 @@ use domain::delivery::job::MOST_PENDING;
 use domain::delivery::{Job, JobKind, RecoverStatus, Recovery};
 use domain::value::{AccountId, DestinationId, Timestamp};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::until;
@@ -33,23 +34,29 @@ pub struct Wanted {
     #[schema(value_type = Option<schemas::Moment>)]
     until: Option<Timestamp>,
     /// Which deliveries, by where they stand; each once. All but the cancelled ones if left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "statuses")]
     #[schema(value_type = Option<BTreeSet<choices::RecoverStatus>>, min_items = 1, max_items = 5)]
     statuses: Option<Vec<RecoverStatus>>,
 }
 
+/// Reads statuses in order, of which there is at least one and none twice.
+fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<RecoverStatus>>, D::Error> {
+    let Some(mut statuses) = Option::<Vec<RecoverStatus>>::deserialize(deserializer)? else { return Ok(None) };
+    statuses.sort_unstable();
+    if statuses.is_empty() {
+        return Err(D::Error::custom("must name at least one; leave it out for all but the cancelled ones"));
+    }
+    if statuses.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(D::Error::custom("must name each only once"));
+    }
+    Ok(Some(statuses))
+}
+
 impl Wanted {
     fn read(self, account: AccountId, destination_id: DestinationId, now: Timestamp) -> Result<Recovery, Problem> {
-        let wrong = |pointer, detail: &str| Err(Problem::at(Code::ValidationFailed, pointer, detail));
         let until = until(self.since, self.until, now)?;
         let mut statuses = self.statuses.unwrap_or_else(|| RecoverStatus::USUAL.to_vec());
         statuses.sort_unstable();
-        if statuses.is_empty() {
-            return wrong("/statuses", "must name at least one; leave it out for all but the cancelled ones");
-        }
-        if statuses.windows(2).any(|pair| pair[0] == pair[1]) {
-            return wrong("/statuses", "must name each only once");
-        }
         Ok(Recovery { account, destination_id, since: self.since, until, statuses })
     }
 }

@@ -125,14 +125,19 @@ enum Wanted {
 pub async fn create(
     Configurer(account): Configurer,
     State(deps): State<Arc<Deps>>,
-    Json(new): Json<NewSetup>,
+    Json(body): Json<Value>,
 ) -> Result<Response, Problem> {
     let ends = test_payload::deadline();
-    let NewSetup { scope, event_types, condition, transition, name, path, destination, test } = new;
+    let fields = body.get("destination").and_then(Value::as_object).cloned();
+    // What is wrong with the destination is told together with the rest.
+    let with_destination = |problem: Problem| match fields.map(wanted) {
+        Some(Err(wrong)) => problem.and(of_destination(wrong)),
+        _ => problem,
+    };
+    let NewSetup { scope, event_types, condition, transition, name, path, destination, test } =
+        read_json(body).map_err(with_destination)?;
     let test = test.map(|test| test.read(&account, &event_types, deps.clock.now())).transpose()?;
-    let (destination, secret) = take_destination(&deps, &account, destination)
-        .await
-        .map_err(|problem| problem.under("/destination").in_step("destination", ""))?;
+    let (destination, secret) = take_destination(&deps, &account, destination).await.map_err(of_destination)?;
     let name = match name {
         Some(name) => name,
         None => default_name(&destination, &event_types, &scope)?,
@@ -188,6 +193,11 @@ impl WantedTest {
         let wrong = |error: UnknownStatus| Problem::at(Code::ValidationFailed, "/test/status", error.to_string());
         event.map(|event| (event, self.prove)).map_err(wrong)
     }
+}
+
+/// The problem of the destination, as that of its part of the body.
+fn of_destination(problem: Problem) -> Problem {
+    problem.under("/destination").in_step("destination", "")
 }
 
 /// Finds or creates the destination. Returns the secret of a created one.

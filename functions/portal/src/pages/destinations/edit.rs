@@ -5,7 +5,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
 use domain::access::Permission;
-use http::{Method, StatusCode};
+use http::Method;
 
 use super::edit_form::Typed;
 use super::words::RETRIES;
@@ -70,10 +70,7 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
         faults: Faults::default(),
         newer: None,
     };
-    let patch = match page.typed.patch(&page.destination) {
-        Ok(patch) => patch,
-        Err(faults) => return render::page_with(StatusCode::UNPROCESSABLE_ENTITY, &Edit { faults, ..page }),
-    };
+    let (patch, ours) = page.typed.patch(&page.destination);
     let saved = visitor.api.call(Method::PATCH, &at(&id), Some(read_tag), Some(&patch)).await;
     let problem = match saved {
         Ok(_) => return Ok(render::see(&format!("{}?done=saved", path(&id)))),
@@ -82,8 +79,9 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
     if problem.code == "precondition_failed" {
         page.newer = Some(Typed::from(&page.destination));
         page.etag = etag;
+        page.faults = ours;
     } else {
-        page.faults = Faults::of(&problem, &FIELDS);
+        page.faults = ours.and(Faults::of(&problem, &FIELDS));
     }
     render::page_with(problem.status(), &page)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::Destination;
-use crate::model::faults::Faults;
+use crate::model::faults::{Faults, UNREADABLE};
 use crate::web::fields::Fields;
 
 /// The settings as text, as they are in the form.
@@ -77,8 +77,9 @@ impl Typed {
         }
     }
 
-    /// The merge patch that gives the destination these settings, or the faults that prevent it.
-    pub fn patch(&self, now: &Destination) -> Result<Value, Faults> {
+    /// The merge patch that gives the destination these settings, and the faults that prevent it: with any, the API refuses the
+    /// patch.
+    pub fn patch(&self, now: &Destination) -> (Value, Faults) {
         let mut faults = Faults::default();
         let patch = json!({
             "name": self.name,
@@ -89,12 +90,12 @@ impl Typed {
             "rate_limit": faults.number("rate_limit", &self.rate_limit),
             "retry_policy": self.retry_policy(&mut faults),
         });
-        if faults.are_none() { Ok(patch) } else { Err(faults) }
+        (patch, faults)
     }
 
     /// The typed headers, and `null` for those that were removed.
     fn header_patch(&self, now: &Destination, faults: &mut Faults) -> Value {
-        let mut patch = Map::new();
+        let (mut patch, before) = (Map::new(), faults.count());
         for (number, line) in (1..).zip(self.headers.lines()).filter(|(_, line)| !line.trim().is_empty()) {
             let Some((name, value)) = line.split_once(':') else {
                 faults.add("headers", format!("line {number}: write a header as `name: value`"));
@@ -108,7 +109,7 @@ impl Typed {
         for name in now.headers.keys() {
             patch.entry(name.clone()).or_insert(Value::Null);
         }
-        Value::Object(patch)
+        if faults.count() == before { Value::Object(patch) } else { UNREADABLE }
     }
 
     fn retry_policy(&self, faults: &mut Faults) -> Value {
@@ -120,7 +121,7 @@ impl Typed {
             Ok(seconds) => json!(seconds),
             Err(_) => {
                 faults.add("retry_policy", format!("number {number}: must be a whole number of seconds"));
-                Value::Null
+                UNREADABLE
             }
         });
         waits.collect()
@@ -142,11 +143,16 @@ mod tests {
     }
 
     #[track_caller]
+    fn check(typed: &Typed, field: &str, expected: Result<Value, &str>) {
+        let (patch, faults) = typed.patch(&destination());
+        let fault = faults.at(field);
+        assert_eq!(fault.map_or_else(|| Ok(patch[field].clone()), Err), expected);
+    }
+
+    #[track_caller]
     fn check_headers(typed: &str, expected: Result<Value, &str>) {
         let typed = Typed { headers: typed.to_owned(), ..Typed::from(&destination()) };
-        let patch = typed.patch(&destination()).map(|patch| patch["headers"].clone());
-        let patch = patch.map_err(|faults| faults.at("headers").unwrap_or_default().to_owned());
-        assert_eq!(patch, expected.map_err(str::to_owned));
+        check(&typed, "headers", expected);
     }
 
     #[test]
@@ -161,9 +167,7 @@ mod tests {
     #[track_caller]
     fn check_waits(typed: &str, expected: Result<Value, &str>) {
         let typed = Typed { waits: typed.to_owned(), ..Typed::from(&destination()) };
-        let patch = typed.patch(&destination()).map(|patch| patch["retry_policy"].clone());
-        let patch = patch.map_err(|faults| faults.at("retry_policy").unwrap_or_default().to_owned());
-        assert_eq!(patch, expected.map_err(str::to_owned));
+        check(&typed, "retry_policy", expected);
     }
 
     #[test]

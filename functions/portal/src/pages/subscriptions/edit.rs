@@ -100,19 +100,20 @@ pub async fn save(visitor: Visitor, Path(id): Path<String>, Form(form): Form) ->
     visitor.must(Permission::Configure)?;
     let (now, etag) = visitor.api.get_versioned(&at(&id)).await?;
     let (typed, read_tag) = (Typed::from(&form), form.get("etag"));
-    let (status, faults, is_stale) = match typed.patch(&now) {
-        Err(faults) => (StatusCode::UNPROCESSABLE_ENTITY, faults, false),
+    let (patch, ours) = typed.patch(&now);
+    let (status, faults, is_stale) = if etag != read_tag {
         // The patch was made from the present version, so it must not be applied to another one.
-        Ok(_) if etag != read_tag => (StatusCode::PRECONDITION_FAILED, Faults::default(), true),
-        Ok(patch) => match visitor.api.call(Method::PATCH, &at(&id), Some(read_tag), Some(&patch)).await {
+        (StatusCode::PRECONDITION_FAILED, ours, true)
+    } else {
+        match visitor.api.call(Method::PATCH, &at(&id), Some(read_tag), Some(&patch)).await {
             Ok(_) => return Ok(render::see(&format!("{}?done=saved", path(&id)))),
             Err(failure) => {
                 let problem = failure.problem()?;
                 let is_stale = problem.code == "precondition_failed";
-                let faults = if is_stale { Faults::default() } else { Faults::of(&problem, &FIELDS) };
+                let faults = if is_stale { ours } else { ours.and(Faults::of(&problem, &FIELDS)) };
                 (problem.status(), faults, is_stale)
             }
-        },
+        }
     };
     let mut page = Edit::new(&visitor, &id).await?;
     page.typed = typed;

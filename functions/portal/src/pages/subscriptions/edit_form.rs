@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::patch;
 use crate::markup::html::pretty_value;
 use crate::model::Subscription;
-use crate::model::faults::Faults;
+use crate::model::faults::{Faults, UNREADABLE};
 use crate::web::fields::Fields;
 
 /// The settings as text, as they are in the form.
@@ -74,8 +74,9 @@ impl Typed {
         }
     }
 
-    /// The merge patch that gives the subscription these settings, or the faults that prevent it.
-    pub fn patch(&self, now: &Subscription) -> Result<Value, Faults> {
+    /// The merge patch that gives the subscription these settings, and the faults that prevent it: with any, the API refuses
+    /// the patch.
+    pub fn patch(&self, now: &Subscription) -> (Value, Faults) {
         let mut faults = Faults::default();
         let optional = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
         let patch = json!({
@@ -89,7 +90,7 @@ impl Typed {
             "path": optional(&self.path),
             "enabled": self.enabled,
         });
-        if faults.are_none() { Ok(patch) } else { Err(faults) }
+        (patch, faults)
     }
 
     /// An invalid condition is refused here, by the same rule as in the API, because a `null` in it would mean a field
@@ -102,12 +103,13 @@ impl Typed {
             Ok(typed) => typed,
             Err(error) => {
                 faults.add("condition", error.to_string());
-                return Value::Null;
+                return UNREADABLE;
             }
         };
         if let Err(error) = Pattern::parse(&typed) {
             let place = if error.pointer.is_empty() { String::new() } else { format!("{}: ", error.pointer) };
             faults.add("condition", format!("{place}{}", error.detail));
+            return UNREADABLE;
         }
         patch::between(now.condition.as_ref().unwrap_or(&Value::Null), &typed)
     }

@@ -101,3 +101,31 @@ async fn who_typed_on_an_older_version_keeps_it_and_sees_what_is_new() {
     assert_eq!(again.status, 303);
     assert_eq!(read(&world, &id).await["name"], "Mine");
 }
+
+#[tokio::test]
+async fn all_wrong_fields_of_a_destination_are_told_at_once() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let (before, cookie) = (read(&world, &id).await, world.visitor("acme", Role::Editor).await);
+    let path = format!("/destinations/{id}/edit");
+    // Some of them the page finds, and some the API.
+    for wrong in [
+        [
+            ("name", ""),
+            ("url", "nonsense"),
+            ("headers", "one two"),
+            ("timeout_seconds", "soon"),
+            ("rate_limit", "1001"),
+        ],
+        [("name", ""), ("url", "nonsense"), ("headers", "Host: x"), ("timeout_seconds", "31"), ("rate_limit", "soon")],
+    ] {
+        let fields = [wrong.as_slice(), &[("retry", "own"), ("waits", "short")]].concat();
+        let page = world.post(&cookie, &path, &form("\"v1\"", &fields)).await;
+        assert_eq!(page.status, 422);
+        for field in ["name", "url", "headers", "timeout_seconds", "rate_limit", "retry_policy"] {
+            page.shows(&format!("id=\"{field}-error\""));
+        }
+        page.hides("notice-bad");
+    }
+    assert_eq!(read(&world, &id).await, before);
+}
