@@ -23,7 +23,8 @@ async fn a_link_leads_to_the_wizard_for_its_scope_and_opens_once() -> Result<()>
     second.check_accessibility().await?;
     second.visit("/deliveries").await?;
     second.expect_status(401);
-    second.sees("Your session has ended").await?;
+    second.sees("You are not signed in").await?;
+    second.check_accessibility().await?;
     second.finish().await?;
 
     first.reload().await?;
@@ -40,7 +41,7 @@ async fn a_link_is_opened_without_scripts_as_well() -> Result<()> {
     browser.sees("You are signed out").await?;
     browser.expect_status(401);
     browser.visit("/configure").await?;
-    browser.sees("Your session has ended").await?;
+    browser.sees("You are not signed in").await?;
     browser.finish().await
 }
 

@@ -91,6 +91,19 @@ async fn the_bar_shows_where_one_is_on_a_phone_as_well() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_bar_is_cut_at_no_width() -> Result<()> {
+    let world = World::new("wide").await?;
+    let browser = world.signed_in(Look::default()).await?;
+    browser.visit("/destinations").await?;
+    for width in [993, 1024, 1100, 1280, 1440, 1441, 1600, 1920, 2560, 3840] {
+        browser.look_as(Look::default().sized(width, 900)).await?;
+        browser.shows_all_of(".nav").await?;
+        browser.fits_the_screen().await?;
+    }
+    browser.finish().await
+}
+
+#[tokio::test]
 async fn every_page_is_there_without_scripts() -> Result<()> {
     let (world, paths) = furnished("plain").await?;
     let browser = world.signed_in(Look::default().without_scripts()).await?;

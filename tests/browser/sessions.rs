@@ -83,6 +83,32 @@ async fn a_session_that_was_not_used_for_a_quarter_of_an_hour_has_ended() -> Res
     browser.find("heading", "Your session has ended").await?;
     browser.sees("you get a new link").await?;
     browser.check_accessibility().await?;
+    // A new link leads back.
+    browser.visit(&world.link(json!({"scope": "connection/xero"})).await?).await?;
+    browser.is_at("/destinations").await?;
+    browser.finish().await
+}
+
+/// As in two tabs: what was typed waits in one, while the other opens a new link.
+#[tokio::test]
+async fn what_was_typed_is_sent_again_after_a_session_ended() -> Result<()> {
+    let world = World::new("typed").await?;
+    let destination = world.destination("Billing", Manner::Verifies).await?;
+    let browser = world.signed_in(Look::default()).await?;
+    browser.visit(&format!("/destinations/{}/edit", destination.id)).await?;
+    browser.fill("Description", "two\nlines").await?;
+    set_last_use_back(&world).await?;
+    browser.expect_status(401);
+    browser.click("button", "Save").await?;
+    browser.find("heading", "What you typed").await?;
+    browser.check_accessibility().await?;
+    let link = world.link(json!({})).await?;
+    let token = json!({ "token": link.split_once('#').or_failure(|| "no link")?.1 });
+    let opened = world.operator.stranger().post("/v1/sessions", &token).await?.expect_status(201)?;
+    browser.set_cookie("__Host-synchub", opened["token"].as_str().unwrap_or_default()).await?;
+    browser.click("button", "Send again").await?;
+    browser.sees("Saved.").await?;
+    browser.sees("two lines").await?;
     browser.finish().await
 }
 

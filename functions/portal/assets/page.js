@@ -6,10 +6,11 @@
 
 document.documentElement.classList.add("js");
 
-// ---- Times: in the viewer's zone, relative, with the exact one on hover -------------------------------------------------------
+// ---- Times: in the viewer's zone, relative, with the exact one on hover. The page speaks English, whatever the browser does. ----
 
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const english = "en-GB";
+const exact = new Intl.DateTimeFormat(english, { dateStyle: "medium", timeStyle: "long" });
+const relative = new Intl.RelativeTimeFormat(english, { numeric: "auto" });
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 function ago(moment) {
@@ -29,7 +30,7 @@ function tellTimes(within = document) {
   }
 }
 
-const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+const hour = new Intl.DateTimeFormat(english, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
 for (const title of document.querySelectorAll("[data-hour] > title")) {
   title.textContent = title.textContent.replace(/^\S+ UTC/, hour.format(new Date(title.parentNode.dataset.hour)));
@@ -266,6 +267,33 @@ if (live) {
       await refresh();
     }
   })();
+}
+
+// ---- The session: it does not end for want of use while somebody sees the page -----------------------------------------------
+
+const renewing = document.querySelector("[data-renew]");
+if (renewing) {
+  const rarely = 300000;
+  let asked = Date.now();
+  renewing.querySelector("[data-idle]").textContent = ", and 15 minutes after no page of it is in sight any more";
+  // A timer alone would lag behind where the computer slept.
+  const timer = setInterval(renew, 20000);
+  document.addEventListener("visibilitychange", renew);
+
+  async function renew() {
+    if (document.hidden || Date.now() - asked < rarely) return;
+    asked = Date.now();
+    try {
+      const { status } = await fetch(renewing.dataset.renew, { redirect: "error" });
+      if (status !== 401) return;
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", renew);
+      renewing.setAttribute("role", "status");
+      renewing.textContent = "Your session has ended. Open a new link in another tab, then go on here: nothing you typed is lost.";
+    } catch {
+      // Without a network it is asked again, as rarely.
+    }
+  }
 }
 
 tellTimes();

@@ -25,7 +25,7 @@ use tower_http::compression::CompressionLayer;
 use crate::web::cookies::Cookies;
 use crate::web::origin::Origin;
 use crate::web::portal::Portal;
-use crate::web::{inner, security, timing};
+use crate::web::{around, inner, security, timing};
 
 /// Returns the router that serves the page. It has the same dependencies as the API.
 ///
@@ -39,6 +39,7 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
     let origin = Origin::new(&deps.page_url);
     let api = api::router(deps);
     let portal = Portal { api: api.clone(), admission, accounts, sessions, clock, cookies, origin: origin.clone() };
+    let portal = Arc::new(portal);
     Router::new()
         .route("/", get(pages::home))
         .route("/assets/{name}", get(pages::asset))
@@ -52,11 +53,12 @@ pub fn router(deps: api::Deps, frame_ancestors: &str) -> Router {
         .merge(pages::sessions::routes())
         .fallback(pages::no_such_page)
         .method_not_allowed_fallback(pages::nothing_to_see)
+        .layer(middleware::from_fn_with_state(portal.clone(), around::said))
         .layer(middleware::from_fn_with_state(origin, security::same_origin))
         .layer(middleware::from_fn_with_state(api, inner::no_such_resource))
         .layer(middleware::from_fn_with_state(headers, security::add_headers))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(timing::tell))
         .layer(middleware::from_fn(async |request, next: Next| read_units::counted(next.run(request)).await))
-        .with_state(Arc::new(portal))
+        .with_state(portal)
 }

@@ -112,6 +112,21 @@ impl Browser {
         Err(Failure::new(format!("{} is {} pixels wide on a screen of {}", self.path().await?, widths[0], widths[1])))
     }
 
+    /// Fails unless what the element with this selector holds is as wide as it, so that nothing in it is scrolled out of sight.
+    pub async fn shows_all_of(&self, selector: &str) -> Result<()> {
+        let of = format!("document.querySelector({})", json!(selector));
+        let widths = self.evaluate(&format!("[{of}.scrollWidth, {of}.clientWidth]")).await?;
+        if widths[0].as_u64() <= widths[1].as_u64() {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "{selector} shows {} of its {} pixels on {}",
+            widths[1],
+            widths[0],
+            self.path().await?
+        )))
+    }
+
     /// The width of the screen, in CSS pixels.
     pub(super) async fn width(&self) -> Result<f64> {
         let width = self.evaluate("document.documentElement.clientWidth").await?;

@@ -7,19 +7,38 @@ use http::StatusCode;
 use crate::markup::icons;
 use crate::markup::shell::Shell;
 
+/// What such a page says. A response carries it, so that the page can be made again with the navigation around it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    status: StatusCode,
+    title: String,
+    detail: String,
+    /// A link that leads on: its path and its text.
+    next: Option<(&'static str, &'static str)>,
+}
+
 #[derive(Template)]
 #[template(path = "message.html")]
-struct Message<'a> {
+struct Page<'a> {
     shell: Shell,
-    detail: &'a str,
-    /// A link that leads on: its path and its text.
-    next: Option<(&'a str, &'a str)>,
+    message: &'a Message,
+}
+
+impl Message {
+    /// The page, within this shell. The title is the message's.
+    pub fn page(&self, shell: Shell) -> Response {
+        let shell = Shell { title: self.title.clone(), ..shell };
+        match (Page { shell, message: self }).render() {
+            Ok(text) => (self.status, Html(text)).into_response(),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, self.title.clone()).into_response(),
+        }
+    }
 }
 
 /// `next` is a link that leads on: its path and its text.
-pub fn message(status: StatusCode, title: &str, detail: &str, next: Option<(&str, &str)>) -> Response {
-    match (Message { shell: Shell::of_nobody(title), detail, next }).render() {
-        Ok(text) => (status, Html(text)).into_response(),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, title.to_owned()).into_response(),
-    }
+pub fn message(status: StatusCode, title: &str, detail: &str, next: Option<(&'static str, &'static str)>) -> Response {
+    let message = Message { status, title: title.to_owned(), detail: detail.to_owned(), next };
+    let mut response = message.page(Shell::of_nobody(""));
+    response.extensions_mut().insert(message);
+    response
 }

@@ -1,7 +1,12 @@
 //! The frame around every page: title, navigation, and a notice of what was just done.
 
+use domain::value::Timestamp;
+
 use crate::markup::address::query;
 use crate::markup::icons::{self, Icon};
+
+/// Where the script asks now and then, so that the session of a page that is seen does not end.
+pub const RENEWAL: &str = "/renew";
 
 /// The query parameter that names the account on whose page a form is.
 pub const SENDER: &str = "account";
@@ -16,6 +21,7 @@ pub const SECTIONS: &[(&str, &str, Icon)] = &[
 ];
 
 /// The data for the frame around a page.
+#[derive(Debug, Clone)]
 pub struct Shell {
     pub title: String,
     /// The section that the page belongs to.
@@ -24,14 +30,17 @@ pub struct Shell {
     pub account: Option<String>,
     pub may_change: bool,
     pub may_rotate: bool,
+    /// When the session ends at the latest.
+    pub ends_at: Option<Timestamp>,
     /// A notice of what was just done.
     pub done: Option<&'static str>,
 }
 
 impl Shell {
-    /// The shell of a page on which nobody is signed in, and of error messages.
+    /// The shell of a page on which nobody is signed in.
     pub fn of_nobody(title: impl Into<String>) -> Self {
-        Self { title: title.into(), section: "", account: None, may_change: false, may_rotate: false, done: None }
+        let (title, section, account, ends_at, done) = (title.into(), "", None, None, None);
+        Self { title, section, account, may_change: false, may_rotate: false, ends_at, done }
     }
 
     /// The query that is appended to the address of a form. It names the account, so that the form is refused if this

@@ -1,4 +1,5 @@
-//! Signing in and out. A link opens a session, once; signing out ends it.
+//! Signing in and out. A link opens a session, once; signing out ends it. Whoever opens a new link after their session has
+//! ended comes back to where they were.
 //!
 //! Invariant: a link opens once and in time, and the page says politely why it does not (tests:
 //! `a_link_opens_once_and_leads_to_the_wizard_for_its_scope`, `an_expired_link_and_one_that_is_none_say_so`).
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use domain::access::{Permission, PresentedLink, Role};
 use domain::event::Scope;
@@ -31,7 +32,7 @@ use crate::web::fields::Form;
 use crate::web::portal::Portal;
 use crate::web::problem::Problem;
 use crate::web::visitor::{Leaving, Stranger};
-use crate::web::{render, visitor};
+use crate::web::{cookies, render, visitor};
 
 const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
 
@@ -88,11 +89,11 @@ async fn open(
         }
     };
     let link = token.parse::<PresentedLink>().ok();
-    if let (Some(link), Some(present)) = (link, &present)
+    if let (Some(link), Some(present)) = (&link, &present)
         && link.account != present.account
         && form.get("leave") != present.account.as_str()
     {
-        let leaving = Some((present.account.clone(), link.account));
+        let leaving = Some((present.account.clone(), link.account.clone()));
         return render::page_with(StatusCode::CONFLICT, &Open { leaving, ..Open::new(token) });
     }
     let opened: Opened = match api.post("/v1/sessions", &json!({ "token": token })).await {
@@ -104,12 +105,22 @@ async fn open(
     {
         warn!(error = %ErrorChain(&error), "the session before could not be ended; it ends by itself");
     }
-    let scope = opened.scope.map(|scope| scope.to_string());
-    let next = match opened.role.may(Permission::Configure) {
-        true => format!("/configure{}", query(scope.as_deref().map(|scope| ("scope", scope)))),
-        false => format!("/deliveries{}", query(scope.as_deref().map(|scope| ("scope", scope)))),
-    };
-    Ok(with_cookie(render::see(&next), &portal.cookies.session(&opened.token)))
+    let was = link.and_then(|link| cookies::place(&headers, &link.account));
+    let next = was.unwrap_or_else(|| begin(&opened));
+    let response = with_cookie(render::see(&next), &portal.cookies.session(&opened.token));
+    Ok(forgetting_place(&portal, &headers, response))
+}
+
+/// Where a session begins.
+fn begin(opened: &Opened) -> String {
+    let scope = opened.scope.as_ref().map(ToString::to_string);
+    let section = if opened.role.may(Permission::Configure) { "/configure" } else { "/deliveries" };
+    format!("{section}{}", query(scope.as_deref().map(|scope| ("scope", scope))))
+}
+
+/// Where somebody was is used once, and is nobody's business after that.
+fn forgetting_place(portal: &Portal, headers: &HeaderMap, response: Response) -> Response {
+    if cookies::knows_place(headers) { with_cookie(response, &portal.cookies.was_nowhere()) } else { response }
 }
 
 fn refused(problem: &Problem, token: &str) -> Result<Response, Failure> {
@@ -136,7 +147,11 @@ fn again(status: StatusCode, token: &str, error: &'static str) -> Result<Respons
     render::page_with(status, &Open { error: Some(error), ..Open::new(token) })
 }
 
-async fn sign_out(State(portal): State<Arc<Portal>>, visitor: Result<Leaving, Failure>) -> Result<Response, Failure> {
+async fn sign_out(
+    State(portal): State<Arc<Portal>>,
+    headers: HeaderMap,
+    visitor: Result<Leaving, Failure>,
+) -> Result<Response, Failure> {
     match visitor {
         Ok(Leaving(visitor)) => portal.sessions.end_session(&visitor.account, &visitor.session).await?,
         Err(Failure::NoSession) => {}
@@ -144,13 +159,12 @@ async fn sign_out(State(portal): State<Arc<Portal>>, visitor: Result<Leaving, Fa
     }
     let detail = "To come back, choose “Configure webhooks” where you look at your data: you get a new link.";
     let page = message(StatusCode::OK, "You are signed out", detail, None);
-    Ok(with_cookie(page, &portal.cookies.none()))
+    Ok(forgetting_place(&portal, &headers, with_cookie(page, &portal.cookies.none())))
 }
 
-fn with_cookie(response: Response, cookie: &str) -> Response {
-    let mut response = response.into_response();
+fn with_cookie(mut response: Response, cookie: &str) -> Response {
     if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
 }

@@ -1,4 +1,8 @@
-//! Who is signed in, and which links can still be opened: a list, with a button that ends each but the visitor's own.
+//! Who is signed in, and which links can still be opened: a list, with a button that ends each but the visitor's own. And
+//! where the script of a page that is seen asks now and then, so that its session does not end for want of use.
+//!
+//! Invariant: a page that is seen keeps its session, for the eight hours that are the bound (tests:
+//! `a_page_that_asks_now_and_then_keeps_its_session_for_eight_hours`).
 
 use std::sync::Arc;
 
@@ -9,21 +13,21 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use domain::access::Permission;
 use domain::value::Timestamp;
-use http::Method;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use crate::markup::address::segment;
-use crate::markup::shell::Shell;
+use crate::markup::shell::{RENEWAL, Shell};
 use crate::markup::{html, icons};
 use crate::model::listing::{Filters, Listing, ROWS};
 use crate::web::failure::Failure;
 use crate::web::fields::Query;
 use crate::web::portal::Portal;
 use crate::web::render;
-use crate::web::visitor::Visitor;
+use crate::web::visitor::{Leaving, Visitor};
 
 pub fn routes() -> Router<Arc<Portal>> {
-    Router::new().route("/sessions", get(list)).route("/sessions/{id}/revoke", post(revoke))
+    Router::new().route("/sessions", get(list)).route("/sessions/{id}/revoke", post(revoke)).route(RENEWAL, get(renew))
 }
 
 #[derive(Deserialize)]
@@ -54,6 +58,11 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
     let mut filters = Filters::new(query, &[]);
     let list = filters.list(&visitor.api, "/v1/sessions", ROWS).await?;
     render::page_with(filters.status(), &List { shell, filters, list, own: visitor.session.to_string() })
+}
+
+/// Says that somebody is still there. To be let in is to have used the session, whatever the account has spent.
+async fn renew(_: Leaving) -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 async fn revoke(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {

@@ -1,16 +1,27 @@
-//! Reads, sets and removes the session cookie.
+//! Reads, sets and removes the session cookie, and the one that says where somebody was when their session had ended.
 //!
 //! Invariant: a cookie that cannot be read signs nobody out (tests: `a_cookie_that_cannot_be_read_is_passed_over`, where
 //! Lambda hands them in `a_cookie_that_no_header_can_carry_is_passed_over`).
 //!
 //! The `cookie` crate is not used: it writes the attributes in another order, and it accepts a space after the name.
 
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
 use domain::access::PresentedSession;
 use domain::access::session::LONGEST;
+use domain::value::AccountId;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, header};
 
 /// The name of the session cookie. Its prefix prevents other hosts of the domain from setting it.
 const COOKIE: &str = "__Host-synchub";
+/// The name of the cookie that says where somebody was.
+const PLACE: &str = "__Host-synchub-was";
+/// How long somebody may take to come back with a new link.
+const COMING_BACK: Duration = Duration::from_secs(15 * 60);
+/// The longest place that is kept, in bytes. Browsers keep cookies up to 4 KiB.
+const LONGEST_PLACE: usize = 2_048;
 
 /// Builds the `Set-Cookie` lines that set and remove the session cookie.
 #[derive(Clone, Copy)]
@@ -26,28 +37,74 @@ impl Cookies {
         Self { attributes }
     }
 
-    /// Sets the cookie.
+    /// Sets the session cookie.
     pub fn session(self, token: &str) -> String {
-        self.line(token, LONGEST.as_secs())
+        self.line(COOKIE, token, LONGEST)
     }
 
-    /// Removes the cookie.
+    /// Removes the session cookie.
     pub fn none(self) -> String {
-        self.line("", 0)
+        self.line(COOKIE, "", Duration::ZERO)
     }
 
-    fn line(self, value: &str, seconds: u64) -> String {
-        format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; Secure; {}", self.attributes)
+    /// Keeps where somebody of this account was. Of a place that is too long, its query is left out.
+    pub fn was(self, account: &AccountId, place: &str) -> String {
+        let short = if place.len() > LONGEST_PLACE { place.split('?').next().unwrap_or_default() } else { place };
+        let value = format!("{account}.{}", BASE64URL_NOPAD.encode(short.as_bytes()));
+        self.line(PLACE, &value, COMING_BACK)
     }
+
+    /// Forgets where somebody was.
+    pub fn was_nowhere(self) -> String {
+        self.line(PLACE, "", Duration::ZERO)
+    }
+
+    fn line(self, name: &str, value: &str, lasting: Duration) -> String {
+        let seconds = lasting.as_secs();
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; Secure; {}", self.attributes)
+    }
+}
+
+/// The values of the cookies of this name. Cookies that cannot be read are passed over.
+fn values<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(header::COOKIE).into_iter();
+    let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let cookies = cookies.filter_map(|cookie| str::from_utf8(cookie).ok()?.trim().split_once('='));
+    cookies.filter(move |(found, _)| *found == name).map(|(_, value)| value)
 }
 
 /// The session token that a request presents. Nothing is checked but its form. Cookies that cannot be read are passed over,
 /// also those of our name: they are no reason to sign anybody out.
 pub fn presented(headers: &HeaderMap) -> Option<PresentedSession> {
-    let lines = headers.get_all(header::COOKIE).into_iter();
-    let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    let cookies = cookies.filter_map(|cookie| str::from_utf8(cookie).ok()?.trim().split_once('='));
-    cookies.filter(|(name, _)| *name == COOKIE).find_map(|(_, value)| value.parse().ok())
+    values(headers, COOKIE).find_map(|value| value.parse().ok())
+}
+
+/// Whether the browser was signed in before, as far as it still knows.
+pub fn was_signed_in(headers: &HeaderMap) -> bool {
+    values(headers, COOKIE).next().is_some()
+}
+
+/// Where somebody of this account was when their session had ended: a path of ours, and never another place.
+pub fn place(headers: &HeaderMap, account: &AccountId) -> Option<String> {
+    values(headers, PLACE).find_map(|value| {
+        let (of, place) = value.split_once('.')?;
+        let place = String::from_utf8(BASE64URL_NOPAD.decode(place.as_bytes()).ok()?).ok()?;
+        (of == account.as_str() && is_ours(&place)).then_some(place)
+    })
+}
+
+/// Whether a place is kept, of any account.
+pub fn knows_place(headers: &HeaderMap) -> bool {
+    values(headers, PLACE).next().is_some()
+}
+
+/// Whether a redirect to this stays here: one slash at the beginning, and nothing that browsers read as another.
+pub fn is_ours(place: &str) -> bool {
+    let (mut bytes, rest) = (place.bytes(), place.bytes().skip(1));
+    bytes.next() == Some(b'/')
+        && bytes.next() != Some(b'/')
+        && rest.clone().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && place.parse::<PathAndQuery>().is_ok()
 }
 
 #[cfg(test)]
@@ -102,6 +159,50 @@ mod tests {
         let line = [b"n=\xff\xfe; ".as_slice(), format!("__Host-synchub={}", token()).as_bytes()].concat();
         headers.append(header::COOKIE, HeaderValue::from_bytes(&line).expect("a header"));
         assert!(presented(&headers).is_some());
+    }
+
+    #[track_caller]
+    fn check_place(account: &str, cookie: &str, expected: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_str(cookie).expect("a header"));
+        let account = account.parse().expect("an account");
+        assert_eq!(place(&headers, &account).as_deref(), expected, "{cookie}");
+    }
+
+    #[test]
+    fn who_comes_back_is_led_to_a_path_of_ours_in_the_same_account() {
+        let acme = "acme".parse::<AccountId>().expect("an account");
+        let kept = |place: &str| {
+            let line = Cookies::new(false).was(&acme, place);
+            line.split(';').next().expect("a cookie").to_owned()
+        };
+        let path = "/configure?step=where&scope=*&name=a;b,%22c%22";
+        check_place("acme", &format!("a=b; {}", kept(path)), Some(path));
+        check_place("acme", &kept("/"), Some("/"));
+        check_place("rival", &kept(path), None);
+        check_place("acme", &kept(&format!("/events?scope={}", "x".repeat(3_000))), Some("/events"));
+        for elsewhere in [
+            "",
+            "https://evil.example/",
+            "//evil.example/",
+            "/\\evil.example/",
+            "/a\\b",
+            "evil",
+            "/a b",
+            "/\t/evil.example",
+            "/a\r\nset-cookie: b",
+            "/\u{e9}",
+        ] {
+            check_place("acme", &kept(elsewhere), None);
+        }
+        for odd in [
+            "__Host-synchub-was=acme.*",
+            "__Host-synchub-was=acme",
+            "__Host-synchub-was=",
+            "__Host-synchub-was=acme._w",
+        ] {
+            check_place("acme", odd, None);
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The reasons why a page cannot be shown, and the message that tells the visitor.
 
 use api::Spent;
+use axum::Extension;
 use axum::response::{IntoResponse, Response};
+use domain::access::Permission;
 use domain::value::AccountId;
 use http::{HeaderValue, StatusCode, header};
 use ports::PortError;
@@ -18,7 +20,7 @@ pub enum Failure {
     NoSession,
     /// The role of the session does not allow this.
     #[error("the role of the session does not allow this")]
-    NotAllowed,
+    NotAllowed(Permission),
     /// The form is from a page of another account. The session is now of the account given here.
     #[error("the form is of another account than {0}")]
     OtherAccount(AccountId),
@@ -51,24 +53,25 @@ impl Failure {
     }
 }
 
-fn not_allowed() -> (StatusCode, &'static str, String) {
-    let detail = "The link you came by lets you look, and not change this. Ask for one that does where you got it.";
-    (StatusCode::FORBIDDEN, "You may not do this", detail.to_owned())
+/// Marks a response that stands for no page: nobody is signed in. What is said instead is decided around it.
+#[derive(Debug, Clone, Copy)]
+pub struct NobodySignedIn;
+
+fn not_allowed(needed: Permission) -> (StatusCode, &'static str, String) {
+    let who = if needed == Permission::RotateSecrets { "an admin" } else { "an editor or an admin" };
+    let detail = format!(
+        "Only {who} may do this, and the link you came by is for another role. Ask for a link with that role where you got it."
+    );
+    (StatusCode::FORBIDDEN, "You may not do this", detail)
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, detail) = match &self {
-            Failure::NoSession => (
-                StatusCode::UNAUTHORIZED,
-                "Your session has ended",
-                "Sessions end after 15 minutes without use, and after 8 hours. Go back to where you came from and choose \
-                 “Configure webhooks” again: you get a new link."
-                    .to_owned(),
-            ),
-            Failure::NotAllowed => not_allowed(),
-            // The API's own detail is about keys, and a visitor has none.
-            Failure::Problem(problem) if problem.code == "forbidden" => not_allowed(),
+            Failure::NoSession => return (StatusCode::UNAUTHORIZED, Extension(NobodySignedIn)).into_response(),
+            Failure::NotAllowed(needed) => not_allowed(*needed),
+            // The API's own detail is about keys, and a visitor has none. What needs another role is refused before.
+            Failure::Problem(problem) if problem.code == "forbidden" => not_allowed(Permission::Configure),
             Failure::OtherAccount(account) => (
                 StatusCode::CONFLICT,
                 "This page was another account’s",
@@ -108,9 +111,7 @@ impl IntoResponse for Failure {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", detail)
             }
         };
-        // A visitor with a session gets a link to the start page.
-        let next = (!matches!(self, Failure::NoSession)).then_some(("/", "To the start"));
-        let mut response = message(status, title, &detail, next);
+        let mut response = message(status, title, &detail, Some(("/", "To the start")));
         if let Failure::Spent(Spent { seconds }) = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

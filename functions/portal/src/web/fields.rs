@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::Response;
 use http::request::Parts;
 use http::{StatusCode, Uri};
 use url::form_urlencoded;
@@ -11,13 +12,13 @@ use url::form_urlencoded;
 use crate::markup::message::message;
 
 /// The largest form, in bytes. It is larger than any field that the API accepts.
-const MAX_FORM: usize = 64 * 1024;
+pub const MAX_FORM: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Default)]
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn parse(text: &[u8]) -> Self {
+    pub fn parse(text: &[u8]) -> Self {
         Self(form_urlencoded::parse(text).into_owned().collect())
     }
 
@@ -80,15 +81,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 pub struct Form(pub Fields);
 
 impl<S: Send + Sync> FromRequest<S> for Form {
-    type Rejection = axum::response::Response;
+    type Rejection = Response;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
         match to_bytes(request.into_body(), MAX_FORM).await {
             Ok(bytes) => Ok(Self(Fields::parse(&bytes))),
-            Err(_) => {
-                let detail = "A form may have up to 64 KiB. Go back and shorten what you typed.";
-                Err(message(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", detail, None))
-            }
+            Err(_) => Err(too_long()),
         }
     }
+}
+
+/// The answer to a form over the limit.
+pub fn too_long() -> Response {
+    let detail = "A form may have up to 64 KiB. Go back and shorten what you typed.";
+    message(StatusCode::PAYLOAD_TOO_LARGE, "This is too long", detail, None)
 }

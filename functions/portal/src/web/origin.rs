@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, header};
 
 /// The address of the page as browsers see it: scheme, host and port.
 #[derive(Debug, Clone)]
@@ -26,5 +26,12 @@ impl Origin {
         self.0
             .split_once("://")
             .is_some_and(|ours| ours.0.eq_ignore_ascii_case(scheme) && ours.1.eq_ignore_ascii_case(host))
+    }
+
+    /// The path and query of the page of ours that sent this, if the browser names it.
+    pub fn sender<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let named = headers.get(header::REFERER)?.to_str().ok()?;
+        let place = named.strip_prefix(&*self.0)?;
+        place.starts_with('/').then(|| place.split('#').next().unwrap_or_default())
     }
 }

@@ -6,12 +6,12 @@
 //! Invariant: a form does nothing in another account than that of the page it was on (tests:
 //! `a_form_of_another_account_does_nothing`).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use api::Class;
 use axum::extract::FromRequestParts;
 use domain::access::{Permission, Role, Session};
-use domain::value::{AccountId, SessionId};
+use domain::value::{AccountId, SessionId, Timestamp};
 use http::HeaderMap;
 use http::request::Parts;
 use lambda_http::request::RequestContext;
@@ -29,6 +29,18 @@ pub struct Visitor {
     pub account: AccountId,
     pub session: SessionId,
     pub role: Role,
+    /// When the session ends at the latest.
+    ends_at: Timestamp,
+}
+
+/// The shell for a visitor, as soon as a request turns out to be from one. It is an extension of the request.
+#[derive(Debug, Clone, Default)]
+pub struct Seen(Arc<OnceLock<Shell>>);
+
+impl Seen {
+    pub fn shell(&self) -> Option<Shell> {
+        self.0.get().cloned()
+    }
 }
 
 /// A visitor who may go, whatever the account has spent.
@@ -44,14 +56,7 @@ impl Visitor {
 
     /// The shell of a page for this visitor.
     pub fn shell(&self, section: &'static str, title: impl Into<String>) -> Shell {
-        Shell {
-            title: title.into(),
-            section,
-            account: Some(self.account.to_string()),
-            may_change: self.may(Permission::Configure),
-            may_rotate: self.may(Permission::RotateSecrets),
-            done: None,
-        }
+        Shell { title: title.into(), section, ..shell_of(&self.account, self.role, self.ends_at) }
     }
 
     /// Refuses a form from a page of another account, or of none.
@@ -65,8 +70,24 @@ impl Visitor {
 
     /// Refuses to show a page whose form the visitor may not send. The API refuses the action itself in any case.
     pub fn must(&self, permission: Permission) -> Result<(), Failure> {
-        if self.may(permission) { Ok(()) } else { Err(Failure::NotAllowed) }
+        if self.may(permission) { Ok(()) } else { Err(Failure::NotAllowed(permission)) }
     }
+}
+
+fn shell_of(account: &AccountId, role: Role, ends_at: Timestamp) -> Shell {
+    Shell {
+        account: Some(account.to_string()),
+        may_change: role.may(Permission::Configure),
+        may_rotate: role.may(Permission::RotateSecrets),
+        ends_at: Some(ends_at),
+        ..Shell::of_nobody("")
+    }
+}
+
+/// The shell for whoever a request is from, if they are signed in.
+pub async fn shell(portal: &Portal, headers: &HeaderMap) -> Result<Option<Shell>, Failure> {
+    let session = session(portal, headers).await?;
+    Ok(session.map(|session| shell_of(&session.account, session.role, session.ends_at())))
 }
 
 /// The session of a request, if it has one that has not ended.
@@ -96,7 +117,11 @@ impl FromRequestParts<Arc<Portal>> for Leaving {
         let session = session(portal, &parts.headers).await?.ok_or(Failure::NoSession)?;
         let context = parts.extensions.get::<RequestContext>();
         let api = Api::new(portal.api.clone(), context, Some(&session));
-        let visitor = Visitor { api, account: session.account, session: session.id, role: session.role };
+        let ends_at = session.ends_at();
+        let visitor = Visitor { api, account: session.account, session: session.id, role: session.role, ends_at };
+        if let Some(Seen(shell)) = parts.extensions.get::<Seen>() {
+            shell.get_or_init(|| visitor.shell("", ""));
+        }
         if !parts.method.is_safe() {
             visitor.must_be(Fields::of(&parts.uri).get(SENDER))?;
         }

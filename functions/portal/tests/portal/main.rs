@@ -12,5 +12,6 @@ mod ledger;
 mod log;
 mod sessions;
 mod subscriptions;
+mod viewers;
 mod wizard;
 mod world;

@@ -1,7 +1,9 @@
 //! Who is signed in, and ending sessions and links.
 
+use std::time::Duration;
+
 use domain::access::{Role, Session};
-use ports::{Order, Sessions};
+use ports::{Clock, Order, Sessions};
 use serde_json::json;
 use testing::{Log, account};
 
@@ -86,4 +88,27 @@ async fn what_a_visitor_changes_is_logged_with_who_it_is() {
     let said = json!([line["session.id"], line["session.subject"], line["account.id"], line["method"], line["path"]]);
     assert_eq!(said, json!([id, "Ann Owner", "acme", "POST", path]));
     drop(logging);
+}
+
+#[tokio::test]
+async fn a_page_that_asks_now_and_then_keeps_its_session_for_eight_hours() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let page = world.get(&cookie, "/deliveries").await;
+    let ends_at = world.clock.now().plus(Duration::from_secs(8 * 3_600));
+    page.shows("data-renew=\"/renew\"").shows(&format!("Your session ends <time datetime=\"{ends_at}\">"));
+    page.shows("at the latest<span data-idle>, and after 15 minutes without use</span>");
+    for minutes in (5..8 * 60).step_by(5) {
+        world.clock.advance(Duration::from_secs(5 * 60));
+        let answer = world.get(&cookie, "/renew").await;
+        assert_eq!((answer.status, answer.text.as_str()), (204, ""), "after {minutes} minutes");
+    }
+    assert_eq!(world.get(&cookie, "/deliveries").await.status, 200);
+    world.clock.advance(Duration::from_secs(5 * 60));
+    assert_eq!(world.get(&cookie, "/renew").await.status, 401);
+    // Without asking, it ends as before.
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    world.clock.advance(Duration::from_secs(15 * 60));
+    assert_eq!(world.get(&cookie, "/renew").await.status, 401);
+    world.get("", "/open").await.hides("data-renew");
 }

@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
+use domain::access::Permission;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -59,6 +60,7 @@ pub async fn ask(visitor: Visitor, Path(id): Path<String>) -> Result<Response, F
 }
 
 pub async fn rotate(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
+    visitor.must(Permission::RotateSecrets)?;
     let mut faults = Faults::default();
     let overlap = faults.number("overlap_seconds", form.get("overlap_seconds"));
     let seconds = overlap.as_u64().unwrap_or(USUAL);
