@@ -152,6 +152,14 @@ async fn what_cannot_be_created_is_told_by_its_field() -> Result<()> {
     assert_eq!(url.attribute("aria-invalid").await?.as_deref(), Some("true"));
     assert_eq!(url.value().await?, "https://10.0.0.1/hooks");
     browser.check_accessibility().await?;
+    // It is all there after reloading, and after going on and coming back.
+    browser.reload().await?;
+    browser.sees("never called").await?;
+    assert_eq!(browser.find("textbox", "Name").await?.value().await?, "Billing");
+    browser.fill("URL", "https://10.0.0.2/hooks").await?;
+    browser.visit("/destinations").await?;
+    browser.back().await?;
+    assert_eq!(browser.find("textbox", "URL").await?.value().await?, "https://10.0.0.2/hooks");
     browser.finish().await
 }
 

@@ -2,8 +2,10 @@
 
 use domain::access::Role;
 use domain::attempt::Answer;
+use domain::event::{Event, SeenScope};
+use ports::{Clock, SeenScopes};
 use serde_json::json;
-use testing::Step;
+use testing::{Step, account, event_text};
 
 use crate::world::{Page, World, world};
 
@@ -16,6 +18,12 @@ fn chosen(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static 
 
 const NEW: &[(&str, &str)] =
     &[("to", "new"), ("url", "https://billing.example/hooks"), ("destination_name", "Billing")];
+
+/// Sends the last step and follows where that leads, as browsers do.
+async fn created(world: &World, cookie: &str, fields: &[(&str, &str)]) -> Page {
+    let page = world.post(cookie, "/configure", fields).await;
+    if page.status == 303 { world.get(cookie, page.location()).await } else { page }
+}
 
 async fn subscriptions(world: &World) -> Vec<serde_json::Value> {
     let (_, list) = world.call("acme", "GET", "/v1/subscriptions", json!(null)).await;
@@ -52,7 +60,7 @@ async fn an_existing_destination_is_used_and_no_secret_is_shown() {
     assert_eq!(page.location(), expected);
     assert_eq!(subscriptions(&world).await[0]["path"], "/invoices");
     // Sent again, it would have the same name. The error is shown beside the field.
-    let page = world.post(&cookie, "/configure", &fields).await;
+    let page = created(&world, &cookie, &fields).await;
     assert_eq!(page.status, 422);
     page.shows("another subscription of the account has this name").shows("aria-describedby=\"name-hint name-error\"");
 }
@@ -187,23 +195,157 @@ async fn what_the_api_refuses_stands_by_its_field_and_nothing_is_lost() {
     let world = world().await;
     let cookie = world.visitor("acme", Role::Editor).await;
     let blocked = [("to", "new"), ("url", "https://10.0.0.1/hooks"), ("destination_name", "Billing")];
-    let page = world.post(&cookie, "/configure", &chosen(&blocked)).await;
+    let page = created(&world, &cookie, &chosen(&blocked)).await;
     assert_eq!(page.status, 422);
     page.shows("id=\"url-error\"")
         .shows("never called")
         .shows("value=\"https://10.0.0.1/hooks\"")
         .shows("value=\"Billing\"");
     world.destination("acme", "Billing").await;
-    let page = world.post(&cookie, "/configure", &chosen(NEW)).await;
+    let page = created(&world, &cookie, &chosen(NEW)).await;
     page.shows("id=\"destination_name-error\"").shows("another destination of the account has this name");
     let gone = [("to", "dst_0000000000000000")];
-    let page = world.post(&cookie, "/configure", &chosen(&gone)).await;
+    let page = created(&world, &cookie, &chosen(&gone)).await;
     page.shows("id=\"to-error\"").shows("there is no such destination");
     let wrong =
         [("type", "nonsense"), ("scope", "*"), ("to", "new"), ("url", "https://a.example"), ("destination_name", "A")];
-    let page = world.post(&cookie, "/configure", &wrong).await;
+    let page = created(&world, &cookie, &wrong).await;
     page.shows("id=\"type-error\"").shows("nonsense");
     assert!(subscriptions(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_refused_has_an_address_that_keeps_it() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let typed = [
+        ("step", "where"),
+        ("account", "acme"),
+        ("to", "new"),
+        ("url", "https://10.0.0.1/a&b"),
+        ("destination_name", "Billing <b>"),
+    ];
+    let answer = world.post(&cookie, "/configure", &chosen(&typed)).await;
+    assert_eq!(answer.status, 303);
+    let address = answer.location().to_owned();
+    for _ in ["at first", "reloaded"] {
+        let page = world.get(&cookie, &address).await;
+        assert_eq!(page.status, 422);
+        page.shows("Where to?").shows("id=\"url-error\"").shows("never called");
+        page.shows("value=\"https://10.0.0.1/a&#38;b\"").shows("value=\"Billing &#60;b&#62;\"");
+        page.shows("<input type=\"hidden\" name=\"when\" value=\"failures\">").hides("name=\"refused\"");
+        assert_eq!(page.text.matches("name=\"account\"").count(), 1);
+    }
+    // From elsewhere nothing is told that a stranger could have written.
+    let page = world.get_with(&cookie, &address, &[("sec-fetch-site", "cross-site")]).await;
+    page.hides("never called").hides("10.0.0.1");
+    page.shows("Where to?");
+    let made_up = "/configure?step=where&scope=*&type=*&refused=nonsense+x&refused=y";
+    assert_eq!(world.get(&cookie, made_up).await.status, 200);
+    // What would be too long, or looks like a secret, is in no address.
+    let (long, secret) =
+        (format!("https://10.0.0.1/{}", "é".repeat(1_000)), "https://10.0.0.1/whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    for url in [long.as_str(), secret] {
+        let typed = [("to", "new"), ("url", url), ("destination_name", "Billing")];
+        let fields: Vec<(&str, &str)> = CHOSEN.iter().copied().chain(typed).collect();
+        let page = world.post(&cookie, "/configure", &fields).await;
+        assert_eq!(page.status, 422);
+        page.shows("id=\"url-error\"").shows(&format!("value=\"{url}\""));
+    }
+}
+
+#[tokio::test]
+async fn all_wrong_fields_of_the_last_step_are_told_at_once() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let long = "x".repeat(129);
+    let typed = [("to", "new"), ("url", "nonsense"), ("destination_name", ""), ("path", "../x"), ("name", &*long)];
+    let fields: Vec<(&str, &str)> = CHOSEN.iter().copied().chain(typed).collect();
+    let page = created(&world, &cookie, &fields).await;
+    assert_eq!(page.status, 422);
+    for field in ["url", "destination_name", "path", "name"] {
+        page.shows(&format!("id=\"{field}-error\""));
+    }
+}
+
+/// Notes events at so many tables.
+async fn note_tables(world: &World, count: usize) {
+    let now = world.clock.now();
+    let event = Event::parse(&event_text(&account("acme"), "evt-1"), now).map_err(|rejected| rejected.detail);
+    let event = event.expect("an event");
+    for n in 0..count {
+        let scope = format!("connection/xero/endpoint/t{n:02}").parse().expect("a scope");
+        let seen = SeenScope::of_event(&Event { scope, ..event.clone() }, now).expect("a place");
+        world.store.note_scope(&seen).await.expect("noted");
+    }
+}
+
+#[tokio::test]
+async fn the_chosen_place_is_seen_without_scrolling() {
+    let world = world().await;
+    note_tables(&world, 40).await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let scrolls = "<div class=\"choices tree\">";
+    for (scope, words) in [
+        ("connection/xero/endpoint/t39", "<bdi>Xero</bdi> › <bdi>Invoices</bdi>"),
+        ("connection/xero", "<bdi>Xero</bdi>"),
+        ("connection/sage/endpoint/none", "no run of it was seen yet"),
+        ("*", "Everywhere"),
+    ] {
+        let page = world.get(&cookie, &format!("/configure?scope={scope}")).await;
+        let (before, rest) = page.text.split_once(scrolls).expect("a list");
+        let (_, chosen) = before.split_once(&format!("value=\"{scope}\" checked>")).expect("in sight");
+        assert!(chosen.contains(words), "{chosen}");
+        // It is there once, and nothing else is chosen.
+        assert!(!rest.contains(&format!("name=\"scope\" value=\"{scope}\"")), "{scope}");
+        assert_eq!(page.text.matches("name=\"scope\"").count(), if scope.contains("sage") { 44 } else { 43 });
+        let (scope_fields, _) = page.text.split_once("What happens?").expect("the kinds of events");
+        assert_eq!(scope_fields.matches(" checked").count(), 1);
+    }
+    // A place that is typed is below what scrolls, and not within it.
+    let page = world.get(&cookie, "/configure?scope=other&place=connection/xero").await;
+    let (_, rest) = page.text.split_once(scrolls).expect("a list");
+    rest.split_once("</div>").expect("its end").1.split_once("value=\"other\" data-shows checked").expect("in sight");
+}
+
+#[tokio::test]
+async fn a_mistyped_place_is_an_error_beside_its_field_and_no_choice() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    for path in [
+        "/configure?scope=conection/xero",
+        "/configure?scope=other&place=conection/xero",
+        "/configure?step=when&type=*&scope=other&place=conection/xero",
+        "/configure?step=what&type=*&scope=other&place=conection/xero&find=",
+    ] {
+        let page = world.get(&cookie, path).await;
+        page.shows("id=\"place-error\"").shows("value=\"other\" data-shows checked").hides("Not a place");
+        page.shows("id=\"place\" name=\"place\" value=\"conection/xero\"");
+        assert_eq!(page.text.matches("conection/xero").count(), 1, "{path}");
+    }
+    let page = world.get(&cookie, "/configure?step=when&type=*&scope=other&place=").await;
+    page.shows("id=\"place-error\" role=\"alert\">type a place");
+}
+
+#[tokio::test]
+async fn a_secret_that_was_not_shown_is_not_ticked_off() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let left_out =
+        "<li class=\"left-out\"><span class=\"step-n\">–</span>Secret<span class=\"sr\"> (not needed)</span></li>";
+    let page = world.post(&cookie, "/configure", &chosen(NEW)).await;
+    let (_, next) = page.text.split_once("data-next=\"").expect("a next page");
+    let next = next.split_once('"').expect("an end").0.replace("&#38;", "&");
+    world.get(&cookie, &next).await.hides("not needed");
+    let id = world.destination("acme", "ERP").await;
+    let fields: Vec<(&str, &str)> = CHOSEN.iter().copied().chain([("to", id.as_str())]).collect();
+    let page = created(&world, &cookie, &fields).await;
+    page.shows(left_out);
+    assert_eq!(page.text.matches("<li class=\"done\">").count(), 3);
+    // It is still so after a test.
+    let fields = [("destination", id.as_str()), ("wizard", "1"), ("sample", "sync_run.completed failed")];
+    world.post(&cookie, "/configure/test", &fields).await.shows(left_out).shows("name=\"wizard\" value=\"1\"");
+    world.get(&cookie, &format!("/configure/test?destination={id}")).await.hides("aria-label=\"Steps\"");
 }
 
 #[tokio::test]
@@ -237,6 +379,12 @@ async fn a_test_shows_the_request_and_the_answer_and_what_the_receiver_does_not_
     page.shows("POST https://example.com/hooks").shows("webhook-signature: v1,").shows("rate_limited");
     page.shows("Your receiver is not proven yet").hides("Your receiver is proven");
     page.shows("it accepted a request that was six minutes old");
+    for forged in ["somebody else signed", "is six minutes old", "was altered on its way"] {
+        let (accepts, refuses) =
+            (format!("<b>It accepts a request that {forged}</b>"), format!("refuses a request that {forged}"));
+        page.shows(&accepts).hides(&refuses);
+    }
+    page.shows("<b>It accepts the good request</b>");
     page.shows("value=\"sync_run.completed failed\" selected");
     page.shows("x-powered-by: &#60;b&#62;").shows("&#60;script&#62;alert(1)").hides("<script>alert");
     // The page shows the bytes that were sent and the text that was signed.
@@ -257,6 +405,9 @@ async fn forged_requests_that_were_not_sent_are_no_failures_of_the_receiver() {
     let fields = [("destination", id.as_str()), ("sample", "sync_run.completed failed"), ("prove", "1")];
     let page = world.post(&cookie, "/configure/test", &fields).await;
     page.shows("It has to accept the good request first").shows("not run: the good request was not accepted");
+    page.shows("<b>It does not accept the good request</b>")
+        .shows("<b>Not tried: a request that is six minutes old</b>");
+    page.hides("It refuses").hides("It accepts");
     assert_eq!(page.text.matches("<li class=\"open\">").count(), 3);
     assert_eq!(page.text.matches("<li class=\"fail\">").count(), 1);
     let wrong = [("destination", id.as_str()), ("sample", "sync_run.completed failed"), ("path", "../admin")];
@@ -329,7 +480,7 @@ async fn enter_finds_what_was_typed_to_find_and_goes_on_otherwise() {
             [("step", "where"), ("found", found), ("enter", "where"), ("find_destination", "erp"), ("to", &*id)];
         chosen(&[]).into_iter().chain(fields).collect::<Vec<_>>()
     };
-    let page = world.post(&cookie, "/configure", &fields("")).await;
+    let page = created(&world, &cookie, &fields("")).await;
     assert_eq!(page.status, 200);
     page.shows("Where to?").shows(&format!("value=\"{id}\" checked"));
     assert!(subscriptions(&world).await.is_empty(), "nothing was created");

@@ -150,7 +150,10 @@ async fn forms(visitor: &mut Visitor<'_>, cast: &Cast, ids: &Ids) {
         ("url", "https://wizard.example/hooks"),
     ];
     for name in ["Billing", "By wizard"] {
-        visitor.post("/configure", &[chosen.as_slice(), &[("destination_name", name)]].concat()).await;
+        let created = visitor.post("/configure", &[chosen.as_slice(), &[("destination_name", name)]].concat()).await;
+        if let Some(refused) = created.headers.get("location") {
+            visitor.get(refused.to_str().expect("text")).await;
+        }
     }
     let test = [("destination", cast.warehouse.as_str()), ("type", "sync_run.completed"), ("status", "failed")];
     visitor.post("/configure/test", &[test.as_slice(), &[("prove", "true")]].concat()).await;

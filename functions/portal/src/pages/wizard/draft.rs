@@ -1,11 +1,12 @@
-//! The choices made so far. They travel in the fields of the wizard's forms, forward and back, and are stored nowhere
-//! else.
+//! The choices made so far. They travel in the fields of the wizard's forms, forward and back, and in the addresses of its
+//! steps, and are stored nowhere else.
 //!
-//! Invariant: back and forward keep what was typed (tests: `back_and_forward_keep_what_was_typed`).
+//! Invariant: back, forward and reload keep what was typed, also what was refused (tests:
+//! `back_and_forward_keep_what_was_typed`, `what_was_refused_has_an_address_that_keeps_it`).
 
 use domain::event::{EventType, EventTypeFilter, Scope};
 use domain::routing::Pattern;
-use domain::value::{DestinationId, json};
+use domain::value::{DestinationId, json, without_secrets};
 use serde_json::{Value, json};
 
 use super::conditions::Wanted;
@@ -14,6 +15,14 @@ use crate::markup::shell::SENDER;
 use crate::model::when::When;
 use crate::web::fields::Fields;
 use crate::web::problem::Problem;
+
+/// The query parameter in which the address of a refused step says why: a field and what is wrong with it.
+const REFUSED: &str = "refused";
+/// The longest address of a refused step, in bytes. API Gateway takes 10,240 for the request line and all headers.
+const LONGEST_ADDRESS: usize = 5_000;
+
+/// The choice of a place that is typed.
+const OTHER: &str = "other";
 
 /// The steps at which the visitor chooses something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +41,14 @@ impl Step {
             "when" => Step::When,
             "where" => Step::Where,
             _ => Step::What,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Step::What => "what",
+            Step::When => "when",
+            Step::Where => "where",
         }
     }
 
@@ -71,23 +88,66 @@ impl Errors {
     fn add(&mut self, field: &'static str, detail: impl ToString) {
         self.0.push((field, detail.to_string()));
     }
+
+    /// The errors that the address of a refused step tells.
+    fn told(fields: &Fields) -> Self {
+        let told = fields.all(REFUSED).filter_map(|refused| refused.split_once(' '));
+        let known = told.filter_map(|(field, detail)| Some((*BESIDE.iter().find(|known| **known == field)?, detail)));
+        Self(known.map(|(field, detail)| (field, detail.to_owned())).collect())
+    }
 }
+
+/// The fields beside which an error is shown; an empty name stands for the whole step.
+const BESIDE: [&str; 10] = ["", "scope", "place", "type", "pattern", "to", "url", "destination_name", "path", "name"];
 
 pub struct Draft {
     pub fields: Fields,
 }
 
+/// How the wizard came to its last step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CameFrom {
+    /// With a new destination, whose secret was shown.
+    TheSecret,
+    /// With a destination that was there, so without a secret.
+    TheChoice,
+}
+
+impl CameFrom {
+    const ALL: [CameFrom; 2] = [CameFrom::TheSecret, CameFrom::TheChoice];
+
+    fn name(self) -> &'static str {
+        match self {
+            CameFrom::TheSecret => "new",
+            CameFrom::TheChoice => "1",
+        }
+    }
+
+    /// As the field `wizard` of a page says. A page outside the wizard says nothing.
+    pub fn of(fields: &Fields) -> Option<Self> {
+        Self::ALL.into_iter().find(|came| came.name() == fields.get("wizard"))
+    }
+}
+
 impl Draft {
-    pub fn new(fields: Fields) -> Self {
+    /// A place that none can be, as of a link that was mistyped, counts as typed by hand: so it can be mended.
+    pub fn new(mut fields: Fields) -> Self {
+        let chosen = fields.get("scope").to_owned();
+        if !chosen.is_empty() && chosen != OTHER && chosen.parse::<Scope>().is_err() {
+            fields.set("scope", OTHER);
+            fields.set("place", &chosen);
+        }
         Self { fields }
     }
 
     /// The chosen scope: one of the tree, or one that was typed.
     pub fn scope(&self) -> &str {
-        match self.fields.get("scope") {
-            "other" => self.fields.get("place"),
-            chosen => chosen,
-        }
+        if self.is_elsewhere() { self.fields.get("place") } else { self.fields.get("scope") }
+    }
+
+    /// Whether the scope is one that was typed.
+    pub fn is_elsewhere(&self) -> bool {
+        self.fields.get("scope") == OTHER
     }
 
     /// The chosen event types. Before the visitor has sent the form, these are all that happen at the place.
@@ -142,10 +202,9 @@ impl Draft {
                     errors.add("type", "choose at least one kind of event");
                 }
                 match self.scope().parse::<Scope>() {
+                    _ if self.is_elsewhere() && self.scope().is_empty() => errors.add("place", "type a place"),
                     _ if self.scope().is_empty() => errors.add("scope", "choose a place"),
-                    Err(error) => {
-                        errors.add(if self.fields.get("scope") == "other" { "place" } else { "scope" }, error)
-                    }
+                    Err(error) => errors.add("place", error),
                     Ok(scope) if !types.is_empty() && types.iter().all(|chosen| !chosen.happens_within(&scope)) => {
                         errors.add("type", "none of these happens at this place; choose others, or a wider place");
                     }
@@ -166,9 +225,41 @@ impl Draft {
         errors
     }
 
+    /// What is wrong with a place that was typed, or came with a link. It is told as soon as it is seen.
+    pub fn misplaced(&self) -> Errors {
+        let mut errors = Errors::default();
+        if let Some(error) =
+            Some(self.scope()).filter(|scope| !scope.is_empty()).and_then(|scope| scope.parse::<Scope>().err())
+        {
+            errors.add("place", error);
+        }
+        errors
+    }
+
+    /// Why this step was refused, if its address says so.
+    pub fn refused(&self) -> Errors {
+        Errors::told(&self.fields)
+    }
+
+    /// The address of a step with everything that was typed, and why it was refused. A page at an address can be reloaded and
+    /// come back to. There is none if it would be too long, or show a secret in the browser's history.
+    pub fn address(&self, step: Step, errors: &Errors) -> Option<String> {
+        let of_the_form = ["step", "enter", "found", "check", REFUSED];
+        let told: Vec<String> = errors.0.iter().map(|(field, detail)| format!("{field} {detail}")).collect();
+        let typed = self.fields.pairs().filter(|(name, _)| !of_the_form.contains(name));
+        let pairs: Vec<_> = [("step", step.name())]
+            .into_iter()
+            .chain(typed)
+            .chain(told.iter().map(|told| (REFUSED, told.as_str())))
+            .collect();
+        let is_secret = pairs.iter().any(|(_, value)| without_secrets(value) != **value);
+        let address = format!("/configure{}", query(pairs));
+        (!is_secret && address.len() <= LONGEST_ADDRESS).then_some(address)
+    }
+
     /// The fields of the other steps, which the form of this step carries as hidden fields.
     pub fn carried(&self, step: Step) -> Vec<(&str, &str)> {
-        let own = [&[SENDER, "step", "enter", "found", "check"], step.fields()].concat();
+        let own = [&[SENDER, "step", "enter", "found", "check", REFUSED], step.fields()].concat();
         let pairs = self.fields.pairs().filter(|(name, _)| !own.contains(name));
         pairs.collect()
     }
@@ -193,10 +284,10 @@ impl Draft {
         Ok(setup)
     }
 
-    /// The address of the test page for a destination.
-    pub fn test_path(&self, destination: &str) -> String {
+    /// The address of the test page for a destination, which says whether its secret was shown on the way.
+    pub fn test_path(&self, destination: &str, came: CameFrom) -> String {
         let first = self.accepted_types().first().map(ToString::to_string);
-        let mut pairs = vec![("destination", destination), ("wizard", "1")];
+        let mut pairs = vec![("destination", destination), ("wizard", came.name())];
         pairs.extend(first.as_deref().map(|event_type| ("type", event_type)));
         pairs.extend(self.fields.some("path").map(|path| ("path", path)));
         format!("/configure/test{}", query(pairs))

@@ -26,7 +26,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use self::conditions::{Verdict, judge};
-use self::draft::{Draft, Errors, Step};
+use self::draft::{CameFrom, Draft, Errors, Step};
 use self::places::{Places, Tree};
 use self::snippets::{SNIPPETS, Snippet};
 use crate::markup::address::query;
@@ -106,12 +106,16 @@ struct SecretPage<'a> {
     snippets: &'static [Snippet],
 }
 
-/// Tells the position of each page among the five steps.
+/// Tells the position of each page among the five steps, none of which was left out so far.
 macro_rules! steps {
     ($($page:ident: $step:literal),* $(,)?) => {
         $(impl $page<'_> {
             fn step(&self) -> usize {
                 $step
+            }
+
+            fn is_left_out(&self, _: usize) -> bool {
+                false
             }
         })*
     };
@@ -140,6 +144,10 @@ async fn show(visitor: Visitor, elsewhere: FromElsewhere, Query(mut fields): Que
     }
     let wanted = Step::of(&fields);
     let draft = Draft::new(fields);
+    let refused = draft.refused();
+    if !refused.are_none() {
+        return show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, wanted, &draft, &refused).await;
+    }
     for step in [Step::What, Step::When].into_iter().filter(|step| *step < wanted) {
         let errors = draft.errors(step);
         if !errors.are_none() {
@@ -147,8 +155,12 @@ async fn show(visitor: Visitor, elsewhere: FromElsewhere, Query(mut fields): Que
         }
     }
     // A pattern is checked only on request, and only if something was typed.
-    let asked = draft.fields.get("check") == "1" && wanted == Step::When && draft.fields.some("pattern").is_some();
-    let errors = if asked { draft.errors(Step::When) } else { Errors::default() };
+    let asked = draft.fields.get("check") == "1" && draft.fields.some("pattern").is_some();
+    let errors = match wanted {
+        Step::What => draft.misplaced(),
+        Step::When if asked => draft.errors(Step::When),
+        _ => Errors::default(),
+    };
     show_step(&visitor, StatusCode::OK, wanted, &draft, &errors).await
 }
 
@@ -163,7 +175,8 @@ async fn show_step(
     match step {
         Step::What => {
             let tree: Tree = visitor.api.get("/v1/scopes").await?;
-            let places = Places::of(tree, draft.scope(), draft.fields.get("find"));
+            let chosen = if draft.is_elsewhere() { "" } else { draft.scope() };
+            let places = Places::of(tree, chosen, draft.fields.get("find"));
             render::page_with(status, &What { shell, draft, errors, places, types: draft.types() })
         }
         Step::When => {
@@ -223,10 +236,16 @@ struct SetUpDestination {
 async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let draft = Draft::new(fields);
-    let refuse =
-        async |step, errors| show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, step, &draft, &errors).await;
+    // At an address of its own, what was typed is still there after reloading and going back.
+    let refuse = async |step, errors: Errors| match draft.address(step, &errors) {
+        Some(address) => Ok(render::see(&address)),
+        None => show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, step, &draft, &errors).await,
+    };
     if Step::Where.is_searched(&draft.fields) {
-        return show_step(&visitor, StatusCode::OK, Step::Where, &draft, &Errors::default()).await;
+        return match draft.address(Step::Where, &Errors::default()) {
+            Some(address) => Ok(render::see(&address)),
+            None => show_step(&visitor, StatusCode::OK, Step::Where, &draft, &Errors::default()).await,
+        };
     }
     for step in [Step::What, Step::When, Step::Where] {
         let errors = draft.errors(step);
@@ -243,10 +262,10 @@ async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failur
         }
     };
     let Setup { steps: (destination, _, _) } = answer.read()?;
-    let next = draft.test_path(&destination.id);
     match destination.secret {
-        None => Ok(render::see(&next)),
+        None => Ok(render::see(&draft.test_path(&destination.id, CameFrom::TheChoice))),
         Some(secret) => {
+            let next = draft.test_path(&destination.id, CameFrom::TheSecret);
             let shell = visitor.shell("Configure", "Your signing secret");
             let (destination, secret) = (destination.name.as_str(), secret.as_str());
             render::page(&SecretPage { shell, destination, secret, next, snippets: SNIPPETS })

@@ -38,12 +38,15 @@ pub struct Row {
     pub name: String,
     /// The kind of place, with its name in the database.
     pub kind: String,
-    /// Whether it is below a connection.
-    pub inner: bool,
+    /// The name of the connection that it is below.
+    pub connection: Option<String>,
 }
 
 /// The part of the tree that is shown.
 pub struct Places {
+    /// The place that is chosen, if it is one of the tree or came with a link. It stands by itself, where it is seen at once.
+    pub chosen: Option<Row>,
+    /// The others. The list of them scrolls.
     pub rows: Vec<Row>,
     /// The number of other places that match.
     pub hidden: usize,
@@ -52,55 +55,53 @@ pub struct Places {
 }
 
 impl Places {
-    /// The rows with `find` in their name or scope. The connection of the chosen place comes first.
+    /// The rows with `find` in their name or scope. The connection of the chosen place comes first. `chosen` is a scope, or
+    /// empty.
     pub fn of(tree: Tree, chosen: &str, find: &str) -> Self {
         let mut connections = tree.data;
         let here = |connection: &Connection| {
             chosen.strip_prefix(&connection.scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         connections.sort_by_key(|connection| !here(connection));
-        let all: Vec<Row> = connections.into_iter().flat_map(rows).collect();
+        let mut all: Vec<Row> = connections.into_iter().flat_map(rows).collect();
         let many = all.len() > SHOWN;
-        let find = find.to_lowercase();
-        let wanted = |row: &Row| {
-            row.scope == chosen || row.name.to_lowercase().contains(&find) || row.scope.to_lowercase().contains(&find)
+        let at = all.iter().position(|row| row.scope == chosen);
+        let chosen = match at {
+            Some(at) => Some(all.remove(at)),
+            None => chosen.parse().ok().and_then(|scope| unseen(&scope)),
         };
+        let find = find.to_lowercase();
+        let wanted = |row: &Row| row.name.to_lowercase().contains(&find) || row.scope.to_lowercase().contains(&find);
         let mut found: Vec<Row> = all.into_iter().filter(wanted).collect();
         let hidden = found.len().saturating_sub(SHOWN);
         found.truncate(SHOWN);
-        if !chosen.is_empty() && chosen != "*" && found.iter().all(|row| row.scope != chosen) {
-            found.insert(0, unseen(chosen));
-        }
-        Self { rows: found, hidden, many }
+        Self { chosen, rows: found, hidden, many }
     }
 }
 
 fn rows(connection: Connection) -> Vec<Row> {
     let Connection { name, service, scope, endpoints, insights } = connection;
-    let first =
-        Row { scope, name, kind: format!("Connection to {service}: all of its tables and insights"), inner: false };
-    let endpoints = endpoints.into_iter().map(|part| {
-        let kind = part.table.map_or_else(|| "Table".to_owned(), |table| format!("Table {table}"));
-        Row { scope: part.scope, name: part.name, kind, inner: true }
+    let kind = format!("Connection to {service}: all of its tables and insights");
+    let first = Row { scope, name: name.clone(), kind, connection: None };
+    let below =
+        |part: Part, kind: String| Row { scope: part.scope, name: part.name, kind, connection: Some(name.clone()) };
+    let endpoints = endpoints.into_iter().map(|mut part| {
+        let kind = part.table.take().map_or_else(|| "Table".to_owned(), |table| format!("Table {table}"));
+        below(part, kind)
     });
-    let insights = insights.into_iter().map(|part| Row {
-        scope: part.scope,
-        name: part.name,
-        kind: "Insight".to_owned(),
-        inner: true,
-    });
+    let insights = insights.into_iter().map(|part| below(part, "Insight".to_owned()));
     std::iter::once(first).chain(endpoints).chain(insights).collect()
 }
 
-/// The row of a place at which no event was seen yet.
-fn unseen(scope: &str) -> Row {
-    let kind = match scope.parse::<Scope>() {
-        Ok(Scope::Endpoint { .. }) => "Table; no run of it was seen yet",
-        Ok(Scope::Insight { .. }) => "Insight; no population of it was seen yet",
-        Ok(_) => "Connection; nothing of it was seen yet",
-        Err(_) => "Not a place",
+/// The row of a place at which no event was seen yet. Everywhere has no row.
+fn unseen(scope: &Scope) -> Option<Row> {
+    let kind = match scope {
+        Scope::Everything => return None,
+        Scope::Endpoint { .. } => "Table; no run of it was seen yet",
+        Scope::Insight { .. } => "Insight; no population of it was seen yet",
+        Scope::Connection(_) => "Connection; nothing of it was seen yet",
     };
-    Row { scope: scope.to_owned(), name: scope.to_owned(), kind: kind.to_owned(), inner: false }
+    Some(Row { scope: scope.to_string(), name: scope.to_string(), kind: kind.to_owned(), connection: None })
 }
 
 #[cfg(test)]
@@ -124,24 +125,28 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_of_the_chosen_place_comes_first() {
+    fn the_chosen_place_stands_by_itself_and_its_connection_comes_first() {
         let places = Places::of(tree(1), "connection/xero/insight/cash-flow", "");
-        let expected = [
-            "connection/xero",
-            "connection/xero/endpoint/t0",
-            "connection/xero/insight/cash-flow",
-            "connection/hubspot",
-        ];
-        assert_eq!(shown(&places), expected);
+        let chosen = places.chosen.as_ref().expect("the chosen place");
+        assert_eq!((chosen.name.as_str(), chosen.connection.as_deref()), ("Cash flow", Some("Xero")));
+        assert_eq!(shown(&places), ["connection/xero", "connection/xero/endpoint/t0", "connection/hubspot"]);
         assert!(!places.many);
+        for everywhere in ["*", ""] {
+            let places = Places::of(tree(1), everywhere, "");
+            assert_eq!((places.chosen.is_none(), places.rows.len()), (true, 4));
+        }
     }
 
     #[test]
     fn a_chosen_place_is_shown_whether_or_not_anything_was_seen_there() {
+        let kind = |places: &Places| places.chosen.as_ref().map(|row| row.kind.clone());
         let places = Places::of(tree(1), "connection/stripe/endpoint/payouts", "");
-        assert_eq!(places.rows[0].kind, "Table; no run of it was seen yet");
+        assert_eq!(kind(&places).as_deref(), Some("Table; no run of it was seen yet"));
         let places = Places::of(tree(100), "connection/xero/endpoint/t99", "hubspot");
-        assert_eq!(shown(&places), ["connection/xero/endpoint/t99", "connection/hubspot"]);
+        assert_eq!((kind(&places).as_deref(), shown(&places)), (Some("Table t_99"), vec!["connection/hubspot"]));
+        // Beyond those that are shown as well.
+        let places = Places::of(tree(5_000), "connection/xero/endpoint/t4999", "");
+        assert_eq!(kind(&places).as_deref(), Some("Table t_4999"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
+use super::draft::CameFrom;
 use crate::markup::shell::Shell;
 use crate::markup::{html, icons};
 use crate::model::faults::Faults;
@@ -22,6 +23,8 @@ use crate::web::visitor::Visitor;
 
 /// The greatest length of a shown answer, in characters.
 const SHOWN: usize = 4_000;
+/// The position of the secret among the steps.
+const SECRET: usize = 3;
 
 #[derive(Template)]
 #[template(path = "wizard/test.html")]
@@ -107,12 +110,25 @@ fn as_lines(headers: &[Header]) -> String {
 }
 
 impl Check {
-    fn title(&self) -> &str {
+    /// The forged request, in words.
+    fn forged(&self) -> &str {
         match self.name.as_str() {
-            "wrong_signature" => "It refuses a request that somebody else signed",
-            "old_timestamp" => "It refuses a request that is six minutes old",
-            "altered_body" => "It refuses a request that was altered on its way",
+            "wrong_signature" => "a request that somebody else signed",
+            "old_timestamp" => "a request that is six minutes old",
+            "altered_body" => "a request that was altered on its way",
             other => other,
+        }
+    }
+
+    /// What came of it: only an answer of success accepts a request, and only a passed check shows a refusal.
+    fn title(&self) -> String {
+        let forged = self.forged();
+        let is_accepted = self.response.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
+        match self.kind() {
+            "open" => format!("Not tried: {forged}"),
+            "pass" => format!("It refuses {forged}"),
+            _ if is_accepted => format!("It accepts {forged}"),
+            _ => format!("It does not refuse {forged}"),
         }
     }
 
@@ -130,8 +146,13 @@ impl TestPage<'_> {
         4
     }
 
+    /// The secret of a destination that was there before is not shown.
+    fn is_left_out(&self, step: usize) -> bool {
+        step == SECRET && CameFrom::of(self.fields) == Some(CameFrom::TheChoice)
+    }
+
     fn is_wizard(&self) -> bool {
-        self.fields.get("wizard") == "1"
+        CameFrom::of(self.fields).is_some()
     }
 
     /// The type and status of every sample, and whether it is the chosen one.
@@ -196,7 +217,7 @@ async fn shown(
 ) -> Result<Response, Failure> {
     let destination = visitor.api.get(&destination::at(fields.get("destination"))).await?;
     let event_type = event_type(fields);
-    let section = if fields.get("wizard") == "1" { "Configure" } else { "Destinations" };
+    let section = if CameFrom::of(fields).is_some() { "Configure" } else { "Destinations" };
     let shell = visitor.shell(section, "Test");
     render::page_with(status, &TestPage { shell, fields, destination, event_type, made, faults })
 }
