@@ -4,7 +4,7 @@
 //!
 //! Invariant: all wrong fields of a form are told at once (tests: `all_wrong_fields_of_a_destination_are_told_at_once`,
 //! `all_wrong_fields_of_a_subscription_are_told_at_once`, `all_wrong_fields_of_the_last_step_are_told_at_once`,
-//! `all_wrong_filters_are_told_at_once`).
+//! `all_wrong_fields_of_a_recovery_are_told_at_once`, `all_wrong_filters_are_told_at_once`).
 //!
 //! Invariant: what the API refuses is told by its field, and nothing that was typed is lost (tests:
 //! `what_the_api_refuses_stands_by_its_field_and_nothing_is_lost`).

@@ -223,3 +223,14 @@ async fn a_destination_of_a_large_account_is_deleted_in_parts_that_read_no_more_
         assert_eq!(world.call("acme", "GET", &format!("/v1/destinations/{id}"), Value::Null).await.0, 404);
     }
 }
+
+#[tokio::test]
+async fn all_wrong_fields_of_a_recovery_are_told_at_once() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let fields = [("span", "own"), ("since", "yesterday")];
+    let page = world.post(&cookie, &format!("/destinations/{id}/recover"), &fields).await;
+    assert_eq!(page.status, 422);
+    page.shows("id=\"since-error\"").shows("id=\"statuses-error\"").shows("must name at least one");
+}
