@@ -8,6 +8,7 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use domain::routing::PatternError;
+use domain::value::keys::check_keys;
 use domain::value::{Place, json};
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -165,8 +166,8 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
     }
-    if let Err(repeated) = str::from_utf8(bytes).map_or(Ok(()), json::check_keys) {
-        return Err(Problem::at(Code::ValidationFailed, &repeated.place.pointer(), repeated.to_string()));
+    if let Err(error) = str::from_utf8(bytes).map_or(Ok(()), check_keys) {
+        return Err(Problem::at(Code::ValidationFailed, &error.place().pointer(), error.to_string()));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

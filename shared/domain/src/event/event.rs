@@ -8,6 +8,7 @@ use super::event_type::{EventType, UnknownStatus};
 use super::payload;
 use super::rejection::{Rejection, RejectionCode};
 use super::scope::Scope;
+use crate::value::keys::check_keys;
 use crate::value::{AccountId, EventId, Place, Timestamp, json};
 
 /// The largest event accepted, in bytes of the whole text.
@@ -99,8 +100,7 @@ fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
         let reason = format!("the event must be a JSON object, not {other}");
         return Err(Rejection::new(RejectionCode::InvalidEvent, reason));
     }
-    json::check_keys(text)
-        .map_err(|repeated| Rejection::at(RejectionCode::InvalidEvent, repeated.place.clone(), repeated))?;
+    check_keys(text).map_err(|error| Rejection::at(RejectionCode::InvalidEvent, error.place().clone(), error))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let wire = serde_path_to_error::deserialize::<_, Wire<'_>>(&mut deserializer).map_err(|error| {
         let (place, inner) = (Place::from(error.path()), error.inner());

@@ -1,5 +1,5 @@
-//! JSON that others wrote: no key may be there twice, a number may be of any size, and a reason for refusing it says what
-//! was expected and not what was found, which may be a secret, or as long as the whole text.
+//! JSON that others wrote: no key may be there twice (`keys`), a number may be of any size, and a reason for refusing it says
+//! what was expected and not what was found, which may be a secret, or as long as the whole text.
 //!
 //! Invariant: of a JSON in which a key comes twice, nothing is read (tests: `a_key_that_comes_twice_is_found_at_any_depth`,
 //! in the API `a_body_in_which_a_key_comes_twice_is_refused_wherever_it_is`).
@@ -7,36 +7,27 @@
 //! Invariant: a reason has no value and a bounded length (tests: `a_reason_says_what_was_expected_and_not_what_was_found`).
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::fmt;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::excerpt::excerpt;
-use super::place::Place;
+use super::keys::{KeyError, check_keys, end_of_string};
 
 /// Why a JSON text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    #[error("has the key `{}` twice; give it once", .0.place)]
-    Repeated(#[from] Repeated),
+    #[error("has the key `{0}` twice; give it once")]
+    Repeated(String),
     #[error("is not JSON: {0}")]
     Malformed(String),
 }
 
-/// A key comes twice in one object.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is there twice; give it once")]
-pub struct Repeated {
-    /// Where the key is.
-    pub place: Place,
-}
-
 /// Reads any JSON in which no key comes twice.
 pub fn read(text: &str) -> Result<Value, JsonError> {
-    check_keys(text)?;
+    check_keys(text).map_err(|error| match &error {
+        KeyError::Repeated(place) => JsonError::Repeated(place.to_string()),
+        KeyError::TooDeep(_) => JsonError::Malformed(error.to_string()),
+    })?;
     serde_json::from_str(text).map_err(|error| JsonError::Malformed(reason(&error)))
 }
 
@@ -44,141 +35,6 @@ pub fn read(text: &str) -> Result<Value, JsonError> {
 /// largest one.
 pub fn value(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str(&within_doubles(text))
-}
-
-/// Refuses a text in which a key comes twice in one object. What is not JSON is left to its reader to refuse.
-pub fn check_keys(text: &str) -> Result<(), Repeated> {
-    let text = within_doubles(text);
-    let (mut names, mut found) = (Vec::new(), None);
-    let keys = Keys { names: &mut names, found: &mut found };
-    let read = keys.deserialize(&mut serde_json::Deserializer::from_str(&text));
-    match (read, found) {
-        (Err(_), Some(place)) => Err(Repeated { place }),
-        _ => Ok(()),
-    }
-}
-
-/// How many names of an object are compared one by one. An object of few is gone through without a set of its own.
-const FEW: usize = 8;
-
-/// Goes through a JSON text and stops at the first key that comes twice. Then `found` is where it is. Nothing is kept of
-/// the text but the first names of the objects that are open.
-struct Keys<'a, 'de> {
-    names: &'a mut Vec<Cow<'de, str>>,
-    found: &'a mut Option<Place>,
-}
-
-impl<'de> Keys<'_, 'de> {
-    fn below(&mut self) -> Keys<'_, 'de> {
-        Keys { names: self.names, found: self.found }
-    }
-
-    /// What was found is within the value at `step`.
-    fn found_within(&mut self, step: Place) {
-        *self.found = self.found.take().map(|place| place.within(step));
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Keys<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Keys<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
-        for index in 0.. {
-            match items.next_element_seed(self.below()) {
-                Ok(Some(())) => {}
-                Ok(None) => break,
-                Err(error) => {
-                    self.found_within(Place::default().item(index));
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
-        let (begin, mut more) = (self.names.len(), HashSet::new());
-        while let Some(name) = fields.next_key_seed(Name)? {
-            if self.names[begin..].contains(&name) || more.contains(&name) {
-                *self.found = Some(Place::of(&name));
-                return Err(A::Error::custom("a key comes twice"));
-            }
-            if let Err(error) = fields.next_value_seed(self.below()) {
-                self.found_within(Place::of(&name));
-                return Err(error);
-            }
-            if self.names.len() - begin < FEW {
-                self.names.push(name);
-            } else {
-                more.insert(name);
-            }
-        }
-        self.names.truncate(begin);
-        Ok(())
-    }
-}
-
-/// A key, which is copied only if it is written with escapes.
-pub(super) struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_owned()))
-    }
 }
 
 /// The same JSON, in which each number that is too large for an IEEE double is the largest one. It is for what has to
@@ -211,19 +67,6 @@ pub(super) fn within_doubles(text: &str) -> Cow<'_, str> {
     }
     written.push_str(&text[copied..]);
     Cow::Owned(written)
-}
-
-/// The place after the quote that ends the string.
-fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(byte) = bytes.get(at) {
-        at += 1;
-        match byte {
-            b'"' => break,
-            b'\\' => at += 1,
-            _ => {}
-        }
-    }
-    at.min(bytes.len())
 }
 
 /// Why a text cannot be read, without what was found in it. A place in the text is told only where it is not JSON.
@@ -264,30 +107,8 @@ mod tests {
     use super::*;
     use crate::value::excerpt::{MAX_REASON, SHOWN, bounded};
 
-    #[track_caller]
-    fn check_twice(text: &str, pointer: Option<&str>) {
-        let found = check_keys(text).map_err(|repeated| repeated.place.pointer()).err();
-        assert_eq!(found.as_deref(), pointer, "{text}");
-    }
-
     #[test]
-    fn a_key_that_comes_twice_is_found_at_any_depth() {
-        check_twice(r#"{"a": 1, "a": 1}"#, Some("/a"));
-        check_twice(r#"{"a": [0, {"b": {}}, {"b/~": 1, "c": 1e999, "b/~": 2}], "a": 1}"#, Some("/a/2/b~1~0"));
-        check_twice(r#"[[], [{"": 1, "": 2}]]"#, Some("/1/0/"));
-        check_twice(r#"{"\u0061": 1, "a": 2}"#.replace("\\\\", "\\").as_str(), Some("/a"));
-        check_twice(r#"{"a": {"b": 1}, "b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]}"#, None);
-        check_twice(r#"{"a": 1, "A": 1}"#, None);
-        for other in ["", "{", "[1,", r#"{"a" 1}"#, "1e999", "nothing"] {
-            check_twice(other, None);
-        }
-        // The first few keys of an object are compared, and the others are hashed.
-        let keys = |count: usize| (0..count).map(|n| format!(r#""{n}": {{"a": 1}}"#)).collect::<Vec<_>>().join(",");
-        for repeated in [0, FEW - 1, FEW, 2 * FEW] {
-            let text = format!(r#"[{{{}, "{repeated}": 1}}]"#, keys(2 * FEW + 1));
-            check_twice(&text, Some(&format!("/0/{repeated}")));
-        }
-        check_twice(&format!("{{{}}}", keys(3 * FEW)), None);
+    fn nothing_is_read_where_a_key_comes_twice() {
         let told = read(r#"{"b": {"a": 1, "a": 2}}"#).map_err(|error| error.to_string());
         assert_eq!(told, Err("has the key `b.a` twice; give it once".to_owned()));
     }

@@ -4,6 +4,7 @@
 //! Invariant: what nobody knows is refused if no reader can take it, and not kept (tests:
 //! `what_is_not_known_is_gone_through_and_not_kept`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -11,7 +12,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::json::{Name, within_doubles};
+use super::json::within_doubles;
 
 /// A key that `serde_json` takes for a text with JSON in it, if it is the first of its object.
 const EMBEDDED: &str = "$serde_json::private::RawValue";
@@ -123,6 +124,33 @@ impl<'de> Visitor<'de> for Part<'_> {
             }
         }
         Ok(self.scalar(object))
+    }
+}
+
+/// A key, which is copied only if it is written with escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 

@@ -12,6 +12,7 @@ mod excerpt;
 pub mod horizon;
 mod id;
 pub mod json;
+pub mod keys;
 pub mod known;
 mod label;
 pub mod place;

@@ -167,6 +167,29 @@ fn a_key_that_comes_twice_is_refused_wherever_it_is() {
     }
 }
 
+/// `data` may have 127 levels, and the event is one around it: as deep as that, `serde_json` does not read an event at once.
+#[test]
+fn a_key_that_comes_twice_below_the_deepest_place_is_refused() {
+    let parse = |levels: usize, after: &str| {
+        // `data` is a level itself.
+        let deep = format!(r#""data":{{"extra":{}{},{after}"#, "[".repeat(levels - 1), "]".repeat(levels - 1));
+        Event::parse(&insight().to_string().replacen(r#""data":{"#, &deep, 1), now())
+    };
+    for levels in [125, 126, 127] {
+        assert!(parse(levels, "").is_ok(), "{levels}");
+        for (twice, pointer) in [(r#""more":1,"more":2,"#, "/data/more"), (r#""run_id":"a","#, "/data/run_id")] {
+            let rejection = parse(levels, twice).expect_err("a rejection");
+            assert_eq!((rejection.pointer.as_str(), rejection.reason()), (pointer, "is there twice; give it once"));
+        }
+    }
+    for (levels, reason) in [(128, "recursion limit exceeded"), (255, "recursion limit exceeded"), (256, "too deep")] {
+        let rejection = parse(levels, "").expect_err("a rejection");
+        assert_eq!(rejection.code, RejectionCode::InvalidEvent);
+        assert!(rejection.pointer.starts_with("/data/extra/0/0/0"), "{}", rejection.pointer);
+        assert!(rejection.reason().contains(reason), "{levels}: {}", rejection.reason());
+    }
+}
+
 #[test]
 fn a_number_of_any_size_is_accepted_and_kept() {
     let numbers = r#"[12345678901234567890123,1.10,1E+2,-0,1e400,-1e-400]"#;
