@@ -7,7 +7,7 @@ mod over_memory;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::delivery::{DeliveryState, Exhaustion, Held};
+use domain::delivery::{DeliveryRecord, DeliveryState, Exhaustion, Held};
 use domain::destination::{Destination, Health, HealthState};
 use domain::event::Event;
 use domain::value::{DeliveryId, Timestamp};
@@ -52,11 +52,17 @@ async fn world() -> World {
 }
 
 impl World {
-    /// Parks the delivery of an event, which is kept for this long.
+    /// Parks the delivery of an event, which are kept for this long.
     async fn park(&self, id: &str, kept: Duration) -> DeliveryId {
+        self.park_for(id, kept, kept).await
+    }
+
+    /// Parks the delivery of an event, of which each is kept for so long.
+    async fn park_for(&self, id: &str, delivery_kept: Duration, kept: Duration) -> DeliveryId {
         let event = Event::parse(&event_text(&account("acme"), id), self.begin);
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
         let parked = record(&target(), id, 1, DeliveryState::Parked);
+        let parked = DeliveryRecord { expires_at: self.begin.plus(delivery_kept), ..parked };
         let delivery = parked.delivery.id.clone();
         assert!(self.store.create_delivery(&parked).await.expect("an answer"));
         let sealed =
@@ -83,7 +89,7 @@ impl World {
         told
     }
 
-    async fn row(&self, id: &DeliveryId) -> domain::delivery::DeliveryRecord {
+    async fn row(&self, id: &DeliveryId) -> DeliveryRecord {
         self.store.find_delivery(&account("acme"), id).await.expect("an answer").expect("the row")
     }
 }
@@ -127,6 +133,34 @@ async fn what_came_late_is_kept_as_long_as_its_event() {
     let late = world.hours_until(RETENTION + DAY * 3).await;
     assert_eq!(late.len(), 1, "{late:?}");
     assert!(world.row(&id).await.exhaustion().is_some());
+}
+
+/// What is parked when `RetentionDays` is raised keeps its old end.
+#[tokio::test]
+async fn what_was_parked_before_more_was_kept_is_told_and_given_up_in_time() {
+    let world = world().await;
+    let id = world.park("evt-1", DAY * 10).await;
+    // A probe has written its row since.
+    let probed = world.park_for("evt-2", RETENTION, DAY * 10).await;
+    let told = world.hours_until(DAY * 10).await;
+    let what: Vec<_> = told.iter().map(|(_, what)| what.as_str()).collect();
+    assert_eq!(what, ["delivery.expiring", "delivery.exhausted", "delivery.exhausted"]);
+    assert!((8 * 24..9 * 24).contains(&told[0].0), "{told:?}");
+    for id in [id, probed] {
+        let Some(Exhaustion::Expired { at }) = world.row(&id).await.exhaustion() else { panic!("{id}") };
+        assert!(world.begin.plus(DAY * 10).since(at) <= HOUR * 7, "{at}");
+    }
+}
+
+/// What is parked after `RetentionDays` was lowered ends before its event.
+#[tokio::test]
+async fn what_was_parked_after_less_was_kept_is_told_and_given_up_in_time() {
+    let world = world().await;
+    let id = world.park_for("evt-1", RETENTION + DAY * 2, RETENTION * 3).await;
+    assert!(world.hours_until(RETENTION + DAY).await.iter().all(|(_, what)| what == "delivery.expiring"));
+    assert_eq!(world.row(&id).await.held, Held::ByDestination);
+    let told = world.hours_until(RETENTION + DAY * 2).await;
+    assert_eq!(told.iter().map(|(_, what)| what.as_str()).collect::<Vec<_>>(), ["delivery.exhausted"]);
 }
 
 /// Runs `redrive` for some minutes, with a row that nobody can read, so that runs may answer an error.
