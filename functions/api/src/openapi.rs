@@ -52,7 +52,7 @@ events they receive.
 An account's API key says whose things a request is about; what belongs to another account answers like what does not exist. \
 Errors are RFC 9457 problems with a stable `code`; `webhooks` describes the requests that a destination receives.
 
-Limits: a body has at most 256 KiB, a page 1–100 items. An account may spend 100 units a second, and saves up ten seconds' \
+Limits: a body has at most 256 KiB, a page 1–100 items (of the ledger 1–500 events, of scopes 1–5,000). An account may spend 100 units a second, and saves up ten seconds' \
 worth: what reads one thing costs 1, a list 5, a change 5; configuration documents, the ledger, dry runs, set-ups, tests, \
 recoveries and replays cost 25. It may post 100 events a second besides. More is refused with 429 and `retry-after`.";
 

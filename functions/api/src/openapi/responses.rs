@@ -4,9 +4,10 @@
 //! A handler documents only its successes and its own problems: `(status = 409, description = "`account_exists`: …")`.
 //! The body of a problem is added here.
 
+use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{Content, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::SIGNED_PATHS;
@@ -37,6 +38,8 @@ const SPENT: &str = "`rate_limited`: the account has spent its budget; ask again
 const THROTTLED: &str = "API Gateway refuses what is too much over all callers; try again later.";
 const UNDER_WAY: &str = "`request_under_way`: the same request is being carried out under this `Idempotency-Key`; try again after `retry-after` seconds.";
 const REUSED: &str = "`idempotency_key_reused`: another request was sent under this `Idempotency-Key`.";
+const AFTER_SECONDS: &str = "After how many seconds to try again.";
+const AFTER_SPENDING: &str = "After how many seconds to try again; not where API Gateway refuses.";
 const FAILED: &str = "`internal_error`: this failed on our side; trying again does not help.";
 const UNAVAILABLE: &str = "`unavailable`: this did not work just now; try again after `retry-after` seconds.";
 
@@ -57,6 +60,13 @@ fn either(description: &str) -> Response {
     let mut response = problem(description);
     response.content.insert("application/json".to_owned(), content("GatewayMessage").into());
     response
+}
+
+/// The header that says when to try again.
+fn retry_after(description: &str) -> RefOr<Header> {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)));
+    header.description = Some(description.to_owned());
+    RefOr::T(header)
 }
 
 /// Adds the shared answers to every operation of the document.
@@ -106,6 +116,11 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     }
     for (status, response) in shared_answers(path, operation) {
         operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+    }
+    for (status, said) in [("429", AFTER_SPENDING), ("503", AFTER_SECONDS)] {
+        if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(status) {
+            response.headers.insert("retry-after".to_owned(), retry_after(said));
+        }
     }
 }
 

@@ -96,6 +96,27 @@ fn every_body_has_an_example() {
 }
 
 #[test]
+fn what_may_work_later_says_when() {
+    for (operation, said) in described("paths") {
+        for status in ["429", "503"] {
+            let header = &said["responses"][status]["headers"]["retry-after"];
+            assert_eq!(header["schema"]["type"], "integer", "{operation} answers {status}");
+        }
+    }
+}
+
+#[test]
+fn an_idempotency_key_is_not_empty() {
+    for (operation, said) in described("paths") {
+        let parameters = said["parameters"].as_array().into_iter().flatten();
+        for key in parameters.filter(|parameter| parameter["name"] == "Idempotency-Key") {
+            // The one of an event is its id, whose form says so.
+            assert!(key["schema"]["minLength"] == 1 || operation == "POST /v1/events", "{operation}: {key}");
+        }
+    }
+}
+
+#[test]
 fn a_choice_of_objects_says_by_which_field_it_is_made() {
     // This one is told by which of its fields are there.
     const BY_FIELDS: &str = "WantedDestination";

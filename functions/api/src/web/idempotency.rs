@@ -50,7 +50,12 @@ const SAFE_BY_NATURE: [&str; 3] = ["/v1/events", "/v1/sessions", "/v1/subscripti
 pub struct KeyHeader {
     /// A new one for each thing that is wanted, such as a UUID. The same request under the same key is carried out once within 24
     /// hours, and answered with the same.
-    #[param(rename = "Idempotency-Key", max_length = 255, example = "0d9a3f0e-7e0c-4c8e-9d0c-6a3a8a4b2c11")]
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        example = "0d9a3f0e-7e0c-4c8e-9d0c-6a3a8a4b2c11"
+    )]
     idempotency_key: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! What the API answers: to whom, with what, and with which problems.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use api::MAX_BODY_BYTES;
@@ -265,6 +266,34 @@ async fn unknown_routes_and_methods_are_problems_too() {
         "method_not_allowed",
         None,
     );
+}
+
+/// RFC 9110, §15.5.6.
+#[tokio::test]
+async fn whoever_uses_a_wrong_method_is_told_the_right_ones() {
+    let world = world().await;
+    let (_, document) = world.call(As::Nobody, "GET", "/v1/openapi.json", None).await;
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        let mut there: BTreeSet<_> =
+            operations.as_object().expect("methods").keys().map(|m| m.to_uppercase()).collect();
+        if there.contains("GET") {
+            there.insert("HEAD".to_owned());
+        }
+        // What it costs is within the budget.
+        world.clock.advance(Duration::from_secs(1));
+        let at = path.replace("{id}", "x").replace("{account}", "acme").replace("{key}", "x").replace("{session}", "x");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"] {
+            if there.contains(method) {
+                continue;
+            }
+            let header = Some(("idempotency-key", "key"));
+            let event = world.event_with(As::Account("acme"), method, &at, header, Some("{}"));
+            let (status, headers, problem) = world.answer(&event.to_string()).await;
+            assert_eq!((status, &problem["code"]), (405, &json!("method_not_allowed")), "{method} {path}");
+            let allow = headers.get("allow").and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+            assert_eq!(allow.split(',').map(str::to_owned).collect::<BTreeSet<_>>(), there, "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test]

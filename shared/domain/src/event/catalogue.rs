@@ -1,5 +1,5 @@
 //! The catalogue of event types. Each file of `shared/domain/catalogue` describes one type, and adding a file adds a
-//! type. Nothing else in Rust knows the types, except for the four that [`crate::operational`] makes. The files are
+//! type. Nothing else in Rust knows the types, except for the five that [`crate::operational`] makes. The files are
 //! embedded when this crate is compiled, and read once, when first needed.
 //!
 //! It deliberately checks no event: that is [`super::payload`]. A file that cannot be read is left out, so that it does

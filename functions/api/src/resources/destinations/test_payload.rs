@@ -68,7 +68,7 @@ pub struct NewTest {
 ///
 /// Sends the sample of an event type, with `test: true`, signed and sent exactly as a delivery is, and answers with the request,
 /// the response and a verdict. With `prove`, three forged requests follow once the good one was accepted: signed with another
-/// secret, six minutes old, and altered after signing. A test takes at most 25 s, works for disabled destinations too, and
+/// secret, six minutes old, and altered after signing. A test takes at most 24 s, works for disabled destinations too, and
 /// is not in the ledger. Five tests of an account are made at once; one more is refused with 429 until one has ended.
 #[utoipa::path(
     post,
