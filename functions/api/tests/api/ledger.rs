@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
 use domain::event::Event;
 use domain::value::{DestinationId, Timestamp};
-use ports::{Deliveries, Events, SealedEvent};
+use ports::{Deliveries, Events, SealedEvent, UnmatchedReason};
 use serde_json::{Value, json};
 use testing::{account, destination, event_text, record, sealed};
 
@@ -129,6 +129,32 @@ async fn every_state_is_counted_with_its_ids_and_the_ledger_closes() {
     assert_eq!((&ledger["unmatched"]["list"], &ledger["unmatched"]["truncated"]), (&json!(unmatched), &json!(false)));
     let pending = format!("/v1/ledger/deliveries?since={}&status=pending", span.replace("{}", "until"));
     assert_eq!(ledger["pending"]["list"], json!(pending));
+}
+
+/// What this system tells of itself and nobody wants to hear is not taken for lost data.
+#[tokio::test]
+async fn the_reasons_of_what_owes_nothing_are_counted_and_those_of_our_own_events_apart() {
+    let world = world().await;
+    let sample = seal(&world, "acme", "evt-1", 1, 0).await;
+    seal(&world, "acme", "evt-2", 2, 1).await;
+    for (n, event_type, reason) in [
+        (3, "sync_run.completed", UnmatchedReason::ConditionsNotMet),
+        (4, "destination.failing", UnmatchedReason::NoSubscription),
+        (5, "delivery.exhausted", UnmatchedReason::NoSubscription),
+        (6, "delivery.exhausted", UnmatchedReason::ConditionsNotMet),
+    ] {
+        let event = SealedEvent {
+            id: format!("evt-{n}").parse().expect("an id"),
+            event_type: event_type.parse().expect("a type"),
+            unmatched: Some(reason),
+            ..sample.clone()
+        };
+        world.store.seal_event(&event).await.expect("sealed");
+    }
+    let ledger = page(&world, "/v1/ledger").await;
+    assert_eq!((&ledger["accepted"]["count"], &ledger["unmatched"]["count"]), (&json!(6), &json!(5)));
+    let reasons = json!({"no_subscription": 1, "conditions_not_met": 1, "operational": 3});
+    assert_eq!((&ledger["unmatched_reasons"], &ledger["closes"]), (&reasons, &json!(true)));
 }
 
 #[tokio::test]

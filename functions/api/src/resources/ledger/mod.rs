@@ -20,7 +20,7 @@ use ports::{Order, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use self::reckoned::{Reckoned, Tally};
+use self::reckoned::{Reckoned, Tally, UnmatchedReasons};
 use self::walk::Walk;
 use self::window::Place;
 use crate::web::caller::Reader;
@@ -109,6 +109,7 @@ struct LedgerView {
     accepted: EventNumber,
     /// Those that owe nothing, by the index.
     unmatched: EventNumber,
+    unmatched_reasons: UnmatchedReasons,
     /// Those that owe something, by their own rows.
     matched: EventNumber,
     /// Deliveries that the accepted events owe: the count by the index, the ids by the events' rows.
@@ -191,6 +192,7 @@ fn view(reckoned: Reckoned, span: Span, next_cursor: Option<String>) -> LedgerVi
         until: span.until,
         accepted: events(reckoned.accepted, None),
         unmatched: events(reckoned.unmatched, Some("unmatched")),
+        unmatched_reasons: reckoned.unmatched_reasons,
         matched: events(reckoned.matched, Some("matched")),
         owed: deliveries(reckoned.owed, ""),
         delivered: deliveries(reckoned.delivered, "&status=delivered"),

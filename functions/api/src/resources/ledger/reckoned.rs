@@ -11,7 +11,9 @@ use std::collections::HashMap;
 
 use domain::delivery::DeliveryState;
 use domain::value::{DeliveryId, EventId};
-use ports::DeliveryStanding;
+use ports::{DeliveryStanding, UnmatchedReason};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::walk::{Begun, Ended, Looked};
 
@@ -46,10 +48,23 @@ impl<Id: Clone> Tally<Id> {
     }
 }
 
+/// Why events owe nothing. The three add up to `unmatched`.
+#[derive(Default, Serialize, ToSchema)]
+pub struct UnmatchedReasons {
+    /// No subscription listened to their type at their place.
+    no_subscription: usize,
+    /// Some listened, and wanted others.
+    conditions_not_met: usize,
+    /// They tell of the account's own destinations and deliveries (`destination.*`, `delivery.*`), and nobody wanted them. Nothing
+    /// that a producer sent is in them.
+    operational: usize,
+}
+
 #[derive(Default)]
 pub struct Reckoned {
     pub accepted: Tally<EventId>,
     pub unmatched: Tally<EventId>,
+    pub unmatched_reasons: UnmatchedReasons,
     pub matched: Tally<EventId>,
     /// The count comes from the index, the ids from the events' rows.
     pub owed: Tally<DeliveryId>,
@@ -65,18 +80,29 @@ pub struct Reckoned {
     pub disagreeing: Tally<EventId>,
 }
 
+impl UnmatchedReasons {
+    fn count_of(&mut self, reason: UnmatchedReason, operational: bool) -> &mut usize {
+        match reason {
+            _ if operational => &mut self.operational,
+            UnmatchedReason::NoSubscription => &mut self.no_subscription,
+            UnmatchedReason::ConditionsNotMet => &mut self.conditions_not_met,
+        }
+    }
+}
+
 impl Reckoned {
     pub fn add(&mut self, looked: &Looked, standings: &HashMap<DeliveryId, DeliveryStanding>) {
         let event = &looked.place.event.id;
-        if let Some(Begun { unmatched }) = looked.begins {
+        if let Some(Begun { unmatched, operational }) = looked.begins {
             self.accepted.add(event);
-            if unmatched {
+            if let Some(reason) = unmatched {
                 self.unmatched.add(event);
+                *self.unmatched_reasons.count_of(reason, operational) += 1;
             }
             if looked.id.is_some() {
                 self.matched.add(event);
             }
-            if unmatched == looked.id.is_some() {
+            if unmatched.is_some() == looked.id.is_some() {
                 self.disagreeing.add(event);
             }
         }
@@ -130,6 +156,7 @@ mod tests {
     /// What is looked at of an event: `told` is what the index says that it owes.
     fn looked(told: usize, unmatched: bool, found: u8) -> Vec<Looked> {
         let at = Timestamp::from_unix_ms(1);
+        let unmatched = unmatched.then_some(UnmatchedReason::NoSubscription);
         let event = EventPlace { occurred_at: at, id: "evt-1".parse().expect("an id") };
         let ids = (0..found).map(|n| format!("dlv_{n:050}").parse().ok()).chain((found == 0).then_some(None));
         let last = usize::from(found).max(1) - 1;
@@ -137,7 +164,7 @@ mod tests {
             place: Place { span: Span { since: at, until: at }, event: event.clone(), within: None },
             id,
             is_new: n == 0,
-            begins: (n == 0).then_some(Begun { unmatched }),
+            begins: (n == 0).then_some(Begun { unmatched, operational: false }),
             ends: (n == last).then_some(Ended { listed: told, found: found.into() }),
         };
         ids.enumerate().map(looked).collect()

@@ -10,7 +10,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
-use ports::{EventPlace, ListedEvent, Order, OwedRow, PortResult, Span, read_units};
+use ports::{EventPlace, ListedEvent, Order, OwedRow, PortResult, Span, UnmatchedReason, read_units};
 
 use super::window::{Place, Within};
 use crate::web::Deps;
@@ -41,7 +41,10 @@ pub struct Looked {
 
 /// What the index says of an event.
 pub struct Begun {
-    pub unmatched: bool,
+    /// Why it owes nothing.
+    pub unmatched: Option<UnmatchedReason>,
+    /// Whether it is about the account's destinations and deliveries.
+    pub operational: bool,
 }
 
 /// How much an event owes, according to the index and to its rows.
@@ -188,7 +191,8 @@ impl<'a> Walk<'a> {
 impl Owing {
     fn new(event: ListedEvent, row: OwedRow, now: Timestamp) -> Self {
         let counts = event.expires_at > now;
-        let begins = counts.then_some(Begun { unmatched: event.unmatched.is_some() });
+        let operational = event.event_type.is_operational();
+        let begins = counts.then_some(Begun { unmatched: event.unmatched, operational });
         let within = Within { row: 0, passed_in_row: 0, passed: 0, listed: event.owed_count };
         Self { event: event.place, is_new: true, begins, counts, row, within }
     }

@@ -45,6 +45,7 @@ struct Part {
     until: Timestamp,
     accepted: Number,
     unmatched: Number,
+    unmatched_reasons: Reasons,
     matched: Number,
     owed: Number,
     delivered: Number,
@@ -57,6 +58,13 @@ struct Part {
     closes: bool,
     disagreeing: Vec<String>,
     next_cursor: Option<String>,
+}
+
+/// Why events owe nothing.
+#[derive(Deserialize)]
+struct Reasons {
+    /// How many are about the account's own destinations and deliveries.
+    operational: u64,
 }
 
 /// One number of the ledger, and the path of the API's list of what it counts.
