@@ -173,10 +173,14 @@ def mend_body(operation, case):
     caller, body = case.headers.get("Authorization"), case.body
     if operation == "publish_event":
         mend_event(case)
-    elif operation in ("create_subscription", "change_subscription") and "destination_id" in body:
-        body["destination_id"] = make_destination(caller)
-    elif operation == "create_setup" and "id" in body["destination"]:
-        body["destination"]["id"] = make_destination(caller)
+    elif operation in ("create_subscription", "change_subscription"):
+        mend_reach(body)
+        if "destination_id" in body:
+            body["destination_id"] = make_destination(caller)
+    elif operation == "create_setup":
+        mend_reach(body)
+        if "id" in body["destination"]:
+            body["destination"]["id"] = make_destination(caller)
     elif operation == "rotate_secret" and body.get("secret") is not None:
         # The current one would be refused.
         body["secret"] = "whsec_" + base64.b64encode(os.urandom(32)).decode()
@@ -191,6 +195,11 @@ def mend_body(operation, case):
     elif operation == "open_session":
         offered = make(f"/admin/v1/accounts/{make_account()}/sessions", {}, auth=Signature())
         body["token"] = offered["url"].split("#")[1]
+
+
+def mend_reach(subscription):
+    """Something can come to it: types with their places, and changes, are refused where nothing of them can."""
+    subscription |= {"event_types": ["*"], "scope": "*"}
 
 
 def loopback(field, value):
@@ -280,4 +289,5 @@ def mend_configuration(body):
     if not body["destinations"]:
         body["subscriptions"] = []
     for one in body["subscriptions"]:
+        mend_reach(one)
         one["destination"] = body["destinations"][0]["name"]

@@ -147,7 +147,7 @@ async fn hosts_that_do_not_answer_end_a_put_before_anything_is_done() {
 
 #[tokio::test]
 async fn the_conditions_of_an_account_have_a_bound_together_wherever_they_are_set() {
-    let long = |bytes: usize| json!({"status": ["x".repeat(bytes - r#"{"status":[""]}"#.len())]});
+    let long = |bytes: usize| json!({"note": ["x".repeat(bytes - r#"{"note":[""]}"#.len())]});
     let condition = |bytes: usize| serde_json::from_value(long(bytes)).expect("a condition");
     let all = MAX_CONDITION_BYTES / 2_048;
     let world = with(all, |n, settings| settings.condition = Some(condition(if n == 0 { 1_048 } else { 2_048 }))).await;
@@ -155,7 +155,7 @@ async fn the_conditions_of_an_account_have_a_bound_together_wherever_they_are_se
     let body = |name: &str, bytes: usize| json!({"name": name, "destination_id": to, "event_types": ["*"], "scope": "*", "condition": long(bytes)});
     let first = format!("/v1/subscriptions/{}", numbered(0, |_| {}).id);
     let patch = async |bytes| {
-        let body = json!({"condition": {"status": long(bytes)["status"]}}).to_string();
+        let body = json!({"condition": {"note": long(bytes)["note"]}}).to_string();
         world.call(As::Account("acme"), "PATCH", &first, Some(&body)).await
     };
     check_problem(patch(2_049).await, 422, "validation_failed", Some("/condition"));

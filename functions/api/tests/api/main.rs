@@ -22,6 +22,7 @@ mod matching;
 mod named_lists;
 mod operator;
 mod orders;
+mod reach;
 mod read_units;
 mod recovery;
 mod refusals;

@@ -19,6 +19,13 @@ pub struct Subscription {
     pub path: Option<String>,
     pub grace_seconds: u64,
     pub enabled: bool,
+    /// What may keep events from coming.
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Warning {
+    pub detail: String,
 }
 
 /// The path of a subscription's page. The paths of its actions begin with it.
@@ -89,7 +96,8 @@ mod tests {
     fn check(wanted: Value, transition: Option<&str>, expected: &str) {
         let subscription: Subscription = serde_json::from_value(json!({
             "id": "s", "name": "n", "destination_id": "d", "event_types": ["*"], "scope": "*", "condition": wanted,
-            "transition": transition, "path": null, "grace_seconds": 900, "enabled": true
+            "transition": transition, "path": null, "grace_seconds": 900, "enabled": true,
+            "warnings": []
         }))
         .expect("a subscription");
         assert_eq!(subscription.wants(), expected);

@@ -73,7 +73,7 @@ async fn subscriptions_are_listed_in_words_twenty_five_a_page_and_nobody_elses()
 async fn a_subscription_is_shown_with_its_pattern() {
     let world = world().await;
     let destination = world.destination("acme", "Billing").await;
-    let id = create(&world, "s", &destination, json!({"condition": {"status": ["<b>"]}, "grace_seconds": 3600})).await;
+    let id = create(&world, "s", &destination, json!({"condition": {"statuss": ["<b>"]}, "grace_seconds": 3600})).await;
     let cookie = world.visitor("acme", Role::Viewer).await;
     let page = world.get(&cookie, &format!("/subscriptions/{id}")).await;
     page.shows("id=\"pattern\"")
@@ -82,6 +82,7 @@ async fn a_subscription_is_shown_with_its_pattern() {
         .shows("own pattern")
         .shows(">Billing<")
         .shows("1 h");
+    page.shows("describes no field `statuss`").shows("is `status` meant?");
     page.hides("/edit").hides("/delete").hides("/disable");
     let rival = world.visitor("rival", Role::Admin).await;
     for below in ["", "/edit", "/delete"] {
@@ -98,11 +99,11 @@ async fn what_is_edited_is_saved_and_a_condition_becomes_exactly_what_was_typed(
     for condition in [
         r#"{"status": ["failed"], "records": {"inserted": [{"numeric": [">", 0]}], "deleted": [1]}}"#,
         r#"{"records": {"deleted": [2]}}"#,
-        r#"{"records": [{"exists": true}]}"#,
-        r#"{"records": {"deleted": {"more": [null]}}}"#,
+        r#"{"records": [{"exists": false}]}"#,
+        r#"{"records": {"more": {"and": [null]}}}"#,
         r#"{"$or": [{"status": ["failed"]}, {"status": ["partial"]}]}"#,
         "",
-        r#"{"status": ["failed", null]}"#,
+        r#"{"error": {"code": ["a"]}, "next_run_at": ["b", null]}"#,
     ] {
         let etag = world.get(&cookie, &path).await.hidden("etag");
         let page = world.post(&cookie, &path, &form(&etag, &destination, &[("condition", condition)])).await;
@@ -111,7 +112,7 @@ async fn what_is_edited_is_saved_and_a_condition_becomes_exactly_what_was_typed(
         assert_eq!(read(&world, &id).await["condition"], expected);
     }
     let page = world.get(&cookie, &path).await;
-    page.shows("value=\"sync_run.completed\" checked").shows("&#34;failed&#34;").shows(">Other</option>");
+    page.shows("value=\"sync_run.completed\" checked").shows("&#34;next_run_at&#34;").shows(">Other</option>");
     let fields = [
         ("name", "Renamed"),
         ("event_types", "sync_run.missed"),
@@ -160,6 +161,7 @@ async fn what_is_wrong_stands_by_its_field_and_what_was_typed_is_kept() {
         ("condition", "{}", "is empty"),
         ("condition", "{\"status\": null}", "/status: "),
         ("condition", "{\"status\": [{\"like\": \"<b>\"}]}", "/status/0/like: "),
+        ("condition", "{\"status\": [\"fail\"]}", "can never match: `status` is &#34;succeeded&#34;"),
         ("transition", "exploded", "broke"),
         ("grace_seconds", "59", "must be 60 to 86400"),
         ("grace_seconds", "soon", "must be a whole number"),

@@ -5,6 +5,7 @@ mod awaited_run;
 pub mod listeners;
 mod pattern;
 pub mod plan;
+mod reach;
 pub mod subscription;
 mod transition;
 
@@ -12,6 +13,7 @@ pub use self::awaited_run::{AwaitedRun, Grace, GraceError};
 pub use self::listeners::{Filing, Hearing, Listeners, TooCostly};
 pub use self::pattern::{MOST_STEPS, Mismatch, Pattern, PatternError, Work};
 pub use self::plan::{Action, Configuration, ConfigurationError, Kind, NamedSubscription, Step};
+pub use self::reach::{Reach, Remark};
 pub use self::subscription::{
     Bucket, Candidate, EventTypes, EventTypesError, MAX_CONDITION_BYTES, Miss, Subscription, SubscriptionSettings,
 };

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::awaited_run::Grace;
 use super::pattern::Pattern;
+use super::reach::Reach;
 use super::subscription::{EventTypes, SubscriptionSettings};
 use super::transition::AwaitedTransition;
 use crate::destination::{DeliveryPath, DestinationSettings};
@@ -56,6 +57,10 @@ impl NamedSubscription {
         let SubscriptionSettings { name, event_types, scope, condition, transition, path, grace, enabled, .. } =
             settings;
         Self { name, destination, event_types, scope, condition, transition, path, grace, enabled }
+    }
+
+    pub fn reach(&self) -> Reach<'_> {
+        Reach::new(&self.event_types, &self.scope, self.condition.as_ref(), self.transition)
     }
 
     pub fn settings(self, destination_id: DestinationId) -> SubscriptionSettings {

@@ -1,4 +1,5 @@
-//! What is checked of a whole document before anything is done: limits, and the addresses of new URLs.
+//! What is checked of a whole document before anything is done: limits, what can come to subscriptions, and the addresses
+//! of new URLs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,10 +8,13 @@ use domain::destination::DestinationUrl;
 use domain::routing::{Action, Configuration, Kind, MAX_CONDITION_BYTES, NamedSubscription, Pattern, Step};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use crate::resources::subscriptions::warnings::{self, Warning};
 use crate::resources::{destinations, subscriptions};
 use crate::web::Deps;
 use crate::web::problem::{Code, Problem};
 
+/// How many warnings are shown at most.
+const WARNINGS: usize = 100;
 /// How many addresses are looked up at once, and how long that may take for all.
 const LOOKUPS: usize = 20;
 const LOOK_UP_FOR: Duration = Duration::from_secs(8);
@@ -50,6 +54,26 @@ fn check_conditions(current: &Configuration, wanted: &Configuration) -> Result<(
         return Err(subscriptions::too_many_conditions("/subscriptions"));
     }
     Ok(())
+}
+
+/// Refuses subscriptions to which something can never come, where that is new, and answers what else there is to say of those
+/// that are created or changed.
+pub fn check_reach(current: &Configuration, wanted: &Configuration) -> Result<Vec<Warning>, Problem> {
+    let known: BTreeMap<_, _> = current.subscriptions.iter().map(|s| (&s.name, s)).collect();
+    let mut all = Vec::new();
+    for (place, subscription) in wanted.subscriptions.iter().enumerate() {
+        let before = known.get(&subscription.name).copied();
+        if before == Some(subscription) {
+            continue;
+        }
+        let (pointer, reach) = (format!("/subscriptions/{place}"), subscription.reach());
+        if before.is_none_or(|before| before.reach() != reach) {
+            warnings::refuse_unreachable(reach).map_err(|problem| problem.under(&pointer))?;
+        }
+        all.extend(warnings::of(reach).into_iter().map(|warning| warning.under(&pointer)));
+    }
+    all.truncate(WARNINGS);
+    Ok(all)
 }
 
 /// Refuses new URLs whose addresses would be blocked when they are called.

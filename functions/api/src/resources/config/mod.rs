@@ -22,6 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use self::account::Current;
 use self::document::{Document, Format, tags};
+use crate::resources::subscriptions::warnings::Warning;
 use crate::resources::{destinations, subscriptions};
 use crate::web::caller::{Configurer, Reader};
 use crate::web::etag::IfMatch;
@@ -95,10 +96,13 @@ pub struct PlanView {
     plan: Vec<StepView>,
     /// All of them are counted.
     counts: Counts,
+    /// What may keep events from coming to the subscriptions that are created or changed. Of very many, the first 100.
+    #[schema(max_items = 100)]
+    warnings: Vec<Warning>,
 }
 
 impl PlanView {
-    fn new(dry_run: bool, mut plan: Vec<StepView>) -> Self {
+    fn new(dry_run: bool, mut plan: Vec<StepView>, warnings: Vec<Warning>) -> Self {
         let count = |action| plan.iter().filter(|step| step.action == action).count();
         let counts = Counts {
             create: count(Action::Create),
@@ -111,7 +115,7 @@ impl PlanView {
             changes += usize::from(step.action != Action::Unchanged);
             step.action == Action::Unchanged || changes <= account::MOST_CHANGES
         });
-        Self { dry_run, plan, counts }
+        Self { dry_run, plan, counts, warnings }
     }
 }
 
@@ -178,7 +182,7 @@ pub struct Putting {
             `document_too_large`: what it has now is more than one request may read, about 2,500 subscriptions: change one at a time."),
         (status = 412, description = "`precondition_failed`: it was changed since it was read."),
         (status = 415, description = "`unsupported_media_type`: the body's `content-type` is neither `application/json` nor `application/yaml`."),
-        (status = 422, description = "`validation_failed`: a field is missing, unknown or wrong, a name comes twice, or a destination's name is unknown; `blocked_address`; `errors` points at it.")
+        (status = 422, description = "`validation_failed`: a field is missing, unknown or wrong, a name comes twice, a destination's name is unknown, or no event can ever come to a subscription; `blocked_address`; `errors` points at it.")
     )
 )]
 pub async fn put(
@@ -196,6 +200,7 @@ pub async fn put(
         if_match.check_any(&tags(&configuration)?)?;
     }
     let steps = plan(&configuration, &wanted);
+    let warnings = checks::check_reach(&configuration, &wanted)?;
     checks::check_limits(&deps, &configuration, &wanted, &steps)?;
     checks::check_addresses(&deps, &configuration, &wanted).await?;
     let steps = if dry_run {
@@ -204,7 +209,7 @@ pub async fn put(
         current.apply(&deps, steps, &wanted, ends, &if_match).await?
     };
     let as_it_was = dry_run || !steps.iter().any(StepView::is_change);
-    Ok(done::nothing_if(as_it_was, Answer(PlanView::new(dry_run, steps))))
+    Ok(done::nothing_if(as_it_was, Answer(PlanView::new(dry_run, steps, warnings))))
 }
 
 /// The headers of an answer that is a document.

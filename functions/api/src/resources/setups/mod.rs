@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use domain::attempt::SigningSecret;
 use domain::destination::{DeliveryPath, Destination, DestinationSettings};
 use domain::event::{Event, EventType, EventTypeFilter, Scope, UnknownStatus};
-use domain::routing::{AwaitedTransition, EventTypes, Grace, Pattern, SubscriptionSettings};
+use domain::routing::{AwaitedTransition, EventTypes, Grace, Pattern, Reach, SubscriptionSettings};
 use domain::value::{AccountId, DestinationId, Label, Place, Timestamp, json};
 use http::StatusCode;
 use ports::DeletedDestination;
@@ -25,7 +25,7 @@ use self::steps::{
     TestStatus, TestStep,
 };
 use crate::resources::destinations::{self, secrets, test_payload};
-use crate::resources::subscriptions;
+use crate::resources::subscriptions::{self, warnings};
 use crate::web::body::{Json, read as read_json};
 use crate::web::caller::Configurer;
 use crate::web::problem::{Code, Problem};
@@ -136,6 +136,8 @@ pub async fn create(
     };
     let NewSetup { scope, event_types, condition, transition, name, path, destination, test } =
         read_json(body).map_err(with_destination)?;
+    let reach = Reach::new(&event_types, &scope, condition.as_ref(), transition);
+    warnings::refuse_unreachable(reach).map_err(|problem| problem.in_step("subscription", ""))?;
     let test = test.map(|test| test.read(&account, &event_types, deps.clock.now())).transpose()?;
     let (destination, secret) = take_destination(&deps, &account, destination).await.map_err(of_destination)?;
     let name = match name {

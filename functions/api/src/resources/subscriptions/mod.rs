@@ -2,6 +2,7 @@
 
 pub mod parts;
 pub mod settings;
+pub mod warnings;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use ports::{CreatedSubscription, DeletedSubscription, EntropyExt, UpdatedSubscri
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use self::warnings::Warning;
 use crate::web::body::{Json, MergePatch, Patched};
 use crate::web::caller::{Configurer, Reader};
 use crate::web::conflict::{self, OTHERS_KEPT_CHANGING};
@@ -41,13 +43,16 @@ pub struct SubscriptionView {
     created_at: Timestamp,
     #[schema(value_type = schemas::Timestamp)]
     updated_at: Timestamp,
+    /// What may keep events from coming, such as a field of `condition` that no schema describes. It is set all the same.
+    warnings: Vec<Warning>,
 }
 
 impl Patched for SubscriptionSettings {}
 
 pub fn view(subscription: Subscription) -> SubscriptionView {
     let Subscription { id, settings, created_at, updated_at, .. } = subscription;
-    SubscriptionView { id, settings, created_at, updated_at }
+    let warnings = warnings::of(settings.reach());
+    SubscriptionView { id, settings, created_at, updated_at, warnings }
 }
 
 /// A subscription as an answer, with its version as `etag`.
@@ -57,7 +62,8 @@ fn answer(status: StatusCode, subscription: Subscription) -> Response {
 
 /// Create a subscription
 ///
-/// It hears the listed event types at its scope and everywhere below it, from 5 s after its creation at the latest.
+/// It hears the listed event types at its scope and everywhere below it, from 5 s after its creation at the latest. What no event
+/// can ever match by the schemas of its types is refused; what depends on the producer is answered in `warnings`.
 #[utoipa::path(
     post,
     path = "/v1/subscriptions",
@@ -76,10 +82,11 @@ pub async fn create(
     State(deps): State<Arc<Deps>>,
     Json(settings): Json<SubscriptionSettings>,
 ) -> Result<Response, Problem> {
+    warnings::refuse_unreachable(settings.reach())?;
     Ok(answer(StatusCode::CREATED, add(&deps, account, settings).await?))
 }
 
-/// Creates a subscription.
+/// Creates a subscription. Whoever asks for it has checked what can come to it.
 pub async fn add(deps: &Deps, account: AccountId, settings: SubscriptionSettings) -> Result<Subscription, Problem> {
     let now = deps.clock.now();
     let id = SubscriptionId::made_at(now, deps.entropy.bytes()?);
@@ -223,6 +230,10 @@ pub async fn change(
         let settings = patch.apply(&before.settings)?;
         if settings == before.settings {
             return Ok(Some(done::nothing(answer(StatusCode::OK, before))));
+        }
+        // What is not touched stays, also if it is from before this was checked.
+        if settings.reach() != before.settings.reach() {
+            warnings::refuse_unreachable(settings.reach())?;
         }
         let after = before.changed(settings, deps.clock.now());
         match deps.subscriptions.update_subscription(&before, &after).await? {

@@ -2,12 +2,13 @@
 //!
 //! [`Pattern::parse`] refuses what is malformed or can never match; [`Pattern::matches`] and [`Pattern::explain`] are
 //! total. The stages are the files: `parse` and `operators` read the JSON, `spread` combines what `$or` separates,
-//! `matches` and `explain` compare it with data, and `error` says what is refused. It deliberately does not know which
-//! fields an event type has.
+//! `matches` and `explain` compare it with data, `schema` with what data can be, and `error` says what is refused. It
+//! deliberately does not know which fields an event type has.
 //!
 //! Invariant: a condition matches exactly when an EventBridge pattern does, except for the differences that
 //! `tools/pattern_agreement.py` lists with their reasons (tests: `ten_thousand_pairs_agree_with_another_implementation`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -20,6 +21,7 @@ mod matches;
 mod operators;
 mod parse;
 mod scalar;
+mod schema;
 mod spread;
 mod wildcard;
 mod work;
@@ -31,6 +33,7 @@ pub use error::PatternError;
 pub use explain::Mismatch;
 pub(super) use index::Index;
 use matches::ObjectTest;
+pub(super) use schema::Verdict;
 pub use work::{MOST_STEPS, Work};
 
 /// The size of a pattern, in bytes of its JSON without white space: EventBridge's own limit.
@@ -77,6 +80,11 @@ impl Pattern {
     /// The same, as long as there is work left.
     pub fn explain_within(&self, data: &Value, work: &Work) -> Option<Mismatch> {
         explain::explain(&self.test, data, work)
+    }
+
+    /// Whether each value that it accepts can be in data that keeps to this JSON Schema, by its pointer.
+    pub(super) fn verdicts(&self, schema: &Value) -> BTreeMap<String, Verdict> {
+        schema::verdicts(&self.test, schema)
     }
 
     /// Its size in bytes, as `MAX_BYTES` counts it.

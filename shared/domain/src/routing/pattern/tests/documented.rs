@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::routing::MAX_CONDITION_BYTES;
 use crate::routing::pattern::operators::OPERATORS;
 use crate::routing::pattern::{MAX_BYTES, MAX_COMBINATIONS, MAX_DEPTH, MAX_FIELD_TESTS, MOST_STEPS, Pattern};
+use crate::routing::{MAX_CONDITION_BYTES, SubscriptionSettings};
 
 const DOCUMENTED: &str = include_str!("../../../../../../docs/conditions.md");
 
@@ -53,6 +53,24 @@ fn every_documented_refusal_happens() {
         let error = Pattern::parse(&condition).expect_err("a refusal");
         assert_eq!(format!("`{}`", error.pointer), pointer);
         assert!(error.detail.starts_with(why), "{} {why}", error.detail);
+    }
+}
+
+#[test]
+fn every_documented_value_that_no_event_can_have_is_refused() {
+    let rows = rows("What no event can have");
+    assert!(rows.len() > 2);
+    for row in rows {
+        let [condition, pointer, why] = row[..] else { panic!("{row:?}") };
+        let condition: Value = serde_json::from_str(condition.trim_matches('`')).expect(condition);
+        let settings = json!({
+            "name": "s", "destination_id": "dst_img480bv82vq4si5", "event_types": ["sync_run.completed"], "scope": "*",
+            "condition": condition,
+        });
+        let settings: SubscriptionSettings = serde_json::from_value(settings).expect("settings");
+        let refused = settings.reach().check().expect_err("a refusal");
+        assert_eq!(format!("`{}`", refused.pointer), pointer.replacen('/', "/condition/", 1));
+        assert_eq!(refused.detail, why);
     }
 }
 
