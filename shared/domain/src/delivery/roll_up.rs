@@ -85,8 +85,9 @@ impl DeliveryResult {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     pub delivered: u64,
-    /// Given up, or to be attempted again after a failed attempt.
+    /// Given up, or to be attempted again after a failed attempt: retrying or parked.
     pub failed: u64,
+    /// Set aside without a failed attempt.
     pub parked: u64,
     pub cancelled: u64,
     /// Not attempted yet.
@@ -103,6 +104,8 @@ impl Tally {
             DeliveryState::Exhausted => &mut self.failed,
             DeliveryState::Retrying { .. } if result.failed => &mut self.failed,
             DeliveryState::Retrying { .. } => &mut self.waiting,
+            // The attempts that opened the breaker, and probes, failed: what they were of is parked since.
+            DeliveryState::Parked if result.failed => &mut self.failed,
             DeliveryState::Parked => &mut self.parked,
             DeliveryState::Cancelled => &mut self.cancelled,
         };

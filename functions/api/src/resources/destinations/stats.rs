@@ -44,7 +44,7 @@ struct StatsView {
     delivered: u64,
     /// Given up, or to be attempted again after an attempt that failed.
     failed: u64,
-    /// Set aside until the destination is back.
+    /// Set aside until the destination is back, without an attempt that failed.
     parked: u64,
     /// `delivered` as a part of `delivered` and `failed`; `null` when both are 0.
     #[schema(required, minimum = 0, maximum = 1)]

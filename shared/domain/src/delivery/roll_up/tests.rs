@@ -50,13 +50,15 @@ fn each_state_is_counted_once_and_a_first_attempt_that_is_to_come_is_no_failure(
         (Exhausted, vec![bad.clone()]),
         (Retrying { due_at }, vec![bad.clone()]),
         (Retrying { due_at }, vec![]),
+        (Parked, vec![]),
+        // It was one of those that opened the breaker, or a probe.
         (Parked, vec![bad]),
         (Cancelled, vec![]),
     ] {
         all.add(&result(state, &outcomes));
     }
-    assert_eq!((all.delivered, all.failed, all.parked, all.cancelled, all.waiting), (2, 2, 1, 1, 1));
-    assert_eq!((all.count(), all.success_rate()), (7, Some(0.5)));
+    assert_eq!((all.delivered, all.failed, all.parked, all.cancelled, all.waiting), (2, 3, 1, 1, 1));
+    assert_eq!((all.count(), all.success_rate()), (8, Some(0.4)));
     // The successful attempts: the second, and the first.
     assert_eq!((all.latencies.quantile(1), all.latencies.quantile(100)), (Some(1), Some(2)));
     assert_eq!(Tally::default().success_rate(), None);
