@@ -219,6 +219,6 @@ shaken! {
     }
     SeenScopes {
         fn note_scope(seen: &SeenScope) -> ();
-        fn list_scopes(account: &AccountId, after: Option<&Scope>, limit: usize) -> Vec<SeenScope>;
+        fn list_scopes(account: &AccountId, within: &Scope, after: Option<&Scope>, limit: usize) -> Vec<SeenScope>;
     }
 }

@@ -10,7 +10,13 @@ use super::PortResult;
 pub trait SeenScopes: Send + Sync {
     /// Notes what an event told about its place, unless a later event is noted already.
     async fn note_scope(&self, seen: &SeenScope) -> PortResult<()>;
-    /// At most `limit` scopes, sorted by their texts, beginning after `after`. Fewer than `limit` are the last page.
-    async fn list_scopes(&self, account: &AccountId, after: Option<&Scope>, limit: usize)
-    -> PortResult<Vec<SeenScope>>;
+    /// At most `limit` scopes at `within` or below it, sorted by their texts, beginning after `after`, which was one of
+    /// them. Fewer than `limit` are the last page.
+    async fn list_scopes(
+        &self,
+        account: &AccountId,
+        within: &Scope,
+        after: Option<&Scope>,
+        limit: usize,
+    ) -> PortResult<Vec<SeenScope>>;
 }

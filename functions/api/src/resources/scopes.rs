@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use domain::event::{Name, Scope, SeenPlace, SeenScope};
 use domain::value::Timestamp;
 use ports::read_units;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::web::caller::Reader;
+use crate::web::filters::Filters;
 use crate::web::pages::{Page, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
@@ -36,6 +37,15 @@ struct ScopePage {
     limit: Option<u16>,
     /// The `next_cursor` of the page before; left out for the first page.
     cursor: Option<String>,
+}
+
+/// What the list of places is filtered by.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ScopeFilters {
+    /// This place and everything below it.
+    #[param(value_type = Option<schemas::Scope>)]
+    scope: Option<Scope>,
 }
 
 /// A connection that events came from.
@@ -95,18 +105,20 @@ struct InsightView {
     path = "/v1/scopes",
     operation_id = "list_scopes",
     tag = "scopes",
-    params(ScopePage),
+    params(ScopePage, ScopeFilters),
     responses((status = 200, description = "A page of the places, below their connections.", body = Page<ConnectionView>))
 )]
 pub async fn list(
     Reader(account): Reader,
     State(deps): State<Arc<Deps>>,
     page: PageRequest<MOST, MOST>,
+    Filters(filters): Filters<ScopeFilters>,
 ) -> Result<Response, Problem> {
+    let within = filters.scope.unwrap_or(Scope::Everything);
     let (mut seen, mut after, mut more) = (Vec::new(), page.after()?, true);
     while more && seen.len() < page.to_read() && (seen.is_empty() || read_units::left_for(PART_UNITS) > 0) {
         let most = PART.min(page.to_read() - seen.len());
-        let part = deps.scopes.list_scopes(&account, after.as_ref(), most).await?;
+        let part = deps.scopes.list_scopes(&account, &within, after.as_ref(), most).await?;
         more = part.len() == most;
         after = part.last().map(|last| last.scope.clone());
         seen.extend(part);

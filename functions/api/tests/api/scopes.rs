@@ -56,6 +56,37 @@ async fn what_events_were_seen_at_is_told_as_a_tree() {
 }
 
 #[tokio::test]
+async fn a_place_is_listed_alone_or_with_what_is_below_it() {
+    let world = world().await;
+    for scope in ["connection/xero/endpoint/bills", "connection/xero/endpoint/bills2", "connection/xero-2/insight/cash"]
+    {
+        see(&world, scope, "Xero", 0).await;
+    }
+    let call = async |query: &str| world.call(As::Account("acme"), "GET", &format!("/v1/scopes?{query}"), None).await;
+    for (query, endpoints, insights) in [
+        ("scope=connection/xero/endpoint/bills", 1, 0),
+        ("scope=connection/xero/endpoint/bill", 0, 0),
+        ("scope=connection/xero", 2, 0),
+        ("scope=connection/xero-2", 0, 1),
+        ("scope=*", 2, 1),
+    ] {
+        let (_, tree) = call(query).await;
+        let count = |kind: &str| {
+            let all = tree["data"].as_array().expect("a list").iter();
+            all.map(|connection| connection[kind].as_array().map_or(0, Vec::len)).sum::<usize>()
+        };
+        assert_eq!((count("endpoints"), count("insights")), (endpoints, insights), "{query}");
+    }
+    let (_, first) = call("scope=connection/xero&limit=1").await;
+    let cursor = first["next_cursor"].as_str().expect("a cursor");
+    let (_, second) = call(&format!("scope=connection/xero&limit=1&cursor={cursor}")).await;
+    assert_eq!(second["data"][0]["endpoints"][0]["id"], "bills2");
+    assert_eq!(second["has_more"], false);
+    check_problem(call(&format!("scope=*&cursor={cursor}")).await, 400, "invalid_parameter", None);
+    check_problem(call("scope=xero").await, 400, "invalid_parameter", None);
+}
+
+#[tokio::test]
 async fn places_come_in_pages_of_5000_at_most() {
     let world = world().await;
     for n in 0..5_001 {

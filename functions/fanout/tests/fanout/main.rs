@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use domain::destination::{ChangedTo, HealthChange};
-use domain::event::{RejectionCode, Unregistered};
+use domain::event::{RejectionCode, Scope, Unregistered};
 use domain::operational;
 use domain::value::{AccountId, Horizon, Timestamp};
 use fanout::{Deps, ScopeNotes, Seals, UnregisteredEvents, handle};
@@ -347,7 +347,7 @@ async fn a_scope_is_noted_once_an_hour_and_an_event_of_a_known_one_costs_nothing
     assert_eq!(noted(&world), 1, "another scope");
     world.handle(batch(&[event_text(&world.acme, "evt-1")])).await;
     assert_eq!(noted(&world), 0, "a duplicate tells nothing");
-    let seen = world.store.list_scopes(&world.acme, None, 10).await.expect("a list");
+    let seen = world.store.list_scopes(&world.acme, &Scope::Everything, None, 10).await.expect("a list");
     let scopes: Vec<_> = seen.iter().map(|seen| seen.scope.to_string()).collect();
     assert_eq!(scopes, ["connection/xero/endpoint/bills", "connection/xero/endpoint/invoices"]);
 }
@@ -358,7 +358,7 @@ async fn a_scope_that_could_not_be_noted_fails_no_event_and_is_noted_with_the_ne
     world.store.fail("note_scope", 1);
     assert!(world.handle(batch(&[event_text(&world.acme, "evt-1")])).await.is_empty());
     assert_eq!(world.sealed(), [("evt-1".to_owned(), 2)]);
-    assert!(world.store.list_scopes(&world.acme, None, 10).await.expect("a list").is_empty());
+    assert!(world.store.list_scopes(&world.acme, &Scope::Everything, None, 10).await.expect("a list").is_empty());
     world.handle(batch(&[event_text(&world.acme, "evt-2")])).await;
-    assert_eq!(world.store.list_scopes(&world.acme, None, 10).await.expect("a list").len(), 1);
+    assert_eq!(world.store.list_scopes(&world.acme, &Scope::Everything, None, 10).await.expect("a list").len(), 1);
 }

@@ -3,9 +3,9 @@
 use domain::attempt::Attempt;
 use domain::attempt::Outcome;
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
-use domain::event::Event;
+use domain::event::{Event, SeenScope};
 use domain::value::{DestinationId, Timestamp};
-use ports::{Deliveries, Events, SealedEvent};
+use ports::{Clock, Deliveries, Events, SealedEvent, SeenScopes};
 use testing::{account, event_text, held, sealed};
 
 use crate::world::World;
@@ -66,4 +66,13 @@ pub async fn delivered(world: &World, id: &str, ms: u64, to: &str) -> String {
     let event = seal(world, id, ms, &[to]).await;
     record(world, &event.owed[0], DeliveryState::Delivered, &[Outcome::Delivered { status: 204 }]).await;
     event.owed[0].id.to_string()
+}
+
+/// Notes that an event was seen at a place, of a connection under this name.
+pub async fn seen(world: &World, scope: &str, connection: &str) {
+    let text = event_text(&account("acme"), "evt-seen").replace("Xero", connection);
+    let event = Event::parse(&text, at(0)).map_err(|rejected| rejected.detail).expect("an event");
+    let event = Event { scope: scope.parse().expect("a scope"), ..event };
+    let seen = SeenScope::of_event(&event, world.clock.now()).expect("a place");
+    world.store.note_scope(&seen).await.expect("noted");
 }

@@ -7,6 +7,7 @@ use ports::{Clock, SeenScopes};
 use serde_json::json;
 use testing::{Step, account, event_text};
 
+use crate::log::seen;
 use crate::world::{Page, World, world};
 
 const CHOSEN: &[(&str, &str)] =
@@ -63,6 +64,26 @@ async fn an_existing_destination_is_used_and_no_secret_is_shown() {
     let page = created(&world, &cookie, &fields).await;
     assert_eq!(page.status, 422);
     page.shows("another subscription of the account has this name").shows("aria-describedby=\"name-hint name-error\"");
+}
+
+#[tokio::test]
+async fn a_subscription_is_named_so_that_people_can_read_it() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let id = world.destination("acme", "ERP").await;
+    seen(&world, "connection/xero/endpoint/invoices", "Xero").await;
+    for (scope, types, expected) in [
+        ("*", &["*"][..], "ERP: everything"),
+        ("connection/xero/endpoint/invoices", &["sync_run.completed"], "ERP: sync runs of Xero › Invoices"),
+        ("connection/xero", &["sync_run.completed", "sync_run.missed"], "ERP: sync runs and missed sync runs of Xero"),
+        ("connection/sage", &["*"], "ERP: everything of connection/sage"),
+    ] {
+        let mut fields = vec![("scope", scope), ("when", "all"), ("to", id.as_str())];
+        fields.extend(types.iter().map(|name| ("type", *name)));
+        let page = world.post(&cookie, "/configure", &fields).await;
+        assert_eq!(page.status, 303, "{}", page.text);
+        assert!(subscriptions(&world).await.iter().any(|one| one["name"] == expected), "{expected}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::attempt::{Attempt, Outcome};
 use domain::delivery::{Attempts, Delivery, DeliveryRecord, DeliveryState, LeftOut};
-use domain::event::{Event, EventType, SeenScope, envelope};
+use domain::event::{Event, EventType, Scope, SeenScope, envelope};
 use domain::value::{AccountId, DestinationId, EventId, Span, SubscriptionId, Timestamp};
 use ports::{
     Deliveries, Destinations, Events, FindDestination, FindSubscriptions, ListDeliveries, ListEvents, Order, Reckoning,
@@ -208,6 +208,6 @@ async fn five_hundred_scopes_are_read_for_190_units_however_long_they_are() {
         let seen = SeenScope::of_event(&Event { scope, ..event.clone() }, now).expect("a place");
         store.note_scope(&seen).await.expect("noted");
     }
-    let listed = units(async { store.list_scopes(&acme, None, 500).await.expect("a list") }).await;
+    let listed = units(async { store.list_scopes(&acme, &Scope::Everything, None, 500).await.expect("a list") }).await;
     assert!((50.0..=190.0).contains(&listed), "{listed}");
 }

@@ -212,6 +212,15 @@ pub(super) fn seen_scope(account: &AccountId, scope: &Scope) -> Key {
     key(account_pk(account), format!("{SCOPES}{scope}"))
 }
 
+/// With what the sort keys begin of all that was seen at a scope or below it.
+pub(super) fn scopes_within(scope: &Scope) -> String {
+    match scope {
+        Scope::Everything => SCOPES.to_owned(),
+        Scope::Connection(_) => format!("{SCOPES}{scope}/"),
+        Scope::Endpoint { .. } | Scope::Insight { .. } => format!("{SCOPES}{scope}"),
+    }
+}
+
 /// The partition of a bucket, which may be given as text.
 pub(super) fn bucket_pk(account: &AccountId, bucket: &impl fmt::Display) -> String {
     format!("B#{account}#{bucket}")

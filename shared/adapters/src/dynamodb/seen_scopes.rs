@@ -84,10 +84,17 @@ impl SeenScopes for DynamoStore {
     async fn list_scopes(
         &self,
         account: &AccountId,
+        within: &Scope,
         after: Option<&Scope>,
         limit: usize,
     ) -> PortResult<Vec<SeenScope>> {
+        // A table's key begins those of others, such as `invoices` that of `invoices2`, and comes before them.
+        let limit = if matches!(within, Scope::Endpoint { .. } | Scope::Insight { .. }) { limit.min(1) } else { limit };
         let after = after.map(|scope| keys::seen_scope(account, scope));
-        self.query::<ScopeRow, _>(Reads::Cheaply, keys::account_pk(account), keys::SCOPES, after, Some(limit)).await
+        let (pk, prefix) = (keys::account_pk(account), keys::scopes_within(within));
+        let mut found: Vec<SeenScope> =
+            self.query::<ScopeRow, _>(Reads::Cheaply, pk, &prefix, after, Some(limit)).await?;
+        found.retain(|seen| within.contains(&seen.scope));
+        Ok(found)
     }
 }

@@ -37,6 +37,8 @@ pub struct Entry {
     #[serde(rename = "type")]
     pub name: String,
     pub title: String,
+    /// What several such events are called within a sentence, as in the name of a subscription.
+    pub plural: String,
     pub description: String,
     pub scope: Place,
     /// Whether it is about this system itself and not about data. Only this system makes such events, and `*` does not

@@ -57,6 +57,11 @@ impl EventType {
         &self.entry().title
     }
 
+    /// What several such events are called: `sync runs`.
+    pub fn plural(self) -> &'static str {
+        &self.entry().plural
+    }
+
     pub fn description(self) -> &'static str {
         &self.entry().description
     }

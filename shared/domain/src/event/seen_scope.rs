@@ -55,6 +55,14 @@ struct Named {
     _other: HashMap<String, IgnoredAny>,
 }
 
+impl SeenScope {
+    /// What people call `scope`, which is this place or its connection: `Xero › Invoices`, or `Xero`.
+    pub fn called(&self, scope: &Scope) -> String {
+        let (SeenPlace::Endpoint { name, .. } | SeenPlace::Insight { name, .. }) = &self.place;
+        if *scope == self.scope { format!("{} › {name}", self.connection_name) } else { self.connection_name.clone() }
+    }
+}
+
 fn short(name: Option<String>) -> Option<String> {
     name.map(|name| name.chars().take(NAME_CHARS).collect())
 }
@@ -135,6 +143,9 @@ mod tests {
         for data in ["{}", "[]", r#"{"connection": null, "endpoint": {}}"#] {
             check(table, data, Some(("xero", "", "invoices", "")));
         }
+        let seen = seen(table, data).expect("a place");
+        assert_eq!(seen.called(&seen.scope), "Xero › Invoices");
+        assert_eq!(seen.called(&"connection/xero".parse().expect("a scope")), "Xero");
         check("connection/xero", "{}", None);
         check("*", "{}", None);
         let long = format!(r#"{{"endpoint": {{"name": "{}"}}}}"#, "é".repeat(1_000));

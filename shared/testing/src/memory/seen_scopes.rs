@@ -21,13 +21,15 @@ impl SeenScopes for MemoryStore {
     async fn list_scopes(
         &self,
         account: &AccountId,
+        within: &Scope,
         after: Option<&Scope>,
         limit: usize,
     ) -> PortResult<Vec<SeenScope>> {
         let rows = self.call("list_scopes")?;
         let after = after.map(Scope::to_string).unwrap_or_default();
-        let within = rows.scopes.iter().filter(|((owner, scope), _)| owner == account && *scope > after);
-        let found: Vec<_> = within.map(|(_, seen)| seen.clone()).take(limit).collect();
+        let listed = rows.scopes.iter().filter(|((owner, scope), _)| owner == account && *scope > after);
+        let listed = listed.filter(|(_, seen)| within.contains(&seen.scope));
+        let found: Vec<_> = listed.map(|(_, seen)| seen.clone()).take(limit).collect();
         read_units::add(blocks(found.iter().map(|seen| format!("{seen:?}").len())) / 2.0);
         Ok(found)
     }

@@ -14,7 +14,7 @@ use domain::event::{Event, EventType, EventTypeFilter, Scope, UnknownStatus};
 use domain::routing::{AwaitedTransition, EventTypes, Grace, Pattern, Reach, SubscriptionSettings};
 use domain::value::{AccountId, DestinationId, Label, Place, Timestamp, json};
 use http::StatusCode;
-use ports::DeletedDestination;
+use ports::{DeletedDestination, PortResult};
 use runtime::telemetry::ErrorChain;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -33,6 +33,8 @@ use crate::web::{Deps, choices, schemas};
 
 /// The greatest length of a name, in characters.
 const LONGEST_NAME: usize = 128;
+/// How many places of a connection are asked what it is called.
+const ASKED_FOR_A_NAME: usize = 25;
 
 /// A subscription to create, and its destination.
 #[derive(Deserialize, ToSchema)]
@@ -50,7 +52,8 @@ pub struct NewSetup {
     #[serde(default)]
     #[schema(value_type = Option<choices::AwaitedTransition>)]
     transition: Option<AwaitedTransition>,
-    /// The subscription's; made of destination, event types and scope if left out.
+    /// The subscription's; if left out, it is made of the destination, the event types and the place, such as `Billing: sync runs of
+    /// Xero › Invoices`.
     #[serde(default)]
     #[schema(value_type = Option<schemas::Label>)]
     name: Option<Label>,
@@ -139,10 +142,11 @@ pub async fn create(
     let reach = Reach::new(&event_types, &scope, condition.as_ref(), transition);
     warnings::refuse_unreachable(reach).map_err(|problem| problem.in_step("subscription", ""))?;
     let test = test.map(|test| test.read(&account, &event_types, deps.clock.now())).transpose()?;
+    let place = if name.is_none() { place(&deps, &account, &scope).await? } else { None };
     let (destination, secret) = take_destination(&deps, &account, destination).await.map_err(of_destination)?;
     let name = match name {
         Some(name) => name,
-        None => default_name(&destination, &event_types, &scope)?,
+        None => default_name(&destination, &event_types, &scope, place)?,
     };
     let destination_id = destination.id.clone();
     let grace = Grace::default();
@@ -239,13 +243,49 @@ fn wanted(mut fields: Map<String, Value>) -> Result<Wanted, Problem> {
     serde_json::from_value(id).map(Wanted::Existing).map_err(wrong)
 }
 
-/// A name such as `Billing: sync_run.completed at connection/xero`, cut to the greatest length.
-fn default_name(destination: &Destination, event_types: &EventTypes, scope: &Scope) -> Result<Label, Problem> {
+/// What people call a place, as far as events have named it. The latest of the first events is asked.
+async fn place(deps: &Deps, account: &AccountId, scope: &Scope) -> PortResult<Option<String>> {
+    if *scope == Scope::Everything {
+        return Ok(None);
+    }
+    let now = deps.clock.now();
+    let seen = deps.scopes.list_scopes(account, scope, None, ASKED_FOR_A_NAME).await?;
+    let latest = seen.iter().filter(|seen| seen.expires_at > now).max_by_key(|seen| seen.last_event_at);
+    Ok(latest.map(|seen| seen.called(scope)))
+}
+
+/// A name such as `Billing: sync runs of Xero › Invoices`, or `Billing: everything`, cut to the greatest length. A place
+/// that nobody named, or whose name no name may contain, is called by its scope.
+fn default_name(
+    destination: &Destination,
+    event_types: &EventTypes,
+    scope: &Scope,
+    place: Option<String>,
+) -> Result<Label, Problem> {
     let types: Vec<EventTypeFilter> = event_types.clone().into();
-    let types: Vec<_> = types.iter().map(ToString::to_string).collect();
-    let text = format!("{}: {} at {scope}", destination.settings.name.as_str(), types.join(", "));
-    let text: String = text.chars().take(LONGEST_NAME).collect();
-    Label::try_from(text).map_err(|error| Problem::at(Code::ValidationFailed, "/name", error.to_string()))
+    let types: Vec<_> = types.into_iter().map(kind).collect();
+    let what = match types.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [one, other] => format!("{one} and {other}"),
+        [one, other, third] => format!("{one}, {other} and {third}"),
+        [one, other, more @ ..] => format!("{one}, {other} and {} more", more.len()),
+    };
+    let name = |place: Option<&str>| {
+        let of = place.map(|place| format!(" of {place}")).unwrap_or_default();
+        let text = format!("{}: {what}{of}", destination.settings.name.as_str());
+        Label::try_from(text.chars().take(LONGEST_NAME).collect::<String>())
+    };
+    let scope = Some(scope.to_string()).filter(|_| *scope != Scope::Everything);
+    let made = name(place.as_deref().or(scope.as_deref())).or_else(|_| name(scope.as_deref()));
+    made.map_err(|error| Problem::at(Code::ValidationFailed, "/name", error.to_string()))
+}
+
+fn kind(filter: EventTypeFilter) -> &'static str {
+    match filter {
+        EventTypeFilter::Any => "everything",
+        EventTypeFilter::Only(event_type) => event_type.plural(),
+    }
 }
 
 /// Deletes the destination that was created for the subscription. Returns the problem of the subscription.

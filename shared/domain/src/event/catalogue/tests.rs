@@ -35,6 +35,7 @@ fn every_name_is_dotted_lower_case_and_every_text_says_something() {
     for entry in entries() {
         assert!(entry.name.len() <= 64 && entry.name.split('.').all(word), "{}", entry.name);
         assert!(entry.samples.iter().all(|sample| word(&sample.status)), "{}", entry.name);
+        assert!(!entry.plural.is_empty() && entry.plural == entry.plural.to_lowercase(), "{}", entry.name);
         assert!(!entry.title.is_empty() && entry.description.len() > entry.title.len(), "{}", entry.name);
     }
 }
