@@ -6,7 +6,7 @@
 
 document.documentElement.classList.add("js");
 
-// ---- Times: in the viewer's zone, relative, with the exact one on hover. The page speaks English, whatever the browser does. ----
+// ---- Times: relative, with the exact one on hover, in the viewer's zone and in UTC. The page speaks English, whatever the browser does. ----
 
 const english = "en-GB";
 const exact = new Intl.DateTimeFormat(english, { dateStyle: "medium", timeStyle: "long" });
@@ -26,14 +26,15 @@ function tellTimes(within = document) {
     if (Number.isNaN(moment.valueOf())) continue;
     const words = element.dataset.exact === undefined ? ago(moment) : exact.format(moment);
     if (element.textContent !== words) element.textContent = words;
-    element.title = exact.format(moment);
+    element.dataset.utc ??= element.title;
+    element.title = `${exact.format(moment)} (${element.dataset.utc})`;
   }
 }
 
 const hour = new Intl.DateTimeFormat(english, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 
 for (const title of document.querySelectorAll("[data-hour] > title")) {
-  title.textContent = title.textContent.replace(/^\S+ UTC/, hour.format(new Date(title.parentNode.dataset.hour)));
+  title.textContent = title.textContent.replace(/^\S+ UTC/, (utc) => `${hour.format(new Date(title.parentNode.dataset.hour))} (${utc})`);
 }
 
 // A field for a moment comes in UTC, is shown in the viewer's zone, and is sent with it. One that nobody touched is sent as it came.

@@ -134,7 +134,7 @@ impl Browser {
     }
 
     /// The value of a JavaScript expression. The page's security policy does not apply to it.
-    async fn evaluate(&self, expression: &str) -> Result<Value> {
+    pub async fn evaluate(&self, expression: &str) -> Result<Value> {
         let expression = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
         let answer = self.devtools("Runtime.evaluate", expression).await.or_failure(|| "cannot ask the page")?;
         if answer["exceptionDetails"].is_object() {

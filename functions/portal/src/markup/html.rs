@@ -28,12 +28,21 @@ fn escaped(text: &str) -> String {
     markup
 }
 
-/// A moment in UTC, to the second. The script replaces it with a relative time and shows the exact one, in the viewer's
-/// time zone, on hover.
+/// A moment in UTC, to the second. The script replaces it with a relative time; the exact one stays as its title, and
+/// the script adds it in the viewer's time zone. Every time on the page is written by this function or the next one.
 pub fn time(moment: &Timestamp) -> Markup {
+    time_with(moment, "")
+}
+
+/// The same for a moment that is not shown as a relative time: the script shows it in the viewer's time zone.
+pub fn exact_time(moment: &Timestamp) -> Markup {
+    time_with(moment, " data-exact")
+}
+
+fn time_with(moment: &Timestamp, attribute: &str) -> Markup {
     let exact = moment.to_string();
     let shown = exact.get(..19).unwrap_or(&exact).replacen('T', " ", 1);
-    Markup(format!(r#"<time datetime="{exact}">{shown} UTC</time>"#))
+    Markup(format!(r#"<time datetime="{exact}"{attribute} title="{shown} UTC">{shown} UTC</time>"#))
 }
 
 /// A coloured badge for the state of a delivery, the health of a destination or the outcome of an attempt.
@@ -184,8 +193,10 @@ mod tests {
     #[test]
     fn a_moment_is_told_in_utc_and_exactly() {
         let moment = Timestamp::parse("2026-11-23T09:29:00.412Z").expect("a time");
-        let expected = r#"<time datetime="2026-11-23T09:29:00.412Z">2026-11-23 09:29:00 UTC</time>"#;
+        let expected = r#"<time datetime="2026-11-23T09:29:00.412Z" title="2026-11-23 09:29:00 UTC">2026-11-23 09:29:00 UTC</time>"#;
         assert_eq!(time(&moment).to_string(), expected);
+        let expected = expected.replace(" title", " data-exact title");
+        assert_eq!(exact_time(&moment).to_string(), expected);
     }
 
     #[track_caller]

@@ -57,7 +57,8 @@ async fn deliveries_are_listed_newest_first_with_what_became_of_them() {
     assert_eq!(keys(&page), [second.owed[0].id.to_string(), first.clone()]);
     page.shows("delivered · 204").shows("refused · 503").shows("took 87 ms").shows("connection/xero/endpoint/invoices");
     page.shows(&format!("href=\"/destinations/{billing}\" title=\"Billing\"><bdi>Billing</bdi></a>"));
-    page.shows("due <time datetime=\"2026-11-23T09:30:30.000Z\">").shows("datetime=\"2026-11-23T09:29:00.002Z\"");
+    page.shows("due <time datetime=\"2026-11-23T09:30:30.000Z\" title=\"2026-11-23 09:30:30 UTC\">")
+        .shows("datetime=\"2026-11-23T09:29:00.002Z\"");
 
     // Deliveries to a deleted destination stay, and the filter finds them.
     assert_eq!(world.call("acme", "DELETE", &format!("/v1/destinations/{gone}"), json!(null)).await.0, 204);
