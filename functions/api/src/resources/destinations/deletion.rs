@@ -46,7 +46,8 @@ pub struct Deletion {
 
 /// Delete a destination
 ///
-/// Deliveries still owed to it are cancelled at their next attempt.
+/// Each delivery that waits for an attempt is cancelled when that is due. A parked one stays `parked`, is not sent any more, and
+/// expires.
 #[utoipa::path(
     delete,
     path = "/v1/destinations/{id}",

@@ -213,6 +213,10 @@ async fn a_destination_of_a_large_account_is_deleted_in_parts_that_read_no_more_
             assert!(rounds < 9, "it never ends");
             let shown: Vec<_> = page.text.split("name=\"shown\" value=\"").skip(1).map(|rest| &rest[..20]).collect();
             let more = page.text.contains("name=\"more\" value=\"true\"");
+    let page = world.get(&cookie, &path).await;
+    page.shows("Deliveries that wait for an attempt are cancelled when it is due")
+        .shows("stay parked")
+        .shows("never sent");
             assert!(more == parts && (more || shown.len() == count / 10), "{count}: {}", page.text);
             let fields = shown.into_iter().map(|id| ("shown", id)).chain(more.then_some(("more", "true")));
             let next = cheap(world.post(&cookie, &path, &fields.collect::<Vec<_>>())).await;
