@@ -50,28 +50,10 @@ impl Shell {
         query(account.map(|account| (SENDER, account)))
     }
 
-    /// Adds the notice for `done`, the parameter that a redirect carries after an action.
-    pub fn after(mut self, done: &str) -> Self {
-        self.done = match done {
-            "paused" => Some("Paused. What is owed is kept until you resume."),
-            "resumed" => Some("Resumed. What was set aside is on its way."),
-            "tried_soon" => Some("It is tried within a minute. What was set aside follows when it takes that."),
-            "saved" => Some("Saved."),
-            "enabled" => Some("Enabled. Events are matched with it from now on, within seconds."),
-            "disabled" => {
-                Some("Switched off. It matches nothing until you enable it; what is owed already is still delivered.")
-            }
-            "deleted" => Some("Deleted."),
-            "revoked" => Some("Ended. It lets nobody in any more."),
-            "cancelled" => Some("Cancelled. It will not be sent."),
-            "sent" => Some("On its way again."),
-            "already_under_way" => Some("It is under way already; nothing was added."),
-            "set_aside" => Some("Set aside: its destination is paused or failing. It is sent when that is over."),
-            "not_sent" => Some("It was delivered before, and its destination takes nothing now; nothing was done."),
-            "recovering" => Some("Everything that was missed since then is being sent again."),
-            "replayed" => Some("Matched again. What today's subscriptions ask for is on its way."),
-            _ => None,
-        };
+    /// Adds the notice of what was just done. A redirect carries it as a word in the parameter `done`, and anybody can
+    /// write or keep such an address. So each page has its own words, and shows the notice only while it is so.
+    pub fn after(mut self, done: Option<&'static str>) -> Self {
+        self.done = done;
         self
     }
 }

@@ -56,6 +56,27 @@ impl Destination {
         }
     }
 
+    /// Why nothing is sent to it now, if that is so.
+    pub fn takes_nothing(&self) -> Option<&'static str> {
+        match (self.health.as_str(), &self.held_until) {
+            ("failing", _) => Some("It is failing"),
+            ("disabled", _) => Some("It is disabled"),
+            ("paused", _) => Some("It is paused"),
+            (_, Some(_)) => Some("It asked to be left alone"),
+            _ => None,
+        }
+    }
+
+    /// Its place in a list, in which what needs somebody comes first: failing, disabled, on hold, all others.
+    pub fn urgency(&self) -> u8 {
+        match (self.health.as_str(), &self.held_until) {
+            ("failing", _) => 0,
+            ("disabled", _) => 1,
+            ("healthy", Some(_)) => 2,
+            _ => 3,
+        }
+    }
+
     /// The greatest number of parked deliveries that are sent in a second.
     pub fn drained_per_second(&self) -> u64 {
         drained_per_second(self.rate_limit)

@@ -19,8 +19,12 @@ pub const ROWS: usize = 25;
 const ASKED: usize = 4;
 /// What the next page of the API may cost in read units, all of which this request pays for.
 pub const PAGE_UNITS: usize = 200;
-/// What is kept back for the names of the destinations on a page.
-const KEPT: usize = ROWS * 6;
+/// What is kept back for the names of the destinations and places on a page.
+const KEPT: usize = ROWS * 7;
+/// The parameters of lists that are no filters: which page, and what was just done.
+const OTHERS: [&str; 2] = ["cursor", "done"];
+/// How many parameters that a list does not have are named.
+const IGNORED: usize = 5;
 /// The filters whose values are moments.
 const TIMES: [&str; 2] = ["since", "until"];
 
@@ -75,11 +79,29 @@ impl Filters {
         Some(&fault.detail)
     }
 
+    /// The first filter that is wrong, and its fault.
+    pub fn wrong(&self) -> Option<(&'static str, &str)> {
+        self.names.iter().find_map(|name| Some((*name, self.error(name)?)))
+    }
+
     /// The problem as a whole, if it belongs to none of the filters.
     pub fn other_error(&self) -> Option<&str> {
         let problem = self.problem.as_ref()?;
-        let shown = self.names.iter().any(|name| self.error(name).is_some());
-        (!shown).then_some(problem.detail.as_str())
+        self.wrong().is_none().then_some(problem.detail.as_str())
+    }
+
+    /// The parameters that were typed and have no effect: those that the list does not have, and all but the first of a
+    /// name. The API refuses them; a page names them.
+    pub fn ignored(&self) -> Vec<&str> {
+        let mut ignored: Vec<&str> = Vec::new();
+        for (name, value) in self.typed.pairs().filter(|(_, value)| !value.trim().is_empty()) {
+            let has_effect = OTHERS.contains(&name) || self.names.contains(&name) && value.trim() == self.value(name);
+            if !has_effect && !ignored.contains(&name) {
+                ignored.push(name);
+            }
+        }
+        ignored.truncate(IGNORED);
+        ignored
     }
 
     pub fn has_error(&self) -> bool {
@@ -113,6 +135,11 @@ impl Filters {
     /// The address of the first page.
     pub fn first(&self, path: &str) -> String {
         format!("{path}{}", query(self.filled()))
+    }
+
+    /// The address of the first page without one of the filters.
+    pub fn without(&self, path: &str, left_out: &str) -> String {
+        format!("{path}{}", query(self.filled().filter(|(name, _)| *name != left_out)))
     }
 
     /// The address of the page that begins at a cursor.

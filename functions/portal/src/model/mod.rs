@@ -6,6 +6,7 @@ pub mod event;
 pub mod faults;
 pub mod listing;
 pub mod names;
+pub mod places;
 pub mod subscription;
 pub mod when;
 

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::markup::address::segment;
 use crate::markup::shell::{RENEWAL, Shell};
-use crate::markup::{html, icons};
+use crate::markup::{html, icons, shown};
 use crate::model::listing::{Filters, Listing, ROWS};
 use crate::web::failure::Failure;
 use crate::web::fields::Query;
@@ -54,7 +54,7 @@ struct List {
 
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
-    let shell = visitor.shell("", "Who is signed in").after(query.get("done"));
+    let shell = visitor.shell("", "Who is signed in").after(done(query.get("done")));
     let mut filters = Filters::new(query, &[]);
     let list = filters.list(&visitor.api, "/v1/sessions", ROWS).await?;
     render::page_with(filters.status(), &List { shell, filters, list, own: visitor.session.to_string() })
@@ -63,6 +63,10 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
 /// Says that somebody is still there. To be let in is to have used the session, whatever the account has spent.
 async fn renew(_: Leaving) -> StatusCode {
     StatusCode::NO_CONTENT
+}
+
+fn done(word: &str) -> Option<&'static str> {
+    (word == "revoked").then_some("Ended. It lets nobody in any more.")
 }
 
 async fn revoke(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {

@@ -52,6 +52,11 @@ impl Fields {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes out all fields of this name.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(found, _)| found != name);
+    }
+
     /// Leaves only the fields of these names.
     pub fn keep(&mut self, names: &[&str]) {
         self.0.retain(|(found, _)| names.contains(&found.as_str()));

@@ -6,7 +6,7 @@ use domain::delivery::{Delivery, DeliveryState, Purpose};
 use ports::{SealedEvent, read_units};
 use serde_json::json;
 
-use crate::log::{at, delivered, record, refused, seal, seal_as};
+use crate::log::{at, delivered, record, refused, seal, seal_as, seen};
 use crate::world::{Page, World, world};
 
 /// The ids of the rows of a page, in order.
@@ -275,6 +275,130 @@ async fn who_may_change_resends_and_cancels() {
     assert_eq!(page.status, 409);
     page.shows("role=\"alert\"").shows("id=\"attempts\"");
     assert_eq!(world.post(&cookie, "/deliveries/x/cancel", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_delivery_without_attempts_says_why_as_far_as_its_status_tells() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let (billing, gone) = (world.destination("acme", "Billing").await, world.destination("acme", "Gone").await);
+    assert_eq!(world.call("acme", "DELETE", &format!("/v1/destinations/{gone}"), json!(null)).await.0, 204);
+    for (n, (to, state, words)) in (0..).zip([
+        (&billing, DeliveryState::Parked, "None was made yet: it was set aside before the first."),
+        (&gone, DeliveryState::Parked, "it was set aside before the first, and then its destination was deleted"),
+        (&billing, DeliveryState::Cancelled, "None was made: it was cancelled before the first."),
+        (&gone, DeliveryState::Cancelled, "it was cancelled, or its destination was deleted, before the first."),
+        (&billing, DeliveryState::Exhausted, "until its event was no longer kept."),
+        (&billing, DeliveryState::Retrying { due_at: at(90_000) }, "None was made yet."),
+    ]) {
+        let event = seal(&world, &format!("evt-{n}"), n, &[to]).await;
+        record(&world, &event.owed[0], state, &[]).await;
+        let page = world.get(&cookie, &format!("/deliveries/{}", event.owed[0].id)).await;
+        page.shows(words);
+        if state != DeliveryState::Cancelled {
+            page.hides("cancelled");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_done_is_told_only_of_a_delivery_that_is_so() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let billing = world.destination("acme", "Billing").await;
+    let words = ["cancelled", "sent", "already_under_way", "set_aside", "not_sent"];
+    for (n, (state, told)) in (0..).zip([
+        (DeliveryState::Delivered, &["sent", "not_sent"][..]),
+        (DeliveryState::Retrying { due_at: at(90_000) }, &[]),
+        (DeliveryState::Retrying { due_at: at(0) }, &["sent", "already_under_way"]),
+        (DeliveryState::Parked, &["set_aside"]),
+        (DeliveryState::Exhausted, &[]),
+        (DeliveryState::Cancelled, &["cancelled"]),
+    ]) {
+        let event = seal(&world, &format!("evt-{n}"), n, &[&billing]).await;
+        record(&world, &event.owed[0], state, &[refused(500, "no")]).await;
+        for word in words {
+            let page = world.get(&cookie, &format!("/deliveries/{}?done={word}", event.owed[0].id)).await;
+            assert_eq!(page.text.contains("role=\"status\">"), told.contains(&word), "{state:?} {word}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_shown_under_the_name_that_events_gave_it() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let billing = world.destination("acme", "Billing").await;
+    let id = delivered(&world, "evt-1", 0, &billing).await;
+    let scope = "connection/xero/endpoint/invoices";
+    let paths =
+        ["/deliveries".to_owned(), "/events".to_owned(), format!("/deliveries/{id}"), "/events/evt-1".to_owned()];
+    for path in &paths {
+        world.get(&cookie, path).await.shows(scope).hides("›");
+    }
+    seen(&world, scope, "Xero <b>").await;
+    for (path, shown) in paths.iter().zip([
+        format!("<small class=\"clip\" title=\"{scope}\"><bdi>Xero &#60;b&#62; › Invoices</bdi></small>"),
+        format!("<small class=\"clip\" title=\"{scope}\"><bdi>Xero &#60;b&#62; › Invoices</bdi></small>"),
+        format!("<bdi>Xero &#60;b&#62; › Invoices</bdi> <small class=\"hint mono\">{scope}</small>"),
+        format!("<bdi>Xero &#60;b&#62; › Invoices</bdi> <small class=\"hint mono\">{scope}</small>"),
+    ]) {
+        world.get(&cookie, path).await.shows(&shown).hides("<b>");
+    }
+    for (name, scope) in [("Table", scope), ("Connection", "connection/xero"), ("All", "*"), ("New", "connection/sage")]
+    {
+        let body = json!({"name": name, "destination_id": billing, "event_types": ["*"], "scope": scope});
+        assert_eq!(world.call("acme", "POST", "/v1/subscriptions", body).await.0, 201);
+    }
+    for path in ["/subscriptions".to_owned(), format!("/destinations/{billing}")] {
+        let page = world.get(&cookie, &path).await;
+        page.shows(&format!("title=\"{scope}\"><bdi>Xero &#60;b&#62; › Invoices</bdi>"));
+        page.shows("title=\"connection/xero\"><bdi>Xero &#60;b&#62;</bdi>").shows("title=\"*\"><bdi>everywhere</bdi>");
+        page.shows("title=\"connection/sage\">connection/sage<");
+    }
+    // Nobody else's names.
+    let rival = world.visitor("rival", Role::Editor).await;
+    world.get(&rival, "/deliveries").await.hides("Xero");
+}
+
+#[tokio::test]
+async fn what_a_list_does_not_filter_by_is_named_and_the_rest_holds() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let billing = world.destination("acme", "Billing").await;
+    let id = delivered(&world, "evt-1", 0, &billing).await;
+    for (query, ignored) in [
+        ("stauts=parked&scope=connection/xero", "<code>stauts</code>."),
+        ("status=delivered&status=parked", "<code>status</code>."),
+        ("%3Cb%3E=1&done=saved&a=2&a=3", "<code>&#60;b&#62;</code>, <code>a</code>."),
+    ] {
+        let page = world.get(&cookie, &format!("/deliveries?{query}")).await;
+        assert_eq!((page.status, keys(&page)), (200, vec![id.clone()]), "{query}");
+        page.shows(&format!("that was left out: {ignored}")).hides("<b>");
+    }
+    for query in ["status=delivered&status=delivered&since=", "stauts=&done=saved"] {
+        world.get(&cookie, &format!("/deliveries?{query}")).await.hides("was left out");
+    }
+    for path in
+        ["/events?destination_id=x", "/subscriptions?status=x", "/destinations?health=failing", "/ledger?last=x"]
+    {
+        let page = world.get(&cookie, path).await;
+        assert_eq!(page.status, 200, "{path}");
+        page.shows("was left out: <code>");
+    }
+    world.get(&cookie, "/ledger?last=7d").await.hides("was left out");
+
+    // A filter that is wrong is named on top as well, with the way to the list without it.
+    let page = world.get(&cookie, "/deliveries?status=lost&scope=connection/xero").await;
+    assert_eq!(page.status, 400);
+    page.shows("the filter <code>status</code> cannot be used: must be one of delivered").hides("data-key");
+    let page = world.get(&cookie, &link(&page, "Leave it out")).await;
+    assert_eq!(keys(&page), [id]);
+    page.shows("value=\"connection/xero\"");
+
+    let page = world.get(&cookie, "/deliveries?destination_id=dst_0000000000000000").await;
+    page.shows("There is no destination <code>dst_0000000000000000</code> now");
+    world.get(&cookie, &format!("/deliveries?destination_id={billing}")).await.hides("There is no destination");
 }
 
 #[tokio::test]

@@ -114,6 +114,7 @@ async fn an_event_that_matched_nothing_says_why_and_leads_to_the_wizard() {
     seal_as(&world, "evt-9", 1, &[], |sealed| sealed.unmatched = Some(UnmatchedReason::ConditionsNotMet)).await;
     world.get(&viewer, "/events/evt-9").await.shows("Subscriptions listened when it came, and none of them wanted it.");
 
+    world.get(&editor, "/events/evt-1?done=replayed").await.hides("Matched again");
     let page = world.post(&editor, "/events/evt-1/replay", &[]).await;
     assert_eq!((page.status, page.location()), (303, "/events/evt-1?done=nothing_new"));
     world.get(&editor, page.location()).await.shows("ask for nothing that it did not owe before");

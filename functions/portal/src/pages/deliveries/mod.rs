@@ -12,7 +12,7 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
 use domain::value::{DeliveryId, Timestamp};
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use serde::Deserialize;
 
 use crate::markup::shell::Shell;
@@ -21,6 +21,7 @@ use crate::model::Listed;
 use crate::model::event::types;
 use crate::model::listing::{Filters, Listing, ROWS};
 use crate::model::names::{self, Choices, Names};
+use crate::model::places::Places;
 use crate::web::failure::Failure;
 use crate::web::fields::Query;
 use crate::web::inner::Api;
@@ -84,23 +85,32 @@ struct List {
     destinations: Choices,
     types: Vec<(&'static str, &'static str)>,
     names: Names,
+    places: Places,
+    /// Whether the account has no such destination as the one that was asked for.
+    unknown_destination: bool,
     list: Listing<Row>,
     /// Whether the account has a subscription. It is looked up only if the list is empty, and `true` otherwise.
     subscribed: bool,
 }
 
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = visitor.shell("Deliveries", "Deliveries").after(query.get("done"));
+    let shell = visitor.shell("Deliveries", "Deliveries");
     let mut filters = Filters::new(query, FILTERS);
     // The list last, because it goes as far as there is left to read.
     let (mut names, choices) = Names::to_choose_from(&visitor.api).await?;
     let list = filters.list::<Row>(&visitor.api, "/v1/deliveries", ROWS).await?;
     let destinations = names::with_chosen(choices, &filters);
-    let ids = list.rows.iter().map(|row| row.destination_id.as_str());
+    let asked = filters.value("destination_id").to_owned();
+    let asked = Some(asked.as_str()).filter(|asked| !asked.is_empty() && !filters.has_error());
+    let ids = list.rows.iter().map(|row| row.destination_id.as_str()).chain(asked);
     let more = names.find_more(&visitor.api, ids);
-    let ((), subscribed) = try_join(more, has_subscription(&visitor.api, list.rows.is_empty())).await?;
-    let status = filters.status();
-    render::page_with(status, &List { shell, filters, destinations, types: types(), names, list, subscribed })
+    let places = Places::find(&visitor.api, list.rows.iter().filter_map(|row| row.scope.as_deref()));
+    let ((), places, subscribed) =
+        try_join3(more, places, has_subscription(&visitor.api, list.rows.is_empty())).await?;
+    let unknown_destination = asked.is_some_and(|asked| names.of(asked).is_none());
+    let (status, types) = (filters.status(), types());
+    let page = List { shell, filters, destinations, types, names, places, unknown_destination, list, subscribed };
+    render::page_with(status, &page)
 }
 
 /// Whether there is any subscription. If that does not matter, it is not looked up.

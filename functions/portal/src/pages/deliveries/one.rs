@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,6 +14,7 @@ use crate::markup::address::segment;
 use crate::markup::shell::Shell;
 use crate::markup::shown::Excerpt;
 use crate::markup::{html, icons, shown};
+use crate::model::places::Places;
 use crate::model::{Destination, destination, event};
 use crate::web::failure::Failure;
 use crate::web::fields::{Fields, Query};
@@ -49,6 +50,9 @@ struct One {
     attempts: Vec<(Attempt, Option<Excerpt>)>,
     /// `None` if it was deleted.
     destination: Option<Destination>,
+    /// Where its event happened.
+    scope: Option<String>,
+    places: Places,
     request: Request,
     /// Why the action was refused.
     refused: Option<String>,
@@ -57,6 +61,21 @@ struct One {
 impl One {
     fn may_cancel(&self) -> bool {
         self.shell.may_change && matches!(self.delivery.status.as_str(), "retrying" | "parked")
+    }
+
+    /// Why there is no attempt, as far as its status tells.
+    fn no_attempt(&self) -> &'static str {
+        match (self.delivery.status.as_str(), &self.destination) {
+            ("retrying", _) => "None was made yet.",
+            ("parked", Some(_)) => "None was made yet: it was set aside before the first.",
+            ("parked", None) => {
+                "None was made: it was set aside before the first, and then its destination was deleted. It expires."
+            }
+            ("exhausted", _) => "None was made: it was set aside before the first, until its event was no longer kept.",
+            ("cancelled", Some(_)) => "None was made: it was cancelled before the first.",
+            ("cancelled", None) => "None was made: it was cancelled, or its destination was deleted, before the first.",
+            _ => "None is recorded.",
+        }
     }
 
     fn may_resend(&self) -> bool {
@@ -113,15 +132,35 @@ async fn page(visitor: &Visitor, id: &str, query: &Fields, refused: Option<Probl
     };
     let (event, destination) =
         (event::at(delivery.event_id.as_str()), destination::at(delivery.destination_id.as_str()));
-    let (event, destination) = try_join(api.find::<Event>(&event), api.find::<Destination>(&destination)).await?;
+    let scope = delivery.scope.as_ref().map(ToString::to_string);
+    let places = Places::find(api, scope.iter().map(String::as_str));
+    let (event, destination) = (api.find::<Event>(&event), api.find::<Destination>(&destination));
+    let (event, destination, places) = try_join3(event, destination, places).await?;
     let body = event.as_ref().map(|event| event.body.get());
     let request = Request::new(&visitor.account, &delivery, destination.as_ref(), body)?;
     let attempts = newest(std::mem::take(&mut delivery.attempts));
     let status = refused.as_ref().map(Problem::status);
-    let shell = visitor.shell("Deliveries", "Delivery").after(query.get("done"));
+    let shell = visitor.shell("Deliveries", "Delivery").after(done(query.get("done"), &delivery));
     let refused = refused.map(|problem| problem.detail);
-    let one = One { shell, delivery, attempts, destination, request, refused };
+    let one = One { shell, delivery, attempts, destination, scope, places, request, refused };
     render::page_with(status.unwrap_or(StatusCode::OK), &one)
+}
+
+/// The notice after an action, if the delivery is as it says.
+fn done(word: &str, delivery: &Delivery) -> Option<&'static str> {
+    let waits_for = delivery.waiting.as_ref().map(|waiting| waiting.r#for.as_str());
+    match (word, delivery.status.as_str(), waits_for) {
+        ("cancelled", "cancelled", _) => Some("Cancelled. It will not be sent."),
+        ("sent", "delivered", _) | ("sent", _, Some("attempt" | "turn")) => Some("On its way again."),
+        ("already_under_way", _, Some("attempt" | "turn")) => Some("It is under way already; nothing was added."),
+        ("set_aside", "parked", _) => {
+            Some("Set aside: its destination takes nothing now. It is sent when that is back.")
+        }
+        ("not_sent", "delivered", _) => {
+            Some("It was delivered before, and its destination takes nothing now; nothing was done.")
+        }
+        _ => None,
+    }
 }
 
 /// The path of a delivery in the API.

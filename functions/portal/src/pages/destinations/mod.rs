@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 
 use self::stats::Stats;
 use crate::markup::shell::Shell;
-use crate::markup::{html, icons};
+use crate::markup::{html, icons, shown};
 use crate::model::Destination;
 use crate::model::listing::{Filters, Listing};
 use crate::web::failure::Failure;
@@ -61,12 +61,19 @@ struct Row {
     stats: Stats,
 }
 
+/// The notice after an action that led to the list.
+fn deleted(word: &str) -> Option<&'static str> {
+    (word == "deleted").then_some("Deleted.")
+}
+
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = visitor.shell("Destinations", "Destinations").after(query.get("done"));
+    let shell = visitor.shell("Destinations", "Destinations").after(deleted(query.get("done")));
     let mut filters = Filters::new(query, FILTERS);
     let Listing { rows, next } = filters.list::<Destination>(&visitor.api, "/v1/destinations", ROWS).await?;
     let rows = join_all(rows.into_iter().map(|destination| row(&visitor.api, destination))).await;
-    let rows = rows.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    let mut rows = rows.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
+    // The table has them by their ids, so this is the order within the page.
+    rows.sort_by_key(|row| row.destination.urgency());
     render::page_with(filters.status(), &List { shell, filters, list: Listing { rows, next } })
 }
 

@@ -37,8 +37,14 @@ impl Stats {
         api.get(&format!("{}/stats", destination::at(id))).await
     }
 
-    pub fn success_rate(&self) -> String {
-        self.success_rate.map_or("–".to_owned(), percent)
+    /// The success rate and what it is called. Where nothing was tried yet, but something is set aside, this is how many
+    /// of all were delivered.
+    pub fn rate(&self) -> (String, &'static str) {
+        match self.success_rate {
+            Some(share) => (percent(share), "success rate"),
+            None if self.parked > 0 => (format!("0 of {}", grouped(self.parked)), "delivered"),
+            None => ("–".to_owned(), "success rate"),
+        }
     }
 
     pub fn median(&self) -> String {

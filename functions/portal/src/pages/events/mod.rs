@@ -15,6 +15,7 @@ use crate::markup::shell::Shell;
 use crate::markup::{html, icons, shown};
 use crate::model::event::types;
 use crate::model::listing::{Filters, Listing, ROWS};
+use crate::model::places::Places;
 use crate::web::failure::Failure;
 use crate::web::fields::Query;
 use crate::web::portal::Portal;
@@ -55,13 +56,15 @@ struct List {
     shell: Shell,
     filters: Filters,
     types: Vec<(&'static str, &'static str)>,
+    places: Places,
     list: Listing<Row>,
 }
 
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = visitor.shell("Events", "Events").after(query.get("done"));
+    let shell = visitor.shell("Events", "Events");
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Row>(&visitor.api, "/v1/events", ROWS).await?;
+    let places = Places::find(&visitor.api, list.rows.iter().map(|row| row.scope.as_str())).await?;
     let status = filters.status();
-    render::page_with(status, &List { shell, filters, types: types(), list })
+    render::page_with(status, &List { shell, filters, types: types(), places, list })
 }

@@ -16,6 +16,7 @@ use crate::markup::shell::Shell;
 use crate::markup::shown::Excerpt;
 use crate::markup::{html, icons, shown};
 use crate::model::event::{at, body_file};
+use crate::model::places::Places;
 use crate::web::failure::Failure;
 use crate::web::fields::Query;
 use crate::web::render;
@@ -70,6 +71,7 @@ struct Reason {
 struct One {
     shell: Shell,
     event: Event,
+    places: Places,
     body: Excerpt,
 }
 
@@ -103,16 +105,20 @@ impl One {
 pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query) -> Result<Response, Failure> {
     let mut event: Event = visitor.api.get(&at(&id)).await?;
     event.owed.truncate(OWED);
-    let mut shell = visitor.shell("Events", "Event").after(query.get("done"));
-    match query.get("done") {
-        "nothing_new" => {
-            shell.done = Some("Matched again. Today's subscriptions ask for nothing that it did not owe before.");
-        }
-        "replayed_in_part" => shell.done = Some("A part is on its way. Replay it again to send what is left."),
-        _ => {}
-    }
+    let shell = visitor.shell("Events", "Event").after(done(query.get("done"), &event));
     let body = Excerpt::of(&html::pretty(event.body.get()), BODY);
-    render::page(&One { shell, event, body })
+    let places = Places::find(&visitor.api, std::iter::once(event.scope.as_str())).await?;
+    render::page(&One { shell, event, places, body })
+}
+
+/// The notice after a replay, if the event owes what it says.
+fn done(word: &str, event: &Event) -> Option<&'static str> {
+    match (word, event.owed_count) {
+        ("nothing_new", _) => Some("Matched again. Today's subscriptions ask for nothing that it did not owe before."),
+        ("replayed", 1..) => Some("Matched again. What today's subscriptions ask for is on its way."),
+        ("replayed_in_part", 1..) => Some("A part is on its way. Replay it again to send what is left."),
+        _ => None,
+    }
 }
 
 /// Downloads the body, byte for byte.

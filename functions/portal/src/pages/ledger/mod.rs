@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::markup::address::query;
 use crate::markup::shell::Shell;
-use crate::markup::{html, icons};
+use crate::markup::{html, icons, shown};
 use crate::model::listing::Filters;
 use crate::web::failure::Failure;
 use crate::web::fields::{Fields, Query};
@@ -135,13 +135,18 @@ async fn show(State(portal): State<Arc<Portal>>, visitor: Visitor, Query(typed):
 /// that all pages are of the same period.
 fn with_period(mut typed: Fields, now: Timestamp) -> (Fields, &'static str) {
     let named = typed.some("since").or(typed.some("until")).is_none();
-    let asked = typed.some("last").unwrap_or(USUAL);
+    let asked = typed.some("last").unwrap_or(USUAL).to_owned();
+    let asked = asked.as_str();
     let period = PERIODS.into_iter().find(|(name, ..)| *name == asked || *name == USUAL && !is_known(asked));
     let Some((name, _, hours)) = period.filter(|_| named) else { return (typed, "") };
     let hours = Duration::from_secs(hours * 3_600).as_millis();
     let since = now.unix_ms().saturating_sub(u64::try_from(hours).unwrap_or(u64::MAX));
     typed.set("since", &Timestamp::from_unix_ms(since).to_string());
     typed.set("until", &now.to_string());
+    // What is no period of ours stays, and is named as what was not understood.
+    if name == asked {
+        typed.remove("last");
+    }
     (typed, name)
 }
 

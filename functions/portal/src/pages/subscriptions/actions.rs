@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::markup::icons;
 use crate::markup::shell::Shell;
 use crate::model::Subscription;
+use crate::model::places::Places;
 use crate::model::subscription::{at, path};
 use crate::web::failure::Failure;
 use crate::web::render;
@@ -34,13 +35,15 @@ async fn switch(visitor: &Visitor, id: &str, enabled: bool) -> Result<Response, 
 struct Delete {
     shell: Shell,
     subscription: Subscription,
+    places: Places,
 }
 
 pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let subscription: Subscription = visitor.api.get(&at(&id)).await?;
     let shell = visitor.shell("Subscriptions", format!("Delete {}", subscription.name));
-    render::page(&Delete { shell, subscription })
+    let places = Places::find(&visitor.api, std::iter::once(subscription.scope.as_str())).await?;
+    render::page(&Delete { shell, subscription, places })
 }
 
 pub async fn delete(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {

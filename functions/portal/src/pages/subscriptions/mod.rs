@@ -13,11 +13,12 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{get, post};
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join};
 
 use crate::markup::shell::Shell;
-use crate::markup::{html, icons};
+use crate::markup::{html, icons, shown};
 use crate::model::listing::{Filters, Listing, ROWS};
+use crate::model::places::Places;
 use crate::model::subscription::at;
 use crate::model::{Destination, Subscription, destination};
 use crate::web::failure::Failure;
@@ -47,6 +48,7 @@ struct List {
     list: Listing<Subscription>,
     /// The names of their destinations by id.
     names: BTreeMap<String, String>,
+    places: Places,
 }
 
 impl List {
@@ -56,12 +58,18 @@ impl List {
     }
 }
 
+/// The notice after an action that led to the list.
+fn deleted(word: &str) -> Option<&'static str> {
+    (word == "deleted").then_some("Deleted.")
+}
+
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
-    let shell = visitor.shell("Subscriptions", "Subscriptions").after(query.get("done"));
+    let shell = visitor.shell("Subscriptions", "Subscriptions").after(deleted(query.get("done")));
     let mut filters = Filters::new(query, FILTERS);
     let list = filters.list::<Subscription>(&visitor.api, "/v1/subscriptions", ROWS).await?;
-    let names = names(&visitor.api, &list.rows).await?;
-    render::page_with(filters.status(), &List { shell, filters, list, names })
+    let places = Places::find(&visitor.api, list.rows.iter().map(|subscription| subscription.scope.as_str()));
+    let (names, places) = try_join(names(&visitor.api, &list.rows), places).await?;
+    render::page_with(filters.status(), &List { shell, filters, list, names, places })
 }
 
 async fn names(api: &Api, subscriptions: &[Subscription]) -> Result<BTreeMap<String, String>, Failure> {
@@ -84,11 +92,27 @@ struct Show {
     shell: Shell,
     subscription: Subscription,
     destination: Option<Destination>,
+    places: Places,
 }
 
 async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query) -> Result<Response, Failure> {
     let subscription: Subscription = visitor.api.get(&at(&id)).await?;
-    let destination = find_destination(&visitor.api, &subscription.destination_id).await?;
-    let shell = visitor.shell("Subscriptions", subscription.name.as_str()).after(fields.get("done"));
-    render::page(&Show { shell, subscription, destination })
+    let places = Places::find(&visitor.api, std::iter::once(subscription.scope.as_str()));
+    let destination = find_destination(&visitor.api, &subscription.destination_id);
+    let (destination, places) = try_join(destination, places).await?;
+    let done = done(fields.get("done"), &subscription);
+    let shell = visitor.shell("Subscriptions", subscription.name.as_str()).after(done);
+    render::page(&Show { shell, subscription, destination, places })
+}
+
+/// The notice after an action, if the subscription is as it says.
+fn done(word: &str, subscription: &Subscription) -> Option<&'static str> {
+    match (word, subscription.enabled) {
+        ("saved", _) => Some("Saved."),
+        ("enabled", true) => Some("Enabled. Events are matched with it from now on, within seconds."),
+        ("disabled", false) => {
+            Some("Switched off. It matches nothing until you enable it; what is owed already is still delivered.")
+        }
+        _ => None,
+    }
 }

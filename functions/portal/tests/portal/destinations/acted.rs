@@ -1,12 +1,15 @@
 //! Tests of pausing, rotating, recovering and deleting a destination, and of who may do it.
 
+use std::time::Duration;
+
 use domain::access::Role;
+use domain::destination::{DisabledReason, HealthState};
 use domain::value::{DestinationId, SubscriptionId};
-use ports::read_units;
+use ports::{Clock, read_units};
 use serde_json::{Value, json};
 use testing::{account, destination, subscription};
 
-use super::{form, read, subscribe};
+use super::{form, health, read, subscribe};
 use crate::world::{Page, World, world};
 
 #[tokio::test]
@@ -125,6 +128,61 @@ async fn what_was_missed_is_sent_again_and_its_progress_shown() {
 }
 
 #[tokio::test]
+async fn what_is_missed_by_a_destination_that_takes_nothing_is_told_as_set_aside() {
+    for (state, words) in [
+        ("failing", "It is failing"),
+        ("disabled", "It is disabled"),
+        ("paused", "It is paused"),
+        ("held", "It asked to"),
+    ] {
+        let world = world().await;
+        let id = world.destination("acme", "Billing").await;
+        let (path, now) = (format!("/destinations/{id}/recover"), world.clock.now());
+        let soon = now.plus(Duration::from_secs(60));
+        health(&world, &id, |destination| match state {
+            "failing" => {
+                let (since, next_probe_at) = (now, soon);
+                destination.health.state = HealthState::Failing { since, probes: 0, next_probe_at, half_open: false };
+            }
+            "disabled" => {
+                destination.health.state = HealthState::Disabled { since: now, reason: DisabledReason::Gone };
+            }
+            "paused" => destination.settings.enabled = false,
+            _ => destination.health.held_until = Some(soon),
+        })
+        .await;
+        let cookie = world.visitor("acme", Role::Editor).await;
+        world.get(&cookie, &path).await.shows(words).shows("so nothing is sent now");
+        let begun = world.post(&cookie, &path, &[("span", "hour"), ("status", "parked")]).await;
+        let page = world.get(&cookie, begun.location()).await;
+        page.shows("is being set aside. It is sent when the destination is back").hides("is being sent again");
+    }
+}
+
+#[tokio::test]
+async fn what_was_done_is_told_only_of_a_destination_that_is_so() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let notice = "role=\"status\">";
+    let at = |word: &str| format!("/destinations/{id}?done={word}");
+    for word in ["paused", "resumed", "tried_soon", "recovering", "enabled", "cancelled", "deleted", "nonsense"] {
+        world.get(&cookie, &at(word)).await.hides(notice);
+        world.get(&cookie, &format!("/deliveries?done={word}")).await.hides(notice);
+        if word != "deleted" {
+            world.get(&cookie, &format!("/destinations?done={word}")).await.hides(notice);
+        }
+    }
+    world.get(&cookie, &at("saved")).await.shows("Saved.");
+    world.post(&cookie, &format!("/destinations/{id}/pause"), &[]).await;
+    world.get(&cookie, &at("paused")).await.shows("Paused. What is owed");
+    world.get(&cookie, &at("resumed")).await.hides(notice);
+    world.post(&cookie, &format!("/destinations/{id}/resume"), &[]).await;
+    world.get(&cookie, &at("resumed")).await.shows("Resumed. What was set aside is on its way.");
+    world.get(&cookie, &at("paused")).await.hides(notice);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_recovery_stands_by_its_field() {
     let world = world().await;
     let id = world.destination("acme", "Billing").await;
@@ -155,6 +213,10 @@ async fn a_destination_goes_with_the_subscriptions_that_were_shown() {
     subscribe(&world, "Kept", &other).await;
     let (path, cookie) = (format!("/destinations/{id}/delete"), world.visitor("acme", Role::Editor).await);
     world.get(&cookie, &path).await.shows("No subscription sends to it").hides("name=\"shown\"");
+    let page = world.get(&cookie, &path).await;
+    page.shows("Deliveries that wait for an attempt are cancelled when it is due")
+        .shows("stay parked")
+        .shows("never sent");
     // A subscription that was created after the page was shown is not deleted, whether or not others were shown.
     let first = subscribe(&world, "Newcomer", &id).await;
     let page = world.post(&cookie, &path, &[]).await;
@@ -213,10 +275,6 @@ async fn a_destination_of_a_large_account_is_deleted_in_parts_that_read_no_more_
             assert!(rounds < 9, "it never ends");
             let shown: Vec<_> = page.text.split("name=\"shown\" value=\"").skip(1).map(|rest| &rest[..20]).collect();
             let more = page.text.contains("name=\"more\" value=\"true\"");
-    let page = world.get(&cookie, &path).await;
-    page.shows("Deliveries that wait for an attempt are cancelled when it is due")
-        .shows("stay parked")
-        .shows("never sent");
             assert!(more == parts && (more || shown.len() == count / 10), "{count}: {}", page.text);
             let fields = shown.into_iter().map(|id| ("shown", id)).chain(more.then_some(("more", "true")));
             let next = cheap(world.post(&cookie, &path, &fields.collect::<Vec<_>>())).await;

@@ -4,7 +4,11 @@ mod acted;
 mod edited;
 mod shown;
 
+use domain::destination::Destination;
+use domain::value::DestinationId;
+use ports::{Destinations, FindDestination};
 use serde_json::{Value, json};
+use testing::account;
 
 use crate::world::World;
 
@@ -39,4 +43,15 @@ pub async fn subscribe(world: &World, name: &str, destination: &str) -> String {
     let (status, created) = world.call("acme", "POST", "/v1/subscriptions", body).await;
     assert_eq!(status, 201, "{created}");
     created["id"].as_str().expect("an id").to_owned()
+}
+
+/// Sets the health of a destination to a state that no request leads to.
+pub async fn health(world: &World, id: &str, to: impl FnOnce(&mut Destination)) {
+    let id: DestinationId = id.parse().expect("an id");
+    let before = world.store.find_destination(&account("acme"), &id).await.expect("an answer").expect("there");
+    let mut after = before.clone();
+    to(&mut after);
+    after.version += 1;
+    after.health.version += 1;
+    world.store.update_destination(&before, &after).await.expect("updated");
 }

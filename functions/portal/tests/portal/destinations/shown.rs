@@ -5,25 +5,14 @@ use std::time::Duration;
 use domain::access::Role;
 use domain::attempt::Latencies;
 use domain::delivery::{Hour, HourRead, RollUp, Tally};
-use domain::destination::{Destination, DisabledReason, Drain, HealthState};
+use domain::destination::{DisabledReason, Drain, HealthState};
 use domain::value::DestinationId;
-use ports::{Clock, Destinations, FindDestination, RollUps};
+use ports::{Clock, RollUps};
 use serde_json::json;
 use testing::account;
 
-use super::{change, read, subscribe};
-use crate::world::{World, world};
-
-/// Sets the health of a destination to a state that no request leads to.
-async fn health(world: &World, id: &str, to: impl FnOnce(&mut Destination)) {
-    let id: DestinationId = id.parse().expect("an id");
-    let before = world.store.find_destination(&account("acme"), &id).await.expect("an answer").expect("there");
-    let mut after = before.clone();
-    to(&mut after);
-    after.version += 1;
-    after.health.version += 1;
-    world.store.update_destination(&before, &after).await.expect("updated");
-}
+use super::{change, health, read, subscribe};
+use crate::world::{Page, World, world};
 
 /// Stores statistics for each of the last 24 hours, as `redrive` does.
 async fn roll_up(world: &World, id: &str, tally: impl Fn(u64) -> Tally) {
@@ -95,6 +84,59 @@ async fn the_last_24_hours_are_a_chart_with_its_numbers_in_words() {
     world.get(&cookie, &format!("/destinations/{idle}")).await.shows("nothing counted yet");
     roll_up_again(&world, &id).await;
     world.get(&cookie, &format!("/destinations/{id}")).await.shows("more deliveries than are counted");
+}
+
+#[tokio::test]
+async fn what_was_set_aside_untried_is_told_of_all_that_was_owed_and_what_failed_as_failed() {
+    let world = world().await;
+    let (failed, untried) = (world.destination("acme", "Failed").await, world.destination("acme", "Untried").await);
+    roll_up(&world, &failed, |back| if back == 0 { tally(0, 5, 2) } else { tally(0, 0, 0) }).await;
+    roll_up(&world, &untried, |back| if back == 0 { tally(0, 0, 7) } else { tally(0, 0, 0) }).await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let list = world.get(&cookie, "/destinations").await;
+    list.shows(">0 %</span><span class=\"figure-name\">success rate<");
+    list.shows(">0 of 7</span><span class=\"figure-name\">delivered<")
+        .hides(">–</span><span class=\"figure-name\">success");
+    let page = world.get(&cookie, &format!("/destinations/{untried}")).await;
+    page.shows(">0 of 7</span><span class=\"figure-name\">delivered<");
+}
+
+/// The names of the listed destinations, in order.
+fn listed(page: &Page) -> Vec<String> {
+    let cards = page.text.split("<li class=\"card\">").skip(1);
+    cards
+        .map(|card| card.split("<bdi>").nth(1).and_then(|rest| rest.split('<').next()).expect("a name").into())
+        .collect()
+}
+
+#[tokio::test]
+async fn what_needs_somebody_comes_first() {
+    let world = world().await;
+    for name in ["One", "Two", "Three", "Four", "Five"] {
+        world.destination("acme", name).await;
+    }
+    let (cookie, now) = (world.visitor("acme", Role::Viewer).await, world.clock.now());
+    let page = world.get(&cookie, "/destinations").await;
+    page.shows("comes first.").hides("on each page");
+    let names = listed(&page);
+    let id = |name: &str| {
+        let before = page.text.split(&format!("\"><bdi>{name}<")).next().expect("a link");
+        before.rsplit("/destinations/").next().expect("an id").to_owned()
+    };
+    // The last of the list become those in trouble.
+    let next_probe_at = now.plus(Duration::from_secs(60));
+    let failing = HealthState::Failing { since: now, probes: 0, next_probe_at, half_open: false };
+    health(&world, &id(&names[4]), |destination| destination.health.state = failing).await;
+    let gone = HealthState::Disabled { since: now, reason: DisabledReason::Gone };
+    health(&world, &id(&names[3]), |destination| destination.health.state = gone).await;
+    health(&world, &id(&names[2]), |destination| destination.health.held_until = Some(next_probe_at)).await;
+    health(&world, &id(&names[1]), |destination| destination.settings.enabled = false).await;
+    let expected = [4, 3, 2, 0, 1].map(|at: usize| names[at].clone());
+    assert_eq!(listed(&world.get(&cookie, "/destinations").await), expected);
+    for n in 0..16 {
+        world.destination("acme", &format!("More {n}")).await;
+    }
+    world.get(&cookie, "/destinations").await.shows("comes first on each page.");
 }
 
 /// Stores statistics again, as if each hour had more deliveries than are counted.
