@@ -96,7 +96,7 @@ async fn a_page_that_asks_now_and_then_keeps_its_session_for_eight_hours() {
     let cookie = world.visitor("acme", Role::Viewer).await;
     let page = world.get(&cookie, "/deliveries").await;
     let ends_at = world.clock.now().plus(Duration::from_secs(8 * 3_600));
-    page.shows("data-renew=\"/renew\"").shows(&format!("Your session ends <time datetime=\"{ends_at}\">"));
+    page.shows("data-renew=\"/renew\"").shows(&format!("Your session ends <time datetime=\"{ends_at}\""));
     page.shows("at the latest<span data-idle>, and after 15 minutes without use</span>");
     for minutes in (5..8 * 60).step_by(5) {
         world.clock.advance(Duration::from_secs(5 * 60));
