@@ -46,13 +46,13 @@ async fn moments_are_filtered_by_in_the_viewers_zone() -> Result<()> {
     browser.click("button", "Show").await?;
     browser.is_at("/deliveries?status=&destination_id=&event_type=&scope=&since=2026-11-23T09%3A30%3A00.000Z").await?;
     browser.find("DateTime", "Since (GMT+5:30)").await?;
-    // Every moment says on hover when it is, in the viewer's zone and in UTC.
+    // Every moment says on hover when it is, in the viewer's zone and in UTC: both ends of the span, and the end of the session.
     browser.visit("/ledger").await?;
     browser.sees("It closes").await?;
     let titles = browser.evaluate("[...document.querySelectorAll('time')].map((time) => time.title)").await?;
     let titles: Vec<_> = titles.as_array().into_iter().flatten().filter_map(|title| title.as_str()).collect();
     let tells = |title: &&str| title.contains("GMT+5:30") && title.ends_with(" UTC)");
-    assert!(titles.len() == 2 && titles.iter().all(tells), "{titles:?}");
+    assert!(titles.len() == 3 && titles.iter().all(tells), "{titles:?}");
     browser.finish().await
 }
 
