@@ -67,7 +67,7 @@ build-unoptimized:
 	@mkdir -p target/bin && ln -sf $(UNOPTIMIZED) target/bin/local
 
 .PHONY: local-tools local-programs local-commands
-# What the commands of the README use, beside a running `make dev`.
+# What the documented commands use, beside a running `make dev`.
 local-commands:
 	@tools/bootstrap.sh awscli
 local-tools:

@@ -4,7 +4,7 @@
 #   zig           the linker of the release build
 #   ministack     the local AWS, apart from the SAM CLI because each pins another botocore
 #   dynoxide      the table of tests and measurements with very many rows, built from its crate (tests/src/indexed_table.rs says why)
-#   awscli        the AWS CLI, with which a test runs the README's commands
+#   awscli        the AWS CLI, with which a test runs the documented commands
 #   receiver      Flask with the Standard Webhooks library, for the snippet in Python
 #   schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
 #   clients       the generator of a client in Python

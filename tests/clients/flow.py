@@ -1,4 +1,4 @@
-"""The README's flow with a client that openapi-python-client made of the API's document: `tests/clients/main.rs` runs it.
+"""The quick start's flow with a client that openapi-python-client made of the API's document: `tests/clients/main.rs` runs it.
 
 It says what came of it as one line of JSON.
 """

@@ -1,4 +1,4 @@
-// The README's flow with a client that openapi-typescript made of the API's document: `tests/clients/main.rs` checks its types and runs it.
+// The quick start's flow with a client that openapi-typescript made of the API's document: `tests/clients/main.rs` checks its types and runs it.
 // It says what came of it as one line of JSON.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";

@@ -1,4 +1,4 @@
-//! Clients that well-known generators make of the OpenAPI document, in TypeScript and in Python, and the README's flow with
+//! Clients that well-known generators make of the OpenAPI document, in TypeScript and in Python, and the quick start's flow with
 //! each: a destination, a subscription, an event, and what became of it. The API is the real one, over ports in memory.
 //!
 //! Invariant: the document is good enough to generate a client from, without anything left out that JSON can say (tests:

@@ -5,7 +5,7 @@
 //! One sender at a time holds the event, until its invocation ends at the latest. In an invocation, wide events take
 //! turns. What is left when the time is over is given back: that is no failure, and the message comes again at once.
 //!
-//! What an event may owe at most, 20,000 deliveries of 256 KiB, takes 6 of the 20 receives (README, "Limits"). If all 20
+//! What an event may owe at most, 20,000 deliveries of 256 KiB, takes 6 of the 20 receives (`docs/limits.md`). If all 20
 //! are used up, the message is dead-lettered, and the audit sends the rest.
 //!
 //! Invariant: nothing that is owed is forgotten wherever a sender stops (tests:

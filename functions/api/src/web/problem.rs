@@ -305,8 +305,5 @@ pub async fn render(request: Request, next: Next) -> Response {
     if let Some(seconds) = problem.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(methods) = response.headers_mut().remove(header::ALLOW) {
-        headers.insert(header::ALLOW, methods);
-    }
     rendered
 }

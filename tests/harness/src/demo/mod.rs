@@ -11,7 +11,7 @@ mod table;
 
 use std::time::Duration;
 
-pub use self::playground::{ACCOUNT, Playground, TemporaryFile, tell_story};
+pub use self::playground::{Playground, TemporaryFile, tell_story};
 use self::set_up::SetUp;
 use self::table::{Line, table};
 use crate::deployment::Deployment;

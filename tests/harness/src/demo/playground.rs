@@ -15,7 +15,7 @@ use crate::receiver::{Answer, Guard, Receiver};
 use crate::unique::unique;
 
 /// The account that the documentation's commands are for.
-pub const ACCOUNT: &str = "acme";
+const ACCOUNT: &str = "acme";
 /// Longer than any time-out of a destination.
 const HANGS: Duration = Duration::from_secs(40);
 /// The time between two events of the story.
