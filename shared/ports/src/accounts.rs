@@ -19,7 +19,7 @@ pub enum CreatedAccount {
 
 #[async_trait]
 pub trait FindAccount: Send + Sync {
-    /// When the account was registered; none if it was not, or is being deleted.
+    /// When the account was registered; `None` if it is unknown or is being deleted.
     async fn find_account(&self, account: &AccountId) -> PortResult<Option<Timestamp>>;
 }
 
@@ -28,7 +28,7 @@ pub trait Accounts: FindAccount {
     async fn create_account(&self, account: &AccountId, now: Timestamp) -> PortResult<CreatedAccount>;
     /// The account, even while it is being deleted.
     async fn read_account(&self, account: &AccountId) -> PortResult<Option<Account>>;
-    /// At most `limit` accounts, sorted by id, beginning after `after`.
+    /// At most `limit` accounts after `after`, sorted by id.
     async fn list_accounts(&self, after: Option<&AccountId>, limit: usize) -> PortResult<Vec<Account>>;
     /// Marks the account as being deleted by `job`, and stores the job as pending, in one transaction. Does nothing and
     /// answers `false` unless the account exists and its current deletion is `replacing`.

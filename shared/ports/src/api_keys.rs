@@ -27,6 +27,6 @@ pub trait ApiKeys: Send + Sync {
     ) -> PortResult<Vec<ApiKey>>;
     /// Whether there was a key to delete.
     async fn delete_key(&self, account: &AccountId, id: &KeyId) -> PortResult<bool>;
-    /// Notes that the key was used on `day`, unless this day or a later one is noted already, or the key is gone.
+    /// Records that the key was used on `day`. Does nothing if this day or a later one is recorded, or the key is gone.
     async fn note_key_use(&self, account: &AccountId, id: &KeyId, day: Day) -> PortResult<()>;
 }

@@ -1,4 +1,4 @@
-//! Which events the audit has to visit. The note of a seal is written before the seal, so that no crash can hide an
+//! Which events the audit has to visit. A note about a seal is written before the seal, so that a crash cannot hide an
 //! event from the audit.
 
 use std::cmp::Ordering;
@@ -11,8 +11,8 @@ use domain::value::{AccountId, Span, Timestamp, spread};
 use super::events::EventPlace;
 use super::{PortResult, SHARDS};
 
-/// Events of `account` that occurred in the stretch `occurred` were sealed in the stretch `sealed`. A note is known by
-/// these times alone, however long stretches are elsewhere.
+/// Says that events of `account` which occurred during `occurred` were sealed during `sealed`. The note has the start
+/// and end of both stretches, so it stays valid if the length of stretches changes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SealNote {
     pub sealed: Span,
@@ -31,7 +31,7 @@ impl SealNote {
     }
 }
 
-/// As they are listed: what was sealed first comes first, and within a stretch the notes of an account are together.
+/// The order of lists: by the time of the seal, and within a stretch by account.
 impl Ord for SealNote {
     fn cmp(&self, other: &Self) -> Ordering {
         let place = |note: &Self| (note.sealed.until, note.sealed.since, note.occurred);
@@ -46,7 +46,7 @@ impl PartialOrd for SealNote {
     }
 }
 
-/// A moment for each shard; shards without one are left out.
+/// A value for each shard; shards without one are left out.
 pub type ByShard<T> = BTreeMap<u8, T>;
 
 #[async_trait]
@@ -57,12 +57,12 @@ pub trait SealNotes: Send + Sync {
 
 #[async_trait]
 pub trait Audit: Send + Sync {
-    /// Up to when each shard is audited: no note is left there of a stretch that had ended by then.
+    /// The time up to which each shard is audited: no note is left of a stretch that ended by then.
     async fn audited_until(&self) -> PortResult<ByShard<Timestamp>>;
-    /// Stores this for some shards, in one write.
+    /// Stores this time for some shards, in one write.
     async fn set_audited_until(&self, shards: &ByShard<Timestamp>) -> PortResult<()>;
-    /// At most `limit` notes of a shard whose stretches ended after `ended.since` and by `ended.until`, in order, after
-    /// `after`, each with the last event that the audit has processed.
+    /// At most `limit` notes of a shard after `after`, in order, whose stretches ended after `ended.since` and by
+    /// `ended.until`. Each comes with the last event that the audit has processed.
     async fn seal_notes(
         &self,
         shard: u8,
@@ -74,7 +74,7 @@ pub trait Audit: Send + Sync {
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()>;
     /// Deletes a note that was processed completely.
     async fn forget_note(&self, note: &SealNote) -> PortResult<()>;
-    /// Puts the notes of a release that counted slots of this length, and that ended by `until`, where notes are now.
-    /// An error also says that there are more of them.
+    /// Moves notes of an older release, which used slots of this length, to where notes are now, if they ended by
+    /// `until`. It also returns an error if there are more of them.
     async fn move_old_notes(&self, slot: Duration, until: Timestamp) -> PortResult<()>;
 }

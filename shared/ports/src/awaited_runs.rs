@@ -1,5 +1,5 @@
-//! Runs that somebody waits for. There is one row for each watched place, and it is in the index only while somebody
-//! has to look at it.
+//! Runs that somebody waits for. There is one row for each watched place. It is in the index only while it has to be
+//! looked at.
 
 use async_trait::async_trait;
 use domain::event::{EventType, Scope};
@@ -21,7 +21,7 @@ impl AwaitedPlace {
         Self { account: run.account.clone(), event_type: run.event_type, place: run.place.clone() }
     }
 
-    /// The part of the index that contains it, by the sum of the bytes of its text.
+    /// The shard of the index that contains it, computed from the sum of the bytes of its text.
     pub fn shard(&self) -> u8 {
         let text = format!("{}#{}", self.account, self.place);
         text.bytes().fold(0, u8::wrapping_add) % SHARDS
@@ -30,14 +30,14 @@ impl AwaitedPlace {
 
 #[async_trait]
 pub trait AwaitRuns: Send + Sync {
-    /// Stores it, unless a run that completed as late or later is known there.
+    /// Stores it, unless a run is stored there that completed at the same time or later.
     async fn await_run(&self, run: &AwaitedRun) -> PortResult<()>;
 }
 
 #[async_trait]
 pub trait AwaitedRuns: AwaitRuns {
-    /// The places of a shard that have to be looked at by `until`, each with its time, earliest first, at most `limit`,
-    /// beginning after `after`. The list is not consistent: what was written a moment ago may be missing, or may still be there.
+    /// At most `limit` places of a shard after `after` that have to be looked at by `until`, each with its time,
+    /// earliest first. The list is eventually consistent: it may not show the latest writes yet.
     async fn overdue_runs(
         &self,
         shard: u8,
@@ -46,6 +46,6 @@ pub trait AwaitedRuns: AwaitRuns {
         limit: usize,
     ) -> PortResult<Vec<(Timestamp, AwaitedPlace)>>;
     async fn find_awaited_run(&self, at: &AwaitedPlace) -> PortResult<Option<AwaitedRun>>;
-    /// Writes `after` if `before` is still stored; answers whether it was.
+    /// Writes `after` if `before` is still stored; returns whether it was.
     async fn update_awaited_run(&self, before: &AwaitedRun, after: &AwaitedRun) -> PortResult<bool>;
 }

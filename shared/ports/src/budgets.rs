@@ -9,7 +9,7 @@ use super::PortResult;
 
 #[async_trait]
 pub trait Budgets: Send + Sync {
-    /// Takes what is wished from a budget, as [`Pace::reserve`] says, in one step. Nothing stored counts as the default.
-    /// `known` is what the caller was told last; whether it is still right changes only how much work this is.
+    /// Takes the wished amount from a budget atomically, as [`Pace::reserve`] says. If nothing is stored, the default
+    /// applies. `known` is the last state that the caller saw. If it is outdated, this only takes more work.
     async fn spend(&self, account: &AccountId, of: Spending, known: Pace, wish: &Wish) -> PortResult<Reserved>;
 }

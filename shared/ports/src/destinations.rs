@@ -15,7 +15,7 @@ pub trait FindDestination: Send + Sync {
 pub enum CreatedDestination {
     Created,
     NameTaken,
-    /// The account has as many as it may have.
+    /// The account has the maximum number of destinations.
     LimitReached,
 }
 
@@ -34,19 +34,19 @@ pub enum DeletedDestination {
     NotFound,
     /// Subscriptions still use it, so it was not deleted.
     InUse,
-    /// It is another version than the one to delete.
+    /// Its version is not the one that the caller wanted to delete.
     Changed,
 }
 
 #[async_trait]
 pub trait Destinations: FindDestination {
-    /// Creates it, unless the account already has `most` destinations. It is healthy.
+    /// Creates it, unless the account already has `most` destinations. A new destination is healthy.
     async fn create_destination(&self, destination: &Destination, most: u32) -> PortResult<CreatedDestination>;
-    /// Writes `after` if its owner has not changed what is stored since `before`. Health is written with it, if it
-    /// differs, and then must also be as it was in `before`; otherwise it makes no difference what became of it.
+    /// Writes `after` if the stored settings are still those of `before`. If the health differs, it is written as well,
+    /// and the stored health must also be that of `before`. Otherwise the stored health does not matter.
     async fn update_destination(&self, before: &Destination, after: &Destination) -> PortResult<UpdatedDestination>;
     async fn find_destination_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<DestinationId>>;
-    /// At most `limit` destinations that follow `after` in this order, as they are at this moment.
+    /// At most `limit` destinations after `after`, in this order. The list is strongly consistent.
     async fn list_destinations(
         &self,
         account: &AccountId,
@@ -54,24 +54,24 @@ pub trait Destinations: FindDestination {
         after: Option<&DestinationId>,
         limit: usize,
     ) -> PortResult<Vec<Destination>>;
-    /// The same, oldest first, as if none of them had ever failed: whoever compares settings does not pay for reading their
-    /// health.
+    /// The same, oldest first, with every destination shown as healthy: comparing settings does not need the cost of
+    /// reading their health.
     async fn list_settings(
         &self,
         account: &AccountId,
         after: Option<&DestinationId>,
         limit: usize,
     ) -> PortResult<Vec<Destination>>;
-    /// Deletes it, if it is this version or none is given.
+    /// Deletes it if it has this version, or if no version is given.
     async fn delete_destination(
         &self,
         account: &AccountId,
         id: &DestinationId,
         version: Option<u64>,
     ) -> PortResult<DeletedDestination>;
-    /// After which of the account's subscriptions the search for those that are deleted with this destination goes on.
+    /// The subscription after which the search for subscriptions that are deleted with this destination continues.
     async fn find_searched(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<SubscriptionId>>;
-    /// Notes how far that search is; `None` begins it anew. It does nothing if there is no such destination.
+    /// Stores how far that search is; `None` restarts it. Does nothing if the destination does not exist.
     async fn note_searched(
         &self,
         account: &AccountId,

@@ -1,7 +1,7 @@
 //! Sealed events with what they owe, one by one and in lists.
 //!
-//! A list comes in pages and has no filter except time: the caller filters, and decides when to stop. Neither `fanout`
-//! nor `deliver` uses lists.
+//! A list comes in pages, and can be limited only by time: the caller filters, and decides when to stop. Neither
+//! `fanout` nor `deliver` uses lists.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ pub struct SealedEvent {
     pub digest: [u8; 32],
     pub body: String,
     pub owed: Vec<Delivery>,
-    /// Why it owes nothing, if it does.
+    /// If it owes nothing, the reason.
     pub unmatched: Option<UnmatchedReason>,
     /// When the row may be deleted.
     pub expires_at: Timestamp,
@@ -82,8 +82,8 @@ pub enum Sealed {
 #[async_trait]
 pub trait Events: Send + Sync {
     async fn find_event(&self, account: &AccountId, id: &EventId) -> PortResult<Option<SealedEvent>>;
-    /// The same with the first deliveries that it owes, `most` or a few more or all of them, or as many as a request may
-    /// read, and how many it owes.
+    /// The same with only the first deliveries that it owes: at least `most` if it owes as many, unless the request may
+    /// not read so much. Also returns how many it owes.
     async fn find_event_with(
         &self,
         account: &AccountId,
@@ -92,15 +92,15 @@ pub trait Events: Send + Sync {
     ) -> PortResult<Option<(SealedEvent, usize)>>;
     /// The body of an event alone, without what it owes.
     async fn find_body(&self, account: &AccountId, id: &EventId) -> PortResult<Option<String>>;
-    /// Seals the event, unless one with its id is sealed already.
+    /// Seals the event, unless an event with its id is sealed already.
     async fn seal_event(&self, event: &SealedEvent) -> PortResult<Sealed>;
 }
 
 #[async_trait]
 pub trait OweMore: Events {
-    /// Adds `more` to what the event owes, if it still owes exactly what `known` does; answers whether it did.
-    /// Afterwards the event does not count as unmatched. If `more` is very long, a part of it may have been added when
-    /// this fails.
+    /// Adds `more` to what the event owes, if it still owes exactly what `known` does; returns whether it did.
+    /// Afterwards the event does not count as unmatched. If `more` is very long, a failure may leave a part of it
+    /// added.
     async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool>;
 }
 
@@ -141,13 +141,13 @@ pub struct ListedEvent {
     pub sealed_at: Timestamp,
     pub owed_count: usize,
     pub unmatched: Option<UnmatchedReason>,
-    /// When the row may be deleted; until it is, it may still be listed.
+    /// When the row may be deleted. It may still be listed after that, until it is deleted.
     pub expires_at: Timestamp,
 }
 
 #[async_trait]
 pub trait ListEvents: Send + Sync {
-    /// At most `limit` events that occurred in the span, that follow `after` in this order. Fewer than `limit` are the last
+    /// At most `limit` events after `after`, in this order, that occurred in the span. Fewer than `limit` mean the last
     /// page. An event may be missing for a moment after it was sealed.
     async fn list_events(
         &self,

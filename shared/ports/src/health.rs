@@ -1,5 +1,4 @@
-//! The health of destinations. It is stored apart from what their owners configure, so that neither change is in the way
-//! of the other.
+//! The health of destinations. It is stored apart from their settings, so that changes of the two do not conflict.
 
 use async_trait::async_trait;
 use domain::destination::{Destination, Health};
@@ -13,9 +12,9 @@ use super::destinations::FindDestination;
 pub trait DestinationHealth: FindDestination {
     /// The destination as it is stored now, never from a cache.
     async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>>;
-    /// Stores the health if that of `before` is what is stored; answers whether it was. It makes no difference whether its
-    /// owner has changed the destination meanwhile, or deleted it.
+    /// Stores the health if the stored one is that of `before`; returns whether it was. It does not matter whether the
+    /// destination's settings were changed, or the destination was deleted, in the meantime.
     async fn update_health(&self, before: &Destination, health: &Health) -> PortResult<bool>;
-    /// Deletes the health of a destination that does not exist any more.
+    /// Deletes the health of a destination that no longer exists.
     async fn forget_health(&self, account: &AccountId, id: &DestinationId) -> PortResult<()>;
 }

@@ -24,11 +24,11 @@ pub trait FindJob: Send + Sync {
 
 #[async_trait]
 pub trait StartJob: FindJob {
-    /// Stores the job as pending, unless a job with its id exists and has not ended. Answers the job that is stored
-    /// then, or none if the account already has `most` jobs that were started here and have not ended.
+    /// Stores the job as pending, unless a job with its id exists and has not ended. Returns the job that is stored
+    /// then; `None` if the account already has `most` jobs that were started here and have not ended.
     async fn start_job(&self, job: &Job, most: u32) -> PortResult<Option<Job>>;
-    /// At most `limit` of the account's jobs that were started here, that follow `after` in this order. Fewer than `limit`
-    /// are the last page.
+    /// At most `limit` of the account's jobs that were started here, after `after`, in this order. Fewer than `limit`
+    /// mean the last page.
     async fn list_jobs(
         &self,
         account: &AccountId,
@@ -38,18 +38,18 @@ pub trait StartJob: FindJob {
     ) -> PortResult<Vec<ListedJob>>;
 }
 
-/// Where a job is among those of its account. A job that follows one with its id has a place of its own.
+/// The position of a job in the list of its account. If an id is used again for a new job, both have a position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JobPlace {
     pub created_at: Timestamp,
     pub id: JobId,
 }
 
-/// A job in the list of its account's.
+/// A job in the list of its account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedJob {
     pub place: JobPlace,
-    /// `None` if it is forgotten, or was followed by another with its id.
+    /// `None` if it was forgotten, or replaced by a newer job with its id.
     pub job: Option<Job>,
 }
 
@@ -79,13 +79,13 @@ impl FromStr for JobPlace {
 pub struct PendingJob {
     pub starts_at: Timestamp,
     pub id: JobId,
-    /// The account that it is for; not known of jobs that were stored before this was noted.
+    /// The job's account; `None` for jobs that an older release stored without it.
     pub account: Option<AccountId>,
 }
 
 #[async_trait]
 pub trait Jobs: FindJob {
-    /// At most `limit` pending jobs that may start at `now`, sorted by their start, beginning after `after`.
+    /// At most `limit` pending jobs after `after` that may start at `now`, sorted by their start.
     async fn pending_jobs_after(
         &self,
         now: Timestamp,
@@ -100,6 +100,6 @@ pub trait Jobs: FindJob {
     async fn take_job(&self, id: &JobId, lease: &Lease, now: Timestamp) -> PortResult<Option<Job>>;
     /// Stores the progress of the job and the end of the lease.
     async fn record_progress(&self, job: &Job, lease: &Lease) -> PortResult<Held>;
-    /// Stores how the job ended; it is not pending any more.
+    /// Stores how the job ended. It is no longer pending then.
     async fn end_job(&self, job: &Job, lease: &Lease) -> PortResult<Held>;
 }

@@ -1,6 +1,6 @@
-//! What the functions need from outside, as questions in the words of the domain. No SDK type appears here.
+//! What the functions need from outside, as small traits in the words of the domain. No SDK type appears here.
 //!
-//! `adapters` answers them with AWS, `testing` answers them in memory, and both pass the same contract suites.
+//! `adapters` implements them with AWS, `testing` in memory, and both pass the same contract suites.
 
 mod accounts;
 mod api_keys;
@@ -65,14 +65,14 @@ pub use wide_events::{Seal, WideEvents};
 /// The cause of a [`PortError`].
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A failure of ours. It is never about a receiver.
+/// A failure on our side, never one of a receiver.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Trying the same again may help: throttling, time-outs, faults of a service, and what somebody mends without
-    /// changing a row, such as a permission that is missing.
+    /// Trying again may help: throttling, time-outs, faults of a service, and mistakes that are corrected outside the
+    /// table, such as a missing permission.
     #[error("{doing} did not work this time")]
     Transient { doing: &'static str, source: BoxError },
-    /// Trying the same again does not help: invalid input, unreadable data.
+    /// Trying again does not help: invalid input, unreadable data.
     #[error("{doing} failed")]
     Permanent { doing: &'static str, source: BoxError },
 }

@@ -1,6 +1,6 @@
-//! In which order a list comes.
+//! The order of a list.
 
-/// Which of the things of a list come first. Those of one moment come by their ids.
+/// Which entries of a list come first. Entries with the same time are sorted by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     NewestFirst,

@@ -14,7 +14,7 @@ use super::PortResult;
 /// A queue from which messages are received.
 #[async_trait]
 pub trait Postpone: Send + Sync {
-    /// Hides a received message for `wait` from now. It must also be reported as failed, or it is deleted nevertheless.
+    /// Hides a received message for `wait` from now. The caller must also report it as failed; otherwise it is deleted.
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()>;
 }
 
@@ -28,8 +28,8 @@ pub trait DeliveryQueue: Postpone {
 /// The queue of events.
 #[async_trait]
 pub trait EventQueue: Send + Sync {
-    /// Sends the text of an event of `account`, as producers do. An account's events wait behind each other rather than
-    /// in front of others'.
+    /// Sends the text of an event of `account`, as producers do. If an account has many events, they delay each other
+    /// rather than those of other accounts.
     async fn send_event(&self, account: &AccountId, text: &str) -> PortResult<()>;
 }
 
@@ -42,8 +42,8 @@ pub trait Alerts: Send + Sync {
 /// Other instances of a function.
 #[async_trait]
 pub trait HandOut: Send + Sync {
-    /// Lets another instance work on each of these units, which are texts. `Ok` means that all were accepted. Even then
-    /// some may never be worked on, and some may be worked on twice.
+    /// Hands each of these units, which are texts, to another instance. `Ok` means that all were accepted. Even then,
+    /// some units may get lost, and some may be worked on twice.
     async fn hand_out(&self, units: &[String]) -> PortResult<()>;
 }
 
@@ -54,7 +54,7 @@ pub trait HttpSender: Send + Sync {
     async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
         Ok(self.exchange(request).await?.outcome)
     }
-    /// The same, with the part of the answer that was read.
+    /// The same, and also returns the part of the answer that was read.
     async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange>;
 }
 
@@ -78,7 +78,7 @@ pub trait Vault: Send + Sync {
 /// Looks up the addresses of hosts.
 #[async_trait]
 pub trait HostLookup: Send + Sync {
-    /// The addresses of a host; empty if it has none or they cannot be found out now.
+    /// The addresses of a host; empty if it has none or the look-up failed.
     async fn addresses(&self, host: &str, port: u16) -> Vec<IpAddr>;
 }
 

@@ -8,8 +8,8 @@ use super::PortResult;
 
 #[async_trait]
 pub trait Paces: Send + Sync {
-    /// Hands out what is wished, as [`Pace::reserve`] says, in one step. Nothing stored counts as the default. `known` is
-    /// what the caller was told last; whether it is still right changes only how much work this is.
+    /// Hands out the wished turns atomically, as [`Pace::reserve`] says. If nothing is stored, the default applies.
+    /// `known` is the last state that the caller saw. If it is outdated, this only takes more work.
     async fn reserve(
         &self,
         account: &AccountId,
@@ -17,6 +17,6 @@ pub trait Paces: Send + Sync {
         known: Pace,
         wish: &Wish,
     ) -> PortResult<Reserved>;
-    /// Lets nobody wait in line any more. Turns that were handed out stay so.
+    /// Empties the waiting lines. Turns that were handed out already are not taken back.
     async fn clear_lines(&self, account: &AccountId, destination: &DestinationId) -> PortResult<()>;
 }

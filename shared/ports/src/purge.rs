@@ -19,11 +19,11 @@ pub struct Purged {
 /// Deletes what belongs to an account that is being deleted.
 #[async_trait]
 pub trait AccountPurge: Send + Sync {
-    /// Closes every destination of the account, so that nothing more is sent to it or recorded for it; answers how many
+    /// Closes every destination of the account, so that nothing more is sent to it or recorded for it; returns how many
     /// were open.
     async fn close_destinations(&self, account: &AccountId) -> PortResult<u64>;
-    /// Deletes about `limit` rows of the account, but never the account's own row. Rows that lead to other rows are
-    /// deleted after them, so that the next step, or the same step after a crash, finds what is left.
+    /// Deletes about `limit` rows of the account, but never the account's own row. A row through which others are found
+    /// is deleted after them, so that the next step, or the same step after a crash, finds the rest.
     async fn purge_account(&self, account: &AccountId, limit: usize) -> PortResult<Purged>;
     /// Deletes the account's own row and ends `job` in one transaction, so that no later step can affect a new account
     /// with this id.

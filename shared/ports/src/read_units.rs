@@ -1,12 +1,14 @@
-//! What reads cost while one request is answered, in read units of the table, and how much is left of what one request
-//! may cost. What answers the ports counts what it reads. Whoever reads a list asks what is left, and ends its page when
-//! too little is: a row may be small or have 60 KiB, and only the table knows.
+//! Counts what the reads for one request cost, in read units of the table, and how much of the request's budget is
+//! left. Adapters add the cost of each read. Code that reads a list asks what is left, and ends the page early if that
+//! is too little: a row may be small or have 60 KiB, and only the table knows.
 //!
-//! Invariant: no list, no part of the ledger and no event that is read costs more than [`MOST`] read units (tests: `a_request_has_what_is_left_and_an_inner_one_shares_it`,
-//! `the_pages_of_a_wide_event_add_up_and_each_reads_little`,
-//! `no_list_and_no_event_costs_more_than_500_read_units`), nor does what asks about all that an account has (tests: those of
-//! `functions/api/tests/api/whole_lists.rs`, such as
-//! `a_cascade_among_very_many_others_goes_on_where_it_was_and_finds_what_was_moved_before_that`), because no step costs more than it reckons with (tests:
+//! Invariant: no list, no part of the ledger and no event costs more than [`MOST`] read units to read (tests:
+//! `a_request_has_what_is_left_and_an_inner_one_shares_it`, `the_pages_of_a_wide_event_add_up_and_each_reads_little`,
+//! `no_list_and_no_event_costs_more_than_500_read_units`). The same holds for requests about everything in an account
+//! (tests: those of `functions/api/tests/api/whole_lists.rs`, such as
+//! `a_cascade_among_very_many_others_goes_on_where_it_was_and_finds_what_was_moved_before_that`).
+//!
+//! Invariant: no single step costs more than is assumed for it (tests:
 //! `an_event_is_read_for_a_unit_and_a_row_of_a_wide_one_for_less_than_a_hundred`,
 //! `a_delivery_is_read_for_at_most_16_units_and_its_state_for_8`,
 //! `a_hundred_subscriptions_are_read_for_125_units_however_long_they_are`,
@@ -15,29 +17,30 @@
 
 use std::cell::Cell;
 
-/// The most that one request may cost. A strongly consistent read of 4 KiB costs one unit, another read half of that.
+/// The most that one request may cost. A strongly consistent read of 4 KiB costs one unit, an eventually consistent one
+/// half a unit.
 pub const MOST: usize = 500;
 
 tokio::task_local! {
     static SPENT: Cell<f64>;
 }
 
-/// Counts what `request` reads. A request within another one shares what that has.
+/// Counts what `request` reads. A request within another one shares its budget.
 pub async fn counted<Request: Future>(request: Request) -> Request::Output {
     if are_counted() { request.await } else { SPENT.scope(Cell::new(0.0), request).await }
 }
 
-/// Whether a request is being answered, so that what it reads has to be counted.
+/// Whether the code runs within a request, so that reads have to be counted.
 pub fn are_counted() -> bool {
     SPENT.try_with(|_| ()).is_ok()
 }
 
-/// Adds what a read has cost. Outside of a request nothing is counted.
+/// Adds the cost of a read. Outside of a request nothing is counted.
 pub fn add(units: f64) {
     let _ = SPENT.try_with(|spent| spent.set(spent.get() + units));
 }
 
-/// Reads a part of what a request reads, with so many units kept back for the rest of it.
+/// Runs a part of a request's reads, and keeps `units` of the budget back for the rest.
 pub async fn keeping<Part: Future>(units: usize, part: Part) -> Part::Output {
     let units = units as f64;
     add(units);

@@ -1,5 +1,5 @@
-//! The ledger read in bulk, to be added up: what many events owe, and the states of many deliveries. Neither bodies nor
-//! attempts are read, so that an answer stays small however long those are.
+//! Reads the ledger in bulk, to add it up: what many events owe, and the states of many deliveries. Bodies and attempts
+//! are not read, so that an answer stays small however long they are.
 
 use async_trait::async_trait;
 use domain::delivery::DeliveryState;
@@ -12,11 +12,11 @@ use super::PortResult;
 pub struct DeliveryStanding {
     pub id: DeliveryId,
     pub state: DeliveryState,
-    /// It was owed and had no row when the audit visited its event, so the audit sent it again.
+    /// It was owed but had no row when the audit visited its event, so the audit sent it again.
     pub recovered_by_audit: bool,
 }
 
-/// A part of what an event owes. Most events owe so little that it is one row.
+/// A part of what an event owes. For most events, one row has everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwedRow {
     /// Sorted.
@@ -30,12 +30,12 @@ pub trait Reckoning: Send + Sync {
     /// The deliveries that each of the events owes, according to its rows, in any order. Unknown events are left out.
     /// No event may be named twice.
     async fn find_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, Vec<DeliveryId>)>>;
-    /// The first row of what each of the events owes, in any order; it may be empty although the event has more. Unknown
-    /// events are left out. No event may be named twice.
+    /// The first row of what each of the events owes, in any order. It may be empty even if the event has further rows.
+    /// Unknown events are left out. No event may be named twice.
     async fn find_first_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, OwedRow)>>;
-    /// The row with that number, from 1 on, of an event that owes very much. A row does not change.
+    /// Row number `nth`, counted from 1, of an event that owes very much. A row never changes.
     async fn find_further_owed(&self, account: &AccountId, event: &EventId, nth: usize) -> PortResult<Option<OwedRow>>;
     /// The states of those deliveries that have a row, in any order; the others are pending. No delivery may be named
-    /// twice. What was recorded a moment ago may be missing.
+    /// twice. The latest writes may be missing.
     async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>>;
 }

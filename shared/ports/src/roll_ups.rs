@@ -1,4 +1,4 @@
-//! The roll-ups of destinations: their input, their rows, and how far they are.
+//! The roll-ups of destinations: their input, their rows, and their progress.
 
 use async_trait::async_trait;
 use domain::delivery::{DeliveryResult, RollUp};
@@ -7,18 +7,18 @@ use domain::value::{AccountId, DeliveryId, DestinationId, Span, Timestamp};
 use super::PortResult;
 use super::audit::{ByShard, SealNote};
 
-/// How far the roll-ups of a shard have got with what was sealed.
+/// How far the sealed events of a shard are rolled up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolledUpTo {
-    /// What was sealed in stretches that had ended by then is done.
+    /// Everything that was sealed in stretches which ended by then is done.
     pub until: Timestamp,
-    /// The last processed note of what follows; none if that was not begun.
+    /// The last processed note after that time; `None` if no such note was processed.
     pub after: Option<SealNote>,
     /// Whether the next account has failed once.
     pub failed: bool,
 }
 
-/// A roll-up that has to be looked at at `look_at`.
+/// A roll-up that has to be computed again at `look_at`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueRollUp {
     pub look_at: Timestamp,
@@ -33,8 +33,8 @@ pub trait FindRollUp: Send + Sync {
 
 #[async_trait]
 pub trait RollUps: FindRollUp {
-    /// Stores `after` in one write, if the stored roll-up was computed at `before` (or none is stored); answers whether
-    /// that was so. [`RollUps::due_roll_ups`] lists it from `look_at` on.
+    /// Stores `after` in one write if the stored roll-up was computed at `before` (`None`: if none is stored). Returns
+    /// whether that was so. [`RollUps::due_roll_ups`] lists it from `look_at` on.
     async fn store_roll_up(
         &self,
         before: Option<Timestamp>,
@@ -43,8 +43,8 @@ pub trait RollUps: FindRollUp {
     ) -> PortResult<bool>;
     /// Deletes the roll-up of a destination that is gone. It is no error if there is none.
     async fn forget_roll_up(&self, account: &AccountId, destination: &DestinationId) -> PortResult<()>;
-    /// The destinations whose roll-ups have to be looked at by `until`, earliest first, at most `limit`, beginning after
-    /// `after`. The list is not consistent: what was written a moment ago may be missing, or may still be there.
+    /// At most `limit` roll-ups after `after` that have to be computed again by `until`, earliest first. The list is
+    /// eventually consistent: it may not show the latest writes yet.
     async fn due_roll_ups(
         &self,
         until: Timestamp,
@@ -60,8 +60,8 @@ pub trait RollUps: FindRollUp {
         after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryResult>>;
-    /// How far each shard is; shards that were never rolled up are left out.
+    /// The progress of each shard; shards that were never rolled up are left out.
     async fn rolled_up_to(&self) -> PortResult<ByShard<RolledUpTo>>;
-    /// Stores this for some shards, in one write.
+    /// Stores the progress of some shards, in one write.
     async fn set_rolled_up_to(&self, shards: &ByShard<RolledUpTo>) -> PortResult<()>;
 }

@@ -8,10 +8,10 @@ use super::PortResult;
 
 #[async_trait]
 pub trait SeenScopes: Send + Sync {
-    /// Notes what an event told about its place, unless a later event is noted already.
+    /// Records what an event said about its place, unless a later event is recorded already.
     async fn note_scope(&self, seen: &SeenScope) -> PortResult<()>;
-    /// At most `limit` scopes at `within` or below it, sorted by their texts, beginning after `after`, which was one of
-    /// them. Fewer than `limit` are the last page.
+    /// At most `limit` scopes at `within` or below it, after `after`, sorted as text. `after` must have been one of
+    /// them. Fewer than `limit` mean the last page.
     async fn list_scopes(
         &self,
         account: &AccountId,

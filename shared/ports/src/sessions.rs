@@ -20,9 +20,10 @@ pub trait Sessions: Send + Sync {
     async fn find_session(&self, account: &AccountId, id: &SessionId) -> PortResult<Option<Session>>;
     /// Stores the session as opened, unless it was opened before.
     async fn open_session(&self, session: &Session) -> PortResult<OpenedSession>;
-    /// Notes that an opened session was used at `now`, unless a later use is noted or the session is gone.
+    /// Records that an opened session was used at `now`. Does nothing if a later use is recorded or the session is
+    /// gone.
     async fn note_session_use(&self, account: &AccountId, id: &SessionId, now: Timestamp) -> PortResult<()>;
-    /// At most `limit` of those that are offered, open, or ended not long ago, that follow `after` in this order.
+    /// At most `limit` sessions after `after`, in this order, that are offered, open, or ended recently.
     async fn list_sessions(
         &self,
         account: &AccountId,
@@ -30,8 +31,8 @@ pub trait Sessions: Send + Sync {
         after: Option<&SessionId>,
         limit: usize,
     ) -> PortResult<Vec<Session>>;
-    /// Forgets a session: neither its link nor its token is known any more. False if there is none.
+    /// Deletes a session, so that neither its link nor its token works any more. `false` if there is none.
     async fn revoke_session(&self, account: &AccountId, id: &SessionId) -> PortResult<bool>;
-    /// Deletes the token of an opened session, so that it admits nobody any more. The link stays used.
+    /// Deletes the token of an opened session, so that it no longer works. The link stays used.
     async fn end_session(&self, account: &AccountId, id: &SessionId) -> PortResult<()>;
 }

@@ -10,7 +10,7 @@ use super::{Order, PortResult};
 
 #[async_trait]
 pub trait FindSubscriptions: Send + Sync {
-    /// At most `most` subscriptions of the account that are filed under `bucket`, sorted by id, beginning after `after`.
+    /// At most `most` subscriptions of the account in `bucket`, after `after`, sorted by id.
     async fn find_subscriptions(
         &self,
         account: &AccountId,
@@ -22,7 +22,7 @@ pub trait FindSubscriptions: Send + Sync {
 
 #[async_trait]
 pub trait FindListeners: Send + Sync {
-    /// Who listens in each of the account's `buckets`, ready to be matched with events. They are shared with a cache,
+    /// The listeners in each of the account's `buckets`, ready to be matched with events. They are shared with a cache,
     /// because there may be very many.
     async fn find_listeners(&self, account: &AccountId, buckets: &[Bucket]) -> PortResult<Vec<Arc<Listeners>>>;
 }
@@ -30,10 +30,10 @@ pub trait FindListeners: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreatedSubscription {
     Created,
-    /// Its destination does not exist (any more); nothing was created.
+    /// Its destination does not exist, or no longer; nothing was created.
     NoDestination,
     NameTaken,
-    /// The account has as many as it may have.
+    /// The account has the maximum number of subscriptions.
     LimitReached,
     /// The conditions of the account would have more than [`domain::routing::MAX_CONDITION_BYTES`].
     TooManyConditions,
@@ -55,7 +55,7 @@ pub enum UpdatedSubscription {
 pub enum DeletedSubscription {
     Deleted,
     NotFound,
-    /// It is another version than the one to delete.
+    /// Its version is not the one that the caller wanted to delete.
     Changed,
 }
 
@@ -68,7 +68,7 @@ pub trait Subscriptions: FindSubscriptions + FindListeners {
     -> PortResult<UpdatedSubscription>;
     async fn find_subscription(&self, account: &AccountId, id: &SubscriptionId) -> PortResult<Option<Subscription>>;
     async fn find_subscription_named(&self, account: &AccountId, name: &Label) -> PortResult<Option<SubscriptionId>>;
-    /// At most `limit` subscriptions that follow `after` in this order, as they are at this moment.
+    /// At most `limit` subscriptions after `after`, in this order. The list is strongly consistent.
     async fn list_subscriptions(
         &self,
         account: &AccountId,
@@ -76,7 +76,7 @@ pub trait Subscriptions: FindSubscriptions + FindListeners {
         after: Option<&SubscriptionId>,
         limit: usize,
     ) -> PortResult<Vec<Subscription>>;
-    /// Deletes it, if it is this version or none is given.
+    /// Deletes it if it has this version, or if no version is given.
     async fn delete_subscription(
         &self,
         account: &AccountId,

@@ -1,12 +1,12 @@
-//! The places in which an account makes tests of destinations at once. A test that waits for a receiver holds an
-//! instance of `api` or `portal`, of which an AWS account has a limited number.
+//! Limits how many tests of destinations an account runs at once: each takes one of a few places. A test that waits for
+//! a receiver occupies an instance of `api` or `portal`, and an AWS account has a limited number of those.
 
 use async_trait::async_trait;
 use domain::value::{AccountId, Timestamp};
 
 use super::PortResult;
 
-/// A place that was taken until `until`. Who takes it after that may do so even if it was never left.
+/// A place that was taken until `until`. After that others may take it, even if it was never left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TestPlace {
     pub number: u8,
@@ -16,7 +16,7 @@ pub struct TestPlace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakenPlace {
     Taken(TestPlace),
-    /// All are taken; the first becomes free at this time at the latest.
+    /// All are taken. The first becomes free at this time, or earlier.
     None {
         free_at: Timestamp,
     },

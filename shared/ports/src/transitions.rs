@@ -1,4 +1,4 @@
-//! What is remembered of the runs at a place, for subscriptions that wait for a change.
+//! The past runs that are remembered at a place, for subscriptions that wait for a change of status.
 
 use async_trait::async_trait;
 use domain::event::{EventType, Scope};
@@ -16,9 +16,9 @@ pub struct Remembered {
 
 #[async_trait]
 pub trait Transitions: Send + Sync {
-    /// What is remembered of the runs of this type at this place; initially nothing.
+    /// What is remembered of the runs of this type at this place. Initially it is empty.
     async fn find_runs(&self, account: &AccountId, event_type: EventType, place: &Scope) -> PortResult<Remembered>;
-    /// Stores `history` in place of `before`; answers whether `before` was still stored.
+    /// Stores `history` if `before` is still stored; returns whether it was.
     async fn store_runs(
         &self,
         account: &AccountId,

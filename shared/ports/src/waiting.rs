@@ -1,12 +1,12 @@
-//! What waits in the table: deliveries that are due or parked, and destinations to be looked at. One sparse index
-//! answers all three questions; what is healthy or delivered is not in it.
+//! What waits in the table: deliveries that are due, deliveries that are parked, and destinations to be looked at. One
+//! sparse index has all three. Healthy destinations and delivered deliveries are not in it.
 
 use async_trait::async_trait;
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
 
 use super::PortResult;
 
-/// The due deliveries are spread over this many parts of the index, because each part takes 1,000 writes a second.
+/// The due deliveries are spread over this many parts of the index, because each part takes only 1,000 writes a second.
 pub const SHARDS: u8 = 8;
 
 /// A delivery that has to be looked at at `look_at`.
@@ -25,11 +25,11 @@ pub struct Watched {
     pub id: DestinationId,
 }
 
-/// None of these lists is consistent: what was written a moment ago may be missing, or may still be there. Each list
-/// begins after `after`, whether or not that is still listed. So who cannot handle an entry can go on behind it.
+/// All these lists are eventually consistent: they may not show the latest writes yet. Each list begins after `after`,
+/// even if that entry is gone. So a caller that cannot handle an entry can continue after it.
 #[async_trait]
 pub trait Waiting: Send + Sync {
-    /// The deliveries of a shard that have to be looked at by `until`, earliest first, at most `limit`.
+    /// At most `limit` deliveries of a shard that have to be looked at by `until`, earliest first.
     async fn due_deliveries(
         &self,
         shard: u8,
@@ -37,7 +37,7 @@ pub trait Waiting: Send + Sync {
         after: Option<&Due>,
         limit: usize,
     ) -> PortResult<Vec<Due>>;
-    /// The parked deliveries of a destination, oldest event first, at most `limit`.
+    /// At most `limit` parked deliveries of a destination, oldest event first.
     async fn parked_deliveries(
         &self,
         account: &AccountId,
@@ -45,8 +45,8 @@ pub trait Waiting: Send + Sync {
         after: Option<&DeliveryId>,
         limit: usize,
     ) -> PortResult<Vec<DeliveryId>>;
-    /// The destinations that have to be looked at by `until`, earliest first, at most `limit`. This is as it was when their
-    /// health was stored last: one that has been paused or deleted since then is still listed.
+    /// At most `limit` destinations that have to be looked at by `until`, earliest first. The index changes only when
+    /// their health is stored: a destination that was paused or deleted since then is still listed.
     async fn watched_destinations(
         &self,
         until: Timestamp,

@@ -1,10 +1,10 @@
 //! Runs the records of one invocation concurrently and independently: a record that fails, panics or is slow is
 //! reported by its id and does not affect its neighbours.
 //!
-//! A record that failed through a fault of ours is received again soon: its message is hidden for 2 s after the first
+//! A record that failed through our fault is received again soon: its message is hidden for 2 s after the first
 //! receive, then for 4, 8, 16 s and so on up to 10 minutes, each time up to a fifth longer by chance. The 20 receives
-//! before the dead-letter queue so span at least 1 h 57 min, a little more than 20 times the queue's own 360 s. The
-//! 360 s stand where hiding fails too, and where the whole invocation ends early.
+//! before the dead-letter queue thus span at least 1 h 57 min. If hiding fails too, or the whole invocation ends early,
+//! the queue's own visibility timeout of 360 s applies.
 //!
 //! Invariant: records run beside each other, no more at once than allowed, and each on its own (tests:
 //! `a_failing_or_panicking_record_is_reported_alone`, `a_slow_record_does_not_delay_its_neighbours`,
@@ -34,7 +34,7 @@ use crate::telemetry::ErrorChain;
 
 /// The wait after the first receive, which doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
-/// The longest wait, before chance lengthens it.
+/// The longest wait, without the random part.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// How long hiding a message may take: the invocation may be about to end.
 const HIDING: Duration = Duration::from_secs(2);
@@ -51,16 +51,16 @@ pub enum Verdict {
 /// One record of a batch.
 #[derive(Debug)]
 pub struct Record<R> {
-    /// By this it is reported.
+    /// Identifies it when it is reported.
     pub id: String,
-    /// By this its message is hidden.
+    /// The handle by which its message is hidden.
     pub receipt: String,
     /// How often its message was received, including this time.
     pub receives: u32,
     pub content: R,
 }
 
-/// Gives records back that failed through a fault of ours.
+/// Gives records back that failed through our fault.
 #[derive(Clone)]
 pub struct GiveBack {
     /// The queue that the records come from.
@@ -69,7 +69,7 @@ pub struct GiveBack {
 }
 
 impl GiveBack {
-    /// Hides the message for a short time. If that does not work, the queue's own time stands.
+    /// Hides the message for a short time. If that fails, the queue's own visibility timeout applies.
     async fn hide(self, id: String, receipt: String, receives: u32) {
         let [chance] = self.entropy.bytes().unwrap_or_default();
         let hidden = tokio::time::timeout(HIDING, self.queue.postpone(&receipt, wait_after(receives, chance))).await;
@@ -85,8 +85,8 @@ impl GiveBack {
     }
 }
 
-/// How long a message is hidden after a failure of ours. `chance` lengthens that by up to a fifth, so that messages
-/// which failed together do not come back together.
+/// How long a message is hidden after our failure. `chance` lengthens that by up to a fifth, so that messages which
+/// failed together do not come back together.
 fn wait_after(receives: u32, chance: u8) -> Duration {
     let doubled = 2_u32.saturating_pow(receives.saturating_sub(1));
     let wait = FIRST_WAIT.saturating_mul(doubled).min(LONGEST_WAIT);
@@ -114,7 +114,7 @@ where
         let (places, handle) = (Arc::clone(&places), handle.clone());
         let span = tracing::info_span!("record", "message.id" = %id, "delivery.id" = tracing::field::Empty);
         let work = async move {
-            // The semaphore is never closed. Without a permit the record would simply run without a bound.
+            // The semaphore is never closed. Without a permit, the record would simply run unlimited.
             let _place = places.acquire_owned().await.ok();
             handle(content).await
         };

@@ -1,16 +1,16 @@
-//! Answers cached in the container for a few seconds, so that a busy function asks the table once and not for each
+//! Caches answers in the container for a few seconds, so that a busy function asks the table once and not for each
 //! record.
 //!
 //! It caches what customers configure, never the ledger; a change takes effect within [`KEEP`]. It does not cache that
 //! an account or a destination does *not* exist: an event that is pushed right after its account was registered must
 //! not be ignored.
 //!
-//! Invariant: what is kept is bounded, by the memory that subscriptions take: what is fresh goes last, and one answer that
-//! has too much is kept alone (tests: `what_is_kept_is_bounded_and_what_is_over_goes_first`,
+//! Invariant: the cache is bounded, also in the memory that subscriptions take. Expired answers are dropped first. An
+//! answer that is larger than the bound is kept alone (tests: `what_is_kept_is_bounded_and_what_is_over_goes_first`,
 //! `an_answer_that_has_too_much_is_kept_alone`).
 //!
-//! Invariant: only configuration is kept, for 5 s; an error is not, and neither is that an account or a destination does
-//! not exist (tests: `an_answer_is_asked_for_once_while_it_is_fresh`, `an_error_is_not_kept`,
+//! Invariant: only configuration is cached, for 5 s. Errors are not cached, and neither is the answer that an account
+//! or a destination does not exist (tests: `an_answer_is_asked_for_once_while_it_is_fresh`, `an_error_is_not_kept`,
 //! `that_there_is_none_is_not_kept`).
 
 use std::collections::HashMap;
@@ -27,16 +27,16 @@ use tokio::sync::OnceCell;
 
 /// How long an answer is used.
 pub const KEEP: Duration = Duration::from_secs(5);
-/// How many answers are cached before those that are over are dropped, or all.
+/// If more answers are cached, the expired ones are dropped, or all if that is not enough.
 const MOST: usize = 10_000;
-/// How many bytes of memory subscriptions take before that is done.
+/// The same is done if the cached subscriptions take more bytes of memory.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 type Slot<V> = (Timestamp, Arc<OnceCell<V>>);
 
 struct Answers<K, V> {
     slots: Mutex<HashMap<K, Slot<V>>>,
-    /// How much an answer has, and how much all may have.
+    /// The weight of an answer; `most` is what all may weigh together.
     weigh: fn(&V) -> usize,
     most: usize,
 }
@@ -46,12 +46,12 @@ impl<K: Eq + Hash + Clone, V: Clone> Answers<K, V> {
         Self::weighed(MOST, |_| 1)
     }
 
-    /// With a bound on what its answers have together.
+    /// With a bound on the weight of all answers together.
     fn weighed(most: usize, weigh: fn(&V) -> usize) -> Self {
         Self { slots: Mutex::new(HashMap::new()), weigh, most }
     }
 
-    /// If there is too much, what is over is dropped, and then all but the answer to `new`.
+    /// If the cache is full, drops the expired answers. If it is still full, drops all but the answer to `new`.
     fn make_room(&self, slots: &mut HashMap<K, Slot<V>>, new: &K, now: Timestamp) {
         let is_full = |slots: &HashMap<K, Slot<V>>| {
             let weight = slots.values().filter_map(|slot| slot.1.get()).map(self.weigh).sum::<usize>();
@@ -65,8 +65,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Answers<K, V> {
         }
     }
 
-    /// The cached answer, or the one that `ask` gives now. Others who ask for the same thing in the meantime wait for
-    /// it.
+    /// The cached answer, or the one that `ask` gives now. Others who ask for the same in the meantime wait for it.
     async fn get(&self, key: K, now: Timestamp, ask: impl Future<Output = PortResult<V>>) -> PortResult<V> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +88,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Answers<K, V> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(key, slot);
     }
 
-    /// Changes a cached answer, which is then as old as before.
+    /// Changes a cached answer, without making it any fresher.
     fn change(&self, key: &K, change: impl FnOnce(&mut V)) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = slots.get_mut(key) else { return };
@@ -152,8 +151,8 @@ impl<S: FindDestination> FindDestination for Cached<S> {
     }
 }
 
-/// A container that learns of a change of health acts on it at once; other containers do when their cached answer
-/// expires.
+/// A container that changes or rereads a destination's health uses the new health at once. Other containers do when
+/// their cached answer expires.
 #[async_trait]
 impl<S: DestinationHealth> DestinationHealth for Cached<S> {
     async fn find_destination_anew(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<Destination>> {
@@ -170,7 +169,7 @@ impl<S: DestinationHealth> DestinationHealth for Cached<S> {
         if updated {
             let key = (before.account.clone(), before.id.clone());
             let known = health.clone();
-            // What its owner configured is as old as before, and what `before` says of that may be older.
+            // Only the health is replaced: the settings in `before` may be older than the cached ones.
             self.destinations.change(&key, |cached| *cached = cached.as_ref().map(|cached| cached.with_health(known)));
         }
         Ok(updated)

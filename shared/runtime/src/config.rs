@@ -62,7 +62,7 @@ impl Reader<'_> {
         let public = self.public_url();
         for wrong in public.iter().filter(|url| !is_origin(url) || !url.starts_with("https://")) {
             self.mistakes
-                .push(format!("PUBLIC_URL: {wrong:?} is no https origin, such as https://webhooks.example.com"));
+                .push(format!("PUBLIC_URL: {wrong:?} is not an https origin, such as https://webhooks.example.com"));
         }
         let public = public.as_deref().and_then(host_of).map(str::to_owned);
         let own_hosts = [self.text("OWN_HOST")].into_iter().chain(public).collect();
@@ -73,8 +73,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The address that the world knows the API and the page by, if it is not API Gateway's own. Whether it is one is
-    /// checked with the addresses.
+    /// The public address of the API and the page, if it is not API Gateway's own. `addresses` checks that it is valid.
     fn public_url(&self) -> Option<String> {
         (self.lookup)("PUBLIC_URL").filter(|url| !url.is_empty())
     }
@@ -84,7 +83,7 @@ impl Reader<'_> {
         self.public_url().unwrap_or(own)
     }
 
-    /// Origins separated by spaces, or nothing. They are put into a header, so each must be an origin and nothing else.
+    /// Origins separated by spaces, or an empty text. They go into a header, so nothing but origins is accepted.
     fn origins(&mut self, name: &str) -> String {
         let origins = (self.lookup)(name).unwrap_or_default();
         for wrong in origins.split(' ').filter(|origin| !origins.is_empty() && !is_origin(origin)) {
@@ -98,8 +97,8 @@ impl Reader<'_> {
     }
 }
 
-/// Whether it is `http` or `https`, a host, and optionally a port. A browser compares hosts as text, so nothing is
-/// normalized here.
+/// Whether it consists of `http` or `https`, a host, and optionally a port. A browser compares hosts as text, so
+/// nothing is normalized here.
 fn is_origin(text: &str) -> bool {
     let Some(authority) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return false };
     let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));

@@ -1,5 +1,5 @@
-//! Decides whom the token of a page session admits. `authorizer` asks for the API, and `portal` for the page. It
-//! changes nothing except when the session was last used.
+//! Decides whether the token of a page session is accepted, and for whom. `authorizer` uses it for the API, `portal`
+//! for the page. It changes nothing except the time of the session's last use.
 
 use domain::access::{PresentedSession, Session};
 use ports::{Clock, FindAccount, PortResult, Sessions};
@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::telemetry::ErrorChain;
 
-/// The presented session, if it has not ended and its account is not being deleted.
+/// The session of the presented token, if it has not ended and its account is not being deleted.
 pub async fn admit(
     accounts: &dyn FindAccount,
     sessions: &dyn Sessions,
@@ -24,7 +24,7 @@ pub async fn admit(
     Ok(accepted)
 }
 
-/// Notes the use at most once a minute. If that fails, the caller is admitted all the same; at worst, the session ends
+/// Records the use at most once a minute. If that fails, the caller is still admitted; at worst, the session ends
 /// earlier.
 async fn note_use(sessions: &dyn Sessions, clock: &dyn Clock, session: &Session) {
     let now = clock.now();

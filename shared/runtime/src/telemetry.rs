@@ -1,11 +1,12 @@
-//! JSON logs: a message that is understandable on its own, and dotted ids. Healthy deliveries log nothing at INFO.
+//! JSON logs: each line has a message that can be understood alone, and dotted ids. Healthy deliveries log nothing at
+//! INFO.
 //!
-//! Invariant: no level logs what a request carries, whatever libraries log (tests:
+//! Invariant: the content of requests is not logged at any level, whatever libraries log (tests:
 //! `at_trace_no_program_logs_what_an_event_carries`, `every_crate_that_runs_on_lambda_logs_at_the_level`,
 //! `nothing_secret_is_in_a_log_an_error_a_list_or_the_table`).
 //!
-//! Invariant: what ends a program is JSON at ERROR (tests: `a_program_that_cannot_start_says_why_in_json`,
-//! `a_panic_is_json_at_error`).
+//! Invariant: the reason why a program ends is logged as JSON at ERROR (tests:
+//! `a_program_that_cannot_start_says_why_in_json`, `a_panic_is_json_at_error`).
 
 use std::error::Error;
 use std::fmt;
@@ -37,8 +38,8 @@ impl fmt::Display for ErrorChain<'_> {
 const OURS: [&str; 10] =
     ["adapters", "api", "authorizer", "deliver", "domain", "fanout", "portal", "ports", "redrive", "runtime"];
 
-/// What is logged at `level` (`WARN` to `TRACE`): our own lines. Libraries stay at WARN, because below that some of them
-/// log whole requests, events and headers; of Lambda's runtime only the spans are taken, which carry request ids.
+/// The log filter: our own crates log at `level` (`WARN` to `TRACE`). Libraries stay at WARN, because some log whole
+/// requests, events and headers below that. Of Lambda's runtime only the spans are taken, which carry request ids.
 fn filter(level: &str) -> String {
     let ours = OURS.map(|name| format!("{name}={level}")).join(",");
     format!("warn,lambda_runtime=info,{ours}")
@@ -51,14 +52,14 @@ pub fn start(level: &str) {
     let _ = format.with_env_filter(EnvFilter::new(filter(level))).with_target(false).try_init();
 }
 
-/// Runs a program on Lambda to its end. Why it ended, and each panic, is a line at ERROR: Lambda drops plain text at
-/// WARN, as it has no level.
+/// Runs a program on Lambda to its end. It logs the reason for the end, and each panic, as JSON at ERROR: at log level
+/// WARN, Lambda drops plain text, because that has no level.
 pub async fn run(program: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>>) -> ExitCode {
     panic::set_hook(Box::new(tell_of_panic));
     match program.await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // What its configuration lacks may be the level.
+            // The log level itself may be missing from the configuration.
             start("INFO");
             error!(error = %ErrorChain(&*error), "a function cannot run");
             ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! What is read from the environment, and which mistakes are told.
+//! What is read from the environment, and which mistakes are reported.
 
 use super::*;
 
