@@ -1,5 +1,5 @@
-//! Except for tests, only this crate uses adapters. Each of its programs reads the configuration, connects to AWS and
-//! runs the library of one function; none has logic of its own. This file builds what several of them need.
+//! The only crate, apart from tests, that uses adapters. Each of its programs reads the configuration, connects to AWS
+//! and runs the library of one function; none has logic of its own. This file builds what several of them need.
 
 use std::sync::Arc;
 

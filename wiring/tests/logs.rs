@@ -1,5 +1,5 @@
-//! What the real programs log: with events that carry secrets, at TRACE, and when they cannot start. Lambda's runtime API
-//! is a socket here, and nobody answers in the place of AWS.
+//! What the real programs log: with events that carry secrets, at TRACE, and when they cannot start. A socket plays
+//! Lambda's runtime API, and AWS is out of reach.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 #![expect(clippy::disallowed_methods, reason = "a deadline is a time of the wall")]
@@ -24,14 +24,14 @@ const PROGRAMS: [(&str, &str, &str); 6] = [
 ];
 /// Stands for keys, tokens, secrets and bodies.
 const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
-/// For what takes milliseconds, and with AWS out of reach a few seconds.
+/// Enough for what takes milliseconds, or a few seconds while AWS is out of reach.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The variables of `events/env.json`, which every function reads some of. Nobody listens where AWS should be.
+/// The variables of `events/env.json`; every function reads some of them. Nothing listens at the address of AWS.
 fn environment() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(root().join("events/env.json")).expect("a file");
     let file: Value = serde_json::from_str(&text).expect("JSON");
@@ -54,7 +54,7 @@ fn environment() -> Vec<(String, String)> {
     given.chain(others.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
 }
 
-/// The sample, with the secret wherever an event of this kind may carry one.
+/// The sample, with the secret everywhere an event of this kind may carry one.
 fn event(sample: &str) -> String {
     let text = std::fs::read_to_string(root().join("events").join(sample)).expect("a sample");
     let mut event: Value = serde_json::from_str(&text).expect("JSON");
@@ -91,7 +91,7 @@ fn request(connection: &mut BufReader<TcpStream>) -> Option<String> {
     }
 }
 
-/// Is Lambda's runtime API until the event is answered. Returns the path to which the answer came.
+/// Plays Lambda's runtime API until the event is answered. Returns the path that the answer was sent to.
 fn serve(listener: &TcpListener, event: &str) -> String {
     let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time") + PATIENCE;
     let head = format!(

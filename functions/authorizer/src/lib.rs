@@ -1,14 +1,13 @@
-//! `authorizer` tells whose request it is. The account comes from the presented API key or page session alone. Nothing
-//! else in the request matters, so API Gateway may cache the answer for every route. It changes nothing except when a
-//! key or a session was last used.
+//! `authorizer` finds out whose request it is, from the presented API key or page session alone. Nothing else in the
+//! request matters, so API Gateway may cache the answer for every route. It changes nothing except the time of a key's
+//! or session's last use.
 //!
 //! Invariant: "no" and "we could not tell" are different answers (tests: `everyone_else_is_refused`,
 //! `a_failing_table_is_an_error_and_not_a_refusal`).
 //!
 //! Invariant: the keys of an account that is being deleted are refused (tests:
 //! `the_key_of_an_account_that_is_being_deleted_is_refused`).
-//!
-//! Invariant: noting the day of a key's last use costs one write a day, and refuses no request (tests:
+//! Invariant: recording the day of a key's last use costs one write a day, and never makes a request fail (tests:
 //! `the_day_of_the_last_use_is_written_once_a_day_and_by_the_holder_only`,
 //! `a_use_that_cannot_be_noted_keeps_nobody_out`).
 
@@ -103,12 +102,12 @@ async fn by_session(deps: &Deps, presented: &PresentedSession) -> PortResult<Opt
     }))
 }
 
-/// Notes the use of a key once a day. If that fails, the caller is admitted all the same.
+/// Records the use of a key once a day. If that fails, the caller is still admitted.
 async fn note_key_use(deps: &Deps, key: &ApiKey) {
     let today = Day::of(deps.clock.now());
     if key.last_used_at < Some(today)
         && let Err(error) = deps.keys.note_key_use(&key.account, &key.id, today).await
     {
-        tracing::warn!(error = %ErrorChain(&error), "the day of a key's use could not be noted");
+        tracing::warn!(error = %ErrorChain(&error), "the day of a key's use could not be recorded");
     }
 }

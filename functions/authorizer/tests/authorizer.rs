@@ -16,7 +16,7 @@ use testing::{MemoryStore, TestClock, account};
 
 const SAMPLE: &str = include_str!("../../../events/authorizer-api-key.json");
 
-/// A store with the key of the sample: account `acme`, key id of ten zero bytes, secret of sevens.
+/// A store with the key of the sample: account `acme`, a key id of ten zero bytes, a secret of bytes 7.
 async fn store() -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::default());
     let name = "sample".to_owned().try_into().expect("a name");
@@ -144,7 +144,7 @@ async fn a_page_session_is_let_in_with_its_role_until_it_has_been_idle_for_a_qua
     let caller = Caller { account: "acme".into(), role: "viewer", key_id: None, session_id };
     assert_eq!(decision, Decision { is_authorized: true, context: Some(caller) });
     assert!(!store.take_calls().contains(&"note_session_use"));
-    // Each use after a minute starts the quarter of an hour again.
+    // Each use after a minute starts the 15 minutes again.
     for (seconds, authorized, noted) in
         [(59, true, false), (899, true, true), (940, true, false), (1_798, true, true), (2_699, false, false)]
     {

@@ -1,5 +1,5 @@
-//! Remembers about which destinations people were alerted, so that a destination that loses many deliveries causes one
-//! alert an hour. Each container remembers its own: of a backlog that is handed out, each instance may alert once.
+//! Remembers the destinations that people were alerted about, so that a destination which loses many deliveries causes
+//! one alert an hour. Each container remembers its own: if a backlog is handed out, each instance may alert once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use domain::value::{DestinationId, Timestamp};
 
-/// For how long people are not alerted about further lost deliveries of a destination. Each of them is still reported
-/// as an event.
+/// How long people are not alerted again about lost deliveries of the same destination. Each lost delivery is still
+/// reported as an event.
 const QUIET: Duration = Duration::from_secs(3_600);
 /// How many destinations are remembered before all are dropped.
 const MOST: usize = 10_000;
@@ -20,7 +20,7 @@ pub struct Alerted {
 }
 
 impl Alerted {
-    /// Whether people should be alerted now. From here on they count as alerted, so that it is done once.
+    /// Whether people should be alerted now. If so, they count as alerted from now on.
     pub(crate) fn begin(&self, destination: &DestinationId, now: Timestamp) -> bool {
         let mut at = self.lock();
         if at.get(destination).is_some_and(|alerted| now.since(*alerted) < QUIET) {

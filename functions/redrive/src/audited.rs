@@ -1,6 +1,6 @@
-//! Remembers of this container's audit, beyond what the table says: which notes it left behind, where it stopped in those
-//! that it could not finish, and up to when it has moved notes of before. What is forgotten with the container is only
-//! gone through again.
+//! What this container remembers of the audit, besides what is in the table: the notes that it left unfinished, where
+//! it stopped in them, and up to when it has moved notes of an older release. If the container is lost, the next one
+//! only repeats work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,8 @@ use ports::{EventPlace, SealNote};
 /// How many notes are remembered before all are dropped.
 const MOST: usize = 10_000;
 
-/// How far events were visited that are visited together: what they owe is visited in the order of its ids.
+/// The progress within a group of events that are visited together. Their deliveries are visited in the order of their
+/// ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Within {
     pub(crate) first: EventId,
@@ -25,9 +26,9 @@ pub(crate) struct Within {
 pub(crate) struct Stopped {
     /// The last event that was visited, as far as that was possible.
     pub(crate) after: Option<EventPlace>,
-    /// How far the events behind it were visited that are visited together.
+    /// The progress within the group of events that follow it.
     pub(crate) within: Option<Within>,
-    /// Whether an event before could not be visited, so that the note has to be gone through again.
+    /// Whether an earlier event could not be visited, so that the note has to be gone through again.
     pub(crate) failed: bool,
 }
 
@@ -50,7 +51,7 @@ impl Audited {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this container left the note behind before. Such notes come after all others.
+    /// Whether this container left the note unfinished before. Such notes come after all others.
     pub(crate) fn is_left(&self, note: &SealNote) -> bool {
         self.known().left.contains(note)
     }
@@ -59,7 +60,7 @@ impl Audited {
         self.known().stopped.get(note).cloned()
     }
 
-    /// Notes that the note stays behind, and where the audit goes on with it, if not from its recorded progress.
+    /// Remembers that the note is unfinished, and where the audit continues in it, if not from its recorded progress.
     pub(crate) fn leave(&self, note: &SealNote, at: Option<Stopped>) {
         let mut known = self.known();
         if known.left.len() >= MOST {
@@ -79,7 +80,7 @@ impl Audited {
         known.stopped.remove(note);
     }
 
-    /// Whoever holds this may hold an event with everything that it owes.
+    /// Only the holder of this lock may hold an event with everything that it owes in memory.
     pub(crate) async fn turn_to_send(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.sends.lock().await
     }

@@ -1,11 +1,12 @@
-//! Reports runs that were announced and did not come to those who have waited long enough. The domain decides when that
+//! Reports announced runs that did not come, to subscribers that have waited long enough. The domain decides when that
 //! is.
 //!
-//! A missed run is reported before that is stored. After a crash it is reported again as the same event, which `fanout`
-//! recognizes.
+//! A missed run is reported before the report is stored. After a crash it is reported again as the same event, which
+//! `fanout` recognizes.
 //!
-//! Invariant: a run that does not come is told once to each who waited long enough, a late run cancels that, and after a
-//! crash the same event is told again (tests: `a_run_that_does_not_come_is_told_once_to_each_who_waited_long_enough`,
+//! Invariant: a missed run is reported once to each subscriber that waited long enough, a late run cancels that, and
+//! after a crash the same event is sent again (tests:
+//! `a_run_that_does_not_come_is_told_once_to_each_who_waited_long_enough`,
 //! `a_late_run_cancels_it_and_one_that_announces_nothing_ends_the_watch`,
 //! `what_could_not_be_written_down_is_told_again_as_the_same_event`, the contract suite `awaited_runs`).
 
@@ -26,7 +27,7 @@ const PAGE: usize = 100;
 /// How many are looked at together.
 const AT_ONCE: usize = 20;
 
-/// How far this run is.
+/// The progress of this run.
 pub(crate) struct Missed {
     until: Timestamp,
     turns: Turns<(Timestamp, AwaitedPlace)>,

@@ -14,9 +14,9 @@ use ports::{
 use crate::alerted::Alerted;
 use crate::audited::Audited;
 
-/// Reserved for the current step when the time is up: every call to AWS gives up after 10 s.
+/// Time reserved for the current step when the run's time is up: every call to AWS times out after 10 s.
 pub(crate) const MARGIN: Duration = Duration::from_secs(15);
-/// Reserved for the answer. A step of many slow calls that is under way by then is given up.
+/// Time reserved for the answer. A step with many slow calls that is still running then is given up.
 pub(crate) const ANSWER: Duration = Duration::from_secs(3);
 
 pub struct Deps {
@@ -48,7 +48,7 @@ pub struct Deps {
     /// How many units of work a run hands out at most.
     pub units: u16,
     pub horizon: Horizon,
-    /// After how long a message counts as lost.
+    /// After this time a message counts as lost.
     pub lease: MessageLease,
     /// How long a delivery's row is kept.
     pub retention: Duration,

@@ -1,14 +1,14 @@
-//! Sends what is due. The row of a delivery that is sent stays in the index, pushed forward, until the outcome of an
-//! attempt is written. If the message is lost or this process crashes, the delivery becomes due again.
+//! Sends what is due. The row of a delivery stays in the index after it is sent, with a later time, until the outcome
+//! of an attempt is written. If the message is lost or this process crashes, the delivery becomes due again.
 //!
-//! What has ended and only has to be reported is listed among what is due, and is left to [`crate::told`]. Rows are read
-//! in bulk, so that many such deliveries do not hold up what is due behind them.
+//! Deliveries that have ended and only have to be reported are in the same list, and are left to [`crate::told`]. Rows
+//! are read in bulk, so that many such deliveries do not delay what is due behind them.
 //!
-//! Invariant: what was sent is not sent again before its lease has run out, however short that is (tests:
+//! Invariant: a delivery that was sent is not sent again before its lease expires, however short that is (tests:
 //! `what_was_sent_ahead_is_not_sent_again_before_its_lease_has_run_out`,
 //! `what_spends_a_short_wait_in_the_queue_is_left_there_until_its_lease_has_run_out`).
 //!
-//! Invariant: deliveries that were given up hold back nothing that is due (tests:
+//! Invariant: deliveries that were given up delay nothing that is due (tests:
 //! `five_thousand_that_were_given_up_hold_back_nothing_that_is_due`).
 
 use std::collections::HashMap;
@@ -27,20 +27,20 @@ use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
 use crate::share::{Part, Share, Turns, Went};
 use crate::unit::{Division, Kept, Left};
 
-/// What becomes due before the next run is sent now with a delay, so that it starts to the second.
+/// Deliveries that become due before the next run are sent now with a delay, so that they start on the second.
 pub(crate) const AHEAD: Duration = Duration::from_secs(60);
 /// How many are listed at once, which is one turn of a shard.
 const PAGE: usize = 100;
 /// How many are read, and then claimed, before they are sent.
 const TOGETHER: usize = 50;
-/// How long a page grows with the number of parts, most of which are others'.
+/// The length of a page grows with the number of parts, up to this factor: most of its entries belong to other parts.
 const PARTS_A_PAGE: usize = 10;
-/// After each of these times that what is due waits, a shard is divided once more.
+/// For each of these periods that the oldest due entry has waited, a shard is divided into one more part.
 const PART_FOR: Duration = Duration::from_secs(30);
-/// How many that have ended are kept for their report; a later run reports further ones.
+/// How many ended deliveries are kept for their report; a later run reports the others.
 const KEPT: usize = 10_000;
 
-/// What a claim found out.
+/// The result of a claim.
 enum Found {
     ToSend(ToSend),
     /// It has ended, and has to be reported.
@@ -52,7 +52,7 @@ enum Found {
 pub(crate) struct DuePart {
     began: Timestamp,
     turns: Turns<Due>,
-    /// Which part of a shard this instance handles, if not the whole.
+    /// The part of a shard that this instance handles, if not the whole shard.
     divisions: Kept,
     ended: Vec<Due>,
 }
@@ -62,7 +62,7 @@ impl DuePart {
         Self { began: now, turns: Turns::of(shards), divisions: Kept::new(), ended: Vec::new() }
     }
 
-    /// The deliveries that were found to have ended since the last time.
+    /// The deliveries that were found to have ended since the last call.
     pub(crate) fn take_ended(&mut self) -> Vec<Due> {
         std::mem::take(&mut self.ended)
     }
@@ -123,10 +123,10 @@ impl Part for DuePart {
         Ok(Went::ToTheEnd)
     }
 
-    /// A shard is divided the more, the longer what is due in it has waited.
+    /// The longer the due entries of a shard have waited, the more parts it is divided into.
     fn left(&self, now: Timestamp) -> Vec<Left> {
         let left = self.turns.left().map(|(shard, after)| {
-            // Of a shard that was not listed yet it is not known.
+            // This is unknown for a shard that was not listed yet.
             let Some(since) = after.map(|due| due.look_at) else { return Left { shard, since: self.began, parts: 1 } };
             let parts = 2 + now.since(since).as_secs() / PART_FOR.as_secs();
             Left { shard, since, parts: u16::try_from(parts).unwrap_or(u16::MAX) }
@@ -144,7 +144,8 @@ fn named(due: &Due) -> (AccountId, DeliveryId) {
     (due.account.clone(), due.id.clone())
 }
 
-/// The rows of some deliveries, as far as they can be read in bulk. The others are read one by one, so that each fails alone.
+/// The rows of some deliveries, as far as they can be read in bulk. The others are read one by one, so that each fails
+/// alone.
 async fn rows(share: Share<'_>, some: &[Due]) -> HashMap<(AccountId, DeliveryId), DeliveryRecord> {
     let mut ids: Vec<_> = some.iter().map(named).collect();
     ids.sort();
@@ -154,10 +155,10 @@ async fn rows(share: Share<'_>, some: &[Due]) -> HashMap<(AccountId, DeliveryId)
     rows.into_iter().map(|row| ((row.delivery.account.clone(), row.delivery.id.clone()), row)).collect()
 }
 
-/// None if the event is not sealed or was deleted.
+/// `None` if the event is not sealed or was deleted.
 type Body = OnceCell<Option<Arc<RawValue>>>;
 
-/// The bodies of events, each read once for all deliveries that are claimed together.
+/// The bodies of events; each is read once for all deliveries that are claimed together.
 #[derive(Default)]
 struct Bodies {
     known: Mutex<HashMap<(AccountId, EventId), Arc<Body>>>,
@@ -185,8 +186,8 @@ async fn claim(share: Share<'_>, due: Due, row: Option<DeliveryRecord>, bodies: 
     }
     let now = deps.clock.now();
     let due_at = match record.held {
-        // Its holder may still be working on it. It is listed early if the lease is shorter than what this run looks
-        // ahead.
+        // Its holder may still be working on it. If the lease is shorter than the time this run looks ahead, it is
+        // listed early.
         Held::ByQueue { lost_after, .. } if lost_after > now => return Ok(Found::Nothing),
         Held::ByQueue { due_at, .. } | Held::ByTable { due_at, .. } => due_at,
         Held::ByDestination => return Ok(Found::Nothing),
@@ -194,10 +195,13 @@ async fn claim(share: Share<'_>, due: Due, row: Option<DeliveryRecord>, bodies: 
     };
     let Some(body) = bodies.of(deps, &record.delivery).await? else {
         let after = if is_forgotten(deps, &record.delivery) {
-            error!("delivery.id" = %record.delivery.id, "the event of a delivery has been forgotten before its schedule ended");
+            error!(
+                "delivery.id" = %record.delivery.id,
+                "the event of a delivery was deleted before its retry schedule ended"
+            );
             record.expired(now)
         } else {
-            // Its body exists once the event is sealed, however long that takes.
+            // The body exists when the event is sealed, however long that takes.
             record.sent_again(due_at, now, deps.lease)
         };
         deps.deliveries.replace_delivery(&record, &after).await?;

@@ -1,13 +1,16 @@
-//! Looks, four times a day, for parked deliveries that are about to expire with their events. A day before, the owner of
-//! their destination and the operator are told; at the end each is given up, and told like every other that was.
+//! Looks, four times a day, for parked deliveries that are about to expire with their events. A day before, it tells
+//! the owner of their destination and the operator. At the end it gives each one up, which is reported as for every
+//! other delivery that is given up.
 //!
-//! When a delivery expires follows from its id and from how long events of its time are kept, so the list of what is parked is
-//! enough. An event that came late is kept longer than that says: its deliveries are given up when it really ends.
+//! The time at which a delivery expires follows from its id and from how long events of its time are kept, so the list
+//! of parked deliveries is enough. An event that came late is kept longer than that: its deliveries are given up when
+//! it really expires.
 //!
-//! How long events of a time are kept is what was set when they were sealed, or what is set now if that is less: a row keeps
-//! the end that it was written with. The index of events tells it, once for each page of the list.
+//! How long events are kept is the setting at the time when they were sealed, because a row keeps the end that it was
+//! written with, or the present setting if that is shorter. It is read from the index of events, once for each page of
+//! the list.
 //!
-//! Invariant: nothing that is parked is forgotten in silence (tests:
+//! Invariant: no parked delivery is lost silently (tests:
 //! `a_day_before_what_is_parked_expires_its_owner_and_people_are_told_once`,
 //! `what_is_parked_is_given_up_before_its_event_is_forgotten_and_that_is_told`,
 //! `what_came_late_is_kept_as_long_as_its_event`, `what_was_parked_before_more_was_kept_is_told_and_given_up_in_time`,
@@ -31,22 +34,22 @@ use crate::send::find;
 use crate::share::Share;
 use crate::tell;
 
-/// How long before their end owners are told, at least.
+/// How long before the end owners are told, at least.
 const BEFORE: Duration = Duration::from_secs(86_400);
 /// How many are listed at once.
 const PAGE: usize = 500;
 /// How many are given up at once.
 const AT_ONCE: usize = 20;
-/// How many are counted that are about to expire.
+/// The count of deliveries that are about to expire stops here.
 const COUNTED: usize = 10_000;
-/// How many of them are named.
+/// How many of them are named in the report.
 const NAMED: usize = 10;
-/// How many events are looked at to see how long those of a time are kept. Some may have been sealed late.
+/// How many events are looked at to find out how long events of a time are kept. Some may have been sealed late.
 const SAMPLED: usize = 10;
-/// When it is tried again after there was no time for all, or nobody could be told.
+/// When to try again if there was no time for all, or nobody could be told.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Looks, if it is time. The result is the destination as it then is, or none if others change it at the same time.
+/// Looks, if it is time for that. Returns the destination as it is then; `None` if others change it at the same time.
 pub(crate) async fn look(share: Share<'_>, destination: Destination) -> PortResult<Option<Destination>> {
     let (deps, now) = (share.deps, share.deps.clock.now());
     let Some(known) = destination.health.expiry.filter(|expiry| expiry.look_at <= now) else {
@@ -56,8 +59,9 @@ pub(crate) async fn look(share: Share<'_>, destination: Destination) -> PortResu
     let (after, until) = (known.told_until.max(ends_by), ends_by.plus(BEFORE + EXPIRY_EVERY));
     let mut soon = Soon { after, until, first_at: None, ids: Vec::new() };
     let complete = go_through(share, &destination, ends_by, &mut soon).await?;
-    // Here nothing is parked for a reason. A drain sends what could not be read while the others were sent, and with its
-    // end there is nothing left to look for.
+    // If the destination accepts everything and is not being drained, nothing should be parked any more. What is still
+    // parked could not be read while the rest was sent. A drain sends it, and when that ends there is nothing left to
+    // look for.
     let drains = destination.admission(now) == Admission::Everything && destination.health.drain.is_none();
     let told = complete && tell(deps, &destination, &soon, known.look_at).await?;
     let expiry = if told {
@@ -75,12 +79,12 @@ pub(crate) async fn look(share: Share<'_>, destination: Destination) -> PortResu
 struct Soon {
     after: Timestamp,
     until: Timestamp,
-    /// When the first of them does.
+    /// When the first of them expires.
     first_at: Option<Timestamp>,
     ids: Vec<DeliveryId>,
 }
 
-/// Gives up what ends by `ends_by`, and collects what does soon after; answers whether there was time for all.
+/// Gives up what ends by `ends_by`, and collects what ends soon after; returns whether there was time for all.
 async fn go_through(
     share: Share<'_>,
     destination: &Destination,
@@ -120,7 +124,7 @@ async fn go_through(
     }
 }
 
-/// How long what occurred then, or soon after, is kept at least.
+/// The minimum time for which events that occurred then, or soon after, are kept.
 async fn kept(deps: &Deps, account: &AccountId, since: Timestamp) -> PortResult<Duration> {
     let span = Span { since, until: deps.clock.now().max(since).plus(BEFORE) };
     let events = deps.event_list.list_events(account, span, Order::OldestFirst, None, SAMPLED).await?;
@@ -144,7 +148,7 @@ async fn give_up(deps: &Deps, destination: &Destination, id: &DeliveryId, ends_b
     deps.deliveries.replace_delivery(&record, &given_up).await.map(drop)
 }
 
-/// Tells of what expires soon; answers whether that is finished. `at` is the same however often this is tried.
+/// Reports what expires soon; returns whether that is finished. `at` stays the same when this is repeated.
 async fn tell(deps: &Deps, destination: &Destination, soon: &Soon, at: Timestamp) -> PortResult<bool> {
     let named: Vec<DeliveryId> = soon.ids.iter().take(NAMED).cloned().collect();
     let Some(first_at) = soon.first_at else { return Ok(true) };

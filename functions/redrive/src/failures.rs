@@ -1,13 +1,14 @@
-//! What goes wrong with single rows while a part of a run goes on. Each row fails alone: it is told to the operator,
-//! passed over, and tried again by the next run.
+//! Handles failures of single rows while a part of a run continues. Each row fails alone: it is logged for the
+//! operator, skipped, and tried again by the next run.
 //!
-//! - A row that fails permanently is poisoned: it cannot be read or written until somebody mends it. It is one error in
-//!   the log for each run, with `counted = "poisoned_row"`; after a hundred in a run they are only counted.
-//! - A destination whose rows fail five times in a row for a passing reason is left alone for the rest of the run, as
-//!   its part of the table may be throttled.
-//! - If rows of several accounts fail twenty times in a row, or lists or sends three times in a row, the reason lies
+//! - A row that fails permanently is poisoned: it cannot be read or written until somebody corrects it. Each run logs
+//!   it as one error with `counted = "poisoned_row"`; after a hundred in a run they are only counted.
+//! - If rows of a destination fail five times in a row with errors that may pass, the rest of the run skips that
+//!   destination: its part of the table may be throttled.
+//! - If rows of several accounts fail twenty times in a row, or lists or sends three times in a row, everything is
+//!   affected: the part ends early.
 //!   with everything: the part ends, soon.
-//!
+//! Every failure makes the run return an error, which an alarm counts.
 //! Any failure makes the run answer an error, which an alarm counts.
 
 use std::collections::{HashMap, HashSet};
@@ -19,13 +20,13 @@ use ports::{PortError, PortResult};
 use runtime::telemetry::ErrorChain;
 use tracing::{error, warn};
 
-/// After how many passing failures in a row, of several accounts, a part ends.
+/// A part ends after this many failures in a row that may pass, of several accounts.
 const IN_A_ROW: u32 = 20;
-/// After how many passing failures in a row a destination is left alone.
+/// A destination is skipped after this many failures in a row that may pass.
 const OF_ONE: u32 = 5;
-/// After how many failures in a row of lists or of sends a part ends.
+/// A part ends after this many failures in a row of lists or of sends.
 const OF_EVERYTHING: u32 = 3;
-/// How many rows are told in a run; further ones are only counted.
+/// How many rows are logged in a run; further ones are only counted.
 const TOLD: u64 = 100;
 
 /// What failed.
@@ -34,7 +35,7 @@ pub(crate) struct Row<'a> {
     pub(crate) account: &'a AccountId,
     /// The destination that it belongs to, if it belongs to one.
     pub(crate) destination: Option<&'a DestinationId>,
-    /// What it is, such as `delivery`.
+    /// The kind of row, such as `delivery`.
     pub(crate) what: &'static str,
     pub(crate) id: &'a (dyn Display + Sync),
 }
@@ -67,7 +68,7 @@ impl Failures {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a row was handled.
+    /// Records that a row was handled.
     pub(crate) fn worked(&self, account: &AccountId, destination: Option<&DestinationId>) {
         let mut seen = self.seen();
         seen.in_a_row = 0;
@@ -77,7 +78,7 @@ impl Failures {
         }
     }
 
-    /// Notes that a row could not be handled, and tells the operator.
+    /// Records that a row could not be handled, and logs it for the operator.
     pub(crate) fn failed(&self, row: Row<'_>, error: &PortError) {
         let mut seen = self.seen();
         if matches!(error, PortError::Transient { .. }) {
@@ -88,7 +89,7 @@ impl Failures {
         self.tell_row(&mut seen, row, error);
     }
 
-    /// Tells the operator of a row that failed, where the caller decides what follows.
+    /// Logs a row that failed; the caller decides what follows.
     pub(crate) fn tell(&self, row: Row<'_>, error: &PortError) {
         let mut seen = self.seen();
         self.tell_row(&mut seen, row, error);
@@ -104,7 +105,7 @@ impl Failures {
         match failed {
             PortError::Permanent { .. } => error!(
                 counted = "poisoned_row", part, "account.id" = %account, what, %id, error = %ErrorChain(failed),
-                "a row cannot be handled; it is passed over and holds up no other"
+                "a row cannot be handled; it is skipped, and others are not affected"
             ),
             PortError::Transient { .. } => warn!(
                 part, "account.id" = %account, what, %id, error = %ErrorChain(failed),
@@ -113,7 +114,7 @@ impl Failures {
         }
     }
 
-    /// Notes the result of a list.
+    /// Records the result of a list.
     pub(crate) fn listed<T>(&self, what: &'static str, listed: PortResult<T>) -> Option<T> {
         let mut seen = self.seen();
         match listed {
@@ -129,7 +130,7 @@ impl Failures {
         }
     }
 
-    /// Notes the result of sending a batch; answers whether all of it was sent.
+    /// Records the result of sending a batch; returns whether all of it was sent.
     pub(crate) fn sent(&self, sent: PortResult<()>) -> bool {
         let mut seen = self.seen();
         match sent {
@@ -141,26 +142,26 @@ impl Failures {
                 (seen.sends, seen.others) = (seen.sends + 1, seen.others + 1);
                 error!(
                     part = self.part, error = %ErrorChain(&failed),
-                    "a batch was not sent; its deliveries are sent again when their leases have run out"
+                    "a batch was not sent; its deliveries are sent when their leases expire"
                 );
                 false
             }
         }
     }
 
-    /// Notes a failure that was told elsewhere.
+    /// Records a failure that was logged elsewhere.
     pub(crate) fn other(&self) {
         self.seen().others += 1;
     }
 
-    /// Whether this owner's rows are left alone for the rest of the run.
+    /// Whether the rest of the run skips this owner's rows.
     pub(crate) fn leaves_alone(&self, account: &AccountId, destination: Option<&DestinationId>) -> bool {
         let seen = self.seen();
         !seen.of_one.is_empty()
             && seen.of_one.get(&(account.clone(), destination.cloned())).is_some_and(|count| *count >= OF_ONE)
     }
 
-    /// Whether the reason lies with everything.
+    /// Whether everything is affected.
     pub(crate) fn given_up(&self) -> bool {
         let seen = self.seen();
         (seen.in_a_row >= IN_A_ROW && seen.of_accounts.len() > 1)

@@ -1,4 +1,4 @@
-//! A lane: one of the parts of a run, with its share of the time, its failures, and what it hands out.
+//! A lane: one part of a run, with its share of the time, its failures, and the work that it hands out.
 
 use std::time::Duration;
 
@@ -13,32 +13,32 @@ use crate::failures::Failures;
 use crate::share::{Part, Share, Went};
 use crate::unit::{LaneName, Left, Unit, divide};
 
-/// How long a run goes on.
+/// How long a run continues.
 #[derive(Clone, Copy)]
 pub(crate) struct Until {
-    /// From when on no further step begins.
+    /// No further step begins after this time.
     pub(crate) stop: Timestamp,
-    /// When a step that is under way is given up.
+    /// A step that is still running at this time is given up.
     pub(crate) end: Timestamp,
 }
 
 impl Until {
-    /// The result of a step that begins `now`, unless it takes longer than there is time.
+    /// The result of a step that begins now. It is an error if the step takes longer than the time that is left.
     pub(crate) async fn step<T>(self, now: Timestamp, step: impl Future<Output = PortResult<T>>) -> PortResult<T> {
         timeout(self.end.since(now), step).await.unwrap_or_else(|_| {
-            let why = "it took longer than the invocation; the next run finds what it began";
+            let why = "it took longer than the invocation may; the next run continues what it began";
             Err(PortError::transient("working on a step", why))
         })
     }
 }
 
-/// How many units a run may still hand out, and of how many in all.
+/// How many units a run may still hand out, and the most it may hand out in all.
 pub(crate) struct Allowance {
     pub(crate) all: u16,
     pub(crate) left: u16,
 }
 
-/// A part with its share, and what has become of it in this run.
+/// A part with its share of the time, and its state in this run.
 pub(crate) struct Lane<P> {
     pub(crate) part: P,
     name: &'static str,
@@ -46,10 +46,10 @@ pub(crate) struct Lane<P> {
     /// Its name in units, and how many of twenty units it may hand out.
     hands_out: Option<(LaneName, u16)>,
     failures: Failures,
-    /// None while it has more to do.
+    /// `None` while it has more to do.
     ended: Option<PortResult<()>>,
     handed_out: usize,
-    /// How long the oldest waited of what it handed out or left.
+    /// How long the oldest entry waited of what it handed out or left.
     lag: Duration,
 }
 
@@ -102,7 +102,7 @@ impl<P: Part> Lane<P> {
         false
     }
 
-    /// Hands out what is left after the first turn, once. What cannot be handed out this run goes on with.
+    /// After its first turn, hands out what is left, once. This run continues with what it cannot hand out.
     async fn hand_out(&mut self, deps: &Deps, until: Until, allowance: &mut Allowance) {
         let Some((lane, of_twenty)) = self.hands_out.take().filter(|_| allowance.left > 0) else { return };
         let most = allowance.left.min((allowance.all.saturating_mul(of_twenty) / 20).max(1));
@@ -120,19 +120,19 @@ impl<P: Part> Lane<P> {
                 self.part.keep(&kept);
             }
             Err(error) => {
-                warn!(lane = self.name, error = %ErrorChain(&error), "work was not handed out; this run goes on with it");
+                warn!(lane = self.name, error = %ErrorChain(&error), "work was not handed out; this run continues with it");
             }
         }
     }
 
-    /// What it has left, whose lag is noted.
+    /// What it has left; also records its lag.
     fn left(&mut self, now: Timestamp) -> Vec<Left> {
         let left = self.part.left(now);
         self.lag = left.iter().map(|left| now.since(left.since)).fold(self.lag, Duration::max);
         left
     }
 
-    /// An error if anything of it failed. A lane that handed out or leaves anything says so.
+    /// An error if anything of it failed. If the lane handed out or leaves work, that is logged.
     pub(crate) fn result(mut self, now: Timestamp) -> PortResult<()> {
         let left = if self.ended.is_some() { 0 } else { self.left(now).len() };
         if left > 0 || self.handed_out > 0 {
@@ -147,7 +147,7 @@ impl<P: Part> Lane<P> {
         }
         let result = self.ended.unwrap_or(Ok(())).and(self.failures.result());
         if let Err(error) = &result {
-            error!(what = self.name, error = %ErrorChain(error), "a part of the run failed; the next run goes on");
+            error!(what = self.name, error = %ErrorChain(error), "a part of the run failed; the next run continues");
         }
         result
     }

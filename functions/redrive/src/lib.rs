@@ -1,17 +1,16 @@
-//! `redrive` does everything that has to be done later. Each minute it sends what is due, looks after destinations that
-//! are or were down and reports on them, reports deliveries that were given up, reports missed runs, rolls up the
-//! results of deliveries, audits events after their horizon, and works on pending jobs. It answers no request and
-//! receives no event.
+//! `redrive` does everything that has to be done later. Each minute it sends what is due, watches destinations that are
+//! or were down and reports on them, reports deliveries that were given up, reports missed runs, rolls up the results
+//! of deliveries, audits events after their horizon, and works on pending jobs. It answers no request and receives no
+//! event.
 //!
-//! The schedule's event contains nothing: the table says what there is to do. Concurrent invocations do not disturb
-//! each other: each step is claimed first, by a change of a row or by a lease. Whatever one run leaves undone, the next
-//! one finds.
+//! The schedule's event is empty: the table says what there is to do. Concurrent invocations do not disturb each other:
+//! each step is claimed first, by a change of a row or by a lease. The next run finds whatever one run leaves undone.
 //!
-//! A run lasts 60 s, of which the last 15 s are reserved for the steps that are under way; one that takes longer is given
-//! up 3 s before the end, as in a crash, and what it began is found again. The parts take turns: each has a share of the
-//! other 45 s, and what some do not need goes to those that have more to do, in further rounds. What a part has left
-//! after its first turn, the scheduled run hands out in units of work to other instances, and goes on with one portion
-//! itself (the files `unit` and `lane`):
+//! A run lasts 60 s. The last 15 s are reserved for steps that are still running. A step that takes longer is given up
+//! 3 s before the end, as in a crash, and the next run finds what it began. The parts take turns: each has a share of
+//! the other 45 s, and what some parts do not need goes to those that have more to do, in further rounds. What a part
+//! has left after its first turn, the scheduled run hands out to other instances as units of work; it continues with
+//! one portion itself (the files `unit` and `lane`):
 //!
 //! | part | share | is divided by | of 20 units |
 //! |---|---|---|---|
@@ -30,24 +29,25 @@
 //! seventeen more reads and two small writes (tests: `with_nothing_to_do_a_run_costs_twenty_one_small_reads`,
 //! `a_stretch_with_nothing_in_it_costs_seventeen_small_reads_and_two_writes`).
 //!
-//! Invariant: a backlog is divided among instances, and each delivery is sent by one of them; what is lost is handed out
-//! again, what one run has time for never (tests: `a_backlog_is_handed_out_in_parts_and_each_delivery_is_sent_once`,
+//! Invariant: a backlog is divided among instances, and each delivery is sent by one of them. A lost unit is handed out
+//! again. Work that one run has time for is not handed out (tests:
+//! `a_backlog_is_handed_out_in_parts_and_each_delivery_is_sent_once`,
 //! `a_unit_that_is_lost_is_handed_out_again`, `the_same_unit_twice_at_once_sends_each_delivery_once`,
 //! `two_audits_of_one_shard_send_what_was_lost_once`, `what_one_run_has_time_for_is_not_handed_out`).
 //!
-//! Invariant: a unit handles its part alone and hands out nothing, and a run hands out no more than it may (tests:
+//! Invariant: a unit handles only its own part and hands out nothing, and a run hands out no more than it may (tests:
 //! `a_unit_handles_its_part_and_nothing_else`, `a_unit_hands_out_nothing`, `a_run_hands_out_no_more_than_it_may`).
 //!
-//! Invariant: no part keeps the others from their shares, and what some do not need others use (tests:
+//! Invariant: no part takes the time of others, and time that some do not need is used by others (tests:
 //! `a_backlog_of_one_shard_keeps_no_other_shard_and_no_other_part_waiting`,
 //! `a_part_that_has_more_to_do_uses_what_others_leave`).
 //!
-//! Invariant: a row that cannot be read or written holds up no other and is told in each run; if everything fails, each
-//! part ends soon, and the run answers an error (tests: `a_poisoned_row_among_many_holds_up_no_other`,
+//! Invariant: a row that cannot be read or written does not delay others, and is logged in each run. If everything
+//! fails, each part ends early, and the run returns an error (tests: `a_poisoned_row_among_many_holds_up_no_other`,
 //! `while_the_table_is_down_each_part_ends_soon_and_the_run_answers_an_error`).
 //!
-//! Invariant: however slow the table is, a run answers before Lambda ends it, and the next one finds what it gave up (tests:
-//! `a_step_that_never_ends_is_given_up_before_the_invocation_ends`,
+//! Invariant: however slow the table is, a run ends before Lambda ends it, and the next one finds what it gave up
+//! (tests: `a_step_that_never_ends_is_given_up_before_the_invocation_ends`,
 //! `a_topic_that_never_answers_keeps_no_run_from_ending_in_time`).
 
 mod alerted;
@@ -84,7 +84,7 @@ use self::lane::{Allowance, Lane, Until};
 use self::share::{Part, all_shards};
 use self::unit::{Division, Kept, LaneName, Unit};
 
-/// Everything that is to be done, each lane with its share of the time and of the units that a run may hand out.
+/// Everything that is to be done: each lane with its share of the time, and of the units that a run may hand out.
 struct Run {
     due: Lane<due::DuePart>,
     watch: Lane<watch::Watch>,
@@ -96,8 +96,8 @@ struct Run {
     allowance: Allowance,
 }
 
-/// One run, or one unit of work. An error means that something of ours failed; the next run continues. A part that fails
-/// does not keep the other parts from being done.
+/// One run, or one unit of work. An error means that something failed on our side; the next run continues. A part that
+/// fails does not keep the other parts from running.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Error> {
     let deps = deps.as_ref();
     let before = |reserved: Duration| event.context.deadline.saturating_sub(reserved.as_millis() as u64);
@@ -124,14 +124,14 @@ impl Run {
     fn whole(deps: &Deps, moved: PortResult<()>) -> Self {
         let mut run = Self::new(deps, all_shards(deps.clock.now()), Division::WHOLE, deps.units);
         if let Err(error) = moved {
-            // Where the notes are is not clear, so neither looks for them.
+            // Where the notes are is unknown then, so neither of these parts looks for them.
             run.roll_ups.end(Ok(()));
             run.audit.end(Err(error));
         }
         run
     }
 
-    /// A unit of one lane. It hands out nothing.
+    /// Only one lane, for a unit. It hands out nothing.
     fn of(deps: &Deps, Unit { lane, shards, division }: Unit) -> Self {
         let kept: Kept = shards.iter().map(|shard| (*shard, division)).collect();
         let mut run = Self::new(deps, shards, division, 0);
@@ -169,7 +169,7 @@ impl Run {
         end(&mut self.jobs, !goes_on(LaneName::Jobs));
     }
 
-    /// Gives the lanes turns until all have ended or the time has.
+    /// Gives the lanes turns until all have ended or the time is up.
     async fn go(mut self, deps: &Deps, until: Until) -> PortResult<()> {
         let allowance = &mut self.allowance;
         loop {
@@ -203,8 +203,8 @@ impl Run {
     }
 }
 
-/// Puts the notes of seals of an earlier release where this one looks for them, before what they note is rolled up. It asks
-/// for such notes once in each stretch of time.
+/// Moves the notes of an older release to where this one looks for them, before roll-ups need them. It looks for such
+/// notes once in each stretch of time.
 async fn move_old_notes(deps: &Deps, now: Timestamp) -> PortResult<()> {
     let stretches = deps.horizon.stretches();
     let until = stretches.ended(now, stretches.settle());

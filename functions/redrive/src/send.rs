@@ -1,4 +1,4 @@
-//! Sends deliveries through the queue again, with the body of the sealed event. Each delivery has a row first, from
+//! Sends deliveries through the queue again, with the body of the sealed event. Each delivery gets a row first, from
 //! which it is sent once more if its message is lost.
 
 use std::sync::Arc;
@@ -36,12 +36,12 @@ pub(crate) async fn find(deps: &Deps, account: &AccountId, id: &DeliveryId) -> P
     deps.deliveries.find_delivery(account, id).await
 }
 
-/// Whether an event that is not found has been deleted; otherwise it was never sealed, and `fanout` may still do so.
+/// Whether an event that is not found has been deleted. Otherwise it was never sealed, and `fanout` may still seal it.
 pub(crate) fn is_forgotten(deps: &Deps, delivery: &Delivery) -> bool {
     deps.clock.now().since(delivery.id.occurred_at()) > deps.retention
 }
 
-/// The body of a delivery; none before its event is sealed and after it was deleted.
+/// The body of a delivery; `None` before its event is sealed and after it was deleted.
 pub(crate) async fn body_of(deps: &Deps, delivery: &Delivery) -> PortResult<Option<Arc<RawValue>>> {
     deps.events.find_body(&delivery.account, &delivery.event).await?.map(body).transpose()
 }
@@ -60,19 +60,19 @@ pub(crate) async fn reopen(deps: &Deps, record: DeliveryRecord, due_at: Timestam
         }
         return Ok(None);
     };
-    // It is sent at our own pace, so at a destination with a rate limit it goes before new deliveries.
+    // It is sent at our own pace, so at a destination with a rate limit it goes ahead of new deliveries.
     let held = Held::by_queue(due_at, now, deps.lease).in_line();
     let claimed = deps.deliveries.replace_delivery(&record, &record.held(held)).await?;
     let send = || ToSend { delivery: record.delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
     Ok(claimed.then(send))
 }
 
-/// The first row of a delivery that is owed and has none.
+/// The first row of a delivery that is owed but has none.
 pub(crate) fn first_row(deps: &Deps, delivery: Delivery, held: Held) -> DeliveryRecord {
     DeliveryRecord::first(delivery, held, deps.clock.now().plus(deps.retention))
 }
 
-/// Gives a delivery that is owed and has no row its first one, from which it is attempted at `due_at`.
+/// Gives a delivery that is owed but has no row its first one, from which it is attempted at `due_at`.
 pub(crate) async fn give_row(
     deps: &Deps,
     delivery: Delivery,
@@ -87,14 +87,14 @@ pub(crate) async fn give_row(
     Ok(created.then(send))
 }
 
-/// What became of items that were to be claimed.
+/// The result of claiming several items.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Claimed {
-    /// How many were claimed, and so are sent, by this run or when their leases have run out.
+    /// How many were claimed. They are sent by this run, or when their leases expire.
     pub(crate) claimed: usize,
-    /// How many failed for a passing reason, or were left alone.
+    /// How many failed with an error that may pass, or were skipped.
     pub(crate) left: usize,
-    /// How many cannot be handled until somebody mends them.
+    /// How many cannot be handled until somebody corrects a row.
     pub(crate) poisoned: usize,
 }
 
@@ -108,9 +108,9 @@ impl Claimed {
     }
 }
 
-/// Claims each of `items` with `claim`, several at once, and then sends those that `pick` picks, whatever became of the
-/// others. What is claimed but not sent, because of a crash or a failure in between, is looked at again at the time set
-/// by the claim.
+/// Claims each of `items` with `claim`, several at once, and then sends those that `pick` picks, even if others failed.
+/// What is claimed but not sent, because of a crash or a failure in between, is looked at again at the time set by the
+/// claim.
 pub(crate) async fn claim_and_send<T, R, F>(
     share: Share<'_>,
     items: Vec<T>,
@@ -153,7 +153,7 @@ where
         }
     }
     result.claimed = claimed.len();
-    // Each batch fits into one call, so that of one that fails in part no other depends.
+    // Each batch fits into one call, so if one fails in part, no other is affected.
     let sends = batches(&claimed)
         .into_iter()
         .map(|batch| async move { if failures.sent(send(share.deps, batch).await) { 0 } else { batch.len() } });

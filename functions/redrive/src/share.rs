@@ -1,4 +1,4 @@
-//! What a part of a run may use, and the lists that it takes in turn.
+//! The time that a part of a run may use, and the lists that it goes through in turn.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::unit::{Kept, Left};
 pub(crate) struct Share<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) failures: &'a Failures,
-    /// From when on it begins no further step.
+    /// No further step begins after this time.
     pub(crate) until: Timestamp,
 }
 
@@ -29,26 +29,26 @@ impl Share<'_> {
         !self.failures.given_up() && self.has_time()
     }
 
-    /// The same, but for no longer than `most`.
+    /// The same share, but for no longer than `most`.
     pub(crate) fn slice(&self, most: Duration) -> Self {
         Self { until: self.until.min(self.deps.clock.now().plus(most)), ..*self }
     }
 }
 
-/// A part of a run, which remembers between its turns how far it is.
+/// A part of a run. It remembers its progress between turns.
 pub(crate) trait Part {
-    /// Goes on until its share or its work ends. An error ends it for this run.
+    /// Works until its share of the time or its work ends. An error ends it for this run.
     async fn turn(&mut self, share: Share<'_>) -> PortResult<Went>;
     /// What it has left to do, as far as it knows.
     fn left(&self, now: Timestamp) -> Vec<Left>;
-    /// Others do everything but this.
+    /// Keeps only this; others do the rest.
     fn keep(&mut self, kept: &Kept);
 }
 
 /// Whether a part has more to do in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Went {
-    /// Its share has ended; it goes on if time is left.
+    /// Its share of the time has ended; it continues if time is left.
     OutOfTime,
     /// It has ended.
     ToTheEnd,
@@ -72,7 +72,7 @@ impl<E> Turns<E> {
         self.left.pop_front()
     }
 
-    /// This shard has more behind `after`, and its turn comes again after the others.
+    /// This shard has more entries after `after`; its turn comes again after the others.
     pub(crate) fn again(&mut self, shard: u8, after: Option<E>) {
         self.left.push_back((shard, after));
     }
@@ -92,7 +92,7 @@ impl<E> Turns<E> {
         self.left.iter().map(|(shard, after)| (*shard, after.as_ref()))
     }
 
-    /// Others go through the shards that are left and not kept.
+    /// Other instances go through the shards that are left and not kept.
     pub(crate) fn keep(&mut self, kept: &Kept) {
         let others = self.left.iter().map(|(shard, _)| *shard).filter(|shard| !kept.contains_key(shard));
         let others: BTreeSet<u8> = others.collect();
@@ -107,7 +107,7 @@ impl<E> Turns<E> {
     }
 }
 
-/// All shards; each minute another one is the first.
+/// All shards, beginning with another one each minute.
 pub(crate) fn all_shards(now: Timestamp) -> Vec<u8> {
     let minute = u8::try_from(now.unix_seconds() / 60 % u64::from(SHARDS)).unwrap_or_default();
     (0..SHARDS).map(|n| (n + minute) % SHARDS).collect()

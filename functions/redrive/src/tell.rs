@@ -2,16 +2,16 @@
 //! [`domain::operational`] writes the texts.
 //!
 //! The event and the alert do not wait for each other, and nothing waits for them. A failure is logged, and the report
-//! is repeated with the next look. So either may be sent twice; then the event is the same, which `fanout` recognizes.
+//! is repeated the next time. So either may be sent twice; the event is the same then, and `fanout` recognizes it.
 //!
-//! Invariant: a change of health, and a delivery that was given up, is told at least once, as an event and as an alert;
-//! neither waits for the other, and nothing waits for them (tests:
+//! Invariant: a change of health, and a delivery that was given up, is reported at least once, as an event and as an
+//! alert; neither waits for the other, and nothing waits for them (tests:
 //! `an_alert_that_fails_does_not_keep_the_event_back_and_both_are_told_again_the_event_being_the_same`,
 //! `an_event_that_fails_does_not_keep_the_alert_back`, `a_crash_between_telling_and_writing_that_down_tells_it_again`,
 //! `one_that_cannot_be_told_is_told_later_and_keeps_nothing_that_is_due_back`).
 //!
-//! Invariant: what cannot be told for an hour is dropped with an error in the log, so that no row grows without end;
-//! people hear of deliveries that were given up once an hour and destination (tests:
+//! Invariant: a change that cannot be reported for an hour is dropped with an error in the log, so that no row grows
+//! without limit. People hear about deliveries that were given up at most once an hour for each destination (tests:
 //! `a_change_that_cannot_be_told_for_an_hour_is_dropped`,
 //! `every_delivery_that_was_given_up_is_an_event_and_people_hear_of_a_destination_once_an_hour`).
 
@@ -28,11 +28,11 @@ use tracing::{error, warn};
 
 use crate::deps::Deps;
 
-/// How long a change of health is tried to be reported, so that the row of a destination that keeps changing stays
+/// How long redrive tries to report a change of health. The limit keeps the row of a destination that keeps changing
 /// small.
 const TRY_FOR: Duration = Duration::from_secs(3_600);
 
-/// Reports a change of a destination's health; answers whether that is finished.
+/// Reports a change of a destination's health; returns whether that is finished.
 pub(crate) async fn changed(deps: &Deps, destination: &Destination, change: &HealthChange) -> bool {
     warn!(
         "account.id" = %destination.account, "destination.id" = %destination.id, change = ?change.to,
@@ -46,12 +46,15 @@ pub(crate) async fn changed(deps: &Deps, destination: &Destination, change: &Hea
     }
     let late = deps.clock.now().since(change.at) >= TRY_FOR;
     if late {
-        error!("destination.id" = %destination.id, change = ?change.to, "a change of health could not be told for an hour, and is not");
+        error!(
+            "destination.id" = %destination.id, change = ?change.to,
+            "a change of health could not be reported for an hour and is dropped"
+        );
     }
     late
 }
 
-/// Reports that a delivery was given up; answers whether that worked.
+/// Reports that a delivery was given up; returns whether that worked.
 pub(crate) async fn exhausted(deps: &Deps, record: &DeliveryRecord) -> bool {
     let delivery = &record.delivery;
     warn!("account.id" = %delivery.account, "delivery.id" = %delivery.id, "a delivery was given up");
@@ -69,7 +72,7 @@ pub(crate) async fn exhausted(deps: &Deps, record: &DeliveryRecord) -> bool {
     sent && alerted
 }
 
-/// Reports that parked deliveries are about to expire; answers whether that worked.
+/// Reports that parked deliveries are about to expire; returns whether that worked.
 pub(crate) async fn expiring(deps: &Deps, destination: &Destination, expiring: &Expiring) -> bool {
     warn!(
         "account.id" = %destination.account, "destination.id" = %destination.id, count = expiring.count,
@@ -92,6 +95,6 @@ async fn alert(deps: &Deps, alert: &Alert) -> bool {
 
 fn worked<T>(what: &str, result: PortResult<T>) -> Option<T> {
     result
-        .map_err(|error| error!(what, error = %ErrorChain(&error), "something could not be told; it is tried again"))
+        .map_err(|error| error!(what, error = %ErrorChain(&error), "a report could not be sent; it is tried again"))
         .ok()
 }

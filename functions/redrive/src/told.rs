@@ -1,5 +1,5 @@
-//! Reports deliveries that were given up, apart from what is due. A delivery that has ended is looked at once, to
-//! report it; again if that failed, behind what is due by then.
+//! Reports deliveries that were given up, apart from what is due. Each is looked at once, to report it. If that fails,
+//! it is looked at again, after what is due by then.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Part for Told {
         since.map(|since| Left { shard: 0, since, parts: 1 }).into_iter().collect()
     }
 
-    /// It hands out nothing: what is not reported is listed again among what is due.
+    /// It hands out nothing: deliveries that are not reported are listed again with what is due.
     fn keep(&mut self, _kept: &Kept) {}
 }
 

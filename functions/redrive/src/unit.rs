@@ -1,8 +1,8 @@
-//! Units of work: what one instance does of a lane. The scheduled run hands out what it has no time for, and goes on with
-//! one unit of each lane itself. A unit hands out nothing, so no chain of invocations grows.
+//! Units of work: what one instance does of a lane. The scheduled run hands out what it has no time for, and continues
+//! with one unit of each lane itself. A unit hands out nothing, so invocations cannot start each other in a chain.
 //!
-//! A unit is only a hint where there is work. What is done is claimed in the table, so a unit that is lost or comes twice
-//! does no harm, and the next minute hands out again what is left.
+//! A unit is only a hint where there is work. Every step is claimed in the table, so a unit that is lost or comes twice
+//! does no harm, and the next minute hands out what is left.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(crate) enum LaneName {
     Jobs,
 }
 
-/// A part of what is listed, by a hash of names.
+/// A part of a list, selected by a hash of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Division {
     pub(crate) part: u16,
@@ -44,9 +44,9 @@ impl Division {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unit {
     pub(crate) lane: LaneName,
-    /// 0 alone if the lane has no shards.
+    /// Only 0 if the lane has no shards.
     pub(crate) shards: Vec<u8>,
-    /// Of each of these shards.
+    /// The part of each of these shards.
     #[serde(flatten)]
     pub(crate) division: Division,
 }
@@ -55,17 +55,17 @@ pub(crate) struct Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Left {
     pub(crate) shard: u8,
-    /// Since when the oldest of it waits, or will; as far as that is known.
+    /// Since when the oldest entry waits, or from when on it will, as far as that is known.
     pub(crate) since: Timestamp,
-    /// Into how many parts it is worth dividing.
+    /// How many parts it is worth dividing into.
     pub(crate) parts: u16,
 }
 
 /// What a run keeps of a lane, by shard.
 pub(crate) type Kept = BTreeMap<u8, Division>;
 
-/// Divides what is left into units, `most` at most, and a portion for this run. It keeps only one, because others have a
-/// whole invocation for each. What is more than there are units is put together.
+/// Divides what is left into at most `most` units, and a portion for this run. The portion is small, because each unit
+/// gets a whole invocation. If there are more shards than units, several shards share a unit.
 pub(crate) fn divide(left: &[Left], most: u16) -> (Vec<(Vec<u8>, Division)>, Kept) {
     let most = usize::from(most);
     let mut counts: Vec<u16> = left.iter().map(|_| 1).collect();
@@ -93,7 +93,7 @@ pub(crate) fn divide(left: &[Left], most: u16) -> (Vec<(Vec<u8>, Division)>, Kep
     for (n, (shard, division)) in portions.enumerate() {
         match n.checked_sub(1).map(|n| n % most) {
             None => drop(kept.insert(shard, division)),
-            // Only whole shards are more than there are units.
+            // Only undivided shards can outnumber the units.
             Some(unit) if unit < units.len() => units[unit].0.push(shard),
             Some(_) => units.push((vec![shard], division)),
         }
@@ -101,8 +101,8 @@ pub(crate) fn divide(left: &[Left], most: u16) -> (Vec<(Vec<u8>, Division)>, Kep
     (units, kept)
 }
 
-/// The units in the event of an invocation; none if the schedule invoked. A unit of another release may not be
-/// understood; the next minute hands out again.
+/// The units in the event of an invocation; `None` if the schedule invoked. A unit of another release may not be
+/// understood; the next minute hands its work out again.
 pub(crate) fn units(event: &Value) -> Option<Vec<Unit>> {
     let records = event["Records"].as_array()?;
     let unit = |record: &Value| {

@@ -1,10 +1,10 @@
-//! Looks after destinations that are not simply healthy: reports changes, sends probes, and drains what was parked.
+//! Watches destinations that are not simply healthy: reports changes, sends probes, and drains what was parked.
 //!
 //! All reports and probes of a run come before its drains, which may take long.
 //!
-//! Invariant: no drain holds up a probe (tests: `probes_of_all_destinations_go_before_drains`).
+//! Invariant: no drain delays a probe (tests: `probes_of_all_destinations_go_before_drains`).
 //!
-//! Each step is claimed by a change of the destination's health, so that of two concurrent runs only one takes it.
+//! Each step is claimed by a change of the destination's health, so of two concurrent runs only one takes it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -29,23 +29,23 @@ use crate::unit::{Division, Kept, Left};
 const PAGE: usize = 100;
 /// How many are looked at at once.
 const AT_ONCE: usize = 5;
-/// How many that have to be drained are kept.
+/// How many destinations to drain are remembered.
 const DRAINS: usize = 10_000;
-/// How many of them are worth an instance.
+/// For each so many destinations to drain, one more instance is worthwhile.
 const DRAINS_A_PART: usize = 10;
-/// How long one destination is drained before it is the next one's turn.
+/// How long one destination is drained before the next one has its turn.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(2);
 /// How many of the oldest parked deliveries are used for probes; each probe takes the next one.
 const PROBED: usize = 10;
 /// How many are claimed before they are sent.
 const TOGETHER: usize = 50;
 
-/// How far this run is.
+/// The progress of this run.
 pub(crate) struct Watch {
     until: Timestamp,
     division: Division,
     after: Option<Watched>,
-    /// What is drained, after all reports and probes.
+    /// The destinations to drain, after all reports and probes.
     drains: VecDeque<Watched>,
     last: bool,
 }
@@ -74,7 +74,7 @@ impl Part for Watch {
                 });
                 let drains: Vec<bool> = stream::iter(looks).buffered(AT_ONCE).collect().await;
                 let drains = together.iter().zip(drains).filter(|(_, drains)| *drains).map(|(one, _)| one.clone());
-                // The next run finds further ones.
+                // If there are more, the next run finds them.
                 self.drains.extend(drains.take(DRAINS.saturating_sub(self.drains.len())));
                 self.after = together.last().cloned();
             }
@@ -92,7 +92,7 @@ impl Part for Watch {
         Ok(Went::ToTheEnd)
     }
 
-    /// How many destinations wait is known once all are listed.
+    /// How many destinations wait is known only when all are listed.
     fn left(&self, _now: Timestamp) -> Vec<Left> {
         let oldest = self.drains.front().or(self.after.as_ref().filter(|_| !self.last));
         let since = oldest.map_or(self.until, |one| one.look_at);
@@ -107,7 +107,7 @@ impl Part for Watch {
     }
 }
 
-/// Notes what became of a destination.
+/// Records the result for a destination.
 fn noted<T>(share: Share<'_>, account: &AccountId, id: &DestinationId, result: PortResult<T>) -> Option<T> {
     match result {
         Ok(done) => {
@@ -121,18 +121,19 @@ fn noted<T>(share: Share<'_>, account: &AccountId, id: &DestinationId, result: P
     }
 }
 
-/// Reports and probes a destination; answers whether it has to be drained.
+/// Reports and probes a destination; returns whether it has to be drained.
 async fn look_at(share: Share<'_>, one: &Watched) -> PortResult<bool> {
     let deps = share.deps;
     let found = deps.destinations.find_destination_anew(&one.account, &one.id).await?;
     let Some(destination) = found else {
-        // A failure was noted while it was being deleted.
+        // A failure was recorded while it was being deleted.
         return deps.destinations.forget_health(&one.account, &one.id).await.map(|()| false);
     };
     let Some(destination) = told(deps, destination).await? else { return Ok(false) };
     let Some(destination) = expiring::look(share.slice(DRAIN_AT_MOST), destination).await? else { return Ok(false) };
     if !destination.settings.enabled {
-        // It was paused after its health was stored. Until it is resumed, it is only looked for what is about to expire.
+        // It was paused after its health was stored. Until it is resumed, redrive only looks for what is about to
+        // expire.
         let now = deps.clock.now();
         let quiet = destination.look_at().is_none_or(|at| at > now).then(|| destination.health.confirmed());
         return change(deps, &destination, quiet).await.map(|_| false);
@@ -164,16 +165,15 @@ async fn drain_anew(share: Share<'_>, one: &Watched) -> PortResult<()> {
     }
 }
 
-/// Makes a change, unless somebody else has made one in the meantime; then there is no result, and the next run looks
-/// again.
+/// Makes a change. If somebody else has made one in the meantime, there is no result, and the next run looks again.
 async fn change(deps: &Deps, known: &Destination, health: Option<Health>) -> PortResult<Option<Destination>> {
     let Some(health) = health else { return Ok(None) };
     let changed = deps.destinations.update_health(known, &health).await?;
     Ok(changed.then(|| known.with_health(health)))
 }
 
-/// Reports changes that have not been reported. A change is reported before that is stored, so it may be reported twice
-/// but never not at all. What cannot be reported is left to the next run, and does not hold up anything else.
+/// Reports changes that have not been reported. A change is reported before that is stored, so it may be reported
+/// twice, but is never left out. If a report fails, the next run repeats it, and nothing else waits for it.
 async fn told(deps: &Deps, destination: Destination) -> PortResult<Option<Destination>> {
     let untold = destination.health.untold.clone();
     if untold.is_empty() {
@@ -192,8 +192,8 @@ async fn told(deps: &Deps, destination: Destination) -> PortResult<Option<Destin
     change(deps, &destination, Some(destination.health.told(count))).await
 }
 
-/// Sends one of the parked deliveries to find out whether the destination works again. Without any, the next delivery
-/// will show it.
+/// Sends one of the parked deliveries to find out whether the destination works again. If none is parked, the next new
+/// delivery shows it.
 async fn probe(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     let deps = share.deps;
     let (now, health) = (deps.clock.now(), &destination.health);
@@ -204,7 +204,7 @@ async fn probe(share: Share<'_>, destination: &Destination) -> PortResult<()> {
         (None, true) => health.drained(now, true),
         (None, false) => health.half_opened(now),
     };
-    // What was passed over is still parked when somebody has mended it.
+    // Skipped deliveries are still parked when somebody has corrected them.
     let next = next.map(|next| if passed_over { next.with_expiry_watched(health, now) } else { next });
     match (change(deps, destination, next).await?, candidate) {
         (Some(_), Some(to_send)) => send(deps, &[to_send]).await,
@@ -213,7 +213,7 @@ async fn probe(share: Share<'_>, destination: &Destination) -> PortResult<()> {
 }
 
 /// The delivery to probe with: each of the oldest in turn, so that none is tried much more often than the others. One
-/// that cannot be read is passed over; also answers whether there was such a one.
+/// that cannot be read is skipped; also returns whether there was one.
 async fn candidate(share: Share<'_>, destination: &Destination, probes: u32) -> PortResult<(Option<ToSend>, bool)> {
     let mut passed_over = false;
     let (deps, account) = (share.deps, &destination.account);
@@ -244,8 +244,8 @@ async fn probe_with(deps: &Deps, account: &AccountId, id: &DeliveryId) -> PortRe
     Ok(Some(ToSend { delivery: record.delivery, purpose: Purpose::Probe, body, delay: Duration::ZERO }))
 }
 
-/// Sends a part of the parked deliveries, spread over the time until the next part. One that cannot be handled is passed
-/// over, and stays parked.
+/// Sends a part of the parked deliveries, spread over the time until the next part. A delivery that cannot be handled
+/// is skipped, and stays parked.
 async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
     let (deps, account, portion) = (share.deps, &destination.account, destination.drain_portion());
     let mut page = deps.waiting.parked_deliveries(account, &destination.id, None, portion).await?;
@@ -271,7 +271,7 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
         let mut left = page.as_slice();
         while !left.is_empty() && sent < portion {
             if !share.goes_on() {
-                // The rest is due when what was sent has been delivered at this pace.
+                // The rest is due when those that were sent have been delivered at this pace.
                 let next_at = begin.plus(every.saturating_mul(u32::try_from(sent).unwrap_or(u32::MAX)));
                 return change(deps, &drained, drained.health.drained_until(next_at)).await.map(drop);
             }
@@ -292,15 +292,16 @@ async fn drain(share: Share<'_>, destination: &Destination) -> PortResult<()> {
         page = deps.waiting.parked_deliveries(account, &destination.id, page.last(), portion).await?;
     }
     if all_poisoned {
-        // Nothing can be drained, so that a recovery need not wait for it. It is looked for again, in case somebody mends it.
+        // Nothing can be drained, so the drain ends and a recovery need not wait for it. redrive looks again later, in
+        // case somebody has corrected the rows.
         let ended = drained.health.drained(begin, true);
         change(deps, &drained, ended.map(|ended| ended.with_expiry_watched(&drained.health, begin))).await?;
     }
     Ok(())
 }
 
-/// Clears the lines. Deliveries that waited in it before the destination went down were parked, and are sent again at
-/// the pace of the drain, so nobody waits for them.
+/// Empties the waiting lines of the destination. Deliveries that waited there before it went down were parked and are
+/// sent at the pace of the drain, so nobody waits in line.
 async fn forget_line(deps: &Deps, destination: &Destination) -> PortResult<()> {
     deps.paces.clear_lines(&destination.account, &destination.id).await
 }

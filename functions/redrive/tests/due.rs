@@ -1,5 +1,5 @@
-//! What is due is sent, with a delay that is exact to the second. What was sent is left to its holder until the lease
-//! has run out.
+//! What is due is sent, with a delay that is exact to the second. A delivery that was sent is left to its holder until
+//! the lease expires.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -58,7 +58,7 @@ impl World {
         self.store.seal_event(&sealed).await.expect("sealed");
     }
 
-    /// For how many seconds the queue delays what one run sends.
+    /// The delays, in seconds, of the messages that one run sends.
     async fn sent(&self) -> Vec<u64> {
         let mut context = Context::default();
         context.deadline = self.clock.now().plus(MINUTE).unix_ms();
@@ -72,7 +72,7 @@ async fn what_was_sent_ahead_is_not_sent_again_before_its_lease_has_run_out() {
     let world = world().await;
     let due_at = world.clock.now().plus(MINUTE);
     world.waits(due_at, due_at).await;
-    assert_eq!(world.sent().await, [60], "ahead, and held back");
+    assert_eq!(world.sent().await, [60], "sent ahead, with a delay");
     // It has just come due, and is in flight.
     world.clock.advance(MINUTE);
     assert_eq!(world.sent().await, [0; 0]);

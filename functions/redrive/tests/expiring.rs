@@ -1,4 +1,4 @@
-//! What is parked and about to expire: it is told a day before, and given up at the end.
+//! Parked deliveries that are about to expire: they are reported a day before, and given up at the end.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -20,7 +20,7 @@ use self::over_memory::deps;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
-/// What `over_memory` says.
+/// The retention that `over_memory` uses.
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 struct World {
@@ -57,7 +57,7 @@ impl World {
         self.park_for(id, kept, kept).await
     }
 
-    /// Parks the delivery of an event, of which each is kept for so long.
+    /// Parks the delivery of an event, whose row is kept for this long.
     async fn park_for(&self, id: &str, delivery_kept: Duration, kept: Duration) -> DeliveryId {
         let event = Event::parse(&event_text(&account("acme"), id), self.begin);
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
@@ -71,7 +71,7 @@ impl World {
         delivery
     }
 
-    /// Runs once an hour until `end`; answers what was told at which hours.
+    /// Runs once an hour until `end`; returns what was reported at which hours.
     async fn hours_until(&self, end: Duration) -> Vec<(u64, String)> {
         let mut told = Vec::new();
         while self.clock.now().since(self.begin) < end {
@@ -135,7 +135,7 @@ async fn what_came_late_is_kept_as_long_as_its_event() {
     assert!(world.row(&id).await.exhaustion().is_some());
 }
 
-/// What is parked when `RetentionDays` is raised keeps its old end.
+/// A delivery that is parked when `RetentionDays` is raised keeps its old end.
 #[tokio::test]
 async fn what_was_parked_before_more_was_kept_is_told_and_given_up_in_time() {
     let world = world().await;
@@ -152,7 +152,7 @@ async fn what_was_parked_before_more_was_kept_is_told_and_given_up_in_time() {
     }
 }
 
-/// What is parked after `RetentionDays` was lowered ends before its event.
+/// A delivery that is parked after `RetentionDays` was lowered ends before its event.
 #[tokio::test]
 async fn what_was_parked_after_less_was_kept_is_told_and_given_up_in_time() {
     let world = world().await;
@@ -163,7 +163,7 @@ async fn what_was_parked_after_less_was_kept_is_told_and_given_up_in_time() {
     assert_eq!(told.iter().map(|(_, what)| what.as_str()).collect::<Vec<_>>(), ["delivery.exhausted"]);
 }
 
-/// Runs `redrive` for some minutes, with a row that nobody can read, so that runs may answer an error.
+/// Runs `redrive` for some minutes. One row cannot be read, so runs may return an error.
 async fn minutes(world: &World, count: u32) {
     for _ in 0..count {
         world.clock.advance(HOUR / 60);
@@ -212,7 +212,7 @@ async fn of_a_healthy_destination_with_nothing_parked_the_search_ends() {
 async fn what_is_parked_for_no_reason_is_sent_again() {
     let world = world().await;
     let id = world.park("evt-1", RETENTION).await;
-    // Its owner resumes it, and its row cannot be read while what is parked is sent.
+    // Its owner resumes it, and its row cannot be read while the parked deliveries are sent.
     let found = world.store.find_destination_anew(&account("acme"), &target().id).await.expect("an answer");
     let paused = found.expect("the destination");
     let resumed = paused.resumed(world.clock.now()).expect("a change");

@@ -1,5 +1,5 @@
-//! Work that one run has no time for: it is handed out in units, done once by whoever gets them, and handed out again if
-//! they are lost.
+//! Work that one run has no time for: it is handed out in units, done once by the instance that gets the unit, and
+//! handed out again if the unit is lost.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -129,7 +129,7 @@ impl World {
         self.store.create_delivery(&row).await.expect("recorded");
     }
 
-    /// So many deliveries of the shard 0 are due now.
+    /// So many deliveries of shard 0 are due now.
     async fn due(&self, count: usize) -> BTreeSet<DeliveryId> {
         let owed = self.owe("evt-1", &target(1), count).await;
         for delivery in &owed {
@@ -142,7 +142,7 @@ impl World {
         assert!(self.store.update_health(of, &Health { version: 2, ..health }).await.expect("an answer"));
     }
 
-    /// The destination has this many parked deliveries, and is to be drained.
+    /// The destination has this many parked deliveries, and has to be drained.
     async fn drains(&self, n: u8, count: usize) {
         let to = target(n);
         self.store.create_destination(&to, 1_000).await.expect("created");
@@ -222,7 +222,7 @@ async fn what_cannot_be_handed_out_the_run_goes_on_with() {
     world.due(1_500).await;
     world.handed_out.fail(1);
     world.run().await;
-    // All of its 45 s, at 20 a second.
+    // All 45 s of it, at 20 deliveries a second.
     let sent = world.sent().len();
     assert!((880..=910).contains(&sent), "{sent}");
 }
@@ -261,7 +261,7 @@ async fn a_unit_hands_out_nothing() {
     let world = world(Duration::from_secs(1)).await;
     world.due(1_000).await;
     world.work_on(r#"{"lane":"due","shards":[0],"part":0,"of":2}"#).await;
-    assert!(world.sent().len() < 500, "there is more than it has time for");
+    assert!(world.sent().len() < 500, "it has no time for all of them");
     assert_eq!(world.handed_out.take_units(), Vec::<String>::new());
 }
 

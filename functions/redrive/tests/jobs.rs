@@ -1,4 +1,4 @@
-//! Very many jobs of one account over the in-memory store: how long those of another one wait.
+//! Very many jobs of one account over the in-memory store: how long the jobs of another account wait.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
 
@@ -52,8 +52,8 @@ impl World {
     }
 }
 
-/// In how many runs another account's recovery and deletion end beside `crowd` recoveries of one account, of which each
-/// has something to send.
+/// The number of runs after which another account's recovery and deletion end, beside `crowd` recoveries of one account
+/// that each have something to send.
 async fn runs_beside(crowd: u8) -> (u32, u32) {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     for id in ["acme", "rival", "third"] {

@@ -34,7 +34,7 @@ struct World {
     target: Destination,
 }
 
-/// An account with one destination and at most one delivery a second, so that the part of a minute is 60.
+/// An account with one destination that takes at most one delivery a second, so that the part of a minute is 60.
 async fn world() -> World {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     let queue = Arc::new(MemoryQueue::default());
@@ -61,7 +61,7 @@ impl World {
         self.clock.now().plus(Duration::from_secs(seconds))
     }
 
-    /// Seals event `id` long ago, which owes one delivery.
+    /// Seals event `id`, which owes one delivery and happened long ago.
     async fn owe(&self, id: &str) -> Delivery {
         let event = Event::parse(&event_text(&self.target.account, id), self.clock.now());
         let event = event.map_err(|rejection| rejection.detail).expect("an event");
@@ -107,7 +107,7 @@ impl World {
         self.store.find_job(id).await.expect("an answer").expect("the job")
     }
 
-    /// Status, deliveries looked at, sent again and set aside.
+    /// Status, and how many deliveries were looked at, sent again and parked.
     async fn told(&self, id: &JobId) -> (JobStatus, u64, u64, u64) {
         let job = self.job(id).await;
         let recovered = job.recovered.expect("a recovery");
@@ -286,7 +286,7 @@ async fn a_crash_at_any_step_of_it_loses_nothing_and_the_next_run_goes_on_where_
         }
         assert!(world.run().await.is_err(), "{method}");
         let mut sent = world.sent();
-        // Whatever was claimed and not sent becomes due again when its lease has run out.
+        // Whatever was claimed but not sent becomes due again when its lease has expired.
         for _ in 0..20 {
             world.clock.advance(LEASE);
             // A failure of an earlier step may be left over.

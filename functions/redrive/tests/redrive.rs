@@ -59,7 +59,7 @@ impl World {
         job.id
     }
 
-    /// Lets the started jobs close the destinations, and lets what was under way end.
+    /// Lets the started jobs close the destinations, and then lets running requests and attempts end.
     async fn settle(&self) {
         self.run().await.expect("a run");
         self.clock.advance(SETTLE);
@@ -227,7 +227,8 @@ async fn a_run_without_time_takes_no_job() {
 
 #[tokio::test]
 async fn a_crash_at_any_step_leaves_a_job_that_the_next_run_finishes() {
-    // How often storing progress fails as well, so that the lease is not given back, as if the process had ended there.
+    // How many times storing progress fails as well, so that the lease is not given back, as if the process had ended
+    // there.
     for (method, unrecorded) in
         [("take_job", 0), ("read_account", 1), ("purge_account", 1), ("record_progress", 2), ("end_deletion", 0)]
     {
@@ -281,7 +282,7 @@ async fn a_failing_job_does_nothing_to_the_others() {
     world.settle().await;
     world.store.fail("purge_account", 1);
     assert!(world.run().await.is_err());
-    // Whose turn is the first changes with each minute.
+    // Each minute begins with another one.
     let statuses = [world.job(&first).await.status, world.job(&second).await.status];
     assert!(statuses.contains(&JobStatus::Running) && statuses.contains(&JobStatus::Succeeded), "{statuses:?}");
     world.run().await.expect("a run");

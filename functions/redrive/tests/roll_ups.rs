@@ -89,7 +89,7 @@ impl World {
         owed
     }
 
-    /// Records the state of a delivery, after an attempt that took so long; after none if that is 0.
+    /// Records the state of a delivery, after an attempt of this duration; 0 stands for no attempt.
     async fn ended(&self, delivery: &Delivery, state: DeliveryState, took_ms: u64) {
         let outcome = if state == Delivered { Outcome::Delivered { status: 200 } } else { Outcome::TimedOut };
         let took = Duration::from_millis(took_ms);
@@ -198,7 +198,7 @@ async fn an_event_that_comes_long_after_it_occurred_is_counted_where_it_occurred
     world.deliver("evt-1", MINUTE, &[1]).await;
     world.run_later(ROLLED_UP).await;
     world.deliver("evt-2", MINUTE * 60 * 5, &[1]).await;
-    // It is of another day and counted nowhere.
+    // It belongs to another day and is counted nowhere.
     world.deliver("evt-3", MINUTE * 60 * 30, &[2]).await;
     world.run_later(MINUTE * 10).await;
     let rolled_up = world.roll_up(1).await.expect("a roll-up");

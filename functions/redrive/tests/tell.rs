@@ -54,7 +54,7 @@ impl World {
         assert!(self.store.update_health(&receiver(1), &health).await.expect("an answer"));
     }
 
-    /// A delivery to the destination that was just given up.
+    /// A delivery that the destination was owed and that was just given up.
     async fn given_up(&self, to: u8, event: &str) -> DeliveryRecord {
         let now = self.clock.now();
         let given_up = record(&receiver(to), event, 3, DeliveryState::Exhausted).told(Some(now));

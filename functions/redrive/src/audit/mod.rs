@@ -1,22 +1,25 @@
-//! Visits every event once after its horizon: deliveries that are owed and have no row are sent again and counted. It
+//! Visits every event once after its horizon. Deliveries that are owed but have no row are sent again and counted. It
 //! finds the events by the notes that `fanout` writes before it seals.
 //!
-//! What events owe, and what has a row, is read in bulk. Four notes are worked on at once; each has two seconds at a time,
-//! or one step that takes longer, then it is the next one's turn; the audit goes on where it stopped, within events as well. A
-//! note that fails or is not finished is left for the next run, and holds up no other. Notes lie in shards, by account; a shard is audited up to a time once no note of what
-//! was sealed before is left there. Two instances may work on one shard: what one has processed is gone for the other, and
-//! what both visit is sent by the one whose row is written first.
+//! It reads in bulk what events owe and which deliveries have a row. It works on four notes at once. Each note has two
+//! seconds, or one step if that takes longer; then the next note has its turn. The audit continues where it stopped,
+//! also within an event. A note that fails or is not finished is left for the next run, and does not delay others.
+//! Notes are grouped in shards, by account. A shard counts as audited up to a time when it has no note left from
+//! before. Two instances may work on one shard: what one has processed is gone for the other, and if both visit a
+//! delivery, the one that writes its row first sends it.
 //!
-//! Invariant: an event that owes very many deliveries, or whose rows cannot be read, holds up no other account (tests:
+//! Invariant: an event that owes very many deliveries, or whose rows cannot be read, delays no other account (tests:
 //! `an_event_that_owes_very_many_holds_up_no_other_account_and_is_audited_in_the_end`,
 //! `an_event_that_cannot_be_read_holds_up_no_other`, `a_delivery_that_cannot_be_read_has_a_row_and_is_not_sent`).
 //!
-//! Invariant: however slow the table is, each turn gets on (tests: `an_audit_gets_on_however_slow_the_table_is`).
+//! Invariant: however slow the table is, each turn makes progress (tests:
+//! `an_audit_gets_on_however_slow_the_table_is`).
 //!
 //! Invariant: a change of the horizon stops no audit and loses no event (tests:
-//! `a_change_of_the_horizon_stops_no_audit_and_loses_no_event`, `notes_of_before_are_moved_slot_by_slot_and_a_repetition_moves_what_is_left`).
+//! `a_change_of_the_horizon_stops_no_audit_and_loses_no_event`,
+//! `notes_of_before_are_moved_slot_by_slot_and_a_repetition_moves_what_is_left`).
 //!
-//! Invariant: an audit that is more than an hour behind says so (tests: `an_audit_that_is_behind_says_so`).
+//! Invariant: an audit that is more than an hour late is logged as an error (tests: `an_audit_that_is_behind_says_so`).
 //!
 //! Invariant: nothing is recovered of an account that is being deleted (tests:
 //! `nothing_is_recovered_of_an_account_that_is_being_deleted`).
@@ -41,40 +44,40 @@ use crate::unit::{Kept, Left};
 
 /// How many notes of a shard are listed at once, which is one turn of the shard.
 const NOTES: usize = 100;
-/// How many notes are worked on at once, so that their calls need not wait for each other.
+/// How many notes are worked on at once, so that they do not wait for each other's calls.
 const NOTES_AT_ONCE: usize = 4;
 /// How many events are listed between two records of progress.
 const PAGE: usize = 100;
-/// How many deliveries the events that are visited together owe, unless it is a single event.
+/// How many deliveries the events that are visited together may owe; a single event may owe more.
 const OWED: usize = 2_000;
-/// How long a note is worked on before it is the next one's turn.
+/// How long a note is worked on before the next one has its turn.
 const SLICE: Duration = Duration::from_secs(2);
-/// How far the audit may be behind before it says so.
+/// How late the audit may be before that is an error.
 const BEHIND: Duration = Duration::from_secs(3_600);
-/// How many notes that are left a run comes back to.
+/// How many unfinished notes a run returns to.
 const AGAIN: usize = 1_000;
 
 /// How far a note was processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Processed {
     Completely,
-    /// There was no time for the rest.
+    /// No time was left for the rest.
     Partly,
-    /// Something of it could not be visited, so that a later run goes through it again.
+    /// A part could not be visited, so a later run goes through the note again.
     ExceptFor,
 }
 
 type Note = (SealNote, Option<EventPlace>);
 
-/// How far this run is.
+/// The progress of this run.
 struct Begun {
-    /// What was sealed in stretches that had ended by then is audited.
+    /// Everything that was sealed in stretches which ended by then is audited.
     until: Timestamp,
     stored: ByShard<Timestamp>,
     turns: Turns<SealNote>,
-    /// Notes that come after all others: this run had no time for all of them, or an earlier one left them behind.
+    /// Notes that come after all others: this run had no time to finish them, or an earlier run left them unfinished.
     again: VecDeque<Note>,
-    /// Whether `again` begins with another note than the run before.
+    /// Whether the order of `again` was changed for this run, so that it begins with another note than the last run.
     rotated: bool,
     /// By shard: the notes that are not processed completely.
     left: BTreeMap<u8, BTreeSet<SealNote>>,
@@ -128,7 +131,7 @@ async fn begin(share: Share<'_>, shards: &[u8]) -> PortResult<Begun> {
     let stored = deps.audit.audited_until().await?;
     let until = deps.horizon.stretches().ended(now, deps.horizon.length());
     if shards.iter().filter_map(|shard| stored.get(shard)).any(|stored| until.since(*stored) > NOTES_KEPT) {
-        error!(counted = "audit_behind", "the notes of events sealed more than a week ago have expired unaudited");
+        error!(counted = "audit_behind", "events sealed over a week ago were not audited; their notes have expired");
         share.failures.other();
     }
     let open = shards.iter().copied().filter(|shard| stored.get(shard).is_none_or(|stored| *stored < until));
@@ -143,7 +146,7 @@ fn say_if_behind(share: Share<'_>, oldest: Option<Timestamp>) {
         error!(
             counted = "audit_behind",
             seconds = behind.as_secs(),
-            "the audit is behind; what it does not get to within a week is not audited"
+            "the audit is behind; events that it does not reach within a week are never audited"
         );
         share.failures.other();
     }
@@ -198,7 +201,7 @@ impl Begun {
         self.go_back(share).await
     }
 
-    /// A note that is not processed completely.
+    /// Keeps a note that is not processed completely.
     fn keep(&mut self, note: Note) {
         self.left.entry(note.0.shard()).or_default().insert(note.0.clone());
         if self.again.len() < AGAIN {
@@ -206,7 +209,7 @@ impl Begun {
         }
     }
 
-    /// Goes on with notes that are left; each run begins with another one.
+    /// Continues with unfinished notes; each run begins with another one.
     async fn go_back(&mut self, share: Share<'_>) -> Went {
         if !std::mem::replace(&mut self.rotated, true) {
             let minute = usize::try_from(share.deps.clock.now().unix_seconds() / 60).unwrap_or_default();
@@ -242,7 +245,7 @@ impl Begun {
 }
 
 async fn first_time(share: Share<'_>, note: Note) -> (Note, Processed) {
-    // It comes after the others.
+    // A note that was left unfinished before comes after the others.
     let processed = if share.deps.audited.is_left(&note.0) { Processed::Partly } else { process(share, &note).await };
     (note, processed)
 }
@@ -252,7 +255,7 @@ async fn once_more(share: Share<'_>, note: Note) -> (Note, Processed) {
     (note, processed)
 }
 
-/// Processes a note for a while, and forgets it once it was processed completely.
+/// Processes a note for a while, and deletes it when it is processed completely.
 async fn process(share: Share<'_>, (note, after): &Note) -> Processed {
     let (deps, account) = (share.deps, &note.account);
     if share.failures.leaves_alone(account, None) {
@@ -265,7 +268,7 @@ async fn process(share: Share<'_>, (note, after): &Note) -> Processed {
     };
     match processed {
         Ok(Processed::Completely) => deps.audited.forget(note),
-        // What could not be visited is visited again from where progress was recorded.
+        // Events that could not be visited are visited again, from where progress was recorded.
         Ok(Processed::ExceptFor) => deps.audited.leave(note, None),
         Ok(Processed::Partly) | Err(_) => deps.audited.leave(note, Some(at)),
     }
@@ -307,7 +310,7 @@ async fn audit_note(share: Share<'_>, note: &SealNote, at: &mut Stopped) -> Port
     }
 }
 
-/// Events that are visited together, because they do not owe too much.
+/// Events that are visited together: few enough that they do not owe too much.
 fn groups(events: impl Iterator<Item = ListedEvent>) -> Vec<Vec<ListedEvent>> {
     let (mut groups, mut owed): (Vec<Vec<ListedEvent>>, usize) = (Vec::new(), 0);
     for event in events {

@@ -1,4 +1,4 @@
-//! Visits events: looks up which of the deliveries that they owe have a row, and sends again those that have none.
+//! Visits events: looks up which of the deliveries that they owe have a row, and sends the others again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -27,13 +27,13 @@ const AT_ONCE: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Visited {
     Yes,
-    /// There was no time for the rest.
+    /// No time was left for the rest.
     NotYet,
     /// The account is gone or being deleted, so nothing is owed any more.
     OfDeleted,
 }
 
-/// Visits the events of `events` that can be read, from where the audit stopped in them.
+/// Visits those of `events` that can be read, from where the audit stopped in them.
 pub(super) async fn visit(
     share: Share<'_>,
     account: &AccountId,
@@ -65,7 +65,7 @@ pub(super) async fn visit(
         }
         let to = together.last().map(|(id, _)| id.clone());
         at.within = to.map(|to| Within { first: first.clone(), last: last.clone(), to });
-        // After a step rather than before it, so that the audit gets on however slow the table is.
+        // Checked after a step and not before it, so that the audit makes progress however slow the table is.
         if chunks.peek().is_some() && !share.goes_on() {
             return Ok(Visited::NotYet);
         }
@@ -73,8 +73,8 @@ pub(super) async fn visit(
     Ok(Visited::Yes)
 }
 
-/// What was read of each, and which cannot be read. A batch with something that cannot be read is halved until that is
-/// found.
+/// What was read of each event, and which events cannot be read. If a batch fails because of one of them, it is halved
+/// until that one is found.
 async fn in_bulk<K: Clone, R, F>(ids: Vec<K>, read: impl Fn(Vec<K>) -> F) -> PortResult<(Vec<R>, Vec<(K, PortError)>)>
 where
     F: Future<Output = PortResult<Vec<R>>>,
@@ -99,7 +99,7 @@ where
 
 enum Recovered {
     All,
-    /// Some cannot be recovered before somebody mends a row.
+    /// Some cannot be recovered until somebody corrects a row.
     ExceptFor,
     /// The account is gone or being deleted.
     OfDeleted,
@@ -108,15 +108,15 @@ enum Recovered {
 /// An event's body, and its deliveries by id.
 type Owing = (Arc<RawValue>, HashMap<DeliveryId, Delivery>);
 
-/// Recovers what is owed and has no row.
+/// Recovers deliveries that are owed but have no row.
 struct Lost<'a> {
     share: Share<'a>,
     account: &'a AccountId,
     /// The event that was read last.
     known: Option<(EventId, Owing)>,
-    /// Taken with the first event that is read: an event may owe very much, so one note's is held at a time.
+    /// Taken when the first event is read: an event may owe very much, so only one note at a time holds events.
     turn: Option<MutexGuard<'a, ()>>,
-    /// Whether the account is known not to be deleted.
+    /// Whether it was checked that the account is not being deleted.
     alive: bool,
 }
 
@@ -132,7 +132,7 @@ impl Lost<'_> {
         }
         let parked = standings.iter().filter(|standing| standing.state == DeliveryState::Parked);
         unstick(self.share, account, parked.map(|standing| standing.id.destination()).collect()).await?;
-        // What cannot be read has a row.
+        // A delivery whose row cannot be read has a row.
         let unreadable = unreadable.into_iter().map(|(id, _)| id);
         let rows: HashSet<DeliveryId> = standings.into_iter().map(|standing| standing.id).chain(unreadable).collect();
         let mut missing: BTreeMap<&EventId, Vec<&DeliveryId>> = BTreeMap::new();
@@ -145,7 +145,7 @@ impl Lost<'_> {
                 let read = deps.accounts.read_account(account).await?;
                 self.alive = read.is_some_and(|account| account.deletion.is_none());
                 if !self.alive {
-                    info!("account.id" = %account, "what an account owed that is being deleted is not sent again");
+                    info!("account.id" = %account, "deliveries of an account that is being deleted are not sent again");
                     return Ok(Recovered::OfDeleted);
                 }
             }
@@ -178,18 +178,18 @@ impl Lost<'_> {
         let name = |delivery: &Delivery| (delivery.account.clone(), delivery.id.clone());
         let claim = |delivery| give_row(deps, delivery, body.clone(), now, true);
         let claimed = claim_and_send(self.share, missing, name, claim, std::convert::identity).await;
-        // Those that had no row indeed: standings may be a moment old.
+        // Only those that really had no row: the first look-up may have been out of date.
         if claimed.claimed > 0 {
             warn!(
                 counted = "recovered_by_audit", "account.id" = %self.account, "event.id" = %event,
-                deliveries = claimed.claimed, "deliveries were owed and had no row; they are sent again"
+                deliveries = claimed.claimed, "deliveries were owed but had no row; they are sent again"
             );
         }
         claimed.checked().map(drop)
     }
 }
 
-/// A drain sends what is parked. Deliveries that were parked too late for it start another drain.
+/// A drain sends parked deliveries. Deliveries that were parked too late for it start another drain.
 async fn unstick(share: Share<'_>, account: &AccountId, destinations: BTreeSet<DestinationId>) -> PortResult<()> {
     let deps = share.deps;
     let looks = destinations.into_iter().map(|id| async move {

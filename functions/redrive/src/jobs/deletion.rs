@@ -12,11 +12,11 @@ const STEP: usize = 500;
 pub(super) async fn delete_account(taken: &mut Taken<'_>, account: &AccountId) -> PortResult<Progress> {
     let marked = taken.deps.accounts.read_account(account).await?.and_then(|account| account.deletion);
     if marked.as_ref() != Some(&taken.job.id) {
-        // What exists now is not what was to be deleted.
+        // What exists now is not what was meant to be deleted.
         return Err(PortError::permanent("deleting the account", "the account does not name this job"));
     }
-    // What was admitted before must end first: requests since the account was marked, attempts since its destinations
-    // were closed.
+    // What was admitted before must end first: requests from before the account was marked, and attempts from before
+    // its destinations were closed.
     let closed = taken.deps.purge.close_destinations(account).await?;
     let since = if closed > 0 { taken.deps.clock.now() } else { taken.job.created_at };
     let settled = since.plus(SETTLE);

@@ -1,14 +1,15 @@
-//! Works on the pending jobs while the part's share lasts: a job of each account in turn, two seconds at a time. Each
-//! kind of job has a file of its own.
+//! Works on the pending jobs until the part's share of the time is used up: one job of each account in turn, two
+//! seconds at a time. Each kind of job has its own file.
 //!
-//! Invariant: an account's jobs hold up no other account's (tests:
+//! Invariant: an account's jobs do not delay those of others (tests:
 //! `a_hundred_recoveries_of_one_account_do_not_hold_up_the_deletion_of_another`,
 //! `a_hundred_recoveries_of_one_account_delay_those_of_others_and_a_deletion_by_no_more_than_a_run`).
 //!
 //! Invariant: a crash at any step leaves a job that the next run finishes (tests:
 //! `a_crash_at_any_step_leaves_a_job_that_the_next_run_finishes`).
 //!
-//! Invariant: a run that has lost the lease of a job writes no further (tests: `who_lost_the_lease_deletes_no_further`,
+//! Invariant: a run that has lost the lease of a job writes nothing more (tests:
+//! `who_lost_the_lease_deletes_no_further`,
 //! the contract suite `jobs`).
 
 mod deletion;
@@ -34,15 +35,15 @@ use crate::unit::{Division, Kept, Left};
 
 /// How many jobs are listed at once.
 const PAGE: usize = 100;
-/// How many pending jobs are known to a run, at most.
+/// How many pending jobs a run reads, at most.
 const MOST: usize = 10_000;
-/// How long a job is worked on before it is the next account's turn.
+/// How long a job is worked on before the next account has its turn.
 const SLICE: Duration = Duration::from_secs(2);
 
-/// The pending jobs of an account, those first that started first.
+/// The pending jobs of an account, earliest start first.
 type Line = VecDeque<PendingJob>;
 
-/// The accounts with pending jobs, in the order of their turns. Each minute another account is the first.
+/// The accounts with pending jobs, in the order of their turns. Each minute begins with another account.
 pub(crate) struct JobsPart {
     division: Division,
     lines: Option<VecDeque<Line>>,
@@ -82,7 +83,7 @@ impl Part for JobsPart {
                     share.failures.failed(Row { account, destination: None, what: "job", id: &job.id }, error);
                 }
                 (Err(error), None) => {
-                    warn!("job.id" = %job.id, error = %ErrorChain(error), "a job did not get on; the next run tries again");
+                    warn!("job.id" = %job.id, error = %ErrorChain(error), "a job made no progress; it is tried again");
                     share.failures.other();
                 }
             }
@@ -94,7 +95,7 @@ impl Part for JobsPart {
         Ok(Went::ToTheEnd)
     }
 
-    /// A job that had a turn does not wait, however long it takes.
+    /// A job that had a turn does not count as waiting, however long it takes.
     fn left(&self, now: Timestamp) -> Vec<Left> {
         let lines = self.lines.iter().flatten().filter(|line| !line.is_empty());
         let waits = lines.clone().flatten().filter(|job| !self.turned.contains(&job.id));
@@ -111,7 +112,7 @@ impl Part for JobsPart {
     }
 }
 
-/// Whether a job belongs to a division; those of an account are together.
+/// Whether a job belongs to a division; all jobs of an account belong to the same one.
 fn is_of(division: Division, job: &PendingJob) -> bool {
     division.has(job.account.as_ref().map_or(job.id.as_str(), AccountId::as_str))
 }
@@ -138,7 +139,7 @@ async fn lines(deps: &Deps, division: Division) -> PortResult<VecDeque<Line>> {
     Ok(lines)
 }
 
-/// Works on a job; answers whether it was given back for want of time.
+/// Works on a job; returns whether it was given back for lack of time.
 async fn work_on(share: Share<'_>, id: &JobId) -> PortResult<bool> {
     let (deps, now) = (share.deps, share.deps.clock.now());
     let lease = Lease::taken(deps.entropy.bytes()?, now);
@@ -162,7 +163,7 @@ async fn work_on(share: Share<'_>, id: &JobId) -> PortResult<bool> {
             deps.jobs.end_job(&taken.job, &taken.lease).await.map(|_| false)
         }
         Err(failed) => {
-            // The same failure may keep this from working as well; then the lease runs out.
+            // If the same failure keeps this from working, the lease expires by itself.
             let _ = taken.give_back().await;
             Err(failed)
         }

@@ -1,5 +1,5 @@
-//! What a job may send to a destination before the next minute: as much as a drain may, spread evenly over the minute.
-//! While a drain is under way the job waits, and what the destination does not accept is parked.
+//! What a job may send to a destination in one minute: as much as a drain may, spread evenly over the minute. While a
+//! drain is running the job waits. If the destination does not accept deliveries, they are parked.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use crate::deps::Deps;
 use crate::failures::Row;
 use crate::send::{claim_and_send, first_row, give_row};
 
-/// How many events are read, or rows set aside, at once.
+/// How many events are read, or rows parked, at once.
 pub(super) const AT_ONCE: usize = 10;
-/// The wait until the next part: a little less than a minute, so that the run after that is not too early for it.
+/// The wait until the next part: a little less than a minute, so that the next run is not too early for it.
 const NEXT: Duration = DRAIN_EVERY.saturating_sub(Duration::from_secs(5));
 
 /// A delivery without a row, and its body.
@@ -40,7 +40,7 @@ pub(super) struct Portion<'a, 'b> {
     /// Whether the destination accepts deliveries; if not, they are parked.
     pub(super) ready: bool,
     begin: Timestamp,
-    /// The distance between two deliveries.
+    /// The time between two deliveries.
     every: Duration,
     sent: usize,
     most: usize,
@@ -64,7 +64,7 @@ impl<'a, 'b> Portion<'a, 'b> {
             taken.put_off(begin.plus(NEXT)).await?;
             return Ok(Err(Progress::PutOff));
         }
-        // What it sets aside is looked for before it expires.
+        // Makes sure that the deliveries it parks are looked for before they expire.
         if let Some(health) = found.health.parked(begin).filter(|_| !ready)
             && !taken.deps.destinations.update_health(&found, &health).await?
         {
@@ -80,15 +80,15 @@ impl<'a, 'b> Portion<'a, 'b> {
         self.taken.deps
     }
 
-    /// Each of the next deliveries, with the time at which it is due.
+    /// Each of the next deliveries, with its due time.
     pub(super) fn due<T>(&self, items: Vec<T>) -> Vec<(T, Timestamp)> {
         let first = u32::try_from(self.sent).unwrap_or(u32::MAX);
         let due_at = |n| self.begin.plus(self.every.saturating_mul(n));
         items.into_iter().zip((first..).map(due_at)).collect()
     }
 
-    /// How many of `left` are handled together: as many as contain no more wanted ones than may be sent now, and no more
-    /// than `most`.
+    /// How many of `left` are handled together: at most `most`, and no more than contain as many wanted ones as may be
+    /// sent now.
     pub(super) fn together<T>(&self, left: &[T], most: usize, wanted: impl Fn(&T) -> bool) -> usize {
         let mut room = self.most.saturating_sub(self.sent).clamp(1, most);
         let fits = |item: &&T| {
@@ -100,8 +100,8 @@ impl<'a, 'b> Portion<'a, 'b> {
         left.iter().take_while(fits).count()
     }
 
-    /// Gives each delivery its first row, unless it has one, and sends it or sets it aside. Answers also which have a row
-    /// now: all but those that cannot be handled until somebody mends them.
+    /// Gives each delivery its first row, unless it has one, and sends or parks it. Also returns which of them have a
+    /// row now: all but those that cannot be handled until somebody corrects a row.
     pub(super) async fn first(&self, missing: Vec<Missing>) -> PortResult<(Sent, BTreeSet<DeliveryId>)> {
         let (deps, mut with_row) = (self.deps(), BTreeSet::new());
         if self.ready {
@@ -128,7 +128,7 @@ impl<'a, 'b> Portion<'a, 'b> {
         Ok((Sent { sent: 0, set_aside }, with_row))
     }
 
-    /// The answer, or the default one of a delivery that cannot be handled until somebody mends it.
+    /// The value, or the default if the delivery cannot be handled until somebody corrects a row.
     pub(super) fn unless_poisoned<T: Default>(&self, id: &DeliveryId, answer: PortResult<T>) -> PortResult<T> {
         match answer {
             Err(error @ PortError::Permanent { .. }) => {
@@ -140,7 +140,7 @@ impl<'a, 'b> Portion<'a, 'b> {
         }
     }
 
-    /// Stores how far the job is, of which these deliveries are the latest part; answers why it stops now, if it does.
+    /// Stores the job's progress, with these deliveries as its latest part; returns why the job stops now, if it does.
     pub(super) async fn went(&mut self, ended: bool, looked_at: usize, sent: usize) -> PortResult<Option<Progress>> {
         self.sent += sent;
         if self.taken.progressed(looked_at as u64).await? == Holds::Lost {

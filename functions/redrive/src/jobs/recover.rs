@@ -1,7 +1,8 @@
-//! Sends again what a destination did not receive of the events of a time span, at the rate of a drain: first what has
-//! a row, then what the events owe and has no row. It continues where it stopped, and leaves alone what is under way.
+//! Sends again what a destination did not receive of the events of a time span, at the rate of a drain: first
+//! deliveries that have a row, then those that are owed but have none. It continues where it stopped, and does not
+//! touch deliveries that are under way.
 //!
-//! Invariant: a recovery sends no faster than a drain, leaves alone what is under way, and loses nothing in a crash
+//! Invariant: a recovery sends no faster than a drain, does not touch what is under way, and loses nothing in a crash
 //! (tests: `no_more_than_a_drain_may_is_sent_in_a_minute_evenly_and_all_of_it_in_the_end`,
 //! `what_was_not_delivered_is_sent_again_and_what_was_or_is_under_way_is_left_alone`,
 //! `a_crash_at_any_step_of_it_loses_nothing_and_the_next_run_goes_on_where_it_stopped`).
@@ -120,8 +121,8 @@ impl<'b> Part<'_, 'b> {
         if events.len() == PAGE { Ok(None) } else { self.went(RecoveredTo::End, 0, Sent::default()).await }
     }
 
-    /// What these events owe the destination and has no row, with its body. What was sealed just now is under way and left
-    /// out, and what cannot be read is passed over.
+    /// The deliveries that these events owe the destination and that have no row, with their bodies. Events that were
+    /// sealed just now are under way and left out, and events that cannot be read are skipped.
     async fn missing(&self, events: &[ListedEvent]) -> PortResult<Vec<Missing>> {
         let deps = self.deps();
         let settled = |event: &&ListedEvent| event.sealed_at.plus(deps.lease.length()) <= deps.clock.now();
@@ -153,7 +154,7 @@ impl<'b> Part<'_, 'b> {
         Ok(missing)
     }
 
-    /// Stores how far the recovery is; answers why it stops now, if it does.
+    /// Stores the recovery's progress; returns why it stops now, if it does.
     async fn went(&mut self, to: RecoveredTo, looked_at: usize, again: Sent) -> PortResult<Option<Progress>> {
         let ended = to == RecoveredTo::End;
         let recovered = self.portion.taken.job.recovered.get_or_insert_default();

@@ -1,11 +1,12 @@
-//! Matches the events of a time span with a subscription of today, newest first, and sends its destination what they did
-//! not owe it yet, at the rate of a drain. It continues where it stopped.
+//! Matches the events of a time span with a present subscription, newest first, and sends its destination the
+//! deliveries that they did not owe it yet, at the rate of a drain. It continues where it stopped.
 //!
-//! As in the API's replay of one event, each new delivery first gets a row, from which it is sent if its message is lost:
-//! the audit will not visit the event again. Then the event owes it. After a crash in between, the event is looked at
-//! again and finds the row there.
+//! As in the API's replay of one event, each new delivery first gets a row, from which it is sent again if its message
+//! is lost, because the audit will not visit the event again. Then it is added to what the event owes. After a crash in
+//! between, the replay looks at the event again and finds the row.
 //!
-//! Invariant: a replay owes and sends each delivery once, whatever breaks off, and only what was not owed (tests:
+//! Invariant: a replay adds and sends each delivery once, wherever it is interrupted, and only those that were not owed
+//! (tests:
 //! `what_matches_and_was_not_owed_is_sent_once_and_owed_from_then_on`,
 //! `a_crash_at_any_step_of_a_replay_owes_everything_once_and_loses_nothing`).
 //!
@@ -30,7 +31,7 @@ use crate::send::body;
 
 /// How many events are listed at once.
 const PAGE: usize = 100;
-/// How often something is added to what an event owes, if others add to it at the same time.
+/// How often a replay tries to add to what an event owes, if others add to it at the same time.
 const TRIES: u32 = 5;
 
 pub(super) async fn replay(taken: &mut Taken<'_>, asked: &Replay) -> PortResult<Progress> {
@@ -58,14 +59,14 @@ enum Paged {
     Stopped(Progress),
 }
 
-/// What the subscription makes of an event.
+/// How the subscription applies to an event.
 enum Judged {
-    /// It owes the delivery already.
+    /// The event owes the delivery already.
     Owed,
-    /// It does not owe it.
+    /// The event does not owe it yet.
     New(Box<Wanted>),
     NotMatched,
-    /// Whether it is the awaited transition is not known any more.
+    /// It is no longer known whether the event was the awaited transition.
     Unjudged,
     Unreadable,
 }
@@ -111,7 +112,7 @@ impl<'b> Part<'_, 'b> {
         Ok(if events.len() == PAGE { Paged::More } else { Paged::ToTheEnd })
     }
 
-    /// What the subscription makes of the event. One that cannot be read is told and passed over.
+    /// How the subscription applies to the event. An event that cannot be read is logged and skipped.
     async fn judged(&self, id: &EventId) -> PortResult<Judged> {
         match self.judge(id).await {
             Err(error @ PortError::Permanent { .. }) => {
@@ -130,10 +131,10 @@ impl<'b> Part<'_, 'b> {
         let event = sealed.read()?;
         let data =
             json::value(event.data.get()).map_err(|error| PortError::permanent("reading an event's data", error))?;
-        // One subscription cannot cost much, and what is not to be found out must not count as no match.
+        // A single subscription cannot cost much. If it still could not be judged, that must not count as "no match".
         let (event_type, scope, work) = (event.event_type, &event.scope, Work::unbounded());
         let candidate = Candidate { event_type, scope, data: &data, transition: None, work: &work };
-        // A subscription that does not wait for a transition needs no look at the runs.
+        // A subscription that does not wait for a transition does not need the past runs.
         let mut transition = None;
         if let Err(Miss::Transition { .. }) = self.subscription.check(candidate)
             && let Some(run) = Run::of_event(&event.id, &data)
@@ -152,13 +153,13 @@ impl<'b> Part<'_, 'b> {
         Ok(Judged::New(Box::new(Wanted { event: sealed, delivery, body })))
     }
 
-    /// What the event was judged when it came: a transition or none; `None` if that is not known any more.
+    /// Whether the event was judged to be a transition when it came; `None` if that is no longer known.
     async fn judgement(&self, event: &Event, run: &Run) -> PortResult<Option<Option<Transition>>> {
         let runs = self.deps().transitions.find_runs(&event.account, event.event_type, &event.scope).await?;
         Ok(runs.history.find(&run.event).map(|judged| judged.transition))
     }
 
-    /// Sends and owes what is new among these, and stores how far the replay is; answers why it stops now, if it does.
+    /// Sends and adds the new ones of these, and stores the replay's progress; returns why it stops now, if it does.
     async fn work(&mut self, last: &EventPlace, looked_at: usize, judged: Vec<Judged>) -> PortResult<Option<Progress>> {
         let (mut replayed, mut new) = (self.portion.taken.job.replayed.clone().unwrap_or_default(), Vec::new());
         for one in judged {
@@ -185,7 +186,7 @@ impl<'b> Part<'_, 'b> {
         self.portion.went(false, looked_at, sent.sent).await
     }
 
-    /// Adds the delivery to what its event owes; answers whether the event did not owe it before.
+    /// Adds the delivery to what its event owes; returns whether the event did not owe it before.
     async fn owe(&self, wanted: Wanted) -> PortResult<bool> {
         let (deps, Wanted { mut event, delivery, .. }) = (self.deps(), wanted);
         for _ in 0..TRIES {

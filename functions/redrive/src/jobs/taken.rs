@@ -41,7 +41,7 @@ impl Taken<'_> {
         self.deps.jobs.record_progress(&self.job, &self.lease).await
     }
 
-    /// Lets nobody take the job before `until`; whoever takes it then continues it.
+    /// Nobody may take the job before `until`; whoever takes it then continues it.
     pub(super) async fn put_off(&mut self, until: Timestamp) -> PortResult<Held> {
         let lease = Lease { until, ..self.lease.clone() };
         self.deps.jobs.record_progress(&self.job, &lease).await
@@ -60,7 +60,7 @@ impl Taken<'_> {
         })
     }
 
-    /// Lets the next run take the job at once.
+    /// Gives the job back, so that the next run can take it at once.
     pub(super) async fn give_back(&self) -> PortResult<()> {
         let released = self.lease.released(self.deps.clock.now());
         self.deps.jobs.record_progress(&self.job, &released).await.map(drop)

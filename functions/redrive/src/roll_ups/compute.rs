@@ -1,5 +1,5 @@
-//! Computes the roll-up of one destination: reads the hours that have to be read, page by page and each to a bounded
-//! depth, and writes one row if it changes anything.
+//! Computes the roll-up of one destination: reads the hours that need it, page by page and each up to a limit, and
+//! writes one row if anything has changed.
 //!
 //! Invariant: a roll-up that does not count everything says so (tests:
 //! `an_hour_with_more_deliveries_than_are_read_says_that_it_is_partial`).
@@ -23,7 +23,7 @@ use crate::share::Share;
 const PAGE: usize = 1_000;
 /// How many rows of an hour are read. An hour with more rows is marked as partial.
 const MOST: usize = 20_000;
-/// How often it is computed if other runs keep being faster.
+/// How often the computation is tried if other runs keep being faster.
 const TRIES: u32 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub(super) async fn compute(
     Err(PortError::transient("rolling up a destination", "other runs kept doing so at the same time"))
 }
 
-/// Writes the roll-up, unless the stored one says the same; answers whether nobody else wrote in the meantime.
+/// Writes the roll-up, unless the stored one is the same; returns whether nobody else wrote in the meantime.
 async fn store(deps: &Deps, before: Option<&RollUp>, after: &RollUp) -> PortResult<bool> {
     let stretch = deps.horizon.stretches().length();
     let (was_listed, look_at) =
@@ -101,7 +101,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The roll-up as it is now; none if there was no time to read everything.
+    /// The roll-up as it is now; `None` if there was no time to read everything.
     async fn after(mut self, before: Option<&RollUp>) -> PortResult<Option<RollUp>> {
         let touched = self.touch.hours.keys().copied();
         let hours = RollUp::hours_to_read(before, touched, self.share.deps.horizon.stretches().length(), self.now);
@@ -113,7 +113,7 @@ impl Reading<'_> {
         Ok(Some(RollUp::with(before.cloned(), self.account, self.id, self.read, self.now)))
     }
 
-    /// Reads consecutive hours, newest first: all at once if they fit in one page, otherwise each to its own depth.
+    /// Reads consecutive hours, newest first: all at once if they fit in one page, otherwise each up to its own limit.
     async fn run(&mut self, hours: &[Hour]) -> PortResult<Computed> {
         let (Some(newest), Some(oldest)) = (hours.first(), hours.last()) else { return Ok(Computed::InTime) };
         if !self.share.has_time() {
@@ -159,7 +159,7 @@ impl Reading<'_> {
         self.share.deps.roll_ups.list_results(self.account, self.id, span, after, PAGE).await
     }
 
-    /// What is known to be owed in an hour.
+    /// The deliveries that are known to be owed in an hour.
     fn known(&self, hour: Hour) -> Option<&BTreeSet<DeliveryId>> {
         self.touch.hours.get(&hour)
     }
@@ -176,7 +176,7 @@ impl Reading<'_> {
 #[derive(Default)]
 struct Counted {
     tally: Tally,
-    /// How many of those that are known to be owed.
+    /// How many of those are known to be owed.
     known: usize,
 }
 

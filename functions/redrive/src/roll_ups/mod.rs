@@ -1,20 +1,20 @@
 //! Rolls up the results of each destination's deliveries by reading their rows: for destinations that were owed
-//! something recently, and for those with hours that are not settled. [`domain::delivery::roll_up`] decides what is
-//! read when.
+//! something recently, and for those with hours that are not settled. [`domain::delivery::roll_up`] decides which hours
+//! are read when.
 //!
-//! Who was owed something is found through the notes of the audit, soon after their stretch has ended. So this runs before
-//! the audit, which deletes the notes. The result does not depend on earlier results, so a crash costs a repetition,
-//! and of two concurrent runs the first to write wins.
+//! It finds the destinations that were owed something through the notes of the audit, soon after their stretch has
+//! ended. So it runs before the audit, which deletes the notes. The result does not depend on earlier results, so after
+//! a crash the work is simply repeated, and of two concurrent runs the first to write wins.
 //!
 //! Invariant: adding up costs one write for each destination, however many deliveries it had (tests:
 //! `what_was_owed_is_rolled_up_soon_after_its_stretch_in_one_write_for_each_destination`).
 //!
-//! Invariant: what is known to be owed is added up, late or not, and an hour is read again until nothing of it is open
-//! (tests: `what_is_recorded_late_is_found_because_it_was_known_to_be_owed`,
+//! Invariant: deliveries that are known to be owed are added up, late or not, and an hour is read again until none of
+//! its deliveries is open (tests: `what_is_recorded_late_is_found_because_it_was_known_to_be_owed`,
 //! `an_hour_is_read_again_until_nothing_of_it_is_open_and_then_never`,
 //! `an_event_that_comes_long_after_it_occurred_is_counted_where_it_occurred`).
 //!
-//! Invariant: nothing is audited, and its notes forgotten, before it is rolled up (tests:
+//! Invariant: no note is audited and deleted before it is rolled up (tests:
 //! `under_the_shortest_horizon_nothing_is_audited_before_it_is_rolled_up`).
 //!
 //! Invariant: a failure, a crash or the end of a run leaves roll-ups to the next run (tests:
@@ -48,14 +48,14 @@ const DESTINATIONS: usize = 5;
 /// How many roll-ups that have to be looked at again are listed at once.
 const LOOKS: usize = 100;
 
-/// How far this run is.
+/// The progress of this run.
 struct Begun {
     now: Timestamp,
-    /// What was sealed in stretches that had ended by then is rolled up.
+    /// Everything that was sealed in stretches which ended by then is rolled up.
     until: Timestamp,
-    /// The shards that are left, each with how far it is.
+    /// The shards that are left, each with its progress.
     shards: VecDeque<(u8, RolledUpTo)>,
-    /// The last roll-up that was looked at again; none before the first.
+    /// The last roll-up that was computed again; `None` before the first.
     after: Option<DueRollUp>,
     looked: bool,
     /// How long after its end a stretch can be rolled up.
@@ -121,8 +121,8 @@ impl Begun {
         left.collect()
     }
 
-    /// Rolls up the destinations that were owed something in the stretches that have ended since the last time. A shard
-    /// that fails goes on with the next run.
+    /// Rolls up the destinations that were owed something in the stretches that have ended since the last run. If a
+    /// shard fails, the next run continues with it.
     async fn roll_up_touched(&mut self, share: Share<'_>) -> PortResult<Computed> {
         let (mut done, mut failure, mut went) = (ByShard::new(), None, Computed::InTime);
         while let Some((shard, before)) = self.shards.pop_front() {
@@ -159,7 +159,7 @@ impl Begun {
             let all = mine.map(|due| one(share, &due.account, &due.destination, &nothing, self.now));
             match together(stream::iter(all).buffer_unordered(ACCOUNTS * DESTINATIONS).collect().await) {
                 Ok(Computed::InTime) => {}
-                // What was computed is not listed again.
+                // Computed ones are not listed again.
                 Ok(Computed::OutOfTime) => return result.map(|()| Computed::OutOfTime),
                 Err(error) => result = result.and(Err(error)),
             }
@@ -190,8 +190,9 @@ async fn roll_up_shard(share: Share<'_>, shard: u8, until: Timestamp, to: &mut R
     }
 }
 
-/// Processes notes, a few accounts at a time. Accounts that fail are tried once more by the next run, and skipped if
-/// they fail again. So they do not hold up others for long, and what they miss is read with what comes next.
+/// Processes notes, a few accounts at a time. If an account fails, the next run tries it once more, and skips it if it
+/// fails again. So it does not delay others for long, and the deliveries that it misses are read when the account has
+/// new ones.
 async fn go_through(share: Share<'_>, notes: Vec<SealNote>, to: &mut RolledUpTo) -> PortResult<Computed> {
     for accounts in by_account(notes).chunks(ACCOUNTS) {
         if !share.has_time() {
@@ -201,7 +202,9 @@ async fn go_through(share: Share<'_>, notes: Vec<SealNote>, to: &mut RolledUpTo)
         match together(stream::iter(all).buffer_unordered(ACCOUNTS).collect().await) {
             Ok(Computed::InTime) => {}
             Ok(Computed::OutOfTime) => return Ok(Computed::OutOfTime),
-            Err(error) if to.failed => warn!(error = %ErrorChain(&error), "an account was not rolled up, twice"),
+            Err(error) if to.failed => {
+                warn!(error = %ErrorChain(&error), "an account's roll-up failed twice; it is skipped")
+            }
             Err(error) => {
                 to.failed = true;
                 return Err(error);
@@ -239,7 +242,7 @@ async fn roll_up_account(share: Share<'_>, notes: &[SealNote]) -> PortResult<Com
     together(stream::iter(all).buffer_unordered(DESTINATIONS).collect().await)
 }
 
-/// Rolls up one destination, and tells the operator if that fails.
+/// Rolls up one destination, and logs a failure for the operator.
 async fn one(
     share: Share<'_>,
     account: &AccountId,
@@ -253,7 +256,7 @@ async fn one(
     })
 }
 
-/// The result of all of them; each was tried, whether or not others failed.
+/// The result of all of them; each was tried, even if others failed.
 fn together(all: Vec<PortResult<Computed>>) -> PortResult<Computed> {
     let in_time = all.iter().all(|one| !matches!(one, Ok(Computed::OutOfTime)));
     let failure = all.into_iter().find_map(Result::err);

@@ -1,8 +1,9 @@
-//! Finds out which destinations of an account were owed something by events sealed in a stretch, and what. It asks the
-//! events that were noted. If there are very many, or they owe very much, it assumes every destination of the account.
+//! Finds out which destinations of an account were owed something by events sealed in a stretch, and what. It reads
+//! this from the events of the note. If there are very many, or they owe very much, it assumes every destination of the
+//! account.
 //!
-//! Invariant: events are asked what they owe only while the account has not very many of them, and they owe not very
-//! much (tests: `an_account_with_very_many_events_is_rolled_up_without_asking_each_what_it_owes`,
+//! Invariant: what single events owe is read only if the account does not have very many, and they do not owe very much
+//! (tests: `an_account_with_very_many_events_is_rolled_up_without_asking_each_what_it_owes`,
 //! `an_event_that_owes_very_much_is_rolled_up_without_holding_what_it_owes`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,15 +17,15 @@ use crate::deps::Deps;
 
 /// How many events are listed at once and read together; each may owe any number of deliveries.
 const PAGE: usize = 100;
-/// How many listed events are too many to read what each owes.
+/// With more listed events than this, what each of them owes is not read.
 const MANY: usize = 1_000;
-/// How many deliveries are too many to hold their ids, which is about 1 MB for each account that is processed.
+/// With more deliveries than this, their ids are not held. They take about 1 MB for each account that is processed.
 const MANY_OWED: usize = 10_000;
 
 /// The hours of a destination in which something was owed that may not have been added up yet.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Touch {
-    /// By hour: what is owed, as far as is known.
+    /// By hour: the deliveries that are known to be owed.
     pub(crate) hours: BTreeMap<Hour, BTreeSet<DeliveryId>>,
     /// Whether more may be owed than is known.
     pub(crate) unsure: bool,

@@ -48,7 +48,7 @@ async fn what_was_paused_or_deleted_while_it_was_down_is_looked_at_once_more_and
     let paused = target("acme").paused(world.clock.now()).expect("a change");
     let updated = world.store.update_destination(&target("acme"), &paused).await.expect("an answer");
     assert_eq!(updated, UpdatedDestination::Updated);
-    // Both failures were noted by who did not know it yet.
+    // Both failures were recorded by containers that did not know the other one yet.
     world.down("acme").await;
     let gone = target("rival");
     let deleted = world.store.delete_destination(&gone.account, &gone.id, None).await.expect("an answer");

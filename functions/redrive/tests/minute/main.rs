@@ -1,4 +1,4 @@
-//! A minute with something in it that is poisoned, wide, slow or very long: everybody else is served all the same.
+//! One minute in which something is poisoned, wide, slow or very long: everybody else is still served.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -99,7 +99,7 @@ async fn a_step_that_never_ends_is_given_up_before_the_invocation_ends() {
     let owed = world.owe("acme", "evt-1", 1).await;
     world.due(&owed, 0).await;
     tokio::time::timeout(MINUTE, world.hanging().run()).await.expect("an answer in time").expect_err("a failure");
-    // What the step claimed is sent once its lease has run out.
+    // What the step claimed is sent when its lease has expired.
     world.clock.advance(MINUTE * 15);
     world.run().await.expect("a run");
     assert_eq!(world.sent(), ids(&owed));

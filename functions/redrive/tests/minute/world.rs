@@ -1,4 +1,4 @@
-//! Two accounts with a destination each over the in-memory store, what they are owed, and runs of `redrive`.
+//! Two accounts with a destination each over the in-memory store, the deliveries they are owed, and runs of `redrive`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::over_memory::deps;
 use crate::slow::Slow;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
-/// From when on an event that was just sealed is audited.
+/// When an event that was sealed just now is audited.
 pub const AUDITED: Duration = Duration::from_secs(71 * 60);
 
 pub struct World {
@@ -80,7 +80,7 @@ impl World {
         World { deps: Arc::new(Deps { queue: slow.clone(), event_queue: slow, ..deps }), ..world }
     }
 
-    /// The same, but what is sent is never answered.
+    /// The same, but no message is ever answered by the queue.
     pub fn hanging(&self) -> World {
         let (store, queue, clock) = (self.store.clone(), self.queue.clone(), self.clock.clone());
         let deps = Arc::new(Deps { queue: Arc::new(Hanging), ..deps(&store, &queue, &Arc::default(), &clock) });
@@ -118,7 +118,7 @@ impl World {
         self.store.create_delivery(&row).await.expect("recorded");
     }
 
-    /// These deliveries are due this long after now.
+    /// These deliveries are due after this time from now.
     pub async fn due(&self, deliveries: &[Delivery], seconds: u64) {
         let due_at = self.clock.now().plus(Duration::from_secs(seconds));
         for delivery in deliveries {

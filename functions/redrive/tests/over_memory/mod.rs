@@ -8,7 +8,7 @@ use domain::value::Horizon;
 use redrive::{Alerted, Audited, Deps};
 use testing::{MemoryAlerts, MemoryHandOut, MemoryQueue, MemoryStore, TestClock, TestEntropy};
 
-/// Both queues are the same one: what is in it tells them apart.
+/// Both queues are the same one; the content of a message shows which it is for.
 pub fn deps(
     store: &Arc<MemoryStore>,
     queue: &Arc<MemoryQueue>,

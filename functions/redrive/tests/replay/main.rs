@@ -104,7 +104,7 @@ async fn a_crash_at_any_step_of_a_replay_owes_everything_once_and_loses_nothing(
         }
         assert!(world.run().await.is_err(), "{method}");
         let mut sent = world.sent();
-        // Whatever has a row and was not sent becomes due again when its lease has run out.
+        // Whatever has a row but was not sent becomes due again when its lease has expired.
         for _ in 0..20 {
             world.clock.advance(LEASE);
             // A failure of an earlier step may be left over.
@@ -144,7 +144,7 @@ async fn a_wide_span_is_replayed_in_portions_and_in_slices() {
     assert_eq!((status, looked_at, replayed.sent), (JobStatus::Succeeded, 530, 130));
     world.check_books("in portions");
 
-    // With time for a few steps only, a run goes as far as it gets, and tells how far that is.
+    // With time for only a few steps, a run gets as far as it can, and says how far that is.
     world.start().await;
     world.clock.advance_with_each_look(Duration::from_millis(500));
     world.run().await.expect("a run");
@@ -241,7 +241,7 @@ async fn a_replay_fails_and_says_so_when_its_subscription_or_destination_is_dele
     }
 }
 
-/// A store in which somebody else adds to what an event owes, just before it is added to for the first time.
+/// A store in which somebody else adds to what an event owes, just before the replay does so for the first time.
 struct Meddled {
     store: Arc<MemoryStore>,
     done: AtomicBool,

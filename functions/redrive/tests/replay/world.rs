@@ -116,7 +116,7 @@ impl World {
         self.store.find_job(id).await.expect("an answer").expect("the job")
     }
 
-    /// Status, events looked at, and what became of them.
+    /// Status, and how many events were looked at, with their results.
     pub async fn told(&self, id: &JobId) -> (JobStatus, u64, Replayed) {
         let job = self.job(id).await;
         (job.status, job.done, Replayed { to: None, ..job.replayed.expect("a replay") })
@@ -138,8 +138,8 @@ impl World {
         .collect()
     }
 
-    /// The books close: each row is of a delivery that its event owes once, and each event that owes something counts as
-    /// matched.
+    /// The books balance: each row belongs to a delivery that its event owes once, and each event that owes something
+    /// counts as matched.
     pub fn check_books(&self, context: &str) {
         let mut owed = BTreeSet::new();
         for event in self.store.events() {

@@ -1,4 +1,4 @@
-//! A queue in memory that takes its time, so that a run has none for everything.
+//! A queue in memory whose calls take time, so that a run cannot finish everything.
 
 use std::sync::Arc;
 use std::time::Duration;
