@@ -1,8 +1,9 @@
-//! Measures how much processor time a call of the real SDK adapters takes, by kind of call and per item, against a lean
-//! server in a thread of its own. `make bench ONLY=calls` builds it optimized, runs it, and keeps its table as
+//! Measures how much processor time a call of the real SDK adapters takes, by kind of call and per item, against a
+//! small server in its own thread. `make bench ONLY=calls` builds it optimized, runs it, and stores its table as
 //! `tests/model/costs.json`, which the model of capacity reads.
 //!
-//! The server speaks no TLS, whose part is small, and takes no time, so that only the processor counts.
+//! The server uses no TLS, whose share is small, and does almost nothing, so that only the adapters' processor time
+//! counts.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a command line tool")]
 
@@ -27,7 +28,7 @@ use ports::{
 use serde_json::{Value, json};
 use testing::{account, destination, event_text, record, sealed};
 
-/// The calls whose time is taken, after as many again as a tenth of them for practice.
+/// How many calls are timed. A tenth as many run before, to warm up.
 const TIMES: u32 = 400;
 /// How many rows or messages the calls for many have.
 const MANY: usize = 100;
@@ -81,7 +82,7 @@ async fn cost<T>(call: impl AsyncFn(u32) -> PortResult<T>) -> f64 {
     (processor_us() - before) / f64::from(TIMES)
 }
 
-/// What a call of one item costs, and each further item.
+/// The cost of a call with one item, and of each further item.
 fn entry(name: &str, one: f64, many: Option<(usize, f64)>) -> (String, Value) {
     let item = many.map_or(0.0, |(count, cost)| ((cost - one) / (count as f64 - 1.0)).max(0.0));
     (name.to_owned(), json!({"call_us": one.round(), "further_item_us": (item * 10.0).round() / 10.0}))
@@ -299,7 +300,8 @@ fn projected(item: &Value, fields: &str) -> Value {
     Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-/// The items of a partition of the table or of an index, newest first or not: nobody here minds.
+/// The items of a partition of the table or of an index. The order is ignored, because the measured calls do not need
+/// it.
 fn query(items: &BTreeMap<(String, String), Value>, asked: &Value) -> Value {
     let (pk, sk, waiting) = match asked["IndexName"].as_str() {
         None => ("pk", "sk", false),

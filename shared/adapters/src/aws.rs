@@ -1,9 +1,9 @@
-//! The SDK clients, built once per cold start over one TLS stack, and the meaning of their errors.
+//! The SDK clients, built once per cold start over one TLS stack, and the classification of their errors.
 //!
-//! Invariant: a call that is never answered is made again after 1.5 s and fails within 4.5 s, which is less than any
-//! function may run (tests: `a_call_that_is_never_answered_is_made_again_and_fails_in_time`).
+//! Invariant: a call that is not answered is repeated after 1.5 s and fails within 4.5 s, which is less than the time
+//! limit of any function (tests: `a_call_that_is_never_answered_is_made_again_and_fails_in_time`).
 //!
-//! Invariant: an error is permanent only if it is about what was sent (tests:
+//! Invariant: an error is permanent only if the content of the request caused it (tests:
 //! `only_what_is_refused_for_what_it_is_fails_for_good`).
 
 use std::time::Duration;
@@ -22,13 +22,14 @@ pub struct AwsClients {
     config: SdkConfig,
 }
 
-/// How long one attempt of a call may take, from looking the service's name up to the end of its answer. Calls take
-/// milliseconds, and the longest ones, of 1 MiB, a few hundred.
+/// The time limit of one attempt of a call, from the look-up of the service's name to the end of its answer. Calls
+/// usually take milliseconds; the longest ones, of 1 MiB, take a few hundred.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// How long a call may take with all its attempts. The shortest function, `authorizer`, may run for 5 s.
+/// The time limit of a call with all its attempts. The function with the shortest time limit, `authorizer`, may run for
+/// 5 s.
 const OPERATION_TIMEOUT: Duration = Duration::from_millis(4_500);
-/// The same where an emulator stands for AWS: on a machine that is busy it takes seconds for what AWS does in milliseconds,
-/// and calls that are made again would only make it slower.
+/// The same for an emulator of AWS: on a busy machine it takes seconds for what AWS does in milliseconds, and repeated
+/// calls would only make it slower.
 const EMULATED_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl AwsClients {
@@ -70,8 +71,8 @@ impl AwsClients {
     }
 }
 
-/// What a service refuses because of what it was sent, so that it would refuse the same again. Everything else may be
-/// mended without changing that, and often is: denied access, expired credentials, a table, queue or key that is missing
+/// The errors by which a service refuses the content of a request, so that it would refuse it again. Everything else
+/// can be fixed without changing the request: denied access, expired credentials, a table, queue or key that is missing
 /// or disabled, throttling.
 const REFUSED_FOR_GOOD: [&str; 19] = [
     // DynamoDB
@@ -100,13 +101,14 @@ const REFUSED_FOR_GOOD: [&str; 19] = [
     "InvalidKeyUsageException",
 ];
 
-/// Classifies an SDK error: what the service refuses for good is permanent, everything else may work next time.
+/// Classifies an SDK error: it is permanent if the service refuses the content of the request; everything else may work
+/// next time.
 pub(super) fn port_error<E>(doing: &'static str, error: SdkError<E, HttpResponse>) -> PortError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let refused = match &error {
-        // SQS puts the names of its services in front of some codes, such as `AWS.SimpleQueueService.BatchRequestTooLong`.
+        // SQS prefixes some codes with the name of the service, such as `AWS.SimpleQueueService.BatchRequestTooLong`.
         SdkError::ServiceError(service) => {
             let code = service.err().code().and_then(|code| code.rsplit(['.', '#']).next());
             code.is_some_and(|code| REFUSED_FOR_GOOD.contains(&code))
@@ -117,7 +119,7 @@ where
     if refused { PortError::permanent(doing, error) } else { PortError::transient(doing, error) }
 }
 
-/// A request that the SDK refuses to build, which is a bug of ours.
+/// A request that the SDK refuses to build, which is a bug in our code.
 pub(super) fn build_error(error: aws_sdk_dynamodb::error::BuildError) -> PortError {
     PortError::permanent("building a request", error)
 }
@@ -145,7 +147,7 @@ mod tests {
         AwsClients::from_config(config.build())
     }
 
-    /// The clock is paused, and runs ahead while everybody waits.
+    /// The clock is paused, and advances by itself while everything waits.
     #[track_caller]
     fn check<T: std::fmt::Debug, E>(started: Instant, result: Result<T, SdkError<E, HttpResponse>>)
     where

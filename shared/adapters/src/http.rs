@@ -8,15 +8,15 @@
 //! Invariant: redirects are not followed (tests:
 //! `a_broken_connection_and_a_redirect_are_retried_and_the_redirect_is_not_followed`).
 //!
-//! Invariant: the status decides. Once that of an HTTP/1 answer has come, the outcome is the status's, whatever becomes
-//! of the rest; of an HTTP/2 answer its headers must be valid and at most 256 KiB long (tests:
+//! Invariant: the status decides. Once the status of an HTTP/1 answer has come, it is the outcome, whatever happens to
+//! the rest of the answer. For HTTP/2, the headers must also be valid and at most 256 KiB long (tests:
 //! `the_status_decides_whatever_breaks_after_it`, `the_status_decides_over_http_2_as_well`).
 //!
-//! Invariant: looking up a name is part of connecting, which takes at most 5 s, and no part of an attempt outlasts its
-//! time-out (tests: `a_name_that_is_never_resolved_times_out`).
+//! Invariant: the look-up of a name is part of connecting, which takes at most 5 s, and no part of an attempt takes
+//! longer than its time-out (tests: `a_name_that_is_never_resolved_times_out`).
 //!
-//! Invariant: once its status has come, an answer holds up nothing for longer than 4 s: 2 s for its headers, and for its
-//! body 2 s more, or 250 ms if it was delivered (tests: `a_receiver_that_drips_holds_no_place`).
+//! Invariant: after its status has come, an answer delays nothing for longer than 4 s: 2 s for its headers, and 2 s for
+//! its body, or 250 ms if it was delivered (tests: `a_receiver_that_drips_holds_no_place`).
 
 mod connection;
 mod opening;
@@ -41,13 +41,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 use self::connection::{AnyError, BlockedAddress, ConnectTimedOut, Connection, Connector, Lookup, system_lookup};
 use self::opening::{Opening, Seen};
 
-/// How much of an answer is read: as much as an excerpt may have.
+/// How much of an answer is read: the maximum length of an excerpt.
 const READ_BYTES: usize = EXCERPT_BYTES;
-/// How long the headers of an answer are awaited after its status, and its body after the headers. The status has
-/// decided by then, and a receiver that drips holds no place longer.
+/// How long to wait for the headers of an answer after its status, and for its body after the headers. The status has
+/// decided by then, and a receiver that answers slowly occupies no place for longer.
 const READ_TIME: Duration = Duration::from_secs(2);
-/// The same if only the status matters. It is not zero because receivers take a connection that closes within their
-/// answer for a client that went away.
+/// The same if only the status matters. It is not zero, because receivers treat a connection that closes during their
+/// answer as a client that went away.
 const DRAIN_TIME: Duration = Duration::from_millis(250);
 
 pub struct HyperSender {
@@ -68,7 +68,7 @@ impl HyperSender {
         Ok(Self { connector, policy, clock })
     }
 
-    /// Makes one attempt, and reads the answer of a delivered one only if `in_full`.
+    /// Makes one attempt. The answer of a delivered one is read only if `in_full`.
     async fn attempt(&self, request: &SignedRequest, in_full: bool) -> Exchange {
         if let Err(error) = request.url.check(&self.policy) {
             let outcome = match error {
@@ -109,7 +109,7 @@ impl HyperSender {
         }
     }
 
-    /// Reads an answer to its end, up to the limit, or for as long as it may take. Its status has decided the outcome.
+    /// Reads an answer to its end, up to the size and time limits. Its status has already decided the outcome.
     async fn read(&self, response: Response<Incoming>, mut connection: Connection, until: Instant) -> Exchange {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -138,7 +138,7 @@ impl HyperSender {
         Exchange { outcome, answer: Some(answer) }
     }
 
-    /// `Retry-After` as seconds or as a date. A number that is too large for us is a long time all the same.
+    /// `Retry-After` as seconds or as a date. A number that is too large for our type still counts as a long wait.
     fn parse_retry_after(&self, text: &str) -> Option<Duration> {
         let text = text.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -170,7 +170,7 @@ fn prepared(request: &SignedRequest) -> Result<Request<Full<Bytes>>, AnyError> {
     Ok(built)
 }
 
-/// An answer of which nothing but the status could be read.
+/// An answer of which only the status could be read.
 fn broken_off(status: u16) -> Exchange {
     let outcome = Outcome::from_answer(status, None, String::new());
     Exchange { outcome, answer: Some(Answer::new(status, std::iter::empty(), Vec::new(), true)) }
@@ -219,7 +219,7 @@ mod tests {
         HyperSender::with_lookup(policy, Arc::new(SystemClock), lookup).expect("a sender")
     }
 
-    /// How a request ends that may take `seconds`, and after how long.
+    /// The outcome of a request with a time limit of `seconds`, and how long it took.
     async fn send(lookup: Lookup, seconds: u64) -> (Outcome, Duration) {
         let target = destination(&account("acme"), 1, "http://receiver.example/");
         let delivery = record(&target, "evt-1", 0, DeliveryState::Cancelled).delivery;

@@ -1,6 +1,6 @@
-//! Envelope encryption of signing secrets, and of kept answers, in which there may be some. One data key, encrypted by KMS,
-//! is stored in the table and decrypted once per container; each secret is encrypted with AES-256-GCM and bound to its
-//! account and destination, an answer to its account and key.
+//! Envelope encryption of signing secrets, and of stored answers, which may contain some. One data key, encrypted by
+//! KMS, is stored in the table and decrypted once per container. Each secret is encrypted with AES-256-GCM and bound to
+//! its account and destination, an answer to its account and key.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::aws::{AwsClients, port_error};
 use super::dynamodb::{Before, DataKeyRow, DynamoStore};
 
 const NONCE_BYTES: usize = 12;
-/// The encryption context of the data key, so that it can be decrypted for nothing else.
+/// The encryption context of the data key. It ensures that the key can only be decrypted for this purpose.
 const PURPOSE: &str = "synchub-webhooks/signing-secrets";
 
 pub struct KmsVault {
@@ -60,7 +60,7 @@ impl KmsVault {
         Aes256Gcm::new_from_slice(&plain).map_err(|error| PortError::permanent("decrypting a data key", error))
     }
 
-    /// The data key under which new secrets are sealed. The very first caller creates it.
+    /// The data key that encrypts new secrets. The very first caller creates it.
     async fn current_key(&self) -> PortResult<String> {
         if let Some(id) = self.store.current_data_key().await? {
             return Ok(id);
@@ -84,7 +84,7 @@ impl KmsVault {
         Ok(SealedSecret { key_id, sealed: [nonce.as_slice(), &sealed].concat() })
     }
 
-    /// The plain bytes of what was encrypted bound to the same.
+    /// The decrypted bytes, if they were encrypted with the same `bound_to`.
     async fn open_sealed(&self, sealed: &SealedSecret, bound_to: &[u8]) -> PortResult<Vec<u8>> {
         let wrong = |reason: String| PortError::permanent("opening a secret", reason);
         let cipher = self.cipher(&sealed.key_id).await?;
@@ -95,8 +95,8 @@ impl KmsVault {
     }
 }
 
-/// Account and destination as associated data, so that a sealed secret that is copied to another row does not open
-/// there.
+/// Account and destination as associated data, so that an encrypted secret cannot be opened if it is copied to another
+/// row.
 fn bound_to(account: &AccountId, destination: &DestinationId) -> Vec<u8> {
     format!("{account}/{destination}").into_bytes()
 }
@@ -123,7 +123,7 @@ impl Vault for KmsVault {
     }
 }
 
-/// Account and key as associated data. It has two slashes, so it is never that of a signing secret.
+/// Account and key as associated data. It contains two slashes, so it never equals the one of a signing secret.
 fn answer_to(key: &RequestKey) -> Vec<u8> {
     format!("answer/{}/{}", key.account.as_ref().map_or("", AccountId::as_str), key.name).into_bytes()
 }

@@ -1,4 +1,4 @@
-//! The ports implemented with AWS and HTTP. This is the only deployed crate that knows the SDKs and the HTTP client.
+//! The ports, implemented with AWS and HTTP. This is the only deployed crate that knows the SDKs and the HTTP client.
 //! The rules are in [`domain`].
 
 mod aws;

@@ -1,5 +1,5 @@
-//! The topic for alerts, to which people subscribe by mail or in other ways, and the topic for units of work, to which a
-//! function subscribes.
+//! The topic for alerts, which people subscribe to by e-mail or in other ways, and the topic for units of work, which a
+//! function subscribes to.
 
 use async_trait::async_trait;
 use aws_sdk_sns::Client;
@@ -39,7 +39,7 @@ impl Alerts for SnsAlerts {
 /// How many messages the service takes at once.
 const BATCH: usize = 10;
 
-/// Other instances of the function that is subscribed to a topic.
+/// Hands work to other instances of the function that is subscribed to a topic.
 pub struct SnsHandOut {
     client: Client,
     topic: String,

@@ -10,7 +10,7 @@ use domain::value::Timestamp;
 use ports::{Clock, Entropy, HostLookup, PortError, PortResult};
 use tokio::time::timeout;
 
-/// How long looking a name up may take. A name that is not resolved by then has no address.
+/// The time limit of the look-up of a name. A name that is not resolved by then counts as having no address.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! The notes by which the audit finds sealed events, and how far the audit is.
+//! The notes by which the audit finds sealed events, and the progress of the audit.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::rows::{readable, to_attribute, to_item};
 use super::{DynamoStore, as_item, keys, page_size};
 use crate::aws::port_error;
 
-/// A note as it is written. Of a note that is read, the key says whose and of when it is.
+/// A note as it is written. When a note is read, its key gives the account and the stretches.
 #[derive(Serialize)]
 struct NoteRow {
     account: AccountId,
@@ -35,14 +35,14 @@ struct FoundNote(SealNote, Option<EventPlace>);
 impl TryFrom<FoundRow> for FoundNote {
     type Error = &'static str;
 
-    /// Without a place that is understood, the events are visited from the first: visiting one twice does no harm.
+    /// If the place cannot be parsed, the events are visited from the first one: visiting an event twice does no harm.
     fn try_from(row: FoundRow) -> Result<Self, &'static str> {
         let note = keys::seal_note_of(&row.sk).ok_or("its key is not that of a note")?;
         Ok(Self(note, row.after.and_then(|place| place.parse().ok())))
     }
 }
 
-/// A value for each shard. Each is an attribute of its own, so that who stores one leaves the others as they are.
+/// A value for each shard. Each is an attribute of its own, so that storing one does not change the others.
 #[derive(Deserialize)]
 struct ShardsRow<T> {
     s0: Option<T>,
@@ -108,7 +108,7 @@ impl Audit for DynamoStore {
         after: Option<&SealNote>,
         limit: usize,
     ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
-        // The service refuses a range that ends before it begins, or before the row that it begins after.
+        // The service refuses a range that ends before it begins, or before the row that it starts after.
         if ended.since >= ended.until || after.is_some_and(|after| after.sealed.until > ended.until) {
             return Ok(Vec::new());
         }
@@ -134,7 +134,7 @@ impl Audit for DynamoStore {
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {
         let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::seal_note(note))));
         let call = call.update_expression("SET #after = :to").expression_attribute_names("#after", "after");
-        // Whoever processed it to the end has deleted it, and it must not come back.
+        // The instance that processed it to the end has deleted it, and it must not come back.
         let call = call.condition_expression("attribute_exists(pk)");
         let call = call.expression_attribute_values(":to", AttributeValue::S(to.to_string())).send().await;
         match call {

@@ -14,8 +14,8 @@ use super::rows::{Unreadable, to_item};
 use super::waiting::{Entry, Position};
 use super::{DynamoStore, Written, keys, written};
 
-/// How long a completed run is remembered, counted from the announced time of the next one. Older events are not
-/// accepted anyway.
+/// How long a completed run is remembered after the announced time of the next one. Older events are not accepted
+/// anyway.
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
 
 /// Times are in milliseconds, so that they can be compared.

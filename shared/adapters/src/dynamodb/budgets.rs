@@ -1,5 +1,5 @@
-//! What accounts have spent of their budgets: a row for each budget in the account's partition, which is moved on as the
-//! pace of a destination is.
+//! What accounts have spent of their budgets: a row for each budget in the account's partition, updated in the same way
+//! as the pace of a destination.
 
 use async_trait::async_trait;
 use domain::access::Spending;

@@ -1,4 +1,4 @@
-//! Tests: what is read for a request is counted, and costs no more than those who read lists reckon with.
+//! Tests: reads for a request are counted, and cost no more than the code that reads lists assumes.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::rows::to_item;
 use super::subscriptions::SubscriptionRow;
 use super::{DynamoStore, keys};
 
-/// An event with a body of 250,000 bytes that owes that many.
+/// An event with a body of 250,000 bytes that owes this many deliveries.
 async fn seal(store: &DynamoStore, id: &str, owed: u16) -> SealedEvent {
     let (acme, at) = (account("acme"), Timestamp::from_unix_ms(1_795_426_200_000));
     let event = Event::parse(&event_text(&acme, id), at).map_err(|rejection| rejection.detail).expect("an event");
@@ -42,7 +42,7 @@ async fn seal(store: &DynamoStore, id: &str, owed: u16) -> SealedEvent {
     sealed
 }
 
-/// What these reads cost.
+/// The cost of these reads.
 async fn units<T>(reads: impl Future<Output = T>) -> f64 {
     read_units::counted(async {
         reads.await;
@@ -92,10 +92,10 @@ async fn what_a_very_wide_event_owes_is_read_as_far_as_a_request_may() {
     });
     let spent = spent.await;
     assert!(spent > 300.0 && spent <= 500.0, "{spent}");
-    assert_eq!(read().await.0.owed.len(), 60_000, "who answers no request reads all");
+    assert_eq!(read().await.0.owed.len(), 60_000, "outside of a request everything is read");
 }
 
-/// As many deliveries of which each keeps 30 attempts, about which a receiver said very much.
+/// The same number of deliveries, each with 30 attempts and very long answers of the receiver.
 async fn loud(store: &DynamoStore, acme: &AccountId, deliveries: usize) -> Vec<DeliveryRecord> {
     let target = destination(acme, 1, "https://example.com/hooks");
     let mut rows = Vec::new();
@@ -134,7 +134,7 @@ async fn a_delivery_is_read_for_at_most_16_units_and_its_state_for_8() {
     assert!((20.0..=160.0).contains(&listed), "{listed}");
 }
 
-/// As long as a name may be, in characters of four bytes.
+/// The longest possible name, in characters of four bytes.
 fn long_name(n: usize) -> String {
     format!("{n:03}{}", "\u{1f980}".repeat(125))
 }

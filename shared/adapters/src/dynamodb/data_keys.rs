@@ -1,4 +1,4 @@
-//! The data keys that secrets are sealed under, as KMS encrypted them.
+//! The data keys that encrypt secrets, themselves encrypted by KMS.
 
 use ports::PortResult;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub(crate) struct DataKeyRow {
     pub(crate) encrypted: Vec<u8>,
 }
 
-/// Which data key new secrets are sealed under.
+/// The data key that encrypts new secrets.
 #[derive(Serialize, Deserialize)]
 struct CurrentDataKeyRow {
     id: String,
@@ -30,7 +30,7 @@ impl DynamoStore {
         Ok(self.get::<CurrentDataKeyRow, CurrentDataKeyRow>(keys::current_data_key()).await?.map(|row| row.id))
     }
 
-    /// Stores the key and makes it the current one, unless another was first; answers which one is current.
+    /// Stores the key and makes it the current one, unless another was faster; returns the current one.
     pub(crate) async fn propose_data_key(&self, row: DataKeyRow) -> PortResult<String> {
         self.put(to_item(keys::data_key(&row.id), &row)?).await?;
         let current = to_item(keys::current_data_key(), &CurrentDataKeyRow { id: row.id.clone() })?;

@@ -1,6 +1,6 @@
-//! A table for tests of how rows are read and deleted. It stands behind the SDK's client, holds items, and knows just the
-//! calls that read, put and delete them. It judges no conditions. Like the service, it refuses to read from a row that is
-//! not in the range that is asked for. It tells what reads cost.
+//! A table for tests of how rows are read and deleted. It replaces the service behind the SDK's client, and knows only
+//! the calls that read, put and delete items. It ignores conditions. Like the service, it refuses to start a read from
+//! a row outside of the requested range. It reports what reads cost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,12 +31,12 @@ impl FakeTable {
         put(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), item);
     }
 
-    /// From now on, nothing that is in the table is in the answer to a query that is not consistent.
+    /// From now on, answers to queries that are not consistent are empty.
     pub(super) fn lag(&self) {
         self.1.store(true, Ordering::SeqCst);
     }
 
-    /// The keys of what is left, `pk sk`.
+    /// The keys of the remaining rows, as `pk sk`.
     pub(super) fn keys(&self) -> Vec<String> {
         let items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text = |value: &Value| value["S"].as_str().unwrap_or_default().to_owned();
@@ -92,29 +92,29 @@ fn put(items: &mut Vec<Value>, item: Value) {
     items.sort_by_key(|item| item["sk"]["S"].to_string());
 }
 
-/// No less than the size of an item.
+/// At least the size of an item.
 fn bytes(item: &Value) -> f64 {
     item.to_string().len() as f64
 }
 
-/// Items that are read one by one are counted in blocks of 4 KiB.
+/// Items that are read one by one are rounded up to blocks of 4 KiB.
 fn blocks(item: &Value) -> f64 {
     (bytes(item) / 4_096.0).ceil()
 }
 
-/// What reading that many bytes costs.
+/// The cost of reading that many bytes.
 fn cost(bytes: &[f64], asked: &Value) -> Value {
     let blocks = (bytes.iter().sum::<f64>() / 4_096.0).ceil();
     json!({ "CapacityUnits": if asked["ConsistentRead"] == true { blocks } else { blocks / 2.0 } })
 }
 
-/// One page: what is in the partition and begins with the prefix, or is in the range.
+/// One page: the items of the partition that begin with the prefix, or are in the range.
 fn query(items: &[Value], asked: &Value) -> Value {
     let values = &asked["ExpressionAttributeValues"];
     let pk = [&values[":pk"], &values[":account"]].into_iter().find(|pk| !pk.is_null());
     let (pk_name, sk_name) = match asked["IndexName"].as_str() {
         None => ("pk", "sk"),
-        // Of this index, its sort keys are not looked at.
+        // For this index, the sort keys are ignored.
         Some("waiting") => ("gsi2pk", "sk"),
         Some(_) => ("gsi1pk", "gsi1sk"),
     };

@@ -1,7 +1,7 @@
-//! The health of destinations: a small row for each that has ever failed, in a partition of its own. A destination without
-//! such a row is healthy. The row itself is in [`super::stored_health`].
+//! The health of destinations: each destination that has ever failed has a small row, in a partition of its own. A
+//! destination without such a row is healthy. The row itself is in [`super::stored_health`].
 //!
-//! Invariant: a health that cannot be understood stops nothing (tests:
+//! Invariant: a health that cannot be read stops nothing (tests:
 //! `a_health_that_cannot_be_read_counts_as_failing_and_the_next_change_replaces_it`).
 
 use std::collections::HashMap;
@@ -19,14 +19,14 @@ use super::stored_health::{FORMER, HealthRow, health_in};
 use super::{DynamoStore, Item, as_item, keys};
 use crate::aws::{build_error, port_error};
 
-/// Lists show it as it was a moment ago.
+/// Lists may show it as it was a moment ago.
 const LISTED: Fields = Fields { expression: Some("pk, sk, health"), state: None, consistent: false };
 
-/// Nothing is stored, or nothing that has a version.
+/// Nothing is stored, or nothing with a version.
 const NO_VERSION: &str = "(attribute_not_exists(health.#version) OR NOT attribute_type(health.#version, :number))";
 const SAME_VERSION: &str = "health.#version = :before";
 
-/// The names and values of a condition that the stored version is `before`'s.
+/// The names and values of a condition that the stored version is the one of `before`.
 fn versions(before: &Health) -> (HashMap<String, String>, Item) {
     let value = match before.version {
         0 => (":number".to_owned(), AttributeValue::S("N".to_owned())),
@@ -66,7 +66,7 @@ impl DestinationHealth for DynamoStore {
 }
 
 impl DynamoStore {
-    /// The health of those of an account's destinations that have a row for it, by the partition of that row.
+    /// The health of those destinations of an account that have a row for it, by the partition of that row.
     pub(super) async fn healths(
         &self,
         account: &AccountId,
@@ -77,8 +77,8 @@ impl DynamoStore {
         Ok(found.into_iter().map(|item| (key_of(&item).pk, health_in(item))).collect())
     }
 
-    /// Writes the health of `after` if that of `before` is stored, be it in a row of its own or in the destination's, from
-    /// which it is removed by the update beside this part.
+    /// Writes the health of `after` if the one of `before` is stored, in its own row or in the destination's row. In
+    /// the latter case, the update beside this part removes it there.
     pub(super) fn replace_health_part(
         &self,
         before: &Destination,
@@ -95,7 +95,7 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Writes the health of `after`, for which there is no row, if that of `before` is in the destination's own row, and
+    /// Writes the health of `after`, which has no row yet, if the one of `before` is in the destination's own row, and
     /// removes it there.
     async fn move_health(&self, before: &Destination, after: &Destination) -> PortResult<bool> {
         let (mut names, values) = versions(&before.health);

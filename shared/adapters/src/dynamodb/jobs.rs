@@ -1,8 +1,8 @@
-//! Jobs: a row each with everything, and another row while the job is pending. Each minute only the latter are read.
+//! Jobs: each has a row with everything, and another row while it is pending. Each minute only the latter are read.
 //!
-//! A row of the account has the ids of its pending jobs that it started itself. It changes in the transactions that start
-//! and end them, so it cannot drift, and two starts at once cannot both take the last place. A note of each start, by its
-//! time, makes the list of the account's jobs.
+//! A row of the account contains the ids of the pending jobs that it started itself. The transactions that start and
+//! end jobs change it, so it is always correct, and two simultaneous starts cannot both take the last place. The list
+//! of the account's jobs consists of notes, one for each start, sorted by time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,19 +42,19 @@ struct JobRow {
     expires_at: Option<u64>,
 }
 
-/// The row that exists while a job is pending. Its key says everything that must be read of it.
+/// The row that exists while a job is pending. Its key contains everything that must be known about the job.
 #[derive(Serialize)]
 struct PendingRow {
     id: JobId,
-    /// Whose job it is, so that accounts can take turns; rows of before do not say.
+    /// The account of the job, so that accounts can take turns; missing from older rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountId>,
 }
 
-/// How long a note of a start is kept: longer than any job.
+/// How long the note of a start is kept: longer than any job.
 const NOTED: Duration = Duration::from_secs(400 * 86_400);
 
-/// Says by its key that a job was started.
+/// Shows by its key that a job was started.
 #[derive(Serialize)]
 struct StartedRow {
     expires_at: u64,
@@ -79,10 +79,10 @@ impl TryFrom<StartedKey> for JobPlace {
     }
 }
 
-/// All of a row.
+/// Every field of a row.
 const WHOLE: Fields = Fields { expression: None, state: None, consistent: true };
 
-/// The job that a pending row is of.
+/// The job of a pending row.
 fn pending(item: &Item) -> Option<PendingJob> {
     let key = key_of(item);
     let Some((starts_at, id)) = keys::pending_job_of(&key.sk) else {
@@ -181,7 +181,7 @@ impl StartJob for DynamoStore {
         let all = Stretch::of_rows(Reads::Consistently, keys::account_pk(account), all, order, limit);
         let rest = Stretch { only: &["sk"], ..all }.after_row(after.map(|place| keys::started_job(account, place)));
         let places: Vec<JobPlace> = self.query_stretch::<StartedKey, _>(rest).await?;
-        // A job has one row for all of its starts.
+        // A job has one row, even if it was started several times.
         let rows = places.iter().map(|place| keys::job(&place.id)).map(|key| (key.pk.clone(), key));
         let rows = rows.collect::<BTreeMap<_, _>>().into_values().collect();
         let jobs: Vec<Job> = self.get_all::<JobRow, _>(rows, WHOLE).await?;
@@ -261,7 +261,7 @@ impl Jobs for DynamoStore {
         let ended = self.ended_job_parts(job, lease)?;
         let mut refused = self.transact([ended.clone(), vec![self.forget_pending_part(job)?]].concat()).await?;
         if refused == [ended.len()] {
-            // The account has been deleted since, or the job was started before accounts had such a row.
+            // The account was deleted in the meantime, or the job was started before accounts had such a row.
             refused = self.transact(ended).await?;
         }
         Ok(if refused.is_empty() { Held::Held } else { Held::Lost })
@@ -300,7 +300,7 @@ impl DynamoStore {
         update.expression_attribute_values(":job", AttributeValue::Ss(vec![job.id.to_string()]))
     }
 
-    /// Stores a job that has ended: its row is written without a lease, and the job is not pending any more.
+    /// Stores a job that has ended: its row is written without a lease, and the job is no longer pending.
     pub(super) fn ended_job_parts(&self, job: &Job, lease: &Lease) -> PortResult<Vec<TransactWriteItem>> {
         let item = to_item(keys::job(&job.id), &JobRow::from(job))?;
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(HELD);

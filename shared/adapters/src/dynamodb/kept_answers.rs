@@ -1,5 +1,5 @@
-//! Requests that came with a key: a row each, begun by a conditional write, to which the sealed answer is added. Sealing
-//! is the vault's ([`crate::kms`]); here is only the row.
+//! Requests with an idempotency key: a row each, created by a conditional write. The encrypted answer is added to it
+//! later. The vault ([`crate::kms`]) encrypts it; this file has only the row.
 
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -17,7 +17,7 @@ use crate::aws::port_error;
 
 #[derive(Serialize, Deserialize)]
 struct AnswerRow {
-    /// The digest of what was asked for. `request` is a reserved word.
+    /// The digest of the request. `request` is a reserved word.
     asked: ByteBuf,
     holder: ByteBuf,
     until_ms: u64,
@@ -28,13 +28,13 @@ struct AnswerRow {
     sealed: Option<ByteBuf>,
 }
 
-/// What is there of a request that was begun before.
+/// What is stored of a request that was begun before.
 pub(crate) struct Before {
     pub(crate) same: bool,
     pub(crate) answer: Option<SealedSecret>,
 }
 
-/// It is to be begun if it was never, if it has expired, or if the same was begun and never ended.
+/// A request may be begun if it never was, if it has expired, or if the same request was begun and never ended.
 const TO_BE_BEGUN: &str = "attribute_not_exists(pk) OR expires_at <= :now \
     OR (attribute_not_exists(sealed) AND until_ms <= :now_ms AND asked = :asked)";
 

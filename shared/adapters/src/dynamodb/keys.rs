@@ -13,34 +13,35 @@
 //! | awaited run of a place | `A#<account>` | `AWAITED#<type>#<scope>` |
 //! | roll-up of a destination's deliveries in the last day | `A#<account>` | `ROLL_UP#<destination>` |
 //! | seen scope | `A#<account>` | `SCOPE#<scope>` |
-//! | subscription, filed | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
+//! | copy of a subscription in a bucket | `B#<account>#<type or *>#<scope>` | `SUB#<id>` |
 //! | sealed event | `E#<account>#<event>` | `EVENT` |
-//! | more of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
+//! | further rows of what it owes | `E#<account>#<event>` | `OWED#<seal>#<n>`, `OWED#<n>` if added later |
 //! | body of an event, if it is long | `E#<account>#<event>` | `BODY#<name>`: half of its SHA-256 |
-//! | how far a wide event was sent | `E#<account>#<event>` | `SENDING` |
+//! | progress of sending a wide event | `E#<account>#<event>` | `SENDING` |
 //! | delivery | `D#<account>#<destination>` | `DLV#<id>` (sorted by when the event occurred) |
 //! | pace: turns handed out at a destination with a rate limit | `PACE#<account>#<destination>` | `PACE` |
 //! | health of a destination that has ever failed | `H#<account>#<destination>` | `HEALTH` |
 //! | job | `JOB#<id>` | `JOB` |
 //! | the pending jobs that an account started | `A#<account>` | `JOBS` |
-//! | that an account started a job | `A#<account>` | `JOB#<created_at in ms, 15 digits>#<id>` |
+//! | start of a job by an account | `A#<account>` | `JOB#<created_at in ms, 15 digits>#<id>` |
 //! | job, pending | `JOBS` | `<milliseconds from which it may start>#<id>` |
-//! | seals to be audited | `SEALED#<shard of the account>` | `<end>#<begin>#<account>#<begin>#<end>`: the stretches in which events were sealed, and occurred, in ms, 15 digits |
-//! | how far the audit is, by shard | `AUDIT` | `SHARDS` |
-//! | how far roll-ups are, by shard | `ROLL_UPS` | `SHARDS` |
+//! | note of seals to audit | `SEALED#<shard of the account>` | `<end>#<begin>#<account>#<begin>#<end>`: the stretches in which events were sealed, and occurred, in ms, 15 digits |
+//! | progress of the audit, by shard | `AUDIT` | `SHARDS` |
+//! | progress of roll-ups, by shard | `ROLL_UPS` | `SHARDS` |
 //! | rejected event | `REJECTED#<day when it was sent>` | `<id>` (sorted by when it was sent) |
 //! | the kept part of its text | `REJECTED_BODY#<id>` | `BODY` |
-//! | place of a test that is being made | `A#<account>` | `TESTING#<number>` |
+//! | place of a running test | `A#<account>` | `TESTING#<number>` |
 //! | what an account has spent of a budget | `A#<account>` | `BUDGET#UNITS`, `BUDGET#EVENTS` |
-//! | request that came with a key, with its sealed answer | `A#<account>`, or `ANSWERS` if it is about none | `ANSWER#<name>`: a digest of caller and key |
-//! | account that events name and nobody registered | `UNREGISTERED` | `ACCOUNT#<account>` |
+//! | request with an idempotency key, and its encrypted answer | `A#<account>`, or `ANSWERS` if it is about none | `ANSWER#<name>`: a digest of caller and key |
+//! | unregistered account that events named | `UNREGISTERED` | `ACCOUNT#<account>` |
 //! | data key | `DATA_KEY#<id>` | `DATA_KEY` |
 //! | the data key in use | `DATA_KEY` | `CURRENT` |
 //!
 //! The index `events-by-account` has one entry for each sealed event and nothing else, because only those rows have its
 //! keys: `gsi1pk` is `EV#<account>`, `gsi1sk` is `<occurred_at in ms, 15 digits>#<event>`.
 //!
-//! The index `waiting` has an entry for each thing that waits for its time. What is healthy or delivered is not in it:
+//! The index `waiting` has an entry for each thing that waits for its time. Healthy destinations and delivered
+//! deliveries are not in it:
 //!
 //! | entry of | `gsi2pk` | `gsi2sk` |
 //! |---|---|---|
@@ -50,11 +51,11 @@
 //! | a roll-up with an hour to be read again | `ROLL_UPS` | `<when, in ms, 15 digits>` |
 //! | an awaited run | `AWAITED#<shard>` | `<when, in ms, 15 digits>` |
 //!
-//! No part can contain `#` except a name, which is always the last part. The only row that is written for each delivery
-//! is the delivery's own.
+//! No part can contain `#` except a name, which is always the last part. For each delivery, only the delivery's own row
+//! is written.
 //!
-//! Invariant: the indexes are narrow; `api`, `portal` and `redrive` read that of events, and only `redrive` reads that of
-//! what waits (tests: `indexes_are_narrow_and_read_by_those_who_need_them_alone`).
+//! Invariant: the indexes contain few attributes; only `api`, `portal` and `redrive` read the index of events, and only
+//! `redrive` reads the one of what waits (tests: `indexes_are_narrow_and_read_by_those_who_need_them_alone`).
 
 use std::fmt;
 
@@ -105,7 +106,7 @@ pub(super) fn listed_account(account: &AccountId) -> Key {
     key(accounts_pk(), format!("{ACCOUNTS}{account}"))
 }
 
-/// A place of a test; nothing else of an account begins like this.
+/// A place for a running test. No other key of an account begins like this.
 pub(super) fn test_place(account: &AccountId, number: u8) -> Key {
     key(account_pk(account), format!("TESTING#{number}"))
 }
@@ -118,13 +119,13 @@ pub(super) fn budget(account: &AccountId, of: Spending) -> Key {
     key(account_pk(account), format!("BUDGET#{of}"))
 }
 
-/// The request that came with a key, and its answer.
+/// A request with an idempotency key, and its answer.
 pub(super) fn kept_answer(request: &RequestKey) -> Key {
     let pk = request.account.as_ref().map_or_else(|| "ANSWERS".to_owned(), account_pk);
     key(pk, format!("ANSWER#{}", request.name))
 }
 
-/// The partition that lists accounts which events name and nobody registered.
+/// The partition that lists unregistered accounts that events named.
 pub(super) fn unregistered_pk() -> String {
     "UNREGISTERED".to_owned()
 }
@@ -170,7 +171,7 @@ pub(super) fn rolled_up(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)
     Some((pk.strip_prefix("A#")?.parse().ok()?, sk.strip_prefix(ROLL_UP)?.parse().ok()?))
 }
 
-/// The partition of the index `waiting` that lists roll-ups; also the partition of the row that says how far they are.
+/// The partition of the index `waiting` that lists roll-ups, and of the row with their progress.
 pub(super) fn roll_ups_pk() -> String {
     "ROLL_UPS".to_owned()
 }
@@ -212,7 +213,7 @@ pub(super) fn seen_scope(account: &AccountId, scope: &Scope) -> Key {
     key(account_pk(account), format!("{SCOPES}{scope}"))
 }
 
-/// With what the sort keys begin of all that was seen at a scope or below it.
+/// The prefix of the sort keys of everything that was seen at a scope or below it.
 pub(super) fn scopes_within(scope: &Scope) -> String {
     match scope {
         Scope::Everything => SCOPES.to_owned(),
@@ -238,12 +239,12 @@ pub(super) fn event(account: &AccountId, id: &EventId) -> Key {
     key(event_pk(account, id), EVENT)
 }
 
-/// A body that is not in the event's own row, by the name that this gives it.
+/// A body that is not in the event's own row, by the name that the row gives it.
 pub(super) fn body(account: &AccountId, id: &EventId, name: &str) -> Key {
     key(event_pk(account, id), format!("BODY#{name}"))
 }
 
-/// How far the deliveries of a wide event were sent.
+/// The progress of sending the deliveries of a wide event.
 pub(super) fn sending(account: &AccountId, id: &EventId) -> Key {
     key(event_pk(account, id), "SENDING")
 }
@@ -296,7 +297,7 @@ pub(super) fn jobs_of_account(account: &AccountId) -> Key {
     key(account_pk(account), "JOBS")
 }
 
-/// What the notes of started jobs begin with.
+/// The prefix of the notes of started jobs.
 pub(super) const STARTED_JOBS: &str = "JOB#";
 
 pub(super) fn started_job(account: &AccountId, place: &JobPlace) -> Key {
@@ -350,7 +351,7 @@ pub(super) fn watch_pk() -> String {
     "WATCH".to_owned()
 }
 
-/// The sort key of what waits: when it has to be looked at.
+/// The sort key of an entry that waits: when it has to be looked at.
 pub(super) fn look_at(moment: Timestamp) -> String {
     format!("{:015}", moment.unix_ms())
 }
@@ -365,8 +366,8 @@ pub(super) fn delivery_of(pk: &str, sk: &str) -> Option<(AccountId, DeliveryId)>
     Some((account.parse().ok()?, sk.strip_prefix(DELIVERIES)?.parse().ok()?))
 }
 
-/// The account and the destination whose health is in the row with this key. Until it changes, that of earlier releases is
-/// in the destination's own row.
+/// The account and the destination whose health is in the row with this key. A health that an older release stored is
+/// in the destination's own row until it changes.
 pub(super) fn watched_of(pk: &str, sk: &str) -> Option<(AccountId, DestinationId)> {
     let (account, destination) = match sk {
         HEALTH => pk.strip_prefix("H#")?.split_once('#')?,

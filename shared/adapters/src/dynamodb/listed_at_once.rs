@@ -1,4 +1,4 @@
-//! Test: the lists by which configurations are compared and deleted have what was written a moment ago.
+//! Test: the lists by which configurations are compared and deleted include the latest writes.
 
 use ports::{Destinations, Order, Subscriptions};
 use testing::{account, destination, subscription};

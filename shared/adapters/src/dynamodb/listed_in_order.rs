@@ -1,4 +1,4 @@
-//! Test: lists keep their contracts in both orders, on a table in memory that refuses what the service refuses.
+//! Test: lists keep their contracts in both orders, on a table in memory that refuses the same as the service.
 
 use testing::{account, contract};
 

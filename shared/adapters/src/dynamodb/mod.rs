@@ -1,5 +1,5 @@
 //! The table in DynamoDB. [`keys`] builds every key string; each other file has the rows of what it stores. Rows are
-//! never seen outside.
+//! not visible outside of this module.
 
 mod accounts;
 mod api_keys;
@@ -68,16 +68,16 @@ pub struct DynamoStore {
 /// The result of a conditional write.
 enum Written {
     Written,
-    /// The condition was not met; with the stored row, if it was asked for.
+    /// The condition was not met. Contains the stored row, if it was requested.
     Refused(Option<Box<Item>>),
 }
 
 /// How a list is read.
 #[derive(Debug, Clone, Copy)]
 enum Reads {
-    /// With everything that was written until now, for twice the price.
+    /// Strongly consistent, for twice the price.
     Consistently,
-    /// Without what was written in the last moments, perhaps.
+    /// Eventually consistent: the latest writes may be missing.
     Cheaply,
 }
 
@@ -114,8 +114,9 @@ impl DynamoStore {
         written(call.send().await.map(|_| ()))
     }
 
-    /// The rows `R` of a partition, read as `reads` says, whose sort key begins with `prefix` and comes after `after`, as `T`, in order, at
-    /// most `limit` (all if there is no limit). Rows that cannot be read are left out and told to the operator.
+    /// At most `limit` rows `R` of a partition, as `T` and in order, whose sort key begins with `prefix` and comes
+    /// after `after`; all of them if there is no limit. `reads` says how they are read. Rows that cannot be read are
+    /// left out and logged for the operator.
     async fn query<R, T>(
         &self,
         reads: Reads,
@@ -128,7 +129,7 @@ impl DynamoStore {
         R: DeserializeOwned,
         T: TryFrom<R, Error: Into<BoxError>>,
     {
-        // The service refuses to be asked for nothing.
+        // The service refuses a limit of 0.
         if limit == Some(0) {
             return Ok(Vec::new());
         }
@@ -154,13 +155,13 @@ impl DynamoStore {
     }
 }
 
-/// How many rows to ask for if `found` of `limit` are there: what is left, but not one by one, because rows that cannot
-/// be read may come next.
+/// How many rows to ask for if `found` of `limit` are there: the missing ones, but not one by one, because some of the
+/// next rows may be unreadable.
 fn page_size(limit: usize, found: usize) -> i32 {
     i32::try_from(limit.saturating_sub(found).max(limit.min(25))).unwrap_or(i32::MAX)
 }
 
-/// Reads tell what they cost while a request is answered.
+/// While a request is answered, reads report their cost.
 fn cost_wanted() -> Option<ReturnConsumedCapacity> {
     read_units::are_counted().then_some(ReturnConsumedCapacity::Total)
 }

@@ -1,8 +1,8 @@
-//! The notes of seals as releases before this one wrote them: by slots, numbers whose meaning depended on the horizon. They
-//! are put where notes are now, a slot at a time, once nobody writes to it any more. This file, its keys and
+//! The notes of seals as older releases wrote them: by slots, numbers whose meaning depended on the horizon. They are
+//! moved to where notes are now, one slot at a time, when nobody writes to it any more. This file, its keys and
 //! `move_old_notes` of the port `Audit` can be deleted a week after every stack was upgraded.
 //!
-//! Invariant: no note of before an upgrade is lost, whenever the move is interrupted (tests:
+//! Invariant: no note of an older release is lost, wherever the move is interrupted (tests:
 //! `notes_of_before_are_moved_slot_by_slot_and_a_repetition_moves_what_is_left`).
 
 use std::time::Duration;
@@ -22,11 +22,11 @@ const SLOTS: u64 = 1_000;
 const PAGE: usize = 100;
 const SEALED: &str = "SEALED#";
 
-/// The last slot of which no note is left there.
+/// The last slot that has no notes left.
 #[derive(Serialize, Deserialize)]
 struct LastRow {
     slot: u64,
-    /// How long a slot is, once a move has stored it. A change of the horizon does not change it any more.
+    /// The length of a slot, once a move has stored it. Later changes of the horizon do not affect it.
     #[serde(default)]
     ms: Option<u64>,
 }
@@ -159,7 +159,7 @@ mod tests {
             store.get::<LastRow, LastRow>(last_slot()).await.expect("a row").map(|row| row.slot),
             Some(2_000_004)
         );
-        // Of a stack that stood still for long, not all are moved at once.
+        // If a stack stood still for long, not all are moved at once.
         let later = at(2_000_005 + SLOTS + 1);
         store.move_old_notes(length, later).await.expect_err("there are more");
         store.move_old_notes(length, later).await.expect("moved");

@@ -1,7 +1,7 @@
-//! The turns handed out at destinations with a rate limit: a row each, in a partition of its own, and mostly one write for
-//! each block of turns. DynamoDB cannot say "the later of two moments", so a lane is moved on by one of two writes: one
-//! adds to a lane that ends later than now, the other begins a lane anew that has ended. If one is refused the other
-//! succeeds, unless somebody was faster, and since lanes only move on that happens once.
+//! The turns handed out at destinations with a rate limit: a row each, in its own partition, and mostly one write for
+//! each block of turns. DynamoDB cannot compute "the later of two times", so one of two writes moves a lane forward:
+//! one adds to a lane whose end is in the future, the other restarts a lane whose end has passed. If one is refused,
+//! the other succeeds, unless somebody else was faster. Since lanes only move forward, that happens at most once.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException;
@@ -17,9 +17,9 @@ use super::{DynamoStore, Item, as_item, keys};
 use crate::aws::port_error;
 
 /// How long a row is kept after something was handed out, in seconds: a day. All turns have passed by then; only a line
-/// that is longer is forgotten with it.
+/// that is longer than that is lost with it.
 const KEPT: u64 = 86_400;
-/// How many writes a wish takes at most: adding is refused because the lane has ended, beginning it anew because somebody
+/// The most writes that a wish takes: adding is refused because the lane has ended, restarting it because somebody else
 /// was faster, then adding succeeds. One more if the lines are cleared at the same moment.
 const WRITES: u32 = 4;
 
@@ -63,7 +63,7 @@ struct Move {
 }
 
 impl Move {
-    /// `adds` to the lane, or begins it anew.
+    /// `adds` to the lane, or restarts it.
     fn of(wish: &Wish, adds: bool) -> Self {
         let mut values = Item::from([
             (":from".to_owned(), number(wish.from)),
@@ -115,7 +115,7 @@ impl Paces for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Hands out what is wished from the pace in the row of this key.
+    /// Hands out the wished turns from the pace in the row of this key.
     pub(super) async fn hand_out(&self, key: &Key, known: Pace, wish: &Wish) -> PortResult<Reserved> {
         let mut adds = known.end(wish.lane) > wish.from;
         for _ in 0..WRITES {
@@ -131,7 +131,7 @@ impl DynamoStore {
         Err(PortError::transient("handing out turns", "others kept changing what is handed out"))
     }
 
-    /// Whether the lane was moved on, and the pace as it is then.
+    /// Whether the lane was moved forward, and the pace as it is then.
     async fn move_on(&self, key: &Key, lane: Lane, write: Move) -> PortResult<(bool, Pace)> {
         let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(key.clone())));
         let call = call.update_expression(write.update).condition_expression(write.condition);

@@ -1,18 +1,18 @@
-//! Deletes every row of an account, one kind after the other. Rows that lead to other rows are deleted after them.
+//! Deletes every row of an account, one kind after another. A row through which others are found is deleted after them.
 //!
-//! Keys suffice: no row has to be understood to be deleted. A row that leads to others names them by ids, and what
-//! cannot be read of that is passed over.
+//! Keys suffice: a row can be deleted without being understood. A row through which others are found contains their
+//! ids; ids that cannot be read are skipped.
 //!
 //! | kind | found through |
 //! |---|---|
 //! | API keys, page sessions | the account's partition |
 //! | subscriptions, with their copies in the buckets | the account's partition |
 //! | deliveries | the destinations, and what events owed (to destinations that were deleted earlier) |
-//! | events, with the rows of what else they owe | the index of the account's events |
+//! | events, with the further rows of what they owe | the index of the account's events |
 //! | destinations, with their health and turns | the account's partition |
 //! | health and turns that were written while a destination was being deleted | what events owed |
 //! | everything else: names, runs remembered, places seen | the account's partition |
-//! | that events named it while it was not registered | its id |
+//! | the note that events named it before it was registered | its id |
 //!
 //! Notes of rejected events are not deleted. They are stored by day, and name an account that nobody has checked. They
 //! expire after 14 days.
@@ -44,20 +44,20 @@ use crate::aws::{build_error, port_error};
 const BATCH: usize = 25;
 /// How many events are purged together. Each may owe any number of deliveries, and have rows of up to 400 KiB.
 const EVENTS: usize = 25;
-/// How many subscriptions are purged together. Each is filed in up to 20 buckets.
+/// How many subscriptions are purged together. Each has copies in up to 20 buckets.
 const SUBSCRIPTIONS: usize = 25;
 /// How many destinations are listed together.
 const DESTINATIONS: usize = 100;
-/// How often a change that met another one is tried again, or the rest of a batch is sent again.
+/// How often a change that conflicted with another one is tried again, or the rest of a batch is sent again.
 const TRIES: u32 = 6;
 
-/// What is read of a row to be deleted: its key, and what of it leads to other rows.
+/// The part that is read of a row to delete: its key, and what leads to other rows.
 const READ: &str = "pk, sk, owed, settings";
 
 /// Whether a row exists.
 const EXISTING: Fields = Fields { expression: Some("pk, sk"), state: None, consistent: true };
 
-/// The destinations that an event's row owes deliveries to; none for other rows.
+/// The destinations that an event's row owes deliveries to; empty for other rows.
 fn owed_to(row: &Item) -> impl Iterator<Item = DestinationId> {
     let owed = row.get("owed").and_then(|owed| owed.as_l().ok()).into_iter().flatten();
     let ids = owed.filter_map(|one| one.as_m().ok()?.get("id")?.as_s().ok()?.parse::<DeliveryId>().ok());
@@ -131,7 +131,7 @@ impl AccountPurge for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Closes the destination; answers whether it was open.
+    /// Closes the destination; returns whether it was open.
     async fn close_destination(&self, listed: &Destination) -> PortResult<bool> {
         let mut found = Some(listed.clone());
         for _ in 0..TRIES {
@@ -177,13 +177,13 @@ impl DynamoStore {
         if deliveries.more {
             return Ok(deliveries);
         }
-        // Without the row of its health a destination would not be closed any more.
+        // Without the row of its health, a destination would no longer be closed.
         for id in &ids {
             let together = [keys::destination(account, id), keys::health(account, id), keys::pace(account, id)];
             self.transact(together.map(|key| self.delete_part(key, false)).into_iter().collect::<PortResult<_>>()?)
                 .await?;
         }
-        // Those whose ids cannot be read are left.
+        // Rows whose ids cannot be read are left.
         let deleted = self.delete_all(rows.iter().map(key_of).collect()).await?;
         Ok(Purged { deleted: deliveries.deleted + deleted, more: true })
     }
@@ -251,7 +251,7 @@ impl DynamoStore {
         Ok(page.items.unwrap_or_default().iter().map(|item| key_of(item).pk).collect())
     }
 
-    /// Deletes these rows; answers how many. No row may be named twice.
+    /// Deletes these rows; returns how many. No row may be named twice.
     async fn delete_all(&self, rows: Vec<Key>) -> PortResult<u64> {
         for batch in rows.chunks(BATCH) {
             let delete = |key: &Key| {

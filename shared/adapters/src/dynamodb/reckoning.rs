@@ -1,5 +1,6 @@
-//! The ledger in bulk: only the needed part of each row, although the whole of it is paid for. A row that cannot be read is left
-//! out and told to the operator: its event then owes nothing here, its delivery seems pending.
+//! The ledger in bulk. Only the needed part of each row is transferred, although the whole row is paid for. A row that
+//! cannot be read is left out and logged for the operator: its event then seems to owe nothing, its delivery seems
+//! pending.
 
 use std::collections::HashMap;
 
@@ -20,7 +21,7 @@ const STANDING: Fields = Fields {
     consistent: false,
 };
 
-/// What a row of an event says that it owes. It is either the event's own row, or a further row, which refers to no
+/// What a row of an event says that it owes. The row is either the event's own, or a further row, which refers to no
 /// others.
 #[derive(Deserialize)]
 struct OwedPart {

@@ -104,7 +104,7 @@ impl Rejections for DynamoStore {
             Order::NewestFirst => (last, first),
             Order::OldestFirst => (first, last),
         };
-        // What comes before all of the span changes nothing.
+        // A position before the whole span has no effect.
         let mut day = after.map_or(begin, |id| Day::of(id.sent_at()).clamp(first, last));
         let mut found = Vec::new();
         loop {
@@ -129,7 +129,7 @@ impl Rejections for DynamoStore {
         }
     }
 
-    /// The text is deleted last. If the deletion breaks off, nobody finds the rest, and it expires.
+    /// The text is deleted last. If the deletion is interrupted, nothing refers to the text any more, and it expires.
     async fn delete_rejection(&self, id: &RejectedEventId) -> PortResult<bool> {
         let was_there = self.delete_rejection_row(keys::rejected_event(id)).await?;
         self.delete_rejection_row(keys::rejected_body(id)).await?;
@@ -138,7 +138,7 @@ impl Rejections for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Those of a day that were sent within the span, and follow `after` if that is of this day.
+    /// The events of a day that were sent within the span, and come after `after` if that is of this day.
     async fn rejections_of(
         &self,
         day: Day,

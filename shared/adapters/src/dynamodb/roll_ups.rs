@@ -1,6 +1,6 @@
 //! The roll-ups of destinations: a row each, in the account's partition. A row is in the index only while one of its
-//! hours has to be read again. An hour is stored as a list with the bytes of its histogram, so that the row of a usual
-//! day has less than two kilobytes.
+//! hours has to be read again. An hour is stored as a list that includes the bytes of its histogram, so that the row of
+//! a usual day has less than two kilobytes.
 
 use std::time::Duration;
 
@@ -32,12 +32,12 @@ struct RollUpRow {
     gsi2sk: Option<String>,
 }
 
-/// The hour; when it was read; how many are delivered, failed, parked, cancelled and waiting; how many are owed;
-/// whether it is partial, and unsure; its latencies.
+/// The hour; when it was read; the numbers of delivered, failed, parked, cancelled and waiting deliveries; how many are
+/// owed; whether it is partial, and unsure; its latencies.
 #[derive(Serialize, Deserialize)]
 struct HourRow(u64, u64, [u64; 5], u64, bool, bool, ByteBuf);
 
-/// How far a shard is. `after` is the sort key of the last processed note.
+/// The progress of a shard. `after` is the sort key of the last processed note.
 #[derive(Serialize, Deserialize)]
 struct RolledUpToValue {
     until: u64,
@@ -241,7 +241,7 @@ mod tests {
         assert!(from_bytes(&[7, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]).is_none());
     }
 
-    /// What DynamoDB counts of a value.
+    /// The size of a value as DynamoDB counts it.
     fn bytes(value: &AttributeValue) -> usize {
         match value {
             AttributeValue::S(text) => text.len(),

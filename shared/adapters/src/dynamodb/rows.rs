@@ -1,11 +1,12 @@
 //! Converts rows to items and back. The rows themselves are defined beside what stores them.
 //!
-//! What is stored is read tolerantly: an attribute that is not known is ignored, and kept if only a part of the row is
-//! updated. A row that cannot be read, because it is damaged or a newer release wrote it, fails whoever asks for it
-//! alone, by its key ([`read`]). A list leaves it out and tells the operator ([`readable`]).
+//! Stored rows are read tolerantly: unknown attributes are ignored, and kept if only a part of the row is updated. A
+//! row may be unreadable because it is damaged or a newer release wrote it. Then a request for that row fails and names
+//! its key ([`read`]), and a list leaves it out and logs it for the operator ([`readable`]).
 //!
-//! Invariant: a row that cannot be read fails nobody who did not ask for it, and is told by its key, without its content
-//! (tests: `a_list_leaves_out_a_row_that_cannot_be_read_and_tells_its_key_alone`, `a_row_that_was_asked_for_fails_by_its_key`).
+//! Invariant: a row that cannot be read fails only requests for that row, and is logged by its key, without its content
+//! (tests: `a_list_leaves_out_a_row_that_cannot_be_read_and_tells_its_key_alone`,
+//! `a_row_that_was_asked_for_fails_by_its_key`).
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ports::{BoxError, PortError, PortResult};
@@ -45,7 +46,7 @@ impl Unreadable {
         Self { pk: key.pk.clone(), sk: key.sk.clone(), field: ".".to_owned(), source: source.into() }
     }
 
-    /// Tells the operator. The source is left out, because it may repeat what is in the row.
+    /// Logs it for the operator. The source is left out, because it may contain parts of the row.
     pub(super) fn tell(&self) {
         error!(
             counted = "unreadable_row",
@@ -69,7 +70,7 @@ pub(super) fn key_of(item: &Item) -> Key {
     Key { pk: text("pk"), sk: text("sk") }
 }
 
-/// An item as the row `R`, and that as `T`.
+/// Converts an item to the row `R`, and that to `T`.
 fn convert<R: DeserializeOwned, T: TryFrom<R, Error: Into<BoxError>>>(item: Item) -> Result<T, Unreadable> {
     let key = key_of(&item);
     let fields = serde_dynamo::AttributeValue::M(serde_dynamo::Item::from(item).into());
@@ -78,13 +79,13 @@ fn convert<R: DeserializeOwned, T: TryFrom<R, Error: Into<BoxError>>>(item: Item
     T::try_from(row).map_err(|error| Unreadable::new(&key, error))
 }
 
-/// A row that was asked for. We wrote whatever is in the table, so any error is permanent.
+/// A row that was asked for. Only our own code writes to the table, so any error is permanent.
 pub(super) fn read<R: DeserializeOwned, T: TryFrom<R, Error: Into<BoxError>>>(item: Item) -> PortResult<T> {
     convert(item).map_err(PortError::from)
 }
 
-/// Those rows of a page that can be read. Each other row is left out and told to the operator, so that it stops neither
-/// the list nor what follows it there.
+/// The rows of a page that can be read. Each other row is left out and logged for the operator, so that it stops
+/// neither the list nor what comes after it.
 pub(super) fn readable<R: DeserializeOwned, T: TryFrom<R, Error: Into<BoxError>>>(
     page: impl IntoIterator<Item = Item>,
 ) -> impl Iterator<Item = T> {

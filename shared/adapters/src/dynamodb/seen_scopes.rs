@@ -1,5 +1,5 @@
 //! The places that events have named: a row each, written when a container of `fanout` first sees the place, and then
-//! hourly.
+//! every hour.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -88,7 +88,7 @@ impl SeenScopes for DynamoStore {
         after: Option<&Scope>,
         limit: usize,
     ) -> PortResult<Vec<SeenScope>> {
-        // A table's key begins those of others, such as `invoices` that of `invoices2`, and comes before them.
+        // A table's key may be the beginning of others, such as `invoices` of `invoices2`, and comes before them.
         let limit = if matches!(within, Scope::Endpoint { .. } | Scope::Insight { .. }) { limit.min(1) } else { limit };
         let after = after.map(|scope| keys::seen_scope(account, scope));
         let (pk, prefix) = (keys::account_pk(account), keys::scopes_within(within));

@@ -1,5 +1,6 @@
-//! The row of a destination's health. Earlier releases stored the health in the destination's row, where it is read until
-//! it changes; the first change moves it. What cannot be understood counts as failing and is told to the operator.
+//! The row of a destination's health. Older releases stored the health in the destination's row. It is read there until
+//! it changes; the first change moves it. A health that cannot be read counts as failing and is logged for the
+//! operator.
 //!
 //! Invariant: a failure costs at most one write unit of the table (tests: `a_health_is_one_write_unit`).
 
@@ -12,7 +13,7 @@ use super::keys::Key;
 use super::rows::{Unreadable, readable, to_item};
 use super::{Item, keys};
 
-/// What earlier releases stored of a destination's health in the destination's row.
+/// A destination's health as older releases stored it in the destination's row.
 pub(super) const FORMER: [&str; 3] = ["health", "gsi2pk", "gsi2sk"];
 
 #[derive(Serialize)]
@@ -52,7 +53,7 @@ impl StoredHealth {
     }
 }
 
-/// The health that is stored in the row with this key; one that counts as failing, if it cannot be understood.
+/// The health that is stored in the row with this key. If it cannot be read, it counts as failing.
 pub(super) fn understood(key: &Key, stored: Option<Value>) -> Health {
     let stored = stored.unwrap_or_default();
     let version = stored.get("version").and_then(Value::as_u64).unwrap_or_default();
@@ -77,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    /// How many bytes count for a write, about: names, and values as text.
+    /// How many bytes are counted for a write, approximately: names, and values as text.
     fn size(item: &Item) -> usize {
         let value = serde_json::to_string(&serde_dynamo::Item::from(item.clone())).expect("JSON");
         value.len()
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_health_is_one_write_unit() {
-        // The longest names, a drain, and two changes that nobody has been told of.
+        // The longest names, a drain, and two changes that have not been reported.
         let target = destination(&account(&"a".repeat(64)), 1, "https://example.com/");
         let at = Timestamp::from_unix_ms(1_795_426_200_123);
         let mut health = Health::default();

@@ -1,4 +1,4 @@
-//! Reads a part of a partition: a stretch of its sort keys, from the end or from the beginning.
+//! Reads a part of a partition: a range of its sort keys, from the end or from the beginning.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::value::AccountId;
@@ -10,7 +10,7 @@ use super::rows::readable;
 use super::{DynamoStore, Item, Reads, as_item, cost_wanted, count, keys, page_size};
 use crate::aws::port_error;
 
-/// The part of a partition that is read: sort keys from `from` to `to`, both included, but without the row of `start`.
+/// The part of a partition that is read: sort keys from `from` to `to`, both included, without the row of `start`.
 pub(super) struct Stretch {
     /// An index cannot be read consistently.
     pub(super) reads: Reads,
@@ -20,7 +20,7 @@ pub(super) struct Stretch {
     pub(super) from: String,
     pub(super) to: String,
     pub(super) order: Order,
-    /// The primary key and the index key of the last row that was read, whose sort key is where the rest begins. Set by
+    /// The primary key and the index key of the last row that was read; the rest begins after its sort key. Set by
     /// [`Stretch::after`].
     pub(super) start: Option<Item>,
     pub(super) limit: usize,
@@ -29,18 +29,18 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    /// Rows of the table itself, in which all of their attributes are read.
+    /// Rows of the table itself, with all of their attributes.
     pub(super) fn of_rows(reads: Reads, pk: String, [from, to]: [String; 2], order: Order, limit: usize) -> Self {
         Self { reads, index: None, names: ["pk", "sk"], pk, from, to, order, start: None, limit, only: &[] }
     }
 
-    /// What follows a row of the table itself.
+    /// Continues after a row of the table itself.
     pub(super) fn after_row(self, row: Option<Key>) -> Self {
         self.after(row.map(|key| (key.sk.clone(), as_item(key))))
     }
 
-    /// What follows the row with this sort key and these keys. A row that comes before all of the stretch changes
-    /// nothing: the service refuses to start outside of what it is asked for.
+    /// Continues after the row with this sort key and these keys. A row before the whole range has no effect: the
+    /// service refuses to start outside of the range.
     pub(super) fn after(self, row: Option<(String, Item)>) -> Self {
         match (row, self.order) {
             (Some((sk, keys)), Order::NewestFirst) if sk <= self.to => Self { to: sk, start: Some(keys), ..self },
@@ -51,7 +51,7 @@ impl Stretch {
 }
 
 impl DynamoStore {
-    /// The rows `R` of an account's partition whose sort keys begin with `prefix`, that follow the row of `after`.
+    /// The rows `R` of an account's partition whose sort keys begin with `prefix` and come after the row of `after`.
     pub(super) async fn query_account<R, T>(
         &self,
         account: &AccountId,
@@ -69,13 +69,13 @@ impl DynamoStore {
         self.query_stretch::<R, T>(all.after_row(after)).await
     }
 
-    /// The rows `R` of that part as `T`. Rows that cannot be read are left out and told to the operator.
+    /// The rows `R` of that part as `T`. Rows that cannot be read are left out and logged for the operator.
     pub(super) async fn query_stretch<R, T>(&self, what: Stretch) -> PortResult<Vec<T>>
     where
         R: DeserializeOwned,
         T: TryFrom<R, Error: Into<BoxError>>,
     {
-        // The service refuses a range whose end comes before its beginning. Such a range is empty.
+        // The service refuses a range that ends before it begins. Such a range is empty.
         if what.from > what.to {
             return Ok(Vec::new());
         }

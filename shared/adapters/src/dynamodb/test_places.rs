@@ -1,5 +1,5 @@
-//! Places of tests: a row each in the account's partition, taken by a conditional write. Places are tried one after the
-//! other, so that a test of an account that makes few costs one write, and one to leave it.
+//! Places for running tests: a row each in the account's partition, taken by a conditional write. Places are tried one
+//! after another, so for an account with few tests, a test costs one write to take a place and one to leave it.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -14,7 +14,7 @@ use crate::aws::port_error;
 #[derive(Serialize, Deserialize)]
 struct PlaceRow {
     until: Timestamp,
-    /// The same in milliseconds, to be compared.
+    /// The same in milliseconds, for comparisons.
     until_ms: u64,
     expires_at: u64,
 }

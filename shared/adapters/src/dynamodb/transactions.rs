@@ -14,7 +14,7 @@ use super::rows::to_item;
 use super::{DynamoStore, Item, as_item};
 use crate::aws::{build_error, port_error};
 
-/// How often a transaction is tried that conflicts with another one.
+/// How often a transaction that conflicts with another one is tried.
 const TRIES: u32 = 6;
 
 /// The row of a name that is in use.
@@ -23,7 +23,7 @@ pub(super) struct NameRow {
     pub(super) id: String,
 }
 
-/// A change of a number in an account's row. What is added must leave it at `most` at most.
+/// A change of a number in an account's row. After an increase it must be at most `most`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Count {
     pub(super) of: &'static str,
@@ -32,7 +32,7 @@ pub(super) struct Count {
 }
 
 impl DynamoStore {
-    /// Writes all parts. If conditions are not met, writes none and answers the positions of those parts.
+    /// Writes all parts. If conditions are not met, writes none and returns the positions of those parts.
     pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> PortResult<Vec<usize>> {
         let mut tries = 1;
         loop {
@@ -90,7 +90,7 @@ impl DynamoStore {
         self.put_part(to_item(key, &NameRow { id: id.to_owned() })?)
     }
 
-    /// Changes numbers in the account's row, to which nothing is added once the account is being deleted.
+    /// Changes numbers in the account's row. They cannot be increased while the account is being deleted.
     pub(super) fn count_part(&self, account: &AccountId, counts: &[Count]) -> PortResult<TransactWriteItem> {
         let mut update = Update::builder().table_name(&self.table).set_key(Some(as_item(keys::account(account))));
         let (mut adding, mut condition) = (Vec::new(), "attribute_exists(pk)".to_owned());
@@ -110,8 +110,8 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().update(update.build().map_err(build_error)?).build())
     }
 
-    /// Called after the number in the account's row could not be increased: an error if the account does not exist;
-    /// otherwise it has as many as it may have.
+    /// Called after the number in the account's row could not be increased. Returns an error if the account does not
+    /// exist; otherwise it has reached its maximum.
     pub(super) async fn limit_reached(&self, account: &AccountId) -> PortResult<()> {
         match self.find_account(account).await? {
             Some(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! What becomes of rows that cannot be read: damaged ones, and what a newer release wrote.
+//! Tests: what happens to rows that cannot be read, because they are damaged or a newer release wrote them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery::DeliveryState;
@@ -35,7 +35,7 @@ fn world() -> World {
 }
 
 impl World {
-    /// Exactly these rows were told to the operator, by key, and nothing of what is in them.
+    /// Exactly these rows were logged for the operator, by key and without their content.
     #[track_caller]
     fn check_told(&self, rows: &[&Key]) {
         let lines = self.log.lines();
@@ -54,7 +54,7 @@ impl World {
         (one, item)
     }
 
-    /// Files the subscription, with what `change` makes of its settings.
+    /// Stores the subscription in its buckets, with its settings altered by `change`.
     fn file(&self, one: &Subscription, change: impl Fn(&mut Value)) -> Key {
         let own = keys::subscription(&self.acme, &one.id);
         let row = SubscriptionRow::of(one).expect("a row");
@@ -110,7 +110,7 @@ async fn a_list_leaves_out_a_row_that_cannot_be_read_and_tells_its_key_alone() {
         }
         world.table.put(item);
     }
-    // A page is full although rows of it cannot be read, and the list goes on behind it.
+    // A page is full although rows of it cannot be read, and the list continues after it.
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page =
@@ -133,7 +133,7 @@ async fn a_health_that_cannot_be_read_counts_as_failing_and_the_next_change_repl
     let world = world();
     let version = ("version".to_owned(), AttributeValue::N("9".into()));
     let unknown = AttributeValue::M([("state".to_owned(), text("confidential")), version].into());
-    // In rows of their own, and in that of a destination from an earlier release.
+    // In rows of their own, and in the row of a destination from an older release.
     for (n, stored) in (1..).zip([unknown.clone(), text("confidential"), AttributeValue::Null(true), unknown]) {
         let (one, mut item) = world.destination(n);
         let mut key = keys::health(&world.acme, &one.id);
@@ -260,7 +260,8 @@ async fn a_purge_deletes_what_cannot_be_read_with_all_it_leads_to() {
         item.insert("attempts".into(), text("no list"));
         world.table.put(item);
     };
-    // Of an event, one entry of what it owes cannot be read. What a destination that is gone was owed is found by another.
+    // One entry of what an event owes cannot be read. The deliveries of a deleted destination are found through
+    // another.
     let (here, gone) = (record(&one, "evt-1", 1, DeliveryState::Parked), world.destination(2).0);
     let gone = record(&gone, "evt-1", 1, DeliveryState::Delivered);
     for record in [&here, &gone] {
@@ -276,7 +277,7 @@ async fn a_purge_deletes_what_cannot_be_read_with_all_it_leads_to() {
     let other = destination(&account("other"), 1, "https://example.com/");
     let key = keys::destination(&other.account, &other.id);
     world.table.put(to_item(key.clone(), &DestinationRow::from(&other)).expect("an item"));
-    // Health and turns, also those of the destination that is gone, are in partitions of their own.
+    // Health and turns, also those of the deleted destination, are in partitions of their own.
     for id in [&one.id, &gone.delivery.destination] {
         for key in [keys::health(&world.acme, id), keys::pace(&world.acme, id)] {
             world.table.put(to_item(key, &json!({})).expect("an item"));
@@ -330,7 +331,7 @@ async fn deliveries_and_events_are_listed_and_added_up_beside_those_that_cannot_
     let events = world.store.list_events(&world.acme, span, Order::NewestFirst, None, 9).await.expect("a list");
     assert_eq!(events.iter().map(|one| one.place.id.as_str()).collect::<Vec<_>>(), ["evt-1"]);
     world.check_told(&[&keys::event(&world.acme, &"evt-2".parse().expect("an id"))]);
-    // What an event owes is found although its type is not known.
+    // What an event owes is found although its type is unknown.
     let asked = ["evt-1", "evt-2"].map(|id| id.parse().expect("an id"));
     assert_eq!(world.store.find_owed(&world.acme, &asked).await.expect("an answer").len(), 2);
 }
@@ -353,7 +354,7 @@ async fn what_waits_is_known_by_its_keys() {
     assert_eq!(due.iter().map(|one| &one.id).collect::<Vec<_>>(), [&delivery]);
     world.check_told(&[&stray]);
 
-    // That of the second was stored by an earlier release.
+    // The second one was stored by an older release.
     let former = world.destination(2).0;
     waits(keys::health(&world.acme, &to.id), keys::watch_pk(), keys::look_at(at));
     waits(keys::destination(&world.acme, &former.id), keys::watch_pk(), keys::look_at(at));
@@ -363,7 +364,7 @@ async fn what_waits_is_known_by_its_keys() {
     watched.sort();
     assert_eq!(watched, [to, former].map(|one| (world.acme.clone(), one.id)));
 
-    // An awaited run of a type that is not known here.
+    // An awaited run of a type that this release does not know.
     let run = Key { pk: keys::account_pk(&world.acme), sk: "AWAITED#export.completed#*".into() };
     waits(run.clone(), keys::awaited_pk(0), keys::look_at(at));
     world.log.lines();

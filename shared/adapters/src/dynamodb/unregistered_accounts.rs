@@ -1,4 +1,5 @@
-//! Accounts that events named and nobody registered: a row each, in one partition. Few are noted, and hourly.
+//! Accounts that events named but nobody registered: a row each, in one partition. There are few, and each is written
+//! at most hourly.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;

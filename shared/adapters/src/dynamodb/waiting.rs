@@ -1,5 +1,5 @@
-//! What waits for its time, read from the index `waiting`, which contains only the keys of rows. The rows themselves need
-//! not be understood. A key that is not of what waits is left out and told to the operator.
+//! What waits for its time, read from the index `waiting`, which contains only the keys of rows. The rows themselves
+//! are not read. A key of another form is left out and logged for the operator.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -47,8 +47,8 @@ impl Position {
 }
 
 impl DynamoStore {
-    /// What `read` makes of the entries of a partition of the index, in order, at most `limit`, after `after` and up to the
-    /// sort key `until`, if there are such.
+    /// At most `limit` entries of a partition of the index, converted by `read`, in order, after `after` and up to the
+    /// sort key `until`, if these are given.
     pub(super) async fn waiting<T>(
         &self,
         pk: String,

@@ -1,6 +1,6 @@
-//! Connects to a receiver: looks its name up, refuses addresses that the policy refuses, and begins TLS and HTTP. A
-//! connection carries one request and is never kept: one that was idle while the container was frozen is stale. TLS
-//! sessions are resumed instead.
+//! Connects to a receiver: looks its name up, refuses addresses that the policy refuses, and starts TLS and HTTP. A
+//! connection carries one request and is not kept, because one that was idle while the container was frozen would be
+//! stale. TLS sessions are resumed instead.
 
 use std::error::Error;
 use std::io;
@@ -32,13 +32,13 @@ use tower::{Service, ServiceExt};
 
 use super::opening::{Seen, Watched};
 
-/// From looking the name up to the end of the TLS handshake.
+/// The time limit from the look-up of the name to the end of the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many headers of an HTTP/1 answer are read. With more, only the status is known.
 const MAX_HEADERS: usize = 1_000;
-/// How much of an HTTP/2 answer's headers is read, in bytes. With more, the answer cannot be read at all.
+/// How many bytes of the headers of an HTTP/2 answer are read. With more, the answer cannot be read at all.
 const MAX_HTTP2_HEADER_BYTES: u32 = 256 * 1024;
-/// How long a connection may take to end, whatever becomes of its request.
+/// How long a connection may take to close, whatever happens to its request.
 const LIFETIME: Duration = Duration::from_secs(60);
 
 pub(super) type AnyError = Box<dyn Error + Send + Sync>;
@@ -54,7 +54,7 @@ pub(super) struct Connector {
     tls: TlsConnector,
 }
 
-/// The connection did not come about in time.
+/// No connection was made in time.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection within {} s", CONNECT_TIMEOUT.as_secs())]
 pub(super) struct ConnectTimedOut;
@@ -63,7 +63,7 @@ pub(super) struct ConnectTimedOut;
 #[error("resolves to {0}, an address that is never called")]
 pub(super) struct BlockedAddress(pub(super) IpAddr);
 
-/// Ends the connection when it is dropped, unless the answer was read to its end: then both sides close it in order.
+/// Closes the connection when it is dropped, unless the answer was read to its end: then both sides close it in order.
 pub(super) struct Connection {
     task: JoinHandle<()>,
     answered: bool,
@@ -71,7 +71,7 @@ pub(super) struct Connection {
 
 impl Connection {
     fn new(driver: impl Future<Output = hyper::Result<()>> + Send + 'static) -> Self {
-        // How it ends is told to the request.
+        // The request reports how the connection ends.
         Self { task: tokio::spawn(timeout(LIFETIME, driver).map(drop)), answered: false }
     }
 
@@ -97,12 +97,13 @@ impl Connector {
         let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { policy, lookup });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // Divided among the addresses of a name.
+        // The time is divided among the addresses of a name.
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         Ok(Self { tcp, tls: TlsConnector::from(Arc::new(tls)) })
     }
 
-    /// Sends a request whose URI is absolute. How an HTTP/1 answer begins is told to `seen`, even if no answer results.
+    /// Sends a request whose URI is absolute. Reports the beginning of an HTTP/1 answer to `seen`, even if no complete
+    /// answer comes.
     pub(super) async fn send(
         &self,
         request: Request<Full<Bytes>>,
@@ -113,7 +114,7 @@ impl Connector {
         if http2 { over_http2(stream, request).await } else { over_http1(stream, request, seen).await }
     }
 
-    /// A connection to where the URI leads, and whether HTTP/2 was agreed on.
+    /// A connection to the host of the URI, and whether HTTP/2 was agreed on.
     async fn open(&self, uri: &Uri) -> Result<(Box<dyn Stream>, bool), AnyError> {
         let tcp = self.tcp.clone().oneshot(uri.clone()).await?.into_inner();
         if uri.scheme() != Some(&Scheme::HTTPS) {

@@ -1,6 +1,6 @@
-//! Watches how an HTTP/1 answer begins: the bytes up to its final status, 13 of them. Nothing after the status matters
-//! here. The HTTP library refuses an answer as a whole when one of its headers cannot be read, and the status is lost
-//! with it; what is seen here is not.
+//! Watches how an HTTP/1 answer begins: the bytes up to its final status, 13 of them. What follows the status does not
+//! matter here. The HTTP library refuses a whole answer when one of its headers cannot be read, and loses its status;
+//! this code has seen the status then.
 
 use std::io;
 use std::pin::Pin;
@@ -10,9 +10,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::SetOnce;
 
-/// `HTTP/1.1 200 `: a status is read when the character after it has come.
+/// `HTTP/1.1 200 `: a status is complete when the character after it has come.
 const STATUS_BYTES: usize = 13;
-/// How much is kept of what is not HTTP, in bytes.
+/// How many bytes are kept of an answer that is not HTTP.
 const FOREIGN_BYTES: usize = 64;
 
 /// How an answer begins.
@@ -20,11 +20,11 @@ const FOREIGN_BYTES: usize = 64;
 pub(super) enum Opening {
     /// With the status line of a final answer.
     Status(u16),
-    /// With something that is no status line of HTTP/1: its first bytes.
+    /// With something that is not a status line of HTTP/1: its first bytes.
     Foreign(Vec<u8>),
 }
 
-/// Where the beginning of an answer is told once it has come.
+/// Receives the beginning of an answer when it has come.
 pub(super) type Seen = Arc<SetOnce<Opening>>;
 
 /// A connection whose first answer is watched.
@@ -35,7 +35,7 @@ pub(super) struct Watched<S> {
 }
 
 enum State {
-    /// A status line has begun, or is awaited.
+    /// A status line has begun, or is expected.
     Begun(Vec<u8>),
     /// Within an interim answer (1xx); another answer follows its empty line.
     Interim {
@@ -81,7 +81,7 @@ impl<S> Watched<S> {
 
     fn tell(&mut self, opening: Opening) {
         self.state = State::Known;
-        // It is told once: after that the state is `Known`.
+        // It is reported once: after that the state is `Known`.
         let _ = self.seen.set(opening);
     }
 }
@@ -141,14 +141,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 mod tests {
     use super::*;
 
-    /// The same is seen however the bytes are cut into pieces.
+    /// The result is the same however the bytes are cut into pieces.
     #[track_caller]
     fn check(bytes: &[u8], expected: Option<&Opening>) {
         for piece in [1, 2, 7, 13, 1_000] {
             let mut watched = Watched::new((), Seen::default());
             bytes.chunks(piece).for_each(|piece| watched.watch(piece));
             match (watched.seen.get(), expected) {
-                // Of what is not HTTP, what came with the piece that showed it is kept.
+                // Of an answer that is not HTTP, the piece that showed this is kept.
                 (Some(Opening::Foreign(kept)), Some(Opening::Foreign(whole))) => {
                     assert!(!kept.is_empty() && whole.starts_with(kept), "{kept:?}");
                     assert!(piece < whole.len() || kept == whole, "{kept:?}");

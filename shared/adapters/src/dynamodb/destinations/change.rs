@@ -15,7 +15,7 @@ use crate::dynamodb::stored_health::FORMER;
 /// Attributes that a row may lack.
 const OPTIONAL: [&str; 1] = ["rate_limit"];
 
-/// An update of a destination's row from one version of what its owner configured to another.
+/// An update of a destination's row from one version of its settings to another.
 pub(super) struct Change {
     pub(super) key: Key,
     pub(super) update: String,
@@ -25,8 +25,8 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// An update of every field except the number of subscriptions, which subscriptions change. If it is to be stored
-    /// apart with this change, a health that an earlier release left here is removed.
+    /// An update of every field except the number of subscriptions, which only subscriptions change. If the health is
+    /// stored in its own row with this change, a health that an older release left in this row is removed.
     pub(super) fn of(before: &Destination, after: &Destination) -> PortResult<Self> {
         let key = keys::destination(&before.account, &before.id);
         let item = to_item(key.clone(), &DestinationRow::from(after))?;

@@ -1,5 +1,5 @@
-//! Destinations, and their names, which are unique. To delete one, only its name and version are read of its row. The rows
-//! of their health are in [`super::health`], and are read together with them.
+//! Destinations, and their names, which are unique. To delete one, only the name and version of its row are read. Their
+//! health has rows of its own ([`super::health`]), which are read together with them.
 //!
 //! Invariant: a destination can be paused, changed and deleted however often its health changes meanwhile (tests: the
 //! contract suite `health`).
@@ -28,7 +28,7 @@ use super::transactions::{Count, NameRow};
 use super::{DynamoStore, as_item, keys};
 use crate::aws::{build_error, port_error};
 
-/// A destination and its health are read consistently: who has just changed them sees the change.
+/// A destination and its health are read consistently, so that after a change the new state is seen.
 const ANEW: Fields = Fields { expression: None, state: None, consistent: true };
 
 /// The part of a row that is needed to delete it.
@@ -38,7 +38,7 @@ struct NamedRow {
     version: u64,
 }
 
-/// The part of a row that says how far the subscriptions were searched that are deleted with it.
+/// The part of a row that says how far the search for subscriptions to delete with the destination is.
 #[derive(Deserialize)]
 struct SearchedRow {
     #[serde(default)]
@@ -61,7 +61,7 @@ impl FindDestination for DynamoStore {
 }
 
 impl DynamoStore {
-    /// Destinations that were listed, with their health.
+    /// Destinations of a list, with their health.
     async fn with_healths(&self, account: &AccountId, mut listed: Vec<Destination>) -> PortResult<Vec<Destination>> {
         let mut healths = self.healths(account, listed.iter().map(|one| &one.id)).await?;
         for destination in &mut listed {
@@ -205,7 +205,7 @@ fn count_one(by: i64, most: u32) -> Count {
 }
 
 impl DynamoStore {
-    /// Writes every field of `after` except the number of subscriptions, if the row is still `before`'s.
+    /// Writes every field of `after` except the number of subscriptions, if the row still has the version of `before`.
     fn replace_destination_part(&self, before: &Destination, after: &Destination) -> PortResult<TransactWriteItem> {
         let change = Change::of(before, after)?;
         let update = Update::builder().table_name(&self.table).set_key(Some(as_item(change.key)));
@@ -215,8 +215,8 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Deletes the row if no subscription uses it and it is still the version that was read, so that its name is the
-    /// one to release.
+    /// Deletes the row if no subscription uses it and it still has the version that was read. Then its name is the one
+    /// to release.
     fn delete_unused_part(&self, key: Key, found: &NamedRow) -> PortResult<TransactWriteItem> {
         let delete = Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));
         let delete = delete.condition_expression("subscriptions = :none AND version = :found");

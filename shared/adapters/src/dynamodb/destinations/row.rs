@@ -1,4 +1,4 @@
-//! The row of a destination. Earlier releases stored its health in it, together with its key in the index `waiting`.
+//! The row of a destination. Older releases stored its health in it, together with its key in the index `waiting`.
 
 use domain::attempt::{RetryChoice, SealedSecret};
 use domain::destination::{
@@ -35,17 +35,17 @@ pub(in crate::dynamodb) struct DestinationRow {
     timeout_seconds: TimeoutSeconds,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate_limit: Option<RateLimit>,
-    /// Missing from rows that were written before there was a choice.
+    /// Missing from rows that were written before this setting existed.
     #[serde(default)]
     retry_policy: RetryChoice,
     secrets: Vec<SecretRow>,
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
-    /// Left by an earlier release, until the health changes.
+    /// Left by an older release, until the health changes.
     #[serde(default, skip_serializing)]
     health: Option<Value>,
-    /// How many subscriptions use it. While there are any, it cannot be deleted.
+    /// How many subscriptions use it. It can be deleted only if this is 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subscriptions: Option<u32>,
 }

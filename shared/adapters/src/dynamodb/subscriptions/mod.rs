@@ -1,13 +1,13 @@
-//! Subscriptions: each has a row in its account's list, and a copy in every bucket that it is filed under.
+//! Subscriptions: each has a row in its account's list, and a copy in each of its buckets.
 //!
-//! Settings are read tolerantly (the file `row`): unknown ones are ignored. A subscription that cannot be read at all,
-//! because a newer release gave it an event type, an operator or a transition that this one does not know, is left out
-//! of its buckets, and the operator is told by each look into one of them. It is not worth more: if it failed its
-//! events instead, every other subscription of the account would miss them as well, until all of them are in the
-//! dead-letter queue. What it missed is known from the log (which subscription, from when until when), the events are
-//! kept, and `POST /v1/events/{id}/replay` sends what they did not owe. It can be deleted as it is ([`Leads`]).
+//! Settings are read tolerantly (the file `row`): unknown ones are ignored. A subscription may be unreadable because a
+//! newer release gave it an event type, an operator or a transition that this release does not know. It is then left
+//! out of its buckets, and each read of such a bucket logs it for the operator. Failing its events instead would be
+//! worse: every other subscription of the account would miss them as well, until all of them are in the dead-letter
+//! queue. The log shows what it missed (which subscription, from when until when), the events are kept, and `POST
+//! /v1/events/{id}/replay` sends what they did not owe. It can be deleted without being read ([`Leads`]).
 //!
-//! Invariant: a subscription that cannot be read keeps no event from the account's others (tests:
+//! Invariant: a subscription that cannot be read keeps no events from the account's others (tests:
 //! `a_subscription_that_cannot_be_read_keeps_no_event_from_the_others`).
 
 mod row;
@@ -34,7 +34,7 @@ use super::transactions::{Count, NameRow};
 use super::{DynamoStore, Reads, as_item, keys};
 use crate::aws::build_error;
 
-/// What an account's row counts of its subscriptions.
+/// The numbers about an account's subscriptions in the account's row.
 #[derive(Deserialize)]
 struct CountsRow {
     #[serde(default)]
@@ -56,7 +56,7 @@ impl FindSubscriptions for DynamoStore {
     }
 }
 
-/// How many subscriptions of a bucket are read at a time. Of each only what matching takes is kept.
+/// How many subscriptions of a bucket are read at a time. Of each, only what matching needs is kept.
 const FILED: usize = 1_000;
 
 #[async_trait]
@@ -116,7 +116,7 @@ impl Subscriptions for DynamoStore {
         let found = self.get::<LeadingRow, LeadingRow>(keys::subscription(account, id)).await?;
         let Some(found) = found else { return Ok(UpdatedSubscription::Changed) };
         let mut row = SubscriptionRow::of(after)?;
-        // The condition of a row of an earlier release was not counted, and is when it is changed.
+        // An older release did not count the condition of its row; it is counted when it is changed.
         if before.settings.condition == after.settings.condition {
             row.condition_bytes = found.condition_bytes;
         }
@@ -210,7 +210,7 @@ impl Subscriptions for DynamoStore {
     }
 }
 
-/// The change of the bytes of an account's conditions.
+/// The change of the number of bytes of an account's conditions.
 fn count_bytes(after: usize, before: usize) -> Count {
     let count = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
     Count { of: "condition_bytes", by: count(after).saturating_sub(count(before)), most: count(MAX_CONDITION_BYTES) }
@@ -221,7 +221,7 @@ fn count_one(by: i64, most: u32) -> Count {
 }
 
 impl DynamoStore {
-    /// What matching needs of subscriptions of a bucket, from after one of them on, at most [`FILED`].
+    /// What matching needs of at most [`FILED`] subscriptions of a bucket, after a given one.
     async fn filed(
         &self,
         account: &AccountId,
@@ -250,7 +250,8 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().put(put.build().map_err(build_error)?).build())
     }
 
-    /// Deletes the row if it is still the version that was read, whose name and buckets are deleted with it.
+    /// Deletes the row if it still has the version that was read. The name and buckets of that version are deleted with
+    /// it.
     fn delete_found_part(&self, key: Key, version: u64) -> PortResult<TransactWriteItem> {
         let delete = aws_sdk_dynamodb::types::Delete::builder().table_name(&self.table).set_key(Some(as_item(key)));
         let delete = delete.condition_expression("version = :found");

@@ -1,4 +1,4 @@
-//! The rows of subscriptions, and what must be known of one that cannot be read to delete it. Settings are read tolerantly
+//! The rows of subscriptions, and what must be known to delete one that cannot be read. Settings are read tolerantly
 //! ([`SettingsRow`]).
 
 use std::collections::BTreeSet;
@@ -24,13 +24,13 @@ pub(in crate::dynamodb) struct SubscriptionRow {
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
-    /// What it counts in the account's row. Rows from before conditions were counted have none.
+    /// Its part of the numbers in the account's row. Rows from before conditions were counted do not have it.
     #[serde(default)]
     pub(super) condition_bytes: usize,
 }
 
-/// Settings as they are read from a row. Their fields are those of [`SubscriptionSettings`], which is also what owners
-/// write, and therefore refuses fields that it does not know.
+/// Settings as they are read from a row. Their fields are those of [`SubscriptionSettings`], which owners also send,
+/// and which therefore refuses unknown fields.
 #[derive(Deserialize)]
 struct SettingsRow {
     #[serde(deserialize_with = "Label::from_row")]
@@ -93,7 +93,7 @@ impl TryFrom<SubscriptionRow> for Subscription {
     }
 }
 
-/// What a subscription's settings lead to: what must be known to delete it, and no more.
+/// What a subscription's settings refer to: exactly what must be known to delete it.
 #[derive(Debug, PartialEq)]
 pub(in crate::dynamodb) struct Leads {
     pub(super) name: Option<String>,
@@ -116,8 +116,8 @@ impl Leads {
         }
     }
 
-    /// Of settings that are not understood, the texts are taken as they are. The subscription may be filed under every
-    /// type that it names, and under a type whose absence one of those reports: all known types are tried.
+    /// If the settings cannot be parsed, their texts are used as they are. The subscription may be in the bucket of
+    /// every type that it names, and of a type whose absence one of those reports: all known types are tried.
     fn of_unknown(settings: &str, copy: impl Fn(&dyn fmt::Display) -> Key) -> Self {
         let settings: Value = serde_json::from_str(settings).unwrap_or_default();
         let text = |field: &str| settings[field].as_str().map(str::to_owned);
@@ -145,7 +145,7 @@ pub(super) struct Filed {
 }
 
 impl FiledRow {
-    /// Its attributes, with those that tell which row cannot be read.
+    /// Its attributes, with those that identify a row that cannot be read.
     pub(super) const ATTRIBUTES: &'static [&'static str] = &["pk", "sk", "id", "settings"];
 }
 
