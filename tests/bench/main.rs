@@ -4,7 +4,7 @@
 //! Only ratios within one run are judged. The milliseconds depend on the machine, and on the local AWS more than on our
 //! code.
 
-#![expect(clippy::disallowed_methods, reason = "this is the world outside the system: it has no ports")]
+#![expect(clippy::disallowed_methods, reason = "this code is outside of the system and has no ports")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod hanging;

@@ -65,7 +65,7 @@ fn assert_complains(result: Result<()>, words: &str) {
 
 #[tokio::test]
 async fn a_request_to_another_origin_is_seen() {
-    assert_complains(seeing("/greedy").await, "it asked another origin: http://127.0.0.2:9/image.png");
+    assert_complains(seeing("/greedy").await, "it sent a request to another origin: http://127.0.0.2:9/image.png");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
-//! Random numbers for tests that break things at random. They all follow from one seed, which the test prints.
+//! Random numbers for tests that break things at random. All follow from one seed, which the test prints.
 //!
-//! The generator is SplitMix64, which is not fit for making secrets.
+//! The generator is SplitMix64, which must not be used to make secrets.
 
 use time::OffsetDateTime;
 
@@ -21,7 +21,7 @@ impl Chance {
         u64::try_from(now).unwrap_or_default()
     }
 
-    /// A generator of its own for a part that runs concurrently with others.
+    /// Another generator, for a part that runs concurrently.
     #[must_use]
     pub fn split(&mut self) -> Self {
         Self::from_seed(self.draw())

@@ -1,7 +1,7 @@
 //! Empty tables with the keys and indexes of a deployment's table.
 //!
-//! No deployed function knows them. In the deployment's own table, `redrive` sends what is due whenever its minute
-//! comes, so a test that writes such rows and reads them again needs a table of its own.
+//! No deployed function uses them. In the deployment's own table, `redrive` sends each minute what is due, so a test
+//! that writes such rows and reads them again needs its own table.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{BillingMode, GlobalSecondaryIndex};
 use harness::failure::OrFailure;
 use harness::{Deployment, Result};
 
-/// The request that creates such a table, called `name`, where `client` points to.
+/// The request that creates such a table with this name, at the address of `client`.
 pub async fn request(deployment: &Deployment, client: &Client, name: &str) -> Result<CreateTableFluentBuilder> {
     let ours = deployment.dynamodb().describe_table().table_name(&deployment.outputs.table_name).send().await;
     let ours = ours.or_failure(|| "the deployment's table cannot be described")?.table;

@@ -1,9 +1,10 @@
-//! A proxy between the functions and DynamoDB that now and then throttles, fails or cuts the connection, until it is
-//! mended.
+//! A proxy between the functions and DynamoDB that sometimes throttles, fails or cuts the connection, until it is told
+//! to stop.
 //!
-//! Faults look like DynamoDB's own, so that the SDK's retries are tested too. Some come in bursts that outlast those
-//! retries. A cut connection loses the answer to a request that was carried out. Requests that pass are not changed,
-//! nor are their signatures. The proxy runs within the test, which switches the faults off and counts them.
+//! Faults look like DynamoDB's own, so that the SDK's retries are tested too. Some come in bursts that last longer than
+//! those retries. A cut connection loses the answer to a request that was carried out. Requests that pass are not
+//! changed, and neither are their signatures. The proxy runs within the test, which switches the faults off and counts
+//! them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,7 +28,7 @@ const THROTTLED: u64 = 40;
 const THROTTLED_IN_A_BURST: u64 = 850;
 const FAILED: u64 = 5;
 const CUT: u64 = 5;
-/// The first second of every so many is a burst.
+/// One second out of this many is a burst: the first.
 const BETWEEN_BURSTS: u64 = 8;
 
 /// A running proxy. Dropping it closes its port.
@@ -39,7 +40,7 @@ pub struct FaultyTable {
     down: Down,
 }
 
-/// How many requests there were, by what was done to them.
+/// How many requests there were, by what happened to them.
 #[derive(Debug, Default)]
 pub struct Faults {
     pub passed: AtomicUsize,
@@ -50,7 +51,7 @@ pub struct Faults {
 
 #[derive(Debug)]
 struct Shared {
-    /// Where DynamoDB is.
+    /// The address of DynamoDB.
     target: String,
     client: reqwest::Client,
     started: Instant,
@@ -71,8 +72,8 @@ impl FaultyTable {
     pub async fn start(target: String, chance: Chance) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.or_failure(|| "no port for a proxy")?;
         let address = listener.local_addr().or_failure(|| "the proxy has no address")?;
-        // Fails if a provider is already installed, which is just as good. The client wants one even though nothing
-        // uses TLS.
+        // This fails if a provider is already installed, which is fine. The client needs one, although nothing uses
+        // TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().or_failure(|| "cannot build an HTTP client")?;
         let shared = Arc::new(Shared {
@@ -177,7 +178,7 @@ async fn handle(
     answer.unwrap_or_default()
 }
 
-/// An error in the form that DynamoDB gives it.
+/// An error in DynamoDB's form.
 fn refuse(status: StatusCode, name: &str) -> Response {
     let body = serde_json::json!({"__type": name, "message": "injected by a test"}).to_string();
     let mut response = Response::new(Body::from(body));

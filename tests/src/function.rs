@@ -1,7 +1,7 @@
 //! What tests do with a deployed function: run it at once, change its environment, read its logs, and kill one of its
 //! processes. A function is given by its name, such as `outputs.deliver_function_name`.
 //!
-//! A killed process gets no warning, as if its host had died. Processes are found on Linux only.
+//! A killed process gets no warning, as if its host had crashed. Processes can be found on Linux only.
 
 use std::fs;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use http::{Method, Request};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-/// The variable that tells DynamoDB's clients in a function, and no others, where their service is.
+/// The variable that tells DynamoDB's clients in a function, and no others, the address of their service.
 pub const TABLE: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
 /// Runs `redrive` as its schedule does, and waits until the run has ended.
@@ -29,7 +29,7 @@ pub async fn run_redrive(deployment: &Deployment) -> Result<()> {
     Err(Failure::new(format!("redrive answered {}: {text}", response.status())))
 }
 
-/// Sets one variable of a function's environment, or removes it, and keeps all others. Its processes are started again.
+/// Sets one variable of a function's environment, or removes it, and keeps all others. Its processes are restarted.
 ///
 /// A test that sets a variable must remove it again, however it ends.
 pub async fn set_variable(deployment: &Deployment, function: &str, name: &str, value: Option<&str>) -> Result<()> {
@@ -52,7 +52,7 @@ pub async fn variable(deployment: &Deployment, function: &str, name: &str) -> Re
     Ok(current["Environment"]["Variables"][name].as_str().unwrap_or_default().to_owned())
 }
 
-/// Sets how many instances of a function a queue may keep busy, and answers how many it was.
+/// Sets how many instances of a function a queue may keep busy, and returns the previous number.
 pub async fn set_concurrency(deployment: &Deployment, function: &str, most: u64) -> Result<u64> {
     let of_function = format!("event-source-mappings/?FunctionName={function}");
     let mapping = lambda(deployment, Method::GET, &of_function, Vec::new()).await?["EventSourceMappings"][0].take();
@@ -112,11 +112,11 @@ pub fn processes(deployment: &Deployment, function: &str) -> Result<Vec<Pid>> {
     with_environment(&[of_function, of_local_aws(deployment)])
 }
 
-/// How long the local AWS itself and the processes in which it runs functions now have used a processor.
+/// The processor time that the local AWS and the processes in which it runs functions now have used.
 pub fn processor_time(deployment: &Deployment) -> Result<Duration> {
     let ticks = with_environment(&[of_local_aws(deployment)])?.into_iter().map(|process| {
-        // One that has ended meanwhile has none. Behind the program's name in parentheses come ten fields, and then the ticks
-        // in its own code and in the kernel's.
+        // A process that has ended in the meantime has none. After the program's name in parentheses come ten fields,
+        // and then the ticks in its own code and in the kernel's.
         let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
         let fields = stat.rsplit_once(')').map(|(_, fields)| fields).unwrap_or_default();
         fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>()
@@ -146,11 +146,11 @@ fn with_environment(variables: &[String]) -> Result<Vec<Pid>> {
     Ok(found)
 }
 
-/// The most memory that any process of a function has had, in bytes.
+/// The most memory that any process of a function has used, in bytes.
 pub fn peak_memory(deployment: &Deployment, function: &str) -> Result<u64> {
     let mut most = 0;
     for process in processes(deployment, function)? {
-        // One that has ended meanwhile has no status.
+        // A process that has ended in the meantime has no status.
         let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = peak.and_then(|peak| peak.split_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok());

@@ -1,7 +1,8 @@
-//! A table whose queries read no more rows than they return, like DynamoDB's: dynoxide, with SQLite in memory.
+//! A table whose queries read only the rows that they return, like DynamoDB's: dynoxide, with SQLite in memory.
 //!
-//! The local AWS sorts a whole partition for each query while everybody else waits, so its times grow with rows that are
-//! not part of the answer. With some thousand rows and several functions that read them, it answers nobody for minutes.
+//! The local AWS sorts a whole partition for each query while all others wait, so a query takes longer the more rows
+//! there are, even if they are not part of the answer. With some thousand rows and several functions that read them, it
+//! answers nobody for minutes.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -75,12 +76,12 @@ impl IndexedTable {
         Ok(())
     }
 
-    /// Where the table is.
+    /// The address of the table.
     pub fn url(&self) -> String {
         self.deployment.table_url()
     }
 
-    /// The deployment with this table for its own.
+    /// The deployment with this table instead of its own.
     pub fn deployment(&self) -> &Deployment {
         &self.deployment
     }

@@ -1,12 +1,12 @@
-//! What tests of the deployed stack need beyond the [`harness`]: a [`browser`], an account with all its surroundings
-//! ([`world`]), tables of their own ([`empty_table`], [`indexed_table`]), faults ([`faulty_table`], [`chance`]), and access to
-//! the deployed [`function`]s.
+//! What tests of the deployed stack need besides the [`harness`]: a [`browser`], an account with all its surroundings
+//! ([`world`]), their own tables ([`empty_table`], [`indexed_table`]), faults ([`faulty_table`], [`chance`]), and
+//! access to the deployed [`function`]s.
 //!
 //! The tests are in the folders beside this library: `e2e`, `browser`, `model` and `integration`. So are the programs
 //! `bench` and `screenshots`. `make demo` builds none of this.
 
-#![expect(clippy::disallowed_methods, reason = "this is the world outside the system: it has no ports")]
-#![expect(clippy::print_stderr, reason = "a run takes a while and tells how far it is")]
+#![expect(clippy::disallowed_methods, reason = "this code is outside of the system and has no ports")]
+#![expect(clippy::print_stderr, reason = "a run takes a while and shows its progress")]
 
 pub mod browser;
 pub mod chance;

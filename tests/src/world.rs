@@ -1,6 +1,6 @@
-//! What a test needs around it: an account, a receiver, a producer of events, and browsers with links to the page.
+//! The surroundings of a test: an account, a receiver, a producer of events, and browsers with links to the page.
 //!
-//! It deliberately sets up nothing on the page itself, which is what tests in a browser look at.
+//! It deliberately sets up nothing on the page itself, because that is what tests in a browser check.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::browser::{Browser, Look};
 pub enum Manner {
     /// Verifies signatures with a Standard Webhooks library, and answers 401 to invalid ones.
     Verifies,
-    /// Lets everything in.
+    /// Accepts everything.
     Trusts,
     /// Answers 500 to everything.
     Refuses,
@@ -71,7 +71,7 @@ impl World {
         Ok(browser)
     }
 
-    /// The URL of a path of the receiver that behaves in this `manner`, for a form. Tell the receiver the secret once
+    /// The URL of a path of the receiver that behaves in this `manner`, for a form. Tell the receiver the secret when
     /// there is one: `receiver.expect_secret(path, …)`.
     pub fn address(&self, path: &str, manner: Manner) -> String {
         match manner {
@@ -83,7 +83,7 @@ impl World {
         self.receiver.url(path)
     }
 
-    /// Creates a destination at this path of the receiver, which expects its secret there. It has no subscription yet.
+    /// Creates a destination at this path of the receiver, which verifies with its secret. It has no subscription yet.
     pub async fn destination_at(&self, path: &str) -> Result<CreatedDestination> {
         let created = self.customer.create_destination(path, &self.receiver.url(path)).await?;
         self.receiver.expect_secret(path, &created.secret);
@@ -97,7 +97,7 @@ impl World {
         Ok(created.id)
     }
 
-    /// Creates a destination with a path of its own, where the receiver behaves in this `manner`, and a subscription to
+    /// Creates a destination with its own path, where the receiver behaves in this `manner`, and a subscription to
     /// everything.
     pub async fn destination(&self, name: &str, manner: Manner) -> Result<CreatedDestination> {
         let path = format!("/{}", unique("destination"));

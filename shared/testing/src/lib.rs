@@ -1,6 +1,6 @@
 //! In-memory ports that behave like the real ones, and the contract suites that both must pass.
 //!
-//! It is only for tests: no function contains it.
+//! It is only for tests; no function includes it.
 
 pub mod contract;
 mod log;

@@ -1,4 +1,4 @@
-//! What is logged, for tests that look at it.
+//! Collects what is logged, for tests that check it.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -7,8 +7,8 @@ use serde_json::Value;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing::{Dispatch, Level};
 
-/// Beside a single subscriber, `tracing` asks only that of the thread which is the first to log at a place whether anybody
-/// wants its lines. A thread of another test has none, and so would silence the place for all.
+/// A second subscriber. With only one, `tracing` asks the thread that first logs at a place whether anybody wants its
+/// lines. If that thread belongs to another test, nobody does, and the place would stay silent for all.
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// The lines that this thread logs from [`Log::start`] on.
@@ -26,12 +26,12 @@ impl Write for Log {
 }
 
 impl Log {
-    /// Takes lines at INFO and above, until the guard is dropped.
+    /// Collects lines at INFO and above, until the guard is dropped.
     pub fn start(&self) -> DefaultGuard {
         self.start_at(Level::INFO)
     }
 
-    /// The same from another level on.
+    /// The same, at another level and above.
     pub fn start_at(&self, level: Level) -> DefaultGuard {
         LazyLock::force(&ANOTHER);
         let log = self.clone();
@@ -39,7 +39,7 @@ impl Log {
         tracing::subscriber::set_default(format.with_writer(move || log.clone()).finish())
     }
 
-    /// The lines since the last time.
+    /// The lines since the last call.
     pub fn lines(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let text = String::from_utf8_lossy(&bytes);

@@ -19,7 +19,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Both queues, as far as a function sees them: what it sent and postponed.
+/// Both queues as a function sees them: what it sent and postponed.
 #[derive(Default)]
 pub struct MemoryQueue {
     sent: Mutex<Vec<(DeliveryMessage, Duration)>>,
@@ -38,7 +38,7 @@ impl MemoryQueue {
         self.stuck.store(times, Ordering::SeqCst);
     }
 
-    /// From now on, the queue takes this long for each message that it is sent.
+    /// From now on, the queue takes this long for each message that is sent to it.
     pub fn slow_down(&self, by: Duration) {
         self.slow_ms.store(whole_ms(by), Ordering::SeqCst);
     }
@@ -51,7 +51,7 @@ impl MemoryQueue {
         self.take_delayed().into_iter().map(|(message, _)| message).collect()
     }
 
-    /// What was sent, and for how long the queue delays it.
+    /// What was sent, and how long the queue delays it.
     pub fn take_delayed(&self) -> Vec<(DeliveryMessage, Duration)> {
         std::mem::take(&mut lock(&self.sent))
     }
@@ -110,7 +110,7 @@ impl EventQueue for MemoryQueue {
     }
 }
 
-/// Other instances of a function: which units were handed out.
+/// Other instances of a function: records which units were handed out.
 #[derive(Default)]
 pub struct MemoryHandOut {
     units: Mutex<Vec<String>>,
@@ -139,7 +139,7 @@ impl HandOut for MemoryHandOut {
     }
 }
 
-/// The topic, as far as a function sees it: what it published.
+/// The topic as a function sees it: what it published.
 #[derive(Default)]
 pub struct MemoryAlerts {
     published: Mutex<Vec<Alert>>,
@@ -168,7 +168,7 @@ impl Alerts for MemoryAlerts {
     }
 }
 
-/// Seals by writing account and destination in front of the secret. It does not encrypt, but refuses the same as the
+/// Seals a secret by writing account and destination in front of it. It does not encrypt, but refuses the same as the
 /// real vault.
 #[derive(Default)]
 pub struct PlainVault;
@@ -240,14 +240,14 @@ impl Clock for TestClock {
     }
 }
 
-/// Counts upwards: different bytes each time, the same in every run.
+/// Counts upwards: different bytes each time, but the same in every run.
 #[derive(Default)]
 pub struct TestEntropy(AtomicU64);
 
 impl Entropy for TestEntropy {
     fn fill(&self, bytes: &mut [u8]) -> PortResult<()> {
         let count = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
-        // The last bytes of the count are those that differ.
+        // The last bytes of the count are the ones that differ.
         let count = &count[count.len().saturating_sub(bytes.len())..];
         for (byte, value) in bytes.iter_mut().zip(count.iter().cycle()) {
             *byte = *value;

@@ -1,4 +1,4 @@
-//! Receivers that do what a script says.
+//! Receivers that follow a script.
 
 #![expect(clippy::panic, reason = "one of the scripted receivers makes the sender panic")]
 
@@ -19,7 +19,7 @@ pub enum Step {
     Answer(u16),
     AnswerRetryAfter(u16, Duration),
     AnswerInFull(Answer),
-    /// Answers after a delay, or not at all if the attempt may not take that long.
+    /// Answers after a delay, or not at all if the attempt's time limit is shorter.
     AnswerAfter(u16, Duration),
     /// Lets the attempt run into its timeout.
     Hang,

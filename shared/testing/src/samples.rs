@@ -98,12 +98,12 @@ pub fn record(destination: &Destination, id: &str, attempts: u32, state: Deliver
     DeliveryRecord { attempts: attempts.into(), ..first }
 }
 
-/// A holder in this state: what is retrying waits in the table, and of what has ended nobody has to be told.
+/// A holder for this state: a retrying delivery waits in the table, and one that has ended needs no report.
 pub fn held(state: DeliveryState) -> Held {
     held_until(state, if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None })
 }
 
-/// A holder in this state, looked at at `look_at`: what is looked at later than it is due waits in the queue.
+/// A holder for this state with this look-at time: if that is later than the due time, the delivery waits in the queue.
 pub fn held_until(state: DeliveryState, look_at: Option<Timestamp>) -> Held {
     let how = match state {
         DeliveryState::Retrying { due_at } => {

@@ -1,8 +1,8 @@
 //! Clients of the HTTP API for its two kinds of user: the operator signs requests with AWS credentials, a customer
 //! sends an API key.
 //!
-//! A call returns whatever the API answered, so that tests can assert on refusals. Only the shorthands that set
-//! something up insist on success.
+//! A call returns whatever the API answered, so that tests can check refusals. Only the shorthands that set something
+//! up require success.
 
 use http::{HeaderMap, Method, Request};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! Paths inside the checkout. Except for browsers' temporary files, the harness reads and writes nothing outside of it.
 //!
-//! Nothing that is missing is installed or built here: the error says which make target does it.
+//! Nothing missing is installed or built here: the error says which make target does it.
 
 use std::path::{Path, PathBuf};
 
@@ -22,9 +22,9 @@ pub fn tool(environment: &str, name: &str) -> Result<PathBuf> {
 /// How the functions were built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {
-    /// As they are deployed to AWS.
+    /// As for AWS.
     Optimized,
-    /// Quickly, for this machine alone.
+    /// Quickly, and only for this machine.
     Unoptimized,
 }
 

@@ -30,24 +30,24 @@ pub const HORIZON_SECONDS: &str = "60";
 const PARAMETERS: [(&str, &str); 14] = [
     ("Architecture", architecture()),
     ("DeletionProtection", "false"),
-    // Their metric math is unknown to the local AWS.
+    // They use metric math, which the local AWS does not know.
     ("DeadLetterAlarms", "false"),
     ("AllowHttp", "true"),
     ("AllowedCidrs", "127.0.0.0/8,::1/128"),
     ("RetryWaits", "1,2,4,8,16,32,64,64,64"),
     ("HorizonSeconds", HORIZON_SECONDS),
     ("LeaseSeconds", "15"),
-    // No level logs a secret, which a test looks for in all logs.
+    // Secrets are not logged at any level; a test looks for them in all logs.
     ("LogLevel", "TRACE"),
     ("FanoutConcurrency", "4"),
     ("DeliverConcurrency", "16"),
     ("RedriveConcurrency", "4"),
-    // Tests ask for as much as they like.
+    // Tests may send as many requests as they like.
     ("AccountUnitsPerSecond", "100000"),
     ("AccountEventsPerSecond", "100000"),
 ];
 
-/// This machine's processor, under the name that AWS has for it.
+/// This machine's processor, as AWS names it.
 const fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }

@@ -17,13 +17,13 @@ use crate::signed_http::{REGION, SignedHttp, endpoint, root_credentials};
 /// The environment variable that carries a deployment, as JSON.
 pub const VARIABLE: &str = "SYNCHUB_LOCAL_DEPLOYMENT";
 
-/// Where the deployed stack is.
+/// The address of the deployed stack.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Deployment {
     /// The port of the local AWS, on the loopback interface.
     pub port: u16,
     pub outputs: Outputs,
-    /// Where the table is, if it is not the local AWS's.
+    /// The address of the table, if it is not in the local AWS.
     #[serde(default)]
     table: Option<String>,
 }
@@ -56,13 +56,13 @@ impl Deployment {
         Self { port, outputs, table: None }
     }
 
-    /// The same deployment, whose table is at another address.
+    /// The same deployment, with its table at another address.
     #[must_use]
     pub fn with_table_at(self, url: String) -> Self {
         Self { table: Some(url), ..self }
     }
 
-    /// Where DynamoDB is.
+    /// The address of DynamoDB.
     pub fn table_url(&self) -> String {
         self.table.clone().unwrap_or_else(|| endpoint(self.port))
     }
@@ -90,7 +90,7 @@ impl Deployment {
         format!("{}.execute-api.localhost", self.outputs.api_id)
     }
 
-    /// An HTTP client with the credentials of the account root, who may do everything.
+    /// An HTTP client with the credentials of the root user, who may do everything.
     pub fn http(&self) -> Result<SignedHttp> {
         SignedHttp::new(&self.api_host(), self.port)
     }
@@ -149,7 +149,7 @@ impl Deployment {
     }
 }
 
-/// The environment in which the AWS SDKs and command line tools talk to a local AWS and to nothing else.
+/// The environment in which the AWS SDKs and command line tools talk only to a local AWS.
 pub fn aws_environment(port: u16) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_ENDPOINT_URL", endpoint(port)),

@@ -1,7 +1,7 @@
-//! Corrects the differences between the local AWS and AWS that would break the stack. This is done after the
-//! deployment, so that the template holds only what AWS needs.
+//! Works around the differences between the local AWS and AWS that would break the stack. This is done after the
+//! deployment, so that the template contains only what AWS needs.
 //!
-//! No correction allows what AWS would refuse. Once a newer local AWS has fixed a difference, its function here can be
+//! No work-around allows what AWS would refuse. When a newer local AWS has fixed a difference, its function here can be
 //! deleted.
 
 use http::{Method, Request};
@@ -12,7 +12,7 @@ use crate::failure::{Failure, OrFailure, Result};
 use crate::iam::Iam;
 use crate::signed_http::{SignedHttp, endpoint};
 
-/// Corrects all differences for a stack that was just deployed.
+/// Works around all differences for a stack that was just deployed.
 pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result<()> {
     let lambda = Lambda { http, port };
     make_concurrency_a_number(&lambda).await?;
@@ -31,8 +31,8 @@ pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result
     Ok(())
 }
 
-/// CloudFormation passes template parameters on as text. AWS turns a mapping's `MaximumConcurrency` into a number; the
-/// local AWS keeps the text, fails to compare it, and then polls no queue at all.
+/// CloudFormation passes template parameters on as text. AWS turns a mapping's `MaximumConcurrency` into a number. The
+/// local AWS keeps the text, cannot compare it, and then polls no queue at all.
 async fn make_concurrency_a_number(lambda: &Lambda<'_>) -> Result<()> {
     let path = "/2015-03-31/event-source-mappings/";
     let list = lambda.call(Method::GET, path, None).await?;
@@ -47,8 +47,8 @@ async fn make_concurrency_a_number(lambda: &Lambda<'_>) -> Result<()> {
     Ok(())
 }
 
-/// On AWS, whoever may send a message may also send a batch: `sqs:SendMessageBatch` is a call without a permission of
-/// its own, like the other batch calls. The local AWS asks for a permission with the name of the call.
+/// On AWS, everyone who may send a message may also send a batch: `sqs:SendMessageBatch` has no permission of its own,
+/// like the other batch calls. The local AWS requires a permission with the name of the call.
 async fn allow_batches(iam: &Iam, role: &str) -> Result<()> {
     for (name, mut document) in iam.role_policies(role).await? {
         if add_batch_actions(&mut document) {
@@ -81,7 +81,7 @@ fn add_batch_actions(document: &mut Value) -> bool {
     changed
 }
 
-/// The few calls of Lambda that are needed here; they are not worth an SDK.
+/// The few Lambda calls that are needed here; an SDK is not worth it for them.
 struct Lambda<'h> {
     http: &'h SignedHttp,
     port: u16,

@@ -1,7 +1,7 @@
 //! Waits for something that sends no notification, such as an empty queue, by asking again and again.
 //!
-//! Arriving requests do send one, see [`crate::receiver::Receiver::await_requests`]. Tests never sleep for a fixed time
-//! and hope: every wait ends as soon as it can, and a wait that fails says what it was waiting for.
+//! Arriving requests do send one, see [`crate::receiver::Receiver::await_requests`]. Tests never sleep for a fixed
+//! time: every wait ends as soon as it can, and a wait that fails says what it was waiting for.
 
 use std::time::Duration;
 

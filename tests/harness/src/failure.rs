@@ -1,7 +1,7 @@
 //! The only error type of the harness: a sentence that says what failed, and the cause.
 //!
-//! It has no kinds, because no code handles these errors: people read them. An outcome that a test asserts on is a
-//! value instead, such as [`crate::api_client::Reply`].
+//! It has no kinds, because no code handles these errors: people read them. A result that a test checks is a value
+//! instead, such as [`crate::api_client::Reply`].
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The few calls of IAM that the harness makes; they are not worth an SDK.
+//! The few IAM calls of the harness; an SDK is not worth it for them.
 //!
 //! IAM answers in XML, which is not parsed: the harness reads single elements that are known to contain plain text.
 

@@ -1,4 +1,4 @@
-//! The ledger as the table has it: which events were sealed, and the states of their deliveries.
+//! The ledger as it is in the table: which events were sealed, and the states of their deliveries.
 //!
 //! Rows are read directly from DynamoDB, so that tests can check the API against them. Only their keys, `owed`, `state`
 //! and `attempts` are known here.
@@ -13,7 +13,7 @@ use crate::failure::{OrFailure, Result};
 /// A row of the table, as DynamoDB returns it.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// What the table holds of one account.
+/// The rows of one account in the table.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Ledger {
     /// Ids of the sealed events.
@@ -47,7 +47,7 @@ impl Ledger {
 }
 
 impl Deployment {
-    /// Reads the whole table and keeps what belongs to the account.
+    /// Reads the whole table and keeps the rows of the account.
     pub async fn ledger(&self, account: &str) -> Result<Ledger> {
         let mut ledger = Ledger::default();
         for item in self.rows().await? {

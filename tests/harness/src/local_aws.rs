@@ -1,7 +1,7 @@
 //! Runs a local AWS: `ministack` on a free port, with IAM enforced and its files below `target/local/<port>`.
 //!
-//! It inherits nothing from this machine's environment, since the functions would inherit it too: no AWS profile, proxy
-//! or log setting can leak into a test. When it ends only its log is kept, until the next local AWS starts.
+//! It inherits nothing from this machine's environment, because the functions would inherit it too: no AWS profile,
+//! proxy or log setting can leak into a test. When it ends, only its log is kept, until the next local AWS starts.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
@@ -17,7 +17,7 @@ use crate::signed_http::{SignedHttp, endpoint};
 use crate::supervised::Supervised;
 
 const STARTING: Duration = Duration::from_secs(60);
-/// Another process may take the port after it was chosen and before the local AWS listens on it.
+/// How often to try: another process may take the port after it was chosen and before the local AWS listens on it.
 const TRIES: u32 = 3;
 
 /// A running local AWS. Dropping it stops it together with all functions, and removes its temporary files.
@@ -52,7 +52,8 @@ impl LocalAws {
             command.env_clear().envs(directory.environment());
             command.envs([("AUTH", "true"), ("BIND_HOST", "127.0.0.1")]);
             command.env("GATEWAY_PORT", port.to_string());
-            // Functions get this address. A name instead of a number: queue URLs and API hosts are made from it, too.
+            // Functions get this address. It has a name and not a number, because queue URLs and API hosts are made
+            // from it.
             command.env("AWS_ENDPOINT_URL", format!("http://localhost:{port}"));
             command.current_dir(directory.path()).stdin(Stdio::null()).stdout(log).stderr(errors);
         })?;

@@ -1,4 +1,4 @@
-//! Plays the part of a sync job: pushes events to a queue.
+//! Plays a sync job: pushes events to a queue.
 //!
 //! It does not check events, because some tests push invalid ones.
 
@@ -66,12 +66,12 @@ fn group(event: &Value) -> Option<String> {
     event["account"].as_str().filter(|account| !account.is_empty()).map(str::to_owned)
 }
 
-/// A sample from `events/` as if it had happened now in `account`, with a unique id.
+/// A sample from `events/`, as if it had happened now in `account`, with a unique id.
 pub fn fresh_sample(name: &str, account: &str) -> Result<Value> {
     past_sample(name, account, Duration::ZERO)
 }
 
-/// A sample as if it had happened in `account` this long `ago`, with a unique id.
+/// A sample, as if it had happened in `account` this long `ago`, with a unique id.
 pub fn past_sample(name: &str, account: &str, ago: Duration) -> Result<Value> {
     let mut event = checkout::sample_event(name)?;
     event["id"] = json!(unique("evt"));

@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName
 use crate::eventually::eventually;
 use crate::failure::{OrFailure, Result};
 
-/// How long, in seconds, a message stays hidden after a look, so that the next look finds the ones behind it.
+/// How long, in seconds, a message stays hidden after it was looked at, so that the next look finds the ones behind it.
 const HIDDEN_AFTER_A_LOOK: i32 = 1;
 
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Queue {
     }
 
     /// Sets how long, in seconds, a message waits for its next receive if the process that received it ended early. The
-    /// template's 360 suit AWS; no test wants to wait that long.
+    /// template's 360 s are right for AWS, but too long for a test.
     pub async fn set_visibility_timeout(&self, seconds: u32) -> Result<()> {
         (self.sqs.set_queue_attributes().queue_url(&self.url))
             .attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string())
@@ -67,7 +67,7 @@ impl Queue {
         let delete = self.sqs.delete_message().queue_url(&self.url).set_receipt_handle(message.receipt_handle);
         match delete.send().await {
             Ok(_) => Ok(true),
-            // It was received by somebody else meanwhile, and is theirs.
+            // Somebody else received it in the meantime, and has it now.
             Err(error) if error.as_service_error().is_some_and(|error| error.is_receipt_handle_is_invalid()) => {
                 Ok(false)
             }

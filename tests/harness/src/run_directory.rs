@@ -1,7 +1,7 @@
 //! A directory below `target/` for the logs and temporary files of one run of a program.
 //!
 //! It is locked for as long as the run lasts, so that later runs know which directories they may remove. Programs get
-//! an environment that points to it and carries none of this machine's settings but `PATH`, so that none leak into a
+//! an environment that points to it and contains no setting of this machine except `PATH`, so that none leaks into a
 //! test.
 
 use std::fs::{self, File};
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use crate::checkout;
 use crate::failure::{OrFailure, Result};
 
-/// The name of a link to a directory that a run has outside of its run directory.
+/// The name of a link to a directory of the run that is outside of its run directory.
 const ELSEWHERE: &str = "elsewhere";
 
-/// A directory that is locked for as long as this value lives.
+/// A directory that is locked for as long as this value exists.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
@@ -22,7 +22,7 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Creates and locks the directory. `path` is one below [`checkout::runs`].
+    /// Creates and locks the directory. `path` is directly below [`checkout::runs`].
     pub fn create(path: PathBuf) -> Result<Self> {
         for part in ["tmp", "home"] {
             fs::create_dir_all(path.join(part)).or_failure(|| format!("cannot create {}", path.display()))?;
@@ -42,7 +42,7 @@ impl RunDirectory {
         File::create(&path).or_failure(|| format!("cannot write {}", path.display()))
     }
 
-    /// The whole environment that a tool needs, apart from settings of its own.
+    /// The whole environment that a tool needs, apart from its own settings.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
         let path = std::env::var_os("PATH").map_or_else(|| "/usr/local/bin:/usr/bin:/bin".into(), PathBuf::from);
         vec![
@@ -53,12 +53,13 @@ impl RunDirectory {
         ]
     }
 
-    /// Records a directory outside of this one. If the run is killed, it is removed when this one is swept.
+    /// Records a directory outside of this one. If the run is killed, the other directory is removed together with this
+    /// one.
     pub fn note(&self, elsewhere: &Path) -> Result<()> {
         symlink(elsewhere, self.path.join(ELSEWHERE)).or_failure(|| format!("cannot write in {}", self.path.display()))
     }
 
-    /// Removes everything but the logs. A later run sweeps what cannot be removed now.
+    /// Removes everything but the logs. What cannot be removed now is removed by a later run.
     pub fn tidy(&self) {
         for part in ["tmp", "home"] {
             let _ = fs::remove_dir_all(self.path.join(part));
@@ -66,7 +67,8 @@ impl RunDirectory {
     }
 }
 
-/// Removes what earlier runs of this kind have left: their logs, and whatever a killed run could not remove itself.
+/// Removes what earlier runs of this kind have left: their logs, and everything that a killed run could not remove
+/// itself.
 pub fn sweep(kind: &str) -> Result<()> {
     let parent = checkout::runs(kind);
     fs::create_dir_all(&parent).or_failure(|| format!("cannot create {}", parent.display()))?;

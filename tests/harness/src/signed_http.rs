@@ -13,7 +13,7 @@ use http::{Request, Response};
 
 use crate::failure::{OrFailure, Result};
 
-/// The region that everything on the local AWS uses.
+/// The region of everything on the local AWS.
 pub const REGION: &str = "us-east-1";
 
 /// The address of a local AWS.
@@ -21,20 +21,19 @@ pub fn endpoint(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-/// The credentials of the account root. The local AWS accepts no other secret for this key.
+/// The credentials of the root user. For this key, the local AWS accepts no other secret.
 pub fn root_credentials() -> Credentials {
     Credentials::new("test", "test", None, None, "local AWS")
 }
 
 /// The base of every HTTP client of the harness: without proxies and redirects.
 pub fn loopback_client() -> reqwest::ClientBuilder {
-    // Fails if a provider is already installed, which is just as good. The client wants one even though nothing uses
-    // TLS.
+    // This fails if a provider is already installed, which is fine. The client needs one, although nothing uses TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 
-/// How long any call may take: a function may run for 60 s, and takes a moment to start.
+/// The time limit of any call: a function may run for 60 s, and takes a moment to start.
 const LONGEST: Duration = Duration::from_secs(90);
 
 /// An HTTP client for one local AWS.

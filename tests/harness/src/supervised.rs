@@ -1,8 +1,8 @@
-//! A child process that never outlives the harness; neither does any process it started.
+//! A child process that never outlives the harness. The same holds for all processes that it starts.
 //!
-//! It leads a process group of its own, which is killed when the value is dropped, be it after success, a failure, a
-//! panic or a signal. On Linux the kernel also kills the child when the harness itself is killed. Nothing is stopped
-//! gently, because what runs here has nothing worth saving.
+//! It leads its own process group, which is killed when the value is dropped: after success, a failure, a panic or a
+//! signal. On Linux, the kernel also kills the child when the harness itself is killed. Nothing is stopped gently,
+//! because these processes have nothing worth saving.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -52,11 +52,12 @@ impl Supervised {
 
     /// Kills the process and everything it started, and waits until it is gone.
     pub fn kill(&mut self) {
-        // None once the process has ended and was waited for: its number may belong to somebody else by now.
+        // There is no number if the process has ended and was waited for: its number may belong to another process by
+        // now.
         let Some(group) = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
             return;
         };
-        // It can only fail when the group is gone already.
+        // This can only fail if the group is gone already.
         let _ = kill_process_group(group, Signal::KILL);
         let end = Instant::now() + REAPING;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
@@ -109,7 +110,7 @@ mod tests {
         assert!(test_kill_process(grandchild).is_err() || is_zombie(grandchild));
     }
 
-    /// In a container without an init process nothing collects an orphan that has ended, so it stays as a zombie.
+    /// In a container without an init process, nothing collects an orphan that has ended, so it remains as a zombie.
     fn is_zombie(process: Pid) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
         stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))

@@ -1,7 +1,7 @@
-//! Names that no other test, run or process uses. Tests share one deployment, so each works on accounts and events of
-//! its own.
+//! Names that no other test, run or process uses. Tests share one deployment, so each works on its own accounts and
+//! events.
 //!
-//! A name starts with what it is for, so that logs and tables stay readable.
+//! A name starts with its purpose, so that logs and tables stay readable.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

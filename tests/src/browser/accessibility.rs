@@ -1,5 +1,5 @@
-//! The page as assistive technology sees it: Chromium's own tree of roles and names. It is also checked with axe-core,
-//! a library that is not ours.
+//! The page as assistive technology sees it: Chromium's own tree of roles and names. It is also checked with the
+//! independent library axe-core.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use thirtyfour::error::WebDriverResult;
 
 use super::session::Browser;
 
-/// The roles that an outline shows: those that mean something to a person.
+/// The roles that an outline shows: those that matter to a person.
 const TELLING: [&str; 18] = [
     "alert",
     "banner",
@@ -60,14 +60,14 @@ struct Violating {
 impl Browser {
     /// All nodes with a role, below a node or on the whole page, in the page's order.
     ///
-    /// This asks for the whole tree, because `queryAXTree` was seen to hang, together with every later command, if
-    /// another page was loaded meanwhile.
+    /// This asks for the whole tree, because `queryAXTree` sometimes hung, together with all later commands, if another
+    /// page was loaded in the meantime.
     pub(super) async fn nodes(&self, below: Option<i64>, role: Option<&str>) -> WebDriverResult<Vec<Node>> {
         let answer = self.devtools("Accessibility.getFullAXTree", json!({})).await?;
         Ok(nodes_of(&answer, below, role))
     }
 
-    /// What has the focus; `None` if it is the page itself.
+    /// The element with the focus; `None` if it is the page itself.
     pub(super) async fn focused_node(&self) -> WebDriverResult<Option<Node>> {
         let focus = json!({"expression": "document.activeElement"});
         let focus = self.devtools("Runtime.evaluate", focus).await?;
@@ -88,7 +88,7 @@ impl Browser {
         let path = checkout::node_module("axe-core/axe.min.js")?;
         let axe = std::fs::read_to_string(&path).or_failure(|| format!("cannot read {}", path.display()))?;
         self.evaluate(&axe).await?;
-        // With `preload` it would fetch the stylesheets once more.
+        // With `preload` it would fetch the stylesheets again.
         let run =
             "axe.run({resultTypes: ['violations'], preload: false}).then((found) => JSON.stringify(found.violations))";
         let found = self.evaluate(run).await?;
@@ -102,7 +102,7 @@ impl Browser {
         Err(Failure::new(format!("{place} is not accessible to everybody:\n{}", report(&violations)?)))
     }
 
-    /// Fails if the page is wider than the screen, so that reading it takes scrolling sideways.
+    /// Fails if the page is wider than the screen, so that reading it needs horizontal scrolling.
     pub async fn fits_the_screen(&self) -> Result<()> {
         let widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]";
         let widths = self.evaluate(widths).await?;
@@ -112,7 +112,8 @@ impl Browser {
         Err(Failure::new(format!("{} is {} pixels wide on a screen of {}", self.path().await?, widths[0], widths[1])))
     }
 
-    /// Fails unless what the element with this selector holds is as wide as it, so that nothing in it is scrolled out of sight.
+    /// Fails if the content of the element with this selector is wider than the element, so that a part is out of
+    /// sight.
     pub async fn shows_all_of(&self, selector: &str) -> Result<()> {
         let of = format!("document.querySelector({})", json!(selector));
         let widths = self.evaluate(&format!("[{of}.scrollWidth, {of}.clientWidth]")).await?;
@@ -144,7 +145,7 @@ impl Browser {
     }
 }
 
-/// The nodes of a tree below the one with the number `below`, which is included, or below its root.
+/// The nodes of a tree, from the node with the number `below` downwards, including it, or from its root.
 fn nodes_of(tree: &Value, below: Option<i64>, role: Option<&str>) -> Vec<Node> {
     let all = tree["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
     let by_id: HashMap<&str, &Value> = all.iter().filter_map(|node| Some((node["nodeId"].as_str()?, node))).collect();

@@ -1,6 +1,6 @@
-//! One chromedriver with one Chromium. Both end when the value is dropped, and at the latest with the test.
+//! One chromedriver with one Chromium. Both end when the value is dropped, or at the latest when the test ends.
 //!
-//! They get an environment and a profile of their own, and cannot call out: no proxy, no updates, no reporting.
+//! They get their own environment and profile, and send nothing on their own: no proxy, no updates, no reporting.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -42,9 +42,9 @@ pub(super) struct Chromedriver {
 }
 
 impl Chromedriver {
-    /// Starts one at a port of its own choice. Call this on a thread that lives as long as the test.
+    /// Starts one at a port that it chooses itself. Call this on a thread that lives as long as the test.
     ///
-    /// Chromedriver chooses one port for both IPv6 and IPv4, and ends if that is taken for one of them. Then it is
+    /// Chromedriver chooses one port for both IPv6 and IPv4, and ends if it is taken for one of them. Then it is
     /// started again.
     pub(super) async fn start() -> Result<Self> {
         let mut tries = 1;
@@ -120,10 +120,9 @@ impl Chromedriver {
             "--disable-component-update",
             "--disable-sync",
             "--no-proxy-server",
-            // Names below localhost are loopback by definition; this rules out the IPv6 address, on which nothing
-            // listens.
+            // Names below localhost are loopback by definition. This rules out the IPv6 address, where nothing listens.
             "--host-resolver-rules=MAP *.localhost 127.0.0.1",
-            // Puts shared memory among the temporary files, because /dev/shm is small in containers.
+            // Stores shared memory among the temporary files, because /dev/shm is small in containers.
             "--disable-dev-shm-usage",
             // The browser ends with chromedriver, however that ends.
             "--remote-debugging-pipe",
@@ -163,13 +162,13 @@ fn temporary_directory(parent: &Path) -> Result<TempDir> {
         return Ok(directory);
     }
     Err(Failure::new(format!(
-        "a browser's socket below {} would have an address of {length} bytes, and {LONGEST_ADDRESS} work: set TMPDIR to a directory \
+        "a browser's socket below {} would have an address of {length} bytes, but at most {LONGEST_ADDRESS} work: set TMPDIR to a directory \
          with a shorter path",
         parent.display()
     )))
 }
 
-/// The system's program with the first of these names that is found.
+/// The first program with one of these names that the system has.
 fn system_program(names: &[&str], missing: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = names.iter().find_map(|name| std::env::split_paths(&path).map(|p| p.join(name)).find(|p| p.is_file()));

@@ -1,6 +1,6 @@
-//! One thing on a page.
+//! One element of a page.
 //!
-//! An element does not survive the page it was found on: look for it again after a form was sent.
+//! An element is lost when another page is loaded: look for it again after a form was sent.
 
 use harness::failure::{OrFailure, Result};
 use thirtyfour::WebElement;

@@ -15,7 +15,7 @@ const CHOICES: [&str; 3] = ["radio", "checkbox", "switch"];
 const MOST_TABS: u32 = 400;
 
 impl Browser {
-    /// Clicks the one thing of this role and name, once it is there.
+    /// Clicks the only element with this role and name, as soon as it is there.
     pub async fn click(&self, role: &str, name: impl Into<Name>) -> Result<()> {
         let name = name.into();
         self.until(&format!("{role} {name}, to click it"), async || {
@@ -46,7 +46,7 @@ impl Browser {
                 reach(choice.inner.click().await)?;
             }
             if !choice.inner.is_selected().await? {
-                // The label draws what is visible, and covers the button itself.
+                // The visible part is drawn by the label, which covers the button itself.
                 choice.inner.send_keys(Key::Space).await?;
             }
             Ok(choice.inner.is_selected().await?.then_some(()))
@@ -69,19 +69,19 @@ impl Browser {
         .await
     }
 
-    /// Presses keys where the focus is: a text, or `Key::Enter`.
+    /// Presses keys at the element with the focus: a text, or `Key::Enter`.
     pub async fn press(&self, keys: impl Into<TypingData>) -> Result<()> {
         let keys = self.driver.action_chain().send_keys(keys.into());
         keys.perform().await.or_failure(|| "cannot press keys")
     }
 
-    /// Role and name of what has the focus; empty if it is the page itself.
+    /// Role and name of the element with the focus; empty if it is the page itself.
     pub async fn focused(&self) -> Result<(String, String)> {
         let focused = self.until("the focus", async || self.focused_node().await.map(Some)).await?;
         Ok(focused.map(|node| (node.role, node.name)).unwrap_or_default())
     }
 
-    /// Presses Tab until this has the focus, like somebody without a mouse.
+    /// Presses Tab until this element has the focus, like a person without a mouse.
     pub async fn tab_to(&self, role: &str, name: impl Into<Name>) -> Result<()> {
         let name = name.into();
         for _ in 0..MOST_TABS {
@@ -96,7 +96,7 @@ impl Browser {
     }
 }
 
-/// Whether a click arrived. It is no error if something else is in the way, because the keyboard can still be used.
+/// Whether a click arrived. It is not an error if something covers the element, because the keyboard can still be used.
 fn reach(click: WebDriverResult<()>) -> WebDriverResult<bool> {
     match click {
         Ok(()) => Ok(true),

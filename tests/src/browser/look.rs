@@ -1,4 +1,4 @@
-//! How a page is looked at: the size of the screen, the theme, the time zone, and whether scripts run.
+//! How a page is viewed: the size of the screen, the theme, the time zone, and whether scripts run.
 
 use harness::failure::{OrFailure, Result};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ impl Theme {
     }
 }
 
-/// A way of looking at pages. The default is a laptop's screen, light, in UTC, with scripts.
+/// A way of viewing pages. The default is a laptop's screen, light, in UTC, with scripts.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     width: u32,
@@ -64,7 +64,7 @@ impl Look {
         self.scripts
     }
 
-    /// Applies what can only be set before a browser starts.
+    /// Applies the settings that must be made before a browser starts.
     pub(super) fn prepare(self, capabilities: &mut ChromeCapabilities) -> Result<()> {
         const FORBIDDEN: u8 = 2;
         if self.scripts {
@@ -74,7 +74,7 @@ impl Look {
         capabilities.add_experimental_option("prefs", settings).or_failure(|| "cannot forbid scripts")
     }
 
-    /// What can be set at any time, as commands of the DevTools protocol with their parameters.
+    /// The settings that can be made at any time, as commands of the DevTools protocol with their parameters.
     pub(super) fn commands(self) -> [(&'static str, Value); 4] {
         let features = json!([
             {"name": "prefers-color-scheme", "value": self.theme.name()},

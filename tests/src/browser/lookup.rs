@@ -1,7 +1,7 @@
-//! Finds things on a page by role and accessible name, and waits until they are there, or gone.
+//! Finds elements of a page by role and accessible name, and waits until they are there, or gone.
 //!
-//! The accessible name of a field is its label, that of a button its text. What is looked for must be the only match:
-//! two things with one name are a mistake of the page or of the test.
+//! The accessible name of a field is its label, that of a button its text. There must be only one match: two elements
+//! with the same name are a mistake in the page or in the test.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ const PATH: &str = "function () {
   return [':root', ...steps].join(' > ');
 }";
 
-/// The accessible name of what is looked for. A text stands for the whole name.
+/// The accessible name of the wanted element. A plain text is the whole name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Name {
     Is(String),
@@ -60,25 +60,25 @@ impl fmt::Display for Name {
 }
 
 impl<'b> Element<'b> {
-    /// Waits for the only thing with this role and name within this one: `row.find("button", "Resend")`.
+    /// Waits for the only element with this role and name within this one: `row.find("button", "Resend")`.
     pub async fn find(&self, role: &str, name: impl Into<Name>) -> Result<Element<'b>> {
         self.browser.find_below(Some(self.node.number), &[role], &name.into()).await
     }
 }
 
 impl Browser {
-    /// Waits for the only thing with this role and name: `find("link", "Deliveries")`.
+    /// Waits for the only element with this role and name: `find("link", "Deliveries")`.
     pub async fn find(&self, role: &str, name: impl Into<Name>) -> Result<Element<'_>> {
         self.find_below(None, &[role], &name.into()).await
     }
 
-    /// The names of all things with this role that are there now.
+    /// The names of all elements with this role that are there now.
     pub async fn names(&self, role: &str) -> Result<Vec<String>> {
         let all = self.until(role, async || self.nodes(None, Some(role)).await.map(Some)).await?;
         Ok(all.into_iter().map(|node| node.name).collect())
     }
 
-    /// Waits until nothing with this role and name is there.
+    /// Waits until no element with this role and name is there.
     pub async fn lacks(&self, role: &str, name: impl Into<Name>) -> Result<()> {
         let name = name.into();
         self.until(&format!("no {role} {name}"), async || {
@@ -125,7 +125,7 @@ impl Browser {
         self.until(&what, async || self.look(below, roles, name).await).await
     }
 
-    /// Finds what is there now; `None` unless there is exactly one.
+    /// Finds the element that is there now; `None` unless there is exactly one.
     pub(super) async fn look(
         &self,
         below: Option<i64>,

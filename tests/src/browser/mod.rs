@@ -1,8 +1,9 @@
-//! A customer's browser: Chromium without a window, driven through chromedriver.
+//! A customer's browser: Chromium without a window, controlled through chromedriver.
 //!
-//! Tests find things on a page as assistive technology does, by role and name, and use them with mouse or keyboard.
-//! Every search waits until the thing is there. The browser's requests and complaints are recorded: [`Browser::finish`]
-//! fails if a request went to another origin, or if the content security policy or the console complained.
+//! Tests find elements of a page as assistive technology does, by role and name, and use them with mouse or keyboard.
+//! Every search waits until the element is there. The browser's requests and complaints are recorded:
+//! [`Browser::finish`] fails if a request went to another origin, or if the content security policy or the console
+//! complained.
 //!
 //! ```no_run
 //! # use tests::browser::{Browser, Look};
@@ -17,7 +18,7 @@
 //! # }
 //! ```
 //!
-//! Nothing here knows any page of ours: that is up to the tests.
+//! This code does not know any page of ours; only the tests do.
 
 mod accessibility;
 mod chromedriver;

@@ -34,7 +34,7 @@ impl Browser {
         fs::write(path, picture).or_failure(problem)
     }
 
-    /// Takes a picture of what a test did not expect, and returns its path.
+    /// Takes a picture when a test finds something unexpected, and returns its path.
     pub(super) async fn picture_of_failure(&self) -> Result<String> {
         let path = checkout::runs("failures").join(format!("{}.png", unique("page")));
         self.picture(&path).await?;

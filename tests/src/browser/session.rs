@@ -28,7 +28,7 @@ pub struct Browser {
     pub(super) driver: WebDriver,
     /// The only origin that pages may send requests to.
     origin: String,
-    /// Statuses of failures that the test expects as answers.
+    /// Statuses of failed requests that the test expects.
     expected: Mutex<Vec<u16>>,
     finished: bool,
     /// The last field, so that it is dropped after the driver that talks to it.
@@ -47,15 +47,15 @@ impl Browser {
         let (origin, expected) = (origin.to_owned(), Mutex::default());
         let browser = Self { driver, origin, expected, finished: false, _chromedriver: chromedriver };
         browser.look_as(look).await?;
-        // It starts with a page of its own, which does not count.
+        // The browser starts with a page of its own, which does not count.
         browser.visit("about:blank").await?;
         browser.driver.get_log("performance").await.or_failure(|| "a browser cannot be watched")?;
         Ok(browser)
     }
 
-    /// Makes several attempts, because a browser that does not start is not what is tested, and prints why one failed.
-    /// If all fail, later tests fail at once: if each waited for a browser, they would take longer than everything
-    /// else.
+    /// Makes several attempts, because a browser that does not start is not the subject of the tests, and prints why
+    /// one failed. If all fail, later tests fail at once: if each of them waited for a browser, they would take longer
+    /// than everything else.
     async fn start(look: Look) -> Result<(Chromedriver, WebDriver)> {
         static GIVEN_UP: AtomicBool = AtomicBool::new(false);
         for _ in 0..TRIES {
@@ -108,7 +108,7 @@ impl Browser {
         self.driver.forward().await.or_failure(|| "cannot go forward")
     }
 
-    /// Sets a cookie of the origin, as an answer to another tab would.
+    /// Sets a cookie of the origin, as the answer to another tab would.
     pub async fn set_cookie(&self, name: &str, value: &str) -> Result<()> {
         let cookie =
             json!({"url": self.origin, "name": name, "value": value, "path": "/", "secure": true, "httpOnly": true});
@@ -116,7 +116,7 @@ impl Browser {
         if answer["success"] == true { Ok(()) } else { Err(Failure::new(format!("the browser did not take {name}"))) }
     }
 
-    /// Expects an answer with this status. Without this, a status of a failure in the console counts as a complaint.
+    /// Expects an answer with this status. Otherwise, a failure status in the console counts as a complaint.
     pub fn expect_status(&self, status: u16) {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner).push(status);
     }
@@ -141,7 +141,7 @@ impl Browser {
         self.driver.cdp().send_raw(command, parameters).await
     }
 
-    /// Asks until there is an answer. Errors do not end it, because the page may be changing during the question.
+    /// Asks until there is an answer. Errors are ignored, because the page may be changing at that moment.
     pub(super) async fn until<T>(
         &self,
         what: &str,

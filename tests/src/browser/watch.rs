@@ -1,10 +1,10 @@
-//! Finds in a browser's logs what no page may make it do: requests to other origins, and complaints.
+//! Finds in a browser's logs what no page may cause: requests to other origins, and complaints.
 
 use serde_json::Value;
 use thirtyfour::BrowserLogEntry;
 
 /// Describes everything that is wrong. `network` is chromedriver's log of the DevTools protocol; `expected` are the
-/// statuses of failures that the test caused on purpose.
+/// failure statuses that the test caused on purpose.
 pub(super) fn complaints(
     origin: &str,
     network: &[BrowserLogEntry],
@@ -14,10 +14,10 @@ pub(super) fn complaints(
     let requests: Vec<String> = network.iter().filter_map(requested).collect();
     let mut complaints = Vec::new();
     if !requests.iter().any(|url| is_ours(origin, url)) {
-        complaints.push(format!("nothing was asked of {origin}, so nothing was watched"));
+        complaints.push(format!("no request went to {origin}, so nothing was watched"));
     }
     let elsewhere = requests.iter().filter(|url| !is_ours(origin, url) && !is_local(url));
-    complaints.extend(elsewhere.map(|url| format!("it asked another origin: {url}")));
+    complaints.extend(elsewhere.map(|url| format!("it sent a request to another origin: {url}")));
     let said = console.iter().filter(|entry| matches!(entry.level.as_str(), "SEVERE" | "WARNING"));
     let said = said.filter(|entry| !expected.iter().any(|status| tells_of(entry, *status)));
     complaints.extend(said.map(|entry| format!("{}: {}", entry.source.as_deref().unwrap_or("it says"), entry.message)));

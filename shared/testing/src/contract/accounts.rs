@@ -28,7 +28,7 @@ pub async fn accounts(store: &dyn AccountStore, account: &AccountId, other: &Acc
     let registered = |id: &AccountId| Account { id: id.clone(), created_at: now(), deletion: None };
     assert_eq!(store.read_account(account).await.expect("an answer"), Some(registered(account)));
 
-    // Others may have accounts there too. These two are listed in order, one per page.
+    // The store may also contain accounts of other tests. These two are listed in order, one per page.
     let (first, second) = if account < other { (account, other) } else { (other, account) };
     let before: AccountId = first.as_str()[..first.as_str().len() - 1].parse().expect("an id that sorts before");
     let listed = store.list_accounts(Some(&before), 1_000).await.expect("a list");

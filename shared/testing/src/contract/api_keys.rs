@@ -55,7 +55,7 @@ pub async fn api_keys(store: &dyn AccountStore, account: &AccountId, other: &Acc
     assert!(!store.delete_key(other, &first.id).await.expect("an answer"));
     assert!(store.delete_key(account, &first.id).await.expect("an answer"));
     assert!(!store.delete_key(account, &first.id).await.expect("an answer"));
-    // What is gone stays gone.
+    // A deleted key does not come back.
     store.note_key_use(account, &first.id, late).await.expect("an answer");
     assert_eq!(store.list_keys(account, Order::OldestFirst, None, 9).await.expect("a list"), [second]);
 }

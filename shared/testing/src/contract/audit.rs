@@ -17,7 +17,7 @@ fn span(since: u64, until: u64) -> Span {
 }
 
 pub async fn audit(store: &dyn AuditStore, account: &AccountId) {
-    // In a far future in which no other test of the same table seals.
+    // In a far future, in which no other test that shares the table seals.
     let at = 200_000_000_000_000 + u64::from(spread(account.as_str(), u16::MAX)) * 1_000_000;
     let note = |(since, until), occurred| SealNote {
         sealed: span(at + since, at + until),
@@ -53,7 +53,7 @@ pub async fn audit(store: &dyn AuditStore, account: &AccountId) {
     assert_eq!(list((0, 60), None, 9).await, [(notes[1].clone(), Some(place))]);
     store.forget_note(&notes[1]).await.expect("forgotten");
 
-    // Others may audit the same table at the same time, so where they are is left as it is.
+    // Others may audit the same table at the same time, so their progress is not changed.
     let known = store.audited_until().await.expect("an answer");
     store.set_audited_until(&known).await.expect("noted");
     let stored = store.audited_until().await.expect("an answer");

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::after;
 
-/// What has to be looked at by `until` in the account, over all shards.
+/// The places of the account that have to be looked at by `until`, over all shards.
 async fn overdue(store: &dyn AwaitedRuns, account: &AccountId, until: u64) -> Vec<(Timestamp, AwaitedPlace)> {
     let mut all = Vec::new();
     for shard in 0..SHARDS {
@@ -47,13 +47,13 @@ pub async fn awaited_runs(store: &dyn AwaitedRuns, account: &AccountId, other: &
     assert_eq!(overdue(store, account, 100).await, [(after(100), at.clone())]);
     assert_eq!(overdue(store, other, 100).await, []);
 
-    // An earlier run, and the same one again, change nothing.
+    // An earlier run does not change anything, and neither does the same one again.
     for known in [run(9, Some(50)), run(10, None)] {
         store.await_run(&known).await.expect("an answer");
         assert_eq!(store.find_awaited_run(&at).await.expect("an answer"), Some(first.clone()));
     }
 
-    // Only who knows the current state can change it.
+    // Only a caller that knows the current state can change it.
     let told = AwaitedRun { told: Some(Grace::default()), look_at: Some(after(200)), ..first.clone() };
     assert!(store.update_awaited_run(&first, &told).await.expect("an answer"));
     assert!(!store.update_awaited_run(&first, &told).await.expect("an answer"));

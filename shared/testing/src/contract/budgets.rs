@@ -6,10 +6,10 @@ use domain::value::AccountId;
 use ports::Budgets;
 
 const SECOND: u64 = 1_000_000;
-/// A moment long after today: rows of what was spent expire.
+/// A time long after today, because rows of budgets expire.
 const NOW: u64 = 4_000_000_000 * SECOND;
 
-/// A wish at so many seconds after [`NOW`] for one second, of ten that were saved up.
+/// A wish at so many seconds after [`NOW`] for one second's worth, of ten that were saved up.
 fn wish(at: u64) -> Wish {
     let until = NOW + at * SECOND;
     Wish { lane: Lane::Turns, from: until - 10 * SECOND, until, length: SECOND, after_lines: false }
@@ -17,7 +17,7 @@ fn wish(at: u64) -> Wish {
 
 pub async fn budgets(store: &dyn Budgets, account: &AccountId, other: &AccountId) {
     let mut expected = Pace::default();
-    // What the caller knows makes no difference.
+    // What the caller knows does not change the result.
     let strange = [Pace::default(), Pace { free_from: NOW * 2, ..Pace::default() }];
     for (n, at) in [0; 12].into_iter().chain([1, 1, 5, 60]).enumerate() {
         let reserved = store.spend(account, Spending::Units, strange[n % 2], &wish(at)).await.expect("an answer");
@@ -27,6 +27,6 @@ pub async fn budgets(store: &dyn Budgets, account: &AccountId, other: &AccountId
     }
     for (account, of) in [(account, Spending::Events), (other, Spending::Units)] {
         let reserved = store.spend(account, of, Pace::default(), &wish(0)).await.expect("an answer");
-        assert_eq!(reserved.start, Some(NOW - 10 * SECOND), "each budget of each account is one of its own");
+        assert_eq!(reserved.start, Some(NOW - 10 * SECOND), "the budgets of each account are separate");
     }
 }

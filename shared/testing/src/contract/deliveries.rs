@@ -1,4 +1,4 @@
-//! Deliveries: one by one, and in lists, which are newest or oldest first, in pages, and of one account.
+//! Deliveries: one by one, and in lists, which are newest or oldest first, in pages, and only of one account.
 
 use domain::delivery::DeliveryState::Parked;
 use domain::delivery::{Attempts, DeliveryRecord, DeliveryState, End, Exhaustion, Held, LeftOut};
@@ -35,7 +35,7 @@ pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &Acc
         let few = (0..2).flat_map(|n| holders.map(|held| row(n, held)));
         few.chain([row(30, Held::ByDestination), long]).collect::<Vec<_>>()
     };
-    // A first row is written only where there is none, and any other only over the one that was read.
+    // A first row is written only if there is none, and every other row only over the one that was read.
     for (i, old) in rows("evt").into_iter().enumerate() {
         let id = format!("evt-{i}");
         let old = DeliveryRecord { delivery: record(&target, &id, 0, Parked).delivery, ..old };
@@ -57,7 +57,8 @@ pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &Acc
     }
 }
 
-/// Rows in bulk: of several accounts, more than one call of the table takes, without those that there are not.
+/// Rows in bulk: of several accounts, more than fit into one call of the table, and without deliveries that have no
+/// row.
 pub async fn deliveries_in_bulk(store: &dyn Deliveries, account: &AccountId, other: &AccountId) {
     let (mut asked, mut expected) = (Vec::new(), Vec::new());
     for n in 0..130_u64 {
@@ -114,7 +115,7 @@ pub async fn listed_deliveries(store: &(impl Deliveries + ListDeliveries), accou
         for (since, until, count) in [(10, 31, 4), (10, 30, 3), (11, 21, 2), (20, 20, 0), (21, 20, 0), (31, 99, 0)] {
             assert_eq!(list((since, until), None, 10).await.len(), count, "{order:?} {since} to {until}");
         }
-        // A page after a delivery that comes before all of the span begins with the span; nothing follows the last.
+        // A page after a delivery before the whole span begins with the span. Nothing follows the last delivery.
         let [begin, end] = [expected.first(), expected.last()].map(|one| one.map(|one| &one.delivery.id));
         let rest = if order == Order::NewestFirst { (0, 20) } else { (21, 100) };
         assert_eq!(list(rest, begin, 10).await.len(), 1, "{order:?}");

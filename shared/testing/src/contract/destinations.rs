@@ -47,7 +47,7 @@ pub async fn destinations<S: Destinations + Accounts>(store: &S, account: &Accou
     delete(store, &all, other).await;
 }
 
-/// How far a search is stays when the destination is changed, and goes with it.
+/// The progress of a search stays when the destination is changed, and is deleted with it.
 async fn search<S: Destinations>(store: &S, one: &Destination) {
     let (account, id) = (&one.account, &one.id);
     let searched = async || store.find_searched(account, id).await.expect("an answer");

@@ -1,4 +1,4 @@
-//! Sealed events: one by one, and in lists, which are newest first, in pages, and of one account.
+//! Sealed events: one by one, and in lists, which are newest or oldest first, in pages, and only of one account.
 
 use domain::delivery::{Delivery, Sending};
 use domain::event::{Event, envelope};
@@ -54,8 +54,8 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
     }
 }
 
-/// A wide event is read like any other. Its seal says how much was planned, also after a replay; how far that was sent
-/// is noted by one at a time.
+/// A wide event is read like any other. Its seal says how many deliveries were planned, also after a replay. Only one
+/// caller at a time can record how far they were sent.
 pub async fn wide_events(store: &(impl WideEvents + OweMore + Reckoning), account: &AccountId, other: &AccountId) {
     let narrow = sealed(account, "narrow", 2, 0);
     assert_eq!(store.find_seal(account, &narrow.id).await.expect("an answer"), None);
@@ -69,7 +69,7 @@ pub async fn wide_events(store: &(impl WideEvents + OweMore + Reckoning), accoun
     assert_eq!(store.find_seal(account, &wide.id).await.expect("an answer"), seal);
     assert_eq!(store.find_seal(other, &wide.id).await.expect("an answer"), None);
     assert!(store.find_event(account, &wide.id).await.expect("an answer").as_ref() == Some(&wide));
-    // Whoever is late learns of it, and changes nothing.
+    // A caller that is too late notices it, and changes nothing.
     let before = Sealed::Before { digest: wide.digest };
     assert_eq!(store.seal_plan(&sealed(account, "wide", 4_000, 1)).await.expect("an answer"), before);
     assert_eq!(store.seal_event(&sealed(account, "wide", 2, 1)).await.expect("an answer"), before);
@@ -109,7 +109,7 @@ pub trait OwingStore: OweMore + ListEvents {}
 impl<S: OweMore + ListEvents> OwingStore for S {}
 
 pub async fn owing_more(store: &dyn OwingStore, account: &AccountId) {
-    // What is added to the last event fills several rows, as does what it owes already.
+    // What is added to the last event fills several rows, and so does what it owes already.
     for (id, owed, padding, more) in [("none", 0, 0, 2), ("one", 1, 0, 1), ("many", 3_000, 250_000, 3_000)] {
         let event = sealed(account, id, owed, padding);
         let added = sealed(account, id, owed + more, padding).owed.split_off(owed);
@@ -163,7 +163,7 @@ pub async fn listed_events(store: &(impl Events + ListEvents), account: &Account
         assert_eq!((listed.sealed_at, listed.expires_at), (event.sealed_at, event.expires_at));
         assert_eq!((listed.owed_count, listed.unmatched), (event.owed.len(), event.unmatched));
     }
-    // Pages of any size together are the whole list.
+    // Pages of any size together give the whole list.
     let mut turned = all.clone();
     turned.reverse();
     for (order, all) in [(newest, &all), (oldest, &turned)] {
@@ -186,11 +186,11 @@ pub async fn listed_events(store: &(impl Events + ListEvents), account: &Account
         let turned: Vec<_> = expected.iter().rev().copied().collect();
         assert_eq!(ids(&list(oldest, span, None, 10).await), turned, "{since} to {until}, oldest first");
     }
-    // A page after an event that is younger than the span begins at the end of the span.
+    // A page after an event that is newer than the span begins at the end of the span.
     let (span, after) =
         (Span { since: after_ms(0), until: after_ms(20) }, all.first().map(|event| event.place.clone()));
     assert_eq!(ids(&list(newest, span, after, 10).await), ["early"]);
-    // So does, from the oldest, a page after an event that is older.
+    // In the other order, a page after an event that is older begins at the start of the span.
     let (span, after) =
         (Span { since: after_ms(21), until: after_ms(31) }, all.last().map(|event| event.place.clone()));
     assert_eq!(ids(&list(oldest, span, after, 10).await), ["late"]);

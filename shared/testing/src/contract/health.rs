@@ -52,7 +52,7 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
     assert_eq!(stored, created.with_health(disabled.clone()));
     assert_eq!((watched(0).await, watched(1).await), (false, true), "until somebody has told it");
 
-    // Changes by the owner and changes of health are not in each other's way.
+    // Changes of settings and changes of health do not conflict.
     assert!(store.update_health(&stored, &disabled.told(1)).await.expect("an answer"));
     assert!(!watched(9_999).await);
     let paused = stored.paused(after(2)).expect("a change");
@@ -63,7 +63,7 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
     let known = find().await;
     assert_eq!(known, paused.with_health(told.health.confirmed()));
 
-    // To resume it both are changed, or neither is.
+    // To resume it, both are changed, or neither is.
     let resumed = known.resumed(after(3)).expect("a change");
     assert_ne!(resumed.health, known.health);
     assert!(store.update_health(&known, &known.health.confirmed()).await.expect("an answer"));
@@ -84,7 +84,7 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
     assert_eq!(settings, healthy);
     assert_eq!(listed, std::slice::from_ref(&resumed), "a list shows health");
 
-    // What waits is listed as it was when the health was stored, and is put right by the next change.
+    // The index has the state when the health was last stored; the next change corrects it.
     let paused = resumed.paused(after(4)).expect("a change");
     assert_eq!(store.update_destination(&resumed, &paused).await.expect("an answer"), UpdatedDestination::Updated);
     let later = find().await.look_at().is_none_or(|at| at > after(9_999));
@@ -94,7 +94,7 @@ pub async fn health(store: &dyn HealthStore, account: &AccountId) {
     deleted(store, created).await;
 }
 
-/// The health of a destination goes with it, and one that is noted meanwhile can be forgotten.
+/// The health of a destination is deleted with it. A health that is stored later can be deleted on its own.
 async fn deleted(store: &dyn HealthStore, created: Destination) {
     let (account, id) = (&created.account, &created.id);
     assert_eq!(store.delete_destination(account, id, None).await.expect("an answer"), DeletedDestination::Deleted);

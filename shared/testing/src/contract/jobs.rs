@@ -54,7 +54,7 @@ pub async fn jobs(store: &dyn JobStore, account: &AccountId) {
     assert!(store.take_job(&job.id, &theirs, end).await.expect("an answer").is_some());
     assert_eq!(store.record_progress(&job, &mine).await.expect("an answer"), Held::Lost);
 
-    // Once it is given back, anyone can take it at once.
+    // When it is given back, anyone can take it at once.
     assert_eq!(store.record_progress(&job, &theirs.released(end)).await.expect("an answer"), Held::Held);
     let last = Lease::taken([3; 16], end);
     assert!(store.take_job(&job.id, &last, end).await.expect("an answer").is_some());
@@ -103,7 +103,7 @@ pub async fn started_jobs(store: &dyn StartedJobs, account: &AccountId) {
     job.succeeded(after_ms(20));
     assert_eq!(store.end_job(&job, &lease).await.expect("an answer"), Held::Held);
 
-    // A job that has ended is followed by another, which knows nothing of it.
+    // A job that has ended is followed by another one, which keeps nothing of it.
     assert_eq!(start(&second).await, second);
     assert_eq!(store.find_job(&second.id).await.expect("an answer"), Some(second.clone()));
     assert_eq!(store.record_progress(&job, &lease).await.expect("an answer"), Held::Lost);
@@ -138,8 +138,8 @@ pub async fn replays(store: &dyn StartedJobs, account: &AccountId) {
     assert_eq!(store.find_job(&job.id).await.expect("an answer"), Some(job));
 }
 
-/// Three jobs, listed from both ends in pages; answers them, the newest first. Those of one moment are in the order of
-/// their ids.
+/// Creates three jobs, and lists them from both ends in pages; returns them, newest first. Jobs created at the same
+/// time are sorted by id.
 pub async fn jobs_in_order(store: &dyn StartJob, account: &AccountId, other: &AccountId) -> [(JobPlace, Job); 3] {
     let at = |job: Job, ms: u64| Job { created_at: after_ms(ms), ..job };
     let [one, two, three] = [(1, 10), (2, 20), (3, 20)].map(|(n, ms)| at(recovery(account, n), ms));
@@ -171,7 +171,7 @@ fn place(job: &Job) -> JobPlace {
 
 pub async fn listed_jobs(store: &dyn StartedJobs, account: &AccountId, other: &AccountId) {
     let [_, before, (first, one)] = jobs_in_order(store, account, other).await;
-    // One that has ended stays, and one that follows it has a place of its own.
+    // A job that has ended stays in the list, and its successor has a position of its own.
     let lease = Lease::taken([1; 16], now());
     let mut ended = store.take_job(&one.id, &lease, now()).await.expect("an answer").expect("the job");
     ended.succeeded(after_ms(30));
@@ -210,11 +210,11 @@ pub async fn limited_jobs(store: &dyn StartedJobs, account: &AccountId) {
     assert_eq!(store.find_job(&three.id).await.expect("an answer"), None);
     assert_eq!(start(&two).await, Some(two.id.clone()), "it is pending already");
 
-    // Two starts at once cannot both take the last place.
+    // Two simultaneous starts cannot both take the last place.
     let mut ended = store.take_job(&one.id, &lease, now()).await.expect("an answer").expect("the job");
     ended.failed("no".into(), now());
     assert_eq!(store.end_job(&ended, &lease).await.expect("an answer"), Held::Held);
-    assert_eq!(store.end_job(&ended, &lease).await.expect("an answer"), Held::Lost, "and makes no place again");
+    assert_eq!(store.end_job(&ended, &lease).await.expect("an answer"), Held::Lost, "and does not free another place");
     let both = tokio::join!(start(&one), start(&three));
     assert_eq!([&both.0, &both.1].iter().filter(|started| started.is_some()).count(), 1, "{both:?}");
 }

@@ -72,7 +72,7 @@ fn after_ms(ms: u64) -> Timestamp {
     now().plus(Duration::from_millis(ms))
 }
 
-/// All pages of a list of at most `limit` each, one after the other.
+/// All pages of a list, each of at most `limit` entries, one after another.
 async fn in_pages<One, Place>(
     limit: usize,
     place: impl Fn(&One) -> Place,

@@ -7,17 +7,17 @@ use ports::Paces;
 use crate::samples::destination;
 
 const SECOND: u64 = 1_000_000;
-/// A moment long after today: rows of turns that have passed expire.
+/// A time long after today, because rows of past turns expire.
 const NOW: u64 = 4_000_000_000 * SECOND;
 
-/// A wish from `from` on, in seconds after [`NOW`], for one second.
+/// A wish for one second, at `from` or later, in seconds after [`NOW`].
 fn wish(lane: Lane, from: u64, until: u64) -> Wish {
     Wish { lane, from: NOW + from * SECOND, until: NOW + until * SECOND, length: SECOND, after_lines: false }
 }
 
 pub async fn paces(store: &dyn Paces, account: &AccountId, other: &AccountId) {
     let id = destination(account, 1, "https://example.com/").id;
-    // What the caller knows makes no difference.
+    // What the caller knows does not change the result.
     let far = NOW * 2;
     let strange = [Pace::default(), Pace { free_from: far, called_until: far, line_until: far }];
     let mut expected = Pace::default();
@@ -54,7 +54,7 @@ pub async fn paces(store: &dyn Paces, account: &AccountId, other: &AccountId) {
     together(store, account).await;
 }
 
-/// Of many who ask at once, each gets turns of its own, and none is left out.
+/// If many ask at once, each gets its own turns, and nobody is left out.
 async fn together(store: &dyn Paces, account: &AccountId) {
     let id: DestinationId = destination(account, 2, "https://example.com/").id;
     store.clear_lines(account, &id).await.expect("nothing to clear");

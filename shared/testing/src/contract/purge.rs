@@ -43,7 +43,7 @@ impl<S> WholeStore for S where
 {
 }
 
-/// Fills an account with two of each: subscriptions, destinations (the second is deleted again), events, deliveries.
+/// Fills an account with two each of subscriptions, destinations (the second is deleted again), events and deliveries.
 async fn fill(store: &dyn WholeStore, account: &AccountId) -> Vec<SealedEvent> {
     store.create_account(account, now()).await.expect("created");
     let name = "ci".to_owned().try_into().expect("a name");
@@ -119,7 +119,7 @@ pub async fn purge(store: &dyn WholeStore, answers: &dyn KeptAnswers, account: &
     assert_eq!(kept_answers::asked(answers, other).await, BegunRequest::UnderWay);
     assert_eq!(kept_answers::asked(answers, account).await, BegunRequest::Begun, "it is forgotten");
     assert_eq!(store.purge_account(account, 1).await.expect("purged").deleted, 1);
-    // A job that the account started outlasts its rows, and leaves none when it ends.
+    // A job that the account started outlives the account's rows, and leaves no row when it ends.
     let lease = Lease::taken([3; 16], recovery.starts_at);
     let mut taken = store.take_job(&recovery.id, &lease, lease.until).await.expect("an answer").expect("the recovery");
     taken.failed("the destination was deleted".into(), recovery.starts_at);
@@ -128,7 +128,7 @@ pub async fn purge(store: &dyn WholeStore, answers: &dyn KeptAnswers, account: &
     assert_eq!((again.deleted, again.more), (0, false));
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::BeingDeleted);
 
-    // An event that comes meanwhile is of no registered account.
+    // An event that comes now belongs to no registered account.
     let noted = UnregisteredAccount {
         account: account.clone(),
         first_at: now(),
@@ -139,7 +139,7 @@ pub async fn purge(store: &dyn WholeStore, answers: &dyn KeptAnswers, account: &
     };
     store.note_unregistered(&noted).await.expect("noted");
 
-    // The account is deleted when its own job ends, and by no other job.
+    // The account is deleted when its own job ends, not when another job does.
     let (at, lease) = (job.starts_at, Lease::taken([1; 16], job.starts_at));
     let mut job = store.take_job(&job.id, &lease, at).await.expect("an answer").expect("the job");
     job.succeeded(at);
@@ -153,7 +153,7 @@ pub async fn purge(store: &dyn WholeStore, answers: &dyn KeptAnswers, account: &
     assert!(store.find_account(other).await.expect("an answer").is_some());
 
     let noted = store.list_unregistered(None, 1_000).await.expect("a list");
-    assert!(noted.iter().all(|noted| noted.account != *account), "that events named it is forgotten with it");
+    assert!(noted.iter().all(|noted| noted.account != *account), "the note that events named it is deleted with it");
 
     // An account that is registered again is not affected.
     assert_eq!(store.create_account(account, now()).await.expect("an answer"), CreatedAccount::Created);

@@ -11,7 +11,8 @@ use crate::samples::{destination, record};
 
 pub async fn owed_in_bulk(store: &(impl Events + Reckoning), account: &AccountId, other: &AccountId) {
     let mut expected: BTreeMap<EventId, BTreeSet<DeliveryId>> = BTreeMap::new();
-    // One event owes more than fits beside the largest body in one row, and there are more events than one call reads.
+    // One event owes more than fits beside the largest body in one row, and there are more events than one call can
+    // read.
     let few = (0..120).map(|n| (format!("few-{n}"), n % 3, 0));
     for (id, owed, padding) in few.chain([("many".to_owned(), 5_000, 250_000)]) {
         let event = sealed(account, &id, owed, padding);
@@ -57,7 +58,7 @@ pub async fn standings(store: &(impl Deliveries + Reckoning), account: &AccountI
         let recovered_by_audit = n % 3 == 0;
         let record = DeliveryRecord { recovered_by_audit, ..record(&target, &format!("evt-{n}"), 1, state) };
         asked.push(record.delivery.id.clone());
-        // Every other one has no row.
+        // Every second one has no row.
         if n % 2 == 0 {
             store.create_delivery(&record).await.expect("recorded");
             expected.push(DeliveryStanding { id: record.delivery.id, state, recovered_by_audit });

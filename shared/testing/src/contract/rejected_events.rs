@@ -1,4 +1,5 @@
-//! Notes of rejected events: the first note of an id is kept, and lists are newest or oldest first, over several days, in pages.
+//! Notes of rejected events: the first note of an id stays, and lists are newest or oldest first, over several days, in
+//! pages.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ fn rejected(account: &AccountId, text: &str, sent_at: Timestamp) -> RejectedEven
     RejectedEvent { expires_at: Timestamp::from_unix_ms(rejected.expires_at.unix_seconds() * 1000), ..rejected }
 }
 
-/// Answers them, the newest first.
+/// Returns them, newest first.
 pub async fn listed_rejections(store: &dyn Rejections, account: &AccountId) -> Vec<RejectedEvent> {
     let evening = evening(account);
     let at = |ms: u64| evening.plus(Duration::from_millis(ms));
@@ -95,11 +96,11 @@ async fn lists(store: &dyn Rejections, all: &[RejectedEvent], at: &impl Fn(u64) 
         assert_eq!(list(newest, span, None, 10).await.len(), count, "{since} to {until}");
         assert_eq!(list(oldest, span, None, 10).await.len(), count, "{since} to {until}, oldest first");
     }
-    // A page after an event that is younger than the span begins at the end of the span.
+    // A page after an event that is newer than the span begins at the end of the span.
     let span = Span { since: at(0), until: at(1_000) };
     assert_eq!(list(newest, span, Some(all[0].id.clone()), 10).await, all[2..]);
     assert_eq!(list(oldest, span, Some(all[0].id.clone()), 10).await, []);
-    // So does, from the oldest, a page after an event that is older.
+    // In the other order, a page after an event that is older begins at the start of the span.
     let (span, first) = (Span { since: at(1_000), ..whole }, all.last().map(|rejected| rejected.id.clone()));
     assert_eq!(list(oldest, span, first, 10).await, [all[1].clone(), all[0].clone()]);
 }

@@ -1,4 +1,4 @@
-//! Roll-ups: their input, their rows, and which of them have to be looked at again.
+//! Roll-ups: their input, their rows, and which of them have to be computed again.
 
 use std::time::Duration;
 
@@ -106,8 +106,8 @@ pub async fn results(store: &dyn RollUpStore, account: &AccountId, other: &Accou
 pub async fn rolled_up_to(store: &dyn RollUpStore, account: &AccountId) {
     let span = |ms| Span { since: Timestamp::from_unix_ms(ms), until: Timestamp::from_unix_ms(ms + 1) };
     let note = SealNote { sealed: span(7), account: account.clone(), occurred: span(5) };
-    // Others may roll up the same table at the same time, so where they are is left as it is. A position far back does
-    // no harm.
+    // Others may roll up the same table at the same time, so their progress is not changed. A position far in the past
+    // does no harm.
     if !store.rolled_up_to().await.expect("an answer").is_empty() {
         return;
     }

@@ -36,7 +36,7 @@ pub async fn seen_scopes(store: &dyn SeenScopes, account: &AccountId, other: &Ac
     let found = store.list_scopes(account, all_of_it, None, 1).await.expect("a list");
     assert_eq!((found, later.connection_name.as_str()), (vec![later.clone()], "Renamed"));
     assert_eq!(store.list_scopes(other, all_of_it, None, 10).await.expect("a list"), []);
-    // One place or connection, and nothing whose name only begins alike.
+    // Only one place or connection, and nothing whose name merely begins with the same text.
     let mut sibling = seen(account, "endpoint/bills-of-2026", "Xero", 1_000);
     store.note_scope(&sibling).await.expect("noted");
     let within = async |scope: &str, after: Option<&Scope>| {

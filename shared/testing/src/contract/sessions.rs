@@ -86,7 +86,7 @@ async fn listed_and_revoked(store: &dyn SessionStore, account: &AccountId, other
         assert!(store.revoke_session(account, &session.id).await.expect("an answer"));
         assert!(!store.revoke_session(account, &session.id).await.expect("an answer"));
         assert_eq!(store.find_session(account, &session.id).await.expect("an answer"), None);
-        // What comes late brings nothing back.
+        // Late requests do not bring anything back.
         session.open(&link, [3; 32], now()).expect("opened");
         assert_eq!(store.open_session(&session).await.expect("an answer"), OpenedSession::Not);
         store.note_session_use(account, &session.id, now()).await.expect("an answer");

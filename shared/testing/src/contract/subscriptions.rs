@@ -132,7 +132,7 @@ async fn check_found<S: Subscriptions + FindListeners>(
     check_heard(store, account, &place, &buckets, expected).await;
 }
 
-/// Those who listen are owed an event as if each were asked.
+/// The listeners of a bucket give the same result as asking each subscription.
 async fn check_heard<S: FindListeners>(
     store: &S,
     account: &AccountId,
@@ -151,7 +151,7 @@ async fn check_heard<S: FindListeners>(
     assert_eq!(owed.len(), expected, "{place}");
 }
 
-/// All conditions of an account together are bounded, and what is deleted or changed makes room.
+/// All conditions of an account together are limited, and deleting or changing a subscription makes room.
 async fn conditions<S: Subscriptions>(store: &S, target: &Destination) {
     let account = &target.account;
     let long = |bytes: usize| {

@@ -1,4 +1,4 @@
-//! Places of tests: so many of an account at once, each until it is left or its time has passed.
+//! Places for running tests: an account has so many at once, and each is taken until it is left or its time is over.
 
 use std::collections::BTreeSet;
 
@@ -26,10 +26,10 @@ pub async fn test_places(store: &dyn TestPlaces, account: &AccountId, other: &Ac
     store.leave_test_place(account, taken[1]).await.expect("left");
     let number = taken[1].number;
     assert_eq!(take(account, 2, 70).await, TakenPlace::Taken(TestPlace { number, until: after(70) }));
-    // Whoever held it before does not take it from that test.
+    // The previous holder cannot take it away from that test.
     store.leave_test_place(account, taken[1]).await.expect("an answer");
     assert_eq!(take(account, 3, 60).await, TakenPlace::None { free_at: after(30) });
-    // What is never left is free when its time has passed.
+    // A place that is never left becomes free when its time is over.
     let number = taken[0].number;
     assert_eq!(take(account, 30, 80).await, TakenPlace::Taken(TestPlace { number, until: after(80) }));
     assert_eq!(take(account, 31, 90).await, TakenPlace::None { free_at: after(50) });

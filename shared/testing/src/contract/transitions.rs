@@ -1,4 +1,4 @@
-//! What is remembered of the runs at a place.
+//! The past runs that are remembered at a place.
 
 use domain::routing::Run;
 use domain::value::AccountId;

@@ -1,4 +1,4 @@
-//! Accounts that events named and nobody registered. The list is one for all, so others may be on it.
+//! Accounts that events named but nobody registered. There is one list for all, so it may contain others.
 
 use domain::event::UnregisteredAccount;
 use domain::value::AccountId;

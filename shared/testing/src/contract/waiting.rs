@@ -18,11 +18,11 @@ async fn due(store: &dyn WaitingStore, account: &AccountId, until: Timestamp) ->
     for shard in 0..SHARDS {
         let due = store.due_deliveries(shard, until, None, 10_000).await.expect("a list");
         assert!(due.is_sorted_by_key(|due| due.look_at));
-        // Others may use the table at the same time, and what is theirs may be gone by now.
+        // Others may use the table at the same time, and their rows may be gone by now.
         let first = store.due_deliveries(shard, until, None, 1).await.expect("a list");
         assert!(first.len() <= 1 && (first.len() == 1 || due.iter().all(|due| due.account != *account)));
         for (n, one) in due.iter().enumerate() {
-            // It goes on behind each, whoever else may use the table.
+            // It continues after each entry, also of others who use the table.
             let further = store.due_deliveries(shard, until, Some(one), 10_000).await.expect("a list");
             let mine = |all: &[Due]| all.iter().filter(|due| due.account == *account).cloned().collect::<Vec<_>>();
             assert_eq!(mine(&further), mine(&due[n + 1..]));
@@ -54,7 +54,7 @@ pub async fn waiting(store: &dyn WaitingStore, account: &AccountId, other: &Acco
 
     let by_queue =
         |due_at, lost_after| held_until(DeliveryState::Retrying { due_at: after(due_at) }, Some(after(lost_after)));
-    // A delivery that is pushed forward is due later; only who knows its current state can push it.
+    // A delivery whose time is moved is due later; only a caller that knows its current state can move it.
     let leased = first.held(by_queue(10, 50));
     assert!(store.replace_delivery(&first, &leased).await.expect("an answer"));
     assert!(!store.replace_delivery(&first, &first.held(by_queue(10, 60))).await.expect("an answer"));

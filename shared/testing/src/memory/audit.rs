@@ -11,7 +11,7 @@ use super::MemoryStore;
 #[async_trait]
 impl SealNotes for MemoryStore {
     async fn note_seal(&self, note: &SealNote, _expires_at: Timestamp) -> PortResult<()> {
-        // As in the table, writing the note again lets the audit start over with it.
+        // As in the table, writing the note again lets the audit start from its beginning.
         self.call("note_seal")?.seal_notes.insert(note.clone(), None);
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Audit for MemoryStore {
         Ok(())
     }
 
-    /// No release ever wrote into this memory in the old way.
+    /// No older release ever wrote into this memory.
     async fn move_old_notes(&self, _slot: Duration, _until: Timestamp) -> PortResult<()> {
         self.call("move_old_notes").map(drop)
     }

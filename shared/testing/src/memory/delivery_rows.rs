@@ -1,5 +1,5 @@
-//! The rows of deliveries, with the same index of what waits as the table has. Lists read no more than they answer, so
-//! that a million rows are listed as fast as ten.
+//! The rows of deliveries, with the same index of what waits as the table has. A list reads only what it returns, so
+//! that a list from a million rows is as fast as one from ten.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -16,16 +16,16 @@ pub(super) struct DeliveryRows {
     waiting: BTreeMap<u8, BTreeSet<Due>>,
     /// The destination of a parked delivery is the beginning of its id.
     parked: BTreeSet<Key>,
-    /// Those that were written since the last time that somebody asked.
+    /// Those that were written since the last call that asked for them.
     written: BTreeSet<Key>,
 }
 
-/// The same as in the table, so that both list the same deliveries.
+/// The same as in the table, so that both list the same deliveries in a shard.
 fn shard(id: &DeliveryId) -> u8 {
     id.as_str().bytes().last().unwrap_or_default() % SHARDS
 }
 
-/// The entry of the index for a row that is looked at for its own sake.
+/// The entry of the index for a row that has to be looked at.
 fn entry(record: &DeliveryRecord) -> Option<Due> {
     let (account, id) = (&record.delivery.account, &record.delivery.id);
     Some(Due { look_at: record.look_at()?, account: account.clone(), id: id.clone() })
@@ -61,7 +61,7 @@ impl DeliveryRows {
         written.iter().filter_map(|key| self.rows.get(key)).cloned().collect()
     }
 
-    /// Removes up to `limit` rows of an account; answers how many.
+    /// Removes up to `limit` rows of an account; returns how many.
     pub(super) fn remove_of(&mut self, account: &AccountId, limit: usize) -> usize {
         let mine = self.rows.keys().filter(|(owner, _)| owner == account);
         let found: Vec<Key> = mine.take(limit).cloned().collect();
@@ -69,12 +69,12 @@ impl DeliveryRows {
         found.len()
     }
 
-    /// In the order of their accounts and ids.
+    /// Sorted by account and id.
     pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &DeliveryRecord> {
         self.rows.values()
     }
 
-    /// Those of one destination, in the order of time.
+    /// Those of one destination, sorted by time.
     pub(super) fn of<'a>(
         &'a self,
         account: &AccountId,
@@ -107,7 +107,7 @@ impl DeliveryRows {
     }
 }
 
-/// Between these are the keys of all deliveries of one destination.
+/// The keys of all deliveries of one destination are between these two.
 #[expect(clippy::expect_used, reason = "an id that is made of an id's parts is one")]
 fn bounds(account: &AccountId, destination: &DestinationId) -> (Bound<Key>, Bound<Key>) {
     let id = |time, digest: &str| {

@@ -15,7 +15,7 @@ fn size(destination: &Destination) -> usize {
     500 + serde_json::to_string(&destination.settings).map_or(0, |text| text.len())
 }
 
-/// Counts what a list costs, each with its health.
+/// Counts the cost of a list in which each destination comes with its health.
 fn listed(found: Vec<Destination>) -> Vec<Destination> {
     read_units::add(blocks(found.iter().map(size)) + found.len() as f64 / 2.0);
     found

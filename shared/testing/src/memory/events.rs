@@ -30,7 +30,7 @@ impl Events for MemoryStore {
         rows.readable([id])?;
         let event = rows.events.get(&(account.clone(), id.clone()));
         Ok(event.map(|event| {
-            // A unit for the row, those of the body, and one for about 60 deliveries.
+            // A unit for the row, the units of the body, and one for about 60 deliveries.
             read_units::add((1 + event.body.len() / 4_096) as f64);
             let owed: Vec<_> = event.owed.iter().take(most.min(read_units::left_for(1) * 60)).cloned().collect();
             read_units::add((owed.len() / 60) as f64);

@@ -41,7 +41,7 @@ impl Rows {
         stored.map_or(0, |(health, _)| health.version) == known.health.version
     }
 
-    /// Stores the health of `after` if that of `before` is stored; answers whether it was.
+    /// Stores the health of `after` if the one of `before` is stored; returns whether it was.
     pub(super) fn update_health(&mut self, before: &Destination, after: &Destination) -> bool {
         let same = self.has_health_of(before);
         if same {

@@ -1,4 +1,4 @@
-//! Requests that came with a key, and their answers, in memory.
+//! Requests with an idempotency key, and their answers, in memory.
 
 use async_trait::async_trait;
 use domain::value::Timestamp;

@@ -1,4 +1,4 @@
-//! The table in memory. It answers like the DynamoDB adapter, records calls, and fails on demand.
+//! The table in memory. It answers like the DynamoDB adapter, records calls, and fails on request.
 
 mod accounts;
 mod api_keys;
@@ -50,13 +50,13 @@ struct Rows {
     sessions: BTreeMap<(AccountId, SessionId), Session>,
     /// Without their health.
     destinations: BTreeMap<(AccountId, DestinationId), Destination>,
-    /// How far the subscriptions were searched that are deleted with a destination.
+    /// The progress of the search for subscriptions that are deleted with a destination.
     searched: BTreeMap<(AccountId, DestinationId), SubscriptionId>,
-    /// Each with the time at which the destination has to be looked at, as it was when this was stored.
+    /// Each with the time at which the destination had to be looked at when this was stored.
     health: BTreeMap<(AccountId, DestinationId), (Health, Option<Timestamp>)>,
     subscriptions: BTreeMap<(AccountId, SubscriptionId), Subscription>,
     events: BTreeMap<(AccountId, EventId), SealedEvent>,
-    /// The same by time, with events that were deleted.
+    /// The same events by time, including deleted ones.
     event_times: BTreeMap<AccountId, BTreeMap<Timestamp, BTreeSet<EventId>>>,
     /// How many deliveries of wide events were planned.
     plans: BTreeMap<(AccountId, EventId), usize>,
@@ -74,7 +74,7 @@ struct Rows {
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,
     rolled_up_to: ByShard<RolledUpTo>,
     jobs: BTreeMap<JobId, (Job, Option<Lease>)>,
-    /// The jobs that accounts started themselves, by when.
+    /// The jobs that accounts started themselves, by time.
     started_jobs: BTreeSet<(AccountId, Timestamp, JobId)>,
     test_places: BTreeMap<(AccountId, u8), Timestamp>,
     /// Each with the answer, if there is one yet.
@@ -97,8 +97,8 @@ impl Rows {
     }
 }
 
-/// What reading rows of these sizes together costs consistently, in read units. It costs half of that otherwise, and one
-/// if there are none.
+/// The cost of reading rows of these sizes together with strong consistency, in read units: at least one. An eventually
+/// consistent read costs half of it.
 fn blocks(bytes: impl IntoIterator<Item = usize>) -> f64 {
     bytes.into_iter().sum::<usize>().div_ceil(4_096).max(1) as f64
 }
@@ -139,17 +139,17 @@ impl MemoryStore {
         self.look().down = down;
     }
 
-    /// Lets nobody read the delivery, event or destination with this id any more; lists of keys still have it.
+    /// From now on the delivery, event or destination with this id cannot be read. Lists of keys still have it.
     pub fn poison(&self, id: impl ToString) {
         self.look().poisoned.insert(id.to_string());
     }
 
-    /// Lets everybody read it again.
+    /// From now on it can be read again.
     pub fn mend(&self, id: impl ToString) {
         self.look().poisoned.remove(&id.to_string());
     }
 
-    /// The names of the methods called since the last time, in order.
+    /// The names of the methods called since the last call of this one, in order.
     pub fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.look().calls)
     }
@@ -185,7 +185,7 @@ impl MemoryStore {
         deliveries.chain(rows.health.values().filter_map(|(_, look_at)| *look_at)).min()
     }
 
-    /// The notes that no audit has processed.
+    /// The notes that the audit has not processed.
     pub fn seal_notes_left(&self) -> Vec<SealNote> {
         self.look().seal_notes.keys().cloned().collect()
     }
@@ -199,7 +199,7 @@ impl MemoryStore {
         self.look().rejections.values().cloned().collect()
     }
 
-    /// The deliveries that were written since the last time.
+    /// The deliveries that were written since the last call.
     pub fn take_written_deliveries(&self) -> Vec<DeliveryRecord> {
         self.look().deliveries.take_written()
     }
@@ -209,7 +209,7 @@ impl MemoryStore {
     }
 }
 
-/// A page of rows that lie oldest first, by their keys.
+/// A page of rows that are stored oldest first, by their keys.
 fn page<'a, Row: Clone + 'a, Key: Ord>(
     rows: impl DoubleEndedIterator<Item = &'a Row>,
     key: impl Fn(&Row) -> &Key,

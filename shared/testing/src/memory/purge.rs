@@ -9,7 +9,7 @@ use ports::{AccountPurge, Held, PortResult, Purged};
 
 use super::MemoryStore;
 
-/// Removes up to `limit` rows whose keys `of` selects; answers how many.
+/// Removes up to `limit` rows whose keys `of` selects; returns how many.
 fn remove<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, limit: &mut usize, of: impl Fn(&K) -> bool) -> u64 {
     let found: Vec<K> = rows.keys().filter(|key| of(key)).take(*limit).cloned().collect();
     found.iter().for_each(|key| drop(rows.remove(key)));

@@ -10,12 +10,12 @@ use super::MemoryStore;
 /// How many deliveries are in a row of what an event owes.
 const ROW: usize = 4_000;
 
-/// What reading the row costs, consistently: that of ten attempts has up to 23 KiB, that of all up to 60.
+/// The cost of a strongly consistent read of the row: with ten attempts it has up to 23 KiB, with all of them up to 60.
 pub(super) fn units(row: &DeliveryRecord) -> f64 {
     (row.attempts.kept().len() / 2 + 1).min(16) as f64
 }
 
-/// What events owe is read like this: a unit for the row, and one for about 60 deliveries.
+/// One row of what an event owes. Reading it costs a unit for the row, and one for about 60 deliveries.
 fn row(event: &SealedEvent, nth: usize) -> Option<OwedRow> {
     let rows = event.owed.len().div_ceil(ROW).max(1);
     let mut ids: Vec<_> = event.owed.iter().skip(nth * ROW).take(ROW).map(|owed| owed.id.clone()).collect();

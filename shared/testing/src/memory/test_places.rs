@@ -1,4 +1,4 @@
-//! Places of tests in memory.
+//! Places for running tests, in memory.
 
 use async_trait::async_trait;
 use domain::value::{AccountId, Timestamp};

@@ -1,4 +1,4 @@
-//! What is remembered of runs, in memory.
+//! The past runs that are remembered at a place, in memory.
 
 use async_trait::async_trait;
 use domain::event::{EventType, Scope};

@@ -1,4 +1,4 @@
-//! Accounts that events named and nobody registered, in memory.
+//! Accounts that events named but nobody registered, in memory.
 
 use async_trait::async_trait;
 use domain::event::UnregisteredAccount;

@@ -1,8 +1,9 @@
-//! `local run -- <command>`, `local demo` and `local dev` run the stack on a local AWS for as long as they last.
+//! `local run -- <command>`, `local demo` and `local dev` run the stack on a local AWS for as long as they run
+//! themselves.
 //!
-//! Each starts a local AWS of its own, deploys the functions, and takes everything down again however it ends. `run` deploys what
-//! `make build` built, as for AWS; `demo` and `dev` deploy an unoptimized build. The program builds and installs nothing: the
-//! Makefile does that, and calls it.
+//! Each starts its own local AWS, deploys the functions, and removes everything again, however it ends. `run` deploys
+//! what `make build` built, as for AWS; `demo` and `dev` deploy an unoptimized build. The program builds and installs
+//! nothing: the Makefile does that, and calls it.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -28,7 +29,7 @@ usage: local run -- <command> [<argument>...]   run a command against a deployme
        local dev                                the same, and stay until Ctrl-C
        local event <sample> <account> [<id>]    print events/<sample>.json as if it happened now";
 
-/// A shell's exit code for a process that a signal ended is this plus the number of the signal.
+/// A shell's exit code for a process that was ended by a signal is this plus the number of the signal.
 const ENDED_BY_SIGNAL: u8 = 128;
 /// Longer than anybody will wait.
 const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
@@ -40,7 +41,7 @@ enum Task {
     Event { sample: String, account: String, id: Option<String> },
 }
 
-// One thread, which is the main one: children die with the thread that started them.
+// One thread, the main one: children die with the thread that started them.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Some(task) = parse(std::env::args_os().skip(1).collect()) else {
@@ -48,7 +49,7 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let ended = tokio::select! {
-        // Dropping the task takes everything down.
+        // Dropping the task stops and removes everything.
         signal = interruption() => signal.map(|number| {
             eprintln!("interrupted: taking everything down");
             ExitCode::from(ENDED_BY_SIGNAL + number)
@@ -126,15 +127,15 @@ async fn show(stay: bool) -> Result<ExitCode> {
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Offers what there is to play with, and shows the requests that arrive, until the future is dropped. `account` is that of
+/// Opens the playground, and shows the requests that arrive, until the future is dropped. `account` is the account of
 /// the story.
 async fn play(deployment: &Deployment, receiver: &Receiver, account: &str) -> Result<()> {
     let playground = Playground::open(deployment, receiver).await?;
-    // This very program makes samples. `cargo run` would build it again, with other features of its dependencies.
+    // This program makes the samples. `cargo run` would build it again, with other features of its dependencies.
     let program = std::env::current_exe().or_failure(|| "this program has no path")?;
     let target = checkout::root().join("target");
-    // Both are removed when it ends, because what an ended run left describes nothing any more. `make invoke` finds the deployment by
-    // the first.
+    // Both files are removed at the end, because they would describe a run that no longer exists. `make invoke` finds
+    // the deployment by the first one.
     let described = serde_json::to_string(deployment).or_failure(|| "cannot describe the deployment")?;
     let _described = TemporaryFile::write(target.join("local/deployment.json"), &described)?;
     let shell = TemporaryFile::write(target.join("dev.sh"), &playground.shell(deployment, receiver, &program))?;
@@ -165,7 +166,7 @@ async fn follow(receiver: &Receiver) -> Result<()> {
     }
 }
 
-/// Waits for Ctrl-C or a polite kill, and returns the signal's number.
+/// Waits for Ctrl-C or a termination signal, and returns the signal's number.
 async fn interruption() -> Result<u8> {
     let mut interrupt = signal(SignalKind::interrupt()).or_failure(|| "cannot listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).or_failure(|| "cannot listen for a termination signal")?;

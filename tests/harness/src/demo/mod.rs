@@ -1,9 +1,9 @@
-//! The demo: three accounts, each with a different way of wiring events to URLs, get three events each. A table shows
+//! The demo: three accounts, each with a different way of sending events to URLs, get three events each. A table shows
 //! what arrived.
 //!
-//! Everything takes the public way: accounts, destinations and subscriptions go through the API, events through the
-//! queue, and deliveries to a receiver that verifies signatures. DynamoDB is read only to see when everything
-//! has been delivered.
+//! Everything uses the public interfaces: accounts, destinations and subscriptions go through the API, events through
+//! the queue, and deliveries to a receiver that verifies signatures. DynamoDB is read only to see when everything has
+//! been delivered.
 
 mod playground;
 mod set_up;
@@ -81,7 +81,7 @@ pub async fn run(deployment: &Deployment, receiver: &Receiver) -> Result<Report>
     eprintln!("waiting for {} deliveries ...", lines.len());
     let all_there = |requests: &[Received]| lines.iter().all(|line| line.find(requests).is_some());
     if receiver.await_requests("the demo's deliveries", ARRIVING, all_there).await.is_ok() {
-        // What nobody subscribed to may still be on its way. When not all came, the table tells which.
+        // Events without a subscription may still be on their way. If not all arrived, the table shows which.
         for set_up in &set_ups {
             await_end(deployment, set_up.customer.account()).await?;
         }

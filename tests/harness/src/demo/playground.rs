@@ -1,5 +1,5 @@
-//! What `make dev` offers to play with: a registered account with a key, receivers that behave well and badly, a shell file
-//! that names all of it as the documentation does, and a small story that goes on in one of the demo's accounts.
+//! The playground of `make dev`: a registered account with a key, receivers that behave well and badly, a shell file
+//! that defines the names used in the documentation, and a small story that runs in one of the demo's accounts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +20,7 @@ const ACCOUNT: &str = "acme";
 const HANGS: Duration = Duration::from_secs(40);
 /// The time between two events of the story.
 const STEP: Duration = Duration::from_secs(20);
-/// How the runs of the story's table end, again and again.
+/// How the runs of the story's table end, in this order, repeatedly.
 const STORY: [&str; 5] = ["succeeded", "succeeded", "failed", "failed", "succeeded"];
 
 /// The account `acme` and what belongs to it.
@@ -80,7 +80,7 @@ impl Playground {
         )
     }
 
-    /// What there is to try, with the page's link last.
+    /// What there is to try. The link to the page comes last.
     pub fn told(&self, receiver: &Receiver, file: &Path, link: &str) -> String {
         format!(
             "Try it in another terminal (docs/quickstart.md says how):\n\n  \
@@ -123,7 +123,7 @@ fn run(account: &str, status: &str) -> Result<Value> {
     Ok(event)
 }
 
-/// A file for as long as this value lives.
+/// A file that exists as long as this value.
 #[derive(Debug)]
 pub struct TemporaryFile(PathBuf);
 
@@ -144,7 +144,7 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// A word for a shell that stands for this text.
+/// A shell word with this text.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,4 +1,4 @@
-//! The three ways of wiring events to URLs that the demo shows.
+//! The three ways of sending events to URLs that the demo shows.
 //!
 //! A set-up says which of the demo's events each URL should get. This is not derived from the subscriptions, because
 //! matching them is the system's job, which the demo checks.
@@ -8,7 +8,7 @@ use crate::failure::Result;
 use crate::receiver::Receiver;
 use crate::unique::unique;
 
-/// One account and its wiring.
+/// One account and its set-up.
 pub(super) struct SetUp {
     pub title: &'static str,
     pub customer: Customer,
@@ -30,7 +30,7 @@ impl SetUp {
         Ok(set_up)
     }
 
-    /// Each kind of event goes to a URL of its own, chosen by table, by connection or by event type.
+    /// Each kind of event goes to its own URL, chosen by table, by connection or by event type.
     pub(super) async fn a_url_per_event(operator: &Operator, receiver: &Receiver) -> Result<Self> {
         let mut set_up = Self::new("a URL per event", "demo-url-per-event", operator).await?;
         set_up

@@ -57,13 +57,13 @@ impl Line {
                 [request.attempt().to_string(), status, signature]
             }
         };
-        // The account's name tells the accounts of several runs apart, not the destinations of one.
+        // The account's name distinguishes the accounts of several runs, but not the destinations of one.
         let destination = self.path.rsplit('/').next().unwrap_or_default();
         [self.set_up.to_owned(), self.event.clone(), format!("…/{destination}"), attempt, status, signature]
     }
 }
 
-/// The lines in columns, under their headings.
+/// The lines in columns, with headings.
 pub(super) fn table(lines: &[Line]) -> String {
     let headings = HEADINGS.map(str::to_owned);
     let rows: Vec<[String; 6]> = std::iter::once(headings).chain(lines.iter().map(Line::cells)).collect();

@@ -1,7 +1,7 @@
 //! What a receiver can be told to answer.
 //!
-//! No answer depends on the request: a test says beforehand what will happen. Only a [`super::Guard`] looks at
-//! requests, and decides whether one is let in at all.
+//! No answer depends on the request: a test sets the answers beforehand. Only a [`super::Guard`] looks at requests, and
+//! decides whether one is accepted.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Answer {
     }
 
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a wrong header value is a mistake in a test, and should end it")]
+    #[expect(clippy::expect_used, reason = "a wrong header value is a mistake in a test and should end it")]
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a header value of a test");
         self.headers.insert(HeaderName::from_static(name), value);

@@ -1,7 +1,7 @@
 //! Receivers that check a request before they answer it: one verifies it with a Standard Webhooks library, two leave
-//! out a part of that, as some receivers in the wild do.
+//! out a part of that, as some real receivers do.
 //!
-//! A request that the guard refuses is answered with 401, any other as the receiver was told to.
+//! A request that the guard refuses is answered with 401, every other one as the receiver was told.
 
 use http::HeaderMap;
 use standardwebhooks::Webhook;

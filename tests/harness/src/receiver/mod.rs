@@ -1,5 +1,5 @@
-//! Plays the part of a destination: an HTTP server on a free loopback port that answers as it is told. It remembers
-//! every request, together with what a Standard Webhooks library that is not ours says about the signature.
+//! Plays a destination: an HTTP server on a free loopback port that answers as it is told. It remembers every request,
+//! together with what an independent Standard Webhooks library says about the signature.
 //!
 //! A path is looked up by its longest registered prefix, so that a test can give each destination its own path and
 //! still use subscription paths below it. The receiver shares no code with the sender.
@@ -52,7 +52,7 @@ struct Memory {
     answers: Vec<(String, Vec<Answer>)>,
     /// A path prefix and a secret that is valid there; a prefix may have several.
     secrets: Vec<(String, String)>,
-    /// A path prefix and its guard. Without one, every request is let in.
+    /// A path prefix and its guard. Without a guard, every request is accepted.
     guards: Vec<(String, Guard)>,
     requests: Vec<Received>,
 }
@@ -122,7 +122,7 @@ impl Receiver {
         loop {
             let arrived = self.shared.arrived.notified();
             tokio::pin!(arrived);
-            // From here on nothing that arrives is missed, even between the look and the wait.
+            // From here on no arriving request is missed, even between the look and the wait.
             arrived.as_mut().enable();
             let requests = self.requests();
             if enough(&requests) {

@@ -1,6 +1,6 @@
 //! A request that arrived at a receiver, and what a Standard Webhooks library says about its signature.
 //!
-//! Nothing else is judged here: tests say which headers and which body are right.
+//! Nothing else is checked here: tests say which headers and which body are right.
 
 use axum::body::Bytes;
 use http::HeaderMap;
@@ -56,7 +56,7 @@ impl Received {
     }
 }
 
-/// Verifies a request with each of the secrets until one fits.
+/// Verifies a request with each of the secrets until one matches.
 pub(super) fn verify(secrets: &[String], headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
     let mut reason = "no secret is registered for this path".to_owned();
     for secret in secrets {

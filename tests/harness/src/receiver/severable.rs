@@ -1,6 +1,6 @@
 //! Connections that a receiver can cut while it answers a request, as a crashing server would.
 //!
-//! A request handler cannot do that by itself, because it can only return a response. The bytes are not changed.
+//! A request handler cannot do that itself, because it can only return a response. The bytes are not changed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ impl Down {
 }
 
 impl Connection {
-    /// Stops reading and writing; the server closes the connection with its next attempt to do so.
+    /// Stops reading and writing; the server closes the connection the next time it tries to read or write.
     pub fn sever(&self) {
         self.severed.store(true, Ordering::Relaxed);
     }
