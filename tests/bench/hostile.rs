@@ -1,11 +1,11 @@
-//! Measures how an account fares beside a hostile one: five minutes alone, then five minutes beside an account that asks for
-//! far more than its budget, tests a destination that never answers and resumes it all the time, looks at its page, and
-//! posts events that are owed to receivers which hang, fail and break off.
+//! Measures how an account does beside a hostile one: five minutes alone, then five minutes beside an account that asks
+//! for far more than its budget, tests a destination that never answers and keeps resuming it, looks at its page, and
+//! posts events that are owed to receivers which hang, fail and break connections off.
 //!
-//! The local AWS runs everything on this machine's processors, the hostile account as well, and answers about twenty
-//! requests a second. So the budgets are a quarter of those of a deployment that sets none, and the hostile account asks
-//! for three times as much: what is measured is not how much the machine can do. How busy that was is printed too. The
-//! table is one that reads what it answers (see `tests::indexed_table`); the local AWS's own holds everybody up while it sorts.
+//! The local AWS runs everything on this machine's processors, also the hostile account, and answers about twenty
+//! requests a second. So the budgets are a quarter of the default, and the hostile account asks for three times as
+//! much: the machine's own speed must not decide the result. The processor load is printed too. The table reads only
+//! what it returns (see `tests::indexed_table`); the local AWS's own table blocks everybody while it sorts.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +32,7 @@ use crate::visitor::Visitor;
 const SAMPLE: &str = "demo-sync-run-succeeded";
 /// How long each of the two rounds lasts.
 const ROUND: Duration = Duration::from_secs(300);
-/// For how long the functions are warmed up.
+/// How long the functions are warmed up.
 const WARM_UP: Duration = Duration::from_secs(10);
 /// The account's own pace: of events, and of requests.
 const EVERY: Duration = Duration::from_millis(500);
@@ -62,7 +62,7 @@ struct Took {
     arrivals: Vec<f64>,
 }
 
-/// Returns whether the account hardly notices.
+/// Returns whether the account is hardly affected.
 pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     let table = IndexedTable::of_all(deployment).await?;
     let before = set_budgets(deployment, [BUDGET.to_string(), BUDGET.to_string()]).await?;
@@ -74,7 +74,7 @@ pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     result
 }
 
-/// Sets how many instances of `fanout` and `deliver` may be busy, and answers how many it was.
+/// Sets how many instances of `fanout` and `deliver` may be busy, and returns the previous number.
 async fn set_concurrency(deployment: &Deployment, [fanout, deliver]: [u64; 2]) -> Result<[u64; 2]> {
     let outputs = &deployment.outputs;
     Ok([
@@ -83,7 +83,7 @@ async fn set_concurrency(deployment: &Deployment, [fanout, deliver]: [u64; 2]) -
     ])
 }
 
-/// Sets both budgets, and answers what they were.
+/// Sets both budgets, and returns the previous ones.
 async fn set_budgets(deployment: &Deployment, to: [String; 2]) -> Result<[String; 2]> {
     let mut before = <[String; 2]>::default();
     for function in [&deployment.outputs.api_function_name, &deployment.outputs.portal_function_name] {
@@ -123,7 +123,7 @@ async fn side_by_side(deployment: &Deployment) -> Result<bool> {
     Ok(is_within)
 }
 
-/// How long the processes of the local AWS, functions included, have used a processor.
+/// How much processor time the processes of the local AWS, including functions, have used.
 struct Busy {
     since: Instant,
     used: Duration,
@@ -274,7 +274,7 @@ impl Hostile {
         tokio::join!(asking, testing, resuming, posting, looking);
     }
 
-    /// Asks, unless too many of its requests are under way. What goes wrong is none of our business.
+    /// Asks, unless too many of its requests are running. Errors do not matter here.
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) {
         if self.under_way.get() >= UNDER_WAY {
             return;
@@ -287,7 +287,7 @@ impl Hostile {
     }
 }
 
-/// Does something at a pace, without waiting for what it began before. What is under way in the end is given up.
+/// Does something at a pace, without waiting for earlier calls. Calls that are still running at the end are given up.
 async fn repeat(every: Duration, until: Instant, act: impl AsyncFn(usize)) {
     let (mut ticks, mut under_way) = (ticks(every), FuturesUnordered::new());
     for n in 0.. {

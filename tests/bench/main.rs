@@ -1,5 +1,6 @@
-//! Measures how much memory the worst permitted input takes, and a deployment: how much one destination, a hostile account and
-//! bad neighbours delay others, how exactly a rate limit is kept, and how long the pages of the portal take. `make bench` runs it against a deployment of its own.
+//! Measures how much memory the worst permitted input takes, and, on a deployment: how much one destination, a hostile
+//! account and bad neighbours delay others, how exactly a rate limit is kept, and how long the pages of the portal
+//! take. `make bench` runs it against its own deployment.
 //!
 //! Only ratios within one run are judged. The milliseconds depend on the machine, and on the local AWS more than on our
 //! code.
@@ -55,7 +56,7 @@ async fn measure() -> Result<bool> {
         return Ok(all);
     }
     let deployment = Deployment::from_env()?;
-    // The rate comes first, so that no retries of the next part have to be explained in its result.
+    // The rate comes first, so that the retries of the next part do not disturb its result.
     if is_asked("rate") {
         all &= rate::measure(&deployment).await?;
     }

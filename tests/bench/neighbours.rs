@@ -1,8 +1,8 @@
-//! Measures by how much bad neighbours delay an account: rows that nobody can read and that are due all the time, an
-//! event that is owed 13,000 times, and a hundred recoveries at once.
+//! Measures how much bad neighbours delay an account: rows that nobody can read and that are always due, an event that
+//! is owed 13,000 times, and a hundred recoveries at once.
 //!
-//! The account pushes an event every two seconds, alone first, then beside them. Its own recovery is asked for behind
-//! all others. What is judged is how late it gets what it is owed, which may be two minutes.
+//! The account pushes an event every two seconds, first alone, then beside them. Its own recovery is requested after
+//! all others. The result is how late its deliveries arrive; two minutes are allowed.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ const EVERY: Duration = Duration::from_secs(2);
 const MOST: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Returns whether nothing of the account came later than it may.
+/// Returns whether all deliveries of the account arrived in time.
 pub(crate) async fn measure(deployment: &Deployment) -> Result<bool> {
     let receiver = Receiver::start().await?;
     let account = Account::new(deployment, &receiver, "/good").await?;
@@ -100,7 +100,7 @@ impl<'r> Account<'r> {
         Ok(Self { customer, receiver, path, destination: created.id })
     }
 
-    /// Pushes events at the pace, and answers how many seconds the latest of them took to arrive.
+    /// Pushes events at the pace, and returns how many seconds the latest of them took to arrive.
     async fn latest(&self, deployment: &Deployment, events: usize) -> Result<f64> {
         let mut pushed: HashMap<String, OffsetDateTime> = HashMap::new();
         let mut ticks = interval(EVERY);
@@ -124,7 +124,7 @@ impl<'r> Account<'r> {
         .await
     }
 
-    /// Gives it very many subscriptions, each with a path of its own. The API would take an hour.
+    /// Gives it very many subscriptions, each with its own path. Through the API this would take an hour.
     async fn widen(&self, deployment: &Deployment) -> Result<()> {
         let table = deployment.outputs.table_name.clone();
         let store = DynamoStore::new(&AwsClients::from_config(deployment.sdk_config()), table);

@@ -1,6 +1,6 @@
-//! The peak memory of the deployed functions after the worst that an account may ask of them: the optimized programs, as
-//! the kernel counts their processes. `fanout` has a measurement of its own ([`crate::memory`]), with inputs that the
-//! local AWS cannot take.
+//! The peak memory of the deployed functions after the worst that an account may ask of them: the optimized programs,
+//! measured by the kernel. `fanout` has its own measurement ([`crate::memory`]), with inputs that the local AWS cannot
+//! take.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const MOST: u64 = 128;
 const EVENTS: usize = 60;
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Returns whether no function took more than it may. `wide` is the account of the wide event.
+/// Returns whether every function stayed within its memory limit. `wide` is the account of the wide event.
 pub(crate) async fn measure(deployment: &Deployment, receiver: &Receiver, wide: &Customer) -> Result<bool> {
     let customer = deployment.operator()?.register(&unique("worst")).await?;
     let mut fails = String::new();
@@ -37,7 +37,7 @@ pub(crate) async fn measure(deployment: &Deployment, receiver: &Receiver, wide: 
         deployment.producer().push_text(&text(customer.account(), n)).await?;
     }
     receiver.await_count("/worst", EVENTS, PATIENCE).await?;
-    // All that it is owed is set aside, and then drained at once.
+    // All its deliveries are parked, and then drained at once.
     eventually("what is set aside", PATIENCE, async || {
         let parked = customer.list("/v1/deliveries?status=parked").await?;
         Ok((parked.len() >= EVENTS / 2).then_some(()))
@@ -46,7 +46,7 @@ pub(crate) async fn measure(deployment: &Deployment, receiver: &Receiver, wide: 
     let before = receiver.requests_below("/worst-fails").len();
     receiver.answer("/worst-fails", [Answer::status(200)]);
     customer.post(&format!("/v1/destinations/{fails}/resume"), &json!({})).await?.expect_status(200)?;
-    // The poisoned rows of a neighbour let the run answer an error.
+    // A neighbour's poisoned rows make the run return an error.
     drop(function::run_redrive(deployment).await);
     receiver.await_count("/worst-fails", before + EVENTS / 2, PATIENCE).await?;
     of_the_api(&customer, wide).await?;
@@ -88,8 +88,8 @@ async fn look(visitor: &Visitor, path: &str) {
     }
 }
 
-/// What costs the API most: long lists, everything at once, and a wide event. What it refuses, or has no time for on the
-/// local AWS, has cost it memory all the same.
+/// What costs the API most: long lists, everything at once, and a wide event. Requests that it refuses, or has no time
+/// for on the local AWS, still cost memory.
 async fn of_the_api(customer: &Customer, wide: &Customer) -> Result<()> {
     for account in [customer, wide] {
         let mut paths: Vec<String> = ["config", "subscriptions?limit=100", "deliveries?limit=100", "ledger"]

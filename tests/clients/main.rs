@@ -1,7 +1,8 @@
-//! Clients that well-known generators make of the OpenAPI document, in TypeScript and in Python, and the quick start's flow with
-//! each: a destination, a subscription, an event, and what became of it. The API is the real one, over ports in memory.
+//! Clients that well-known generators make from the OpenAPI document, in TypeScript and in Python. Each runs the flow
+//! of the quickstart: a destination, a subscription, an event, and its delivery. The API is the real one, over ports in
+//! memory.
 //!
-//! Invariant: the document is good enough to generate a client from, without anything left out that JSON can say (tests:
+//! Invariant: the document is good enough to generate a client from it, with everything that JSON can express (tests:
 //! `a_client_in_typescript_is_generated_and_used`, `a_client_in_python_is_generated_and_used`).
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
@@ -15,7 +16,7 @@ use harness::checkout;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// What both flows say.
+/// What both flows print.
 fn expected() -> Value {
     json!({
         "types": domain::event::EventType::all().count(), "same_secret": true, "condition": {"status": ["succeeded"]},
@@ -42,7 +43,7 @@ impl Api {
         body["example"].to_string()
     }
 
-    /// Runs a flow; answers with what it says.
+    /// Runs a flow; returns what it prints.
     async fn run(&self, mut program: Command) -> Value {
         program.env("API_URL", &self.url).env("API_KEY", &self.key).env("EVENT", self.event());
         let said = said_by(program.env("NO_PROXY", "127.0.0.1")).await;
@@ -50,7 +51,7 @@ impl Api {
     }
 }
 
-/// What a program says, which must succeed.
+/// What a program prints. The program must succeed.
 async fn said_by(program: &mut Command) -> String {
     let output = program.kill_on_drop(true).output().await.expect("a program; run `make bootstrap`");
     let [said, complained] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
@@ -108,7 +109,7 @@ async fn a_client_in_python_is_generated_and_used() {
     let mut generator = Command::new(tool("clients", "openapi-python-client"));
     generator.current_dir(&directory).args(["generate", "--path", "openapi.json", "--config", "generator.yaml"]);
     let said = said_by(generator.args(["--meta", "none", "--output-path", "synchub"])).await;
-    // YAML it cannot write; everything else it must understand.
+    // The generator cannot write YAML; it must understand everything else.
     let warnings: Vec<_> = said.lines().filter(|line| line.contains("WARNING") || line.contains("Unable")).collect();
     assert_eq!(warnings, ["WARNING parsing PUT /v1/config within configuration."], "{said}");
     assert!(said.contains("Unsupported content type application/yaml"), "{said}");

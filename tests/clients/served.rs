@@ -1,5 +1,5 @@
-//! The API at an address, with `authorizer` in front and `fanout` and `deliver` behind it, over ports in memory. What is
-//! published is delivered before the answer is given.
+//! The API at an address, with `authorizer` in front of it and `fanout` and `deliver` behind it, over ports in memory.
+//! Published events are delivered before the answer is given.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ struct Stack {
     clock: Arc<TestClock>,
 }
 
-/// Serves the API; answers with its address, a key of an account, and the document of the API.
+/// Serves the API; returns its address, a key of an account, and the OpenAPI document.
 pub async fn serve() -> (SocketAddr, String, Value) {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::new()));
     let acme = account("acme");
@@ -87,7 +87,7 @@ impl Stack {
         }
     }
 
-    /// What API Gateway tells of a caller whom `authorizer` admits.
+    /// What API Gateway says about a caller that `authorizer` admits.
     async fn admitted(&self, token: Option<String>) -> Option<RequestContext> {
         let mut asked: Value =
             serde_json::from_str(include_str!("../../events/authorizer-api-key.json")).expect("a sample");
@@ -102,7 +102,7 @@ impl Stack {
         Some(RequestContext::ApiGatewayV2(context))
     }
 
-    /// Lets `fanout` and `deliver` take what is in their queues.
+    /// Lets `fanout` and `deliver` handle what is in their queues.
     async fn work(&self) {
         let events = self.queue.take_events();
         if !events.is_empty() {

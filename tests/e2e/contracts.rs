@@ -1,6 +1,6 @@
-//! Runs the contract suites of the table's and the vault's ports on the real adapters, with the deployed key. Each test
-//! has a table of its own, like the deployed one: there, `redrive` would send the rows that are due.
-//! The in-memory fakes pass the same suites in the unit tests.
+//! Runs the contract suites of the ports of the table and the vault on the real adapters, with the deployed key. Each
+//! test has its own table, like the deployed one, because there `redrive` would send the rows that are due. The
+//! in-memory fakes pass the same suites in the unit tests.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -200,7 +200,7 @@ async fn the_table_keeps_the_contract_of_health() {
     contract::health(&*real.store, &real.account).await;
 }
 
-/// Earlier releases stored the health of a destination in its row, with its entry in the index of what waits.
+/// Older releases stored the health of a destination in its row, with its entry in the index of what waits.
 #[tokio::test]
 async fn a_health_of_an_earlier_release_is_read_and_moves_with_its_first_change() {
     let (real, client) = (real().await, Deployment::from_env().expect("a deployment").dynamodb());
@@ -305,7 +305,7 @@ async fn the_vault_keeps_its_contract_in_every_container() {
     let real = real().await;
     let vault = || vault(&real);
     contract::vault(&vault(), &real.account, &real.other).await;
-    // What one container sealed, another opens: the data key comes from the table.
+    // One container can open what another one sealed: the data key comes from the table.
     use domain::attempt::SigningSecret;
     use domain::value::DestinationId;
     use ports::Vault;

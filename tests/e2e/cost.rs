@@ -1,5 +1,5 @@
-//! Counts the calls of AWS that a delivery costs while nothing goes wrong: `fanout` and `deliver` run with their real
-//! adapters on the deployed table, queue and key, and the SDK's clients are counted.
+//! Counts the AWS calls that a delivery costs while nothing fails: `fanout` and `deliver` run with their real adapters
+//! on the deployed table, queue and key, and the calls of the SDK's clients are counted.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 

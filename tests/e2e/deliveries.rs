@@ -1,4 +1,4 @@
-//! What destinations get, through the whole deployed path: requests that are signed, retried under one id, and not
+//! What destinations get, through the whole deployed path: requests that are signed, retried under the same id, and not
 //! delayed by other destinations.
 
 use std::collections::BTreeSet;
@@ -189,7 +189,7 @@ async fn the_same_event_pushed_twice_is_delivered_once() -> Result<()> {
     world.producer.push(&event).await?;
     await_ledger(&world, "the delivery", |ledger| ledger.count("delivered") == 1).await?;
     world.producer.push(&event).await?;
-    // Another event behind it shows when the second one has been handled.
+    // An event behind it shows when the second one has been handled.
     let last = world.push(SAMPLE).await?;
     let requests = world
         .receiver

@@ -1,8 +1,9 @@
 //! Runs the commands of the documentation against the deployment, as a reader would paste them into one shell, page after
 //! page.
 //!
-//! The shell file that `make dev` writes defines the names that they use. Only the host of `https://example.com` is replaced,
-//! by that of a receiver. Commands that need something else than a deployment stand in `console` blocks, which are not run.
+//! The shell file that `make dev` writes defines the names that they use. Only the host of `https://example.com` is
+//! replaced by the host of a receiver. Commands that need more than a deployment are in `console` blocks, which are not
+//! run.
 
 #![expect(clippy::disallowed_methods, reason = "events have to have happened lately, and bash needs a PATH")]
 #![expect(clippy::print_stderr, reason = "it says how long a reader waits")]
@@ -26,7 +27,7 @@ const MOST_COMMANDS: usize = 6;
 const SOON: Duration = Duration::from_secs(30);
 /// How long all commands together may take.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The event of the quickstart, and the id that the one of the page about publishing gets here.
+/// The event of the quickstart, and the id that replaces the one on the page about publishing.
 const EVENTS: [&str; 2] = ["evt-sync-run-41907", "evt-documented"];
 
 #[tokio::test]
@@ -48,7 +49,7 @@ async fn the_documented_commands_do_what_is_said() -> Result<()> {
     let script = script.replace(". target/dev.sh", REPLACED).replace("https://example.com", &receiver.url("/example"));
     run(&deployment, &directory, &script).await?;
 
-    // The event as it is documented, but that it happened yesterday.
+    // The event as it is documented, but as if it had happened yesterday.
     let event = blocks(&publishing, "json").into_iter().next().or_failure(|| "the page shows no event")?;
     let yesterday = time::OffsetDateTime::now_utc().date() - time::Duration::DAY;
     let event = event.replace("2026-11-23", &yesterday.to_string()).replace(EVENTS[0], EVENTS[1]);
@@ -75,7 +76,7 @@ fn the_readme_leads_to_a_verified_delivery_by_the_quickstarts_commands() -> Resu
     let readme = read(&checkout::root().join("README.md"))?;
     let commands = blocks(&readme, "sh").concat();
     assert!(page("quickstart")?.contains(commands.trim_end()), "the quickstart has other commands than the README");
-    // A line that begins with white space goes on with the one before.
+    // A line that begins with white space continues the one before.
     let count = commands.lines().filter(|line| !line.is_empty() && !line.starts_with([' ', '#', '}'])).count();
     assert!((1..MOST_COMMANDS).contains(&count), "{count} commands after `make dev`");
     Ok(())
@@ -94,10 +95,10 @@ fn all_commands_of_the_documentation_are_run() -> Result<()> {
     Ok(())
 }
 
-/// What is run where the documentation says `. target/dev.sh`.
+/// Replaces `. target/dev.sh` of the documentation.
 ///
-/// The local AWS moves no messages out of dead-letter queues. In its place, the queue that is named must be one to
-/// which another queue's messages go.
+/// The local AWS does not move messages out of dead-letter queues. Instead, this checks that the named queue is the
+/// dead-letter queue of another one.
 const REPLACED: &str = r#". ./dev.sh
 aws() { case $2 in start-message-move-task) move "$@";; *) command aws "$@" --endpoint-url "$AWS_ENDPOINT_URL";; esac; }
 move() { [ $# = 4 ] && [ $3 = --source-arn ] && feeds "$4"; }
@@ -105,7 +106,7 @@ feeds() { aws sqs get-queue-attributes --attribute-names RedrivePolicy --query A
   --queue-url "$(aws sqs get-queue-url --queue-name "$(basename "${1##*:}" -dead-letter)" --output text)" | grep -F "$1"; }
 "#;
 
-/// Runs a script in bash. It calls loopback addresses only.
+/// Runs a script in bash. It calls only loopback addresses.
 async fn run(deployment: &Deployment, directory: &Path, script: &str) -> Result<()> {
     write(&directory.join("docs.sh"), &format!("set -euo pipefail\n{script}"))?;
     let path = std::env::var("PATH").or_failure(|| "no PATH")?;

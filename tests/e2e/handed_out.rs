@@ -16,8 +16,8 @@ async fn units_that_are_handed_out_reach_redrive() -> Result<()> {
     let deployment = Deployment::from_env()?;
     let out =
         SnsHandOut::new(&AwsClients::from_config(deployment.sdk_config()), deployment.outputs.work_topic_arn.clone());
-    // Of a lane that it does not know it says so, and whatever else is handed out it works on. There are more than one
-    // call of the topic takes.
+    // These lanes do not exist. `redrive` logs that for each unit, and works on all others. There are more units than
+    // fit into one call of the topic.
     let lanes: Vec<String> = (0..11).map(|_| unique("lane")).collect();
     let units: Vec<_> =
         lanes.iter().map(|lane| format!(r#"{{"lane":"{lane}","shards":[0],"part":0,"of":1}}"#)).collect();

@@ -1,10 +1,10 @@
-//! Nothing is lost on the deployed stack while everything goes wrong at once: processes are killed, messages are
-//! stolen, the table throttles, fails and cuts connections, and one of three receivers comes and goes. Once the faults
-//! end, every id arrives. The table is one whose queries take as long as their answer, because with these rows the local
-//! AWS's own answers nobody for minutes.
+//! Nothing is lost on the deployed stack while everything fails at once: processes are killed, messages are stolen, the
+//! table throttles, fails and cuts connections, and one of three receivers keeps failing and recovering. When the
+//! faults end, every id arrives. The test uses a table whose queries read only what they return, because with so many
+//! rows the local AWS's own table answers nobody for minutes.
 //!
 //! The test is alone in its binary, so that it disturbs no other. Its faults follow from a seed, which it prints. The
-//! result also depends on timing, so a seed narrows a failure down but does not replay it.
+//! result also depends on timing, so a seed helps to narrow a failure down, but does not repeat it exactly.
 
 #![expect(clippy::print_stderr, reason = "it takes minutes, and says what it did to the system")]
 
@@ -32,7 +32,7 @@ const OWED: usize = EVENTS * PATHS.len();
 const STOLEN: usize = OWED / 100;
 /// How long the faults last.
 const FAULTS: Duration = Duration::from_secs(60);
-/// How much longer messages are stolen, if by the end of the faults they are not enough.
+/// How much longer messages are stolen, if too few were stolen when the faults end.
 const STEALING_ENDS_AFTER: Duration = Duration::from_secs(45);
 const FLAP: Duration = Duration::from_secs(3);
 /// The time from the last fault to the last delivery: for a drain, and for the audit with its resends.
@@ -56,7 +56,7 @@ async fn nothing_is_lost_when_processes_messages_and_the_table_fail_and_a_receiv
     let seed = Chance::new_seed();
     eprintln!("seed {seed}");
     let table = IndexedTable::of_all(&Deployment::from_env()?).await?;
-    // Everything is restored however this ends, because the next tests run on the same deployment.
+    // Everything is restored however this ends, because the next tests use the same deployment.
     let result = on(&table, Chance::from_seed(seed)).await;
     set_visibility_timeouts(table.deployment(), 360).await?;
     table.put_back().await?;
@@ -107,8 +107,7 @@ impl World {
         for (_, function) in self.functions() {
             function::set_variable(&self.deployment, function, function::TABLE, Some(&self.table.url())).await?;
         }
-        // The messages of a killed process come back after this time, rather than after the six minutes that are right
-        // for AWS.
+        // The messages of a killed process come back after this time. AWS uses six minutes, which is too long here.
         set_visibility_timeouts(&self.deployment, 5).await
     }
 
@@ -188,8 +187,8 @@ impl World {
         Ok(stolen)
     }
 
-    /// Makes one receiver alternate between refusing every other request and accepting all. In between it is down for
-    /// so long that its deliveries are parked.
+    /// Makes one receiver alternate between refusing every second request and accepting all. In between it is down so
+    /// long that its deliveries are parked.
     async fn flap(&self, end: Instant) -> Result<usize> {
         let gone = end - FAULTS / 2..end - FAULTS / 4;
         let mut flaps = 0;
@@ -217,13 +216,13 @@ impl World {
         let mut told = Instant::now();
         let mut last = Value::Null;
         let closed = eventually("the ledger to close with everything delivered", LIMIT, async || {
-            // More often than the schedule's once a minute, so that the test takes less time. A run that gives up a step because
-            // the machine is too slow answers an error, and the next one goes on.
+            // More often than the schedule's once a minute, so that the test takes less time. A run that gives up a
+            // step because the machine is too slow returns an error, and the next one continues.
             if let Err(failure) = function::run_redrive(&self.deployment).await {
                 eprintln!("{failure:?}");
             }
             sleep(Duration::from_secs(2)).await;
-            // So may a request.
+            // A request may fail as well.
             let ledger = match self.read_ledger().await {
                 Ok(ledger) => ledger,
                 Err(failure) => {
@@ -300,7 +299,7 @@ impl World {
         assert!(missing.is_empty(), "owed and never arrived: {missing:?}");
         let unknown: Vec<_> = arrived.difference(&owed).take(10).collect();
         assert!(unknown.is_empty(), "arrived and never owed: {unknown:?}");
-        // What is owed is also what was pushed.
+        // Everything that was pushed must be owed.
         let pushed = |path| (0..EVENTS).map(move |n| (path, format!("evt-{n}")));
         let pushed: BTreeSet<_> = PATHS.into_iter().flat_map(pushed).collect();
         let accepted: BTreeSet<_> = arrived.iter().map(|(path, event, _)| (*path, event.clone())).collect();

@@ -1,5 +1,5 @@
-//! Who may call which routes: the operator's take AWS credentials with `execute-api:Invoke` on them. An account's take
-//! its keys until they are revoked, and the page sessions that were opened with a link.
+//! Who may call which routes: the operator's routes accept AWS credentials that allow `execute-api:Invoke` on them. An
+//! account's routes accept its keys until they are revoked, and page sessions that were opened with a link.
 //!
 //! AWS's own library makes the signatures, and the local AWS verifies them. What the routes do is tested elsewhere.
 
@@ -99,7 +99,7 @@ async fn a_page_session_is_opened_once_by_its_link_and_lets_in_with_its_role() -
         assert!(secret.len() == 43 && !rows.contains(secret));
     }
 
-    // At once, whatever API Gateway remembers of its authorizer's answer.
+    // At once, whatever answer API Gateway has cached.
     let listed = customer.list("/v1/sessions").await?;
     let revoked = format!("/v1/sessions/{}", listed[0]["id"].as_str().unwrap_or_default());
     assert_eq!(page.get("/v1/destinations").await?.status, 200);

@@ -1,5 +1,5 @@
-//! Operational events: a destination that is gone, which other destinations and people are told about, but not the
-//! destination itself; and a run that does not come.
+//! Operational events: a destination that is gone, which is reported to other destinations and to people, but not to
+//! the destination itself; and a missed run.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -94,7 +94,7 @@ async fn a_destination_that_is_gone_is_told_of_to_others_and_to_people_but_not_t
     assert!(text.contains("it answered 410 Gone") && text.contains("To do: "), "{text}");
     assert_eq!(alert["MessageAttributes"]["event_type"]["Value"], "destination.disabled");
 
-    // The event's row says to whom it is owed.
+    // The event's row lists the destinations that it is owed to.
     let event = format!("/v1/events/{}", body["id"].as_str().expect("an id"));
     let event = customer.get(&event).await?.expect_status(200)?;
     let owed: Vec<_> = event["owed"].as_array().expect("a list").iter().map(|owed| &owed["destination_id"]).collect();

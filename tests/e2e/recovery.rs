@@ -1,4 +1,4 @@
-//! Recovery by people, on the deployed stack: deliveries that were exhausted, parked or never owed are sent after all.
+//! Recovery by people, on the deployed stack: deliveries that were exhausted, parked or never owed are sent later.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
@@ -16,7 +16,8 @@ use tests::world::World;
 
 const SAMPLE: &str = "demo-sync-run-succeeded";
 const SOON: Duration = Duration::from_secs(30);
-/// Enough for two parts of a drain, in case `deliver` still takes the destination for paused during the first.
+/// Enough for two parts of a drain, in case `deliver` still has the destination as paused in its cache during the
+/// first.
 const DRAINED: Duration = Duration::from_secs(150);
 
 /// Creates a destination that gets everything, with one attempt for each delivery.
@@ -159,7 +160,7 @@ async fn very_many_recoveries_of_one_account_hold_up_no_other() -> Result<()> {
         let created = crowd.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
         let recover = format!("/v1/destinations/{}/recover", text(&created["id"]));
         let asked = crowd.customer.post(&recover, &since).await?;
-        // Beyond twenty that have not ended.
+        // More than twenty jobs that have not ended are refused.
         let refused = asked.status == 409 && asked.body["code"] == "limit_reached";
         assert!(asked.status == 202 || refused, "{}", asked.body);
     }

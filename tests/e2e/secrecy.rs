@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tests::function;
 
-/// What must not appear anywhere, each with a name for the message of a failure.
+/// What must not appear anywhere, each with a name for the failure message.
 struct Secrets(Vec<(&'static str, String)>);
 
 impl Secrets {

@@ -1,6 +1,6 @@
 //! Tests that the deployment and the harness work together at all. Look here first if all other tests fail.
 //!
-//! It goes through everything once, and looks at no details.
+//! It uses everything once, and checks no details.
 
 use harness::receiver::Receiver;
 use harness::{Deployment, demo};

@@ -1,8 +1,9 @@
-//! How the message groups of our queues keep accounts and destinations from each other, in a simulation of the rule of
-//! fair queues: a group with far more messages under way than others is a noisy neighbour, and messages of other groups
-//! are received before its own (Amazon SQS Developer Guide, "Amazon SQS fair queues").
+//! How the message groups of our queues protect accounts and destinations from each other, in a simulation of fair
+//! queues: a group with far more messages in flight than others is a noisy neighbour, and messages of other groups are
+//! received before its own (Amazon SQS Developer Guide, "Amazon SQS fair queues").
 //!
-//! What "far more" means is not documented. Here it is a tenth of what is under way, and more than the average group has.
+//! What "far more" means is not documented. Here it means more than a tenth of all messages in flight, and more than
+//! the average group has.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 

@@ -1,4 +1,5 @@
-//! Calls of the API in mid-flow, by a customer or the operator: the real router over the shaken table.
+//! Calls of the API while other things happen, by a customer or the operator: the real router over the table with
+//! faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

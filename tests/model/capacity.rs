@@ -1,14 +1,15 @@
-//! How much `redrive` manages, in virtual time: each call costs an instance the latency of the service and processor
-//! time at its seventh of a core (see `meter.rs`). `make bench ONLY=capacity` plays three loads and prints for each lane
-//! how far behind it was:
+//! How much work `redrive` can do, in virtual time: each call costs an instance the latency of the service, and
+//! processor time at its seventh of a core (see `meter.rs`). `make bench ONLY=capacity` plays three loads and prints
+//! for each lane how late it was:
 //!
-//! - 1,000 destinations of 100 accounts are down, and all are to be probed at once;
-//! - events are to be audited, of which 5,000 a second may be sealed;
-//! - a million deliveries come due within one minute, while those destinations are down, 20,000 events of 1,000 other
-//!   destinations are to be rolled up and audited, 10,000 announced runs have not come, and each account has a job.
+//! - 1,000 destinations of 100 accounts are down, and all have to be probed at once;
+//! - events have to be audited; the result is how many may be sealed a second, and 5,000 are required;
+//! - a million deliveries become due within one minute. At the same time those destinations are down, 20,000 events of
+//!   1,000 other destinations have to be rolled up and audited, 10,000 announced runs have not come, and each account
+//!   has a job.
 //!
-//! A million has ten minutes of virtual time from when the first comes due, and it says how long all would take. `capacity
-//! <deliveries> <minutes>` plays the last with other numbers.
+//! The million has ten minutes of virtual time from when the first becomes due; the program also prints how long all
+//! would take. `capacity <deliveries> <minutes>` plays the last load with other numbers.
 
 #![expect(clippy::expect_used, reason = "a model that cannot be set up is a broken test")]
 #![expect(dead_code, reason = "only a part of the model is played")]
@@ -40,13 +41,13 @@ use crate::meter::Meter;
 use crate::processes::Ended;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How many instances of `redrive` may work at once, with the one that the schedule starts.
+/// How many instances of `redrive` may work at once, including the one that the schedule starts.
 const INSTANCES: usize = 50;
 /// The goals.
 const ALL_SENT: Duration = Duration::from_secs(600);
 const OTHER_LANES: Duration = Duration::from_secs(120);
 const AUDITED_A_SECOND: f64 = 5_000.0;
-/// How many events the audit goes through alone, so many that it lasts for minutes, and beside what is due.
+/// How many events the audit goes through: alone, enough for several minutes, and beside what is due.
 const AUDITED: u64 = 1_000_000;
 const AUDITED_BESIDE: u64 = 20_000;
 /// How many announced runs have not come.
@@ -65,8 +66,8 @@ fn play(load: impl Future<Output = ()>) {
     tokio::task::LocalSet::new().block_on(&runtime.expect("a runtime"), load);
 }
 
-/// The instances that work now. Each minute the schedule starts one; a run may hand out units of its work, each of which
-/// starts a further one as soon as there is room.
+/// The instances that work now. Each minute the schedule starts one. A run may hand out units of its work, and each
+/// unit starts another instance as soon as there is room.
 struct Instances {
     load: Load,
     dice: Arc<Dice>,

@@ -1,5 +1,5 @@
-//! Chance and faults, all from one seed: each call of a port may take a while, may fail before or after it has had its
-//! effect, and may be the moment at which its process crashes.
+//! Random numbers and faults, all from one seed: each call of a port may take a while, may fail before or after it has
+//! had its effect, and may be the moment at which its process crashes.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,20 +104,20 @@ impl Clock for ProcessClock {
 #[derive(Debug)]
 pub struct Chaos {
     pub dice: Arc<Dice>,
-    /// Whether nothing goes wrong any more. The whole schedule shares this.
+    /// Whether all faults have ended. The whole schedule shares this.
     pub calm: Arc<AtomicBool>,
-    /// One call in so many fails; none if zero.
+    /// One call out of this many fails; none if it is zero.
     pub failing: u64,
-    /// The process crashes at one moment in so many; never if zero.
+    /// The process crashes at one moment out of this many; never if it is zero.
     pub crashing: u64,
-    /// One call in so many takes seconds; none if zero.
+    /// One call out of this many takes seconds; none if it is zero.
     pub slow: u64,
     pub crashed: Notify,
-    /// What calls cost, where that is asked.
+    /// What calls cost, if that is measured.
     pub meter: Option<Arc<Meter>>,
 }
 
-/// The longest that a slow call takes before, and after, it has had its effect.
+/// The longest time that a slow call takes before, and after, it has had its effect.
 pub const SLOWEST: Duration = Duration::from_secs(4);
 
 impl Chaos {
@@ -137,7 +137,7 @@ impl Chaos {
 
     async fn moment(&self) -> PortResult<()> {
         if self.meter.is_some() {
-            // Its calls take the time that they cost.
+            // Its calls take as much time as they cost.
             return Ok(());
         }
         match self.dice.below(8) {

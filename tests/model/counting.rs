@@ -1,5 +1,5 @@
-//! Queues that only count what an instance sends, and how late that is; and the topic of the units of work that instances
-//! hand out.
+//! Queues that only count what an instance sends, and how late that is; and the topic of the units of work that
+//! instances hand out.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,17 +40,17 @@ pub struct Counts {
     pub sent: Sent,
     /// When a delivery is due, or its destination's probe.
     pub due_at: HashMap<DestinationId, Timestamp>,
-    /// The units of work that were handed out and not begun.
+    /// The units of work that were handed out but not begun.
     pub units: VecDeque<serde_json::Value>,
 }
 
-/// Counts what an instance sends, and lets it wait for as long as the calls take.
+/// Counts what an instance sends, and makes it wait for as long as the calls take.
 pub struct Counting {
     pub counts: Arc<Mutex<Counts>>,
     pub chaos: Arc<Chaos>,
     pub clock: Arc<SimClock>,
     pub due_from: Arc<Mutex<Timestamp>>,
-    /// When all missed runs are to be told.
+    /// When all missed runs have to be reported.
     pub missed_from: Arc<Mutex<Timestamp>>,
     /// Told of each unit of work.
     pub units_came: Arc<Notify>,
@@ -82,11 +82,11 @@ impl DeliveryQueue for Counting {
             let due_from = *lock(&self.due_from);
             let mut counts = lock(&self.counts);
             for message in batch {
-                // It comes when its delay has passed.
+                // It arrives when its delay has passed.
                 let comes = now.plus(message.delay);
                 match message.purpose {
                     Purpose::Probe => {
-                        // Further probes of the same destination have no time that is known here.
+                        // For further probes of the same destination, the right time is not known here.
                         if let Some(due) = counts.due_at.remove(&message.delivery.destination) {
                             counts.sent.probes.add(comes.since(due));
                         }
@@ -101,7 +101,7 @@ impl DeliveryQueue for Counting {
 
 #[async_trait]
 impl EventQueue for Counting {
-    /// The only events that an instance sends in a load tell of missed runs.
+    /// In a load, an instance sends only events about missed runs.
     async fn send_event(&self, _account: &AccountId, _text: &str) -> PortResult<()> {
         if let Some(meter) = &self.chaos.meter {
             meter.spend("send_event", 1).await;

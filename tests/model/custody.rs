@@ -1,9 +1,9 @@
-//! What may become of the row of a delivery, whatever the order of writes: an attempt is recorded once, and moves nothing
-//! that is not its own.
+//! How the row of a delivery may change, whatever the order of writes: an attempt is recorded once, and changes only
+//! what belongs to it.
 
 use domain::delivery::DeliveryRecord;
 
-/// Whether a row may become another one; if not, why.
+/// Whether a row may change into another one; if not, why.
 pub fn may_become(before: &DeliveryRecord, after: &DeliveryRecord) -> Result<(), &'static str> {
     let (moves, known) = (before.held != after.held, before.attempts.count());
     if before.is_delivered() && !after.is_delivered() {

@@ -21,7 +21,7 @@ pub struct Shaken<S> {
     pub inner: Arc<S>,
 }
 
-/// An answer, of which a list has as many items as it is long, and anything else has one.
+/// An answer. A list has as many items as its length, anything else has one.
 struct Answer<'a, T>(&'a T);
 
 trait ItemsOfList {
@@ -38,7 +38,8 @@ trait ItemsOfAny {
     fn items(&self) -> usize;
 }
 
-/// The compiler prefers what needs no further reference, so that this is for what is no list.
+/// The compiler prefers an implementation without a further reference, so this one is used for everything that is not a
+/// list.
 impl<T> ItemsOfAny for &Answer<'_, T> {
     fn items(&self) -> usize {
         1

@@ -27,7 +27,7 @@ use crate::table::Table;
 const ACCOUNTS: u64 = 100;
 /// How many destinations are down.
 pub const DOWN: u64 = 1_000;
-/// How many destinations get what is sealed.
+/// How many destinations get the sealed events.
 const SEALED_FOR: u64 = 1_000;
 /// How many events' bodies the deliveries share.
 const EVENTS: u64 = 1_000;
@@ -42,7 +42,7 @@ pub struct Load {
     due_from: Arc<Mutex<Timestamp>>,
     missed_from: Arc<Mutex<Timestamp>>,
     units_came: Arc<Notify>,
-    /// Until when events were sealed.
+    /// The time of the last sealed event.
     sealed_until: Mutex<Timestamp>,
 }
 
@@ -125,7 +125,7 @@ impl Load {
         self.store.seal_notes_left().len()
     }
 
-    /// Whether everything that was sealed is rolled up, and nothing is to be read again.
+    /// Whether everything that was sealed is rolled up, and nothing has to be read again.
     pub async fn is_rolled_up(&self) -> bool {
         let to = self.store.rolled_up_to().await.expect("the progress");
         let left = self.store.due_roll_ups(self.clock.now(), None, 1).await.expect("roll-ups");
@@ -138,7 +138,7 @@ impl Load {
         self.store.has_pending_job()
     }
 
-    /// Starts a recovery of one of the destinations that are down in each account.
+    /// Starts a recovery for one of the destinations that are down in each account.
     pub async fn jobs(&self) {
         let now = self.clock.now();
         for n in 0..ACCOUNTS {
@@ -163,7 +163,7 @@ impl Load {
         }
     }
 
-    /// Stores deliveries that come due in the minute after `from`, of the same events.
+    /// Stores deliveries of the same events that become due in the minute after `from`.
     pub async fn due(&self, count: u64, from: Timestamp) {
         *lock(&self.due_from) = from;
         let mut samples = Vec::new();
@@ -186,7 +186,7 @@ impl Load {
         let _ = self.store.take_calls();
     }
 
-    /// Stores destinations that are down and to be probed at `at`, each with ten parked deliveries.
+    /// Stores destinations that are down and have to be probed at `at`, each with ten parked deliveries.
     pub async fn down(&self, at: Timestamp) {
         for n in 0..DOWN {
             let owner = owner(n);
@@ -216,8 +216,8 @@ impl Load {
         one
     }
 
-    /// Stores runs of each account that were announced, each with somebody who waits for it. They count as missed from `from`
-    /// on.
+    /// Stores announced runs for each account, each with a subscriber that waits for it. They count as missed from
+    /// `from` on.
     pub async fn missed(&self, count: u64, from: Timestamp) {
         let (grace, before) = (60, from.minus(Duration::from_secs(300)));
         let shortest = Grace::try_from(grace).expect("a grace");
@@ -241,8 +241,8 @@ impl Load {
         *lock(&self.missed_from) = from;
     }
 
-    /// Stores events that were sealed within ten minutes and delivered to ten destinations of each account, and are to be
-    /// rolled up and audited now.
+    /// Stores events that were sealed within ten minutes and delivered to ten destinations of each account. They have
+    /// to be rolled up and audited now.
     pub async fn sealed(&self, count: u64) {
         let (horizon, now) = (Horizon::default(), self.clock.now());
         let last = horizon.stretches().of(now.minus(horizon.length() + 2 * horizon.stretches().length()));
@@ -294,7 +294,7 @@ fn failing(destination: &Destination, next_probe_at: Timestamp) -> Health {
         }
     }
     let HealthState::Failing { .. } = health.state else { unreachable!("ten failures in a row: {health:?}") };
-    // As one change, of which its owner was told.
+    // As one change, which has been reported to its owner.
     Health { version: destination.health.version + 1, untold: Vec::new(), ..health }
 }
 

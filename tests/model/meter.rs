@@ -1,6 +1,6 @@
-//! What calls of AWS cost an instance of a function: the latency of the service, and processor time, of which Lambda
-//! gives an instance with 256 MB a seventh of a core. The processor time is what `make bench ONLY=calls` measured, in
-//! `costs.json`; calls that it does not measure cost what their nearest kind does.
+//! What AWS calls cost an instance of a function: the latency of the service, and processor time, of which Lambda gives
+//! an instance with 256 MB a seventh of a core. The processor time is what `make bench ONLY=calls` measured, in
+//! `costs.json`; a call that was not measured costs as much as the most similar one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -37,7 +37,7 @@ impl Meter {
         Self { costs, busy_until: Mutex::new(Instant::now()) }
     }
 
-    /// Waits for as long as a call with so many items takes, behind what else the processor has to do.
+    /// Waits for as long as a call with this many items takes, after the other work that the processor has.
     pub async fn spend(&self, call: &str, items: usize) {
         let (kind, latency_ms) = kind(call);
         let cost = self.costs.calls.get(kind).expect("a measured kind of call");

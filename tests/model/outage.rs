@@ -1,5 +1,5 @@
-//! A destination is down for three days and owed 50,000 deliveries. It is hardly called, the queue stays free for other
-//! destinations, and once it is back it gets everything at the pace of the drain.
+//! A destination is down for three days and owed 50,000 deliveries. It is called only a few times, the queue stays free
+//! for other destinations, and when it works again it gets everything at the pace of the drain.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;

@@ -33,11 +33,11 @@ pub struct Shared {
     pub deliveries: Arc<SimQueue>,
     pub receivers: Arc<Receivers>,
     pub table: Arc<Table>,
-    /// What new processes are given; it can change.
+    /// What new processes are given; this can change.
     pub horizon: Mutex<Horizon>,
     /// How long an invocation may last.
     pub budget: Duration,
-    /// By how many milliseconds at most the clock of a process is off.
+    /// The maximum error of a process's clock, in milliseconds.
     pub skew_ms: u64,
     /// Events that their producer pushes twice.
     pub pushed_twice: Arc<BTreeSet<String>>,
@@ -208,7 +208,8 @@ impl Deliver {
                 },
             )
         });
-        // Of two messages of one delivery, the one that is attempted without a look at the row counts, else the older one.
+        // If there are two messages of one delivery, the one that is attempted without reading the row counts,
+        // otherwise the older one.
         let mut known = HashMap::new();
         let in_hand: Vec<_> = in_hand.collect();
         in_hand.iter().for_each(|(id, hand)| self.receivers.begin(id, hand));
@@ -244,7 +245,7 @@ pub struct Redrive {
     budget: Duration,
 }
 
-/// What an instance of `redrive` sends to, and what differs between a schedule and a load.
+/// Where an instance of `redrive` sends to, and what differs between a schedule and a load.
 pub struct Outside {
     pub queue: Arc<dyn DeliveryQueue>,
     pub event_queue: Arc<dyn EventQueue>,
@@ -264,7 +265,7 @@ impl Redrive {
             event_queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone(), seen: None }),
             awaited_runs: shared.store.clone(),
             subscriptions: shared.store.clone(),
-            // No run of a schedule has more to do than it has time for.
+            // In a schedule, a run never has more to do than it has time for.
             hand_out: Arc::new(MemoryHandOut::default()),
             units: 0,
         };
@@ -321,7 +322,7 @@ impl Redrive {
     /// A run with this event.
     pub async fn work_on(&self, event: serde_json::Value) -> Ended {
         let event = LambdaEvent::new(event, context(&self.clock, self.budget));
-        // A run that answers an error has told the operator so; its process goes on.
+        // A run that returns an error has logged it for the operator; its process continues.
         let run = async {
             let _ = redrive::handle(self.deps.clone(), event).await;
             Ok(SqsBatchResponse::default())

@@ -1,5 +1,5 @@
-//! A queue like SQS: at least once, without order, with receipts, visibility and a dead-letter queue. Now and then it
-//! delivers a message twice, and it can be told to lose some.
+//! A queue like SQS: at least once, without order, with receipts, visibility and a dead-letter queue. It sometimes
+//! delivers a message twice, and can be told to lose some.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ struct State {
 pub struct SimQueue {
     state: Mutex<State>,
     clock: Arc<SimClock>,
-    /// One message in so many is lost; none if zero.
+    /// One message out of this many is lost; none if it is zero.
     losing: u64,
 }
 
@@ -74,7 +74,7 @@ impl SimQueue {
                 state.dead.extend(dead);
                 continue;
             }
-            // Now and then two processes receive the same message.
+            // Sometimes two processes receive the same message.
             let again = !chaos.calm.load(std::sync::atomic::Ordering::SeqCst) && chaos.dice.once_in(50);
             message.visible_at = now.plus(if again { Duration::from_millis(1) } else { VISIBILITY });
             received.push(message.clone());
@@ -102,7 +102,7 @@ impl SimQueue {
         Ok(())
     }
 
-    /// Redrives the dead letters, as an operator does once their cause is fixed.
+    /// Redrives the dead letters, as an operator does after fixing their cause.
     pub fn redrive_dead_letters(&self) -> usize {
         let (now, mut state) = (self.clock.real(), self.lock());
         let dead = std::mem::take(&mut state.dead);
@@ -126,7 +126,7 @@ impl SimQueue {
     }
 }
 
-/// A message as Lambda hands it over.
+/// A message as Lambda passes it on.
 pub fn record(message: &Message) -> SqsMessage {
     let mut record = SqsMessage::default();
     record.message_id = Some(message.id.to_string());

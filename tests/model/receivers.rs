@@ -1,5 +1,5 @@
-//! The receivers, whose moods change, and the log of everything that arrived. They also watch the rules about attempts:
-//! what was delivered is not attempted again, and a destination that is down is not called.
+//! The receivers, whose moods change, and the log of everything that arrived. They also check the rules about attempts:
+//! a delivered delivery is not attempted again, and a destination that is down is not called.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,20 +37,20 @@ pub struct InHand {
     pub purpose: Purpose,
     /// Whether a probe with this delivery was among the messages.
     pub with_probe: bool,
-    /// When somebody last asked for it to be sent again, if that was among the messages.
+    /// When somebody last asked for it to be sent again, if such a message was among them.
     pub resent_at: Option<Timestamp>,
     pub receives: u32,
     /// Whether the producer pushed its event twice.
     pub pushed_twice: bool,
     pub sent_at: Timestamp,
     pub received_at: Timestamp,
-    /// Whether an attempt ended, and the process was told how.
+    /// Whether an attempt ended, and the process learned its outcome.
     pub told: bool,
-    /// Whether its receiver answered that it has it, and the process was told so.
+    /// Whether its receiver answered with a success, and the process learned that.
     pub delivered: bool,
 }
 
-/// By how much the clocks of functions may be off together.
+/// The most that the clocks of functions may differ.
 const WRONG: Duration = Duration::from_secs(130);
 
 impl InHand {
@@ -66,25 +66,25 @@ impl InHand {
 struct Shut {
     since: Timestamp,
     why: Admission,
-    /// If it is held: until when. Another hold after that is another one.
+    /// If it is held: the end of the hold. A later hold is a different one.
     until: Option<Timestamp>,
 }
 
 #[derive(Default)]
 struct State {
     moods: HashMap<DestinationId, Mood>,
-    /// Since when a destination must not be called, except by probes, and why.
+    /// When each destination stopped accepting calls other than probes, and why.
     shut: HashMap<DestinationId, Shut>,
     delivered_at: HashMap<DeliveryId, Timestamp>,
-    /// Since when something ended otherwise.
+    /// When each delivery ended without being delivered.
     given_up_at: HashMap<DeliveryId, Timestamp>,
-    /// What was given up and is attempted again.
+    /// Deliveries that were given up and are attempted again.
     reopened: BTreeSet<DeliveryId>,
     taken: BTreeMap<DeliveryId, u32>,
     attempts: usize,
-    /// How many messages of a delivery processes have in hand.
+    /// How many messages of a delivery are held by processes.
     in_hand: HashMap<DeliveryId, u32>,
-    /// How many messages of a delivery came while another was in hand, or without looking at what others recorded.
+    /// How many messages of a delivery came while another was held, or without reading what others recorded.
     at_once: HashMap<DeliveryId, u32>,
     arrivals: Vec<Timestamp>,
     unwatched: bool,
@@ -104,7 +104,7 @@ impl Receivers {
         Self { state: Mutex::new(State { slack, ..State::default() }), clock }
     }
 
-    /// Receivers that do not watch the rules, for very many deliveries.
+    /// Receivers that do not check the rules, for very many deliveries.
     #[cfg(test)]
     pub fn unwatched(clock: Arc<SimClock>) -> Self {
         Self { state: Mutex::new(State { unwatched: true, ..State::default() }), clock }
@@ -141,7 +141,7 @@ impl Receivers {
         self.lock().broken.clone()
     }
 
-    /// Notes the current state of the table, by which later attempts are judged.
+    /// Records the current state of the table, by which later attempts are judged.
     pub fn look_at(&self, store: &MemoryStore) {
         let (now, mut state) = (self.clock.real(), self.lock());
         if state.unwatched {
@@ -164,7 +164,7 @@ impl Receivers {
                 }
             }
         }
-        // A process's clock may be ahead, so that what is held is free sooner there.
+        // A process's clock may be ahead, so a hold may end earlier there.
         let soon = now.plus(state.slack);
         for destination in store.destinations() {
             match destination.admission(soon) {
@@ -213,7 +213,7 @@ impl Receivers {
             (false, false) => Some(Timestamp::from_unix_ms(in_hand.sent_at.unix_ms().saturating_sub(60_000))),
             (false, true) => None,
         };
-        // Somebody asked for one more attempt of what was delivered by then.
+        // Somebody asked for one more attempt of a delivery that was delivered by then.
         let delivered_at = state.delivered_at.get(id).copied();
         let asked_for = in_hand.resent_at.is_some_and(|resent| delivered_at.is_some_and(|at| at <= resent));
         let known_by = known_by.filter(|_| !asked_for);
@@ -282,7 +282,7 @@ impl HttpSender for Sender {
                 Mood::Gone => refused(410, None),
             })
         };
-        // A failure of ours after the receiver has answered also loses the answer.
+        // A failure on our side after the receiver has answered also loses the answer.
         let outcome = self.chaos.around(async {
             let outcome = answer.await?;
             if outcome.is_delivered() {

@@ -1,5 +1,5 @@
-//! One schedule: a few events for a few destinations, with the faults that follow from the seed; then calm, until
-//! nothing is left to do; then the check of the result.
+//! One schedule: a few events for a few destinations, with the faults that follow from the seed; then time without
+//! faults, until nothing is left to do; then the check of the result.
 
 mod account;
 mod happening;
@@ -91,7 +91,7 @@ impl Process {
 /// How a process ended its batch, the batch, and the process.
 type Worked = (Ended, Vec<Message>, Process);
 
-/// How often what goes wrong.
+/// How frequent the different faults are.
 #[derive(Clone, Copy)]
 struct Faults {
     failing: u64,
@@ -105,7 +105,7 @@ struct World {
     shared: Arc<Shared>,
     calm: Arc<AtomicBool>,
     faults: Faults,
-    /// Those of the account `acme` first.
+    /// The destinations of the account `acme` come first.
     destinations: Vec<Destination>,
     /// How many subscriptions each account had at the beginning.
     width: BTreeMap<AccountId, usize>,
@@ -133,7 +133,7 @@ struct Seen {
     again: BTreeSet<DeliveryId>,
     recovered: BTreeSet<DestinationId>,
     deletion: bool,
-    /// Events whose replay broke off.
+    /// Events whose replay was interrupted.
     unfinished: BTreeSet<EventId>,
 }
 
@@ -246,8 +246,8 @@ impl World {
         }
     }
 
-    /// Owners have fixed their destinations, and resume those that are disabled or paused. What only failed, or asked to be
-    /// left alone, comes back by itself.
+    /// Owners have fixed their destinations, and resume those that are disabled or paused. Destinations that only
+    /// failed, or asked for a pause, recover by themselves.
     async fn resume_all(&self) {
         for n in 0..self.destinations.len() {
             if self.is_off(n) {

@@ -1,6 +1,6 @@
 //! The model test for any length of time. `soak <seconds>` plays schedules that no run has played before, `soak count
-//! <n>` those of the seeds from 0 on; both on all processors, and print how many they played and how fast. Schedules
-//! that fail are printed with their seeds, and the 20th ends it. `soak seed <seed>` plays one again.
+//! <n>` those of the seeds from 0 on. Both use all processors, and print how many schedules they played and how fast.
+//! Schedules that fail are printed with their seeds; after 20 of them it ends. `soak seed <seed>` plays one again.
 
 #![expect(clippy::expect_used, reason = "a model that cannot be set up is a broken test")]
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a command line tool")]

@@ -1,6 +1,6 @@
-//! The table of a schedule: the one in memory, whose index lags behind, of which single rows can neither be read nor
-//! written until somebody mends them, and of which a partition can be throttled for a while. It judges what becomes of rows
-//! by the rules of custody.
+//! The table of a schedule: the table in memory, with an index that lags behind. Single rows may be impossible to read
+//! and write until somebody corrects them, and a partition can be throttled for a while. It checks every change of a
+//! delivery's row against the rules of custody.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ use crate::chaos::{Dice, SimClock};
 use crate::custody::may_become;
 use crate::lag::Late;
 
-/// What is throttled together.
+/// The rows that are throttled together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Partition {
     /// All rows of an account.
@@ -64,7 +64,7 @@ pub struct Table {
     clock: Arc<SimClock>,
     dice: Arc<Dice>,
     calm: Arc<AtomicBool>,
-    /// The index lags by less than so many milliseconds; not at all if zero.
+    /// The index lags by less than this many milliseconds; not at all if it is zero.
     lag_ms: u64,
     state: Mutex<State>,
 }
@@ -88,7 +88,7 @@ impl Table {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What became of rows against the rules since the last time.
+    /// The changes of rows that broke the rules since the last call.
     pub fn take_broken(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().broken)
     }
@@ -142,13 +142,13 @@ impl Table {
         self.writes(&delivery.account, delivery.id.as_str())
     }
 
-    /// When the index shows a change that is made now; none if it does so at once.
+    /// When the index shows a change that is made now; `None` if it does so at once.
     fn shown_at(&self) -> Option<Timestamp> {
         let lags = self.lag_ms > 0 && !self.calm.load(Ordering::SeqCst);
         lags.then(|| self.clock.real().plus(Duration::from_millis(self.dice.below(self.lag_ms))))
     }
 
-    /// How many deliveries the index does not show as they are.
+    /// How many deliveries the index shows in an old state.
     fn late(&self) -> usize {
         self.lock().deliveries.len()
     }
@@ -208,7 +208,7 @@ impl Waiting for Table {
         limit: usize,
     ) -> PortResult<Vec<Due>> {
         self.throttled(|partition| *partition == Partition::Shard(wanted))?;
-        // Of those it finds, at most as many are not shown as are late.
+        // Asks for more, because some of the entries found may be in an old state and are left out.
         let further = limit.saturating_add(self.late());
         let mut found = self.rows.due_deliveries(wanted, until, after, further).await?;
         for ((account, id), shown) in self.lock().deliveries.shown(self.clock.real()) {

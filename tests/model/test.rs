@@ -1,6 +1,6 @@
 //! Runs `fanout`, `deliver` and `redrive` together on in-memory ports, under thousands of random schedules: crashes at
 //! every call, lost, repeated and reordered messages, failing writes, wrong clocks, and receivers that fail, hang, lie
-//! and recover. In the end everything owed is delivered or visibly not.
+//! and recover. In the end, everything owed is delivered, or it is visible that it is not.
 //!
 //! `make soak DURATION=<seconds>` plays more schedules, `make soak SEED=<seed>` plays one that failed again.
 
@@ -42,9 +42,9 @@ fn whatever_goes_wrong_everything_owed_is_delivered_or_visibly_not() {
     for thread in threads {
         total.add(thread.join().expect("every schedule closes"));
     }
-    // The schedules did have the faults that they are made for.
+    // Checks that the schedules had the faults that they are made for.
     assert!(total.delivered > 0 && total.exhausted > 0 && total.recovered > 0, "{total:?}");
-    // What the audit recovered is still marked when it has ended.
+    // A delivery that the audit recovered is still marked when it has ended.
     assert!(
         total.recovered > 0 && total.told > 0 && total.lost > 0 && total.crashes > 0 && total.attempts > total.owed,
         "{total:?}"

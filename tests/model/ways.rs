@@ -1,4 +1,4 @@
-//! One process's way to a queue, with possible faults at every call.
+//! How one process sends to a queue, with possible faults at every call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use crate::receivers::Receivers;
 /// More messages than this are sent in batches.
 const MANY: usize = 100;
 
-/// One process's way to a queue.
+/// How one process sends to a queue.
 pub struct Queue {
     pub chaos: Arc<Chaos>,
     pub queue: Arc<SimQueue>,
-    /// Who notes the state of the table before something is sent, if somebody does.
+    /// Records the state of the table before something is sent, if there is one.
     pub seen: Option<(Arc<Receivers>, Arc<MemoryStore>)>,
 }
 
@@ -30,7 +30,8 @@ impl DeliveryQueue for Queue {
         if let Some((receivers, store)) = &self.seen {
             receivers.look_at(store);
         }
-        // A failure leaves some of few sent: they take a call each. Of many, as many as SQS takes go together.
+        // After a failure, some of a few messages are sent: each takes a call. Of many, as many as SQS accepts go
+        // together.
         for together in messages.chunks(if messages.len() > MANY { 10 } else { 1 }) {
             let send = async {
                 for message in together {

@@ -27,7 +27,7 @@ use self::inputs::{INPUTS, Input};
 use self::world::World;
 use crate::verdict;
 
-/// By this argument a process that is measured knows what it is; the next one names its input.
+/// This argument tells a process that it is the measured one; the next argument names its input.
 pub(crate) const MEASURED: &str = "memory-of";
 /// How much more a function may take than at its start, in MiB. With the 8 MiB that an optimized program has then, that
 /// is half of what it has.
@@ -90,13 +90,13 @@ fn status(name: &str) -> Result<u64> {
 /// The measured process.
 pub(crate) async fn measured() -> Result<()> {
     let name = std::env::args().nth(2).unwrap_or_default();
-    // As the functions do; what they say tells why an input was not measured.
+    // As the functions do; their messages say why an input was not measured.
     telemetry::start("warn");
     let input = INPUTS.iter().find(|input| input.name == name).or_failure(|| format!("there is no input {name}"))?;
     let aws = World::of(input.subscribed)?;
     let (start, took) = if input.is_audited {
         seal(&aws, input.event).await?;
-        // What the world keeps of the event is no memory of the function.
+        // What the world stores of the event must not count as memory of the function.
         (status("VmRSS")?, audit(&aws).await?)
     } else {
         (status("VmHWM")?, fan_out(&aws, input.event).await?)
@@ -109,7 +109,7 @@ pub(crate) async fn measured() -> Result<()> {
     Ok(())
 }
 
-/// Two invocations, of which the second goes on with what the first left. Says how much time of a core the longer took.
+/// Two invocations; the second continues what the first left. Prints how much time of a core the longer one took.
 async fn fan_out(aws: &World, text: fn(usize) -> String) -> Result<Duration> {
     let (deps, texts): (_, Vec<String>) = (deps::of_fanout(aws), (0..10).map(text).collect());
     let mut longest = Duration::ZERO;
@@ -130,13 +130,13 @@ async fn batch(deps: &Arc<fanout::Deps>, records: impl Iterator<Item = SqsMessag
     answer.map(drop).map_err(|error| Failure::new(format!("the batch failed: {error}")))
 }
 
-/// Seals an event whose deliveries are all lost: of none there is a row.
+/// Seals an event whose deliveries are all lost: none of them has a row.
 async fn seal(aws: &World, text: fn(usize) -> String) -> Result<()> {
     batch(&deps::of_fanout(aws), [record(0, text(0), 1)].into_iter()).await
 }
 
-/// Two runs, which audit a part of the event. All of it is in memory as soon as the first delivery is sent again. Says how
-/// much time of a core both took.
+/// Two runs, which audit a part of the event. All of it is in memory as soon as the first delivery is sent again.
+/// Prints how much time of a core both took.
 async fn audit(aws: &World) -> Result<Duration> {
     let begun = aws.time_without_it();
     let (deps, before) = (deps::of_redrive(aws, LATER), aws.sent());

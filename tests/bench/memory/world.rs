@@ -1,5 +1,5 @@
-//! Table and queue. They keep only what is needed to go on with an event: its rows and the notes for the audit, in a file,
-//! so that they are no memory of the process that is measured.
+//! Table and queue. They keep only what is needed to continue with an event: its rows and the notes for the audit, in a
+//! file, so that they do not count as memory of the measured process.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! The API as API Gateway calls it: it asks the authorizer first, and hands on what that says. Every answer is recorded.
+//! The API as API Gateway calls it: the authorizer is asked first, and its answer is passed on. Every answer is
+//! recorded.
 
 use aws_lambda_events::event::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use axum::body::Body;
@@ -16,11 +17,11 @@ use crate::world::World;
 #[derive(Default)]
 pub struct Answers(Vec<Value>);
 
-/// Who asks.
+/// The caller.
 #[derive(Debug, Clone)]
 pub enum Who {
     Operator,
-    /// Whoever has this key or session.
+    /// The holder of this key or session.
     Bearer(String),
     Nobody,
 }
@@ -38,14 +39,14 @@ impl Answers {
 }
 
 impl World {
-    /// Asks `POST /v1/…` with a body, if it is not `null`; answers with the body of the answer.
+    /// Sends `POST /v1/…` with a body, unless it is `null`; returns the body of the answer.
     pub async fn ask(&mut self, who: &Who, request: &str, body: Value) -> Value {
         let text = (!body.is_null()).then(|| sorted(body).to_string());
         let answer = self.ask_with(who, request, &[], text.as_deref()).await;
         serde_json::from_str(&answer.text).unwrap_or(Value::Null)
     }
 
-    /// The same with more headers, and any text as a body.
+    /// The same with more headers, and any text as the body.
     pub async fn ask_with(&mut self, who: &Who, request: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
         let (method, path) = request.split_once(' ').expect("a method and a path");
         let mut event = self.gateway_event(method, path, headers, body);
@@ -85,7 +86,7 @@ impl World {
         event
     }
 
-    /// What API Gateway tells the function about the caller; nobody is told to it as nobody.
+    /// What API Gateway tells the function about the caller. It says nothing if there is no key and no session.
     async fn authorize(&self, who: &Who, event: &Value) -> Value {
         match who {
             Who::Operator => {
@@ -115,7 +116,7 @@ pub async fn read(response: http::Response<Body>) -> Answer {
     Answer { status: parts.status.as_u16(), headers: parts.headers, text }
 }
 
-/// All headers, in the order of their names, but the time that was taken and what the body says anyway.
+/// All headers, sorted by name, without the duration and without what the body says anyway.
 pub fn lines(headers: &HeaderMap) -> Vec<String> {
     let told = headers.iter().filter(|(name, _)| !matches!(name.as_str(), "server-timing" | "content-length"));
     let mut lines: Vec<_> = told.map(|(name, value)| format!("{name}: {}", value.to_str().expect("text"))).collect();
@@ -139,7 +140,7 @@ fn forget_durations(answer: &mut Value) {
     }
 }
 
-/// JSON as such, any other text by its lines.
+/// JSON as it is, any other text by its lines.
 fn shown(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.lines().collect())
 }

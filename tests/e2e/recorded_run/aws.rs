@@ -1,4 +1,4 @@
-//! The queues, the topic and the key, as the real adapters call them: every call is kept, and answered as AWS would.
+//! The queues, the topic and the key, as the real adapters call them: every call is stored, and answered as AWS would.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +20,7 @@ pub const EVENTS: &str = "https://sqs.example/events";
 pub const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:alerts";
 pub const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/secrets";
 
-/// What was called, with what.
+/// What was called, and the content of the call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     pub operation: String,
@@ -33,7 +33,7 @@ impl Call {
     }
 }
 
-/// Takes the place of AWS behind clients of the SDK.
+/// Replaces AWS behind clients of the SDK.
 #[derive(Debug, Clone, Default)]
 pub struct FakeAws(Arc<Mutex<Vec<Call>>>);
 
@@ -43,8 +43,8 @@ impl FakeAws {
         AwsClients::from_config(config.http_client(SharedHttpClient::new(self.clone())).build())
     }
 
-    /// The calls since the last time. What is called beside each other has no order, and what is in one batch has none: each entry
-    /// counts as a call, and all are sorted.
+    /// The calls since the last time. Concurrent calls have no order, and neither have the entries of a batch: each
+    /// entry counts as a call, and all are sorted.
     pub fn take(&self) -> Vec<Call> {
         let calls = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut calls: Vec<_> = calls.into_iter().flat_map(entries).collect();
@@ -88,7 +88,7 @@ impl HttpConnector for FakeAws {
     }
 }
 
-/// A call of the protocol that SNS speaks. Its attributes come in any order, under numbers.
+/// A call of SNS's protocol. Its attributes come in any order, with numbers.
 fn form(body: &[u8]) -> Call {
     let (mut operation, mut input, mut numbered) = (String::new(), Map::new(), Map::new());
     for (name, value) in form_urlencoded::parse(body) {

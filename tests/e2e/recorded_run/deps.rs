@@ -1,5 +1,5 @@
-//! What the functions are given: the real adapters of the table, the queues, the topic and the key; and time, chance, names and
-//! receivers in memory.
+//! The dependencies of the functions: the real adapters of the table, the queues, the topic and the key; and time,
+//! random bytes, host names and receivers in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::sender::TimedSender;
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 pub struct Ports {
-    /// For all but the table.
+    /// For everything except the table.
     pub aws: AwsClients,
     pub store: Arc<DynamoStore>,
     pub sender: Arc<TimedSender>,
@@ -48,7 +48,7 @@ impl Ports {
         authorizer::Deps { accounts, keys, sessions, clock: self.clock.clone() }
     }
 
-    /// Of the API, and of the page over it.
+    /// For the API, and for the page that contains it.
     pub fn api(&self) -> api::Deps {
         let (store, loopback) = (&self.store, vec!["127.0.0.1".parse().expect("an address")]);
         api::Deps {
@@ -160,7 +160,7 @@ impl Ports {
             purge: store.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
-            // It has time for everything.
+            // It always has enough time.
             hand_out: Arc::new(MemoryHandOut::default()),
             units: 0,
             horizon: Horizon::default(),

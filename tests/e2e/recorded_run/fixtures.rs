@@ -1,4 +1,4 @@
-//! What was recorded before, in `tests/recorded`, and how what is found now differs from it.
+//! The recordings in `tests/recorded`, and how the present results differ from them.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,15 +7,15 @@ use harness::checkout;
 
 const RECORDED: &str = "tests/recorded";
 const FOUND: &str = "target/recorded-run";
-/// Lines before the first difference that are shown.
+/// How many lines before the first difference are shown.
 const AROUND: usize = 3;
-/// Differing lines that are shown.
+/// How many differing lines are shown.
 const SHOWN: usize = 12;
 const ANEW: &str = "To record anew: RECORD=1 target/debug/local run -- \
                     cargo test --workspace --features tests/e2e --test recorded_run";
 
-/// Fails with the first difference of each file, and leaves what was found below `target` then; with `RECORD` in the environment, it
-/// writes the files instead.
+/// Fails with the first difference of each file, and writes the present results below `target`. With `RECORD` in the
+/// environment, it overwrites the recordings instead.
 pub fn compare(found: &[(&str, String)]) {
     if std::env::var_os("RECORD").is_some() {
         return write(&checkout::root().join(RECORDED), found);

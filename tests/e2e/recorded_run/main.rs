@@ -1,6 +1,6 @@
-//! A recorded run: one long story over all functions, and whether its rows, messages, answers and pages are still, byte for byte, those
-//! in `tests/recorded`. It shows that a change of the code changes nothing that anybody can see. It deliberately judges nothing of
-//! what it records; the other tests do.
+//! A recorded run: one long story over all functions. It checks that rows, messages, answers and pages are still the
+//! same as in `tests/recorded`, byte for byte, so that a change of the code does not change anything visible by
+//! accident. It does not check whether the recordings are right; the other tests do.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
 

@@ -15,7 +15,8 @@ impl Messages {
         self.0.push(json!({ "at": at, "call": call.operation, "with": call.input }));
     }
 
-    /// With the requests that receivers got. Their bodies are those of the messages, which their signatures show as well.
+    /// With the requests that receivers got. Their bodies are left out: they are those of the messages, as their
+    /// signatures show.
     pub fn into_value(self, requests: &[SignedRequest]) -> Value {
         let request = |request: &SignedRequest| {
             let headers: Vec<_> = request.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();

@@ -1,4 +1,4 @@
-//! The page as a browser asks for it: with a cookie, and forms of the page itself. Every page is recorded as it is.
+//! The page as a browser requests it: with a cookie, and the page's own forms. Every page is recorded as it is.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use url::form_urlencoded::Serializer;
 use crate::answers::{Answer, lines, read};
 use crate::world::World;
 
-/// Somebody with a cookie, or without one.
+/// A visitor with or without a cookie.
 pub struct Visitor<'w> {
     world: &'w World,
     account: &'static str,
@@ -28,7 +28,7 @@ impl<'w> Visitor<'w> {
         self.ask(path, request.body(Body::empty()).expect("a request")).await
     }
 
-    /// Sends a form of the page that this visitor has.
+    /// Sends a form of a page that this visitor has.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let form = Serializer::new(String::new()).extend_pairs(fields).finish();
         let sender = if self.cookie.is_empty() { String::new() } else { format!("?account={}", self.account) };
@@ -40,7 +40,7 @@ impl<'w> Visitor<'w> {
         self.ask(path, request.body(Body::from(form)).expect("a request")).await
     }
 
-    /// Sends a form as another site would have it sent.
+    /// Sends a form as another site would make the browser send it.
     pub async fn post_from_elsewhere(&mut self, path: &str) -> Answer {
         let request = Request::post(path).header("cookie", &self.cookie).header("origin", "https://evil.example");
         self.ask(path, request.body(Body::empty()).expect("a request")).await
@@ -58,7 +58,7 @@ impl<'w> Visitor<'w> {
         let answer = read(self.world.portal.clone().oneshot(request).await.expect("an answer")).await;
         let headers = lines(&answer.headers).join("\n");
         let asset = path.starts_with("/assets/") && answer.status == 200;
-        // An asset's name has the digest of what it is.
+        // An asset's name contains the digest of its content.
         let text = if asset { format!("{} bytes", answer.text.len()) } else { answer.text.clone() };
         let text = if path.starts_with("/configure/test") { without_duration(&text) } else { text };
         let title = "=".repeat(40);

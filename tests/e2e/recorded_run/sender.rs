@@ -1,4 +1,4 @@
-//! Scripted receivers that take their time, by the story's clock.
+//! Scripted receivers that take time, by the story's clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! A table of the story's own, like the deployed one, and its rows as text.
+//! The story's own table, like the deployed one, and its rows as text.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tests::empty_table;
 
-/// Longer values are told by their beginning, their length and their digest.
+/// Longer values are replaced by their beginning, their length and their digest.
 const LONGEST: usize = 4_000;
 const BEGINNING: usize = 300;
 
@@ -25,7 +25,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one, with the keys and indexes of the deployment's.
+    /// An empty table, with the keys and indexes of the deployment's table.
     pub async fn create(deployment: &Deployment) -> Result<Self> {
         let (client, name) = (deployment.dynamodb(), unique("recorded-run"));
         let create = empty_table::request(deployment, &client, &name).await?;
@@ -42,7 +42,7 @@ impl Table {
         Arc::new(DynamoStore::new(&self.aws, self.name.clone()))
     }
 
-    /// All rows in the order of their keys, each as `[pk, sk, attributes]`; only those in which `part` stands.
+    /// All rows, sorted by key, each as `[pk, sk, attributes]`; only those that contain `part`.
     pub async fn rows(&self, part: &str) -> Value {
         let mut rows = BTreeMap::new();
         let mut pages = self.client.scan().table_name(&self.name).consistent_read(true).into_paginator().items().send();
@@ -61,7 +61,7 @@ fn row(item: &HashMap<String, AttributeValue>) -> Value {
     json!([value(&item["pk"]), value(&item["sk"]), attributes])
 }
 
-/// In DynamoDB's JSON, where text stands for itself.
+/// In DynamoDB's JSON, with plain texts for strings.
 fn value(attribute: &AttributeValue) -> Value {
     match attribute {
         AttributeValue::S(text) => json!(text),

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-/// What fits in a line of this many bytes stands in one.
+/// A value that fits in a line of this many bytes is written in one line.
 const WIDTH: usize = 150;
 
-/// With the members of all objects in the order of their names, which is no part of what is said.
+/// With the members of all objects sorted by name, because their order has no meaning.
 pub fn sorted(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(sorted).collect(),
@@ -22,7 +22,7 @@ pub fn pretty(value: Value) -> String {
     laid_out(&sorted(value).to_string())
 }
 
-/// The same text with white space; nothing else of it changes, not even the order of members.
+/// The same text with white space added; nothing else changes, not even the order of members.
 pub fn laid_out(json: &str) -> String {
     let mut parser = Parser { rest: json };
     let mut text = String::new();
@@ -30,7 +30,7 @@ pub fn laid_out(json: &str) -> String {
     text + "\n"
 }
 
-/// A value as it is written, which begins with its name where it is a member.
+/// A value as it is written, with its name in front if it is a member.
 enum Node {
     Leaf(String),
     Branch { open: String, items: Vec<Node>, close: char },
@@ -73,7 +73,7 @@ impl Node {
     }
 }
 
-/// Reads what is known to be JSON.
+/// Parses text that is known to be JSON.
 struct Parser<'a> {
     rest: &'a str,
 }

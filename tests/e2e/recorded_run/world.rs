@@ -1,5 +1,5 @@
-//! All functions over one table of the local AWS, run one after the other. What the outside would make random or slow is in memory, so
-//! that every id, time and byte is the same in each run. What is sent is recorded on its way.
+//! All functions over one table of the local AWS, run one after another. What would be random or slow is in memory, so
+//! that every id, time and byte is the same in each run. Everything that is sent is recorded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::sender::TimedSender;
 use crate::table::Table;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Longer than a container of `fanout` or `deliver` goes by what it read before.
+/// Longer than a container of `fanout` or `deliver` uses what it has cached.
 const CACHED: Duration = Duration::from_secs(10);
 
 pub struct World {
@@ -40,12 +40,12 @@ pub struct World {
     fanout: Arc<fanout::Deps>,
     deliver: Arc<deliver::Deps>,
     redrive: Arc<redrive::Deps>,
-    /// What is in the deliveries queue.
+    /// The messages in the deliveries queue.
     waiting: Vec<Waiting>,
 }
 
 struct Waiting {
-    /// From when on it can be received.
+    /// The time from which on it can be received.
     from: Timestamp,
     body: String,
     receives: u32,
@@ -76,12 +76,12 @@ impl World {
         }
     }
 
-    /// Pushes an event as a sync job does, and lets everything happen that follows at once.
+    /// Pushes an event as a sync job does, and handles everything that follows at once.
     pub async fn push(&mut self, text: &str) {
         self.push_together(&[text.to_owned()]).await;
     }
 
-    /// The same with several at one moment.
+    /// The same with several events at the same time.
     pub async fn push_together(&mut self, texts: &[String]) {
         self.clock.advance(CACHED);
         for text in texts {
@@ -90,7 +90,7 @@ impl World {
         self.work().await;
     }
 
-    /// The same with one, but the messages that follow are lost on their way.
+    /// The same with one event, but its messages are lost.
     pub async fn push_and_lose(&mut self, text: &str) {
         self.clock.advance(CACHED);
         let before = self.waiting.len();
@@ -106,7 +106,7 @@ impl World {
         self.work().await;
     }
 
-    /// Time passes, and the schedule comes.
+    /// Time passes, and then the schedule runs `redrive`.
     pub async fn later(&mut self, by: Duration) {
         self.clock.advance(by);
         self.work().await;
@@ -115,14 +115,14 @@ impl World {
         self.work().await;
     }
 
-    /// So many runs of the schedule, one each minute.
+    /// This many runs of the schedule, one each minute.
     pub async fn minutes(&mut self, count: u32) {
         for _ in 0..count {
             self.later(MINUTE).await;
         }
     }
 
-    /// Works off what both queues hold by now.
+    /// Handles everything in both queues.
     pub async fn work(&mut self) {
         loop {
             let events = self.collect();
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// Records what was sent since, and answers with the events among it.
+    /// Records what was sent since the last time, and returns the events among it.
     fn collect(&mut self) -> Vec<String> {
         let (now, mut events) = (self.clock.now(), Vec::new());
         for call in self.aws.take() {

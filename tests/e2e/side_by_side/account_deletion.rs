@@ -1,5 +1,5 @@
-//! Deleting an account, through the whole deployed path: its keys are refused at once, and in the end nothing of it is
-//! left in the table.
+//! Deleting an account, through the whole deployed path: its keys are refused at once, and in the end the table
+//! contains nothing about it.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ async fn deleting_an_account_refuses_its_keys_at_once_and_leaves_no_row_of_it() 
     let refused = customer.clone().with_key(&unused).get("/v1/destinations").await?;
     assert_eq!(refused.status, 403, "{}", refused.body);
     assert_eq!(get(&operator, &path).await?["status"], "deleting");
-    // Whether or not `fanout` still takes the account for registered, nothing of this stays.
+    // Even if `fanout` still has the account in its cache, nothing of this remains.
     push(&deployment, &customer).await?;
 
     let job_path = format!("/admin/v1/jobs/{}", job["id"].as_str().unwrap_or_default());

@@ -3,7 +3,7 @@
 //! document.
 //!
 //! It calls as the operator and as two accounts, neither of which may see anything of the other.
-//! `tools/schemathesis.toml` says how, and what is left out and why.
+//! `tools/schemathesis.toml` has the settings, and says what is left out and why.
 
 use std::process::Stdio;
 
@@ -31,7 +31,7 @@ async fn a_property_based_tester_finds_no_fault_in_the_api() -> Result<()> {
     let mut command = Command::new(checkout::tool("schemathesis", "schemathesis")?);
     command.arg("--config-file").arg(checkout::root().join("tools/schemathesis.toml"));
     command.arg("run").arg("--no-color").arg(format!("{api}/v1/openapi.json"));
-    // Only loopback addresses are called, whatever this machine's settings are.
+    // Only loopback addresses are called, whatever the settings of this machine are.
     command.env_clear().env("PATH", std::env::var("PATH").or_failure(|| "no PATH")?).env("NO_PROXY", "*");
     command.envs(harness::deployment::aws_environment(deployment.port));
     command.env("API_URL", &api).env("API_HOOKS", checkout::root().join("tools/schemathesis_hooks.py"));

@@ -14,7 +14,7 @@ pub(super) enum Happening {
     Enable(usize, bool),
     Clock(i64),
     Call(Asked),
-    /// Another subscription to a destination, at a path of its own.
+    /// Another subscription to a destination, with its own path.
     Subscribe(usize),
     Poison(Poisoned),
     Throttle(Throttled, Duration),
@@ -22,7 +22,7 @@ pub(super) enum Happening {
     Calm,
 }
 
-/// What is asked of the API. Which delivery or event it is about is drawn when it happens.
+/// A request to the API. The delivery or event that it is about is chosen when it happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Asked {
     Resend,
@@ -34,7 +34,7 @@ pub(super) enum Asked {
     Delete,
 }
 
-/// What cannot be read, or written, until the operator mends it.
+/// Rows that cannot be read, or written, until the operator corrects them.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Poisoned {
     DeliveryRead,

@@ -1,5 +1,5 @@
-//! What people do in mid-flow: calls of the API by customers and the operator, and rows that break until somebody mends
-//! them.
+//! What people do while everything runs: calls of the API by customers and the operator, and rows that break until
+//! somebody corrects them.
 
 use domain::delivery::{DeliveryMessage, DeliveryState};
 use domain::value::{AccountId, DeliveryId};
@@ -44,7 +44,7 @@ impl World {
         self.call(owner, call, running);
     }
 
-    /// Asks again for the replays that broke off, as their answers told.
+    /// Repeats the replays that were interrupted, as their answers say.
     pub(super) fn finish_replays(&mut self, running: &mut JoinSet<Worked>) {
         for id in std::mem::take(&mut self.seen.unfinished) {
             let owner = self.pushed.iter().find(|(_, pushed)| pushed == id.as_str()).map(|(owner, _)| owner.clone());
@@ -94,11 +94,11 @@ impl World {
         }
     }
 
-    /// What was attempted and acknowledged is recorded as an attempt, and what was answered with a success as delivered,
-    /// whatever happened beside it.
+    /// Every attempt that was made and acknowledged is recorded, and every delivery that was answered with a success is
+    /// recorded as delivered, whatever happened at the same time.
     pub(super) fn check_acknowledged(&mut self, process: &Deliver, done: &[&Message], kept: &[&Message]) {
         for (id, delivered) in process.attempted() {
-            // Of two messages of a delivery in one batch, the other may be the one that was answered.
+            // If a batch contains two messages of a delivery, the other one may have been answered.
             if kept.iter().any(|message| message.body.contains(id.as_str())) {
                 continue;
             }
@@ -128,7 +128,7 @@ impl World {
         self.seen.deletion && *owner == account("rival")
     }
 
-    /// Replaces each process that is idle by one with today's configuration; the others are replaced when they end.
+    /// Replaces each idle process by one with today's configuration; the others are replaced when they end.
     pub(super) fn with_processes_again(&mut self) {
         let (fanouts, delivers, redrives) = (self.fanouts.len(), self.delivers.len(), self.redrives.len());
         self.fanouts = (0..fanouts).map(|_| Fanout::start(&self.shared, self.chaos())).collect();

@@ -20,7 +20,7 @@ use crate::table::Table;
 
 /// How many processes of `deliver` run at once.
 const DELIVERS: usize = 3;
-/// One schedule in so many has events that are owed to hundreds of places.
+/// One schedule out of this many has events that are owed to hundreds of places.
 const WIDE: u64 = 150;
 
 impl World {
@@ -45,7 +45,8 @@ impl World {
             }
         }
         if dice.once_in(WIDE) {
-            // Each event is owed to very many paths of one destination: in some, to more than `fanout` sends at once.
+            // Each event is owed to very many paths of one destination: in some schedules, to more than `fanout` sends
+            // at once.
             let places = if dice.once_in(3) { 1_001 + dice.below(400) } else { 50 + dice.below(150) };
             let places = u16::try_from(places).expect("some hundred");
             for n in 0..places {
@@ -136,7 +137,7 @@ impl World {
         self.shared.clock.real().plus(Duration::from_millis(dice.below(most)))
     }
 
-    /// What people do, and what breaks.
+    /// What people do, and which rows break.
     fn special(&self, happenings: &mut Vec<(Timestamp, Happening)>) {
         let dice = &self.shared.dice;
         let n = || usize::try_from(dice.below(self.destinations.len() as u64)).unwrap_or_default();
@@ -211,7 +212,7 @@ async fn set_up_account(dice: &Dice, store: &MemoryStore, owner: &AccountId, bef
     destinations
 }
 
-/// A subscription to producers' events at a path of its own.
+/// A subscription to producers' events, with its own path.
 fn place(destination: &Destination, n: u16) -> Subscription {
     let [high, low] = n.to_be_bytes();
     let path = format!("/{n}");

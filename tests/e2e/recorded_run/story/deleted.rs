@@ -13,7 +13,7 @@ use crate::answers::Who;
 use crate::world::World;
 
 const NOTHING: Value = Value::Null;
-/// About twice of what fits in a row.
+/// About twice as many as fit in a row.
 const OWED: u32 = 2_500;
 
 pub async fn play(world: &mut World, cast: &Cast, moments: &mut Moments) {
@@ -38,7 +38,7 @@ pub async fn play(world: &mut World, cast: &Cast, moments: &mut Moments) {
     moments.push(("the other account, deleted", world.table.rows("rival").await));
 }
 
-/// Thousands of subscriptions would be needed for one; so it is sealed as `fanout` would seal it.
+/// This would need thousands of subscriptions, so the event is sealed here as `fanout` would seal it.
 async fn wide_event(world: &World) {
     let now = world.clock.now();
     let mut event = sync_run(now, "evt-wide", ("xero", "invoices"), "succeeded");

@@ -1,4 +1,5 @@
-//! Events that arrive: from producers and posted, matched or not, in every state a run can have, twice, and one that is lost.
+//! Events that arrive: pushed by producers and posted, matched or not, with every status of a run, duplicates, and one
+//! whose messages are lost.
 
 use ports::Clock;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ async fn pushed(world: &mut World) {
     world.push(&failed).await;
     let populated = text(insight(world.clock.now(), "evt-insight"));
     world.push(&populated).await;
-    // None listens at the first place, and at the second one none wants it.
+    // Nobody listens at the first place, and at the second place no condition matches.
     let mut nobody = insight(world.clock.now(), "evt-nobody");
     nobody["scope"] = json!("connection/zoho/insight/cash-flow");
     nobody["data"]["connection"]["id"] = json!("zoho");
@@ -86,7 +87,7 @@ async fn posted(world: &mut World, cast: &Cast) {
     world.work().await;
 }
 
-/// Its messages never arrive; the audit finds it.
+/// Its messages are lost; the audit finds it.
 async fn lost(world: &mut World) {
     let event = text(sync_run(world.clock.now(), "evt-lost", XERO, "succeeded"));
     world.push_and_lose(&event).await;

@@ -1,5 +1,5 @@
-//! Deliveries that fail, each in its way: refused, timed out, unreachable, gone, too many at once; a destination that is down and one
-//! that is paused. At the end of it there is something in every state.
+//! Deliveries that fail in different ways: refused, timed out, unreachable, gone, too many at once; a destination that
+//! is down and one that is paused. At the end there is a delivery in every state.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn push(world: &mut World, id: &str, place: (&str, &str), status: &str) {
     world.push(&event).await;
 }
 
-/// A table breaks and recovers; the receiver of that answers as receivers do.
+/// A table fails and recovers; its receiver gives typical answers.
 async fn now_and_then(world: &mut World) {
     let body = b"{\"error\":\"try \xC3\xA9 later\"}".to_vec();
     let refused = Answer::new(503, [("retry-after", &b"20"[..])].into_iter(), body, false);
@@ -51,7 +51,8 @@ async fn now_and_then(world: &mut World) {
     world.minutes(1).await;
 }
 
-/// One attempt, and it is refused. One after the other, because people are alerted once, whichever is looked at first.
+/// One attempt, which is refused. One delivery after another, because people are alerted only once, about whichever is
+/// looked at first.
 async fn given_up(world: &mut World) {
     world.sender.script("https://once.example/", [Step::Answer(404), Step::Answer(302), Step::Answer(500)]);
     for n in 0..2 {
@@ -68,7 +69,7 @@ async fn gone(world: &mut World) {
     world.minutes(1).await;
 }
 
-/// Four at a moment, for a destination that takes one a second.
+/// Four at once, for a destination that takes one a second.
 async fn too_many(world: &mut World) {
     let now = world.clock.now();
     let events: Vec<_> = (0..4).map(|n| text(sync_run(now, &format!("evt-many-{n}"), XERO, "succeeded"))).collect();
@@ -76,7 +77,7 @@ async fn too_many(world: &mut World) {
     world.minutes(1).await;
 }
 
-/// Five in a row fail; the others are set aside, and so it stays for a while.
+/// Five in a row fail. The others are parked, and stay so for a while.
 async fn down(world: &mut World) {
     world.sender.script("https://down.example/", (0..8).map(|_| Step::Answer(500)));
     for n in 0..7 {

@@ -37,7 +37,7 @@ pub async fn play(world: &mut World, cast: &Cast) {
     resources(world, cast).await;
 }
 
-/// Goes through lists page by page, and shows a cursor to another query.
+/// Goes through lists page by page, and uses a cursor with another query.
 async fn pages(world: &mut World, cast: &Cast) {
     for path in ["/v1/subscriptions?limit=5", "/v1/deliveries?limit=40", "/v1/ledger?limit=40"] {
         let mut next = String::new();
@@ -53,7 +53,7 @@ async fn pages(world: &mut World, cast: &Cast) {
 async fn resources(world: &mut World, cast: &Cast) {
     for kind in ["destinations", "subscriptions", "events"] {
         let listed = world.ask(&cast.viewer, &format!("GET /v1/{kind}?limit=100"), NOTHING).await;
-        // Of events, some will do.
+        // For events, a few are enough.
         let step = if kind == "events" { 4 } else { 1 };
         for one in listed["data"].as_array().expect("a list").iter().step_by(step) {
             let path = format!("GET /v1/{kind}/{}", id(one));

@@ -1,5 +1,5 @@
-//! What owners do about it: resume, send again, cancel, recover, replay, delete. And what mends itself: a destination that is back,
-//! and a delivery that the audit finds.
+//! What owners do about failures: resume, send again, cancel, recover, replay, delete. And what recovers by itself: a
+//! destination that works again, and a delivery that the audit finds.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ pub async fn play(world: &mut World, cast: &Cast) {
     sent_again(world, cast).await;
     cancelled(world, cast).await;
     replayed(world, cast).await;
-    // The destination that was down is back, what it is owed drains, and the roll-ups come by.
+    // The destination that was down works again, its parked deliveries are drained, and roll-ups are made.
     world.minutes(12).await;
     recovered(world, cast).await;
-    // Beyond the horizon.
+    // After the horizon.
     for _ in 0..6 {
         world.later(15 * MINUTE).await;
     }
@@ -67,7 +67,7 @@ async fn cancelled(world: &mut World, cast: &Cast) {
     }
 }
 
-/// Somebody subscribes late.
+/// A subscription that is created late.
 async fn replayed(world: &mut World, cast: &Cast) {
     let body = json!({
         "name": "Late", "destination_id": cast.pager, "event_types": ["*"], "scope": "connection/zoho", "path": "/late"
@@ -92,7 +92,7 @@ async fn recovered(world: &mut World, cast: &Cast) {
     world.ask(&cast.rival, &format!("GET /v1/jobs/{job}"), NOTHING).await;
 }
 
-/// A destination is deleted while it is owed something that waits.
+/// A destination is deleted while it is owed a delivery that waits.
 async fn deleted(world: &mut World, cast: &Cast) {
     world.sender.script("https://gone.example/", [Step::Answer(500)]);
     let event = text(sync_run(world.clock.now(), "evt-orphan", ("sage", "ledgers"), "succeeded"));
@@ -115,7 +115,7 @@ async fn deleted(world: &mut World, cast: &Cast) {
     world.ask(&Who::Nobody, &format!("GET {path}"), NOTHING).await;
 }
 
-/// So that the pages have something to show: deliveries that are retried, set aside, given up, and one that is lost.
+/// Gives the pages something to show: deliveries that are retried, parked, given up, and one that is lost.
 async fn in_trouble_again(world: &mut World, cast: &Cast) {
     world.sender.script("https://down.example/", (0..8).map(|_| Step::Answer(502)));
     for n in 0..7 {

@@ -1,4 +1,4 @@
-//! What happens: chapter by chapter, each in a file. Nothing is asserted here but that a step could be taken; what comes of it is
+//! The story, chapter by chapter, each in its own file. It only asserts that each step was possible; the results are
 //! recorded.
 
 mod configured;
@@ -19,10 +19,10 @@ use crate::answers::Who;
 use crate::text::sorted;
 use crate::world::World;
 
-/// Rows at moments of the story, each under its title.
+/// Rows at certain times of the story, each with a title.
 pub type Moments = Vec<(&'static str, Value)>;
 
-/// Who and what the story is about.
+/// The accounts, destinations and visitors of the story.
 pub struct Cast {
     pub admin: Who,
     pub editor: Who,
@@ -30,11 +30,11 @@ pub struct Cast {
     pub publisher: Who,
     /// The admin of another account.
     pub rival: Who,
-    /// Takes everything that happens at Xero.
+    /// Gets everything that happens at Xero.
     pub warehouse: String,
-    /// Takes one a second.
+    /// Takes one delivery a second.
     pub billing: String,
-    /// Fails now and then.
+    /// Fails sometimes.
     pub flaky: String,
     /// Is down for a while.
     pub down: String,
@@ -42,7 +42,7 @@ pub struct Cast {
     pub once: String,
     /// Is gone.
     pub gone: String,
-    /// Is told of missed runs and of this system itself.
+    /// Gets missed runs and events about this system itself.
     pub pager: String,
 }
 
@@ -87,7 +87,7 @@ pub fn insight(now: Timestamp, id: &str) -> Value {
     event
 }
 
-/// The bytes of `data` reach destinations as they are, so they are always the same ones.
+/// The bytes of `data` reach destinations unchanged, so they are always the same.
 pub fn text(event: Value) -> String {
     sorted(event).to_string()
 }

@@ -1,4 +1,4 @@
-//! Accounts, keys, sessions, and what is the same for everybody.
+//! Accounts, keys, sessions, and what is the same for every caller.
 
 use std::time::Duration;
 

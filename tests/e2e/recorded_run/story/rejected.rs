@@ -46,7 +46,7 @@ async fn pushed(world: &mut World) {
     world.push(&text(event)).await;
 }
 
-/// The one sent last is mended, and accepted once.
+/// The last one is corrected, sent again, and accepted once.
 async fn resubmitted(world: &mut World, all: &[String]) {
     let resubmit = format!("POST {LIST}/{}/resubmit", all[0]);
     world.ask(&Who::Operator, &resubmit, NOTHING).await;

@@ -1,4 +1,5 @@
-//! The page at the end of the story, every kind of it, as an admin, as a viewer and as nobody; and what its forms answer.
+//! The page at the end of the story: every kind of page, for an admin, a viewer and a visitor without a session; and
+//! the answers to its forms.
 
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::world::World;
 
 const NOTHING: Value = Value::Null;
 
-/// What is looked at one by one.
+/// The things whose own pages are shown.
 struct Ids {
     subscription: String,
     deliveries: Vec<String>,
