@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Installs tools below .venv/, pinned, and nothing anywhere else. Each command of the Makefile names the ones it needs:
+# Installs the tools below .venv/, in pinned versions, and nothing anywhere else. Each command of the Makefile names those it needs:
 #   sam           the SAM CLI, cargo-lambda, cargo-deny, and a Standard Webhooks library
 #   zig           the linker of the release build
-#   ministack     the local AWS, apart from the SAM CLI because each pins another botocore
-#   dynoxide      the table of tests and measurements with very many rows, built from its crate (tests/src/indexed_table.rs says why)
+#   ministack     the local AWS, separate from the SAM CLI because each pins another botocore
+#   dynoxide      the table for tests and measurements with very many rows, built from its crate (tests/src/indexed_table.rs says why)
 #   awscli        the AWS CLI, with which a test runs the documented commands
 #   receiver      Flask with the Standard Webhooks library, for the snippet in Python
 #   schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
 #   clients       the generator of a client in Python
-#   site          the generator of the documentation's site
+#   site          the generator of the documentation site
 #   node          Node with Express and the Standard Webhooks library, for the snippet in JavaScript; axe-core, which checks how
 #                 accessible the page is; and the generator of a client in TypeScript, with its compiler
-#   browser       Chromium and its driver, which the page is tested in
-# Without a name it installs all of them. An environment is made again when its tools/requirements-<name>.txt changes, and Node's
-# packages when tools/node/package-lock.json does. Otherwise nothing is done.
-# Only a missing C compiler and a missing browser come from the system's packages, as root on Debian. Rust and Python are not installed:
-# the script says how to.
+#   browser       Chromium and its driver, for the tests of the page
+# Without a name it installs all of them. An environment is recreated when its tools/requirements-<name>.txt changes, and Node's
+# packages when tools/node/package-lock.json changes. Otherwise nothing is done.
+# Only a missing C compiler and a missing browser are installed as system packages, as root on Debian. Rust and Python are not
+# installed: the script says how to install them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python3.11}
@@ -26,7 +26,7 @@ missing() {
   exit 1
 }
 
-# apt <what is said> <package>...: only as root on Debian; succeeds if nothing can be installed.
+# apt <name in the message> <package>...: works only as root on Debian; succeeds even if nothing can be installed.
 apt() {
   local what=$1
   shift
@@ -40,7 +40,7 @@ has_browser() {
   command -v chromedriver >/dev/null && { command -v chromium || command -v google-chrome; } >/dev/null
 }
 
-# environment <name> <what is said while it takes its time>
+# environment <name> <name in the message>
 environment() {
   local directory=.venv/$1 requirements=tools/requirements-$1.txt stamp=.venv/$1.installed
   if cmp -s "$requirements" "$stamp"; then
@@ -49,9 +49,9 @@ environment() {
   echo "installing $2 ..."
   rm -rf "$directory" "$stamp"
   "$python" -m venv "$directory"
-  # Python compiles what it imports; compiling everything here would take half of the time.
+  # Python compiles what it imports; compiling everything here would take half of the time of the installation.
   "$directory/bin/pip" install --quiet --disable-pip-version-check --no-input --no-compile --requirement "$requirements"
-  "$directory/bin/pip" check --quiet --disable-pip-version-check || missing "$requirements contradicts itself"
+  "$directory/bin/pip" check --quiet --disable-pip-version-check || missing "the versions in $requirements do not fit together"
   cp "$requirements" "$stamp"
 }
 
@@ -66,7 +66,7 @@ install() {
     ministack) environment ministack "the local AWS (some seconds)" ;;
     dynoxide)
       if ! [ "$(cat .venv/dynoxide.installed 2>/dev/null)" = "$dynoxide" ]; then
-        echo "building the table of tests with very many rows (about two minutes) ..."
+        echo "building the table for tests with very many rows (about two minutes) ..."
         CARGO_TARGET_DIR=target/tools cargo install --quiet dynoxide-rs --version "=$dynoxide" --locked --no-default-features \
           --features cli,http-server,native-sqlite --root .venv/dynoxide --force
         echo "$dynoxide" >.venv/dynoxide.installed
@@ -74,8 +74,8 @@ install() {
       ;;
     awscli) environment awscli "the AWS CLI (some seconds)" ;;
     receiver) environment receiver "Flask (some seconds)" ;;
-    schemathesis) environment schemathesis "the tester of the API and the validator of its document (some seconds)" ;;
-    site) environment site "the generator of the documentation's site (some seconds)" ;;
+    schemathesis) environment schemathesis "the tester of the API and the validator of its OpenAPI document (some seconds)" ;;
+    site) environment site "the generator of the documentation site (some seconds)" ;;
     clients) environment clients "the generator of a client in Python (some seconds)" ;;
     node)
       environment node "Node (some seconds)"
@@ -86,7 +86,7 @@ install() {
       fi
       ;;
     browser)
-      # Without one everything else works, and the tests of the page say what they miss.
+      # Without a browser everything else works, and the tests of the page say what is missing.
       has_browser || apt "Chromium" chromium chromium-driver fonts-liberation
       has_browser || echo "bootstrap: Chromium or chromedriver is missing, so the tests of the page will fail" \
         "(Debian: apt-get install chromium chromium-driver)" >&2

@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Checks what the code depends on: no crate that names an SDK but `adapters` among those that functions rest on; licences, sources and
-# versions that we accept (deny.toml); no crate with a known vulnerability. When the list of those cannot be fetched it does not fail,
-# but says so.
+# Checks the dependencies: of the crates that functions are built from, only `adapters` depends on an SDK; licences, sources and
+# versions are those that we accept (deny.toml); no crate has a known vulnerability. If the list of vulnerabilities cannot be fetched,
+# it prints a warning and does not fail.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 for crate in domain ports runtime testing authorizer api portal fanout deliver redrive; do
   sdks=$(cargo tree --package "$crate" --edges normal --prefix none | grep -E '^(aws-(config|sdk|smithy|sigv4)|reqwest|adapters)' | sort -u || true)
   if [ -n "$sdks" ]; then
-    printf '%s must depend on no SDK and no adapter, but does on:\n%s\n' "$crate" "$sdks" >&2
+    printf '%s must not depend on an SDK or on adapters, but depends on:\n%s\n' "$crate" "$sdks" >&2
     exit 1
   fi
 done
 
 cargo deny --all-features check --hide-inclusion-graph licenses bans sources
 
-# A host that cannot be reached may also never answer.
+# The time limit is for a host that never answers.
 if reason=$(timeout 120 cargo deny --all-features fetch db 2>&1); then
   cargo deny --all-features check --disable-fetch --hide-inclusion-graph advisories
 else
-  echo "WARNING: known vulnerabilities were NOT checked, because their list cannot be fetched: $(tail -n 1 <<<"$reason")" >&2
+  echo "WARNING: known vulnerabilities were NOT checked, because the list of them cannot be fetched: $(tail -n 1 <<<"$reason")" >&2
 fi

@@ -1,4 +1,4 @@
-"""Checks what the docs claim about the repository: that the tests they name exist, and that their links and paths lead somewhere.
+"""Checks that the documentation agrees with the repository: the tests it names exist, and its links and paths lead somewhere.
 
 Run: `python3 tools/check_docs.py`. It prints one line for each mistake, `file:line: what`, and exits with 1 if there is any.
 It reads every *.md file and every doc comment (`//!`, `///`) of every *.rs file, and checks that
@@ -6,11 +6,11 @@ It reads every *.md file and every doc comment (`//!`, `///`) of every *.rs file
 - a name in backticks that reads like the name of a test (lower case, four words or more, such as `a_bad_event_is_rejected_alone`) is
   a function, or some other name that the code uses;
 - each name in a list `(tests: …)` is a function, however short the name is, and each invariant (`Invariant: …`) has such a list, or
-  says `(checked by …)` what else keeps it;
+  names with `(checked by …)` what else checks it;
 - a path in backticks that begins with a folder of the repository exists, unless it has a placeholder (`<name>`) in it;
 - a relative link of a *.md file leads to a file that exists, and its anchor to a heading.
 
-It deliberately reads nothing between code fences, and does not follow links to other sites. Its tests are in check_docs_test.py.
+It does not read text between code fences, and does not follow links to other sites. Its tests are in check_docs_test.py.
 """
 
 import pathlib
@@ -31,12 +31,12 @@ INVARIANT = re.compile(r"^(?:- )?(?:\*\*)?Invariant:", re.MULTILINE)
 KEPT = re.compile(r"\((?:tests?:|checked by)")
 LINK = re.compile(r"\]\(([^()\s]+)(?:\s+\"[^\"]*\")?\)|^\[[^\]^]+\]:\s+(\S+)", re.MULTILINE)
 HEADING = re.compile(r"^#{1,6}[ \t]+(.*?)[ \t]*#*$", re.MULTILINE)
-# What Rust code consists of where a comment may begin: raw strings, strings and characters, none of which hold comments.
+# Matches comments, and also raw strings, strings and characters, so that a `//` inside of those does not count as a comment.
 RUST_TOKEN = re.compile(r"""(r(#*)".*?"\2|"(?:\\.|[^"\\])*"|'(?:\\.|[^\\'])')|//[^\n]*|/\*.*?\*/""", re.DOTALL)
 
 
 def blank(text: str) -> str:
-    """As many lines, with nothing on them: what is cut out must not move the lines that follow."""
+    """The same number of empty lines, so that cutting a text out does not change the numbers of the lines after it."""
     return "\n" * text.count("\n")
 
 
@@ -108,20 +108,20 @@ class Repository:
                 yield path, without_fences(doc_comments(path.read_text(encoding="utf-8")))
 
 
-# Each check yields the offset of a mistake within the prose, and what it is.
+# Each check yields the offset of a mistake within the prose, and its description.
 Mistakes = Iterator[tuple[int, str]]
 
 
 def names(repository: Repository, path: pathlib.Path, prose: str) -> Mistakes:
     for span in SPAN.finditer(prose):
         if TEST_NAME.fullmatch(span[1]) and span[1] not in repository.identifiers:
-            yield span.start(), f"there is no test and no other name `{span[1]}`"
+            yield span.start(), f"there is no test or other name `{span[1]}`"
 
 
 def lists_of_tests(repository: Repository, path: pathlib.Path, prose: str) -> Mistakes:
     for tests in TESTS.finditer(prose):
         for span in SPAN.finditer(prose, tests.start(1), tests.end(1)):
-            # A long name that is nowhere is reported by `names` already.
+            # `names` already reports a long name that does not exist.
             known = span[1] in repository.functions or TEST_NAME.fullmatch(span[1]) and span[1] not in repository.identifiers
             if re.fullmatch(r"\w+", span[1]) and not known:
                 yield span.start(), f"there is no test `{span[1]}`"
@@ -146,7 +146,7 @@ def paths(repository: Repository, path: pathlib.Path, prose: str) -> Mistakes:
 def links(repository: Repository, path: pathlib.Path, prose: str) -> Mistakes:
     if path.suffix != ".md":
         return
-    # Code is no link, and a label may hold code: it is cut to the same length.
+    # Code is not a link, and a label may contain code: it is replaced by a text of the same length.
     for link in LINK.finditer(SPAN.sub(lambda span: "x" * len(span[0]), prose)):
         goal = link[1] or link[2]
         if re.match(r"[a-z][a-z0-9+.-]*:", goal):

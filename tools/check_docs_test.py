@@ -9,7 +9,7 @@ import unittest
 
 from check_docs import mistakes
 
-# A repository without a mistake: each test writes over some of its files.
+# A repository without a mistake: each test overwrites some of its files.
 SOUND = {
     "README.md": "# Read me\n\nSee [the rules](docs/rules.md#what-holds) and [below](#try-it).\n\n## Try it\n",
     "docs/rules.md": "# Rules\n\n## What `holds`\n\nA bad event is refused (`a_bad_event_is_refused`). [Back](../README.md)\n",
@@ -19,7 +19,7 @@ SOUND = {
 
 class CheckDocsTest(unittest.TestCase):
     def check(self, files, *expected):
-        """Writes the files over the sound ones, and compares what is reported."""
+        """Overwrites some files, and compares what is reported."""
         with tempfile.TemporaryDirectory() as directory:
             root = pathlib.Path(directory)
             for name, text in {**SOUND, **files}.items():
@@ -36,19 +36,19 @@ class CheckDocsTest(unittest.TestCase):
     def test_a_test_that_does_not_exist_is_reported_in_a_page(self):
         self.check(
             {"docs/more.md": "# More\n\nHeld by\n`a_test_that_is_gone`.\n"},
-            "docs/more.md:4: there is no test and no other name `a_test_that_is_gone`",
+            "docs/more.md:4: there is no test or other name `a_test_that_is_gone`",
         )
 
     def test_a_test_that_does_not_exist_is_reported_in_a_doc_comment(self):
         self.check(
             {"src/one.rs": "fn one() {\n    /// As `a_test_that_is_gone` shows.\n    let x = 1;\n}\n"},
-            "src/one.rs:2: there is no test and no other name `a_test_that_is_gone`",
+            "src/one.rs:2: there is no test or other name `a_test_that_is_gone`",
         )
 
     def test_a_name_that_only_a_comment_has_does_not_exist(self):
         self.check(
             {"src/one.rs": "//! As `a_test_that_is_gone` shows.\n// fn a_test_that_is_gone() {}\n/* a_test_that_is_gone */\n"},
-            "src/one.rs:1: there is no test and no other name `a_test_that_is_gone`",
+            "src/one.rs:1: there is no test or other name `a_test_that_is_gone`",
         )
 
     def test_names_that_code_uses_exist(self):
@@ -78,7 +78,7 @@ class CheckDocsTest(unittest.TestCase):
     def test_a_long_name_in_a_list_of_tests_is_reported_once(self):
         self.check(
             {"src/one.rs": "//! Invariant: nothing is lost (tests: `a_test_that_is_gone`).\n"},
-            "src/one.rs:1: there is no test and no other name `a_test_that_is_gone`",
+            "src/one.rs:1: there is no test or other name `a_test_that_is_gone`",
         )
 
     def test_an_invariant_without_anything_that_keeps_it_is_reported(self):

@@ -1,4 +1,4 @@
-"""Finds circles among source files: files of a crate that use each other, directly or by way of others.
+"""Finds circles among source files: files of a crate that use each other, directly or through other files.
 
 A parent module and its own child may use each other. Nothing else may: neither files, nor the folders at the top of a crate (the
 chapters of `domain`, the floors of `api`). Paths are followed through re-exports to the file that defines a name. Tests are left out:
@@ -20,7 +20,7 @@ Module = tuple[str, ...]
 
 @dataclass
 class File:
-    """One source file: its module, its child modules, what it uses, and what it passes on under another path."""
+    """One source file: its module, its child modules, what it uses, and what it re-exports under another path."""
 
     path: pathlib.Path
     module: Module
@@ -33,7 +33,7 @@ def without_comments_and_tests(text: str) -> str:
     text = re.sub(r"//[^\n]*", "", text)
     text = re.sub(r'"(?:\\.|[^"\\])*"', '""', text)
     text = re.sub(r"#\[cfg\(test\)\]\s*mod\s+\w+\s*;", "", text)
-    # A module of tests is the last thing in a file, as rustfmt and this project have it.
+    # A module of tests is always the last part of a file.
     return re.split(r"#\[cfg\(test\)\]\s*mod\s+\w+\s*\{", text)[0]
 
 
@@ -72,7 +72,7 @@ def read(path: pathlib.Path, module: Module) -> File:
             own = names[names[0] == "self" :][:1]
             if public:
                 file.passes_on[alias] = names
-            # Passing on what a child defines is not using it.
+            # Re-exporting what a child defines does not count as using it.
             if not (public and own and own[0] in file.children):
                 file.uses.add(names)
     file.uses |= {tuple(path.split("::")) for path in PATH.findall(USE.sub("", text))}
@@ -80,7 +80,7 @@ def read(path: pathlib.Path, module: Module) -> File:
 
 
 def crate(source: pathlib.Path) -> dict[Module, File]:
-    """The files of one crate by their modules. Further programs beside the library are left out."""
+    """The files of one crate by their modules. Programs beside the library are left out."""
     top = source / "lib.rs"
     found: dict[Module, File] = {}
 
@@ -97,7 +97,7 @@ def crate(source: pathlib.Path) -> dict[Module, File]:
 
 
 def resolve(files: dict[Module, File], at: Module, names: tuple[str, ...], seen: frozenset = frozenset()) -> Module | None:
-    """The module that defines what `names` means in the file `at`; nothing where it is of another crate."""
+    """The module that defines what `names` means in the file `at`; None if it belongs to another crate."""
     if (at, names) in seen:
         return None
     seen |= {(at, names)}
@@ -150,7 +150,7 @@ def parent_and_child(one: Module, other: Module) -> bool:
 
 
 def circles(files: dict[Module, File]) -> list[str]:
-    """What is wrong with a crate, one line for each circle of files or of top folders."""
+    """The problems of a crate, one line for each circle of files or of top folders."""
     used = edges(files)
     name = lambda module: "::".join(("crate", *module))
     found: dict[frozenset, str] = {}

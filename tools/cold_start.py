@@ -1,8 +1,8 @@
 """Measures each built function: the size of its binary, and its cold start.
 
 A cold start is the time from spawning the process to its first poll of the Lambda runtime API, on this machine: reading the
-configuration, building all clients. It leaves out what AWS adds (starting the sandbox, loading the code), so the figures compare
-builds and functions with one another, and nothing else. Run by `make bench`, after `make build`.
+configuration and building all clients. It does not include what AWS adds (starting the sandbox, loading the code), so use the
+figures only to compare builds and functions with each other. Run by `make bench`, after `make build`.
 """
 
 import os
@@ -15,7 +15,7 @@ import time
 
 RUNS = 20
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Every function reads its part of this; nothing is called before the first poll.
+# The environment of all functions; each reads its part. No address in it is called before the first poll.
 ENVIRONMENT = {
     "LOG_LEVEL": "INFO",
     "TABLE_NAME": "table",

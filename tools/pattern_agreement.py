@@ -1,7 +1,7 @@
 """Compares our matcher of conditions with an independent implementation of EventBridge event patterns: ministack's.
 
 It generates 10,000 pairs of pattern and data from a fixed seed, asks both whether they match, and fails on every difference that
-is not in KNOWN, on a known difference whose example does not differ any more, and when the pairs cover too little. Run by the
+is not in KNOWN, on a known difference whose example no longer differs, and when the pairs cover too little. Run by the
 test `pattern_agreement`; by hand, after `cargo build --workspace --all-features --examples`:
 
     .venv/ministack/bin/python -B tools/pattern_agreement.py target/debug/examples/match_pattern
@@ -39,7 +39,7 @@ class Known:
 
 
 def refusal(*phrases: str) -> Callable[[dict, dict, object, object], bool]:
-    """We refuse, with one of these phrases, what the other implementation takes."""
+    """We refuse, with one of these phrases, what the other implementation accepts."""
     return lambda pattern, data, ours, theirs: (
         isinstance(ours, str) and isinstance(theirs, bool) and any(re.search(phrase, ours) for phrase in phrases)
     )
@@ -50,7 +50,7 @@ def has_dotted_name(pattern, data, ours, theirs) -> bool:
 
 
 def has_large_integer(pattern, data, ours, theirs) -> bool:
-    # Not by the reason given: within a $or it is another one, as ministack then tries the $or as a field.
+    # This does not check ministack's reason, which is different within a $or: ministack then reads the $or as a field.
     integers = map(int, re.findall(r"(?<![\w.\"])-?\d{16,}(?![\w.\"])", json.dumps(pattern)))
     return isinstance(ours, bool) and isinstance(theirs, str) and any(int(float(number)) != number for number in integers)
 
@@ -69,37 +69,37 @@ TWO = [{"a": [1]}, {"b": [1]}]
 KNOWN = [
     Known(
         "operator not offered",
-        "`cidr` is for addresses, of which events have none; `exactly` is undocumented: a plain value says the same",
+        "`cidr` is for addresses, and events contain none; `exactly` is undocumented, and a plain value means the same",
         ({"a": [{"cidr": "10.0.0.0/8"}]}, {"a": "10.1.2.3"}),
         refusal("/cidr`: is not an operator here", "/exactly`: is not an operator here"),
     ),
     Known(
         "$or as a field",
-        "EventBridge takes a malformed $or for a field of that name, for rules older than the operator; that would never match",
+        "EventBridge reads a malformed $or as a field of that name, for rules older than the operator; that would never match",
         ({"$or": [{"prefix": "a"}, {"prefix": "b"}]}, {"a": "a"}),
         refusal(r"/\$or`: must be a list of two or more", r"/\$or/\d+`: must be an object", r"/\$or/\d+/.*: is an operator where"),
     ),
     Known(
         "one field tested twice",
-        "EventBridge silently keeps the test that is written last of those beside and inside a $or; we ask for one of them",
+        "EventBridge silently keeps only the last test, beside or inside the $or; we require that there is only one",
         ({"a": [1], "$or": [{"a": [2]}, {"b": [1]}]}, {"a": 2}),
         refusal("the same field is tested at"),
     ),
     Known(
         "forgotten brackets",
-        '{"numeric": [">", 0]} without its list is a field named numeric to EventBridge; that would never match',
+        'without its list, EventBridge reads {"numeric": [">", 0]} as a field named numeric; that would never match',
         ({"a": {"numeric": [">", 0]}}, {"a": 1}),
         refusal("must be a list, as `"),
     ),
     Known(
         "limits",
-        "ministack has no limit of bytes, which EventBridge has; ours of depth and of tests keep matching fast",
+        "ministack has no limit on bytes, but EventBridge has one; our limits on depth and on tests keep matching fast",
         ({"a": ["x" * 2_048]}, {"a": "x"}),
         refusal("is too large", "is nested too deeply", "fields once those beside"),
     ),
     Known(
         "dots in names",
-        "to EventBridge a name with a dot means a field of an object, which AWS says not to rely upon; to us it is a name",
+        "EventBridge reads a name with a dot as a path into an object, which AWS says not to rely on; we read it as a name",
         ({"a.b": [1]}, {"a": {"b": 1}}),
         has_dotted_name,
     ),
@@ -111,7 +111,7 @@ KNOWN = [
     ),
     Known(
         "letters of unusual case",
-        "EventBridge accepts the capital and the small form of each letter of the pattern, but not the reverse; we ignore case",
+        "EventBridge accepts the upper and the lower case of each letter of the pattern, but not the reverse; we ignore case",
         ({"a": [{"equals-ignore-case": "strasse"}]}, {"a": "stra\u00dfe"}),
         has_letter_of_unusual_case,
     ),
@@ -119,7 +119,7 @@ KNOWN = [
 
 
 def our_answers(program: str, questions: list[tuple[dict, dict]]) -> list[object]:
-    """For each question true, false, or why the pattern is refused."""
+    """For each question true, false, or the reason why the pattern is refused."""
     lines = "".join(json.dumps({"pattern": pattern, "data": data}) + "\n" for pattern, data in questions)
     output = subprocess.run([program], input=lines, stdout=subprocess.PIPE, text=True, check=True).stdout
     answers = [json.loads(line) for line in output.splitlines()]
@@ -149,7 +149,7 @@ def verdict(answer: object) -> str:
 
 
 def too_little(answers: collections.Counter, by_operator: dict[str, collections.Counter]) -> list[str]:
-    """What the pairs cover too little of for an agreement to mean anything."""
+    """What the pairs cover too little of, so that an agreement would mean nothing."""
     found = [f"only {answers[kind]} pairs {kind}" for kind in ("matched", "did not match") if answers[kind] < PAIRS // 5]
     if answers["refused"] < PAIRS // 20:
         found.append(f"only {answers['refused']} pairs refused by both")
@@ -182,7 +182,7 @@ def main(program: str) -> None:
             differences[known.name] += 1
     for known, our, their in zip(KNOWN, ours[PAIRS:], theirs[PAIRS:]):
         if agree(our, their) or not known.applies(*known.example, our, their):
-            failures.append(f"no difference any more: {known.name}: take it out of KNOWN")
+            failures.append(f"no longer a difference: {known.name}: remove it from KNOWN")
         if not differences[known.name]:
             failures.append(f"not among the pairs: {known.name}")
     failures += too_little(answers, by_operator)

@@ -1,7 +1,7 @@
 """Generates pairs of an event pattern and data for tools/pattern_agreement.py.
 
-The data comes first; the pattern is derived from it, so that a good share matches, and then perhaps broken. It knows the
-grammar of patterns, and deliberately nothing of how either implementation matches.
+The data comes first. The pattern is derived from it, so that many pairs match, and may then be broken. The generator knows the
+grammar of patterns, but deliberately not how either implementation matches.
 """
 
 import copy
@@ -49,7 +49,7 @@ def parts(pattern: object) -> Parts:
 
 
 def leaves(pattern: dict, path: tuple = ()) -> Iterator[tuple]:
-    """The paths of all fields with a list, those inside of `$or` as well."""
+    """The paths of all fields with a list, including those inside a `$or`."""
     for name, test in pattern.items():
         if name == "$or":
             for branch in test:
@@ -61,7 +61,7 @@ def leaves(pattern: dict, path: tuple = ()) -> Iterator[tuple]:
 
 
 def without(pattern: dict, tested: set[tuple], path: tuple = ()) -> dict:
-    """The pattern without the fields at these paths or above or below them; a `$or` goes with any of them."""
+    """The pattern without the fields at, above or below these paths. A `$or` is removed with any of its fields."""
     kept = {}
     for name, test in pattern.items():
         below = (*path, name)
@@ -105,7 +105,7 @@ class Generator:
         if depth and kind < 0.25:
             return self.object(depth - 1)
         if depth and kind < 0.5:
-            # Mostly objects of the same fields, as data has them.
+            # Mostly objects with the same fields, as in real data.
             element = self.object if self.chance(0.5) else self.value
             return [element(depth - 1) for _ in range(self.rng.choice([0, 1, 2, 2, 3]))]
         return self.scalar()
@@ -116,7 +116,7 @@ class Generator:
     # Patterns.
 
     def pattern_for(self, data: dict, depth: int = 3) -> dict:
-        """A pattern over some of the fields of `data`, and seldom over another one."""
+        """A pattern over some of the fields of `data`, and rarely over another one."""
         names = list(data)
         pattern = {}
         for name in self.rng.sample(names, min(len(names), self.rng.choice([1, 1, 2, 3]))):
@@ -128,7 +128,7 @@ class Generator:
         return pattern
 
     def with_or(self, pattern: dict, data: dict, depth: int) -> dict:
-        """Adds alternatives about the same data, and takes most of what they test out of what stands beside them."""
+        """Adds alternatives about the same data, and removes most of the fields that they test from beside them."""
         branches = [self.pattern_for(data, depth) for _ in range(self.rng.choice([2, 2, 3]))]
         if self.chance(0.4):
             branches[0] = {self.rng.choice(NAMES): [self.rng.choice(WORDS)]}
@@ -149,7 +149,7 @@ class Generator:
 
         flatten(found)
         if objects and depth and self.chance(0.9):
-            # Of two elements, so that some patterns match only across elements, which must not count.
+            # Mixes two elements, so that some patterns match only across elements, which must not count.
             merged = dict(self.rng.choice(objects))
             if self.chance(0.3):
                 merged |= self.rng.choice(objects)
@@ -233,7 +233,7 @@ class Generator:
         excluded += self.rng.sample(options, self.rng.randint(0 if excluded else 1, 2))
         return excluded if len(excluded) > 1 or self.chance(0.3) else excluded[0]
 
-    # What is to be refused, by both or by one.
+    # Patterns that both implementations, or one of them, must refuse.
 
     def broken(self, pattern: dict) -> dict:
         """The pattern with one field, at any depth, replaced by something malformed or odd."""
@@ -272,7 +272,7 @@ MALFORMED = [
     {"$or": [{"a": [1]}, {"prefix": ["a"]}]}, {"$or": [{"a": [1]}, {"b": {"exists": [True]}}]}, {"$or": [{"a": 1}, {"b": [1]}]},
 ]
 MALFORMED_ORS = [[], "a", [{"a": [1]}], [{"a": [1]}, {}], [{"a": [1]}, {"exists": ["x"]}], [["a"], ["b"]], [{"a": []}, {"b": [1]}]]
-# Valid to one of the two, or easily taken for something else.
+# Valid for only one of the two, or easily mistaken for something else.
 ODD = [
     [{"cidr": "10.0.0.0/8"}], [{"exactly": "failed"}], {"$or": {"a": [1]}}, {"$or": ["a", 1]}, {"$or": [{"prefix": "a"}, {"prefix": "b"}]},
     {"numeric": [">", 0]}, {"anything-but": ["a"]}, {"a.b": [1]}, {"a.b": [{"exists": False}]}, {"$or": [{"a": [1]}, {"a": [2]}]},
@@ -302,5 +302,5 @@ def pairs(rng: random.Random, count: int) -> Iterator[tuple[dict, dict]]:
             yield generator.broken(generator.pattern_for(data)), data
         else:
             pattern = generator.pattern_for(data)
-            # Of other data, now and then.
+            # Sometimes from other data.
             yield pattern, data if generator.chance(0.85) else generator.object(3)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# All checks and tests: `make check`, `make build`, the unit tests, and the end-to-end tests against deployments of their own.
-# Stops at the first step that fails. The last line says how many tests passed and failed, over all steps; a step that fails
-# without a failing test counts as one. It deliberately hides nothing: all output is shown, and kept in target/tests.log; what runs aside
-# is in target/tests-aside.log until it has ended.
+# All checks and tests: `make check`, `make build`, the unit tests, and the end-to-end tests against their own deployments.
+# Stops at the first step that fails. The last line says how many tests passed and failed in all steps; a step that fails without a
+# failing test counts as one failure. All output is shown, and kept in target/tests.log. The output of the tests on the second
+# deployment is in target/tests-aside.log until they have ended.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 log=target/tests.log
@@ -54,14 +54,14 @@ for package in json.load(sys.stdin)["packages"]:
             print("--test=" + target["name"])'
 }
 
-# Becomes a run of end-to-end tests on a deployment of their own. The whole workspace is named although only these tests are run: with fewer
-# packages, cargo would build all dependencies anew.
+# Replaces this process by a run of end-to-end tests on their own deployment. The command names the whole workspace although it runs
+# only these tests: with fewer packages, cargo would build all dependencies again.
 deployed() {
   exec "${CARGO_TARGET_DIR:-target}/debug/local" run -- cargo test --workspace --features tests/e2e --no-fail-fast "$@"
 }
 
-# Two deployments side by side: one for what takes minutes because it does one thing after the other (the tests of the API by its
-# document, then the pages in a browser), whose output comes at the end, and one for everything else.
+# Uses two deployments side by side. One is for tests that take minutes because they do one thing after another (the tests of the API
+# against its document, then the pages in a browser); their output is shown at the end. The other is for everything else.
 end_to_end() {
   local code=0 log=target/tests-aside.log aside
   deployed "${ASIDE[@]}" >"$log" 2>&1 &
@@ -84,8 +84,8 @@ if [ "${#tests[@]}" -eq 0 ]; then
   echo "── there are no end-to-end tests"
   finish 1
 fi
-# Together with the program that runs them: cargo builds a program alone without the features that tests turn on, and so would build
-# all its dependencies again.
+# The tests are built together with the program that runs them: alone, cargo would build that program without the features that the
+# tests turn on, and so build all its dependencies again.
 step "building the end-to-end tests" cargo build --workspace --features tests/e2e --bin local "${ASIDE[@]}" "${tests[@]}"
 step "end-to-end tests" end_to_end "${tests[@]}"
 finish 0

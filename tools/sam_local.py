@@ -1,12 +1,12 @@
 """Runs one function on one sample with `sam local invoke`, against the local AWS that `make dev` keeps running.
 
-    tools/sam_local.py                                       every function with every sample of its own
-    tools/sam_local.py fanout events/fanout-two-events.json  one
+    tools/sam_local.py                                       every function with each of its samples
+    tools/sam_local.py fanout events/fanout-two-events.json  one function with one sample
 
-It fills in events/env.json for the running deployment, adds the one variable that production does not have (AWS_ENDPOINT_URL) to
-a copy of the built template, and lets the containers, which cannot reach this machine's loopback, in through a forwarder on
-Docker's own bridge. It deliberately installs nothing: Docker must answer and have the image
-public.ecr.aws/lambda/provided:al2023-<architecture>. A sample whose function answers with an error fails the run.
+It fills in events/env.json for the running deployment, and adds the one variable that production does not have (AWS_ENDPOINT_URL) to
+a copy of the built template. Containers cannot reach this machine's loopback interface, so a forwarder on Docker's bridge lets them
+in. It installs nothing: Docker must run and have the image public.ecr.aws/lambda/provided:al2023-<architecture>. The run fails if a
+function answers a sample with an error.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SAM = ROOT / ".venv/sam/bin/sam"
-# In this order the samples tell a story: the account that the events belong to is registered first.
+# The order matters: the first sample registers the account that the events belong to.
 FUNCTIONS = ("api", "portal", "authorizer", "fanout", "deliver", "redrive")
 
 
@@ -47,7 +47,7 @@ def bridge() -> str:
     except (OSError, subprocess.CalledProcessError) as error:
         fail(f"Docker does not answer ({error}): install and start it")
         raise
-    # An engine that was just installed names the network alone, of which it takes the first address.
+    # A newly installed Docker engine gives only the network; its own address there is the first one.
     return network.get("Gateway") or str(next(ipaddress.ip_network(network["Subnet"]).hosts()))
 
 
@@ -60,7 +60,7 @@ def write_env_file(local: dict, endpoint: str) -> pathlib.Path:
 
 
 def write_template() -> pathlib.Path:
-    """The built template with AWS_ENDPOINT_URL declared: only declared variables can be given from outside."""
+    """The built template with AWS_ENDPOINT_URL declared, because only declared variables can be set from outside."""
     built = ROOT / ".aws-sam/build/template.yaml"
     if not built.exists():
         fail("the functions are not built: run `make build`")
@@ -89,7 +89,7 @@ async def start_forwarder(host: str, port: int) -> tuple[asyncio.Server, int]:
 
 
 async def invoke(function: str, sample: pathlib.Path, local: dict, template: pathlib.Path, env_file: pathlib.Path) -> bool:
-    """Runs one sample, prints the answer, and says whether it is one."""
+    """Runs one sample, prints the answer, and returns whether it is a success."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{local['port']}",
         "AWS_ACCESS_KEY_ID": "test",
@@ -106,7 +106,7 @@ async def invoke(function: str, sample: pathlib.Path, local: dict, template: pat
     output, errors = await process.communicate()
     answer = output.decode().strip().splitlines()[-1:] or [""]
     print(f"{sample.relative_to(ROOT)}\n  {answer[0]}", flush=True)
-    # The SAM CLI ends with 0 even when the function fails.
+    # The SAM CLI exits with 0 even if the function fails.
     if process.returncode == 0 and is_answer(answer[0], json.loads(sample.read_text())):
         return True
     print(errors.decode(), file=sys.stderr)
@@ -114,7 +114,7 @@ async def invoke(function: str, sample: pathlib.Path, local: dict, template: pat
 
 
 def is_answer(text: str, event: dict) -> bool:
-    """Whether the function did its work. What a sample is about may be a failure of some of its records, but not of all."""
+    """Whether the function did its work. In some samples a part of the records fails, but never all of them."""
     try:
         answer = json.loads(text)
     except ValueError:
@@ -133,7 +133,7 @@ async def main(arguments: list[str]) -> int:
     elif not arguments:
         runs = [(name, sample) for name in FUNCTIONS for sample in sorted((ROOT / "events").glob(f"{name}-*.json"))]
     else:
-        fail("give a function and a sample, or nothing for all")
+        fail("give a function and a sample, or no argument for all samples")
     local, host = deployment(), bridge()
     server, port = await start_forwarder(host, local["port"])
     async with server:

@@ -1,8 +1,8 @@
 """What the property-based tester of the HTTP API cannot know by itself: where the local AWS is, how the operator signs, and what
 makes a request right beyond what a schema says.
 
-Only a request that is meant to be right is mended, in what no schema can say; a request that is meant to be wrong stays as it
-is. Nothing of another test's accounts is changed, and no answer is.
+It corrects only requests that are meant to be valid, where a schema cannot say what is valid; requests that are meant to be invalid
+stay as they are. It changes nothing in the accounts of other tests, and no answers.
 """
 
 import base64
@@ -23,7 +23,7 @@ resolve = socket.getaddrinfo
 
 
 def getaddrinfo(host, *arguments, **named):
-    """Names below `localhost` are this machine (RFC 6761), which not every resolver knows."""
+    """Names below `localhost` are this machine (RFC 6761), but not every resolver knows that."""
     return resolve("127.0.0.1" if str(host).endswith(".localhost") else host, *arguments, **named)
 
 
@@ -43,15 +43,15 @@ class Signature(requests.auth.AuthBase):
 
 @schemathesis.hook
 def after_load_schema(context, schema):
-    """Signs the operator's operations; all others take the accounts' keys, which the configuration names."""
+    """Signs the operator's operations; all others use the accounts' keys from the configuration."""
     schema.auth.set_from_requests(Signature()).apply_to(path_regex="^/admin/")
-    # The first that fits is taken, and the keys fit everything.
+    # The first matching provider is used, and the one with the keys matches everything.
     schema.auth.providers.insert(0, schema.auth.providers.pop())
 
 
 EVENT = json.loads((pathlib.Path(__file__).parent.parent / "events/demo-sync-run-succeeded.json").read_text())
 
-# On this machine, where nobody listens: a test that is sent goes nowhere else.
+# An address on this machine where nothing listens, so that test payloads reach nobody.
 NOBODY = "http://127.0.0.1:9/hooks"
 
 # The accounts that this run has registered.
@@ -62,7 +62,7 @@ jobs = {}
 
 
 def make(path, body, **named):
-    """Makes what a request is to be about, beside the requests of the tester."""
+    """Creates what a request is about, apart from the requests of the tester."""
     answer = requests.post(os.environ["API_URL"] + path, json=body, timeout=30, **named)
     answer.raise_for_status()
     return answer.json()
@@ -84,7 +84,7 @@ def yesterday():
 
 
 def own_job(caller):
-    """A job of the caller's account, made before the requests of the tester have started as many as an account may have."""
+    """A job of the caller's account, started before the tester's requests have used up the account's limit of jobs."""
     if caller not in jobs:
         path = f"/v1/destinations/{make_destination(caller)}/recover"
         jobs[caller] = make(path, {"since": yesterday()}, headers={"Authorization": caller})["id"]
@@ -107,22 +107,22 @@ def before_call(context, case, kwargs):
     if case.path.startswith("/admin/") and case.method != "GET":
         own_account_only(case)
     if operation in ("resubmit_rejected_event", "delete_rejected_event") and names_a_rejection(case):
-        # Events of other tests are rejected in the same deployment.
+        # The same deployment has rejected events of other tests.
         case.path_parameters["id"] = "rej_" + os.urandom(13).hex()
     if operation == "create_account" and isinstance(case.body, dict) and own_name(case.body.get("id")):
-        # The document's example is an account of other tests.
+        # The example in the document is an account of other tests.
         case.body["id"] = f"tester-{os.urandom(8).hex()}"
     case.body = loopback(None, case.body)
     if operation == "put_config":
-        # Applied, it would delete what other requests are about.
+        # If it were applied, it would delete what other requests use.
         case.query["dry_run"] = "true"
     if case.meta is None or case.meta.generation.mode.is_negative:
         return
     if "If-Match" in case.headers:
-        # A made-up version is never the right one; any is.
+        # A made-up version is never right; `*` stands for any version.
         case.headers["If-Match"] = "*"
     if "Idempotency-Key" in case.headers and operation != "publish_event":
-        # One that was used for another request would be refused.
+        # A key that was used for another request would be refused.
         case.headers["Idempotency-Key"] = os.urandom(16).hex()
     mend_query(operation, case.query)
     if isinstance(case.body, dict):
@@ -148,12 +148,12 @@ def make_session(account):
 
 
 def account_of(authorization):
-    """The account whose key it is, which the key says itself."""
+    """The account of a key; the key contains it."""
     return authorization.split("whk_")[1].split(".")[0]
 
 
 def own_account_only(case):
-    """The operator can do anything to any account, and other tests have theirs in the same deployment."""
+    """Uses an account of this run: the operator can change every account, and other tests have theirs in the same deployment."""
     account = case.path_parameters.get("account")
     if account not in accounts and own_name(account):
         case.path_parameters["account"] = make_account()
@@ -182,10 +182,10 @@ def mend_body(operation, case):
         if "id" in body["destination"]:
             body["destination"]["id"] = make_destination(caller)
     elif operation == "rotate_secret" and body.get("secret") is not None:
-        # The current one would be refused.
+        # The current secret would be refused.
         body["secret"] = "whsec_" + base64.b64encode(os.urandom(32)).decode()
     elif operation in ("recover_destination", "replay_subscription"):
-        # A span is one whose end comes after its beginning.
+        # The end of the span must come after its beginning.
         body["since"] = yesterday()
         body.pop("until", None)
     elif operation == "match_subscriptions":
@@ -198,12 +198,12 @@ def mend_body(operation, case):
 
 
 def mend_reach(subscription):
-    """Something can come to it: types with their places, and changes, are refused where nothing of them can."""
+    """Listens everywhere: a subscription that no event could ever reach, by its types and place, is refused."""
     subscription |= {"event_types": ["*"], "scope": "*"}
 
 
 def loopback(field, value):
-    """The same body, wrong or right, with no URL of another machine in it."""
+    """The same body, valid or not, without URLs of other machines."""
     if isinstance(value, dict):
         return {field: loopback(field, below) for field, below in value.items()}
     if isinstance(value, list):
@@ -214,40 +214,40 @@ def loopback(field, value):
 
 
 def mended(field, value):
-    """Whatever a body holds, at any depth."""
+    """Corrects values in a body, at any depth."""
     if field == "condition" and value is not None:
-        # Few objects are conditions; 10,000 that are have a test of their own.
+        # Few generated objects are valid conditions. Conditions have their own test, with 10,000 of them.
         return {"status": ["failed"]}
     if field == "retry_policy" and isinstance(value, list):
-        # 20 of the longest waits that the sum of all allows.
+        # The longest wait with which 20 waits stay within the limit of their sum.
         return [min(int(wait), 56_160) for wait in value]
     if isinstance(value, dict):
         mended_one = {field: mended(field, below) for field, below in value.items()}
         if mended_one.get("status") and not str(mended_one.get("event_type", ".completed")).endswith(".completed"):
-            # Types of this system's own have other statuses, and the most usual one if none is named.
+            # The system's own event types have other statuses. Without a status, the most usual one is used.
             mended_one["status"] = None
         return mended_one
     if isinstance(value, list):
         return [mended(None, below) for below in value]
     if field == "url":
-        # Texts that a URL's form allows are mostly private addresses or no hosts.
+        # Most generated URLs have a private address or no valid host.
         return NOBODY
     if field == "status" and value is not None:
-        # Which there are depends on the event type; this one each has that producers publish.
+        # The statuses depend on the event type; every type that producers publish has this one.
         return "failed"
     if isinstance(value, float) and value.is_integer():
-        # JSON Schema holds 15.0 for an integer; a whole number is to be written without a fraction.
+        # For JSON Schema, 15.0 is an integer, but the API requires whole numbers without a fraction.
         return int(value)
     return value
 
 
 def mend_query(operation, query):
-    # A made-up cursor is of no list.
+    # A made-up cursor is never valid.
     query.pop("cursor", None)
     if "since" in query and "until" in query and not moment(query["since"]) < moment(query["until"]):
         query.pop("until")
     if operation in ("read_ledger", "list_ledger_deliveries") and ("since" in query or "until" in query):
-        # The ledger's span has a greatest length.
+        # The length of the ledger's span is limited.
         begin = moment(query["since"]) if "since" in query else moment("2026-11-23T00:00:00Z")
         query["until"] = (begin + datetime.timedelta(days=1)).isoformat().replace("+00:00", "Z")
 
@@ -257,7 +257,7 @@ def moment(text):
 
 
 def new_event():
-    """It keeps to the catalogue's schema, and has happened just now."""
+    """An event that follows the schema in the catalogue and happened just now."""
     now = datetime.datetime.now(datetime.timezone.utc).isoformat()
     event = {field: EVENT[field] for field in ("type", "scope", "data")}
     return event | {"data": event["data"] | {"started_at": now, "completed_at": now}}
@@ -268,12 +268,12 @@ def mend_event(case):
     case.body.pop("occurred_at", None)
     case.body |= new_event()
     if case.body.get("id") is not None:
-        # The two would have to be the same.
+        # The id and the key would have to be the same.
         case.headers.pop("Idempotency-Key", None)
 
 
 def mend_question(body):
-    """Either an event or a sample, at a place that its type has."""
+    """Asks about either an event or a sample, at a place that its type has."""
     if body.get("event") is not None:
         body |= {"event": new_event(), "sample": None}
     else:
@@ -282,7 +282,7 @@ def mend_question(body):
 
 
 def mend_configuration(body):
-    """Every name is there once, and subscriptions name a destination of the document."""
+    """Makes every name unique, and lets subscriptions name a destination of the document."""
     for kind in ("destinations", "subscriptions"):
         for number, one in enumerate(body[kind]):
             one["name"] = f"{one['name'][:100]}{number}"

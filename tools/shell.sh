@@ -1,10 +1,10 @@
-# What the commands of the documentation use, for bash and zsh. It only defines names; source it:
+# Defines the names that the documentation's commands use, for bash and zsh. Source it:
 #
-#   . tools/shell.sh synchub-webhooks   # for a deployed stack, named as it was deployed
-#   . target/dev.sh                     # for a running `make dev`, which wrote that file
+#   . tools/shell.sh synchub-webhooks   # for a deployed stack, with the name of the stack
+#   . target/dev.sh                     # for a running `make dev`, which writes that file
 #
-# It needs curl, Python 3, the AWS CLI, and credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (temporary ones in
-# AWS_SESSION_TOKEN as well), with the stack's region in AWS_REGION. Set KEY to an API key of the account before you use `call`.
+# It needs curl, Python 3, the AWS CLI, credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (for temporary credentials also
+# AWS_SESSION_TOKEN), and the stack's region in AWS_REGION. Set KEY to an API key of the account before you use `call`.
 
 # An output of the stack: output TableName
 output() {

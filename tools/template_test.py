@@ -1,9 +1,9 @@
-"""Checks on template.yaml that the linter does not make, because each breaks only at run time or only in an emergency:
+"""Checks on template.yaml that the linter does not make. They find mistakes that show only at run time, or only in an emergency:
 visibility against timeouts, batch settings, permissions, dead-letter queues, what protects the data, who may call which route.
 
 Run: `python tools/template_test.py`, with a Python that has aws-sam-cli installed (its YAML reader knows `!Ref` and friends).
-Each rule is a function from the parsed template to a list of problems, and has a test that breaks a copy of the template in
-the way the rule is there for. It does not repeat `sam validate --lint`, deploys nothing and calls nothing.
+Each rule is a function from the parsed template to a list of problems, and has a test with a copy of the template that breaks
+the rule. It does not repeat `sam validate --lint`, and deploys and calls nothing.
 """
 
 import copy
@@ -62,7 +62,7 @@ def target(value):
 
 
 def text(value):
-    """What `!Sub "..."` says, or a plain string as it is."""
+    """The text of `!Sub "..."`, or of a plain string."""
     return value.get("Fn::Sub", "") if isinstance(value, dict) else value or ""
 
 
@@ -71,7 +71,7 @@ def listed(value):
 
 
 def number(template, value):
-    """A number, or the smallest one that the parameter it refers to can have; None when it is not known to be one."""
+    """A number, or the smallest value of the parameter that it refers to; None if it is not known to be a number."""
     parameter = template.get("Parameters", {}).get(target(value))
     if parameter is not None:
         value = parameter.get("MinValue")
@@ -166,21 +166,21 @@ def no_function_outlasts_the_api_in_front_of_it(template):
 
 @rule
 def the_portal_knows_what_the_api_knows(template):
-    """It has the API inside, which would not start without a variable, and with another value contradict the API outside."""
+    """The API runs inside the portal. Without a variable it would not start, and with another value it would contradict the other API."""
     by_name = {short_name(function): function["Environment"]["Variables"] for function in functions(template).values() if "Environment" in function}
     return [f"portal has another {name} than api" for name, value in by_name["api"].items() if by_name["portal"].get(name) != value]
 
 
 @rule
 def who_knows_our_address_knows_the_public_one(template):
-    """A destination at the public address would let customers make this system call itself, as at API Gateway's own."""
+    """A function that refuses API Gateway's address must also refuse the public one, or customers could make the system call itself."""
     return [f"{name} knows OWN_HOST and no PUBLIC_URL that follows the parameter" for name, function in functions(template).items()
             for variables in [function.get("Environment", {}).get("Variables", {})]
             if "OWN_HOST" in variables and target(variables.get("PUBLIC_URL")) != "PublicUrl"]
 
 
 def each_function_has_a_sample_event(template, folder):
-    """Not in RULES: it reads a folder as well."""
+    """Not in RULES, because it also reads a folder."""
     problems = []
     for name, function in functions(template).items():
         samples = sorted(pathlib.Path(folder).glob(f"{short_name(function)}-*.json"))
@@ -194,7 +194,7 @@ def each_function_has_a_sample_event(template, folder):
     return problems
 
 
-# How long names may be, in characters, of what is named after the stack.
+# The longest names, in characters, that resources named after the stack may have.
 LONGEST = {("AWS::Serverless::Function", "FunctionName"): 64, ("AWS::SQS::Queue", "QueueName"): 80, ("AWS::SNS::Topic", "TopicName"): 256,
            ("AWS::CloudWatch::Alarm", "AlarmName"): 255, ("AWS::Logs::LogGroup", "LogGroupName"): 512, ("AWS::KMS::Alias", "AliasName"): 256,
            ("AWS::ApiGatewayV2::Api", "Name"): 128}
@@ -202,7 +202,7 @@ SCHEDULE_NAME = 64
 
 
 def longest_stack_name(template):
-    """The length of the longest stack name with which every name that has the stack's name in it is short enough."""
+    """The length of the longest stack name with which every name that contains it is short enough."""
     names = [(each.get(name), limit) for (kind, name), limit in LONGEST.items() for each in of_type(template, kind).values()]
     names += [(schedule.get("Name"), SCHEDULE_NAME) for _, _, schedule in schedules(template)]
     given = [("${AWS::StackName}" if target(name) == "AWS::StackName" else text(name), limit) for name, limit in names]
@@ -211,7 +211,7 @@ def longest_stack_name(template):
 
 @rule
 def names_leave_room_for_the_stacks_name(template):
-    """No rule of a template can measure the stack's name, so a longer one is refused only by the service whose resource is named after it."""
+    """A template cannot check the length of the stack's name, so too long a name is refused only when a resource is created."""
     longest = longest_stack_name(template)
     return [] if longest >= 53 else [f"the stack's name may have {longest} characters only; docs/deploying.md says 53"]
 
@@ -228,7 +228,7 @@ def no_managed_policy_is_used(template):
 
 @rule
 def no_role_has_a_star(template):
-    """A log group's ARN ends in `:*` by itself, which `!GetAtt` hides; any star that is written out is reported."""
+    """A log group's ARN ends in `:*`, but `!GetAtt` hides that; every star that is written out is reported."""
     problems = []
     for name, role in roles(template).items():
         for statement in statements(role):
@@ -244,7 +244,7 @@ def no_role_has_a_star(template):
 
 @rule
 def each_function_may_use_the_queue_that_feeds_it(template):
-    return [f"{name} lacks {action} on {queue}: its mapping would stand still"
+    return [f"{name} lacks {action} on {queue}: its mapping would receive nothing"
             for name, function, _, queue in mappings(template)
             for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
             if not allows(template, function, action, queue)]
@@ -252,13 +252,13 @@ def each_function_may_use_the_queue_that_feeds_it(template):
 
 @rule
 def each_function_may_change_the_visibility_of_what_it_receives(template):
-    """Short retries and what failed through a fault of ours rest on it; a policy that SAM attaches has receive and delete, but not this."""
-    return [f"{name} lacks sqs:ChangeMessageVisibility on {queue}: what is to come again soon would wait for the full visibility timeout"
+    """Short retries, and records that failed through our fault, need it. SAM's own policy allows receiving and deleting, but not this."""
+    return [f"{name} lacks sqs:ChangeMessageVisibility on {queue}: short retries would wait for the full visibility timeout"
             for name, function, _, queue in mappings(template)
             if not allows(template, function, "sqs:ChangeMessageVisibility", queue)]
 
 
-# Who makes signing secrets and signs tests, or signs deliveries.
+# The functions that make signing secrets and sign tests, or that sign deliveries.
 DECRYPTING = ("api", "portal", "deliver")
 
 
@@ -281,7 +281,7 @@ def only_those_who_sign_may_decrypt(template):
 
 @rule
 def deliveries_are_sent_by_those_who_owe_or_repeat_them_alone(template):
-    """fanout sends what an event owes, redrive what is due, api and portal what somebody asks for; what deliver keeps is in the queue already."""
+    """fanout sends what an event owes, redrive what is due, api and portal what somebody requests. deliver leaves its messages in the queue."""
     queue = next((queue for _, function, _, queue in mappings(template) if short_name(function) == "deliver"), None)
     problems = []
     for name, function in functions(template).items():
@@ -292,22 +292,22 @@ def deliveries_are_sent_by_those_who_owe_or_repeat_them_alone(template):
 
 
 def allowed_pairs(template, function):
-    """Every (action, resource) that a function's role allows, but for its own logs."""
+    """Every (action, resource) that a function's role allows, except for its own logs."""
     role = roles(template).get(target(function.get("Role")), {})
     return {(action, target(resource) or text(resource)) for statement in statements(role) if statement["Effect"] == "Allow"
             for action in listed(statement["Action"]) for resource in listed(statement["Resource"]) if not action.startswith("logs:")}
 
 
-# What the API may and the page may not: the first is asked for where accounts get keys and links, the second publishes events.
+# What the API may do and the page may not: the first is needed to create keys and links, the second to publish events.
 OPERATORS_AND_PRODUCERS = {("dynamodb:ConditionCheckItem", "Table"), ("sqs:SendMessage", "EventsQueue")}
 
 
 @rule
 def the_portal_may_do_what_the_api_does_for_customers(template):
-    """It asks the API within itself; what it did not need would only be there for whoever breaks into a page that is open to all."""
+    """The API runs inside the portal. A permission that it does not need would only help someone who breaks into the public page."""
     by_name = {short_name(function): allowed_pairs(template, function) for function in functions(template).values()}
     page, api = by_name["portal"], by_name["api"] - OPERATORS_AND_PRODUCERS
-    return [f"portal may {action} on {resource}, which it has no need for" for action, resource in sorted(page - api)] \
+    return [f"portal may {action} on {resource}, which it does not need" for action, resource in sorted(page - api)] \
         + [f"portal lacks {action} on {resource}: a page would fail" for action, resource in sorted(api - page)]
 
 
@@ -315,7 +315,7 @@ def the_portal_may_do_what_the_api_does_for_customers(template):
 
 @rule
 def visibility_is_six_timeouts(template):
-    """Lambda's own rule: less, and messages show up again while an invocation that holds them is still being retried."""
+    """Lambda's own rule: with less, messages become visible again while an invocation that holds them is still being retried."""
     problems = []
     for name, function, _, queue in mappings(template):
         visibility, timeout = queues(template).get(queue, {}).get("VisibilityTimeout", 30), function.get("Timeout", 3)
@@ -331,7 +331,7 @@ def batches_are_small_and_never_waited_for(template):
         if mapping.get("BatchSize", 10) > 10:
             problems.append(f"{name} has batches of {mapping['BatchSize']}: more than 10 need a window")
         if mapping.get("MaximumBatchingWindowInSeconds", 0) != 0:
-            problems.append(f"{name} waits for batches to fill: events would be late at low traffic")
+            problems.append(f"{name} waits for batches to fill: with little traffic, events would be late")
     return problems
 
 
@@ -356,33 +356,33 @@ def concurrency_is_bounded(template):
 
 @rule
 def a_schedule_may_run_its_function_and_nothing_else(template):
-    """Without a role of the template SAM would make one that no rule looks at."""
+    """Without a role of the template, SAM would make one that no rule checks."""
     problems = []
     for name, _, schedule in schedules(template):
         role = roles(template).get(target(schedule.get("RoleArn")), {})
         allowed = [(action, target(resource)) for statement in statements(role)
                    for action in listed(statement["Action"]) for resource in listed(statement["Resource"])]
         if allowed != [("lambda:InvokeFunction", name)]:
-            problems.append(f"the schedule of {name} has no role that allows running it and nothing else: {allowed}")
+            problems.append(f"the schedule of {name} has no role that allows only running it: {allowed}")
     return problems
 
 
 @rule
 def runs_by_the_clock_do_not_overlap_or_repeat(template):
-    """Two runs at once do no harm, but no good either; the next minute is the retry."""
+    """Two runs at once do no harm, but are useless: the run of the next minute is the retry."""
     problems = []
     for name, function, schedule in schedules(template):
         if schedule.get("ScheduleExpression") != "rate(1 minute)" or function.get("Timeout", 3) > 60:
-            problems.append(f"{name} may run for {function.get('Timeout', 3)} s, but its next run begins a minute after")
+            problems.append(f"{name} may run for {function.get('Timeout', 3)} s, but its next run starts after a minute")
         for settings in (function.get("EventInvokeConfig", {}), schedule.get("RetryPolicy", {})):
             if settings.get("MaximumRetryAttempts") != 0:
-                problems.append(f"{name} is run again after a failure, besides its next run")
+                problems.append(f"{name} is run again after a failure, in addition to its next run")
     return problems
 
 
 @rule
 def each_scheduled_function_has_an_alarm(template):
-    """Nobody waits for its answer: nothing else would tell that it fails."""
+    """Nobody waits for its answer, so nothing else would show that it fails."""
     watched = {target(dimension["Value"]) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
                for dimension in alarm.get("Dimensions", [])
                if (alarm.get("Namespace"), alarm.get("MetricName"), alarm.get("Threshold")) == ("AWS/Lambda", "Errors", 0)
@@ -403,7 +403,7 @@ def queues_that_feed_a_function_have_a_dead_letter_queue(template):
             problems.append(f"{queue} has no dead-letter queue of this template: a message that always fails would be lost")
             continue
         if int(redrive.get("maxReceiveCount", 0)) < 20:
-            problems.append(f"{queue} gives up after {redrive.get('maxReceiveCount')} receives: throttles alone can use those up")
+            problems.append(f"{queue} gives up after {redrive.get('maxReceiveCount')} receives: throttling alone can use those up")
         kept = queues(template)[dead_letters].get("MessageRetentionPeriod", 0)
         if kept < FOURTEEN_DAYS:
             problems.append(f"{dead_letters} keeps messages for {kept} s: their age counts from when they were first sent")
@@ -427,7 +427,7 @@ def dead_letter_queues(template):
 
 @rule
 def dead_letter_queues_hold_what_sqs_moved_alone(template):
-    """SQS refuses to redrive a message that somebody sent to the dead-letter queue, and all that are beside it."""
+    """A message that somebody sent to the dead-letter queue makes SQS refuse the redrive of the whole queue."""
     problems = []
     for queue in sorted(dead_letter_queues(template)):
         problems += [f"{name} may send to {queue}, whose redrive would fail" for name, function in functions(template).items()
@@ -437,13 +437,13 @@ def dead_letter_queues_hold_what_sqs_moved_alone(template):
     return problems
 
 
-# How many messages have come: neither those that are there already nor those that somebody reads at the moment count.
+# The number of new messages. Messages that were there before do not count, even if somebody is reading them.
 ARRIVALS = "DIFF(FILL(visible, 0) + FILL(hidden, 0))"
 WHERE_MESSAGES_ARE = {"visible": "ApproximateNumberOfMessagesVisible", "hidden": "ApproximateNumberOfMessagesNotVisible"}
 
 
 def queue_of_arrivals(alarm):
-    """The dead-letter queue whose arrivals an alarm looks at."""
+    """The dead-letter queue whose new messages an alarm watches."""
     metrics = {metric["Id"]: metric for metric in alarm.get("Metrics", [])}
     looked_at = {metric.get("Expression") for metric in metrics.values() if metric.get("ReturnData", True)}
     found = {identity: metrics.get(identity, {}).get("MetricStat", {}).get("Metric", {}) for identity in WHERE_MESSAGES_ARE}
@@ -457,18 +457,18 @@ def queue_of_arrivals(alarm):
 def each_dead_letter_queue_has_an_alarm_on_what_comes(template):
     watched = {queue_of_arrivals(alarm) for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
                if is_there_by_default(template, template["Resources"][name].get("Condition"))}
-    return [f"{name} has no alarm at each message that comes" for name in sorted(dead_letter_queues(template) - watched)]
+    return [f"{name} has no alarm on each new message" for name in sorted(dead_letter_queues(template) - watched)]
 
 
 def is_there_by_default(template, condition):
-    """Whether what has this condition, if any, is created when no parameter is given."""
+    """Whether a resource with this condition, if any, is created with the default parameters."""
     if condition is None:
         return True
     compared = template["Conditions"][condition].get("Fn::Equals", [None, None])
     return template["Parameters"].get(target(compared[0]), {}).get("Default") == compared[1]
 
 
-# Metrics of what is there, however long it has been. An alarm on one stays as long, and nobody is told of what comes next.
+# Metrics of what is in a queue, however old it is. An alarm on one stays on as long, and hides what comes next.
 LEVELS = ("ApproximateNumberOfMessages", "ApproximateAgeOfOldestMessage")
 
 
@@ -480,7 +480,7 @@ def each_alarm_can_fire_again(template):
 
 @rule
 def rejected_events_raise_an_alarm(template):
-    """fanout acknowledges them, so nothing else would tell."""
+    """fanout acknowledges rejected events, so nothing else would report them."""
     counted = {(target(each["LogGroupName"]), each["FilterPattern"]) for each in of_type(template, "AWS::Logs::MetricFilter").values()}
     return [f"no metric counts what {name} rejects" for name, function in functions(template).items() if short_name(function) == "fanout"
             and (target(function["LoggingConfig"]["LogGroup"]), '{ $.counted = "rejected" }') not in counted]
@@ -488,7 +488,7 @@ def rejected_events_raise_an_alarm(template):
 
 @rule
 def no_log_level_hides_what_alarms_count(template):
-    """Lines with a field `counted` are at WARN or ERROR where an alarm is on them, and Lambda drops what is below LogLevel."""
+    """Lines with a field `counted` that an alarm watches are at WARN or ERROR, and Lambda drops lines below LogLevel."""
     return [f"LogLevel may be {level}" for level in template["Parameters"]["LogLevel"]["AllowedValues"] if level in ("ERROR", "FATAL")]
 
 
@@ -510,7 +510,7 @@ def topics_that_run_functions(template):
 
 @rule
 def every_alarm_tells_people(template):
-    """An alarm without a target changes its colour, and nobody looks."""
+    """An alarm without a target only changes its colour in the console."""
     return [f"{name} tells nobody" for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
             if alarm.get("ActionsEnabled", True) is not True
             or not {target(action) for action in alarm.get("AlarmActions", [])} & set(topics(template))]
@@ -518,7 +518,7 @@ def every_alarm_tells_people(template):
 
 @rule
 def alarms_reach_the_topic(template):
-    """What CloudWatch may not publish, or not encrypt, is dropped without an error anywhere."""
+    """If CloudWatch may not publish an alarm, or not encrypt it, the alarm is lost without an error."""
     problems, admitted = [], set()
     work = topics_that_run_functions(template)
     for policy in of_type(template, "AWS::SNS::TopicPolicy").values():
@@ -543,7 +543,7 @@ def alarms_reach_the_topic(template):
 
 @rule
 def work_is_handed_out_by_the_function_that_does_it(template):
-    """Whoever else could publish could run the function; and a function that may not would do everything alone."""
+    """Anyone else who may publish could run the function. If the function may not publish, it does all the work alone."""
     problems = []
     for topic, names in topics_that_run_functions(template).items():
         admitted = [listed(statement.get("Principal", {}).get("AWS") if isinstance(statement.get("Principal"), dict) else statement.get("Principal"))
@@ -563,7 +563,7 @@ def work_is_handed_out_by_the_function_that_does_it(template):
 
 @rule
 def metric_filters_feed_an_alarm(template):
-    """A metric that no alarm looks at costs money and tells nobody; an alarm on a metric that nothing feeds is always silent."""
+    """A metric without an alarm costs money and reports nothing; an alarm on a metric that nothing feeds never fires."""
     def name_of(properties):
         return (text(properties.get("MetricNamespace", properties.get("Namespace"))), properties.get("MetricName"))
     fed = {name_of(each) for metric in of_type(template, "AWS::Logs::MetricFilter").values() for each in metric["MetricTransformations"]}
@@ -604,8 +604,8 @@ def tables_expire_recover_and_resist_deletion(template):
     return problems
 
 
-# What stays when the stack is deleted. A first deployment that fails may delete it, unless it would refuse that (a protected table)
-# and so leave the stack in ROLLBACK_FAILED.
+# Resources that stay when the stack is deleted. A first deployment that fails may delete them, except a protected table: it would
+# refuse that, and leave the stack in ROLLBACK_FAILED.
 HOLDS_DATA = {"AWS::SQS::Queue": "RetainExceptOnCreate", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::DynamoDB::Table": "Retain"}
 
 
@@ -622,7 +622,7 @@ def what_holds_data_outlives_the_stack(template):
 
 
 def the_documented_deployment_protects_the_stack(readme):
-    """Not in RULES: no template can switch termination protection on."""
+    """Not in RULES, because a template cannot switch termination protection on."""
     deployment = readme.partition("## Deploying to AWS")[2].partition("```console")[2].partition("```")[0]
     protects = "aws cloudformation update-termination-protection --enable-termination-protection --stack-name"
     return [] if "sam deploy" in deployment.partition(protects)[0] and protects in deployment else ["the README's commands leave the stack unprotected"]
@@ -630,7 +630,7 @@ def the_documented_deployment_protects_the_stack(readme):
 
 @rule
 def indexes_are_narrow_and_read_by_those_who_need_them_alone(template):
-    """An index bills each write again, by what it projects: all attributes of an event would be hundreds of kilobytes."""
+    """Each index bills a write again, by the size of what it projects. All attributes of an event may be hundreds of kilobytes."""
     problems = []
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
         for index in table.get("GlobalSecondaryIndexes", []):
@@ -661,8 +661,8 @@ def rows_that_cannot_be_read_are_counted_in_every_log(template):
 
 @rule
 def who_needs_several_rows_at_once_alone_reads_in_batches(template):
-    """Ledger and roll-ups are reckoned from thousands of rows, and a destination is read with its health; on the way of an event nobody
-    reads more than a few."""
+    """Ledger and roll-ups are computed from thousands of rows, and a destination is read with its health. fanout and the authorizer read
+    only a few rows."""
     problems = []
     for function in functions(template).values():
         role = roles(template).get(target(function.get("Role")), {})
@@ -674,7 +674,7 @@ def who_needs_several_rows_at_once_alone_reads_in_batches(template):
 
 @rule
 def secrets_keys_outlive_their_table(template):
-    """Without the key each signing secret in the table is lost, so the key may go only after the table."""
+    """Without the key all signing secrets in the table are lost, so the key may be deleted only after the table."""
     problems = []
     for name, key in of_type(template, "AWS::KMS::Key").items():
         if key.get("EnableKeyRotation") is not True:
@@ -687,11 +687,11 @@ def secrets_keys_outlive_their_table(template):
 
 # ---- Rules: HTTP API -----------------------------------------------------------------------------------------------------------
 
-# What must not keep other requests out, nor be kept out by them.
+# Routes with their own limits: they must not block other requests, nor be blocked by them.
 THROTTLED_ALONE = ["POST /v1/events", "POST /v1/destinations/{id}/test", "POST /v1/sessions", "POST /open", "$default"]
 NOT_TO_STARVE = {"authorizer", "api", "portal", "redrive"}
-# The only routes without an authorizer, and where they lead: the description of the API, which is the same for everybody; the two
-# that take a link, which is used up by it; and the page, which asks for its own cookie.
+# The only routes without an authorizer, and the functions that they lead to: the OpenAPI document, which is the same for everybody;
+# the two that take a link, which can be used only once; and the page, which checks its cookie itself.
 OPEN_ROUTES = {"GET /v1/openapi.json": "api", "POST /v1/sessions": "api", "POST /open": "portal", "$default": "portal"}
 
 
@@ -723,7 +723,7 @@ def routes_are_closed(template):
 
 @rule
 def routes_that_must_not_fill_each_other_have_throttles_of_their_own(template):
-    """By parameters; and the stage comes after its routes, because API Gateway refuses settings of one that is not there."""
+    """The limits are parameters. The stage comes after its routes, because API Gateway refuses settings for a route that does not exist."""
     problems = []
     routes = {route["RouteKey"]: name for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items()}
     for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
@@ -742,7 +742,7 @@ def routes_that_must_not_fill_each_other_have_throttles_of_their_own(template):
 
 @rule
 def what_must_not_starve_can_have_instances_of_its_own(template):
-    """By a parameter that reserves none by default: a new AWS account has too few for any, and the deployment would fail."""
+    """A parameter reserves them, and its default is none: a new AWS account has too few instances, and the deployment would fail."""
     problems = []
     for name, function in functions(template).items():
         if short_name(function) not in NOT_TO_STARVE:
@@ -769,7 +769,7 @@ def the_authorizer_answers_per_key(template):
 
 @rule
 def api_gateway_may_invoke_what_it_calls(template):
-    """Nothing but a 500 at run time tells of a missing permission."""
+    """A missing permission shows only as a 500 at run time."""
     allowed = {(target(permission.get("FunctionName")), text(permission.get("SourceArn")).split(":${AWS::AccountId}:")[-1])
                for permission in of_type(template, "AWS::Lambda::Permission").values()
                if permission.get("Action") == "lambda:InvokeFunction" and permission.get("Principal") == "apigateway.amazonaws.com"}
@@ -791,7 +791,7 @@ TEMPLATE = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
 
 
 def read_template():
-    """A copy of its own for whoever asks, to break as it likes."""
+    """A new copy of the template that a test may break."""
     return copy.deepcopy(TEMPLATE)
 
 
@@ -805,7 +805,7 @@ class TheTemplate(unittest.TestCase):
         self.assertEqual(each_function_has_a_sample_event(read_template(), ROOT / "events"), [])
 
     def test_the_template_has_what_the_rules_look_at(self):
-        """A rule that finds nothing to look at would pass in silence."""
+        """A rule that finds nothing to check would pass silently."""
         template = read_template()
         self.assertLessEqual({"fanout", "deliver", "api", "portal", "authorizer", "redrive"}, {short_name(each) for each in functions(template).values()})
         self.assertLessEqual({"EventsQueue", "DeliveriesQueue"}, {queue for *_, queue in mappings(template)})
@@ -820,7 +820,7 @@ class TheTemplate(unittest.TestCase):
 
 
 class ABrokenTemplate(unittest.TestCase):
-    """Each test breaks a copy of the real template in one way and expects the rule to report that, and only because of it."""
+    """Each test breaks a copy of the real template in one way, and expects the rule to report exactly that."""
 
     def setUp(self):
         self.template = read_template()

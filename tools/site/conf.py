@@ -1,6 +1,6 @@
-"""The site of the documentation: the same Markdown pages that are read in the repository, with a menu and a search.
+"""The documentation site: the Markdown pages of the repository, with a menu and a search.
 
-`make docs` builds it into target/site. Links between pages are checked by tools/check_docs.py, which knows the repository's other files too.
+`make docs` builds it into target/site. tools/check_docs.py checks the links, because it also knows the other files of the repository.
 """
 
 project = "SyncHub Webhooks"
@@ -11,5 +11,6 @@ html_theme = "furo"
 html_title = "SyncHub Webhooks"
 html_copy_source = False
 myst_heading_anchors = 4
-# `suppress_warnings` names only what is no mistake here: links to folders and files that are no pages, diagrams shown as text, and pages that only others lead to.
+# These warnings are not mistakes here: links to folders and files that are not pages, diagrams that are shown as text, and pages that
+# are not in the menu but linked from other pages.
 suppress_warnings = ["myst.xref_missing", "misc.highlighting_failure", "toc.not_included"]
