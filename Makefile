@@ -1,41 +1,42 @@
-# Everything one does in this checkout. The tools are installed below .venv/, pinned, by `bootstrap`; nothing is written
-# anywhere else but cargo's own download cache, and browsers' temporary files while a test runs.
+# All commands of this checkout; `make` alone lists them. `bootstrap` installs the tools below .venv/, in pinned versions. Outside of
+# the checkout, only cargo's download cache is written, and browsers' temporary files while a test runs.
 
-# The processor the functions are built for: this machine's, in AWS's words.
+# The processor that the functions are built for, as AWS names it: by default this machine's.
 ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
-# The processor as Rust's compiler names it: a local run's programs are built for this machine.
+# This machine's processor, as Rust's compiler names it: the programs of a local run are built for it.
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 TOOLS := $(CURDIR)/.venv/sam/bin
 export PATH := $(TOOLS):$(CURDIR)/.venv/zig/bin:$(PATH)
-# The SAM CLI's and the linker's own files.
+# Directories for the SAM CLI's and the linker's own files.
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/target/sam
 export CARGO_ZIGBUILD_CACHE_DIR := $(CURDIR)/target/zig
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/target/zig
 
 LOCAL := $(CARGO_TARGET_DIR)/debug/local
-# For `demo` and `dev`: the functions and the harness, not optimized, in one target directory, so that what both need is compiled once.
+# For `demo` and `dev`: the functions and the harness, not optimized. They share a target directory, so that what both need is compiled
+# only once.
 UNOPTIMIZED := $(CARGO_TARGET_DIR)/$(HOST)/debug/local
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test check build docs invoke soak bench screenshots bootstrap clean
 
-help: ## Show this
+help: ## List all commands
 	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
 
-demo: build-unoptimized ## Run the system on this machine, send events through it, show what arrived, and end
+demo: build-unoptimized ## Run the system on this machine, send events through it, show which deliveries arrived, and stop
 	@$(UNOPTIMIZED) demo
 
-dev: local-commands build-unoptimized ## The same, and stay until Ctrl-C, with addresses and commands to go on by hand
+dev: local-commands build-unoptimized ## Like demo, but keep running until Ctrl-C, and show addresses and commands to try
 	@$(UNOPTIMIZED) dev
 
-test: ## Run all checks and all tests, end to end as well (the first time takes a while)
+test: ## Run all checks and all tests, including end-to-end tests (the first run takes a while)
 	@tools/bootstrap.sh
 	@MAKE=$(MAKE) tools/run-tests.sh
 
-check: ## Format, lints, docs, dependencies, licences, template, circles of files
+check: ## Check format, lints, docs, dependencies, licences, the template, and circular use of files
 	@tools/bootstrap.sh sam site
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
@@ -49,14 +50,15 @@ check: ## Format, lints, docs, dependencies, licences, template, circles of file
 	$(TOOLS)/python tools/check_docs_test.py
 	@$(MAKE) --no-print-directory docs
 
-build: ## Build the functions for AWS, optimized, with `sam build`; ARCH=arm64 or x86_64
+build: ## Build the functions for AWS, optimized, with `sam build`; for another processor: ARCH=arm64 or ARCH=x86_64
 	@tools/bootstrap.sh sam zig
 	@echo "building the functions for $(ARCH) (the first time takes some minutes) ..."
-	@# All at once, side by side; what is left for SAM, one after the other, is to pack them.
+	@# This builds all functions in parallel. SAM then only packs them, one after another.
 	@cargo lambda build --release $(if $(filter arm64,$(ARCH)),--arm64)
 	@$(TOOLS)/sam build --template-file template.yaml --parameter-overrides Architecture=$(ARCH)
 
-# The same for a local run: quickly built, by this machine's own linker. It lies apart, so that nothing of it is deployed to AWS.
+# The same for a local run: built quickly, with this machine's own linker. The result is in another directory, so that it is never
+# deployed to AWS.
 .PHONY: build-unoptimized
 build-unoptimized: export CARGO_LAMBDA_COMPILER := cargo
 build-unoptimized: export SAM_BUILD_MODE := debug
@@ -67,35 +69,35 @@ build-unoptimized:
 	@mkdir -p target/bin && ln -sf $(UNOPTIMIZED) target/bin/local
 
 .PHONY: local-tools local-programs local-commands
-# What the documented commands use, beside a running `make dev`.
+# The tools that the documentation's commands use, beside a running `make dev`.
 local-commands:
 	@tools/bootstrap.sh awscli
 local-tools:
 	@tools/bootstrap.sh sam ministack
-# With the same options as `cargo lambda build` has, which then finds everything built.
+# The options are those of `cargo lambda build`, so that it finds everything built.
 local-programs:
 	@cargo build --target $(HOST) --package wiring
 	@cargo build --target $(HOST) --package harness
 
-docs: ## Build the site of the documentation, with a search, into target/site
+docs: ## Build the documentation as a site with a search, into target/site
 	@tools/bootstrap.sh site
 	@.venv/site/bin/sphinx-build --quiet --fail-on-warning --conf-dir tools/site --doctree-dir target/site-trees . target/site
 	@echo "open target/site/docs/index.html"
 
-invoke: build ## Run every sample with `sam local invoke` against a running `make dev` (needs Docker)
+invoke: build ## Run every sample event with `sam local invoke` against a running `make dev` (needs Docker)
 	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))
 
-soak: ## Play random schedules of everything that can go wrong: DURATION=<seconds>, or COUNT=<schedules>; SEED=<seed> plays one again
+soak: ## Test random sequences of failures: DURATION=<seconds> or COUNT=<sequences>; SEED=<seed> repeats one
 	@cargo build --quiet --workspace --example soak
 	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(if $(COUNT),count $(COUNT),$(or $(DURATION),60)))
 
 # The two parts of `bench` that need no deployment.
 SOLITARY := calls capacity
 
-bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),bench-deployed) ## Measure size and cold start of every function, memory, a hanging destination, a hostile account, bad neighbours, a rate limit, the pages; or ONLY=memory, rate, hanging, hostile, neighbours, pages, calls, capacity
+bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),bench-deployed) ## Measure size, cold start, memory, and how accounts delay each other; one part: ONLY=memory, rate, hanging, hostile, neighbours, pages, calls or capacity
 
 .PHONY: bench-calls bench-capacity bench-deployed
-# Prints its table too. Built as the functions are: without optimization the processor times would mean nothing.
+# It also prints its table. It is optimized like the functions, because the processor times would mean nothing otherwise.
 bench-calls:
 	@cargo build --quiet --release --package adapters --example calls
 	@$(CARGO_TARGET_DIR)/release/examples/calls > $(CARGO_TARGET_DIR)/costs.json
@@ -111,13 +113,13 @@ bench-deployed: build
 	@cargo build --workspace --all-features --bin local --example bench
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench $(ONLY)
 
-screenshots: build ## Take a picture of every page, in both themes, on a laptop and on a phone, into target/screenshots
+screenshots: build ## Take pictures of all pages, in both themes, on a laptop and on a phone, into target/screenshots
 	@tools/bootstrap.sh ministack browser
 	@cargo build --workspace --all-features --bin local --example screenshots
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/screenshots
 
-bootstrap: ## Install all tools below .venv/; every command installs those it needs by itself
+bootstrap: ## Install all tools below .venv/ at once; otherwise each command installs the tools that it uses
 	@tools/bootstrap.sh
 
-clean: ## Remove everything that was built; the installed tools stay
+clean: ## Remove everything that was built, but not the installed tools
 	rm -rf target .aws-sam
