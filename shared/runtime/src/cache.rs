@@ -188,7 +188,7 @@ impl<S: FindListeners> FindListeners for Cached<S> {
         let look = buckets.iter().map(|bucket| async move {
             let ask = async {
                 let found = self.store.find_listeners(account, std::slice::from_ref(bucket)).await?;
-                let none = || PortError::permanent("finding listeners", "a bucket was not answered");
+                let none = || PortError::permanent("finding listeners", "the answer lacks a bucket");
                 found.into_iter().next().ok_or_else(none)
             };
             self.buckets.get((account.clone(), bucket.clone()), now, ask).await

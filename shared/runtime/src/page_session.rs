@@ -31,6 +31,6 @@ async fn note_use(sessions: &dyn Sessions, clock: &dyn Clock, session: &Session)
     if session.is_to_be_noted(now)
         && let Err(error) = sessions.note_session_use(&session.account, &session.id, now).await
     {
-        warn!(error = %ErrorChain(&error), "the use of a session could not be noted");
+        warn!(error = %ErrorChain(&error), "the use of a session could not be recorded");
     }
 }

@@ -77,7 +77,7 @@ impl DynamoStore {
         for (shard, value) in values {
             call = call.expression_attribute_values(format!(":s{shard}"), to_attribute(value)?);
         }
-        call.send().await.map(|_| ()).map_err(|error| port_error("noting how far shards are", error))
+        call.send().await.map(|_| ()).map_err(|error| port_error("recording the progress of shards", error))
     }
 }
 
@@ -139,7 +139,7 @@ impl Audit for DynamoStore {
         let call = call.expression_attribute_values(":to", AttributeValue::S(to.to_string())).send().await;
         match call {
             Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-            other => other.map(|_| ()).map_err(|error| port_error("noting how far the audit is", error)),
+            other => other.map(|_| ()).map_err(|error| port_error("recording the audit's progress", error)),
         }
     }
 

@@ -53,7 +53,7 @@ impl DestinationHealth for DynamoStore {
             Err(error) => match error.as_service_error() {
                 Some(ConditionalCheckFailedException(refused)) if refused.item().is_some() => Ok(false),
                 Some(ConditionalCheckFailedException(_)) => self.move_health(before, &after).await,
-                _ => Err(port_error("recording how a destination does", error)),
+                _ => Err(port_error("recording a destination's health", error)),
             },
         }
     }
@@ -61,7 +61,7 @@ impl DestinationHealth for DynamoStore {
     async fn forget_health(&self, account: &AccountId, id: &DestinationId) -> PortResult<()> {
         let key = as_item(keys::health(account, id));
         let call = self.client.delete_item().table_name(&self.table).set_key(Some(key));
-        call.send().await.map(|_| ()).map_err(|error| port_error("forgetting how a destination did", error))
+        call.send().await.map(|_| ()).map_err(|error| port_error("deleting a destination's health", error))
     }
 }
 

@@ -166,7 +166,7 @@ impl StartJob for DynamoStore {
             _ => {}
         }
         let there = self.find_job(&job.id).await?;
-        let forgotten = || PortError::transient("starting a job", "the one before has just been forgotten");
+        let forgotten = || PortError::transient("starting a job", "the previous job has just been deleted");
         there.ok_or_else(forgotten).map(Some)
     }
 

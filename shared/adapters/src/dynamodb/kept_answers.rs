@@ -64,7 +64,7 @@ impl DynamoStore {
             Written::Written => return Ok(None),
             Written::Refused(Some(before)) => read::<AnswerRow, AnswerRow>(*before)?,
             Written::Refused(None) => {
-                return Err(PortError::transient("beginning a request", "the row before was not returned"));
+                return Err(PortError::transient("beginning a request", "the existing row was not returned"));
             }
         };
         let answer = before.data_key.zip(before.sealed);

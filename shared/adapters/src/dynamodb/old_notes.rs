@@ -89,7 +89,7 @@ impl DynamoStore {
             self.put(to_item(last_slot(), &LastRow { slot: slot - 1, ms })?).await?;
         }
         if span(slot, length).until <= until {
-            return Err(PortError::transient("moving notes of before", "there are more of them"));
+            return Err(PortError::transient("moving old notes", "there are more of them"));
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl DynamoStore {
                 let note = SealNote { sealed, account, occurred: span(occurred, length) };
                 self.note_seal(&note, sealed.until.plus(NOTES_KEPT)).await?;
                 let delete = self.client.delete_item().table_name(&self.table).set_key(Some(as_item(key)));
-                delete.send().await.map_err(|error| port_error("moving a note of before", error))?;
+                delete.send().await.map_err(|error| port_error("moving an old note", error))?;
             }
             if ended {
                 return Ok(());

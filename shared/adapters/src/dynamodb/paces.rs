@@ -128,7 +128,7 @@ impl DynamoStore {
             }
             adds = pace.end(wish.lane) > wish.from;
         }
-        Err(PortError::transient("handing out turns", "others kept changing what is handed out"))
+        Err(PortError::transient("handing out turns", "others kept changing the row"))
     }
 
     /// Whether the lane was moved forward, and the pace as it is then.

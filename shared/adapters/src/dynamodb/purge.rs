@@ -274,7 +274,7 @@ impl DynamoStore {
             }
             tokio::time::sleep(Duration::from_millis(50) * 2_u32.pow(tried)).await;
         }
-        Err(PortError::transient("deleting rows", "the table left rows out of a batch again and again"))
+        Err(PortError::transient("deleting rows", "the table repeatedly left rows out of a batch"))
     }
 
     /// Deletes an account's row, which `job` must have marked. It is no error if the row is gone already.

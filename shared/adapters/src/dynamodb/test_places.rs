@@ -40,7 +40,7 @@ impl TestPlaces for DynamoStore {
                 Written::Written => return Ok(TakenPlace::Taken(TestPlace { number, until })),
                 Written::Refused(Some(taken)) => free_at = free_at.min(read::<PlaceRow, PlaceRow>(*taken)?.until),
                 Written::Refused(None) => {
-                    return Err(PortError::transient("taking a place", "the row before was not returned"));
+                    return Err(PortError::transient("taking a place", "the existing row was not returned"));
                 }
             }
         }

@@ -104,8 +104,8 @@ impl Rejection {
     /// To compare it with what the subscriptions of its account test takes too long.
     pub fn costs_too_much(most: usize) -> Self {
         let reason = format!(
-            "`data` has so much in it, and the conditions of the account's subscriptions test so much, that comparing them \
-             takes more than {most} steps; send shorter lists and texts, or test fewer values in conditions"
+            "`data` is so large, and the conditions of the account's subscriptions test so many values, that comparing \
+             them takes more than {most} steps; send shorter lists and texts, or test fewer values in conditions"
         );
         Self::at(RejectionCode::EventTooLarge, Place::of("data"), reason)
     }

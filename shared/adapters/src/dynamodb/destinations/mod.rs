@@ -167,7 +167,7 @@ impl Destinations for DynamoStore {
             None => Ok(DeletedDestination::NotFound),
             Some(now) if now.version == found.version => Ok(DeletedDestination::InUse),
             Some(_) if version.is_some() => Ok(DeletedDestination::Changed),
-            Some(_) => Err(PortError::transient("deleting a destination", "it was changed meanwhile")),
+            Some(_) => Err(PortError::transient("deleting a destination", "it was changed in the meantime")),
         }
     }
 
@@ -193,7 +193,7 @@ impl Destinations for DynamoStore {
         };
         match call.send().await {
             Err(error) if !matches!(error.as_service_error(), Some(ConditionalCheckFailedException(_))) => {
-                Err(port_error("noting how far a search is", error))
+                Err(port_error("recording a search's progress", error))
             }
             _ => Ok(()),
         }

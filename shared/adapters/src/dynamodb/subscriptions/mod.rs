@@ -204,7 +204,7 @@ impl Subscriptions for DynamoStore {
             [] => Ok(DeletedSubscription::Deleted),
             [0, ..] if find().await?.is_none() => Ok(DeletedSubscription::NotFound),
             [0, ..] if version.is_some() => Ok(DeletedSubscription::Changed),
-            [0, ..] => Err(PortError::transient("deleting a subscription", "it was changed meanwhile")),
+            [0, ..] => Err(PortError::transient("deleting a subscription", "it was changed in the meantime")),
             _ => Err(PortError::permanent("deleting a subscription", "its destination or account is missing")),
         }
     }

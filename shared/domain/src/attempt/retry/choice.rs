@@ -53,9 +53,9 @@ struct Wait(u64);
 enum RetryChoiceError {
     #[error("must be {Choices}")]
     Name,
-    #[error("must have 1 to {MAX_OWN_WAITS} waits; for a single attempt say `none`")]
+    #[error("must have 1 to {MAX_OWN_WAITS} waits; use `none` for a single attempt")]
     Count,
-    #[error("the waits come to {found} seconds; together they may come to {} at most (13 days)", MAX_SUM_SECONDS)]
+    #[error("the waits add up to {found} seconds; the most is {} (13 days)", MAX_SUM_SECONDS)]
     Sum { found: u64 },
 }
 
@@ -227,15 +227,12 @@ mod tests {
         for setting in [json!("Standard"), json!(""), json!("5,300"), json!(5), json!(true), json!(null), json!({})] {
             check_refused(setting, choices);
         }
-        check_refused(json!([]), "must have 1 to 20 waits; for a single attempt say `none`");
+        check_refused(json!([]), "must have 1 to 20 waits; use `none` for a single attempt");
         check_refused(json!(vec![1; 21]), "must have 1 to 20 waits");
         for wait in [json!(0), json!(-1), json!(604_801), json!(u64::MAX), json!(1.5), json!("5"), json!(null)] {
             check_refused(json!([5, wait]), "a whole number of seconds from 1 to 604800 (7 days)");
         }
-        check_refused(
-            json!([604_800, 518_401]),
-            "the waits come to 1123201 seconds; together they may come to 1123200",
-        );
+        check_refused(json!([604_800, 518_401]), "the waits add up to 1123201 seconds; the most is 1123200");
         check_refused(json!(vec![604_800; 20]), "13 days");
     }
 
