@@ -1,4 +1,4 @@
-//! Somebody who is signed in to the page of an account.
+//! A person who is signed in to the page of an account.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -81,7 +81,7 @@ pub(crate) async fn measure(deployment: &Deployment, receiver: &Receiver, wide: 
     Ok(all)
 }
 
-/// Looks at a page, and says so if it did not come.
+/// Looks at a page, and prints a line if it did not come.
 async fn look(visitor: &Visitor, path: &str) {
     if let Err(failure) = visitor.get(path).await {
         println!("  (the page {path} did not come: {failure:?})");

@@ -102,8 +102,8 @@ fn count(ledger: &Value, name: &str) -> usize {
     ledger[name]["count"].as_u64().and_then(|count| usize::try_from(count).ok()).expect("a count")
 }
 
-/// Waits until the API's ledger of the last day agrees with the table, which must have so many cancelled and delivered
-/// deliveries, and returns it.
+/// Waits until the API's ledger of the last day agrees with the table, which must have these numbers of cancelled and
+/// delivered deliveries, and returns it.
 async fn agreed_ledger(world: &World, events: usize, cancelled: usize, delivered: usize) -> Result<Value> {
     eventually("the same ledger in the API and in the table", SOON, async || {
         let table = world.deployment.ledger(world.customer.account()).await?;

@@ -136,7 +136,7 @@ fn with_environment(variables: &[String]) -> Result<Vec<Pid>> {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
             continue;
         };
-        // The environment of a process that has ended meanwhile, or belongs to another user, cannot be read.
+        // The environment cannot be read if the process has just ended or belongs to another user.
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
         let has = |variable: &String| environment.split(|byte| *byte == 0).any(|part| part == variable.as_bytes());
         if variables.iter().all(has) {

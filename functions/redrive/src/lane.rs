@@ -84,7 +84,7 @@ impl<P: Part> Lane<P> {
         }
     }
 
-    /// One turn; answers whether it has more to do.
+    /// One turn; returns whether it has more to do.
     pub(crate) async fn turn(&mut self, deps: &Deps, until: Until, allowance: &mut Allowance) -> bool {
         let now = deps.clock.now();
         if self.ended.is_some() || now >= until.stop {

@@ -31,7 +31,7 @@ const PAGE: usize = 100;
 const AT_ONCE: usize = 5;
 /// How many destinations to drain are remembered.
 const DRAINS: usize = 10_000;
-/// For each so many destinations to drain, one more instance is worthwhile.
+/// If there are more destinations to drain, it is worth handing out one unit for each group of this size.
 const DRAINS_A_PART: usize = 10;
 /// How long one destination is drained before the next one has its turn.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(2);

@@ -70,7 +70,7 @@ pub trait Audit: Send + Sync {
         after: Option<&SealNote>,
         limit: usize,
     ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>>;
-    /// Records that the note was processed up to this event, unless it has been deleted meanwhile.
+    /// Records that the note was processed up to this event. Does nothing if the note has been deleted.
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()>;
     /// Deletes a note that was processed completely.
     async fn forget_note(&self, note: &SealNote) -> PortResult<()>;

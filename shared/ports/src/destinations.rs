@@ -71,7 +71,7 @@ pub trait Destinations: FindDestination {
     ) -> PortResult<DeletedDestination>;
     /// The subscription after which the search for subscriptions that are deleted with this destination continues.
     async fn find_searched(&self, account: &AccountId, id: &DestinationId) -> PortResult<Option<SubscriptionId>>;
-    /// Stores how far that search is; `None` restarts it. Does nothing if the destination does not exist.
+    /// Stores the progress of that search; `None` restarts it. Does nothing if the destination does not exist.
     async fn note_searched(
         &self,
         account: &AccountId,

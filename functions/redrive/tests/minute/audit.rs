@@ -73,7 +73,7 @@ async fn an_event_that_cannot_be_read_holds_up_no_other() {
     assert_eq!(world.sent().len(), 5);
     let left: Vec<AccountId> = world.store.seal_notes_left().into_iter().map(|note| note.account).collect();
     assert_eq!(left, [account("acme")], "it is visited once it is mended");
-    // Later slots are audited all the same.
+    // Later slots are still audited.
     let later = world.owe("rival", "evt-10", 1).await;
     world.clock.advance(AUDITED);
     world.run().await.expect_err("it is told in each run");

@@ -144,7 +144,7 @@ async fn a_wide_span_is_replayed_in_portions_and_in_slices() {
     assert_eq!((status, looked_at, replayed.sent), (JobStatus::Succeeded, 530, 130));
     world.check_books("in portions");
 
-    // With time for only a few steps, a run gets as far as it can, and says how far that is.
+    // With time for only a few steps, a run gets as far as it can and shows its progress.
     world.start().await;
     world.clock.advance_with_each_look(Duration::from_millis(500));
     world.run().await.expect("a run");

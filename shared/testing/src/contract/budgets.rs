@@ -9,7 +9,7 @@ const SECOND: u64 = 1_000_000;
 /// A time long after today, because rows of budgets expire.
 const NOW: u64 = 4_000_000_000 * SECOND;
 
-/// A wish at so many seconds after [`NOW`] for one second's worth, of ten that were saved up.
+/// A wish, this many seconds after [`NOW`], for one second's worth; ten were saved up.
 fn wish(at: u64) -> Wish {
     let until = NOW + at * SECOND;
     Wish { lane: Lane::Turns, from: until - 10 * SECOND, until, length: SECOND, after_lines: false }

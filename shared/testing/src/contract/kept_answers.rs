@@ -9,7 +9,7 @@ fn key(account: Option<&AccountId>, name: &str) -> RequestKey {
     RequestKey { account: account.cloned(), name: name.to_owned() }
 }
 
-/// A request that begins so many seconds after the start, and must have ended ten seconds later.
+/// A request that begins this many seconds after the start, and must have ended ten seconds later.
 fn request(digest: u8, holder: u8, begun: u64) -> KeyedRequest {
     let (until, expires_at) = (after(begun + 10), after(begun + 100));
     KeyedRequest { digest: [digest; 32], holder: [holder; 16], until, expires_at }

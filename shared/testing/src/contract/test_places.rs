@@ -1,4 +1,4 @@
-//! Places for running tests: an account has so many at once, and each is taken until it is left or its time is over.
+//! Places for running tests: an account has a fixed number, and each is taken until it is left or its time is over.
 
 use std::collections::BTreeSet;
 

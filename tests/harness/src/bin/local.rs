@@ -24,9 +24,9 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
-usage: local run -- <command> [<argument>...]   run a command against a deployment of its own
-       local demo                               show that deliveries arrive, and end
-       local dev                                the same, and stay until Ctrl-C
+usage: local run -- <command> [<argument>...]   run a command against a new local deployment
+       local demo                               show that deliveries arrive, and stop
+       local dev                                the same, but keep running until Ctrl-C
        local event <sample> <account> [<id>]    print events/<sample>.json as if it happened now";
 
 /// A shell's exit code for a process that was ended by a signal is this plus the number of the signal.
@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
     let ended = tokio::select! {
         // Dropping the task stops and removes everything.
         signal = interruption() => signal.map(|number| {
-            eprintln!("interrupted: taking everything down");
+            eprintln!("interrupted: stopping everything");
             ExitCode::from(ENDED_BY_SIGNAL + number)
         }),
         ended = perform(task) => ended,
@@ -117,7 +117,7 @@ async fn show(stay: bool) -> Result<ExitCode> {
     let report = demo::run(&deployment, &receiver).await?;
     println!("\n{}\n", report.table);
     if report.unexpected > 0 {
-        println!("{} requests arrived that nobody was waiting for", report.unexpected);
+        println!("{} unexpected requests arrived", report.unexpected);
     }
     println!("{} of {} deliveries arrived and verified", report.verified, report.expected);
     if stay {

@@ -63,7 +63,7 @@ impl Playground {
         ]
         .map(|(name, value)| format!("{name}={}\n", quoted(value)))
         .concat();
-        // The Python with boto3 is the SAM CLI's.
+        // boto3 comes with the Python of the SAM CLI.
         let tools = quoted(&format!("{root}/.venv/sam/bin:{root}/.venv/awscli/bin"));
         let local = quoted(&local.display().to_string());
         let shell = quoted(&format!("{root}/tools/shell.sh"));
@@ -89,9 +89,9 @@ impl Playground {
              {}     answers 500\n          \
              {}     answers after {} s\n          \
              any other path answers 200\n\
-             story     every {} s a table of the account below is synced; now and then it fails, and recovers\n\
+             story     every {} s a table of the account below is synced; sometimes that fails, and later recovers\n\
              page      {link}\n          \
-             opens once, within an hour, in Chromium or Firefox",
+             the link works once, within an hour; use Chromium or Firefox",
             file.display(),
             receiver.url("/verifies"),
             receiver.url("/fails"),

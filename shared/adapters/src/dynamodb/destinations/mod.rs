@@ -38,7 +38,7 @@ struct NamedRow {
     version: u64,
 }
 
-/// The part of a row that says how far the search for subscriptions to delete with the destination is.
+/// The part of a row with the progress of the search for subscriptions to delete with the destination.
 #[derive(Deserialize)]
 struct SearchedRow {
     #[serde(default)]
