@@ -3,10 +3,10 @@
 //!
 //! - A row that fails permanently is poisoned: it cannot be read or written until somebody corrects it. Each run logs
 //!   it as one error with `counted = "poisoned_row"`; after a hundred in a run they are only counted.
-//! - If rows of a destination fail five times in a row with errors that may pass, the rest of the run skips that
+//! - If five consecutive rows of a destination fail with errors that may pass, the rest of the run skips that
 //!   destination: its part of the table may be throttled.
-//! - If rows of several accounts fail twenty times in a row, or lists or sends three times in a row, everything is
-//!   affected: the part ends early.
+//! - If twenty consecutive rows of several accounts fail, or three consecutive lists or sends, everything is affected:
+//!   the part ends early.
 //!   with everything: the part ends, soon.
 //! Every failure makes the run return an error, which an alarm counts.
 //! Any failure makes the run answer an error, which an alarm counts.
@@ -20,11 +20,11 @@ use ports::{PortError, PortResult};
 use runtime::telemetry::ErrorChain;
 use tracing::{error, warn};
 
-/// A part ends after this many failures in a row that may pass, of several accounts.
+/// A part ends after this many consecutive failures that may pass, of several accounts.
 const IN_A_ROW: u32 = 20;
-/// A destination is skipped after this many failures in a row that may pass.
+/// A destination is skipped after this many consecutive failures that may pass.
 const OF_ONE: u32 = 5;
-/// A part ends after this many failures in a row of lists or of sends.
+/// A part ends after this many consecutive failures of lists or of sends.
 const OF_EVERYTHING: u32 = 3;
 /// How many rows are logged in a run; further ones are only counted.
 const TOLD: u64 = 100;

@@ -142,7 +142,7 @@ impl<P: Part> Lane<P> {
                 lag_seconds = self.lag.as_secs(),
                 shards_left = left,
                 units_handed_out = self.handed_out,
-                "a lane had more to do than this run; others or the next run go on"
+                "a lane had more to do than this run had time for; others or the next run continue"
             );
         }
         let result = self.ended.unwrap_or(Ok(())).and(self.failures.result());
