@@ -468,14 +468,16 @@ def is_there_by_default(template, condition):
     return template["Parameters"].get(target(compared[0]), {}).get("Default") == compared[1]
 
 
-# Metrics of what is in a queue, however old it is. An alarm on one stays on as long, and hides what comes next.
+# Metrics of what is in a queue. Messages stay in a dead-letter queue until somebody acts; an alarm on one of these metrics would stay on
+# as long, and hide what comes next. In the queues that functions work on, they fall by themselves.
 LEVELS = ("ApproximateNumberOfMessages", "ApproximateAgeOfOldestMessage")
 
 
 @rule
 def each_alarm_can_fire_again(template):
     return [f"{name} looks at {alarm['MetricName']}, which stays above its threshold until somebody acts"
-            for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items() if str(alarm.get("MetricName")).startswith(LEVELS)]
+            for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items() if str(alarm.get("MetricName")).startswith(LEVELS)
+            and {target(each["Value"]) for each in alarm["Dimensions"]} & dead_letter_queues(template)]
 
 
 @rule
@@ -1084,9 +1086,10 @@ class ABrokenTemplate(unittest.TestCase):
         self.properties("DeliveriesDeadLetterAlarm")["Metrics"][2]["MetricStat"]["Metric"]["MetricName"] = "NumberOfMessagesSent"
         self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
 
-    def test_an_alarm_on_the_depth_of_a_queue_is_reported(self):
+    def test_an_alarm_on_the_depth_of_a_dead_letter_queue_is_reported(self):
         alarm = self.properties("RedriveErrorsAlarm")
         alarm["Namespace"], alarm["MetricName"] = "AWS/SQS", "ApproximateNumberOfMessagesVisible"
+        alarm["Dimensions"] = [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["EventsDeadLetterQueue", "QueueName"]}}]
         self.assert_reports(each_alarm_can_fire_again, "RedriveErrorsAlarm looks at ApproximateNumberOfMessagesVisible")
 
     def test_a_function_that_may_send_to_a_dead_letter_queue_is_reported(self):
