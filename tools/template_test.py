@@ -416,6 +416,21 @@ def queues_that_feed_a_function_have_a_dead_letter_queue(template):
 
 
 @rule
+def queues_refuse_connections_without_tls(template):
+    """The policies let nobody do anything but send events, so that IAM alone decides who may use the queues."""
+    refusing, problems = set(), []
+    for name, policy in of_type(template, "AWS::SQS::QueuePolicy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            statement = statement.get("Fn::If", [None, statement])[1]
+            if statement["Effect"] == "Allow":
+                if (statement["Action"], statement["Principal"]) != ("sqs:SendMessage", {"AWS": {"Ref": "ProducerAccounts"}}):
+                    problems.append(f"{name} lets {statement['Principal']} do {statement['Action']}")
+            elif (statement["Principal"], statement["Action"]) == ("*", "sqs:*") and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}:
+                refusing |= {target(queue) for queue in policy["Queues"]} & {target(statement["Resource"])}
+    return problems + [f"{name} takes requests without TLS" for name in sorted(set(queues(template)) - refusing)]
+
+
+@rule
 def queues_are_encrypted(template):
     return [f"{name} is not encrypted at rest" for name, queue in queues(template).items()
             if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue]
@@ -1065,6 +1080,15 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_queue_that_is_not_encrypted_is_reported(self):
         self.properties("EventsDeadLetterQueue")["SqsManagedSseEnabled"] = False
         self.assert_reports(queues_are_encrypted, "EventsDeadLetterQueue is not encrypted")
+
+    def test_a_queue_that_takes_requests_without_tls_is_reported(self):
+        del self.properties("DeliveriesQueuePolicy")["PolicyDocument"]["Statement"][0]["Condition"]["Bool"]["aws:SecureTransport"]
+        self.assert_reports(queues_refuse_connections_without_tls, "DeliveriesQueue takes requests without TLS")
+
+    def test_a_queue_that_others_may_read_is_reported(self):
+        allowed = self.properties("EventsQueuePolicy")["PolicyDocument"]["Statement"][1]["Fn::If"][1]
+        allowed["Action"] = "sqs:*"
+        self.assert_reports(queues_refuse_connections_without_tls, "EventsQueuePolicy lets")
 
     def test_a_dead_letter_queue_without_an_alarm_is_reported(self):
         del self.resources["DeliveriesDeadLetterAlarm"]
