@@ -533,29 +533,52 @@ def every_alarm_tells_people(template):
             or not {target(action) for action in alarm.get("AlarmActions", [])} & set(topics(template))]
 
 
+def topics_of_alarms(template):
+    return {target(action) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values() for action in alarm.get("AlarmActions", [])}
+
+
+def admissions(template, topic):
+    """Statements of topics' policies about this topic."""
+    return [statement for policy in of_type(template, "AWS::SNS::TopicPolicy").values() if topic in {target(each) for each in policy["Topics"]}
+            for statement in listed(policy["PolicyDocument"]["Statement"]) if topic in {target(each) for each in listed(statement["Resource"])}]
+
+
 @rule
 def alarms_reach_the_topic(template):
     """If CloudWatch may not publish an alarm, or not encrypt it, the alarm is lost without an error."""
-    problems, admitted = [], set()
-    work = topics_that_run_functions(template)
-    for policy in of_type(template, "AWS::SNS::TopicPolicy").values():
-        if {target(topic) for topic in policy["Topics"]} <= set(work):
-            continue
-        for statement in listed(policy["PolicyDocument"]["Statement"]):
+    problems = []
+    for name in sorted(topics_of_alarms(template)):
+        admitted = False
+        for statement in admissions(template, name):
             ours = statement.get("Condition") == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
             if statement.get("Principal") != {"Service": "cloudwatch.amazonaws.com"} or not ours:
                 problems.append(f"{statement.get('Sid', 'a statement')} admits others than the alarms of this AWS account")
             elif (statement["Effect"], statement["Action"]) == ("Allow", "sns:Publish"):
-                admitted |= {target(topic) for topic in policy["Topics"]} & {target(each) for each in listed(statement["Resource"])}
-    for name, topic in topics(template).items():
-        if name in work:
-            continue
-        if name not in admitted:
+                admitted = True
+        if not admitted:
             problems.append(f"CloudWatch may not publish to {name}")
-        key = topic.get("KmsMasterKeyId")
+        key = topics(template)[name].get("KmsMasterKeyId")
         if key is not None and target(key) not in of_type(template, "AWS::KMS::Key"):
             problems.append(f"{name} is encrypted with a key that CloudWatch may not use")
     return problems
+
+
+@rule
+def others_may_not_publish_to_a_topic(template):
+    """Without a policy of its own, a topic lets everybody in the AWS account publish."""
+    problems = []
+    for name in sorted(set(topics(template)) - topics_of_alarms(template)):
+        principals = [statement["Principal"] for statement in admissions(template, name)]
+        if principals != [{"AWS": {"Fn::GetAtt": ["RedriveRole", "Arn"]}}]:
+            problems.append(f"others than redrive may publish to {name}")
+    return problems
+
+
+@rule
+def reports_of_receivers_have_a_topic_of_their_own(template):
+    """Whoever is woken by alarms must not be woken by a customer's receiver."""
+    told = {target(function.get("Environment", {}).get("Variables", {}).get("ALERTS_TOPIC_ARN")) for function in functions(template).values()} - {None}
+    return [f"{name} gets alarms and reports of receivers" for name in sorted(told & topics_of_alarms(template))]
 
 
 @rule
@@ -1141,6 +1164,14 @@ class ABrokenTemplate(unittest.TestCase):
     def test_an_alarm_that_is_turned_off_is_reported(self):
         self.properties("EventsDeadLetterAlarm")["ActionsEnabled"] = False
         self.assert_reports(every_alarm_tells_people, "EventsDeadLetterAlarm tells nobody")
+
+    def test_a_topic_that_everybody_may_publish_to_is_reported(self):
+        del self.resources["ReceiverAlertsTopicPolicy"]
+        self.assert_reports(others_may_not_publish_to_a_topic, "others than redrive may publish to ReceiverAlertsTopic")
+
+    def test_receivers_that_wake_people_are_reported(self):
+        self.properties("RedriveFunction")["Environment"]["Variables"]["ALERTS_TOPIC_ARN"] = {"Ref": "AlertsTopic"}
+        self.assert_reports(reports_of_receivers_have_a_topic_of_their_own, "AlertsTopic gets alarms and reports of receivers")
 
     def test_a_topic_that_cloudwatch_may_not_publish_to_is_reported(self):
         del self.resources["AlertsTopicPolicy"]
