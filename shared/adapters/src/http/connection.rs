@@ -1,4 +1,4 @@
-//! Connects to a receiver: looks its name up, refuses addresses that the policy refuses, and begins TLS and HTTP. A
+//! Connects to a receiver: looks its name up, refuses addresses that the policy refuses, and starts TLS and HTTP. A
 //! connection carries one request at a time, and is kept for the next one for a moment ([`super::kept`]). TLS sessions are
 //! resumed.
 
@@ -40,8 +40,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_HEADERS: usize = 1_000;
 /// How many bytes of the headers of an HTTP/2 answer are read. With more, the answer cannot be read at all.
 const MAX_HTTP2_HEADER_BYTES: u32 = 256 * 1024;
-/// How long a connection lasts at most, whatever becomes of its requests. An attempt takes 30 s at most and its answer 4 s
-/// more, so none begins on a connection that is older than [`super::kept::LONGEST_USE`].
+/// How long a connection lasts at most, whatever happens to its requests. An attempt takes 30 s at most and its answer 4 s
+/// more, so no request is sent on a connection that is older than [`super::kept::LONGEST_USE`].
 const LIFETIME: Duration = Duration::from_secs(60);
 
 pub(super) type AnyError = Box<dyn Error + Send + Sync>;
@@ -85,7 +85,8 @@ enum Requests {
 }
 
 impl Connection {
-    /// Sends a request whose URI is absolute. How an HTTP/1 answer begins is told to `seen`, even if no answer results.
+    /// Sends a request whose URI is absolute. Reports the beginning of an HTTP/1 answer to `seen`, even if no complete
+    /// answer comes.
     async fn send(&mut self, request: Request<Full<Bytes>>, seen: &Seen) -> Result<Response<Incoming>, AnyError> {
         self.answered = false;
         match &mut self.requests {
@@ -144,8 +145,8 @@ impl Connector {
         Ok(Self { tcp, tls: TlsConnector::from(Arc::new(tls)), kept: Kept::new(clock) })
     }
 
-    /// Sends a request whose URI is absolute, on a connection that was kept or on a new one. How an HTTP/1 answer begins is
-    /// told to `seen`, even if no answer results.
+    /// Sends a request whose URI is absolute, on a connection that was kept or on a new one. Reports the beginning of an
+    /// HTTP/1 answer to `seen`, even if no complete answer comes.
     ///
     /// A kept connection may have been closed by the receiver in the meantime. That is no failure of the receiver, so if
     /// nothing is answered on it, the request is sent again on a new one.
