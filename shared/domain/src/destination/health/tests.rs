@@ -22,7 +22,7 @@ fn opened() -> Health {
     health
 }
 
-/// Failures at these seconds, none in a row for one container.
+/// Failures at these seconds. No container sees two of them in a row.
 #[track_caller]
 fn check_failures(seconds: &[u64], opens: bool) {
     let failed = |health: Health, second: &u64| health.failed(failure(*second)).unwrap_or(health);
