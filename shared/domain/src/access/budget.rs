@@ -1,8 +1,8 @@
 //! How much an account may use the API and the page, over all containers.
 //!
 //! One moment is stored, as with the turns of a destination ([`crate::destination::pace`]). Each unit that is spent moves it
-//! forward by the unit's share of a second. While it is later than now, requests are refused. It may be up to ten seconds
-//! ago, so an account that has used little has the budget of ten seconds in reserve.
+//! forward by the unit's share of a second. While it is later than now, requests are refused. At most ten seconds before
+//! now count, so an account that has used little has the budget of ten seconds in reserve.
 //!
 //! A container does not write for each request. It keeps a tab of what it has let in, and settles the tab when it reaches
 //! half a second's worth. So a budget is exceeded at most once, by one tab for each container, and an account that asks

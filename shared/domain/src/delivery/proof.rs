@@ -1,6 +1,6 @@
 //! Finds out whether a receiver verifies signatures: the good request of a test, three forged requests that a correct
-//! receiver refuses, and what its answers show. It sends nothing. What is sent is signed by the same function as every
-//! delivery.
+//! receiver refuses, and what its answers show. It sends nothing. The requests are signed by the same function as
+//! every delivery.
 //!
 //! Invariant: a receiver is proven only if it refuses each forged request, and each of these is wrong in one thing only
 //! (tests: `each_forged_request_is_wrong_in_one_thing_only`, against receivers built on a public library, and ones that

@@ -4,7 +4,7 @@
 //! Rules only: total functions from a health and something that happened to the next health, or to none if nothing
 //! changes. The health of a healthy destination does not change with its deliveries, so it costs nothing.
 //!
-//! Invariant: a destination that is down is called by probes only, and a healthy one has no cost from that (tests:
+//! Invariant: a destination that is down is called by probes only, and this costs nothing for a healthy one (tests:
 //! `five_failures_in_a_row_open_the_breaker_and_the_rest_of_the_batch_is_set_aside`,
 //! `a_retry_of_a_destination_that_is_down_is_set_aside_without_an_attempt`,
 //! `a_probe_that_fails_is_set_aside_again_and_does_not_count_for_the_schedule`,
@@ -131,7 +131,7 @@ pub struct Drain {
     pub next_at: Timestamp,
 }
 
-/// How far `redrive` has reported parked deliveries that are about to expire to their owner.
+/// How far `redrive` has told the owner about parked deliveries that are about to expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
     pub look_at: Timestamp,
@@ -299,7 +299,7 @@ impl Health {
         (self.expiry.is_none() && self.state != HealthState::Closed).then_some(next)
     }
 
-    /// The same change, where something parked could not be read or written: it is looked for again.
+    /// The same change, for the case that something parked could not be read or written: `redrive` looks for it again.
     #[must_use]
     pub fn with_expiry_watched(mut self, before: &Self, now: Timestamp) -> Self {
         self.expiry = before.expiry;

@@ -12,7 +12,8 @@
 //! Invariant: a rate limit holds over all containers: no second has more turns than the limit (tests:
 //! `no_second_has_more_turns_than_the_limit`, the contract suite `paces`).
 //!
-//! Invariant: a delivery that was called does not start again (tests: `who_comes_from_the_line_goes_before_the_line`).
+//! Invariant: a delivery that was called from the line does not go back to its end (tests:
+//! `who_comes_from_the_line_goes_before_the_line`).
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ pub struct UnregisteredAccount {
     pub first_at: Timestamp,
     pub last_at: Timestamp,
     pub last_event: EventId,
-    /// How many events came; there may have been more.
+    /// How many events came, at least.
     pub events: u64,
     pub expires_at: Timestamp,
 }

@@ -79,9 +79,9 @@ pub struct Expiring {
     pub count: usize,
     /// Whether there are more than were counted.
     pub more: bool,
-    /// The first of them.
+    /// The ids of the first ones.
     pub named: Vec<DeliveryId>,
-    /// All of these are deliveries of operational events.
+    /// Whether all of them are deliveries of operational events.
     pub operational: bool,
 }
 

@@ -1,5 +1,5 @@
 //! Stretches of time by which sealed events are noted for the audit and for roll-ups: ten minutes each, or a sixth of the
-//! horizon if that is shorter. A note contains its stretches, so notes stay right when the length changes.
+//! horizon if that is shorter. A note contains its stretches, so notes stay valid when the length changes.
 
 use std::time::Duration;
 

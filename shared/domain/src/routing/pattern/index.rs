@@ -115,7 +115,7 @@ impl Index {
     }
 }
 
-/// Calls `each` with every field of which the condition needs one of some plain values.
+/// Calls `each` with every field in which the condition needs one of some plain values.
 fn wanted(seed: &RandomState, condition: Option<&Pattern>, mut each: impl FnMut(Wanted)) {
     if let Some(condition) = condition {
         in_object(seed, &condition.test, &mut Vec::new(), &mut each);
