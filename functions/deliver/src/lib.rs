@@ -20,11 +20,11 @@
 //! Invariant: the attempt number comes from the row, never from the queue's receive count (tests:
 //! `the_attempt_number_comes_from_the_row_and_not_from_the_receive_count`).
 //!
-//! Invariant: a record that hangs, fails or panics does nothing to its neighbours (tests:
+//! Invariant: a record that hangs, fails or panics does not affect its neighbours (tests:
 //! `one_that_never_answers_is_retried_and_delays_none_of_its_neighbours`,
 //! `a_panic_or_a_failure_of_ours_gives_back_only_its_own_record`).
 //!
-//! Invariant: what failed or panicked through a fault of ours is received again soon: [`batch`] says when (tests:
+//! Invariant: a record that failed or panicked through a fault of ours is received again soon: [`batch`] says when (tests:
 //! `what_failed_or_panicked_comes_back_in_seconds_and_what_was_delivered_is_not_hidden`).
 //!
 //! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 5 s must
@@ -220,7 +220,7 @@ fn next(
     Ok(match retries.next_step(scheduled, &attempt.outcome, jitter) {
         NextStep::Delivered => Held::ended(End::Delivered),
         NextStep::Exhausted => {
-            // Somebody is told, except about a delivery that was itself an operational event.
+            // This is reported, unless the delivery was itself one of an operational event.
             let tell_at = (!message.delivery.event_type.is_operational()).then_some(ended);
             Held::Ended { how: End::Exhausted(Exhaustion::Schedule), tell_at }
         }

@@ -30,8 +30,8 @@
 //! deliveries, and one write (tests: `a_second_event_of_the_same_kind_costs_one_read_and_one_row`, counted at the SDK's
 //! clients `an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveries_and_one_write`).
 //!
-//! Invariant: the next run is awaited where somebody asked for it, before the event is sealed, and costs nothing
-//! elsewhere (tests: `the_next_run_is_awaited_where_somebody_asked_and_nowhere_else`).
+//! Invariant: where a subscription asks for it, the next run is awaited before the event is sealed. Elsewhere this costs
+//! nothing (tests: `the_next_run_is_awaited_where_somebody_asked_and_nowhere_else`).
 //!
 //! Invariant: runs are remembered only where somebody waits for a change (tests:
 //! `a_condition_lets_through_what_it_names_and_the_rest_is_sealed_with_the_reason`).

@@ -59,7 +59,7 @@ fn unreadable(error: serde_json::Error) -> PortError {
     PortError::permanent("reading an event's data", error)
 }
 
-/// Notes until when the next run is awaited, if somebody wants to know when it does not come. This is done before the
+/// Notes until when the next run is awaited, if a subscription wants to know when it does not come. This is done before the
 /// event is sealed and only once: after a crash, the same run changes nothing.
 async fn await_next_run(deps: &Deps, event: &Event, shortest: Option<Grace>) -> PortResult<()> {
     let Some(shortest) = shortest else { return Ok(()) };
