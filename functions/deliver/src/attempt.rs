@@ -3,7 +3,7 @@
 //! Invariant: every live secret signs, and none that has ended (tests:
 //! `every_live_secret_signs_and_an_ended_one_does_not`).
 //!
-//! Invariant: an attempt took as long as its request did; opening the secrets is no part of it (tests:
+//! Invariant: the recorded duration of an attempt is that of its request, without opening the secrets (tests:
 //! `opening_the_secrets_is_no_part_of_how_long_an_attempt_took`).
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tracing::info;
 use crate::deps::Deps;
 use crate::received::Received;
 
-/// None if the time left is too short for it.
+/// Makes the attempt; none if the time left is too short for it.
 pub(crate) async fn attempt(
     deps: &Deps,
     record: &Received,
@@ -31,7 +31,7 @@ pub(crate) async fn attempt(
     for secret in destination.live_secrets(deps.clock.now()) {
         opened.push((secret, deps.vault.open(&destination.account, &destination.id, &secret.sealed).await?));
     }
-    // Opening may have taken seconds, as may waiting for a turn before. They are ours and not the receiver's.
+    // Waiting for a turn and opening the secrets may have taken seconds. This time does not count as the receiver's.
     let at = deps.clock.now();
     if !record.has_time_for(destination, at) {
         return Ok(None);

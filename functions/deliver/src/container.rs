@@ -16,7 +16,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Adds one failure; answers how many there are in a row.
+    /// Adds one failure; returns how many there are in a row.
     pub(crate) fn failed(&self, destination: &DestinationId) -> u32 {
         let mut failures = self.lock();
         if failures.len() >= MOST {
@@ -42,12 +42,12 @@ pub struct Turns {
     handed: Mutex<HashMap<DestinationId, Arc<tokio::sync::Mutex<Handed>>>>,
 }
 
-/// What a container knows of the turns at one destination. Who holds it asks for turns; the others wait for what comes.
+/// What a container knows about the turns at one destination. The record that holds it asks for turns; the others wait.
 #[derive(Debug, Default)]
 pub(crate) struct Handed {
-    /// The turns that have not been used.
+    /// The turns that have not been used yet.
     pub(crate) block: Block,
-    /// What was handed out altogether when we heard of it last.
+    /// What had been handed out to all containers, as this one last saw it.
     pub(crate) pace: Pace,
 }
 

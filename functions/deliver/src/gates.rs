@@ -1,5 +1,5 @@
-//! Limits how many attempts of one batch go to the same destination at once. The others learn from how those end, and a
-//! destination that hangs cannot hold the whole batch.
+//! Limits how many attempts of one batch go to the same destination at once. The others learn from their outcomes, and a
+//! destination that hangs cannot hold up the whole batch.
 //!
 //! Invariant: a destination that hangs takes no more than half a batch, for one attempt (tests:
 //! `one_that_hangs_holds_a_batch_for_one_attempt_and_its_neighbours_not_at_all`).
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::value::DestinationId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// As many as the failures in a row that open the breaker: the rest of the batch need not find out again.
+/// As many as the failures in a row that open the breaker: after them, the rest of the batch is parked without an attempt.
 const AT_ONCE: usize = 5;
 
 /// The gates of one batch.

@@ -25,7 +25,7 @@ pub(crate) async fn note(
     change: impl Fn(&Health) -> Option<Health>,
 ) -> PortResult<Destination> {
     let noted = timeout(LONGEST, note_in_time(deps, destination, change)).await;
-    noted.unwrap_or_else(|late| Err(PortError::transient("noting how a destination does", late)))
+    noted.unwrap_or_else(|late| Err(PortError::transient("recording a destination's health", late)))
 }
 
 async fn note_in_time(
@@ -53,13 +53,13 @@ pub(crate) fn log_change(before: &Destination, after: &Destination) {
     match after.health.state {
         HealthState::Failing { next_probe_at, .. } if before.health.state == HealthState::Healthy => info!(
             "account.id" = %account, "destination.id" = %id, failures = after.health.failures, %next_probe_at,
-            "a destination is failing; what comes is parked until a probe is delivered"
+            "a destination is failing; its deliveries are parked until a probe is delivered"
         ),
         HealthState::Healthy if after.health.held_until != before.health.held_until => {
             if let Some(held_until) = after.health.held_until {
                 info!(
                     "account.id" = %account, "destination.id" = %id, %held_until,
-                    "a destination asked to be left alone; what comes is parked until then"
+                    "a destination asked to be left alone; its deliveries are parked until then"
                 );
             }
         }

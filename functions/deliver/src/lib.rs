@@ -20,11 +20,11 @@
 //! Invariant: the attempt number comes from the row, never from the queue's receive count (tests:
 //! `the_attempt_number_comes_from_the_row_and_not_from_the_receive_count`).
 //!
-//! Invariant: a record that hangs, fails or panics does nothing to its neighbours (tests:
+//! Invariant: a record that hangs, fails or panics does not affect its neighbours (tests:
 //! `one_that_never_answers_is_retried_and_delays_none_of_its_neighbours`,
 //! `a_panic_or_a_failure_of_ours_gives_back_only_its_own_record`).
 //!
-//! Invariant: what failed or panicked through a fault of ours is received again soon: [`batch`] says when (tests:
+//! Invariant: a record that failed or panicked through a fault of ours is received again soon: [`batch`] says when (tests:
 //! `what_failed_or_panicked_comes_back_in_seconds_and_what_was_delivered_is_not_hidden`).
 //!
 //! Invariant: no attempt is started that could outlast the invocation: the destination's `timeout_seconds` and 5 s must
@@ -63,8 +63,7 @@ use self::turns::When;
 
 /// How many records of a batch are handled at once. A batch has at most 10, so none waits for another destination.
 const AT_ONCE: usize = 10;
-/// A message may come this much before its retry is due, because there are two messages of the delivery or a clock is
-/// off.
+/// A message may come this long before its retry is due, because there are two messages of the delivery or clocks differ.
 const EARLY: Duration = Duration::from_millis(500);
 /// Deliveries of events older than this may have been recorded, whatever the queue says about the message.
 const FRESH: Duration = Duration::from_secs(3_600);
@@ -96,8 +95,8 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
     let message: DeliveryMessage = serde_json::from_str(&record.body).map_err(DeliverError::Unreadable)?;
     let delivery = &message.delivery;
     Span::current().record("delivery.id", delivery.id.as_str());
-    // A message that was redriven from a dead-letter queue starts a new receive count, but the age of its event shows
-    // it.
+    // The receive count of a message that was redriven from a dead-letter queue starts anew, but the age of its event shows
+    // that it may have been handled before.
     let old = deps.clock.now().since(delivery.id.occurred_at()) > FRESH;
     let looked_up = record.receives != 1 || message.purpose != Purpose::New || old;
     let before = if looked_up { find(deps, delivery).await? } else { None };
@@ -179,7 +178,7 @@ async fn deliver(
     let failed = (!attempt.outcome.is_delivered()).then(|| failure(deps, destination, &message.delivery, &attempt));
     let then = next(deps, record, message, destination, before.as_ref(), &attempt, failed)?;
     let after = record::attempted(deps, &message.delivery, before, attempt, then).await?;
-    // Only what is recorded is reported, so that a report that takes long or fails takes nothing from the delivery.
+    // The breaker is told only after the attempt is recorded, so that a slow or failed report does not affect the delivery.
     let Some(failed) = failed else {
         tell_success(deps, destination, &message.delivery).await?;
         return Ok(Verdict::Acknowledge);
@@ -195,7 +194,7 @@ async fn deliver(
     }
 }
 
-/// Whether everything is sent to it, and nothing that is parked for it will be looked for.
+/// Whether everything is sent to it, and nothing looks for deliveries that are parked for it.
 fn takes_everything(deps: &Deps, destination: &Destination) -> bool {
     destination.admission(deps.clock.now()) == Admission::Everything && destination.health.drain.is_none()
 }
@@ -211,8 +210,8 @@ fn next(
     failed: Option<Failure>,
 ) -> PortResult<Held> {
     let ended = attempt.at.plus(attempt.took);
-    // How the destination does after this failure, as far as this container knows. One that is only held does not keep
-    // the delivery from waiting as long as its schedule says.
+    // The state of the destination after this failure, as far as this container knows. If the destination is only held, the
+    // delivery still waits as long as its schedule says.
     let health = failed.and_then(|failure| destination.health.failed(failure));
     let open = health.as_ref().unwrap_or(&destination.health).admission();
     let scheduled = before.map_or(0, |before| before.attempts.scheduled()).saturating_add(u32::from(!attempt.probe));
@@ -221,7 +220,7 @@ fn next(
     Ok(match retries.next_step(scheduled, &attempt.outcome, jitter) {
         NextStep::Delivered => Held::ended(End::Delivered),
         NextStep::Exhausted => {
-            // Somebody is told, except about a delivery that was itself an operational event.
+            // This is reported, unless the delivery was itself one of an operational event.
             let tell_at = (!message.delivery.event_type.is_operational()).then_some(ended);
             Held::Ended { how: End::Exhausted(Exhaustion::Schedule), tell_at }
         }
@@ -249,8 +248,8 @@ fn failure(deps: &Deps, destination: &Destination, delivery: &Delivery, attempt:
     }
 }
 
-/// The destination after the failure. If the failure could not be noted, the delivery does not fail: the next failure
-/// will be noted.
+/// The destination after the failure. If the failure cannot be noted, the record does not fail: the next failure will be
+/// noted.
 async fn tell_failure(deps: &Deps, destination: &Destination, failure: Failure) -> Destination {
     match health::note(deps, destination, |health| health.failed(failure)).await {
         Ok(after) => {

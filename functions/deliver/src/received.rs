@@ -16,15 +16,15 @@ use crate::gates::Gates;
 pub(crate) struct Received {
     pub(crate) body: String,
     pub(crate) receipt: String,
-    /// How often it was received, including this time. After the first time it may have been handled before, so the row
-    /// is read first.
+    /// How often it was received, including this time. If it was received before, it may have been handled, so the row is
+    /// read first.
     pub(crate) receives: u32,
     /// When the invocation ends.
     pub(crate) deadline: Timestamp,
     pub(crate) gates: Arc<Gates>,
 }
 
-/// The time that must remain for recording and answering after the longest attempt: a call of AWS takes 4.5 s at most.
+/// The time that must remain for recording and answering after the longest attempt: a call to AWS takes 4.5 s at most.
 const SPARE: Duration = Duration::from_secs(5);
 
 impl Received {

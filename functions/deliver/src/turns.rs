@@ -1,11 +1,11 @@
-//! Turns at destinations with a rate limit. The records of a container use one after the other the turns that it was
-//! handed. Those of different destinations do not wait for each other.
+//! Turns at destinations with a rate limit. The records of a container use the turns that it was handed, one after the
+//! other. Records of different destinations do not wait for each other.
 //!
 //! Invariant: a delivery that finds no turn waits in line and is not a failure (tests:
 //! `what_is_over_the_limit_waits_in_line_and_is_no_failure`), and asking takes at most two steps, whatever others do
 //! (tests: `a_place_in_line_takes_two_steps_and_then_one`).
 //!
-//! Invariant: a destination whose turns are slow to come keeps nobody else from theirs (tests:
+//! Invariant: a destination whose turns come slowly does not delay other destinations (tests:
 //! `who_waits_for_turns_at_one_destination_holds_up_no_other`).
 
 use std::time::Duration;
@@ -40,7 +40,8 @@ pub(crate) async fn turn(
     }
     let (account, id) = (&destination.account, &destination.id);
     let turns = Wish::turns(limit, now, from_line);
-    // A line only grows until it is over. If it was cleared meanwhile, the answer to this one tells the next.
+    // A line only grows until it is over, so the known pace can be trusted to refuse. If the line was cleared in the
+    // meantime, the answer to the next wish shows it to the next record.
     if !handed.pace.refuses(&turns) {
         let reserved = deps.paces.reserve(account, id, handed.pace, &turns).await?;
         handed.pace = reserved.pace;

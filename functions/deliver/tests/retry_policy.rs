@@ -54,7 +54,7 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
         let delivery = record(&receiver, "evt-1", 0, DeliveryState::Cancelled).delivery;
         let row = store.find_delivery(&delivery.account, &delivery.id).await.expect("an answer").expect("a row");
         assert_eq!(row.attempts.kept().len(), waits.len() + 1);
-        // Other deliveries reach it in between, so it does not count as down.
+        // Other deliveries succeed in between, so the destination does not count as down.
         let known = store.find_destination_anew(&receiver.account, &receiver.id).await.expect("an answer");
         let known = known.expect("the destination");
         if let Some(well) = known.health.succeeded(clock.now(), false) {

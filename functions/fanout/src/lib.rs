@@ -30,8 +30,8 @@
 //! deliveries, and one write (tests: `a_second_event_of_the_same_kind_costs_one_read_and_one_row`, counted at the SDK's
 //! clients `an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveries_and_one_write`).
 //!
-//! Invariant: the next run is awaited where somebody asked for it, before the event is sealed, and costs nothing
-//! elsewhere (tests: `the_next_run_is_awaited_where_somebody_asked_and_nowhere_else`).
+//! Invariant: where a subscription asks for it, the next run is awaited before the event is sealed. Elsewhere this costs
+//! nothing (tests: `the_next_run_is_awaited_where_somebody_asked_and_nowhere_else`).
 //!
 //! Invariant: runs are remembered only where somebody waits for a change (tests:
 //! `a_condition_lets_through_what_it_names_and_the_rest_is_sealed_with_the_reason`).
@@ -40,8 +40,8 @@
 //! `a_failure_at_any_step_gives_back_only_its_own_record`,
 //! `what_failed_comes_back_in_seconds_and_an_event_that_was_handled_is_not_hidden`).
 //!
-//! Invariant: an event that takes longer than the invocation has is given back before that ends, and its neighbours are
-//! answered for (tests: `an_event_that_outlasts_the_invocation_is_given_back_before_it_ends`).
+//! Invariant: an event that takes longer than the invocation is given back before the invocation ends, and its neighbours
+//! get their own results (tests: `an_event_that_outlasts_the_invocation_is_given_back_before_it_ends`).
 
 mod deps;
 mod handling;
@@ -104,7 +104,7 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     Ok(response)
 }
 
-/// What becomes of the message. If it cannot be hidden for a shorter time, the queue's own time stands.
+/// What happens to the message. If it cannot be hidden for a shorter time, the queue's visibility timeout applies.
 async fn verdict(deps: &Deps, record: &Received, handled: Handled) -> Verdict {
     let Handled::NotYet(wait) = handled else { return Verdict::Acknowledge };
     if let Err(error) = deps.queue.postpone(&record.receipt, wait).await {

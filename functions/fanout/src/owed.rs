@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::deps::Deps;
 
-/// How often a run is judged if events of the same place keep being faster.
+/// How often judging a run is tried if other events of the same place keep being faster.
 const REMEMBER_TRIES: u32 = 10;
 /// How long the runs of a place are remembered after the last one: long enough for a yearly schedule.
 const REMEMBER_FOR: Duration = Duration::from_secs(400 * 86_400);
@@ -23,7 +23,7 @@ pub(crate) struct Owed {
     pub(crate) unmatched: Option<UnmatchedReason>,
 }
 
-/// What the event owes, unless finding that out costs too much.
+/// What the event owes, unless it costs too much to find out.
 pub(crate) async fn owed(deps: &Deps, event: &Event) -> PortResult<Result<Owed, TooCostly>> {
     let buckets = Bucket::of_event(event.event_type, &event.scope);
     let listeners = deps.listeners.find_listeners(&event.account, &buckets).await?;
@@ -45,7 +45,7 @@ pub(crate) async fn owed(deps: &Deps, event: &Event) -> PortResult<Result<Owed, 
 }
 
 /// The event's data, parsed. It can take a hundred times the memory of its text, and the events of a batch are handled
-/// beside each other: so it is never kept over an `await`. It is parsed only for conditions, which may test any field.
+/// concurrently. So it is never held across an `await`. It is parsed only for conditions, which may test any field.
 fn data(event: &Event) -> PortResult<Value> {
     json::value(event.data.get()).map_err(unreadable)
 }
@@ -59,7 +59,7 @@ fn unreadable(error: serde_json::Error) -> PortError {
     PortError::permanent("reading an event's data", error)
 }
 
-/// Notes until when the next run is awaited, if somebody wants to know when it does not come. This is done before the
+/// Notes until when the next run is awaited, if a subscription wants to know when it does not come. This is done before the
 /// event is sealed and only once: after a crash, the same run changes nothing.
 async fn await_next_run(deps: &Deps, event: &Event, shortest: Option<Grace>) -> PortResult<()> {
     let Some(shortest) = shortest else { return Ok(()) };
@@ -85,5 +85,5 @@ async fn transition(deps: &Deps, event: &Event, run: &Run) -> PortResult<Option<
             return Ok(transition);
         }
     }
-    Err(PortError::transient("remembering a run", "other events of its place were always quicker"))
+    Err(PortError::transient("remembering a run", "other events of the same place kept being faster"))
 }

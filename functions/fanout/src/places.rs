@@ -1,7 +1,7 @@
-//! The place for events that are being matched. Who listens may take much memory, and each account and event type has
-//! others, so those of one are matched at a time. They share the place, and with it what is read.
+//! The place for events that are being matched. Listeners may take much memory, and differ for each account and event type.
+//! So only events of one account and type are matched at a time. They share the place and the listeners that were read.
 //!
-//! Invariant: events of one account and type are matched at a time, and wait for none of their own (tests:
+//! Invariant: only events of one account and type are matched at a time, and they do not wait for each other (tests:
 //! `events_of_one_account_and_type_are_matched_at_a_time_and_share_the_place`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -16,7 +16,7 @@ type Kind = (AccountId, EventType);
 #[derive(Debug)]
 pub(crate) struct Places {
     free: Arc<Semaphore>,
-    /// By which kind it is taken, or was last.
+    /// The kind that has the place, or had it last.
     taken: Mutex<Option<(Kind, Weak<OwnedSemaphorePermit>)>>,
     told: Notify,
 }
@@ -34,7 +34,7 @@ impl Places {
     pub(crate) async fn enter(&self, event: &Event) -> PortResult<Place> {
         let kind = (event.account.clone(), event.event_type);
         loop {
-            // Who waits is told when the place is taken, because it may be by one of the same kind.
+            // Those who wait are woken when the place is taken, because an event of their kind may have taken it.
             let told = self.told.notified();
             if let Some(place) = self.place_of(&kind) {
                 return Ok(place);

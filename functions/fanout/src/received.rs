@@ -15,7 +15,7 @@ pub(crate) const SPARE: Duration = Duration::from_secs(5);
 /// One message as it was received.
 pub(crate) struct Received {
     pub(crate) body: String,
-    /// By this its message is hidden.
+    /// The receipt handle, with which its message can be hidden.
     pub(crate) receipt: String,
     /// When the producer sent it. An event that waited in a queue is not refused for its age.
     pub(crate) sent_at: Timestamp,

@@ -1,8 +1,8 @@
 //! Records of one batch that carry the same event. They are handled one after the other, so that each finds what the
 //! one before it sealed: the same content is a duplicate, other content is refused.
 //!
-//! Nothing is read or written for it. Two containers that are handed the same event at one moment still both send it,
-//! under the same ids; the seal shows only the later one that it was late.
+//! This costs no read or write. Two containers that receive the same event at the same moment still both send it, under the
+//! same ids: only the seal shows the later one that it was late.
 //!
 //! Invariant: the same event several times in a batch is sent once (tests:
 //! `the_same_event_four_times_in_a_batch_is_sent_once`, `other_content_under_an_id_of_the_same_batch_sends_nothing`).

@@ -1,7 +1,7 @@
-//! Events of accounts that nobody registered. They are ignored or, if the stack says so, rejected. Of those that are
-//! ignored, the operator finds the accounts in a list, which is a sample: it has some hundred, each container adds a few
-//! an hour, and notes each account once an hour. That is enough to find a misspelled account, so a failure here is
-//! logged and fails no event.
+//! Events of accounts that nobody registered. They are ignored or, if the stack says so, rejected. The operator finds the
+//! accounts of ignored events in a list. It is a sample of up to about two hundred accounts: each container adds a few an
+//! hour, and notes each account once an hour. That is enough to find a misspelled account, so a failure here is logged and
+//! fails no event.
 //!
 //! Invariant: an ignored event costs no read or write while its account was noted within the hour, or is not on a full
 //! list (tests: `an_unregistered_account_costs_no_row_of_its_own_and_is_noted_once_an_hour`,
@@ -19,7 +19,7 @@ use runtime::telemetry::ErrorChain;
 use tokio::sync::Mutex;
 use tracing::warn;
 
-/// How often the list is read and an account is noted.
+/// How often the list is read, and each account is noted.
 const EACH: Duration = Duration::from_secs(3_600);
 /// How many accounts a container adds to the list in that time.
 const ADDED: usize = 10;
@@ -51,7 +51,7 @@ impl UnregisteredEvents {
         Self { store, policy, known: Mutex::default() }
     }
 
-    /// Counts an event that was ignored, and notes its account now and then.
+    /// Counts an event that was ignored, and notes its account from time to time.
     pub(crate) async fn note(&self, event: &Event, now: Timestamp) {
         if let Err(error) = self.try_note(event, now).await {
             warn!(error = %ErrorChain(&error), "an unregistered account could not be noted; its next event tries again");

@@ -1,11 +1,11 @@
 //! Wide events: those that owe more than one range. Such an event is sealed first, with its plan: the deliveries that
-//! it owes. Then the plan is sent range by range. Before each range it is noted which one begins, so every receive of a
-//! message of the event goes on where the last one stopped.
+//! it owes. Then the plan is sent range by range. Each range is noted before it is sent, so every receive of a message of
+//! the event continues where the last one stopped.
 //!
 //! One sender at a time holds the event, until its invocation ends at the latest. In an invocation, wide events take
-//! turns. What is left when the time is over is given back: that is no failure, and the message comes again at once.
+//! turns. What is left when the time is over is given back: that is not a failure, and the message comes again at once.
 //!
-//! What an event may owe at most, 20,000 deliveries of 256 KiB, takes 6 of the 20 receives (`docs/limits.md`). If all 20
+//! The most that an event may owe, 20,000 deliveries of 256 KiB, takes 6 of the 20 receives (`docs/limits.md`). If all 20
 //! are used up, the message is dead-lettered, and the audit sends the rest.
 //!
 //! Invariant: nothing that is owed is forgotten wherever a sender stops (tests:
@@ -16,11 +16,11 @@
 //! `a_second_message_of_a_wide_event_is_given_back_while_it_is_sent_and_goes_on_after`,
 //! `a_wide_event_that_was_sealed_by_another_container_is_not_acknowledged_unsent`).
 //!
-//! Invariant: what may have been sent before is sent as such (tests:
+//! Invariant: a delivery that may have been sent before is marked as such (tests:
 //! `a_range_that_may_have_been_sent_is_sent_again_and_the_others_are_new`,
 //! `what_the_audit_may_have_sent_is_not_new`).
 //!
-//! Invariant: wide events of one batch take turns, and who gets none comes back later (tests:
+//! Invariant: wide events of one batch take turns, and an event that gets no turn comes back later (tests:
 //! `wide_events_of_a_batch_take_turns`).
 
 use std::time::Duration;
@@ -42,10 +42,10 @@ const RANGE: usize = 1_000;
 const RANGE_BYTES: usize = 32 * 1024 * 1024;
 /// The time that must be left to begin a range, which takes a few seconds.
 const RANGE_TIME: Duration = Duration::from_secs(10);
-/// When a message comes again whose sender has stopped.
+/// A message whose sender has stopped comes again after this time.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// When a message comes again that got no turn: from here on, spread over [`SPREAD`], so that the wide events of a batch
-/// do not come back as one.
+/// A message that got no turn comes again after this time and a random part of [`SPREAD`], so that the wide events of a
+/// batch do not come back together.
 const LATER: Duration = Duration::from_secs(60);
 const SPREAD: Duration = Duration::from_secs(540);
 
@@ -59,19 +59,19 @@ pub(crate) fn is_wide(owed: &[Delivery], body: &RawValue) -> bool {
     owed.len() > range_of(body)
 }
 
-/// The turns of the wide events of an invocation. Who has one may also hold very many deliveries in memory.
+/// The turns of the wide events of an invocation. The event that has the turn may also hold very many deliveries in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Turns(Mutex<()>);
 
 pub(crate) type Turn<'a> = MutexGuard<'a, ()>;
 
 impl Turns {
-    /// The turn, if nobody has it.
+    /// The turn, if no event has it.
     pub(crate) fn free(&self) -> Option<Turn<'_>> {
         self.0.try_lock().ok()
     }
 
-    /// Waits for the turn, as long as there would be time to use it.
+    /// Waits for the turn, as long as there is time left to use it.
     pub(crate) async fn next(&self, deps: &Deps, deadline: Timestamp) -> Result<Turn<'_>, Duration> {
         let patience = || deadline.since(deps.clock.now()).saturating_sub(SPARE + RANGE_TIME);
         match tokio::time::timeout(patience(), self.0.lock()).await {
@@ -123,7 +123,7 @@ pub(crate) fn wait_for(sending: &Sending, now: Timestamp) -> Option<Duration> {
     sending.is_held(now).then(|| sending.held_until.since(now) + AT_ONCE)
 }
 
-/// Sends what is left of a plan. `noted` is what the table says of it. If that is nothing, what comes before `begun` may
+/// Sends what is left of a plan. `noted` is the progress in the table. If there is none, the deliveries before `begun` may
 /// have been sent.
 pub(crate) async fn send(deps: &Deps, plan: &Plan<'_>, mut noted: Option<Sending>, begun: usize) -> PortResult<Went> {
     let all = plan.deliveries.len();
@@ -150,14 +150,14 @@ pub(crate) async fn send(deps: &Deps, plan: &Plan<'_>, mut noted: Option<Sending
                 "event.id" = event,
                 sent = at.sent,
                 of = all,
-                "a wide event was sent in part and goes on"
+                "a wide event was sent in part and will be continued"
             );
             return Ok(Went::NotYet(AT_ONCE));
         }
         let end = all.min(at.sent + range_of(plan.body));
         let begins = at.begin(end, plan.deadline);
         if !note(deps, plan, noted.as_ref(), &begins).await? {
-            // Another sender was quicker.
+            // Another sender was faster.
             return Ok(Went::NotYet(AT_ONCE));
         }
         if let Err(error) = send_range(deps, plan, &at, end).await {
@@ -183,7 +183,7 @@ async fn send_range(deps: &Deps, plan: &Plan<'_>, at: &Sending, end: usize) -> P
     deps.deliveries.send_deliveries(&range.map(message).collect::<Vec<_>>()).await
 }
 
-/// Lets others go on. If that cannot be noted, they wait until the invocation would have ended.
+/// Lets other senders continue. If this cannot be noted, they wait until this invocation would have ended.
 async fn give_up(deps: &Deps, plan: &Plan<'_>, begins: &Sending) {
     if let Err(error) = note(deps, plan, Some(begins), &begins.given_up(deps.clock.now())).await {
         warn!("event.id" = plan.event.as_str(), error = %ErrorChain(&error), "a wide event could not be given up early");

@@ -16,7 +16,7 @@
 //! | [`attempt`] | one HTTP request: secret, signature, outcome, retry policy |
 //! | [`destination`] | a receiver: URL, settings, health, pace |
 //! | [`delivery`] | one event owed to one destination |
-//! | [`operational`] | what the system tells about destinations and deliveries |
+//! | [`operational`] | what the system reports about destinations and deliveries |
 //! | [`routing`] | subscriptions: which event goes where |
 //! | [`access`] | accounts, API keys, page sessions and budgets; it uses only `value`, `event` and the pace of `destination` |
 //!

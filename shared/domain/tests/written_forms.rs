@@ -1,6 +1,6 @@
-//! Whatever a parser accepts, it accepts again in the form in which it is written, and reads the same value. A row that
-//! did not would be written once and never read again. The inputs reach the edges: lengths at the limit, characters that
-//! are encoded, numbers at their bounds.
+//! A parser accepts the written form of each value that it accepted, and reads the same value from it. Otherwise a row could
+//! be written that can never be read. The inputs include extreme cases: lengths at the limit, characters that are encoded,
+//! numbers at their bounds.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
 
@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// Reads `given`, and what was read again as it is written. Answers whether it was accepted.
+/// Reads `given`, writes it and reads it again. Returns whether `given` was accepted.
 #[track_caller]
 fn reads_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(given: &str) -> bool {
     let Ok(read) = serde_json::from_str::<T>(given) else { return false };
@@ -154,7 +154,7 @@ fn any_condition() -> impl Strategy<Value = String> {
         number().prop_map(|n| format!(r#"{{"anything-but":[{n}]}}"#)),
         number().prop_map(|n| format!(r#"{{"numeric":["=",{n}]}}"#)),
         (number(), number()).prop_map(|(a, b)| format!(r#"{{"numeric":[">=",{a},"<",{b}]}}"#)),
-        // Bounds that are next to each other, so that the least change of one turns the range round.
+        // Bounds that are next to each other, so that the smallest change of one would swap them.
         (1.0e-9..1.0e9f64).prop_map(|n| format!(r#"{{"numeric":[">",{},"<",{}]}}"#, json!(n), json!(n.next_up()))),
     ];
     let field = (text(), prop::collection::vec(value, 1..4))

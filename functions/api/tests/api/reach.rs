@@ -22,7 +22,7 @@ async fn put(world: &World, path: &str, document: &Value) -> (u16, Value) {
 /// What is refused in a subscription, with the place and a part of the reason.
 fn refused() -> [(Value, &'static str, &'static str); 7] {
     let at = |types: &[&str], scope: &str| json!({"event_types": types, "scope": scope});
-    let place = "Give such a scope or a wider one";
+    let place = "Use such a scope or a wider one";
     [
         (json!({"condition": {"status": ["fail"]}}), "/condition/status/0", FAIL),
         (json!({"condition": {"status": ["failed", {"prefix": "x"}]}}), "/condition/status/1", FAIL),
@@ -71,8 +71,8 @@ async fn what_depends_on_the_producer_is_taken_and_warned_of() {
     let world = world().await;
     let to = world.destination("acme").await;
     let settings = json!({"condition": {"statuss": ["failed"]}, "event_types": ["sync_run.completed"]});
-    let detail = "the schema of sync_run.completed describes no field `statuss`: this matches only if your producer sends it; is \
-                  `status` meant?";
+    let detail = "the schema of sync_run.completed describes no field `statuss`: this matches only if your producer sends it; \
+                  did you mean `status`?";
     let warnings = json!([{"pointer": "/condition/statuss", "detail": detail}]);
     let (status, created) = world.post("acme", "/v1/subscriptions", new(&to, &settings)).await;
     assert_eq!((status, &created["warnings"]), (201, &warnings), "{created}");

@@ -193,7 +193,7 @@ async fn nothing_is_forged_for_a_receiver_that_refuses_the_good_request() {
     let world = world().await;
     let answer = test(&world, [Step::Answer(401)], true).await;
     assert_eq!((&answer["proven"], failing(&answer).len()), (&json!(false), 3));
-    assert_eq!(answer["conclusion"], "not proven: the good request was not accepted; mend that first");
+    assert_eq!(answer["conclusion"], "not proven: the good request was not accepted; fix that first");
     for check in answer["checks"].as_array().expect("checks") {
         assert_eq!(
             (&check["request"], &check["response"], &check["duration_ms"]),

@@ -206,7 +206,7 @@ async fn a_change_of_health_makes_what_its_owner_configured_no_younger() {
     let paused = world.healthy.paused(world.clock.now()).expect("a change");
     let updated = world.store.update_destination(&world.healthy, &paused).await.expect("an answer");
     assert_eq!(updated, UpdatedDestination::Updated, "whatever became of its health");
-    // The failure three seconds later is noted too. Six seconds later what was read at first is too old.
+    // The failure three seconds later is noted too. Six seconds later, the cached destination is too old.
     for event in ["evt-2", "evt-3"] {
         world.clock.advance(Duration::from_secs(3));
         world.handle(vec![message(&world.healthy, event, "1")]).await;
@@ -232,7 +232,7 @@ async fn while_a_destination_is_held_nothing_is_attempted_and_what_comes_is_park
     let until = now.plus(Duration::from_secs(300));
     assert_eq!((held.held_until, held.failures, held.state), (Some(until), 0, HealthState::Healthy));
     assert!(held.drain.is_some_and(|drain| drain.next_at == until), "then what was parked is sent");
-    // The one that got the answer waits as its schedule says; what comes meanwhile is parked.
+    // The delivery that got the answer waits as its schedule says. Deliveries that come in the meantime are parked.
     let waits = world.row(&world.healthy, "evt-1").await.expect("a row");
     assert_eq!(waits.state(), DeliveryState::Retrying { due_at: until });
     world.clock.advance(KEEP);
@@ -254,13 +254,13 @@ async fn a_probe_that_comes_late_takes_a_delivery_from_nobody() {
     let parked = world.store.deliveries().into_iter().find(|row| row.held == Held::ByDestination);
     let parked = parked.expect("one that is parked");
     let id = parked.delivery.event.to_string();
-    // Another probe recovered the destination meanwhile, and the delivery was drained: it waits in the queue.
+    // In the meantime another probe recovered the destination, and the delivery was drained: it waits in the queue.
     world.change(|destination| destination.health = Health::default()).await;
     let now = world.clock.now();
     let drained = parked.sent(now, now, MessageLease::default());
     assert!(world.store.replace_delivery(&parked, &drained).await.expect("an answer"));
     world.sender.script(HEALTHY, vec![Step::Answer(500); 2]);
-    // Its own message fails, then the late probe does, which had been read before that.
+    // Its own message fails. Then the late probe fails, which had read the row before that.
     world.handle(vec![message_for(&world.healthy, &id, "1", Purpose::Again)]).await;
     let retried = world.row(&world.healthy, &id).await.expect("a row");
     world.handle(vec![message_for(&world.healthy, &id, "2", Purpose::Probe)]).await;

@@ -13,7 +13,7 @@ async fn limited() -> World {
     world
 }
 
-/// A store that is slow to answer about one destination: it answers once another one was asked about.
+/// A store that answers late about one destination: only after a question about another one.
 struct Slow {
     store: Arc<MemoryStore>,
     slow: DestinationId,
@@ -48,7 +48,7 @@ async fn what_is_over_the_limit_waits_in_line_and_is_no_failure() {
     let world = limited().await;
     let ids: Vec<String> = (0..5).map(|n| format!("evt-{n}")).collect();
     let again = world.handle(ids.iter().map(|id| message(&world.healthy, id, "1")).collect()).await;
-    // Turns at 0, 1 and 2 s are waited for; later ones come again.
+    // The batch waits for the turns at 0, 1 and 2 s; the other messages come again later.
     assert_eq!((world.attempts().len(), again.len(), world.queue.take_postponed().len()), (3, 2, 2));
     let mut waits = Vec::new();
     for id in &ids {
@@ -64,7 +64,7 @@ async fn what_is_over_the_limit_waits_in_line_and_is_no_failure() {
 async fn a_place_in_line_takes_two_steps_and_then_one() {
     let world = limited().await;
     let (account, id) = (&world.healthy.account, &world.healthy.id);
-    // Another container was handed the turns of ten seconds, which this one learns when it asks.
+    // Another container was handed the turns of ten seconds. This one learns of that when it asks.
     for _ in 0..10 {
         let wish = Wish { until: u64::MAX, ..Wish::turns(1.try_into().expect("a limit"), world.clock.now(), false) };
         world.store.reserve(account, id, Pace::default(), &wish).await.expect("turns");

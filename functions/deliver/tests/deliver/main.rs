@@ -238,7 +238,8 @@ async fn what_failed_or_panicked_comes_back_in_seconds_and_what_was_delivered_is
             assert!(receipt == "receipt-evt-1" && least <= *wait && *wait <= least * 6 / 5, "{wait:?} of {received}");
         }
     }
-    // A retry is hidden for as long as it waits. If that fails, it is a failure of ours and comes back in seconds.
+    // The message of a retry is hidden until the retry is due. If hiding it fails, that is our failure, and the message
+    // comes back in seconds.
     let world = world().await;
     world.sender.script(HEALTHY, [Step::Answer(500)]);
     world.queue.break_postponements(1);

@@ -25,7 +25,7 @@ async fn twice_500_then_200_is_one_delivery_in_three_attempts() {
     assert_eq!(receipt, "receipt-evt-1");
     let row = world.row(&world.healthy, "evt-1").await.expect("a row");
     let due_at = world.clock.now().plus(wait);
-    // Its message may be lost, so it is looked at a lease after it was due.
+    // Its message may be lost, so it is looked at when the lease has passed after it was due.
     let look_at = Some(due_at.plus(900 * SECOND));
     assert_eq!((row.state(), row.look_at()), (DeliveryState::Retrying { due_at }, look_at));
 
@@ -56,7 +56,7 @@ async fn the_schedule_ends_in_exhausted_which_is_looked_at_once_more() {
     }
     let row = world.row(&world.healthy, "evt-1").await.expect("a row");
     assert_eq!((row.state(), row.attempts.count()), (DeliveryState::Exhausted, 10));
-    assert!(row.look_at().is_some(), "somebody is to be told");
+    assert!(row.look_at().is_some(), "somebody has to be told");
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ async fn an_event_about_a_destination_goes_to_who_asked_for_it_by_name_and_never
     assert_eq!(world.sealed(), [(event.id().to_string(), 1)]);
     let sent: Vec<_> = world.queue.take_sent().into_iter().map(|message| message.delivery.destination).collect();
     assert!(!sent.is_empty() && !sent.contains(&about.id), "{sent:?}");
-    // Again, as after a failed alert: the same event.
+    // It comes again, as after a failed alert: it is the same event.
     assert!(world.handle(batch(&[event.text()])).await.is_empty());
     assert!(world.queue.take_sent().is_empty() && world.store.rejections().is_empty());
 }
@@ -294,7 +294,7 @@ async fn what_failed_comes_back_in_seconds_and_an_event_that_was_handled_is_not_
         assert!(least <= wait && wait <= least * 6 / 5, "{wait:?} after {receives}");
         assert!(world.queue.take_postponed().is_empty());
     }
-    // Where hiding fails too, the queue's own time stands.
+    // If hiding fails too, the queue's visibility timeout applies.
     world.store.fail("find_seal", 1);
     world.queue.break_postponements(1);
     assert_eq!(world.handle(batch(&[event_text(&world.acme, "evt-stuck")])).await, ["message-1"]);
@@ -305,7 +305,7 @@ async fn an_event_that_outlasts_the_invocation_is_given_back_before_it_ends() {
     let world = world().await;
     world.queue.slow_down(Duration::from_secs(30));
     let started = tokio::time::Instant::now();
-    // The first is owed to two and takes a minute to send, the second to one.
+    // The first event is owed to two destinations and takes a minute to send; the second is owed to one.
     let bills = event_text(&world.acme, "evt-narrow").replace("endpoint/invoices", "endpoint/bills");
     let again = world.handle(batch(&[event_text(&world.acme, "evt-wide"), bills])).await;
     assert_eq!((again, started.elapsed().as_secs()), (vec!["message-1".to_owned()], 55));

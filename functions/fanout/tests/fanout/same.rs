@@ -1,5 +1,4 @@
-//! The same event several times in one batch. The queue takes a while, so that the records of a batch run beside each
-//! other.
+//! The same event several times in one batch. The queue takes a while, so that the records of a batch run concurrently.
 
 use super::*;
 

@@ -66,7 +66,7 @@ async fn however_many_accounts_are_unregistered_few_are_noted() {
         }
     }
     assert_eq!(world.noted().await.len(), 200);
-    // Who is on it is still noted.
+    // Accounts that are on it are still noted.
     world.ignore("other-3", "evt-2").await;
     let noted = world.noted().await.into_iter().find(|noted| noted.account == account("other-3")).expect("on the list");
     assert_eq!((noted.events, noted.last_event.as_str()), (2, "evt-2"));

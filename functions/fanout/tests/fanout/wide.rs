@@ -25,7 +25,7 @@ struct SlowQueue {
 impl DeliveryQueue for SlowQueue {
     async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
         self.clock.advance(Duration::from_millis(self.send_ms.load(Ordering::SeqCst)));
-        // Others run meanwhile.
+        // Other tasks run in the meantime.
         tokio::task::yield_now().await;
         self.queue.send_deliveries(messages).await
     }
@@ -63,7 +63,7 @@ fn wide_text(world: &World, id: &str) -> String {
         .replace("\"id\":\"xero\"", "\"id\":\"wide\"")
 }
 
-/// A batch in which each record was received so often.
+/// A batch whose records were received this often.
 fn received(receives: u32, bodies: &[String]) -> SqsEvent {
     let mut event = batch(bodies);
     for record in &mut event.records {
@@ -83,7 +83,7 @@ impl World {
         found.expect("an answer").map(|sending| sending.sent)
     }
 
-    /// Checks that everything was sent, and answers how often something was sent again.
+    /// Checks that everything was sent, and returns how many deliveries were sent again.
     async fn check_sent(&self, id: &str, sent: &[DeliveryMessage]) -> usize {
         let event = self.event(id).await;
         assert_eq!(event.owed.len(), WIDE);
@@ -187,7 +187,7 @@ async fn a_wide_event_that_outlasts_its_invocation_goes_on_in_the_next_one() {
     let text = [wide_text(&world, "evt-1")];
     assert_eq!(world.handle(received(1, &text)).await, ["message-1"]);
     assert_eq!(world.sent_of("evt-1").await, Some(2_000));
-    // If no message came any more, the audit would find it by its note, and all that it owes.
+    // If no message came any more, the audit would find the event by its note, and everything that it owes.
     assert_eq!(world.store.seal_notes_left().len(), 1);
     let ids = ["evt-1".parse().expect("an id")];
     let owed = world.store.find_owed(&world.acme, &ids).await.expect("an answer");
@@ -231,7 +231,7 @@ async fn a_range_that_may_have_been_sent_is_sent_again_and_the_others_are_new() 
     assert_eq!(purposes(&world.queue.take_sent()), (500, 0));
     assert!(world.handle(received(2, &text)).await.is_empty());
     assert_eq!(purposes(&world.queue.take_sent()), (1_500, 1_000));
-    // If a receive before the seal may have sent something, all may have been sent.
+    // If an earlier receive, before the seal, may have sent something, then any delivery may have been sent.
     assert!(world.handle(received(2, &[wide_text(&world, "evt-2")])).await.is_empty());
     assert_eq!(purposes(&world.queue.take_sent()), (0, WIDE));
 }
@@ -276,7 +276,7 @@ async fn a_second_message_of_a_wide_event_is_given_back_while_it_is_sent_and_goe
     assert_eq!(world.check_sent("evt-2", &world.queue.take_sent()).await, 0);
 }
 
-/// The queue of a container that first sends while another one handles the same event.
+/// The queue of a container. While it sends for the first time, another container handles the same event.
 struct Meanwhile {
     queue: Arc<MemoryQueue>,
     other: Arc<Deps>,

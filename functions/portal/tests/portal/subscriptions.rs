@@ -82,7 +82,7 @@ async fn a_subscription_is_shown_with_its_pattern() {
         .shows("own pattern")
         .shows(">Billing<")
         .shows("1 h");
-    page.shows("describes no field `statuss`").shows("is `status` meant?");
+    page.shows("describes no field `statuss`").shows("did you mean `status`?");
     page.hides("/edit").hides("/delete").hides("/disable");
     let rival = world.visitor("rival", Role::Admin).await;
     for below in ["", "/edit", "/delete"] {

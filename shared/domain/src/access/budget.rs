@@ -1,30 +1,30 @@
-//! What an account may ask of the API and the page in a while, over all containers.
+//! How much an account may use the API and the page, over all containers.
 //!
-//! Everything that is spent follows from one moment, as with the turns of a destination ([`crate::destination::pace`]):
-//! a unit moves it on by its share of a second, and it may be ahead of now by nothing when somebody asks. Who has asked
-//! for little has ten seconds in hand.
+//! One moment is stored, as with the turns of a destination ([`crate::destination::pace`]). Each unit that is spent moves it
+//! forward by the unit's share of a second. While it is later than now, requests are refused. At most ten seconds before
+//! now count, so an account that has used little has the budget of ten seconds in reserve.
 //!
-//! A container does not write for each request. It keeps a tab of what it has let in, and settles it when that is
-//! half a second's worth. So a budget is exceeded by at most a tab for each container, once, and what is asked for
-//! rarely costs no write.
+//! A container does not write for each request. It keeps a tab of what it has let in, and settles the tab when it reaches
+//! half a second's worth. So a budget is exceeded at most once, by one tab for each container, and an account that asks
+//! rarely costs no writes.
 //!
-//! Invariant: over any time an account spends what its budget gives in that time and ten seconds more, and a tab for
-//! each container (tests: `no_account_spends_more_than_its_budget`).
+//! Invariant: in any time, an account spends at most what its budget gives in that time and ten seconds more, and one tab
+//! for each container (tests: `no_account_spends_more_than_its_budget`).
 
 use std::time::Duration;
 
 use crate::destination::{Lane, Pace, Reserved, Wish};
 use crate::value::Timestamp;
 
-/// For how long an account that asks for nothing saves up.
+/// An account that asks for nothing saves up the budget of this time at most.
 pub const SAVED: Duration = Duration::from_secs(10);
-/// A tab is settled when it has this part of a second's worth.
+/// How many tabs make a second's worth: a tab is settled when it reaches its part.
 const TABS_PER_SECOND: u64 = 2;
 
-/// What there is a budget of.
+/// What is limited by a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Spending {
-    /// Everything but events that are pushed, in units.
+    /// Everything except events that are pushed, in units.
     Units,
     /// Events that are pushed.
     Events,
@@ -38,7 +38,7 @@ pub struct Budget(u64);
 #[error("must be a whole number from 1 to 100000")]
 pub struct BudgetError;
 
-/// That of the template.
+/// The default of the template.
 impl Default for Budget {
     fn default() -> Self {
         Self(100)
@@ -53,21 +53,21 @@ impl std::str::FromStr for Budget {
     }
 }
 
-/// What a container has let in of an account and not settled, and what it was told last.
+/// What a container has let in for an account and not settled yet, and the stored moment as it last saw it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tab {
     open: u64,
     pace: Pace,
 }
 
-/// What becomes of somebody who asks.
+/// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// It is on the tab.
+    /// It is let in, and its cost is on the tab.
     LetIn,
-    /// If this is granted. It pays for all that was on the tab as well.
+    /// It is let in if this wish is granted, which pays for everything on the tab as well.
     If(Wish),
-    /// After so many seconds it may be granted.
+    /// It is refused. It may be let in after this many seconds.
     Refused(u64),
 }
 
@@ -89,13 +89,13 @@ impl Budget {
 }
 
 impl Tab {
-    /// What was told last.
+    /// The stored moment as this container last saw it.
     pub fn pace(&self) -> Pace {
         self.pace
     }
 
-    /// Somebody asks for what costs so many units. What is to be settled is taken off the tab; it is put back by
-    /// [`Tab::settled`] if it was not granted.
+    /// Asks for this many units. If the tab has to be settled, it is emptied; [`Tab::settled`] fills it again if the wish
+    /// was not granted.
     pub fn ask(&mut self, budget: Budget, cost: u64, now: Timestamp) -> Asked {
         let wish = budget.wish(self.open + cost, now);
         if self.pace.refuses(&wish) {
@@ -109,7 +109,7 @@ impl Tab {
         Asked::If(wish)
     }
 
-    /// The answer to the wish of somebody who asks for what costs so many units.
+    /// What happens to a request that costs this many units, after its wish was answered.
     pub fn settled(&mut self, budget: Budget, cost: u64, wish: &Wish, reserved: Reserved, now: Timestamp) -> Asked {
         self.pace = reserved.pace;
         if reserved.start.is_some() {
@@ -119,12 +119,12 @@ impl Tab {
         Asked::Refused(self.wait(now))
     }
 
-    /// Puts on the tab what belongs to a request that was let in.
+    /// Puts further units on the tab, for a request that was let in.
     pub fn charge(&mut self, cost: u64) {
         self.open += cost;
     }
 
-    /// In how many seconds there is something to spend again.
+    /// After how many seconds there is something to spend again.
     fn wait(&self, now: Timestamp) -> u64 {
         self.pace.free_from.saturating_sub(microseconds(now)).div_ceil(1_000_000).max(1)
     }
@@ -142,7 +142,7 @@ mod tests {
         Timestamp::from_unix_ms(NOW + ms)
     }
 
-    /// Asks, and settles where that is needed; answers whether it was let in, and whether that took a write.
+    /// Asks, and settles the tab if needed. Returns whether the request was let in, and whether that took a write.
     fn ask(tab: &mut Tab, stored: &mut Pace, budget: Budget, cost: u64, now: u64) -> (bool, bool) {
         match tab.ask(budget, cost, at(now)) {
             Asked::LetIn => (true, false),
@@ -162,7 +162,7 @@ mod tests {
             let asked: Vec<_> = (0..2_000).map(|_| ask(&mut tab, &mut stored, budget, 1, now)).collect();
             (asked.iter().filter(|one| one.0).count(), asked.iter().filter(|one| one.1).count())
         };
-        // A portion is granted as long as anything is left, so the last one goes beyond.
+        // A tab is settled as long as anything is left, so the last one exceeds the budget.
         assert_eq!(spend(0), (1_050, 21));
         assert_eq!(spend(499), (0, 0), "what it was told holds until then, and costs no write");
         assert_eq!(spend(500), (50, 1));

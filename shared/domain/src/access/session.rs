@@ -84,7 +84,7 @@ pub struct Session {
     pub id: SessionId,
     pub account: AccountId,
     pub role: Role,
-    /// Who the link was made for, as whoever made it says.
+    /// Who the link was made for, according to its maker.
     pub subject: Option<Label>,
     /// The scope that the page starts with. It restricts nothing.
     pub scope: Option<Scope>,
@@ -111,14 +111,14 @@ impl Opened {
     }
 }
 
-/// How far a session is.
+/// The status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionStatus {
     /// Its link can be opened.
     Offered,
     Open,
-    /// By itself or by somebody. It admits nobody any more.
+    /// It has ended by itself, or was ended. It admits nobody any more.
     Ended,
 }
 

@@ -1,4 +1,4 @@
-//! The form of keys, links and tokens: `<prefix><account>.<id>.<secret>`. A token tells which row it belongs to, and
+//! The form of keys, links and tokens: `<prefix><account>.<id>.<secret>`. A token says which row it belongs to, and
 //! only its hash is stored.
 
 use data_encoding::BASE64URL_NOPAD;

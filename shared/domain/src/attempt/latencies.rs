@@ -1,4 +1,4 @@
-//! How long attempts took, as a histogram. Its buckets grow with the duration, and only buckets that hold something are
+//! How long attempts took, as a histogram. Its buckets grow with the duration, and only non-empty buckets are
 //! kept. Two histograms can be added without loss, and a quantile of any sum is off by less than 5 %.
 //!
 //! Invariant: a quantile is within 5 % of the exact one, however the latencies are split and merged (tests:
@@ -26,7 +26,7 @@ impl Latencies {
         other.buckets().for_each(|(bucket, count)| self.add_to(bucket, count));
     }
 
-    /// The buckets that hold something, fastest first.
+    /// The non-empty buckets, fastest first.
     pub fn buckets(&self) -> impl Iterator<Item = (u8, u64)> {
         self.counts.iter().map(|(bucket, count)| (*bucket, *count))
     }
@@ -58,7 +58,7 @@ impl FromIterator<(u8, u64)> for Latencies {
 }
 
 fn bucket(took: Duration) -> u8 {
-    // Conversions to integers cut off what does not fit.
+    // The conversion to an integer saturates.
     ((took.as_secs_f64() * 1_000.0).max(1.0).ln() / GROWTH.ln()).ceil() as u8
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     proptest! {
-        /// However the attempts are dealt out to parts that are merged, a quantile is within the error of the exact one.
+        /// However the attempts are split into parts that are merged, a quantile is within the error of the exact one.
         #[test]
         fn a_quantile_of_merged_parts_is_within_the_error_of_the_exact_one(
             mut all in proptest::collection::vec((0u32..24).prop_flat_map(|bits| 0u64..=1 << bits), 1..300),
@@ -118,7 +118,7 @@ mod tests {
             all.sort_unstable();
             let exact = all[(all.len() * usize::from(percent)).div_ceil(100) - 1].max(1);
             let told = merged.quantile(percent).expect("a quantile");
-            // Half a millisecond, because only whole ones are reported.
+            // Half a millisecond more, because only whole milliseconds are reported.
             let error = told.abs_diff(exact) as f64;
             prop_assert!(error <= 0.05 * exact as f64 + 0.5, "{told} for {exact}");
         }

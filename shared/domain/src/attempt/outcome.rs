@@ -1,8 +1,8 @@
 //! The outcome of one HTTP request. Each outcome is caused by the receiver or by the owner of the destination, and is a
 //! normal value. Our own failures are errors and never an `Outcome`.
 //!
-//! Invariant: an outcome has a bound in bytes, whatever a receiver, a resolver or a TLS library says. It is cut when it is
-//! made, when it is written and when it is read (tests: `what_others_say_is_cut_however_an_outcome_comes_about`,
+//! Invariant: an outcome is bounded in bytes, whatever a receiver, a resolver or a TLS library says. Its texts are cut when
+//! it is made, when it is written and when it is read (tests: `what_others_say_is_cut_however_an_outcome_comes_about`,
 //! `a_row_of_the_longest_schedule_stays_small_whatever_receivers_say`).
 
 use std::net::IpAddr;
@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How much of an answer is kept with the latest attempt if it was refused, in bytes: 16 KiB.
+/// How much of the answer of a receiver that refused is kept with the latest attempt, in bytes: 16 KiB.
 pub const EXCERPT_BYTES: usize = 16 * 1024;
 /// The longest wait a receiver can ask for with `Retry-After`: 24 hours.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 /// How much of the answer is kept once there is a later attempt, in bytes, so that the row of a long failure stays
 /// small.
 pub const SHORT_EXCERPT_BYTES: usize = 512;
-/// How much is kept of why there was no answer, or of what host is never called, in bytes.
+/// How much is kept of the reason why there was no answer, or of the name of a blocked host, in bytes.
 pub const REASON_BYTES: usize = 512;
-/// How a text ends that was cut.
+/// The end of a text that was cut.
 const CUT: &str = " … (cut)";
-/// How the reason begins if something answered in another protocol.
+/// The beginning of the reason if something answered in another protocol.
 const ANSWERED_WITHOUT: &str = "answered, but not with ";
 
 /// The beginning of an answer's body if the body is text: UTF-8 with no control characters other than tabs and line
@@ -40,7 +40,7 @@ pub fn excerpt(body: &[u8]) -> String {
     if text.contains(control) { String::new() } else { text.to_owned() }
 }
 
-/// A text of others in at most [`REASON_BYTES`]. It says when it was cut.
+/// A foreign text in at most [`REASON_BYTES`]. If it was cut, its end says so.
 fn reason(text: &str) -> String {
     if text.len() <= REASON_BYTES {
         return text.to_owned();
@@ -48,8 +48,8 @@ fn reason(text: &str) -> String {
     format!("{}{CUT}", &text[..text.floor_char_boundary(REASON_BYTES - CUT.len())])
 }
 
-/// The written form of the texts and numbers of others, which keeps within their bounds even what did not come from a
-/// constructor, such as rows that were written before there were bounds.
+/// Writes and reads foreign texts and numbers within their bounds, even if they did not come from a constructor, for
+/// example because the row was written before there were bounds.
 mod bounded {
     use super::*;
 
@@ -81,7 +81,7 @@ mod bounded {
     }
 }
 
-/// How an attempt ended. What comes from others is bounded: make it with the constructors.
+/// How an attempt ended. Make it with the constructors, which bound everything that comes from others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Outcome {
@@ -155,7 +155,7 @@ impl Outcome {
         }
     }
 
-    /// How long the receiver asked us to wait; at most a day of it is respected.
+    /// How long the receiver asked us to wait, but at most a day.
     pub fn retry_after(&self) -> Duration {
         match self {
             Outcome::Refused { retry_after, .. } => retry_after.unwrap_or_default().min(MAX_RETRY_AFTER),
@@ -182,7 +182,7 @@ impl Outcome {
         }
     }
 
-    /// Shortens the excerpt, as is done once another attempt follows.
+    /// Shortens the excerpt. This is done when there is a later attempt.
     pub fn shorten(&mut self) {
         if let Outcome::Refused { excerpt, .. } = self {
             excerpt.truncate(excerpt.floor_char_boundary(SHORT_EXCERPT_BYTES));
@@ -228,7 +228,7 @@ impl Answer {
         Self { status, headers, body, truncated }
     }
 
-    /// The body if it is UTF-8 text, without a last character that reading cut in two.
+    /// The body if it is UTF-8 text. A last character that was cut in two is left out.
     pub fn text(&self) -> Option<&str> {
         match std::str::from_utf8(&self.body) {
             Ok(text) => Some(text),
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(outcome, Outcome::from_answer(500, None, format!("x{}", "é".repeat(255))));
     }
 
-    /// What is told of an outcome that holds more than it may, made by any way there is.
+    /// The same outcome, which exceeds its bounds, made in each possible way.
     fn ways(outcome: Outcome) -> [Outcome; 3] {
         let made = match outcome.clone() {
             Outcome::Refused { status, retry_after, excerpt } => Outcome::from_answer(status, retry_after, excerpt),
@@ -284,7 +284,7 @@ mod tests {
             other => other,
         };
         let written = serde_json::to_value(&outcome).expect("JSON");
-        // As rows from before there were bounds hold it.
+        // As in rows that were written before there were bounds.
         let unbounded = match &outcome {
             Outcome::Refused { status, retry_after, excerpt } => serde_json::json!({
                 "kind": "refused", "status": status, "retry_after": retry_after, "excerpt": excerpt
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_others_say_is_cut_however_an_outcome_comes_about() {
-        // Characters of three bytes, so that no bound falls between two of them.
+        // Each character has three bytes, so no bound is at the end of a character.
         for text in ["\u{20ac}".repeat(40_000), format!("x{}", "\u{20ac}".repeat(40_000)), "\0".repeat(70_000)] {
             for outcome in ways(Outcome::Unreachable { reason: text.clone() }) {
                 let Outcome::Unreachable { reason } = outcome else { panic!("another outcome") };
@@ -319,7 +319,7 @@ mod tests {
         }
         let said = Outcome::answered_without("HTTP", &"x".repeat(1_000)).error().expect("an error");
         assert!(said.len() <= REASON_BYTES && said.starts_with("answered, but not with HTTP: xxx"));
-        // What keeps within the bounds is kept as it is.
+        // A text within the bounds stays as it is.
         let whole = "x".repeat(REASON_BYTES);
         for outcome in ways(Outcome::Unreachable { reason: whole.clone() }) {
             assert_eq!(outcome, Outcome::unreachable(&whole));

@@ -1,8 +1,8 @@
 //! The attempts of a delivery that its row keeps: the first and the last ones, and how many there were in between. However
 //! often somebody sends a delivery again, its row stays small.
 //!
-//! Invariant: of any number of attempts a row keeps at most [`FIRST`] + [`LAST`], with their numbers, and counts the others
-//! (tests: `of_very_many_attempts_the_first_and_the_last_are_kept_and_all_are_counted`).
+//! Invariant: a row keeps at most [`FIRST`] + [`LAST`] attempts, with their numbers, and counts the others (tests:
+//! `of_very_many_attempts_the_first_and_the_last_are_kept_and_all_are_counted`).
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub const LAST: usize = 25;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     pub attempts: u32,
-    /// As many of them count for the schedule.
+    /// How many of them count for the schedule.
     pub scheduled: u32,
 }
 
@@ -62,7 +62,7 @@ impl Attempts {
         u32::try_from(kept).unwrap_or(u32::MAX).saturating_add(self.left_out.scheduled)
     }
 
-    /// With one more. It gets the next number. What earlier answers said is kept in short.
+    /// The same with one more, which gets the next number. The excerpts of earlier answers are shortened.
     pub(super) fn with(&self, mut attempt: Attempt) -> Self {
         attempt.number = self.count().saturating_add(1);
         let mut next = self.clone();

@@ -17,7 +17,7 @@ pub struct Delivery {
     pub account: AccountId,
     pub event: EventId,
     pub event_type: EventType,
-    /// Where the event happened. Missing from what was sent or recorded before deliveries had scopes.
+    /// Where the event happened. Messages and rows from before deliveries had scopes lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     pub destination: DestinationId,
@@ -33,8 +33,8 @@ impl Delivery {
         Self { id, account, event: event.id.clone(), event_type, scope, destination, path }
     }
 
-    /// A test request has the form of a delivery and is not one: nobody owes it, and it is not recorded. Its id depends
-    /// on `entropy` and is no delivery's id.
+    /// A test request has the form of a delivery but is not one: it is not owed to anybody and not recorded. Its id depends
+    /// on `entropy`, and no delivery has this id.
     pub fn of_test(event: &Event, destination: DestinationId, path: Option<DeliveryPath>, entropy: &[u8; 15]) -> Self {
         let id = DeliveryId::of_test(&destination, entropy);
         Self { id, ..Self::of_event(event, destination, path) }
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(test(1).as_str().parse(), Ok(test(1)));
         assert_ne!(test(1), test(2));
         assert_eq!(test(1).destination(), destination);
-        // Between destination and digest is the time, which uses its full width for events of these years.
+        // The time is between destination and digest. For events of these years it uses its full width.
         let time = |id: &DeliveryId| id.as_str()[20..30].to_owned();
         assert_eq!(time(&test(1)), "0000000000");
         assert_ne!(time(&Delivery::of_event(&event, destination, None).id), "0000000000");

@@ -1,5 +1,5 @@
-//! Work that takes longer than a request: what a job does, how far it is, and how it ended. Rules only: `redrive` does
-//! the work.
+//! Work that takes longer than a request: what a job does, its progress, and how it ended. Rules only: `redrive` does the
+//! work.
 //!
 //! A job is pending until it has ended. Whoever works on it holds a [`Lease`], which is renewed with each step, so that
 //! after a crash another run continues the job.
@@ -12,16 +12,15 @@ use super::recovery::{Recovered, Recovery};
 use super::replay::{BEGINS_AFTER, Replay, Replayed};
 use crate::value::{AccountId, JobId, Timestamp};
 
-/// How long a lease lasts: longer than an invocation of `redrive`, so that none outlives its lease.
+/// How long a lease lasts: longer than an invocation of `redrive`, so that no run outlives its lease.
 pub const LEASE: Duration = Duration::from_secs(120);
-/// How many jobs an account may have started that have not ended. The operator's deletion of the account is not counted
-/// and never refused.
+/// How many unfinished jobs an account may have. The operator's deletion of the account is not counted, and never refused.
 pub const MOST_PENDING: u32 = 20;
 /// How long a job can be read after it has ended.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// The wait between marking an account and closing its destinations on the one hand, and deleting its rows on the
-/// other. Requests and deliveries admitted before have ended by then: an authorizer's answer (5 s) that is cached (60
-/// s) for a request (29 s), or an account or a destination cached (5 s) by a batch (60 s).
+/// How long a deletion waits after it has marked the account and closed its destinations, before it deletes rows. By then,
+/// requests and deliveries that were admitted before have ended: an authorizer's answer (5 s) that is cached (60 s) for a
+/// request (29 s), or an account or a destination cached (5 s) by a batch (60 s).
 pub const SETTLE: Duration = Duration::from_secs(100);
 
 /// What a job does.
@@ -63,9 +62,9 @@ pub struct Job {
     pub status: JobStatus,
     /// How many items it has processed.
     pub done: u64,
-    /// How far a recovery is; none for other jobs.
+    /// The progress of a recovery; none for other jobs.
     pub recovered: Option<Recovered>,
-    /// How far a replay is; none for other jobs.
+    /// The progress of a replay; none for other jobs.
     pub replayed: Option<Replayed>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

@@ -38,7 +38,7 @@ pub struct DeliveryMessage {
     pub body: Box<RawValue>,
 }
 
-/// The same for writing. All deliveries of an event share the body, so that it is never copied.
+/// The same message for writing. All deliveries of an event share the body, so that it is never copied.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct OutgoingDelivery<'a> {
     pub delivery: &'a Delivery,
@@ -51,9 +51,9 @@ pub struct OutgoingDelivery<'a> {
 }
 
 impl OutgoingDelivery<'_> {
-    /// The message group: of two groups, a fair queue serves the one first that has less under way. New deliveries are
-    /// their account's, however many destinations that has. What is sent again is its destination's, so that one that
-    /// fails or hangs waits for itself and not its account for it.
+    /// The message group. A fair queue prefers groups with fewer messages in flight. New deliveries have their account as
+    /// group, however many destinations it has. Deliveries that are sent again have their destination as group, so that a
+    /// destination that fails or hangs delays only itself, and not its account.
     pub fn group(&self) -> &str {
         match self.purpose {
             Purpose::New => self.delivery.account.as_str(),

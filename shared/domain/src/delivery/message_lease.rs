@@ -33,9 +33,9 @@ impl MessageLease {
         Duration::from_secs(self.0)
     }
 
-    /// When the message that is sent at `now`, of a delivery that was due at `due_at`, must be lost: after the lease, or
-    /// after as long as the delivery has already been overdue if that is longer. This way a queue that is behind does not
-    /// fill with copies.
+    /// When a message counts as lost that is sent at `now` for a delivery that was due at `due_at`: after the lease. If the
+    /// delivery has been overdue for longer than the lease, that time is used instead, so that a queue that is behind does
+    /// not fill with copies.
     pub fn lost_after(self, due_at: Timestamp, now: Timestamp) -> Timestamp {
         due_at.max(now).plus(self.length().max(now.since(due_at)))
     }

@@ -1,6 +1,6 @@
 //! Finds out whether a receiver verifies signatures: the good request of a test, three forged requests that a correct
-//! receiver refuses, and what its answers show. It sends nothing. What is sent is signed by the same function as every
-//! delivery.
+//! receiver refuses, and what its answers show. It sends nothing. The requests are signed by the same function as
+//! every delivery.
 //!
 //! Invariant: a receiver is proven only if it refuses each forged request, and each of these is wrong in one thing only
 //! (tests: `each_forged_request_is_wrong_in_one_thing_only`, against receivers built on a public library, and ones that
@@ -93,7 +93,7 @@ fn altered(body: &str) -> String {
         }
     }
     match last {
-        // Never 0, which may not stand in front of other digits.
+        // Never 0: a number may not begin with 0 if other digits follow.
         Some((at, digit)) => {
             let other = if digit == b'9' { '8' } else { char::from(digit + 1) };
             format!("{}{other}{}", &body[..at], &body[at + 1..])
@@ -118,20 +118,20 @@ pub enum NotRun {
 }
 
 impl Judgement {
-    /// A refusal is any 4xx except those that say "not now", which a good request would have met as well.
+    /// A refusal is any 4xx except those that say "not now", which a good request would have got as well.
     pub fn of(probe: Probe, outcome: &Outcome) -> Self {
         let failed = |detail: String| Self { passed: false, detail };
         match outcome {
             Outcome::Delivered { status } => failed(format!("answered {status}: {}", accepted(probe))),
             Outcome::Refused { status: status @ (408 | 429), .. } => {
-                failed(format!("answered {status}, which shows nothing of the signature; try again later"))
+                failed(format!("answered {status}, which says nothing about the signature; try again later"))
             }
             Outcome::Refused { status: status @ 400..500, .. } => {
                 Self { passed: true, detail: format!("answered {status}: refused, as it should be") }
             }
             Outcome::Refused { status, .. } => failed(format!(
-                "answered {status}, which is no refusal; answer 401 when a request does not verify, and see to it that \
-                 verifying never ends in an error"
+                "answered {status}, which is not a refusal; answer 401 when a request does not verify, and make sure that \
+                 verification never ends in an error"
             )),
             Outcome::TimedOut => {
                 failed("did not answer in time; answer 401 at once when a request does not verify".into())
@@ -169,7 +169,7 @@ fn accepted(probe: Probe) -> &'static str {
         }
         Probe::AlteredBody => {
             "it accepted a body that was altered after it was signed. Compute the signature over the bytes of the body as \
-             they arrived, before parsing them, and answer 401 when it is another one"
+             they arrived, before parsing them, and answer 401 when it differs"
         }
     }
 }
@@ -182,7 +182,7 @@ pub fn conclude(good: &Outcome, passed: &[(Probe, bool)]) -> (bool, String) {
             (true, "it accepts the good request and refuses all three forged ones".to_owned())
         }
         true => (false, format!("not proven: see {}", failing.join(", "))),
-        false => (false, "not proven: the good request was not accepted; mend that first".to_owned()),
+        false => (false, "not proven: the good request was not accepted; fix that first".to_owned()),
     }
 }
 
@@ -197,7 +197,9 @@ pub fn advise(outcome: &Outcome, given: Duration) -> String {
             given.as_secs()
         ),
         Outcome::Unreachable { reason } if outcome.is_foreign() => {
-            format!("{reason}; check the URL's scheme and port: something else than the receiver seems to answer there")
+            format!(
+                "{reason}; check the URL's scheme and port: something other than the receiver seems to answer there"
+            )
         }
         Outcome::Unreachable { reason } => {
             format!(
@@ -218,7 +220,7 @@ fn refused(status: u16) -> &'static str {
             "not accepted; check that the receiver has this destination's current secret, that it verifies the bytes of the \
              body as they arrived, and that its clock is right"
         }
-        404 | 405 => "nothing takes a POST there; check the destination's URL and the path",
+        404 | 405 => "nothing accepts a POST there; check the destination's URL and the path",
         410 => "the receiver says that it is gone for good; give the destination another URL",
         408 | 429 => "the receiver has no time for it now; try again later",
         400..500 => {

@@ -1,5 +1,5 @@
-//! A recovery sends again everything that a destination did not receive of the events of a time span. Here is what is
-//! asked for and how far it is. Rules only: a job of `redrive` does the work.
+//! A recovery sends again everything that a destination did not receive of the events of a time span. This file has its
+//! request and its progress. Rules only: a job of `redrive` does the work.
 //!
 //! Invariant: a destination has one recovery at a time (tests: `a_destination_has_one_job_whatever_is_asked_for`, the
 //! contract suite `started_jobs`).
@@ -26,7 +26,7 @@ pub struct Recovery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoverStatus {
-    /// Owed and without a row.
+    /// Owed, but without a row.
     Pending,
     Retrying,
     Parked,
@@ -86,7 +86,7 @@ pub(super) fn id_of_job(parts: [&str; 3]) -> JobId {
     JobId::from_entropy(short)
 }
 
-/// How far a recovery is.
+/// The progress of a recovery.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovered {
     /// Deliveries that were sent again.
@@ -96,7 +96,7 @@ pub struct Recovered {
     pub to: RecoveredTo,
 }
 
-/// How far it has got: first through what has a row, then through what the events owe, each newest first.
+/// Where a recovery is. It goes first through the deliveries with rows, then through what the events owe, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum RecoveredTo {

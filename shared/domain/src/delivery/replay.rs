@@ -1,5 +1,6 @@
-//! A replay matches the events of a time span with one subscription of today, and owes its destination what they did not
-//! owe it yet. Here is what is asked for and how far it is. Rules only: a job of `redrive` does the work.
+//! A replay matches past events of a time span with a subscription as it is now. Its destination is then owed the
+//! deliveries that those events did not owe it before. This file has the replay's request and its progress. Rules only: a
+//! job of `redrive` does the work.
 //!
 //! Invariant: a subscription has one replay at a time (tests: `a_subscription_has_one_job_whatever_is_asked_for`).
 
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::recovery::id_of_job;
 use crate::value::{AccountId, EventId, JobId, SubscriptionId, Timestamp};
 
-/// The wait before a replay begins. Until then, `fanout` may match with the subscriptions of before (it remembers them
-/// for 5 s), and an event that was just sealed may be missing in the list of events.
+/// The wait before a replay begins. Until then, `fanout` may match with the earlier subscriptions (it caches them for 5 s),
+/// and an event that was just sealed may be missing in the list of events.
 pub const BEGINS_AFTER: Duration = Duration::from_secs(10);
 
 /// What is to be matched.
@@ -33,7 +34,7 @@ impl Replay {
     }
 }
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replayed {
     /// Events that the subscription matches, whether or not they were owed before.
@@ -42,7 +43,7 @@ pub struct Replayed {
     pub sent: u64,
     /// Deliveries that are owed now and were not before, and were parked because the destination accepted nothing.
     pub set_aside: u64,
-    /// Events that would match if they were the awaited transition, which is not known any more.
+    /// Events that match if they were the awaited transition, but it is no longer known whether they were.
     pub unjudged: u64,
     /// Events that cannot be read.
     pub unreadable: u64,

@@ -104,7 +104,7 @@ impl Tally {
             DeliveryState::Exhausted => &mut self.failed,
             DeliveryState::Retrying { .. } if result.failed => &mut self.failed,
             DeliveryState::Retrying { .. } => &mut self.waiting,
-            // The attempts that opened the breaker, and probes, failed: what they were of is parked since.
+            // It was parked after a failed attempt, such as one that opened the breaker, or a probe.
             DeliveryState::Parked if result.failed => &mut self.failed,
             DeliveryState::Parked => &mut self.parked,
             DeliveryState::Cancelled => &mut self.cancelled,
@@ -172,9 +172,9 @@ pub struct RollUp {
 }
 
 impl RollUp {
-    /// The hours to be read at `now`: those of what has been sealed since, those that are due again (after `at_least`
-    /// and a part of their age), and every hour since the one in which the roll-up was last computed, so that what was
-    /// missed is found.
+    /// The hours to be read at `now`: those of events that were sealed since, those that are due again (after `at_least`
+    /// and a part of their age), and every hour since the one in which the roll-up was last computed, so that nothing is
+    /// missed.
     pub fn hours_to_read(
         before: Option<&Self>,
         touched: impl Iterator<Item = Hour>,
@@ -223,7 +223,7 @@ impl RollUp {
         hours.all(|hour| self.hours.get(&hour).is_some_and(|read| read.at >= since))
     }
 
-    /// Whether it differs from `before` in what it reports.
+    /// Whether it reports anything different from `before`.
     pub fn tells_other_than(&self, before: Option<&Self>) -> bool {
         let told = |of: &Self| of.hours.iter().map(|(hour, read)| (*hour, read.tally.clone())).collect::<Vec<_>>();
         before.map_or(!self.hours.is_empty(), |before| told(self) != told(before))

@@ -1,8 +1,8 @@
 //! How far the deliveries of a wide event were sent. Such an event owes so many that it is sealed first and sent in
 //! ranges, by one sender at a time: a sender holds the event until its invocation ends.
 //!
-//! Invariant: a range that may have been sent is known as begun before any of it is sent, and nothing counts as sent
-//! before it was (tests: `a_range_is_begun_before_it_is_sent`, `what_was_begun_stays_begun`).
+//! Invariant: a range is recorded as begun before any of it is sent, and nothing counts as sent before it was sent
+//! (tests: `a_range_is_begun_before_it_is_sent`, `what_was_begun_stays_begun`).
 //!
 //! Invariant: a sender holds an event for a limited time, and gives it up when it stops (tests:
 //! `an_event_is_held_until_its_sender_stops_or_its_time_is_over`).
@@ -30,7 +30,7 @@ impl Sending {
         self.held_until > now
     }
 
-    /// The deliveries up to `end` are about to be sent by who holds the event until `until`.
+    /// The deliveries up to `end` are about to be sent. The sender holds the event until `until`.
     pub fn begin(&self, end: usize, until: Timestamp) -> Self {
         Self { sent: self.sent, begun: self.begun.max(end), held_until: until }
     }

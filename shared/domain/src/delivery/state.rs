@@ -1,5 +1,5 @@
-//! The words for where a delivery stands, as the ledger, the API and the table use them. Who holds it is more than that:
-//! see [`super::custody`].
+//! The states of a delivery, as the ledger, the API and the table name them. [`super::custody`] says more: who holds a
+//! delivery.
 
 use serde::{Deserialize, Serialize};
 

@@ -21,7 +21,7 @@ pub enum HeadersError {
     TooMany(usize),
     #[error("{0:?} is not a header name: use 1 to {MAX_NAME_BYTES} of A-Z a-z 0-9 and !#$%&'*+-.^_`|~")]
     Name(String),
-    #[error("{0:?} is there twice; names differ by more than upper and lower case")]
+    #[error("{0:?} is there twice; names must differ by more than upper and lower case")]
     Twice(String),
     #[error("{0:?} belongs to HTTP or to the signature and cannot be set")]
     Reserved(String),
@@ -91,7 +91,7 @@ fn check_value(name: &str, value: &str) -> Result<(), HeadersError> {
 }
 
 impl CustomHeaders {
-    /// The same values under the names as they are kept. Refuses a name that no header can have, or that comes twice.
+    /// The same values under the names in their stored form. Refuses an invalid name, and a name that comes twice.
     pub fn canonical<T>(given: impl IntoIterator<Item = (String, T)>) -> Result<BTreeMap<String, T>, HeadersError> {
         let mut named = BTreeMap::new();
         for (name, value) in given {

@@ -45,7 +45,7 @@ impl Destination {
         let older = self.live_secrets(now).map(ending).filter(|secret| secret.expires_at.is_some_and(|end| end > now));
         let older: Vec<_> = older.collect();
         if older.len() >= MAX_SECRETS {
-            // Each of them has an end, because without any there would be room.
+            // Each of them has an end. The default is never used.
             let until = older.iter().filter_map(|secret| secret.expires_at).min().unwrap_or(end);
             return Err(TooManySecrets { until });
         }

@@ -4,14 +4,14 @@
 //! Rules only: total functions from a health and something that happened to the next health, or to none if nothing
 //! changes. The health of a healthy destination does not change with its deliveries, so it costs nothing.
 //!
-//! Invariant: a destination that is down is called by probes only, and a healthy one pays nothing for that (tests:
+//! Invariant: a destination that is down is called by probes only, and this costs nothing for a healthy one (tests:
 //! `five_failures_in_a_row_open_the_breaker_and_the_rest_of_the_batch_is_set_aside`,
 //! `a_retry_of_a_destination_that_is_down_is_set_aside_without_an_attempt`,
 //! `a_probe_that_fails_is_set_aside_again_and_does_not_count_for_the_schedule`,
 //! `a_failure_now_and_then_opens_nothing_however_many_there_are`, `a_healthy_first_attempt_costs_one_write`).
 //!
-//! Invariant: a receiver that answers 429 or 503 with `Retry-After` is left alone until then, as a whole, and that is no
-//! failure; what was parked meanwhile is drained (tests:
+//! Invariant: to a receiver that answers 429 or 503 with `Retry-After`, nothing at all is sent until then, and that is not a
+//! failure. What was parked in the meantime is drained (tests:
 //! `a_receiver_that_asks_to_wait_is_left_alone_as_a_whole_and_that_is_no_failure`,
 //! `while_a_destination_is_held_nothing_is_attempted_and_what_comes_is_parked`).
 //!
@@ -27,8 +27,8 @@ use crate::value::Timestamp;
 
 /// This many failures in a row open the breaker.
 pub const FAILURES: u32 = 5;
-/// How long a row of failures seen by several containers must last. This is twice as long as a container caches a
-/// destination, so that a success seen by any container has had time to end the row.
+/// How long consecutive failures that several containers saw must go on before they open the breaker. This is twice as long
+/// as a container caches a destination, so that a success that any container saw has had time to end the row.
 pub const SHORTEST_ROW: Duration = Duration::from_secs(10);
 /// The wait from the breaker's opening to the first probe. It doubles with each probe.
 pub const FIRST_PROBE: Duration = Duration::from_secs(60);
@@ -43,7 +43,7 @@ pub const DRAIN_EVERY: Duration = Duration::from_secs(60);
 pub const DRAIN_AT_LEAST: Duration = Duration::from_secs(120);
 /// How often `redrive` looks for parked deliveries that are about to expire.
 pub const EXPIRY_EVERY: Duration = Duration::from_secs(6 * 3_600);
-/// A hold is only lengthened by this much or more, so that many answers that ask for the same are one change.
+/// A hold is only lengthened by this much or more, so that many answers that ask for the same wait cause one change.
 const LONGER: Duration = Duration::from_secs(1);
 /// How many deliveries a drain sends per second, at most.
 const DRAIN_PER_SECOND: u64 = 20;
@@ -72,7 +72,7 @@ pub struct Health {
     /// Present while parked deliveries are being sent again, or will be after a hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<Drain>,
-    /// The receiver asked to be left alone until then.
+    /// The receiver asked us to send nothing until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Timestamp>,
     /// Present while something may be parked: when `redrive` looks for what is about to expire.
@@ -131,11 +131,11 @@ pub struct Drain {
     pub next_at: Timestamp,
 }
 
-/// How far `redrive` has told its owner of parked deliveries that are about to expire.
+/// How far `redrive` has told the owner about parked deliveries that are about to expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
     pub look_at: Timestamp,
-    /// Of what expires before then, the owner has been told.
+    /// The owner has been told about everything that expires before then.
     pub told_until: Timestamp,
 }
 
@@ -150,7 +150,7 @@ pub struct Failure {
     pub probe: bool,
     /// How long the receiver asked us to wait.
     pub retry_after: Duration,
-    /// It answered 429 or 503 and asked us to wait: it is not down, but wants to be left alone.
+    /// It answered 429 or 503 and asked us to wait: it is not down, but wants no requests for a while.
     pub asks_to_wait: bool,
     /// How many attempts in a row the reporting container has seen fail, including this one.
     pub seen_in_a_row: u32,
@@ -204,7 +204,7 @@ impl Health {
         }
     }
 
-    /// Whether the receiver has asked to be left alone.
+    /// Whether the receiver has asked us to send nothing at `now`.
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.state == HealthState::Healthy && self.held_until.is_some_and(|until| until > now)
     }
@@ -299,7 +299,7 @@ impl Health {
         (self.expiry.is_none() && self.state != HealthState::Closed).then_some(next)
     }
 
-    /// The same change, where something parked could not be read or written: it is looked for again.
+    /// The same change, for the case that something parked could not be read or written: `redrive` looks for it again.
     #[must_use]
     pub fn with_expiry_watched(mut self, before: &Self, now: Timestamp) -> Self {
         self.expiry = before.expiry;

@@ -1,18 +1,19 @@
-//! Turns at a limited rate, shared by all containers: who may send now, who a moment later, and who has to wait in
-//! line.
+//! Turns at a limited rate, shared by all containers. They decide which deliveries are sent now, which a moment later, and
+//! which have to wait in line.
 //!
-//! Everything that is handed out follows from one row of three moments, and each only moves on: the first free turn, and
-//! the ends of two lines. Who wants something says from when on and until when it is of use, and the store moves the
-//! moment on in one step. So nobody loses against others, and the answer says what was handed out. Turns are handed out in
-//! blocks, so that a high rate needs few writes.
+//! One row with three moments has all the state: the first free turn, and the ends of two lines. The moments only move
+//! forward. A container says from when and until when a turn is useful to it, and the store moves the moment in one step. So
+//! no container loses a race against others, and the answer says what was handed out. Turns are handed out in blocks, so
+//! that a high rate needs few writes.
 //!
-//! A place in a line is no turn, but says when to ask for one. Who comes from the line and finds no turn stands in the
-//! line of those who were called, which is short, and not at the end of the other one again.
+//! A place in a line is not a turn: it says when to ask for one. A delivery that has waited in line and then finds no turn
+//! does not go to the end of that line again. It joins the line of deliveries that were called, which is short.
 //!
 //! Invariant: a rate limit holds over all containers: no second has more turns than the limit (tests:
 //! `no_second_has_more_turns_than_the_limit`, the contract suite `paces`).
 //!
-//! Invariant: who was called from the line is not sent to its end (tests: `who_comes_from_the_line_goes_before_the_line`).
+//! Invariant: a delivery that was called from the line does not go back to its end (tests:
+//! `who_comes_from_the_line_goes_before_the_line`).
 
 use std::time::Duration;
 
@@ -29,9 +30,9 @@ const BLOCKS_PER_SECOND: u64 = 20;
 pub struct Pace {
     /// The first free turn.
     pub free_from: u64,
-    /// The end of the line of those who came from the line, and found no turn.
+    /// The end of the line of deliveries that were called and found no turn.
     pub called_until: u64,
-    /// The end of the line of those who have not been called.
+    /// The end of the line of deliveries that have not been called.
     pub line_until: u64,
 }
 
@@ -43,16 +44,16 @@ pub enum Lane {
     Line,
 }
 
-/// A wish for the next time in a lane, in microseconds since 1970. That begins where the lane ends, but not before
-/// `from`, and if it began after `until` nothing is handed out.
+/// A wish for the next time in a lane, in microseconds since 1970. That time begins at the end of the lane, but not before
+/// `from`. If it would begin after `until`, nothing is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wish {
     pub lane: Lane,
     pub from: u64,
     pub until: u64,
-    /// How much is handed out.
+    /// How much time is handed out.
     pub length: u64,
-    /// Nothing is handed out while somebody waits in a line for longer than `until`.
+    /// Nothing is handed out while one of the lines ends after `until`.
     pub after_lines: bool,
 }
 
@@ -119,7 +120,7 @@ impl Pace {
         Reserved { start: Some(start), pace }
     }
 
-    /// The wish for a place in line, for who finds no turn: it comes again when that place begins.
+    /// The wish for a place in line, for a delivery that finds no turn. It comes again when that place begins.
     pub fn place(&self, limit: RateLimit, now: Timestamp, from_line: bool) -> Wish {
         let (turn, length) = (self.free_from.max(microseconds(now)), every(limit));
         let (lane, from) = if from_line { (Lane::Called, turn) } else { (Lane::Line, turn.max(self.called_until)) };
@@ -143,10 +144,10 @@ impl Block {
         Self { next: start, left: together(limit), every: every(limit) }
     }
 
-    /// Takes the next of these turns, and tells how long to wait for it. None if they are used up or have passed.
+    /// Takes the next of these turns, and returns how long to wait for it; none if they are used up or have passed.
     pub fn next_turn(&mut self, now: Timestamp) -> Option<Duration> {
         let now = microseconds(now);
-        // A turn that is late by the length of a block does not keep the rate any more.
+        // A turn that is later than the length of a block would exceed the rate.
         let late = 1_000_000 / BLOCKS_PER_SECOND;
         while self.left > 0 {
             let turn = self.next;
@@ -173,7 +174,7 @@ mod tests {
         rate.try_into().expect("a limit")
     }
 
-    /// What one who asks gets, in milliseconds: a turn, or a place in line.
+    /// What is handed out, in milliseconds: a turn, or a place in line.
     fn ask(pace: &mut Pace, rate: u64, now: u64, from_line: bool) -> (u64, bool) {
         let turn = pace.reserve(&Wish::turns(limit(rate), at(now), from_line));
         let found =
@@ -198,12 +199,12 @@ mod tests {
     #[test]
     fn who_comes_from_the_line_goes_before_the_line() {
         let mut pace = Pace { line_until: 5_000_000_000, ..Pace::default() };
-        // Many come late and together, from a line that is an hour long.
+        // Many deliveries come late and at the same time, from a line that is an hour long.
         let got: Vec<_> = (0..6).map(|_| ask(&mut pace, 1, 0, true)).collect();
         let turns = [0, 1_000, 2_000].map(|ms| (ms, true));
         let places = [3_000, 4_000, 5_000].map(|ms| (ms, false));
         assert_eq!(got, [turns.as_slice(), places.as_slice()].concat());
-        // Without that line they still go before new ones.
+        // Without that line, they still go before new deliveries.
         pace.line_until = 0;
         assert_eq!(ask(&mut pace, 1, 3_000, false), (6_000, false));
         assert_eq!(ask(&mut pace, 1, 3_000, true), (3_000, true));
@@ -221,7 +222,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever asks when, by clocks that are apart, no second has more turns than the limit, but for one block.
+        /// Whoever asks at whatever time, also by clocks that differ: no second has more turns than the limit and one block.
         #[test]
         fn no_second_has_more_turns_than_the_limit(
             rate in 1u64..=1_000,

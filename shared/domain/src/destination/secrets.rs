@@ -32,7 +32,7 @@ pub fn fingerprint(secret: &SigningSecret) -> String {
 
 /// Why a secret cannot be rotated now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the destination has {MAX_SECRETS} valid secrets, the most there can be; the next of them ends at {until}")]
+#[error("the destination has {MAX_SECRETS} valid secrets, which is the maximum; the next of them ends at {until}")]
 pub struct TooManySecrets {
     pub until: Timestamp,
 }

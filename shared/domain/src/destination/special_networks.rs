@@ -1,10 +1,10 @@
-//! The address blocks that IANA keeps for special purposes, as data. None of them is ever called, also not those that the
-//! registries call globally reachable: they belong to the machinery of the Internet and hold no receiver.
+//! The address blocks that IANA reserves for special purposes, as data. None of them is ever called, not even those that the
+//! registries call globally reachable: they belong to the infrastructure of the Internet, and no receiver is in them.
 //!
 //! Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890), as of 2026-07-18, and for multicast IANA's
-//! IPv4 Address Space Registry (RFC 5771). To bring this up to date, change the rows and the date in `special_registries`
-//! after <https://www.iana.org/assignments/iana-ipv4-special-registry> and
-//! <https://www.iana.org/assignments/iana-ipv6-special-registry>: its tests say what is missing here.
+//! IPv4 Address Space Registry (RFC 5771). To update this, change the rows and the date in `special_registries` according
+//! to <https://www.iana.org/assignments/iana-ipv4-special-registry> and
+//! <https://www.iana.org/assignments/iana-ipv6-special-registry>: its tests then say what is missing here.
 //!
 //! Invariant: these are the blocks of the registries, no more and no fewer (tests:
 //! `no_address_of_a_special_block_is_permitted`, `every_block_that_is_not_called_is_a_row_of_a_registry`).
@@ -43,7 +43,7 @@ pub(super) const V4: [Ipv4Net; 18] = [
     v4(240, 0, 0, 4),     // reserved, with the broadcast address
 ];
 
-/// What IANA gives out as global unicast. Whatever is outside of it is no address of a receiver.
+/// The block that IANA assigns as global unicast. No receiver has an address outside of it.
 pub(super) const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0], 3);
 
 /// The special blocks inside [`GLOBAL_UNICAST`].

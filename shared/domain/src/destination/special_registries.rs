@@ -99,7 +99,7 @@ fn every_block_that_is_not_called_is_a_row_of_a_registry() {
     for block in &ours {
         assert!(rows.contains(block), "{block} is in no registry");
     }
-    // And no row but those that lie within another, or outside of what may be called at all, is left out.
+    // Each row is in our list, except those inside another row and those outside of global unicast.
     let outside = |row: &IpNet| matches!(row, IpNet::V6(v6) if !GLOBAL_UNICAST.contains(v6));
     let within_another = |row: &IpNet| rows.iter().any(|other| other != row && other.contains(row));
     for row in rows.iter().filter(|row| !outside(row) && !within_another(row)) {

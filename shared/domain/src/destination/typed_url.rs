@@ -1,8 +1,9 @@
-//! A URL is taken as it was typed, or refused. The URL Standard mends much in silence (it drops tabs and line breaks, takes
-//! `\` for `/`, needs no `//`, reads `0x7f.1` as an address); then the request would go to something that nobody typed.
+//! A URL is accepted as it was typed, or refused. The URL Standard corrects many mistakes silently (it drops tabs and line
+//! breaks, reads `\` as `/`, needs no `//`, reads `0x7f.1` as an address). The request would then go to a URL that nobody
+//! typed.
 //!
-//! What is only written otherwise stays accepted: capitals in scheme and host, a host in other scripts, characters that are
-//! percent-encoded, the port that the scheme has anyway, the `/` of an empty path.
+//! Other spellings of the same URL are accepted: capitals in scheme and host, a host in other scripts, characters that have
+//! to be percent-encoded, the scheme's default port, and an empty path without its `/`.
 //!
 //! Invariant: what is accepted is called as it was typed (tests: `what_would_be_mended_in_silence_is_refused`,
 //! `what_is_only_written_otherwise_is_accepted`).
@@ -17,13 +18,14 @@ use crate::value::is_invisible;
 const MAX_NAME_BYTES: usize = 253;
 const MAX_LABEL_BYTES: usize = 63;
 
-/// Whether `url`, which was read from `text`, has left nothing out of it.
+/// Checks that `url`, which was parsed from `text`, is what was typed.
 pub(super) fn check(text: &str, url: &Url) -> Result<(), String> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace() || is_invisible(c)) {
-        return Err("has a space, a control character or one that cannot be seen; leave it out, or percent-encode it"
-            .to_owned());
+        return Err(
+            "has a space, a control character or an invisible character; leave it out, or percent-encode it".to_owned()
+        );
     }
-    let instead = || format!("is not written as it would be called, {}", shown(url));
+    let instead = || format!("would be called as {}, which is not what was typed", shown(url));
     let rest = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://")).ok_or_else(instead)?;
     let (rest, _query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -43,13 +45,13 @@ fn is_authority(typed: &str, url: &Url) -> bool {
             let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
             inner.and_then(|text| text.parse::<Ipv6Addr>().ok()) == Some(ip)
         }
-        // A host in other scripts is written in ASCII. One in ASCII is written as it is.
+        // A host in another script is converted to ASCII. A host in ASCII must be the same, except for capitals.
         Some(other) => !host.contains('%') && (!host.is_ascii() || host.eq_ignore_ascii_case(&other.to_string())),
         None => false,
     }
 }
 
-/// Whether a segment of a path leads elsewhere: `.` or `..`.
+/// Whether a segment of a path is `.` or `..`, which lead to another path.
 pub(super) fn is_dots(segment: &str) -> bool {
     let plain = segment.to_ascii_lowercase().replace("%2e", ".");
     plain == "." || plain == ".."
@@ -69,7 +71,7 @@ pub(super) fn check_host_name(name: &str) -> Result<(), &'static str> {
         return Err("it has more than 253 bytes");
     }
     match name.split('.').map(str::len).find(|length| !(1..=MAX_LABEL_BYTES).contains(length)) {
-        Some(0) => Err("there is nothing between two of its dots"),
+        Some(0) => Err("two of its dots have nothing between them"),
         Some(_) => Err("a part between its dots has more than 63 bytes"),
         None => Ok(()),
     }

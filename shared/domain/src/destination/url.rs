@@ -8,9 +8,9 @@ use url::{Host, Url};
 use super::address::AddressPolicy;
 use super::typed_url;
 
-/// An absolute `http(s)` URL without credentials or fragment, at most 2,048 bytes long, both as it was given and as it
-/// is written: in ASCII, with other characters percent-encoded. It was taken as it was typed, and nothing left out. [`DestinationUrl::check`] tells whether its address may
-/// be called; the HTTP adapter checks again on every connection.
+/// An absolute `http(s)` URL without credentials or fragment, which is called as it was typed. It has at most 2,048 bytes,
+/// both as it was given and in its written form: in ASCII, with other characters percent-encoded.
+/// [`DestinationUrl::check`] tells whether its address may be called; the HTTP adapter checks again on every connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DestinationUrl(Url);
@@ -35,17 +35,17 @@ pub enum UrlError {
     PlainHttp,
     #[error("{0}")]
     NotAsTyped(String),
-    #[error("has a host name that is none: {0}")]
+    #[error("has an invalid host name: {0}")]
     HostName(&'static str),
-    #[error("has the port 0; leave the port out, or name the one that is listened on")]
+    #[error("has the port 0; leave the port out, or give the port that the receiver listens on")]
     PortZero,
     #[error("points to {0}, an address that is never called (private, reserved or this service itself)")]
     Blocked(String),
 }
 
 impl DestinationUrl {
-    /// Whether the policy allows the scheme and the host, as far as the text alone tells. What earlier releases accepted is
-    /// judged here and not when it is read.
+    /// Whether the policy allows the scheme and the host, judged by the text alone. Checks that earlier releases lacked are
+    /// made here and not on reading, so that stored URLs can still be read.
     pub fn check(&self, policy: &AddressPolicy) -> Result<(), UrlError> {
         if self.0.scheme() == "http" && !policy.allow_http {
             return Err(UrlError::PlainHttp);
@@ -108,7 +108,7 @@ impl TryFrom<String> for DestinationUrl {
             return Err(UrlError::Fragment);
         }
         typed_url::check(&text, &url).map_err(UrlError::NotAsTyped)?;
-        // What is stored is the written form, so that must fit as well, or it could never be read again.
+        // The written form is stored, so it must fit as well: otherwise it could never be read again.
         match url.as_str().len() {
             encoded if encoded > MAX_URL_BYTES => Err(UrlError::TooLongEncoded(encoded)),
             _ => Ok(Self(url)),

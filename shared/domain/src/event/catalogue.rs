@@ -5,7 +5,7 @@
 //! It deliberately checks no event: that is [`super::payload`]. A file that cannot be read is left out, so that it does
 //! not break the other types; the tests fail for it.
 //!
-//! Invariant: each file is a whole event type: its name is its type, its schema is JSON Schema 2020-12 with every
+//! Invariant: each file is a complete event type: its name is its type, its schema is JSON Schema 2020-12 with every
 //! property described, and it has a valid sample for every status, with every property filled in (tests:
 //! `every_file_is_an_entry_under_its_types_name`, `every_schema_is_valid_json_schema_2020_12_and_asks_for_an_object`,
 //! `there_is_a_sample_for_every_status_and_what_did_not_succeed_says_why`,
@@ -116,7 +116,7 @@ fn read(text: &'static str) -> Result<Entry, serde_json::Error> {
     }
 }
 
-/// The part of a sample that tells where it happened.
+/// The part of a sample that says where it happened.
 #[derive(Deserialize)]
 struct Whereabouts {
     connection: Option<Named>,

@@ -15,7 +15,7 @@ use crate::value::{AccountId, EventId, Place, Timestamp, json};
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
 /// How long ago an event may have occurred, in seconds: 30 days.
 pub const MAX_AGE_SECONDS: u64 = 30 * 86_400;
-/// How far in the future an event may lie, in seconds: an hour, for producers' clocks.
+/// How far in the future an event may be, in seconds: an hour, because producers' clocks may be fast.
 pub const MAX_AHEAD_SECONDS: u64 = 3_600;
 
 /// A valid event. `data` is the text the producer sent, byte for byte.
@@ -118,14 +118,14 @@ fn read_wire(text: &str) -> Result<Wire<'_>, Rejection> {
 
 fn check_occurred_at(occurred_at: Timestamp, now: Timestamp) -> Result<(), Rejection> {
     let out_of_range = |what: &str| {
-        let reason = format!("{occurred_at} is {what} (the event was sent at {now})");
+        let reason = format!("{occurred_at} is {what} the event was sent, at {now}");
         Err(Rejection::at(RejectionCode::OccurredAtOutOfRange, Place::of("occurred_at"), reason))
     };
     if now.since(occurred_at).as_secs() > MAX_AGE_SECONDS {
-        return out_of_range("more than 30 days before that");
+        return out_of_range("more than 30 days before");
     }
     if occurred_at.since(now).as_secs() > MAX_AHEAD_SECONDS {
-        return out_of_range("more than an hour after that");
+        return out_of_range("more than an hour after");
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! An event that this system makes itself, about a destination, a delivery, or a run that did not come. It takes the
-//! same way as a producer's event.
+//! An event that this system makes itself, about a destination, a delivery, or a run that did not come. It is
+//! processed like a producer's event.
 //!
-//! The same fact always makes the same event, byte for byte, so that an event that is sent twice is delivered once. What
-//! it repeats of a producer's event has the producer's bytes.
+//! The same fact always makes the same event, byte for byte, so that an event that is sent twice is delivered once. The
+//! parts that it takes from a producer's event keep the producer's bytes.
 
 use serde_json::json;
 use sha2::{Digest, Sha256};

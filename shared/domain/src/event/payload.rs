@@ -1,6 +1,6 @@
 //! Checks an event's `data` against the JSON Schema of its type. `data` is only checked and never rebuilt: receivers
-//! get the producer's own bytes, with every extra field. The schema looks at no extra field, so those are not kept while
-//! it is checked: as values they can take a hundred times the memory of their text.
+//! get the producer's own bytes, with every extra field. The schema does not look at extra fields, so the check
+//! does not keep them: once parsed, they can take a hundred times the memory of their text.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -21,7 +21,7 @@ const MAX_FAULTS: usize = 5;
 /// One thing to correct in an event's `data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// In the event: `data.records.read`.
+    /// Its place in the event: `data.records.read`.
     pub place: Place,
     pub reason: String,
 }
@@ -48,7 +48,7 @@ pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
     })
 }
 
-/// The fields of `data` that the catalogue describes. Of an event that was checked, this does not fail.
+/// The fields of `data` that the catalogue describes. This does not fail for an event that was checked.
 pub fn described(event_type: EventType, data: &str) -> serde_json::Result<Value> {
     match VALIDATORS.schemas.get(&event_type) {
         Some((_, known)) => known.read(data).or_else(|_| json::value(data)),
@@ -104,7 +104,7 @@ fn place(error: &ValidationError<'_, '_>) -> Place {
     error.instance_location.tokens.iter().fold(Place::of("data"), step)
 }
 
-/// What is expected. What was found is not repeated.
+/// Says what is expected, and does not repeat what was found.
 fn reason(kind: &ErrorKind<'_, '_>) -> String {
     match kind {
         ErrorKind::Required { want } => {
@@ -129,11 +129,11 @@ fn reason(kind: &ErrorKind<'_, '_>) -> String {
     }
 }
 
-/// What the schema looks at of `data`, in which no key comes twice: that was found before. All of it is read only if it
-/// cannot be read, so that the reason is the one of whoever reads it all.
+/// The fields of `data` that the schema looks at. Repeated keys were refused before. If these fields cannot be read, all of
+/// `data` is read, so that the reason is the same as for a complete read.
 fn read(data: &str, known: &Known) -> Result<Value, Fault> {
     known.read(data).or_else(|_| json::value(data)).map_err(|error| {
-        // Only JSON that no reader can take, such as one half of a surrogate pair.
+        // This happens only with JSON that no reader can read, such as one half of a surrogate pair.
         let mut again = serde_json::Deserializer::from_str(data);
         let place = serde_path_to_error::deserialize::<_, Value>(&mut again).err();
         let place = place.map_or_else(Place::default, |error| Place::from(error.path()));

@@ -36,7 +36,7 @@ pub struct RejectedEvent {
     pub expires_at: Timestamp,
 }
 
-/// The note that a rejected event was sent again, corrected or not.
+/// Notes that a rejected event was sent again, corrected or unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resubmission {
     pub at: Timestamp,

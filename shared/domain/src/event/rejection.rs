@@ -1,6 +1,6 @@
 //! Why an event was refused, in words that help its producer to correct it.
 //!
-//! Invariant: a rejection repeats no value of the event, and what it repeats of its keys is short (tests:
+//! Invariant: a rejection repeats no value of the event, and of its keys only short parts (tests:
 //! `a_refusal_repeats_nothing_that_was_sent`, in the log `a_rejected_payload_is_in_no_log_line`).
 
 use std::fmt;
@@ -18,7 +18,7 @@ pub struct Rejection {
     /// A JSON pointer to what has to be corrected; empty for the whole event.
     pub pointer: String,
     pub detail: String,
-    /// Where in `detail` the reason begins. Before it is the field.
+    /// Where in `detail` the reason begins. The field comes before it.
     reason_at: usize,
 }
 
@@ -101,7 +101,7 @@ impl Rejection {
         Self::at(RejectionCode::IdReused, Place::of("id"), reason)
     }
 
-    /// To compare it with what the subscriptions of its account test takes too long.
+    /// Comparing it with the conditions of its account's subscriptions takes too long.
     pub fn costs_too_much(most: usize) -> Self {
         let reason = format!(
             "`data` is so large, and the conditions of the account's subscriptions test so many values, that comparing \

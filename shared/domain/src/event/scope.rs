@@ -1,5 +1,5 @@
 //! A place in the customer's tree of connections, tables and insights: where an event happened, or what a subscription
-//! listens to. A scope only names a place; whether the place exists, only the platform knows.
+//! listens to. A scope only names a place; only the platform knows whether the place exists.
 
 use std::fmt;
 use std::str::FromStr;
@@ -43,7 +43,7 @@ impl fmt::Display for Name {
 pub enum ScopeError {
     #[error("must be `*`, `connection/<id>`, `connection/<id>/endpoint/<id>` or `connection/<id>/insight/<id>`")]
     Form,
-    #[error("the name {0:?} in it must have 1 to 128 of A-Z, a-z, 0-9, `_`, `.` and `-`")]
+    #[error("the name {0:?} must have 1 to 128 characters of A-Z, a-z, 0-9, `_`, `.` and `-`")]
     Name(String),
 }
 

@@ -1,4 +1,4 @@
-//! The tables and insights that events have named, under the names in those events. Pickers show them. It is not the
+//! The tables and insights that events were about, with the names in those events. Pickers show them. This is not the
 //! platform's own list.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use crate::value::{AccountId, Timestamp};
 
 /// How long a table or insight is shown after its last event: longer than the interval of any schedule.
 pub const KEPT: Duration = Duration::from_secs(400 * 86_400);
-/// Characters kept of a name.
+/// How many characters of a name are kept.
 const NAME_CHARS: usize = 128;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum SeenPlace {
     Insight { id: Name, name: String },
 }
 
-/// The part of an event's data that names its place. Anything may be missing: no event is refused for that.
+/// The part of an event's data that names its place. Any of it may be missing: no event is refused for that.
 #[derive(Default, Deserialize)]
 struct Data {
     connection: Option<Named>,
@@ -68,7 +68,7 @@ fn short(name: Option<String>) -> Option<String> {
 }
 
 impl SeenScope {
-    /// What an event tells about its place; none if it is about neither a table nor an insight.
+    /// What an event says about its place; none if it is about neither a table nor an insight.
     pub fn of_event(event: &Event, now: Timestamp) -> Option<Self> {
         let data: Data = serde_json::from_str(event.data.get()).unwrap_or_default();
         let named = |named: Option<Named>, id: &Name| {

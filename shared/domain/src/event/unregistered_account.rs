@@ -1,30 +1,30 @@
-//! Accounts that events named and nobody registered. Most customers use no webhooks, so their events are ignored; but a
-//! producer that misspells an account should be found out. What is noted is a sample: of some hundred accounts, hourly.
+//! Accounts that events named and nobody registered. Most customers use no webhooks, so their events are ignored. But a
+//! misspelled account should be noticed, so a sample of these accounts is noted: about two hundred at most, hourly.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::value::{AccountId, EventId, Timestamp};
 
-/// How many accounts are noted. More can be, if many containers begin at one moment.
+/// How many accounts are noted. There can be more if many containers start at the same moment.
 pub const MOST_NOTED: usize = 200;
-/// How long a note is kept after the last event that it knows of.
+/// How long a note is kept after the last event in it.
 pub const NOTE_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
-/// What is known of an account that is not registered.
+/// What is known about an account that is not registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnregisteredAccount {
     pub account: AccountId,
-    /// When the first and the last event that is known of came.
+    /// When the first and the last known event came.
     pub first_at: Timestamp,
     pub last_at: Timestamp,
     pub last_event: EventId,
-    /// How many events came at least.
+    /// How many events came, at least.
     pub events: u64,
     pub expires_at: Timestamp,
 }
 
-/// What becomes of events of accounts that are not registered.
+/// What happens to events of accounts that are not registered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Unregistered {
     #[default]

@@ -51,17 +51,17 @@ pub(super) fn changed(event_type: &'static str, destination: &Destination, chang
         ChangedTo::Failing => (
             "destination failing",
             format!(
-                "{name} is failing since {failing_since}: {failures} attempts in a row did not deliver.\n\n\
-                 Nothing is lost. What it is owed is set aside; one delivery is tried from time to time, and all are sent once \
-                 that succeeds. After 5 days it is disabled.\n\n\
-                 To do: see what it answers (GET /v1/deliveries?destination_id={id}) and have the receiver mended."
+                "{name} has been failing since {failing_since}: {failures} attempts in a row failed.\n\n\
+                 Nothing is lost. Its deliveries are set aside. One of them is tried from time to time, and all are sent once \
+                 that succeeds. After 5 days of failing, it is disabled.\n\n\
+                 To do: see what it answers (GET /v1/deliveries?destination_id={id}), and have the receiver fixed."
             ),
         ),
         ChangedTo::Recovered => (
             "destination recovered",
             format!(
                 "{name} recovered at {at}; it had been failing since {failing_since}.\n\n\
-                 What was set aside for it is being sent, a part each minute.\n\n\
+                 The deliveries that were set aside for it are being sent, some of them each minute.\n\n\
                  To do: nothing."
             ),
         ),
@@ -75,9 +75,10 @@ pub(super) fn changed(event_type: &'static str, destination: &Destination, chang
                 "destination disabled",
                 format!(
                     "{name} was disabled at {at}: {why}.\n\n\
-                     Nothing is sent to it any more. What it is owed is set aside, until the stack's retention ends.\n\n\
-                     To do: once the receiver is mended, or its URL changed (PATCH /v1/destinations/{id}), its owner resumes it: \
-                     POST /v1/destinations/{id}/resume. If it is gone for good, its owner deletes its subscriptions and it."
+                     Nothing is sent to it any more. Its deliveries are set aside until the stack's retention ends.\n\n\
+                     To do: once the receiver is fixed, or the URL is changed (PATCH /v1/destinations/{id}), its owner resumes it: \
+                     POST /v1/destinations/{id}/resume. If the receiver is gone for good, the owner deletes the subscriptions to \
+                     it, and then the destination."
                 ),
             )
         }
@@ -89,11 +90,11 @@ pub(super) fn expiring(event_type: &'static str, destination: &Destination, expi
     let (name, id, first_at) = (name(destination), &destination.id, expiring.first_at);
     let count = if expiring.more { format!("more than {}", expiring.count) } else { expiring.count.to_string() };
     let text = format!(
-        "{name} has not got {count} deliveries that are parked for it, and their events are soon not kept any more. The first \
-         of them expires at {first_at}.\n\n\
-         What is still parked then is given up, and is not sent any more.\n\n\
-         To do: have the receiver mended, and resume the destination (POST /v1/destinations/{id}/resume). They are sent at once. \
-         What they are: GET /v1/deliveries?destination_id={id}&status=parked."
+        "{name} has {count} parked deliveries that are about to expire with their events. The first of them expires at \
+         {first_at}.\n\n\
+         A delivery that is still parked when it expires is given up, and is not sent any more.\n\n\
+         To do: have the receiver fixed, and resume the destination (POST /v1/destinations/{id}/resume). They are then sent at \
+         once. To list them: GET /v1/deliveries?destination_id={id}&status=parked."
     );
     Alert::new(event_type, "deliveries about to expire", (&destination.account, id), text)
 }
@@ -117,9 +118,9 @@ pub(super) fn exhausted(event_type: &'static str, record: &DeliveryRecord, desti
     }
     let _ = write!(
         text,
-        "\n\nIt is not sent again by itself. For an hour, nothing is said here of other deliveries to this destination.\n\n\
-         To do: have the receiver mended; list what it did not get (GET /v1/deliveries?destination_id={id}&status=exhausted); and \
-         send it again, one delivery (POST /v1/deliveries/{}/resend) or all of them (POST /v1/destinations/{id}/recover).",
+        "\n\nIt is not sent again automatically. For an hour, there are no messages about other deliveries to this destination.\n\n\
+         To do: have the receiver fixed. List what it did not get (GET /v1/deliveries?destination_id={id}&status=exhausted), and \
+         send it again: one delivery (POST /v1/deliveries/{}/resend) or all of them (POST /v1/destinations/{id}/recover).",
         delivery.id,
     );
     Alert::new(event_type, "delivery given up", (account, id), text)

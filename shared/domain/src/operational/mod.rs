@@ -5,11 +5,11 @@
 //! Only texts are made here: `redrive` sends them. The same fact always makes the same event, byte for byte, so that an
 //! event that is sent twice is delivered once. Nothing in them is secret: of a URL they contain only the host.
 //!
-//! Invariant: what this system tells of itself is a valid event of the catalogue, is the same byte for byte every time,
-//! and holds nothing secret (tests: `every_event_is_one_of_the_catalogue_and_valid`,
+//! Invariant: each report of this system is a valid event of the catalogue, has the same bytes every time, and contains
+//! nothing secret (tests: `every_event_is_one_of_the_catalogue_and_valid`,
 //! `what_happened_once_is_the_same_event_and_every_part_makes_it_another`, `nothing_secret_is_told_to_anybody`).
 //!
-//! Invariant: operational events cause no further events: whatever one of them causes is told to people only (tests:
+//! Invariant: operational events cause no further events: what one of them causes is reported to people only (tests:
 //! `what_an_operational_event_brought_about_is_told_to_people_only`,
 //! `a_delivery_of_an_operational_event_that_was_given_up_begets_no_event`).
 
@@ -79,9 +79,9 @@ pub struct Expiring {
     pub count: usize,
     /// Whether there are more than were counted.
     pub more: bool,
-    /// The first of them.
+    /// The ids of the first ones.
     pub named: Vec<DeliveryId>,
-    /// All of these are deliveries of operational events.
+    /// Whether all of them are deliveries of operational events.
     pub operational: bool,
 }
 
@@ -137,7 +137,7 @@ fn why_exhausted(record: &DeliveryRecord) -> &'static str {
     }
 }
 
-/// When it was given up: when its last attempt ended, or when its event was found to be forgotten.
+/// When it was given up: when its last attempt ended, or when it was found that its event had expired.
 fn exhausted_at(record: &DeliveryRecord) -> Timestamp {
     if let Some(Exhaustion::Expired { at }) = record.exhaustion() {
         return at;

@@ -18,7 +18,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix_ms(NOW_MS + seconds * 1_000)
 }
 
-/// Its URL holds what nobody else may see.
+/// Its URL contains secrets.
 fn destination() -> Destination {
     let settings = r#"{"name":"Büro \"7\"\uffff","url":"https://hooks.example:8443/t0ken/x?key=t0ken"}"#;
     Destination {

@@ -1,5 +1,5 @@
-//! Runs that were announced and do not come: what is known about the last run of a watched place, until when the next
-//! run is awaited, and what is reported if it has not come. It reads no clock and stores nothing.
+//! Runs that were announced but do not come: what is known about the last run of a watched place, how long the next run is
+//! awaited, and what is reported if it does not come. It reads no clock and stores nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,12 +57,12 @@ pub struct AwaitedRun {
     pub noted_at: Timestamp,
     /// None if the last run announced no other.
     pub next_run_at: Option<Timestamp>,
-    /// What the event about the missed run says of the place and of the last run: the text of a JSON object, with the
+    /// What the event about the missed run says about the place and the last run: the text of a JSON object, with the
     /// producer's bytes.
     pub known: String,
     /// The longest grace after which the run was reported as missed.
     pub told: Option<Grace>,
-    /// When somebody will have waited long enough; none if nobody waits any more.
+    /// When the next grace ends that was not reported; none if there is no such grace.
     pub look_at: Option<Timestamp>,
 }
 
@@ -76,7 +76,7 @@ struct Known<'a, LastRun> {
     last_run: LastRun,
 }
 
-/// What a run's event says of its place and of itself, as the producer wrote it.
+/// What a run's event says about its place and itself, as the producer wrote it.
 #[derive(Deserialize)]
 struct Told<'a> {
     #[serde(borrow)]
@@ -98,8 +98,8 @@ struct LastRun<'a> {
     status: &'a RawValue,
 }
 
-/// The data of the event about a missed run. Its fields are in the order of their names, as they always were: the id of the
-/// event depends on it.
+/// The data of the event about a missed run. Its fields must stay sorted by name, because the id of the event depends on
+/// their order.
 #[derive(Serialize)]
 struct MissedRun<'a> {
     connection: &'a RawValue,
@@ -112,8 +112,8 @@ struct MissedRun<'a> {
 }
 
 impl AwaitedRun {
-    /// The awaited run that this event announces. `data` is the event's, parsed; `shortest` is the shortest grace of
-    /// those who watch.
+    /// The awaited run that this event announces. `data` is the event's, parsed; `shortest` is the shortest grace of the
+    /// subscriptions that watch the place.
     pub fn after(event: &Event, data: &Value, shortest: Grace, now: Timestamp) -> Option<Self> {
         let time = |field: &str| serde_json::from_value::<Timestamp>(data[field].clone()).ok();
         let last_completed_at = time("completed_at")?;
@@ -127,7 +127,7 @@ impl AwaitedRun {
             place: event.scope.clone(),
             last_completed_at,
             noted_at: now,
-            // A run that was to begin before this one ended is not coming any more.
+            // A run that was announced for a time before the end of this one will not come.
             next_run_at: time("next_run_at").filter(|next| *next > last_completed_at),
             known,
             told: None,
@@ -136,7 +136,7 @@ impl AwaitedRun {
         Some(Self { look_at: awaited.deadline(shortest), ..awaited })
     }
 
-    /// When the run counts as missed for those who wait this long.
+    /// When the run counts as missed for subscriptions with this grace.
     fn deadline(&self, grace: Grace) -> Option<Timestamp> {
         let settled = self.noted_at.plus(SETTLE);
         self.next_run_at.map(|next| next.plus(Duration::from_secs(grace.0)).max(settled))
@@ -180,7 +180,7 @@ impl AwaitedRun {
     }
 }
 
-/// Whether an event with this `data` reports a run missed after another grace than this one.
+/// Whether an event with this `data` reports a run that was missed after a grace other than this one.
 pub fn is_of_other_grace(event_type: EventType, data: &Value, grace: Grace) -> bool {
     event_type.absence_of().is_some() && data["grace_seconds"] != grace.0
 }

@@ -1,15 +1,16 @@
-//! The subscriptions of one bucket as events are matched with them: of each no more than that takes, and an index, so that
-//! those that do not match cost next to nothing. They are built once and shared by all events that look into the bucket.
+//! The subscriptions of one bucket in the form in which events are matched with them. Each has only the fields that matching
+//! needs, and an index keeps the cost of those that do not match close to nothing. They are built once and shared by all
+//! events that look into the bucket.
 //!
-//! [`super::subscription`] has the rule of matching; here it is applied to very many at once.
+//! [`super::subscription`] has the rule of matching; here it is applied to very many subscriptions at once.
 //!
 //! Invariant: an event is owed to the same destinations and paths as if each subscription were tested (tests:
 //! `listeners_are_found_as_if_each_were_tested`).
 //!
-//! Invariant: candidates that do not match cost an event at most twice as many steps if they are 10,000 instead of 10
+//! Invariant: among 10,000 subscriptions that do not match, an event takes at most twice as many steps as among 10
 //! (tests: `conditions_that_do_not_match_cost_nothing_however_many_there_are`).
 //!
-//! Invariant: what an event may cost is bounded, whatever is compared with whatever (tests:
+//! Invariant: the cost of matching an event is bounded, whatever its data and the conditions are (tests:
 //! `an_event_that_costs_too_much_to_match_is_told`).
 
 use std::borrow::Borrow;
@@ -27,7 +28,7 @@ use crate::event::{Event, EventType, EventTypeFilter};
 use crate::operational;
 use crate::value::{AccountId, DestinationId};
 
-/// Those of one bucket of an account that are not disabled.
+/// The subscriptions of one bucket of an account that are not disabled.
 #[derive(Debug)]
 pub struct Listeners {
     account: AccountId,
@@ -35,7 +36,7 @@ pub struct Listeners {
     all: Vec<Listener>,
     index: Index,
     awaits_transition: bool,
-    /// The shortest grace of those who want to know if a run of the bucket's type does not come.
+    /// The shortest grace of the subscriptions to missed runs of the bucket's type.
     shortest_grace: Option<Grace>,
 }
 
@@ -48,7 +49,7 @@ struct Listener {
     grace: Grace,
 }
 
-/// The listeners of a bucket while they are filed.
+/// Collects the listeners of a bucket.
 #[derive(Debug)]
 pub struct Filing {
     account: AccountId,
@@ -61,14 +62,14 @@ pub struct Filing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooCostly;
 
-/// What has to be known of those who listen before an event is matched.
+/// What has to be known about the listeners before an event is matched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hearing {
-    /// Whether anybody listens at all.
+    /// Whether there are any listeners.
     pub by_any: bool,
-    /// Whether anybody waits for a transition, so that runs have to be judged.
+    /// Whether a listener waits for a transition, so that runs have to be judged.
     pub for_transitions: bool,
-    /// The shortest grace of those who want to know if the next run does not come.
+    /// The shortest grace of the subscriptions that want to know if the next run does not come.
     pub shortest_grace: Option<Grace>,
 }
 
@@ -77,8 +78,9 @@ impl Filing {
         Self { account, bucket, all: Vec::new(), shortest_grace: None }
     }
 
-    /// Files a subscription of the account that belongs into the bucket. If it is only there because it waits for runs of the
-    /// bucket's type to be missed, its grace is noted. One that wants `*` is in that bucket, into which the same events look.
+    /// Adds a subscription of the account that is filed in this bucket. If it wants to know of missed runs of the bucket's
+    /// type, its grace is noted. If it accepts the bucket's type as `*`, it is not added: the same events look into the
+    /// bucket of `*`, which has it.
     pub fn add(&mut self, settings: SubscriptionSettings) {
         if !settings.enabled {
             return;
@@ -116,7 +118,7 @@ impl Filing {
 }
 
 impl Listeners {
-    /// How long those wait who want to know of missed runs, if the bucket is of those.
+    /// The graces of its subscriptions, for a bucket of missed runs.
     pub fn graces(&self) -> BTreeSet<Grace> {
         self.all.iter().map(|listener| listener.grace).collect()
     }
@@ -126,7 +128,7 @@ impl Listeners {
         size_of::<Self>() + self.all.iter().map(Listener::memory).sum::<usize>() + self.index.memory()
     }
 
-    /// Whether they hear of this event at all.
+    /// Whether the event looks into this bucket.
     fn hear(&self, event: &Event) -> bool {
         let Bucket { event_type, scope } = &self.bucket;
         self.account == event.account && event_type.accepts(event.event_type) && scope.contains(&event.scope)
@@ -139,7 +141,7 @@ impl Listener {
         size_of::<Self>() + texts + self.condition.as_ref().map_or(0, Pattern::memory)
     }
 
-    /// The same demands as in [`super::Subscription::check`].
+    /// The same requirements as in [`super::Subscription::check`].
     fn wants(&self, event_type: EventType, data: &Value, transition: Option<Transition>, work: &Work) -> bool {
         self.transition.is_none_or(|wanted| wanted.is(transition))
             && self.condition.as_ref().is_none_or(|condition| condition.matches_within(data, work))
@@ -160,8 +162,8 @@ impl Hearing {
     }
 }
 
-/// The deliveries that `event` owes to those who listen in the buckets that it looks into: one for each destination and
-/// path, however many of them ask for it. `data` is the event's, parsed.
+/// The deliveries that `event` owes to the listeners in the buckets that it looks into: one for each destination and path,
+/// however many of them ask for it. `data` is the event's, parsed.
 pub fn owed(
     event: &Event,
     data: &Value,

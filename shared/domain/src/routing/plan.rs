@@ -1,8 +1,8 @@
 //! An account's destinations and subscriptions as one document, by name, and the steps that lead from one such document
 //! to another. It deliberately performs no step.
 //!
-//! Invariant: a plan's steps can be taken in their order, lead to what is wanted, and are finished by the next plan
-//! wherever they were broken off (tests: `a_plan_can_be_gone_and_leads_to_what_is_wanted`,
+//! Invariant: the steps of a plan can be taken in their order and lead to the wanted document. If they are interrupted, the
+//! next plan completes them (tests: `a_plan_can_be_gone_and_leads_to_what_is_wanted`,
 //! `a_plan_broken_off_anywhere_is_finished_by_the_next_one`).
 
 use std::collections::{BTreeMap, BTreeSet};

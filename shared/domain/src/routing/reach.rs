@@ -1,10 +1,10 @@
-//! Whether any event can come to a subscription, as far as the catalogue tells: by the places of the types that it lists, and
-//! by what their schemas say of the values that its condition accepts. What can never come is refused, what depends on the
-//! producer is remarked on: `data` may have fields that no schema describes.
+//! Whether any event can come to a subscription, according to the catalogue: the scopes of the types that it lists, and what
+//! their schemas say about the values that its condition accepts. A setting that can never match is refused. A setting that
+//! depends on the producer gets a remark, because `data` may have fields that no schema describes.
 //!
-//! Only whoever sets a subscription asks. Stored ones are read and matched whatever is found here.
+//! This is checked only when a subscription is set. Stored subscriptions are read and matched in any case.
 //!
-//! Invariant: what an event of a listed type can be is not refused (tests:
+//! Invariant: a condition that an event of a listed type can meet is not refused (tests:
 //! `what_a_sample_has_is_neither_refused_nor_remarked_on`).
 
 use std::collections::BTreeMap;
@@ -17,12 +17,12 @@ use super::subscription::{EventTypes, SubscriptionSettings};
 use super::transition::{AwaitedTransition, Run};
 use crate::event::{EventType, EventTypeFilter, Scope};
 
-/// What there is to say of a setting.
+/// A remark on a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
     /// A JSON pointer into the subscription.
     pub pointer: String,
-    /// What it is, and what to do.
+    /// What is wrong or remarkable, and what to do.
     pub detail: String,
 }
 
@@ -38,7 +38,7 @@ static SCHEMAS: LazyLock<BTreeMap<EventType, Value>> = LazyLock::new(|| {
     EventType::all().filter_map(schema).collect()
 });
 
-/// The settings that decide what can come.
+/// The settings that decide which events can come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach<'s> {
     event_types: &'s EventTypes,
@@ -63,7 +63,7 @@ impl<'s> Reach<'s> {
         Self { event_types, scope, condition, transition }
     }
 
-    /// Why something of it can never come, or what to say of the rest.
+    /// Why a setting can never match, or else the remarks on the settings.
     pub fn check(&self) -> Result<Vec<Remark>, Remark> {
         let listed: Vec<EventType> = EventType::all().filter(|one| self.event_types.accept(*one)).collect();
         let coming: Vec<_> = listed.iter().copied().filter(|one| one.happens_within(self.scope)).collect();
@@ -71,7 +71,10 @@ impl<'s> Reach<'s> {
             return Err(Remark::new("/scope", nowhere(&listed, self.scope)));
         }
         if self.transition.is_some_and(|wanted| !coming.iter().any(|one| may_be(*one, wanted))) {
-            let detail = format!("can never match: {} is no run that fails or succeeds", or(coming.iter()));
+            let detail = format!(
+                "can never match: no event of the type {} reports a run that fails or succeeds",
+                or(coming.iter())
+            );
             return Err(Remark::new("/transition", detail));
         }
         let mut remarks = self.passed_over();
@@ -79,7 +82,7 @@ impl<'s> Reach<'s> {
         Ok(remarks)
     }
 
-    /// The listed types of which nothing comes.
+    /// Remarks on the listed types of which no event comes.
     fn passed_over(&self) -> Vec<Remark> {
         let filters: Vec<EventTypeFilter> = self.event_types.clone().into();
         let remark = |(index, filter): (usize, &EventTypeFilter)| match filter {
@@ -95,10 +98,10 @@ impl<'s> Reach<'s> {
 fn nowhere(types: &[EventType], scope: &Scope) -> String {
     let forms = types.iter().map(|one| format!("{one} has the scope `{}`", one.scope_form()));
     let forms = forms.collect::<Vec<_>>().join(", ");
-    format!("no event comes from {scope}: {forms}. Give such a scope or a wider one; `*` is everything")
+    format!("no event comes from {scope}: {forms}. Use such a scope or a wider one; `*` covers everything")
 }
 
-/// Whether an event of this type can be the change that is waited for.
+/// Whether an event of this type can be the transition that is waited for.
 fn may_be(event_type: EventType, wanted: AwaitedTransition) -> bool {
     let Ok(id) = "evt-sample".parse() else { return true };
     event_type.samples().iter().any(|sample| {
@@ -107,7 +110,7 @@ fn may_be(event_type: EventType, wanted: AwaitedTransition) -> bool {
     })
 }
 
-/// What the schemas of these types say of a condition. Nothing is said of a value that one of them allows.
+/// What the schemas of these types say about a condition. There is no remark on a value that one of them allows.
 fn in_condition(condition: &Pattern, types: &[EventType]) -> Result<Vec<Remark>, Remark> {
     let mut values: BTreeMap<String, Vec<(EventType, Verdict)>> = BTreeMap::new();
     for one in types {
@@ -140,7 +143,7 @@ fn undescribed(verdicts: &[(EventType, Verdict)]) -> Option<Remark> {
         }
     }
     let (pointer, field, near) = found?;
-    let near = near.as_ref().map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
+    let near = near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     let detail = format!(
         "the schema of {} describes no field `{field}`: this matches only if your producer sends it{near}",
         or(types.into_iter())
@@ -148,7 +151,7 @@ fn undescribed(verdicts: &[(EventType, Verdict)]) -> Option<Remark> {
     Some(Remark::new(format!("/condition{pointer}"), detail))
 }
 
-/// What a field can be, in place of what it never is.
+/// Why a condition can never match: what the field can be instead.
 fn never(verdicts: &[(EventType, Verdict)]) -> String {
     let (mut fields, mut all) = ("", Vec::new());
     for (_, verdict) in verdicts {
@@ -219,7 +222,7 @@ mod tests {
     fn a_field_that_no_listed_type_describes_is_remarked_on() {
         let of = "the schema of sync_run.completed describes no field";
         let more = "this matches only if your producer sends it";
-        let near = format!("{of} `statuss`: {more}; is `status` meant?");
+        let near = format!("{of} `statuss`: {more}; did you mean `status`?");
         check_condition(
             &["sync_run.completed"],
             json!({"statuss": ["failed", "x"]}),
@@ -228,9 +231,9 @@ mod tests {
         let none = format!("{of} `records.tax`: {more}");
         let pattern = json!({"records": {"tax": [1], "read": [1]}});
         check_condition(&["sync_run.completed"], pattern, Ok(&[("/condition/records/tax", &none)]));
-        // What one of several describes is left.
+        // A field that one of several types describes gets no remark.
         check_condition(&["*"], json!({"records": {"read": [1], "written": [1]}}), Ok(&[]));
-        // A type that describes it otherwise does not decide for one that does not describe it.
+        // A type that describes the field differently does not decide for a type that does not describe it.
         let types = ["sync_run.completed", "delivery.expiring"];
         let other =
             "the schema of delivery.expiring describes no field `trigger`: this matches only if your producer sends it";
@@ -260,7 +263,7 @@ mod tests {
         check_place(&["*", "destination.failing"], "connection/xero", None, Ok(&["/event_types/1"]));
         check_place(&["destination.failing"], "*", None, Ok(&[]));
         let refused = check(&["destination.failing"], "connection/xero", Value::Null, None).expect_err("refused");
-        let detail = "no event comes from connection/xero: destination.failing has the scope `*`. Give such a scope or a wider \
+        let detail = "no event comes from connection/xero: destination.failing has the scope `*`. Use such a scope or a wider \
                       one; `*` is everything";
         assert_eq!(refused.detail, detail);
     }

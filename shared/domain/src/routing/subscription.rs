@@ -168,7 +168,7 @@ pub enum Miss {
         wanted: AwaitedTransition,
         was: Option<Transition>,
     },
-    /// The event is for subscriptions with another grace.
+    /// The event is for subscriptions with a different grace.
     Grace {
         wanted: Grace,
     },
@@ -182,9 +182,9 @@ impl SubscriptionSettings {
         self.condition.as_ref().map_or(0, Pattern::size)
     }
 
-    /// The buckets that a subscription with these settings is filed under, each once: under `*`, what that stands for needs
-    /// no other. A subscription to missed runs is also filed under the type of the runs it waits for: `fanout` finds it
-    /// there when such a run comes.
+    /// The buckets that a subscription with these settings is filed under, each once. If `*` is among its types, the types
+    /// that `*` includes need no bucket of their own. A subscription to missed runs is also filed under the type of the runs
+    /// it waits for: `fanout` finds it there when such a run comes.
     pub fn buckets(&self) -> Vec<Bucket> {
         let mut filters = self.event_types.0.clone();
         filters.retain(|filter| match filter {
@@ -194,8 +194,8 @@ impl SubscriptionSettings {
         self.filed(filters)
     }
 
-    /// All buckets that any release files a subscription with these settings under. An earlier one filed it under each of
-    /// its types.
+    /// All buckets under which any release files a subscription with these settings. An earlier release filed it under each
+    /// of its types.
     pub fn buckets_of_any_release(&self) -> Vec<Bucket> {
         self.filed(self.event_types.0.clone())
     }
@@ -266,8 +266,8 @@ impl Subscription {
 }
 
 /// The deliveries that `event` owes to those of the given subscriptions that want it: one for each destination and path,
-/// however many of them ask for it. `data` is the event's, parsed. It is for few: [`super::listeners`] does the same for
-/// very many, within a bound.
+/// however many of them ask for it. `data` is the event's, parsed. This is for few subscriptions: [`super::listeners`] does
+/// the same for very many, within a bound.
 pub fn deliveries(
     event: &Event,
     data: &Value,

@@ -1,14 +1,14 @@
-//! Cuts what is repeated in an error: a few words of something foreign, and a reason as a whole.
+//! Shortens texts for error messages: quotes of foreign text, and whole reasons.
 
 use std::borrow::Cow;
 
-/// How many characters of something foreign are repeated in a reason.
+/// How many characters of a foreign text are quoted in a reason.
 pub(super) const SHOWN: usize = 100;
 
 /// The longest reason, in characters.
 pub(super) const MAX_REASON: usize = 1_000;
 
-/// The beginning of something foreign, for a reason.
+/// The beginning of a foreign text, to be quoted in a reason.
 pub fn excerpt(text: &str) -> Cow<'_, str> {
     cut(text, SHOWN)
 }

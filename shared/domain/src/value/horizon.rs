@@ -30,7 +30,7 @@ impl FromStr for Horizon {
 }
 
 impl Horizon {
-    /// How long after the end of a stretch of time the events that were sealed in it are audited.
+    /// The events that were sealed in a stretch of time are audited this long after its end.
     pub fn length(self) -> Duration {
         Duration::from_secs(self.0)
     }

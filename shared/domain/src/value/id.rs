@@ -39,12 +39,12 @@ fn check_form(text: &str, prefix: &'static str, length: usize) -> Result<(), IdE
     if rest.len() == length && rest.bytes().all(base32) { Ok(()) } else { Err(wrong) }
 }
 
-/// Lower-case base32hex. It sorts as the bytes do, and is safe in keys, URLs and headers.
+/// Lower-case base32hex. It sorts in the order of the bytes, and is safe in keys, URLs and headers.
 pub(crate) fn base32(bytes: &[u8]) -> String {
     BASE32HEX_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
-/// A time as ten characters, which sort as times do.
+/// A time as ten characters, which sort in the order of time.
 fn time_text(unix_ms: u64) -> String {
     base32(&unix_ms.to_be_bytes()[2..])
 }
@@ -52,7 +52,7 @@ fn time_text(unix_ms: u64) -> String {
 /// The time that [`time_text`] wrote.
 fn read_time(text: &str) -> Timestamp {
     let digit = |b: u8| u64::from(if b.is_ascii_digit() { b - b'0' } else { b - b'a' + 10 });
-    // Ten characters of five bits each, of which the last two bits carry nothing.
+    // Ten characters of five bits each; the last two bits are unused.
     Timestamp::from_unix_ms(text.bytes().fold(0, |bits, b| bits << 5 | digit(b)) >> 2)
 }
 
@@ -116,12 +116,12 @@ macro_rules! random_id {
     };
 }
 
-/// Ids of things that are listed by when they were made.
+/// Ids of things that are listed in the order in which they were made.
 macro_rules! ordered_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         random_id!($(#[$doc])* $name, $prefix);
         impl $name {
-            /// Makes an id that sorts by when it was made: 48 bits of time and 32 random bits.
+            /// Makes an id that sorts by the time at which it was made: 48 bits of time and 32 random bits.
             pub fn made_at(now: Timestamp, entropy: [u8; 4]) -> Self {
                 let mut bytes = [0; 10];
                 bytes[..6].copy_from_slice(&now.unix_ms().to_be_bytes()[2..]);
@@ -168,13 +168,13 @@ ordered_id!(
     SessionId, "ses_"
 );
 prefixed_id!(
-    /// One event owed to one destination and path. The id is derived, so it is the same each time. It also tells where
+    /// One event owed to one destination and path. The id is derived, so it is the same each time. It also says where
     /// the row is: destination (16 characters), `occurred_at` in milliseconds (10), digest (24).
     DeliveryId, "dlv_", 50
 );
 prefixed_id!(
     /// An event that was rejected. The id is derived, so a message has the same id however often it is rejected. It
-    /// also tells when the message was sent: time in milliseconds (10 characters), digest (16).
+    /// also says when the message was sent: time in milliseconds (10 characters), digest (16).
     RejectedEventId, "rej_", 26
 );
 
@@ -198,8 +198,8 @@ impl DeliveryId {
         Self(format!("{}{destination}{time}{}", Self::PREFIX, base32(digest)))
     }
 
-    /// A bound for listing: ids of the destination's deliveries whose event occurred at `time` or later sort after it,
-    /// all earlier ones before it.
+    /// A bound for listing. The ids of the destination's deliveries sort after it if their event occurred at `time` or
+    /// later, and before it otherwise.
     pub fn first_possible(destination: &DestinationId, time: Timestamp) -> String {
         let mut first = Self::from_parts(destination, time.unix_ms(), &[0; 15]).0;
         first.truncate(Self::PREFIX.len() + 26);
@@ -240,7 +240,7 @@ impl RejectedEventId {
         Self(format!("{}{}", Self::first_possible(sent_at), base32(digest)))
     }
 
-    /// A bound for listing: ids of messages sent at `time` or later sort after it, all earlier ones before it.
+    /// A bound for listing. The ids of messages sent at `time` or later sort after it, all others before it.
     pub fn first_possible(time: Timestamp) -> String {
         format!("{}{}", Self::PREFIX, time_text(time.unix_ms()))
     }

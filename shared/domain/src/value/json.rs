@@ -1,10 +1,10 @@
-//! JSON that others wrote: no key may be there twice (`keys`), a number may be of any size, and a reason for refusing it says
-//! what was expected and not what was found, which may be a secret, or as long as the whole text.
+//! Reads JSON that others wrote. No key may be repeated in an object (`keys`), and a number may have any size. The reason
+//! for a refusal says what was expected. It does not repeat what was found, which may be secret, or as long as the text.
 //!
-//! Invariant: of a JSON in which a key comes twice, nothing is read (tests: `a_key_that_comes_twice_is_found_at_any_depth`,
+//! Invariant: nothing is read of a JSON text with a repeated key (tests: `a_key_that_comes_twice_is_found_at_any_depth`,
 //! in the API `a_body_in_which_a_key_comes_twice_is_refused_wherever_it_is`).
 //!
-//! Invariant: a reason has no value and a bounded length (tests: `a_reason_says_what_was_expected_and_not_what_was_found`).
+//! Invariant: a reason repeats no value, and its length is bounded (tests: `a_reason_says_what_was_expected_and_not_what_was_found`).
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ pub enum JsonError {
     Malformed(String),
 }
 
-/// Reads any JSON in which no key comes twice.
+/// Reads any JSON in which no key is repeated.
 pub fn read(text: &str) -> Result<Value, JsonError> {
     check_keys(text).map_err(|error| match &error {
         KeyError::Repeated(place) => JsonError::Repeated(place.to_string()),
@@ -32,13 +32,13 @@ pub fn read(text: &str) -> Result<Value, JsonError> {
 }
 
 /// Reads JSON that a producer sent and whose keys were checked. A number that is too large for an IEEE double is read as the
-/// largest one.
+/// largest double.
 pub fn value(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str(&within_doubles(text))
 }
 
-/// The same JSON, in which each number that is too large for an IEEE double is the largest one. It is for what has to
-/// understand numbers, and never for what passes them on.
+/// The same JSON, with the largest IEEE double in place of each number that is too large for one. It is for code that
+/// interprets numbers, and never for code that passes them on.
 pub(super) fn within_doubles(text: &str) -> Cow<'_, str> {
     let (mut written, mut copied, mut at) = (String::new(), 0, 0);
     let bytes = text.as_bytes();
@@ -69,7 +69,7 @@ pub(super) fn within_doubles(text: &str) -> Cow<'_, str> {
     Cow::Owned(written)
 }
 
-/// Why a text cannot be read, without what was found in it. A place in the text is told only where it is not JSON.
+/// Why a text cannot be read, without what was found in it. Line and column are given only if the text is not JSON.
 pub fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     if !error.is_data() {
@@ -81,7 +81,7 @@ pub fn reason(error: &serde_json::Error) -> String {
     without_value(reason)
 }
 
-/// What serde says of a wrong value (`invalid type: string "…", expected …`), without the value.
+/// The message of serde about a wrong value (`invalid type: string "…", expected …`), without the value.
 pub fn without_value(text: &str) -> String {
     for told in ["invalid type: ", "invalid value: "] {
         if let Some((found, expected)) = text.strip_prefix(told).and_then(|rest| rest.rsplit_once(", expected ")) {

@@ -1,7 +1,7 @@
-//! Looks for keys that come twice in one object of a JSON text. It goes by the signs between strings and reads no value, so
-//! it comes deeper than any reader goes, and leaves what is not JSON to its reader to refuse.
+//! Looks for keys that are repeated in one object of a JSON text. It looks only at keys and at the punctuation outside of
+//! strings, and parses no values. So it can go deeper than any JSON reader. Invalid JSON is refused later, by the reader.
 //!
-//! Invariant: what a reader can read was looked through (tests: `a_key_that_comes_twice_is_found_at_any_depth`,
+//! Invariant: everything that a reader can read is checked (tests: `a_key_that_comes_twice_is_found_at_any_depth`,
 //! `what_is_too_deep_to_be_looked_through_is_refused`, for events `a_key_that_comes_twice_below_the_deepest_place_is_refused`).
 
 use std::borrow::Cow;
@@ -9,21 +9,21 @@ use std::collections::HashSet;
 
 use super::place::Place;
 
-/// How deep objects and lists are looked through, the outermost one counted. `serde_json` reads 127 levels; a body may have
-/// some more around a part that is read by itself.
+/// How many levels of objects and lists are checked, including the outermost one. `serde_json` reads 127 levels; a body may
+/// have a few more around a part that is read separately.
 pub const MOST_LEVELS: usize = 256;
 
-/// How many names of an object are compared one by one. An object of few is gone through without a set of its own.
+/// How many names of an object are compared one by one. An object with no more names than that needs no set.
 const FEW: usize = 8;
 
 /// Why a text is refused for its keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The key here comes twice in its object.
+    /// The key at this place is repeated in its object.
     #[error("is there twice; give it once")]
     Repeated(Place),
-    /// What is here was not looked through.
-    #[error("is nested too deep: more than {MOST_LEVELS} levels")]
+    /// What is at this place is too deep to be checked.
+    #[error("is nested too deeply: more than {MOST_LEVELS} levels")]
     TooDeep(Place),
 }
 
@@ -35,7 +35,7 @@ impl KeyError {
     }
 }
 
-/// Refuses a text in which a key comes twice in one object, or which is nested too deep to find out.
+/// Refuses a text in which a key is repeated in one object, and a text that is nested too deeply to be checked.
 pub fn check_keys(text: &str) -> Result<(), KeyError> {
     let (bytes, mut at) = (text.as_bytes(), 0);
     let (mut open, mut names) = (Vec::new(), Vec::new());
@@ -71,19 +71,19 @@ pub fn check_keys(text: &str) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// What is open where the text is looked at.
+/// An object or list that is open at the current position.
 enum Open<'t> {
     Object(Object<'t>),
-    /// With the index of its item.
+    /// With the index of the current item.
     List(usize),
 }
 
 struct Object<'t> {
-    /// Where its first names begin among those of all objects that are open.
+    /// Where its first names begin in the list of the names of all open objects.
     begin: usize,
-    /// Its further names.
+    /// Its names after the first [`FEW`].
     more: HashSet<Cow<'t, str>>,
-    /// The name of the field that is looked at.
+    /// The name of the current field.
     name: Cow<'t, str>,
     expects_key: bool,
 }
@@ -93,7 +93,7 @@ impl<'t> Object<'t> {
         Self { begin, more: HashSet::new(), name: Cow::Borrowed(""), expects_key: true }
     }
 
-    /// Goes on to the field `name`; answers whether it is the first of this name.
+    /// Moves on to the field `name`. Returns whether it is the first field with this name.
     fn takes(&mut self, name: Cow<'t, str>, names: &mut Vec<Cow<'t, str>>) -> bool {
         self.expects_key = false;
         let few = &names[self.begin..];
@@ -108,7 +108,7 @@ impl<'t> Object<'t> {
     }
 }
 
-/// The place that the text is at.
+/// The place of the current position.
 fn place(open: &[Open<'_>]) -> Place {
     open.iter().fold(Place::default(), |place, open| match open {
         Open::Object(object) => place.field(&object.name),
@@ -116,7 +116,7 @@ fn place(open: &[Open<'_>]) -> Place {
     })
 }
 
-/// A key in its quotes, as its characters. It is copied only if it is written with escapes.
+/// The characters of a key in quotes. They are copied only if the key contains escapes.
 fn name(quoted: &str) -> Cow<'_, str> {
     if quoted.contains('\\')
         && let Ok(name) = serde_json::from_str(quoted)
@@ -126,7 +126,7 @@ fn name(quoted: &str) -> Cow<'_, str> {
     Cow::Borrowed(quoted.get(1..quoted.len() - 1).unwrap_or_default())
 }
 
-/// The place after the quote that ends the string.
+/// The position after the closing quote of the string.
 pub(super) fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at) {
         at += 1;
@@ -177,12 +177,12 @@ mod tests {
         check_twice(&nested(MOST_LEVELS - 1), None);
         check_twice(&nested(MOST_LEVELS - 1).replace("\"b\"", "\"a\""), Some("/a"));
         let error = check_keys(&nested(MOST_LEVELS)).expect_err("too deep");
-        assert_eq!(error.to_string(), "is nested too deep: more than 256 levels");
+        assert_eq!(error.to_string(), "is nested too deeply: more than 256 levels");
         assert!(error.place().pointer().starts_with("/a/0/0"), "{error:?}");
         assert!(check_keys(&"[".repeat(1_000_000)).is_err());
     }
 
-    /// A value, and whether a key comes twice somewhere in it.
+    /// A value, and whether a key is repeated somewhere in it.
     fn any_json() -> impl Strategy<Value = (String, bool)> {
         let scalar = prop_oneof![Just("1"), Just("\"a\""), Just(r#""\"{,""#), Just("[]"), Just("{}")];
         let leaf = scalar.prop_map(|text| (text.to_owned(), false));

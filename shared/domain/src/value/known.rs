@@ -1,7 +1,7 @@
-//! Reads a part of a JSON: the fields that somebody knows. All of the text is gone through, so that what no reader can take
-//! is refused as if all were read; but what nobody knows takes no memory, and little time.
+//! Reads a part of a JSON text: only the fields that are of interest. The whole text is checked, so a text that no reader
+//! can read is refused as if all of it were read. The other fields take no memory, and little time.
 //!
-//! Invariant: what nobody knows is refused if no reader can take it, and not kept (tests:
+//! Invariant: fields that are not of interest are not kept, but are refused if no reader can read them (tests:
 //! `what_is_not_known_is_gone_through_and_not_kept`).
 
 use std::borrow::Cow;
@@ -14,19 +14,19 @@ use serde_json::{Map, Value};
 
 use super::json::within_doubles;
 
-/// A key that `serde_json` takes for a text with JSON in it, if it is the first of its object.
+/// If this is the first key of an object, `serde_json` treats its value as a text that contains JSON.
 const EMBEDDED: &str = "$serde_json::private::RawValue";
 
-/// What is known of a value.
+/// The parts of a value that are of interest.
 #[derive(Debug, Default)]
 pub struct Known {
     fields: BTreeMap<String, Known>,
-    /// The items of a list; nothing if only that it is a list is of interest.
+    /// The parts of a list's items that are of interest; none if the items are not.
     items: Option<Box<Known>>,
 }
 
 impl Known {
-    /// What a JSON Schema describes by `properties` and `items`.
+    /// The parts that a JSON Schema describes with `properties` and `items`.
     pub fn of_schema(schema: &Value) -> Self {
         let properties = schema["properties"].as_object().into_iter().flatten();
         Self {
@@ -35,7 +35,7 @@ impl Known {
         }
     }
 
-    /// Reads what is known. Of a number that is too large for an IEEE double, the largest one is read.
+    /// Reads the parts that are of interest. A number that is too large for an IEEE double is read as the largest double.
     pub fn read(&self, text: &str) -> serde_json::Result<Value> {
         let text = within_doubles(text);
         let mut deserializer = serde_json::Deserializer::from_str(&text);
@@ -48,7 +48,7 @@ impl Known {
     }
 }
 
-/// A value of which this is known; nothing if it is not of interest.
+/// A value, with the parts of it that are of interest; none if the value is not.
 #[derive(Clone, Copy)]
 struct Part<'k>(Option<&'k Known>);
 
@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for Part<'_> {
         let mut object = Map::new();
         while let Some(name) = fields.next_key_seed(Name)? {
             if name == EMBEDDED {
-                return Err(A::Error::custom("this key has a meaning of its own where all is read"));
+                return Err(A::Error::custom("this key has a special meaning for the JSON reader"));
             }
             let part = Part(self.0.and_then(|known| known.fields.get(&*name)));
             if let Read::Known(value) = fields.next_value_seed(part)? {
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for Part<'_> {
     }
 }
 
-/// A key, which is copied only if it is written with escapes.
+/// A key, which is copied only if it contains escapes.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {

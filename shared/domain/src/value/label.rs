@@ -30,9 +30,9 @@ impl TryFrom<String> for Label {
     }
 }
 
-/// Whether a character shows nothing by itself, or decides how others are shown: Unicode's `Default_Ignorable_Code_Point`,
-/// and the categories of formats (`Cf`) and of separators of lines and paragraphs. Direction marks, joiners and variation
-/// selectors are among them.
+/// Whether a character is invisible, or changes how others are shown: Unicode's `Default_Ignorable_Code_Point`, and the
+/// categories `Cf` (format characters), `Zl` and `Zp` (separators of lines and of paragraphs). They include direction marks,
+/// joiners and variation selectors.
 pub fn is_invisible(c: char) -> bool {
     let category = CodePointMapData::<GeneralCategory>::new().get(c);
     let (line, paragraph) = (GeneralCategory::LineSeparator, GeneralCategory::ParagraphSeparator);

@@ -1,8 +1,8 @@
 //! Values that everything else is made of: ids, names, moments and days. A value of one of these types is well formed:
 //! it was either parsed or made here.
 //!
-//! Invariant: what a parser accepts it accepts again as it is written, and reads the same value. So no row is written
-//! that cannot be read (tests: `a_url_is_read_back`, `headers_are_read_back`, `a_condition_is_read_back`,
+//! Invariant: a parser accepts the written form of each value that it accepted, and reads the same value from it. So no
+//! row is written that cannot be read (tests: `a_url_is_read_back`, `headers_are_read_back`, `a_condition_is_read_back`,
 //! `the_settings_of_a_destination_are_read_back`, `the_settings_of_a_subscription_are_read_back`,
 //! `a_configuration_is_read_back`, `names_and_descriptions_are_read_back`, `a_scope_is_read_back`,
 //! `event_types_are_read_back`, `ids_are_read_back`, `times_and_days_are_read_back`).

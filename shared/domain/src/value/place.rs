@@ -1,5 +1,5 @@
-//! Where something is in a JSON value. A place is kept as its steps and written from them, so that no step is ever read
-//! back from a text: a key may contain every character that a text would separate steps with.
+//! Where something is in a JSON value. A place is a list of steps. Steps are written as a text, but never read from one,
+//! because a key may contain any character that separates steps in the text.
 //!
 //! Invariant: a place leads to one value, whatever characters its keys have (tests: `every_step_is_escaped_by_itself`, for
 //! events `a_refusal_points_at_the_field`).
@@ -12,10 +12,10 @@ use serde_path_to_error::{Path, Segment};
 
 use super::excerpt::excerpt;
 
-/// The longest pointer that is told, in bytes. A longer one ends at the last step that fits.
+/// The longest pointer that is shown, in bytes. A longer one ends at the last step that fits.
 const MAX_POINTER_BYTES: usize = 1_000;
 
-/// The way to a value, from the outermost one.
+/// The steps from the outermost value to this one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place(Vec<Step>);
 
@@ -97,7 +97,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A place for people, cut at its beginning if it is long: its end tells more.
+/// A place for people. A long one is cut at its beginning, because its end says more.
 pub(crate) fn told(place: &Place) -> String {
     let text = place.to_string();
     let surplus = text.chars().count().saturating_sub(200);

@@ -1,11 +1,11 @@
-//! Takes secrets out of texts that are shown: people paste keys into the wrong field, and the answer must not repeat them.
+//! Removes secrets from texts that are shown: people paste keys into the wrong field, and the answer must not repeat them.
 
 use std::borrow::Cow;
 
-/// What our own secrets begin with: signing secrets, API keys, links and tokens of page sessions.
+/// The prefixes of our own secrets: signing secrets, API keys, links and tokens of page sessions.
 const BEGINNINGS: [&str; 4] = ["whsec_", "whk_", "whl_", "whs_"];
 
-/// The same text, in which whatever looks like one of our secrets ends after its beginning.
+/// The same text, in which everything that looks like one of our secrets is cut after its prefix.
 pub fn without_secrets(text: &str) -> Cow<'_, str> {
     let (mut written, mut left) = (String::new(), text);
     while let Some((at, beginning)) = first(left) {
@@ -24,7 +24,7 @@ pub fn without_secrets(text: &str) -> Cow<'_, str> {
     Cow::Owned(written)
 }
 
-/// The first beginning of a secret in a text, in capitals or not.
+/// The first prefix of a secret in a text, in upper or lower case, and its position.
 fn first(text: &str) -> Option<(usize, &'static str)> {
     let lower = text.to_ascii_lowercase();
     BEGINNINGS.into_iter().filter_map(|beginning| Some((lower.find(beginning)?, beginning))).min()

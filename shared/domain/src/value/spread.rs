@@ -1,7 +1,7 @@
-//! Divides what has names among several: shards of the table, and parts of a unit of work.
+//! Divides things with names into shards of the table, or into parts of a unit of work.
 
-/// Which of `over` a name belongs to. It is stored in keys, so it never changes: FNV-1a, mixed once more, because its bits
-/// depend little on each other.
+/// Which of `over` parts a name belongs to. The result is stored in keys, so the function must never change. It is FNV-1a,
+/// mixed once more, because FNV-1a alone spreads similar names poorly.
 pub fn spread(name: &str, over: u16) -> u16 {
     let hash = name
         .bytes()

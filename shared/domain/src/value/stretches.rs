@@ -1,5 +1,5 @@
 //! Stretches of time by which sealed events are noted for the audit and for roll-ups: ten minutes each, or a sixth of the
-//! horizon if that is shorter. A note says itself of which stretches it is, so another length makes no older note wrong.
+//! horizon if that is shorter. A note contains its stretches, so notes stay valid when the length changes.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ impl Stretches {
         self.of(now.minus(wait)).since
     }
 
-    /// How long after the end of a stretch its roll-ups are computed: a tenth of it, in which successful deliveries are
-    /// recorded.
+    /// How long after the end of a stretch its roll-ups are computed: a tenth of its length. Successful deliveries are
+    /// recorded by then.
     pub fn settle(self) -> Duration {
         self.length() / 10
     }

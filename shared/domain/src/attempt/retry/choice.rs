@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{MAX_WAIT, RetryPolicy};
 
-/// How many waits an owner's list can have. It leads to one attempt more than it has waits.
+/// How many waits an owner's list can have. There is one attempt more than there are waits.
 pub const MAX_OWN_WAITS: usize = 20;
 /// The greatest sum of an owner's waits, before jitter, in seconds: 13 days.
 const MAX_SUM_SECONDS: u64 = 13 * 86_400;
@@ -176,7 +176,7 @@ mod tests {
         serde_json::from_value(setting).expect("a setting")
     }
 
-    /// The waits after one failed attempt after the other, to the last.
+    /// The waits after each failed attempt, up to the last one.
     fn waits(choice: &RetryChoice, outcome: &Outcome) -> Vec<u64> {
         let standard: RetryPolicy = "7,8".parse().expect("a schedule");
         let step = |attempt| choice.policy(&standard).next_step(attempt, outcome, Jitter::NONE);

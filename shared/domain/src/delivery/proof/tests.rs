@@ -113,8 +113,8 @@ fn only_a_4xx_that_is_about_the_request_is_a_refusal() {
     check_judged(&answered(408), false, "shows nothing");
     check_judged(&answered(429), false, "shows nothing");
     check_judged(&answered(200), false, "answered 200: it accepted");
-    check_judged(&answered(302), false, "answered 302, which is no refusal");
-    check_judged(&answered(500), false, "answered 500, which is no refusal");
+    check_judged(&answered(302), false, "answered 302, which is not a refusal");
+    check_judged(&answered(500), false, "answered 500, which is not a refusal");
     check_judged(&Outcome::TimedOut, false, "did not answer in time");
     check_judged(&Outcome::Unreachable { reason: "reset".into() }, false, "(reset)");
     check_judged(&Outcome::Blocked { host: "h".into(), address: None }, false, "was not called");
@@ -147,7 +147,7 @@ fn a_receiver_is_proven_when_it_accepts_the_good_request_and_refuses_all_three()
     check_concluded(&answered(204), [401, 400, 403], (true, all));
     check_concluded(&answered(204), [401, 200, 403], (false, "not proven: see old_timestamp"));
     check_concluded(&answered(204), [200, 401, 200], (false, "not proven: see wrong_signature, altered_body"));
-    let first = "not proven: the good request was not accepted; mend that first";
+    let first = "not proven: the good request was not accepted; fix that first";
     check_concluded(&answered(401), [401, 401, 401], (false, first));
     check_concluded(&Outcome::TimedOut, [401, 401, 401], (false, first));
 }

@@ -51,7 +51,7 @@ fn each_state_is_counted_once_and_a_first_attempt_that_is_to_come_is_no_failure(
         (Retrying { due_at }, vec![bad.clone()]),
         (Retrying { due_at }, vec![]),
         (Parked, vec![]),
-        // It was one of those that opened the breaker, or a probe.
+        // Its failure was one of those that opened the breaker, or that of a probe.
         (Parked, vec![bad]),
         (Cancelled, vec![]),
     ] {
@@ -100,7 +100,7 @@ fn an_hour_with_failures_is_read_again_after_a_part_of_its_age_until_it_is_settl
     assert_eq!(to_read(Some(&open), &[], due), [990, 1_000, 1_001]);
     let settled = roll_up(Some(open.clone()), hour(due, 0), due);
     assert_eq!((settled.look_at(SLOT), settled.tells_other_than(Some(&open))), (None, true));
-    // A young hour is not read more than once a slot, and an hour of yesterday is never read again.
+    // A recent hour is not read more than once in each slot, and an hour of yesterday is never read again.
     let young = roll_up(None, [(1_000, read(NOW, tally(0, 1)))], NOW);
     assert_eq!(young.look_at(SLOT), Some(at(NOW + 600)));
     let late = (990 + 22) * 3_600;
@@ -112,7 +112,7 @@ fn what_is_owed_and_has_no_row_yet_keeps_an_hour_open_until_it_has_one() {
     let missing = HourRead { owed: 3, ..read(NOW, tally(2, 0)) };
     let open = roll_up(None, [(1_000, missing)], NOW);
     assert_eq!(open.look_at(SLOT), Some(at(NOW + 600)));
-    // A later reading does not know what was owed, and need not.
+    // A later reading does not know what was owed, and does not need to.
     let still = roll_up(Some(open), [(1_000, read(NOW + 600, tally(2, 0)))], NOW + 600);
     assert_eq!(still.look_at(SLOT), Some(at(NOW + 1_200)));
     let settled = roll_up(Some(still), [(1_000, read(NOW + 1_200, tally(3, 0)))], NOW + 1_200);
@@ -139,7 +139,7 @@ fn hours_without_deliveries_are_not_kept() {
 }
 
 proptest! {
-    /// However long something stays open, reading its hour again ends, and takes few looks.
+    /// However long something stays open, its hour is read again only a few times.
     #[test]
     fn an_hour_that_never_settles_is_read_a_bounded_number_of_times(first in 0u64..86_400) {
         let begin = 1_000 * 3_600;

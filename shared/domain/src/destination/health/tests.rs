@@ -22,7 +22,7 @@ fn opened() -> Health {
     health
 }
 
-/// Failures at these seconds, none in a row for one container.
+/// Failures at these seconds. No container sees two of them in a row.
 #[track_caller]
 fn check_failures(seconds: &[u64], opens: bool) {
     let failed = |health: Health, second: &u64| health.failed(failure(*second)).unwrap_or(health);
@@ -72,7 +72,7 @@ fn a_receiver_that_asks_to_wait_is_left_alone_as_a_whole_and_that_is_no_failure(
     let drained = longer.drained(at(171), true).expect("a change");
     assert_eq!((drained.held_until, drained.drain.is_some()), (None, true));
     assert!(!longer.resumed(at(120)).is_held(at(120)), "its owner knows better");
-    // A receiver that is down as well is probed.
+    // A receiver that is also down is probed.
     let down = (1..=FAILURES)
         .fold(longer, |health, n| health.failed(Failure { seen_in_a_row: n, ..failure(111) }).expect("a change"));
     assert_eq!((down.admission(), down.held_until), (Admission::Probes, None));

@@ -28,7 +28,7 @@ fn every_file_is_an_entry_under_its_types_name() {
     assert!(entries().is_sorted_by(|a, b| a.name < b.name));
 }
 
-/// A type's name stands in keys, headers and URLs.
+/// A type's name is used in keys, headers and URLs.
 #[test]
 fn every_name_is_dotted_lower_case_and_every_text_says_something() {
     let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');

@@ -64,7 +64,12 @@ fn a_refusal_names_the_field_and_the_reason() {
     check_changed("scope", json!("xero"), InvalidEvent, "scope: must be `*`");
     check_changed("scope", json!("*"), InvalidEvent, "scope: insight_population.completed events have the scope");
     check_changed("occurred_at", json!("2016-11-23T09:29:00Z"), OccurredAtOutOfRange, "occurred_at: 2016");
-    check_changed("occurred_at", json!("2036-11-23T09:29:00Z"), OccurredAtOutOfRange, "an hour after that");
+    check_changed(
+        "occurred_at",
+        json!("2036-11-23T09:29:00Z"),
+        OccurredAtOutOfRange,
+        "an hour after the event was sent",
+    );
     check_changed("data", json!([]), InvalidEvent, "data: ");
     check_changed("data", Value::Null, InvalidEvent, "data: ");
     check_changed("occured_at", json!(1), InvalidEvent, "unknown field `occured_at`");
@@ -167,11 +172,11 @@ fn a_key_that_comes_twice_is_refused_wherever_it_is() {
     }
 }
 
-/// `data` may have 127 levels, and the event is one around it: as deep as that, `serde_json` does not read an event at once.
+/// `data` may have 127 levels, and the event adds one: `serde_json` cannot read an event of that depth in one go.
 #[test]
 fn a_key_that_comes_twice_below_the_deepest_place_is_refused() {
     let parse = |levels: usize, after: &str| {
-        // `data` is a level itself.
+        // `data` itself is one level.
         let deep = format!(r#""data":{{"extra":{}{},{after}"#, "[".repeat(levels - 1), "]".repeat(levels - 1));
         Event::parse(&insight().to_string().replacen(r#""data":{"#, &deep, 1), now())
     };

@@ -1,4 +1,4 @@
-//! Many subscriptions at once: the same as one by one, and at what cost.
+//! Many subscriptions at once: the result is the same as for one by one, and the cost is bounded.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ fn matched(data: &Value, all: &[Subscription]) -> (usize, usize) {
 #[test]
 fn conditions_that_do_not_match_cost_nothing_however_many_there_are() {
     let data = json!({"status": "failed", "connection": {"id": "xero-7"}, "tables": [{"name": "a"}, {"name": "b"}]});
-    // All want the same status. What tells them apart is another field.
+    // All want the same status, and differ in another field.
     let one = |n: u16| match n % 3 {
         0 => with_condition(n, &json!({"status": ["failed"], "connection": {"id": [format!("other-{n}"), n]}})),
         1 => with_condition(n, &json!({"tables": {"name": [format!("t{n}")]}, "status": [{"prefix": "f"}]})),

@@ -19,19 +19,19 @@ pub(super) fn refused(pointer: &str, detail: impl Into<String>) -> PatternError 
     PatternError { pointer: pointer.to_owned(), detail: detail.into() }
 }
 
-/// A part of a pattern as it was given, for a reason.
+/// A part of a pattern as it was given, to be quoted in a reason.
 pub(super) fn given(value: &Value) -> String {
     excerpt(&value.to_string()).into_owned()
 }
 
 impl PatternError {
-    /// The text in which the error passes through serde, which carries nothing else. The pointer is quoted, because it can
-    /// contain every character.
+    /// The error as a text, because serde passes on nothing else. The pointer is quoted, because it can contain any
+    /// character.
     pub(super) fn carried(&self) -> String {
         format!("{}: {}", Value::from(self.pointer.as_str()), self.detail)
     }
 
-    /// The error in such a text.
+    /// Reads the error from such a text.
     pub fn of_carried(text: &str) -> Option<Self> {
         let mut parts = serde_json::Deserializer::from_str(text).into_iter::<String>();
         let pointer = parts.next()?.ok()?;

@@ -1,13 +1,13 @@
-//! Finds the conditions that an event may meet among very many, without testing each: those that accept a value which the
-//! event has at the place where the condition looks for it.
+//! Finds, among very many conditions, those that an event may meet, without testing each: the conditions that accept a value
+//! that the event has in the field that they test.
 //!
-//! Of each condition that needs one of some plain values in a field, one such field is filed: the one whose values the
-//! fewest conditions ask for. A condition with no such field is always a candidate. The index says only which conditions
-//! are worth testing.
+//! If a condition needs one of some plain values in a field, it is indexed by that field. If there are several such fields,
+//! it is indexed by the one whose values the fewest conditions ask for. A condition with no such field is always a
+//! candidate. The index says only which conditions are worth testing.
 //!
 //! Invariant: a condition that matches is a candidate (tests: `listeners_are_found_as_if_each_were_tested`).
 //!
-//! Invariant: what a condition tests is found at the same cost however many others there are (tests:
+//! Invariant: candidates are found at the same cost however many other conditions there are (tests:
 //! `conditions_that_do_not_match_cost_nothing_however_many_there_are`).
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,16 +20,16 @@ use super::matches::{Field, FieldTest, ObjectTest, elements};
 use super::scalar::{ScalarTest, Test};
 use super::work::Work;
 
-/// Conditions are named by their numbers. Places and values are kept as hashes: that two have the same one makes a
-/// candidate more.
+/// Conditions are identified by numbers. Places and values are stored as hashes: if two have the same hash, there is only
+/// one more candidate.
 #[derive(Debug)]
 pub struct Index {
     seed: RandomState,
-    /// The places at which a value is asked for, and those on the way there, sorted.
+    /// The places of the indexed fields, and the places on the way there, sorted.
     places: Vec<u32>,
-    /// The values that are asked for with their places, and who asks, sorted.
+    /// Each indexed value with its place, and the condition that asks for it, sorted.
     values: Vec<(u32, u32)>,
-    /// Those that are always candidates.
+    /// The conditions that are always candidates.
     others: Vec<u32>,
 }
 
@@ -115,7 +115,7 @@ impl Index {
     }
 }
 
-/// Calls `each` with every field of which the condition needs one of some plain values.
+/// Calls `each` with every field in which the condition needs one of some plain values.
 fn wanted(seed: &RandomState, condition: Option<&Pattern>, mut each: impl FnMut(Wanted)) {
     if let Some(condition) = condition {
         in_object(seed, &condition.test, &mut Vec::new(), &mut each);
@@ -151,7 +151,7 @@ fn at(seed: &RandomState, place: u32, value: &Value) -> Option<u32> {
     let hash = match value {
         Value::Null => seed.hash_one((place, 0_u8)),
         Value::Bool(value) => seed.hash_one((place, 1_u8, value)),
-        // A zero may have a sign.
+        // Adding 0.0 turns -0.0 into 0.0.
         Value::Number(number) => seed.hash_one((place, 2_u8, (number.as_f64()? + 0.0).to_bits())),
         Value::String(text) => seed.hash_one((place, 3_u8, text.as_str())),
         Value::Array(_) | Value::Object(_) => return None,

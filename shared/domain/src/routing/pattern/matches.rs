@@ -25,7 +25,7 @@ pub(super) struct Field {
     pub(super) test: FieldTest,
 }
 
-/// Where something is in the pattern. Fields of one object share what leads to it.
+/// A place in the pattern. The fields of one object share the place of that object.
 #[derive(Debug)]
 pub(super) struct At {
     pub(super) parent: Option<Arc<At>>,

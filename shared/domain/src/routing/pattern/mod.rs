@@ -44,8 +44,8 @@ pub const MAX_DEPTH: usize = 10;
 /// The product of the lengths of all `$or` lists: EventBridge's own limit.
 pub const MAX_COMBINATIONS: usize = 1_000;
 /// How many fields may be tested. Fields of an object both beside a `$or` and inside it count once for every
-/// alternative; only such patterns come near the limit. So one event costs no more work than with the longest pattern
-/// without them.
+/// alternative; only such patterns come near the limit. So such a pattern costs no more work for an event than the
+/// longest pattern without such fields.
 pub const MAX_FIELD_TESTS: usize = 300;
 
 /// A condition over an event's `data`, with the JSON that it was read from, in which it is shown again.
@@ -82,7 +82,7 @@ impl Pattern {
         explain::explain(&self.test, data, work)
     }
 
-    /// Whether each value that it accepts can be in data that keeps to this JSON Schema, by its pointer.
+    /// For each value that it accepts, by its pointer: whether the value can be in data that conforms to this JSON Schema.
     pub(super) fn verdicts(&self, schema: &Value) -> BTreeMap<String, Verdict> {
         schema::verdicts(&self.test, schema)
     }

@@ -1,6 +1,6 @@
-//! Compares a pattern with the JSON Schema of an event's `data`: which of the values that it accepts can be there. It reads of
-//! a schema what the catalogue's use for that: `type`, `enum`, `properties`, `required` and `items`. What it does not know it
-//! takes for possible.
+//! Compares a pattern with the JSON Schema of an event's `data`: which of the values that the pattern accepts can be in the
+//! data? It knows the keywords that the catalogue's schemas use for that: `type`, `enum`, `properties`, `required` and
+//! `items`. Everything else counts as possible.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::matches::{Field, FieldTest, ObjectTest};
 use super::scalar::{ScalarTest, Test};
 use crate::value::place::child;
 
-/// Whether a value that a pattern accepts can be in data that keeps to a schema.
+/// Whether a value that a pattern accepts can be in data that conforms to a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Possible,
@@ -20,10 +20,10 @@ pub enum Verdict {
         pointer: String,
         /// The field in `data`: `records.written`.
         field: String,
-        /// A field beside it that has nearly the same name.
+        /// A field of the same object that has a similar name.
         near: Option<String>,
     },
-    /// The field is never so. It is one of these.
+    /// The field never has such a value. It is one of these.
     Impossible {
         field: String,
         is: Vec<String>,
@@ -66,7 +66,7 @@ fn in_object(test: &ObjectTest, known: &Known<'_>, path: &str, verdicts: &mut BT
     }
 }
 
-/// Goes through the entries of a field's list, or of those of all fields below it, with their pointers.
+/// Calls `seen` with each entry of the field's list, or of the lists of all fields below it, and its pointer.
 fn each_entry(field: &Field, seen: &mut impl FnMut(String, &Test)) {
     match &field.test {
         FieldTest::Values(values) => {
@@ -85,7 +85,7 @@ fn each_entry_of(test: &ObjectTest, seen: &mut impl FnMut(String, &Test)) {
     branches.for_each(|branch| each_entry_of(branch, seen));
 }
 
-/// What a schema says of a value. A list is its items, as it is for a pattern.
+/// What a schema says about a value. A list stands for its items, as in a pattern.
 struct Known<'s> {
     /// The types that it may have; none if it may have any.
     types: Vec<&'s str>,
@@ -128,7 +128,7 @@ impl<'s> Known<'s> {
         let is_any = self.types.is_empty();
         let is_possible = match (test, self.values) {
             (Test::Exists(true), _) => is_any || self.types.iter().any(|one| *one != "object"),
-            // To `exists`, an object has no value.
+            // For `exists`, an object has no value.
             (Test::Exists(false), _) => is_any || self.may_be_absent || self.types.contains(&"object"),
             (Test::Scalar(test), Some(values)) => values.iter().any(|value| test.matches(value)),
             (Test::Scalar(test), None) => is_any || self.types.iter().any(|one| may_match(test, one)),
@@ -140,7 +140,7 @@ impl<'s> Known<'s> {
         }
     }
 
-    /// The verdict on a test of something below `field`, which is no object.
+    /// The verdict on a test of something below `field`, which is not an object.
     fn verdict_below(&self, test: &Test, field: &str) -> Verdict {
         if matches!(test, Test::Exists(false)) { Verdict::Possible } else { self.impossible(field) }
     }
@@ -151,7 +151,7 @@ impl<'s> Known<'s> {
             "integer" => "an integer".to_owned(),
             "number" => "a number".to_owned(),
             "boolean" => "true or false".to_owned(),
-            "object" => "an object, of which fields are tested".to_owned(),
+            "object" => "an object (test its fields)".to_owned(),
             other => other.to_owned(),
         };
         let is = match self.values {
@@ -173,7 +173,7 @@ fn may_match(test: &ScalarTest, value_type: &str) -> bool {
     }
 }
 
-/// The name among those of the properties that `name` is probably meant to be.
+/// The name of the property that `name` was probably meant to be.
 fn near(name: &str, properties: &Value) -> Option<String> {
     let names = properties.as_object().into_iter().flatten().map(|(known, _)| known);
     let distances = names.map(|known| (distance(&name.to_lowercase(), &known.to_lowercase()), known));
@@ -181,7 +181,7 @@ fn near(name: &str, properties: &Value) -> Option<String> {
     distances.filter(|(distance, _)| *distance <= most).min().map(|(_, known)| known.clone())
 }
 
-/// How many characters have to be put in, left out or replaced to make one text the other.
+/// How many characters have to be inserted, deleted or replaced to turn one text into the other.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, of_a) in a.chars().enumerate() {
@@ -275,11 +275,8 @@ mod tests {
         );
         check(json!({"more": ["true"]}), &[("/more/0", "more is true or false")]);
         check(json!({"ids": [1]}), &[("/ids/0", "ids is a string")]);
-        check(json!({"error": ["a"]}), &[("/error/0", "error is an object, of which fields are tested|null")]);
-        check(
-            json!({"records": [{"exists": true}]}),
-            &[("/records/0", "records is an object, of which fields are tested")],
-        );
+        check(json!({"error": ["a"]}), &[("/error/0", "error is an object (test its fields)|null")]);
+        check(json!({"records": [{"exists": true}]}), &[("/records/0", "records is an object (test its fields)")]);
         check(json!({"records": {"read": ["1"]}}), &[("/records/read/0", "records.read is an integer")]);
         check(json!({"count": {"a": {"b": [1]}}}), &[("/count/a/b/0", "count is an integer")]);
         check(

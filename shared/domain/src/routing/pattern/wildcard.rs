@@ -21,7 +21,7 @@ impl Wildcard {
                 '*' => None,
                 '\\' => match characters.next() {
                     Some(escaped @ ('*' | '\\')) => Some(escaped),
-                    _ => return Err(r"has a `\` before something else than `*` or `\`: write `\\` for a backslash"),
+                    _ => return Err(r"has a `\` before something other than `*` or `\`: write `\\` for a backslash"),
                 },
                 plain => Some(plain),
             };

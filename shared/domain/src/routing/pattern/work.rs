@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// program it takes some nanoseconds.
 pub const MOST_STEPS: usize = 2_000_000;
 
-/// The steps that are left. Once they are spent, nothing matches any more, and what was found so far means nothing.
+/// The steps that are left. Once they are spent, nothing matches any more, and the results so far are not valid.
 #[derive(Debug)]
 pub struct Work(AtomicUsize);
 
@@ -28,7 +28,7 @@ impl Work {
     }
 
     pub(crate) fn spend(&self, steps: usize) {
-        // One event is matched at a time, so nothing is lost between the two.
+        // Only one event uses it at a time, so nothing is lost between reading and writing.
         self.0.store(self.left().saturating_sub(steps), Ordering::Relaxed);
     }
 

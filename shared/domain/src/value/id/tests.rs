@@ -1,4 +1,4 @@
-//! Which texts are ids, and what derived ids tell.
+//! Which texts are ids, and what can be read from derived ids.
 
 use super::*;
 
