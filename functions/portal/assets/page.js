@@ -165,7 +165,7 @@ class Ended extends Error {}
 // After this nothing is asked for so many seconds.
 class Busy extends Error {
   constructor(seconds) {
-    super("too much at once");
+    super("too many requests");
     this.seconds = seconds;
   }
 }
@@ -178,7 +178,7 @@ async function part(url, selector, signal) {
   if (response.status === 429) throw new Busy(Number(response.headers.get("retry-after")) || 1);
   if (!response.ok) throw new Error(String(response.status));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (account(page) !== account(document)) throw new Ended("this browser is signed in for another account");
+  if (account(page) !== account(document)) throw new Ended("this browser is signed in to another account");
   return page.querySelector(selector);
 }
 
@@ -237,7 +237,7 @@ if (live) {
     try {
       const old = document.querySelector(selector);
       const idle = Date.now() - touched > patience;
-      if (shown) shown.textContent = idle ? "paused: touch the page to go on" : isHeld(old) ? "paused while you are in the list" : "live";
+      if (shown) shown.textContent = idle ? "paused: move the pointer or press a key to continue" : isHeld(old) ? "paused while you are in the list" : "live";
       if (document.hidden || idle || isHeld(old)) return;
       const found = await part(location.href, selector);
       if (!found || found.innerHTML === was || isHeld(old)) return;
@@ -249,7 +249,7 @@ if (live) {
     } catch (error) {
       ended = error instanceof Ended;
       busy = error instanceof Busy ? error.seconds * 1000 : 0;
-      const words = ended ? error.message : busy ? "too much at once; it goes on by itself" : "reload the page";
+      const words = ended ? error.message : busy ? "too many requests; it continues by itself" : "reload the page";
       if (shown) shown.textContent = `not live: ${words}`;
     }
   }
@@ -276,7 +276,7 @@ const renewing = document.querySelector("[data-renew]");
 if (renewing) {
   const rarely = 300000;
   let asked = Date.now();
-  renewing.querySelector("[data-idle]").textContent = ", and 15 minutes after no page of it is in sight any more";
+  renewing.querySelector("[data-idle]").textContent = ", or 15 minutes after one of these pages was last visible";
   // A timer alone would lag behind where the computer slept.
   const timer = setInterval(renew, 20000);
   document.addEventListener("visibilitychange", renew);
@@ -290,7 +290,7 @@ if (renewing) {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", renew);
       renewing.setAttribute("role", "status");
-      renewing.textContent = "Your session has ended. Open a new link in another tab, then go on here: nothing you typed is lost.";
+      renewing.textContent = "Your session has ended. Open a new link in another tab, then continue here: nothing that you typed is lost.";
     } catch {
       // Without a network it is asked again, as rarely.
     }

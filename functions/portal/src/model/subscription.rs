@@ -64,7 +64,7 @@ impl Subscription {
     pub fn types(&self) -> String {
         self.event_types
             .iter()
-            .map(|name| if name == "*" { "all that is published" } else { name })
+            .map(|name| if name == "*" { "all events about your data" } else { name })
             .collect::<Vec<_>>()
             .join(", ")
     }

@@ -34,7 +34,7 @@ use crate::web::problem::Problem;
 use crate::web::visitor::{Leaving, Stranger};
 use crate::web::{cookies, render, visitor};
 
-const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
+const NOT_NOW: &str = "This did not work. Your link is still valid: try again.";
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/open", get(show).post(open)).route("/sign-out", post(sign_out))
@@ -127,15 +127,15 @@ fn refused(problem: &Problem, token: &str) -> Result<Response, Failure> {
     let (status, error, token) = match problem.code.as_str() {
         "link_used" => (
             StatusCode::GONE,
-            "This link was opened before, and a link opens only once. Ask for a new one where you got it.",
+            "This link was opened before, and a link works only once. Ask for a new one where you got this one.",
             "",
         ),
         "link_expired" => {
-            (StatusCode::GONE, "This link was not opened in time. Ask for a new one where you got it.", "")
+            (StatusCode::GONE, "This link was not opened in time. Ask for a new one where you got this one.", "")
         }
         "unauthorized" | "validation_failed" => (
             StatusCode::UNPROCESSABLE_ENTITY,
-            "This is not a link we know. Paste all of it, or ask for a new one where you got it.",
+            "This is not a link we know. Paste the whole link, or ask for a new one where you got this one.",
             "",
         ),
         _ => (problem.status(), NOT_NOW, token),

@@ -66,7 +66,7 @@ async fn renew(_: Leaving) -> StatusCode {
 }
 
 fn done(word: &str) -> Option<&'static str> {
-    (word == "revoked").then_some("Ended. It lets nobody in any more.")
+    (word == "revoked").then_some("Ended. It no longer works.")
 }
 
 async fn revoke(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {

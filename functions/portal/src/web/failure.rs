@@ -60,7 +60,7 @@ pub struct NobodySignedIn;
 fn not_allowed(needed: Permission) -> (StatusCode, &'static str, String) {
     let who = if needed == Permission::RotateSecrets { "an admin" } else { "an editor or an admin" };
     let detail = format!(
-        "Only {who} may do this, and the link you came by is for another role. Ask for a link with that role where you got it."
+        "Only {who} may do this, and your link is for another role. Ask for a link with that role where you got yours."
     );
     (StatusCode::FORBIDDEN, "You may not do this", detail)
 }
@@ -74,24 +74,24 @@ impl IntoResponse for Failure {
             Failure::Problem(problem) if problem.code == "forbidden" => not_allowed(Permission::Configure),
             Failure::OtherAccount(account) => (
                 StatusCode::CONFLICT,
-                "This page was another account’s",
+                "This page belongs to another account",
                 format!(
-                    "Since you opened it, this browser was signed in for the account “{account}”. Nothing was done. Go on for \
+                    "Since you opened it, this browser was signed in to the account “{account}”. Nothing was done. Continue with \
                      “{account}”, or get a new link for the other account."
                 ),
             ),
             Failure::NoSender => (
                 StatusCode::CONFLICT,
-                "This page was too old",
-                "It was made before the last change of this site. Nothing was done: open the page again, and repeat what you did."
+                "This page is out of date",
+                "This site was updated after you opened it. Nothing was done: open the page again, and repeat what you did."
                     .to_owned(),
             ),
             Failure::Spent(Spent { seconds }) => (
                 StatusCode::TOO_MANY_REQUESTS,
-                "Too much at once",
+                "Too many requests",
                 format!(
-                    "More was asked for this account than it may ask for in a while, here or by its programs. Nothing was done. \
-                     Try again in {seconds} s, and close the pages you do not need."
+                    "This account has sent more requests than it may, on these pages or from its programs. Nothing was done. \
+                     Try again in {seconds} s, and close the pages that you do not need."
                 ),
             ),
             Failure::Problem(problem) => (
@@ -99,19 +99,19 @@ impl IntoResponse for Failure {
                 match problem.status {
                     404 => "There is nothing here",
                     409 | 412 => "This could not be done",
-                    400 | 422 => "This cannot be read",
-                    429 => "Too much at once",
+                    400 | 422 => "This request is not valid",
+                    429 => "Too many requests",
                     _ => "Something went wrong",
                 },
                 problem.detail.clone(),
             ),
             other => {
                 error!(error = %ErrorChain(other), "a page could not be made");
-                let detail = "It failed on our side. Try again in a minute; nothing was lost.".to_owned();
+                let detail = "There was an error on our side. Try again in a minute; nothing was lost.".to_owned();
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", detail)
             }
         };
-        let mut response = message(status, title, &detail, Some(("/", "To the start")));
+        let mut response = message(status, title, &detail, Some(("/", "Go to the start page")));
         if let Failure::Spent(Spent { seconds }) = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

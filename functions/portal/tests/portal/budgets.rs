@@ -20,7 +20,7 @@ async fn a_visitor_over_the_budget_is_told_so_and_others_go_on() {
     assert!((3..20).contains(&shown), "it was shown {shown} times");
     let seconds = page.headers["retry-after"].to_str().expect("text");
     assert!(page.status == 429 && ["1", "2", "3"].contains(&seconds), "{} after {seconds}", page.status);
-    page.shows("Too much at once").shows("Nothing was done").shows(&format!("Try again in {seconds} s"));
+    page.shows("Too many requests").shows("Nothing was done").shows(&format!("Try again in {seconds} s"));
     assert_eq!(world.get(&rival, "/deliveries").await.status, 200);
     assert_eq!(world.get("", "/open").await.status, 200);
 

@@ -48,7 +48,7 @@ async fn a_link_that_could_not_be_looked_up_is_kept_to_be_tried_again() {
         world.store.fail(failing, 1);
         let page = world.post(&cookie, "/open", &[("token", &link)]).await;
         assert_eq!(page.status, 503);
-        page.shows("Your link is as good as before").shows(&format!("value=\"{token}\"")).hides("data-open");
+        page.shows("Your link is still valid").shows(&format!("value=\"{token}\"")).hides("data-open");
     }
     assert_eq!(world.post(&cookie, "/open", &[("token", token)]).await.status, 303);
 }
@@ -60,7 +60,7 @@ async fn a_link_into_another_account_asks_before_it_ends_the_session() {
     let link = world.link("rival", Role::Editor, None).await;
     let page = world.post(&cookie, "/open", &[("token", &link)]).await;
     assert_eq!(page.status, 409);
-    page.shows("signed in for the account <b>acme</b>").shows("this link is for <b>rival</b>").hides("data-open");
+    page.shows("signed in to the account <b>acme</b>").shows("this link is for <b>rival</b>").hides("data-open");
     assert!(!page.headers.contains_key("set-cookie"));
     let page = world.post(&cookie, "/open", &[("token", &link), ("leave", "acme")]).await;
     assert_eq!(page.status, 303, "the link was not used up by asking");
@@ -77,7 +77,7 @@ async fn a_form_of_another_account_does_nothing() {
     let cookie = world.visitor("acme", Role::Editor).await;
     let path = format!("/destinations/{id}/pause");
     world.get(&cookie, &format!("/destinations/{id}")).await.shows(&format!("action=\"{path}?account=acme\""));
-    for (sender, words) in [("?account=rival", "signed in for the account “acme”"), ("", "open the page again")] {
+    for (sender, words) in [("?account=rival", "signed in to the account “acme”"), ("", "open the page again")] {
         let page = world.post_from(&cookie, &format!("{path}{sender}"), &[]).await;
         assert_eq!(page.status, 409);
         page.shows(words).shows("Nothing was done").shows("href=\"/\"");
@@ -85,7 +85,7 @@ async fn a_form_of_another_account_does_nothing() {
     // This holds for the steps of the wizard as well, although they change nothing.
     let step = |account: &str| format!("/configure?step=when&scope=*&type=*&account={account}");
     let page = world.get(&cookie, &step("acme")).await;
-    page.shows("<input type=\"hidden\" name=\"account\" value=\"acme\">").shows("Which of them?");
+    page.shows("<input type=\"hidden\" name=\"account\" value=\"acme\">").shows("Which of these events?");
     assert_eq!(page.text.matches("name=\"account\"").count(), 1);
     assert_eq!(world.get(&cookie, &step("rival")).await.status, 409);
     let (_, destination) = world.call("acme", "GET", &format!("/v1/destinations/{id}"), json!(null)).await;
@@ -94,7 +94,7 @@ async fn a_form_of_another_account_does_nothing() {
     // A `GET` to the address of a form.
     let page = world.get(&cookie, &path).await;
     assert_eq!(page.status, 405);
-    page.shows("only takes forms").shows("href=\"/\"");
+    page.shows("only accepts forms").shows("href=\"/\"");
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn what_looks_like_a_secret_is_not_shown_again() {
     let page = world.post("", "/destinations/dst_0000000000000000/edit?account=acme", &fields).await;
     assert_eq!(page.status, 401);
     page.shows("readonly>\nBilling</textarea>").shows("x-key: whsec_…").hides("MfKQ9r8").hides("Send again");
-    page.shows("What looks like a secret is left out.");
+    page.shows("Text that looks like a secret is left out.");
 }
 
 #[tokio::test]

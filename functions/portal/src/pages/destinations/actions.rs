@@ -24,7 +24,7 @@ const NAMED: usize = 100;
 /// What deleting a subscription costs at most, in read units, and what is kept for the destination and the page.
 const DELETION_UNITS: usize = 2;
 const KEPT: usize = 40;
-const UNSEEN: &str = "Nothing was deleted: meanwhile a subscription to it was created. Look at the list again.";
+const UNSEEN: &str = "Nothing was deleted, because a subscription to it was created meanwhile. Check the list again.";
 
 pub async fn pause(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
     visitor.api.act(&format!("{}/pause", at(&id))).await?;
@@ -75,9 +75,9 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
                 return Err(Failure::Problem(problem));
             }
             let error = if all {
-                "A part of its subscriptions is deleted, and more may be left. Delete it again to go on."
+                "Some of its subscriptions are deleted, and there may be more. Delete it again to continue."
             } else {
-                "The subscriptions you saw are deleted. Meanwhile another one to it was created: look at the list again."
+                "The subscriptions that you saw are deleted, but another one was created meanwhile. Check the list again."
             };
             confirm(&visitor, &id, Some(error)).await
         }

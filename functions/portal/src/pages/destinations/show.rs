@@ -74,12 +74,12 @@ fn done(word: &str, destination: &Destination, recovery: Option<&Recovery>) -> O
         ("paused", "paused") => Some("Paused. What is owed is kept until you resume."),
         ("resumed", "healthy") if destination.draining => Some("Resumed. What was set aside is on its way."),
         ("tried_soon", "failing") => {
-            Some("It is tried within a minute. What was set aside follows when it takes that.")
+            Some("It is tried within a minute. Parked deliveries follow when it accepts that one.")
         }
         ("recovering", _) if recovering && destination.takes_nothing().is_some() => {
-            Some("Everything that was missed since then is being set aside. It is sent when the destination is back.")
+            Some("All deliveries missed since then are being parked. They are sent when the destination is back.")
         }
-        ("recovering", _) if recovering => Some("Everything that was missed since then is being sent again."),
+        ("recovering", _) if recovering => Some("All deliveries missed since then are being sent again."),
         _ => None,
     }
 }

@@ -111,7 +111,7 @@ fn done(word: &str, subscription: &Subscription) -> Option<&'static str> {
         ("saved", _) => Some("Saved."),
         ("enabled", true) => Some("Enabled. Events are matched with it from now on, within seconds."),
         ("disabled", false) => {
-            Some("Switched off. It matches nothing until you enable it; what is owed already is still delivered.")
+            Some("Switched off. It matches nothing until you enable it; its existing deliveries are still sent.")
         }
         _ => None,
     }

@@ -97,9 +97,9 @@ fn rows(connection: Connection) -> Vec<Row> {
 fn unseen(scope: &Scope) -> Option<Row> {
     let kind = match scope {
         Scope::Everything => return None,
-        Scope::Endpoint { .. } => "Table; no run of it was seen yet",
-        Scope::Insight { .. } => "Insight; no population of it was seen yet",
-        Scope::Connection(_) => "Connection; nothing of it was seen yet",
+        Scope::Endpoint { .. } => "Table without a run so far",
+        Scope::Insight { .. } => "Insight without a population so far",
+        Scope::Connection(_) => "Connection without events so far",
     };
     Some(Row { scope: scope.to_string(), name: scope.to_string(), kind: kind.to_owned(), connection: None })
 }
@@ -141,7 +141,7 @@ mod tests {
     fn a_chosen_place_is_shown_whether_or_not_anything_was_seen_there() {
         let kind = |places: &Places| places.chosen.as_ref().map(|row| row.kind.clone());
         let places = Places::of(tree(1), "connection/stripe/endpoint/payouts", "");
-        assert_eq!(kind(&places).as_deref(), Some("Table; no run of it was seen yet"));
+        assert_eq!(kind(&places).as_deref(), Some("Table without a run so far"));
         let places = Places::of(tree(100), "connection/xero/endpoint/t99", "hubspot");
         assert_eq!((kind(&places).as_deref(), shown(&places)), (Some("Table t_99"), vec!["connection/hubspot"]));
         // Beyond those that are shown as well.

@@ -117,7 +117,7 @@ async fn what_needs_somebody_comes_first() {
     }
     let (cookie, now) = (world.visitor("acme", Role::Viewer).await, world.clock.now());
     let page = world.get(&cookie, "/destinations").await;
-    page.shows("comes first.").hides("on each page");
+    page.shows("come first.").hides("on each page");
     let names = listed(&page);
     let id = |name: &str| {
         let before = page.text.split(&format!("\"><bdi>{name}<")).next().expect("a link");
@@ -136,7 +136,7 @@ async fn what_needs_somebody_comes_first() {
     for n in 0..16 {
         world.destination("acme", &format!("More {n}")).await;
     }
-    world.get(&cookie, "/destinations").await.shows("comes first on each page.");
+    world.get(&cookie, "/destinations").await.shows("come first on each page.");
 }
 
 /// Stores statistics again, as if each hour had more deliveries than are counted.
