@@ -22,20 +22,20 @@ pub enum Failure {
     #[error("the role of the session does not allow this")]
     NotAllowed(Permission),
     /// The form is from a page of another account. The session is now of the account given here.
-    #[error("the form is of another account than {0}")]
+    #[error("the form belongs to another account than {0}")]
     OtherAccount(AccountId),
-    #[error("the form is of no account")]
+    #[error("the form names no account")]
     NoSender,
     /// The account has spent its budget.
     #[error("the account has spent its budget")]
     Spent(Spent),
     #[error("{}", .0.detail)]
     Problem(Problem),
-    #[error("no path of the API")]
+    #[error("the path for the API is invalid")]
     NoSuchPath(#[source] http::Error),
-    #[error("the API's answer was cut off")]
+    #[error("the API's answer was incomplete")]
     Cut(#[source] axum::Error),
-    #[error("the API's answer is not what the page knows")]
+    #[error("the API's answer has an unknown form")]
     Unreadable(#[source] serde_json::Error),
     #[error("a page could not be rendered")]
     Unrendered(#[from] askama::Error),
@@ -53,7 +53,7 @@ impl Failure {
     }
 }
 
-/// Marks a response that stands for no page: nobody is signed in. What is said instead is decided around it.
+/// Marks a response to a visitor who is not signed in. The middleware in `around` puts a page in its place.
 #[derive(Debug, Clone, Copy)]
 pub struct NobodySignedIn;
 
@@ -70,7 +70,7 @@ impl IntoResponse for Failure {
         let (status, title, detail) = match &self {
             Failure::NoSession => return (StatusCode::UNAUTHORIZED, Extension(NobodySignedIn)).into_response(),
             Failure::NotAllowed(needed) => not_allowed(*needed),
-            // The API's own detail is about keys, and a visitor has none. What needs another role is refused before.
+            // The API's own detail is about keys, which visitors do not have. What needs an admin was refused before.
             Failure::Problem(problem) if problem.code == "forbidden" => not_allowed(Permission::Configure),
             Failure::OtherAccount(account) => (
                 StatusCode::CONFLICT,
@@ -106,7 +106,7 @@ impl IntoResponse for Failure {
                 problem.detail.clone(),
             ),
             other => {
-                error!(error = %ErrorChain(other), "a page could not be made");
+                error!(error = %ErrorChain(other), "a page could not be shown");
                 let detail = "There was an error on our side. Try again in a minute; nothing was lost.".to_owned();
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", detail)
             }
