@@ -150,7 +150,7 @@ async fn page(visitor: &Visitor, id: &str, query: &Fields, refused: Option<Probl
     render::page_with(status.unwrap_or(StatusCode::OK), &one)
 }
 
-/// The notice after an action, if the delivery is as it says.
+/// The notice after an action, if it is true of the delivery.
 fn done(word: &str, delivery: &Delivery) -> Option<&'static str> {
     let waits_for = delivery.waiting.as_ref().map(|waiting| waiting.r#for.as_str());
     match (word, delivery.status.as_str(), waits_for) {

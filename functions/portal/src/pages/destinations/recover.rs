@@ -1,4 +1,4 @@
-//! The form that sends a destination again what it was owed and did not get.
+//! The form that sends a destination its missed deliveries again.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -66,7 +66,7 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query
     render::page(&Show { shell, destination, stats, subscriptions, places, more, recovery })
 }
 
-/// The notice after an action, if the destination is as it says.
+/// The notice after an action, if it is true of the destination.
 fn done(word: &str, destination: &Destination, recovery: Option<&Recovery>) -> Option<&'static str> {
     let recovering = recovery.is_some_and(|job| matches!(job.status.as_str(), "queued" | "running"));
     match (word, destination.health.as_str()) {

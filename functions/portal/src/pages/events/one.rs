@@ -113,7 +113,7 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query)
     render::page(&One { shell, event, places, body })
 }
 
-/// The notice after a replay, if the event owes what it says.
+/// The notice after a replay, if it is true of the event.
 fn done(word: &str, event: &Event) -> Option<&'static str> {
     match (word, event.owed_count) {
         ("nothing_new", _) => Some("Matched again. Today's subscriptions ask for no new deliveries."),

@@ -105,7 +105,7 @@ async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query) ->
     render::page(&Show { shell, subscription, destination, places })
 }
 
-/// The notice after an action, if the subscription is as it says.
+/// The notice after an action, if it is true of the subscription.
 fn done(word: &str, subscription: &Subscription) -> Option<&'static str> {
     match (word, subscription.enabled) {
         ("saved", _) => Some("Saved."),

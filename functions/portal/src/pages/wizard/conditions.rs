@@ -9,7 +9,7 @@ use serde_json::Value;
 pub struct Verdict {
     pub event_type: &'static str,
     pub status: &'static str,
-    /// `Ok` if it is sent, with a further proviso if there is one; otherwise the reason why not.
+    /// `Ok` if it is sent, with what it further depends on, if anything; otherwise the reason why not.
     pub sent: Result<Option<&'static str>, String>,
 }
 

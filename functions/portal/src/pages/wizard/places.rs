@@ -44,9 +44,9 @@ pub struct Row {
 
 /// The part of the tree that is shown.
 pub struct Places {
-    /// The place that is chosen, if it is one of the tree or came with a link. It stands by itself, where it is seen at once.
+    /// The chosen place, if it is in the tree or came with a link. It is shown above the list, where it is seen at once.
     pub chosen: Option<Row>,
-    /// The others. The list of them scrolls.
+    /// The other places. Their list scrolls.
     pub rows: Vec<Row>,
     /// The number of other places that match.
     pub hidden: usize,
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(kind(&places).as_deref(), Some("Table without a run so far"));
         let places = Places::of(tree(100), "connection/xero/endpoint/t99", "hubspot");
         assert_eq!((kind(&places).as_deref(), shown(&places)), (Some("Table t_99"), vec!["connection/hubspot"]));
-        // Beyond those that are shown as well.
+        // A place beyond those that are shown.
         let places = Places::of(tree(5_000), "connection/xero/endpoint/t4999", "");
         assert_eq!(kind(&places).as_deref(), Some("Table t_4999"));
     }
