@@ -360,7 +360,7 @@ async fn a_place_is_shown_under_the_name_that_events_gave_it() {
         page.shows("title=\"connection/xero\"><bdi>Xero &#60;b&#62;</bdi>").shows("title=\"*\"><bdi>everywhere</bdi>");
         page.shows("title=\"connection/sage\">connection/sage<");
     }
-    // Nobody else's names.
+    // Another account does not see these names.
     let rival = world.visitor("rival", Role::Editor).await;
     world.get(&rival, "/deliveries").await.hides("Xero");
 }
@@ -392,7 +392,7 @@ async fn what_a_list_does_not_filter_by_is_named_and_the_rest_holds() {
     }
     world.get(&cookie, "/ledger?last=7d").await.hides("were ignored");
 
-    // A filter that is wrong is named on top as well, with the way to the list without it.
+    // A wrong filter is also named at the top, with a link to the list without it.
     let page = world.get(&cookie, "/deliveries?status=lost&scope=connection/xero").await;
     assert_eq!(page.status, 400);
     page.shows("the filter <code>status</code> cannot be used: must be one of delivered").hides("data-key");

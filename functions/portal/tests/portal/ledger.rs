@@ -116,7 +116,7 @@ async fn a_long_period_is_told_in_parts_that_say_so() {
     world.store.take_calls();
     let page = world.get(&cookie, "/ledger?last=24h").await;
     let calls = world.store.take_calls();
-    assert_eq!(calls.iter().filter(|call| **call == "list_events").count(), 5, "as much is read, however long it is");
+    assert_eq!(calls.iter().filter(|call| **call == "list_events").count(), 5, "a longer period does not read more");
     assert_eq!(term(&page, "accepted").0, "500");
     page.shows("only its newest part").shows("as far as this part goes");
     let next = link(&page, "<span>Next part</span>");

@@ -16,7 +16,7 @@ impl World {
         let cookie = self.visitor("acme", role).await;
         let mut session = self.sessions().await.into_iter().find(|one| !before.contains(one)).expect("a session");
         let id = session.id.to_string();
-        // The operator's part of the API says who a link is for; here it is told afterwards.
+        // The operator's part of the API says who a link is for; here that is added afterwards.
         assert!(self.store.revoke_session(&session.account, &session.id).await.expect("an answer"));
         session.subject = subject.to_owned().try_into().ok();
         self.store.create_session(&session).await.expect("created");
@@ -101,7 +101,7 @@ async fn a_page_that_asks_now_and_then_keeps_its_session_for_eight_hours() {
     assert_eq!(world.get(&cookie, "/deliveries").await.status, 200);
     world.clock.advance(Duration::from_secs(5 * 60));
     assert_eq!(world.get(&cookie, "/renew").await.status, 401);
-    // Without asking, it ends as before.
+    // Without these requests, it ends after 15 minutes.
     let cookie = world.visitor("acme", Role::Viewer).await;
     world.clock.advance(Duration::from_secs(15 * 60));
     assert_eq!(world.get(&cookie, "/renew").await.status, 401);

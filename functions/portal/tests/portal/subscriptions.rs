@@ -216,7 +216,7 @@ async fn a_subscription_is_switched_off_and_on_and_deleted() {
         let page = world.post(&cookie, &format!("/subscriptions/{id}/{action}"), &[]).await;
         assert_eq!((page.status, page.location()), (303, &*format!("/subscriptions/{id}?done={action}d")));
         world.get(&cookie, page.location()).await.shows(words);
-        // The other notice is not shown, whoever asks for it.
+        // The other notice is not shown, even if the address asks for it.
         let other = if enabled { "disabled" } else { "enabled" };
         world.get(&cookie, &format!("/subscriptions/{id}?done={other}")).await.hides("role=\"status\">");
         assert_eq!(read(&world, &id).await["enabled"], enabled);

@@ -257,13 +257,13 @@ async fn what_was_refused_has_an_address_that_keeps_it() {
         page.shows("<input type=\"hidden\" name=\"when\" value=\"failures\">").hides("name=\"refused\"");
         assert_eq!(page.text.matches("name=\"account\"").count(), 1);
     }
-    // From elsewhere nothing is told that a stranger could have written.
+    // From another site no error is shown, because a stranger could have written it.
     let page = world.get_with(&cookie, &address, &[("sec-fetch-site", "cross-site")]).await;
     page.hides("never called").hides("10.0.0.1");
     page.shows("Where to?");
     let made_up = "/configure?step=where&scope=*&type=*&refused=nonsense+x&refused=y";
     assert_eq!(world.get(&cookie, made_up).await.status, 200);
-    // What would be too long, or looks like a secret, is in no address.
+    // There is no address if it would be too long, or contain what looks like a secret.
     let (long, secret) =
         (format!("https://10.0.0.1/{}", "é".repeat(1_000)), "https://10.0.0.1/whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     for url in [long.as_str(), secret] {
@@ -289,7 +289,7 @@ async fn all_wrong_fields_of_the_last_step_are_told_at_once() {
     }
 }
 
-/// Notes events at so many tables.
+/// Notes events at this many tables.
 async fn note_tables(world: &World, count: usize) {
     let now = world.clock.now();
     let event = Event::parse(&event_text(&account("acme"), "evt-1"), now).map_err(|rejected| rejected.detail);
@@ -323,7 +323,7 @@ async fn the_chosen_place_is_seen_without_scrolling() {
         let (scope_fields, _) = page.text.split_once("What happens?").expect("the kinds of events");
         assert_eq!(scope_fields.matches(" checked").count(), 1);
     }
-    // A place that is typed is below what scrolls, and not within it.
+    // The field for a typed place is below the list that scrolls, not in it.
     let page = world.get(&cookie, "/configure?scope=other&place=connection/xero").await;
     let (_, rest) = page.text.split_once(scrolls).expect("a list");
     rest.split_once("</div>").expect("its end").1.split_once("value=\"other\" data-shows checked").expect("in sight");
@@ -476,7 +476,7 @@ async fn of_many_destinations_some_are_offered_and_the_others_are_found() {
         .shows("<b><bdi>Receiver 03")
         .hides("<b><bdi>Receiver 04")
         .hides("More destinations");
-    // A cursor of the whole list is not one of the search.
+    // A cursor of the whole list is not valid for the search.
     let other = world.get(&cookie, &format!("{sent}&find_destination=11&cursor={}", more(&first))).await;
     other.shows("<b><bdi>Receiver 11").hides("<b><bdi>Receiver 04");
     world

@@ -237,14 +237,14 @@ async fn a_destination_goes_with_the_subscriptions_that_were_shown() {
     assert_eq!(world.get(&cookie, &path).await.status, 404);
 }
 
-/// The page, which has cost no more than a request may.
+/// The page. Fails if it cost more than a request may.
 async fn cheap(page: impl Future<Output = Page>) -> Page {
     let (page, spent) = read_units::counted(async { (page.await, read_units::spent()) }).await;
     assert!(spent > 0.0 && spent <= 500.0, "it cost {spent}");
     page
 }
 
-/// Subscriptions of `acme` that no request created: every tenth sends to `id`, and the others to `other`.
+/// Stores subscriptions of `acme` without requests: every tenth sends to `id`, and the others to `other`.
 fn store_subscriptions(world: &World, count: usize, [id, other]: [&str; 2]) {
     for n in 0..count {
         let mut one = subscription(&destination(&account("acme"), 1, "https://example.com/"), 1, &["*"], "*", None);

@@ -108,7 +108,7 @@ async fn all_wrong_fields_of_a_destination_are_told_at_once() {
     let id = world.destination("acme", "Billing").await;
     let (before, cookie) = (read(&world, &id).await, world.visitor("acme", Role::Editor).await);
     let path = format!("/destinations/{id}/edit");
-    // Some of them the page finds, and some the API.
+    // The page finds some of the faults, and the API the others.
     for wrong in [
         [
             ("name", ""),

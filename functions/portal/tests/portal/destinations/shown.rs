@@ -123,7 +123,7 @@ async fn what_needs_somebody_comes_first() {
         let before = page.text.split(&format!("\"><bdi>{name}<")).next().expect("a link");
         before.rsplit("/destinations/").next().expect("an id").to_owned()
     };
-    // The last of the list become those in trouble.
+    // The last ones of the list get into trouble.
     let next_probe_at = now.plus(Duration::from_secs(60));
     let failing = HealthState::Failing { since: now, probes: 0, next_probe_at, half_open: false };
     health(&world, &id(&names[4]), |destination| destination.health.state = failing).await;
