@@ -78,7 +78,7 @@ async fn a_rotated_secret_is_shown_once_and_signs_at_once() -> Result<()> {
     assert_ne!(secret, destination.secret);
     let path = destination.body["url"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default();
     world.receiver.expect_secret(&format!("/{path}"), secret);
-    browser.click("link", "I have kept it: send a test").await?;
+    browser.click("link", "I have saved it: send a test").await?;
     browser.click("button", "Prove my receiver").await?;
     browser.find("heading", "Your receiver is proven").await?;
     browser.visit(&format!("/destinations/{}", destination.id)).await?;

@@ -49,12 +49,12 @@ async fn a_page_does_nothing_and_follows_nothing_once_the_browser_is_another_acc
     let opened = theirs.operator.stranger().post("/v1/sessions", &token).await?.expect_status(201)?;
     browser.set_cookie("__Host-synchub", opened["token"].as_str().unwrap_or_default()).await?;
     theirs.push("demo-sync-run-succeeded").await?;
-    browser.sees("not live: this browser is signed in for another account").await?;
+    browser.sees("not live: this browser is signed in to another account").await?;
     browser.sees_no("Theirs").await?;
     browser.expect_status(409);
     browser.click("button", "Sign out").await?;
-    browser.sees("This page was another account’s").await?;
-    browser.click("link", "To the start").await?;
+    browser.sees("This page belongs to another account").await?;
+    browser.click("link", "Go to the start page").await?;
     browser.find("link", "Theirs").await?;
     browser.visit(&format!("/destinations/{}", their_destination.id)).await?;
     browser.find("heading", "Settings").await?;

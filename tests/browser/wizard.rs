@@ -18,7 +18,7 @@ async fn choose_failures_of_a_table(browser: &Browser) -> Result<()> {
     browser.fill("Place", "connection/xero/endpoint/invoices").await?;
     browser.choose(Name::with("Sync run completed")).await?;
     browser.click("button", "Continue").await?;
-    browser.find("heading", "What this lets through").await?;
+    browser.find("heading", "Try it on sample events").await?;
     browser.choose(Name::with("Only failures")).await?;
     browser.click("button", "Continue").await?;
     browser.find("group", "Where to?").await.map(drop)
@@ -56,7 +56,7 @@ async fn a_link_leads_to_a_proven_receiver_that_gets_what_was_chosen() -> Result
         browser.sees(language).await?;
     }
     browser.check_accessibility().await?;
-    browser.click("link", "I have kept it: test").await?;
+    browser.click("link", "I have saved it: test").await?;
     browser.click("button", "Prove my receiver").await?;
     browser.find("heading", "Your receiver is proven").await?;
     browser.sees("It refuses a request that is six minutes old").await?;
@@ -81,14 +81,14 @@ async fn a_receiver_that_checks_nothing_is_told_what_to_mend() -> Result<()> {
     let browser = world.signed_in(Look::default()).await?;
     choose_failures_of_a_table(&browser).await?;
     create(&world, &browser, Manner::Trusts).await?;
-    browser.click("link", "I have kept it: test").await?;
+    browser.click("link", "I have saved it: test").await?;
     browser.click("button", "Prove my receiver").await?;
     browser.sees("Your receiver is not proven yet").await?;
     browser.sees("it accepted a request that was six minutes old").await?;
     browser.check_accessibility().await?;
     browser.click("button", "Send test").await?;
     browser.sees_no("not proven").await?;
-    browser.find("heading", "What came of it").await?;
+    browser.find("heading", "Result").await?;
     browser.finish().await
 }
 
@@ -110,7 +110,7 @@ async fn back_and_forward_keep_what_was_typed() -> Result<()> {
     // ... and by the browser's.
     browser.fill("URL", "https://other.example/").await?;
     browser.back().await?;
-    browser.find("group", "Which of them?").await?;
+    browser.find("group", "Which of these events?").await?;
     browser.forward().await?;
     assert_eq!(browser.find("textbox", "URL").await?.value().await?, "https://other.example/");
     browser.finish().await
@@ -170,7 +170,7 @@ async fn the_keyboard_alone_completes_the_wizard() -> Result<()> {
     browser.visit(&world.link(json!({"scope": "connection/xero/endpoint/invoices"})).await?).await?;
     browser.tab_to("button", "Continue").await?;
     browser.press(Key::Enter).await?;
-    browser.find("group", "Which of them?").await?;
+    browser.find("group", "Which of these events?").await?;
     browser.tab_to("radio", Name::with("All of them")).await?;
     browser.press(Key::Down).await?;
     assert!(browser.focused().await?.1.contains("Only failures"));
@@ -187,7 +187,7 @@ async fn the_keyboard_alone_completes_the_wizard() -> Result<()> {
     let text = browser.text().await?;
     let secret = text.split_whitespace().find(|word| word.starts_with("whsec_")).unwrap_or_default();
     world.receiver.expect_secret(&path, secret);
-    browser.tab_to("link", "I have kept it: test").await?;
+    browser.tab_to("link", "I have saved it: test").await?;
     browser.press(Key::Enter).await?;
     browser.tab_to("button", "Prove my receiver").await?;
     browser.press(Key::Enter).await?;
@@ -207,7 +207,7 @@ async fn the_wizard_needs_no_script() -> Result<()> {
     browser.sees("status is \"partial\"").await?;
     browser.click("button", "Continue").await?;
     create(&world, &browser, Manner::Verifies).await?;
-    browser.click("link", "I have kept it: test").await?;
+    browser.click("link", "I have saved it: test").await?;
     browser.click("button", "Prove my receiver").await?;
     browser.find("heading", "Your receiver is proven").await?;
     browser.finish().await

@@ -95,11 +95,11 @@ fn wizard(story: &Story) -> Vec<Page> {
         page.click("button", "Create").see("The signing secret of")
     };
     let prove =
-        |page: Page, words| page.click("link", "I have kept it: test").click("button", "Prove my receiver").see(words);
+        |page: Page, words| page.click("link", "I have saved it: test").click("button", "Prove my receiver").see(words);
     vec![
         page("wizard-1-what", "/configure?scope=connection%2Fxero%2Fendpoint%2Finvoices"),
         page("wizard-2-when", step("when")).choose("Only failures").see("Not sent"),
-        page("wizard-2-changes", step("when")).choose("Only when it broke or").see("if the one before it failed"),
+        page("wizard-2-changes", step("when")).choose("Only when it broke or").see("if the previous one failed"),
         page("wizard-2-pattern", step("when"))
             .choose("My own pattern")
             .fill("Pattern", r#"{"records": {"inserted": [{"numeric": [">", 30]}]}}"#)
@@ -143,7 +143,7 @@ fn destinations(story: &Story) -> Vec<Page> {
             .see("Your receiver is proven"),
         page("destination-test-failed", format!("/configure/test?destination={failing}"))
             .click("button", "Send test")
-            .see("What came of it"),
+            .see("Result"),
     ]
 }
 

@@ -1,12 +1,12 @@
-// What the page does better with a script. Everything works without: links, forms and reloading do the same.
+// What the page does better with a script. Everything also works without it, by links, forms and reloading.
 //
-// Each part finds its elements by a data attribute and leaves the rest alone. Nothing is fetched but the page's own addresses.
+// Each part finds its elements by a data attribute and leaves the rest alone. Only the page's own addresses are fetched.
 
 "use strict";
 
 document.documentElement.classList.add("js");
 
-// ---- Times: relative, with the exact one on hover, in the viewer's zone and in UTC. The page speaks English, whatever the browser does. ----
+// ---- Times: relative, with the exact one on hover, in the viewer's zone and in UTC. Always in English, whatever the browser's language. ----
 
 const english = "en-GB";
 const exact = new Intl.DateTimeFormat(english, { dateStyle: "medium", timeStyle: "long" });
@@ -37,7 +37,7 @@ for (const title of document.querySelectorAll("[data-hour] > title")) {
   title.textContent = title.textContent.replace(/^\S+ UTC/, (utc) => `${hour.format(new Date(title.parentNode.dataset.hour))} (${utc})`);
 }
 
-// A field for a moment comes in UTC, is shown in the viewer's zone, and is sent with it. One that nobody touched is sent as it came.
+// A date and time field comes in UTC, is shown in the viewer's zone, and is sent in UTC. If nobody changed it, it is sent as it came.
 function local(moment) {
   return new Date(moment.valueOf() - moment.getTimezoneOffset() * 60000).toISOString().slice(0, -1);
 }
@@ -62,7 +62,7 @@ for (const field of document.querySelectorAll('input[type="datetime-local"]')) {
   });
 }
 
-// ---- Where one is, in a bar that is too narrow for all ------------------------------------------------------------------------
+// ---- The current section, scrolled into view in a bar that is too narrow for all ----------------------------------------------
 
 document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
@@ -85,7 +85,7 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { words.textContent = button.dataset.words; }, 2000);
 });
 
-// ---- The link that opened this page: what follows # is sent from here, and to nobody else --------------------------------------
+// ---- The link that opened this page: the token after # is sent from here, and to nobody else -----------------------------------
 
 const opening = document.querySelector("form[data-open]");
 if (opening && location.hash.startsWith("#whl_")) {
@@ -110,19 +110,19 @@ function setFree(form) {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || sending.has(form)) return event.preventDefault();
-  // What the Enter key presses cannot be seen.
+  // The Enter key presses an invisible button, so the visible one shows that the form is busy.
   const button = event.submitter?.matches(".sr") ? form.querySelector(".button-primary") : event.submitter;
   if (!button) return;
   const words = button.querySelector("span") ?? button;
   button.dataset.words ??= words.textContent;
   if (button.dataset.busy) words.textContent = button.dataset.busy;
   button.setAttribute("aria-busy", "true");
-  // Whoever stops the browser from waiting may try again; nothing takes longer than this.
+  // If the visitor stops the loading, they may send the form again. No request takes longer than this.
   sending.set(form, { button, timer: setTimeout(() => setFree(form), 30000) });
 });
 
 addEventListener("pageshow", (event) => {
-  // A page that comes back from the browser's memory is as it was left.
+  // A page that comes back from the browser's memory still shows its forms as busy.
   if (event.persisted) for (const form of [...sending.keys()]) setFree(form);
 });
 
@@ -132,7 +132,7 @@ function fieldsOf(form) {
   return [...form.elements].filter((field) => field.name && field.type !== "hidden" && field.tagName !== "BUTTON");
 }
 
-// A field that can be chosen is known by its value: where the page has others meanwhile, no other is chosen instead.
+// Choices are found by their values: if the page has other choices meanwhile, none of those is chosen instead.
 const isChoice = (field) => field.type === "radio" || field.type === "checkbox";
 
 if (draft) {
@@ -153,19 +153,19 @@ if (draft) {
   });
 }
 
-// What shows a secret once must not be sent again by reloading.
+// Reloading the page that shows a secret must not send the form again.
 const next = document.querySelector("[data-next]");
 if (next) history.replaceState(null, "", next.dataset.next);
 
-// ---- A part that is checked while one types ---------------------------------------------------------------------------------------
+// ---- A part that is checked while the visitor types -------------------------------------------------------------------------------
 
-// After this nothing is asked for any more.
+// After this error nothing more is requested.
 class Ended extends Error {}
 
-// After this nothing is asked for so many seconds.
+// After this error nothing is requested for this many seconds.
 class Busy extends Error {
   constructor(seconds) {
-    super("too much at once");
+    super("too many requests");
     this.seconds = seconds;
   }
 }
@@ -178,7 +178,7 @@ async function part(url, selector, signal) {
   if (response.status === 429) throw new Busy(Number(response.headers.get("retry-after")) || 1);
   if (!response.ok) throw new Error(String(response.status));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (account(page) !== account(document)) throw new Ended("this browser is signed in for another account");
+  if (account(page) !== account(document)) throw new Ended("this browser is signed in to another account");
   return page.querySelector(selector);
 }
 
@@ -198,13 +198,13 @@ if (checked) {
         const old = document.querySelector(selector);
         if (found && old) old.replaceChildren(...found.childNodes);
       } catch {
-        // What is wrong will be told when the form is sent.
+        // What is wrong is shown when the form is sent.
       }
     }, 300);
   });
 }
 
-// ---- Lists that stay fresh: while somebody looks, for ten minutes after the last touch --------------------------------------------
+// ---- Live lists: refreshed while the page is visible, until ten minutes after the last activity -----------------------------------
 
 const live = document.querySelector("[data-live]");
 const every = 3000, patience = 600000, rarest = 30000;
@@ -219,14 +219,14 @@ if (live) {
   for (const kind of ["pointermove", "keydown", "scroll"]) addEventListener(kind, touch, { passive: true });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) touch(); });
 
-  // Whoever is at a link within it with the keyboard, or has selected some of it, is not thrown out.
+  // A list is not replaced while a link in it has the focus, or a part of it is selected.
   function isHeld(list) {
     const selection = getSelection(), { activeElement } = document;
     const isSelected = selection && !selection.isCollapsed && selection.containsNode(list, true);
     return isSelected || list.contains(activeElement) && activeElement.matches("a, button");
   }
 
-  // The rows and where the pages go on; what is around them stays, and with it where it was scrolled to.
+  // Replaces the rows and the pager. What is around them stays, and so does the scroll position.
   function renew(list, found) {
     const [table, pager] = ["tbody", ".pager"].map((place) => [list.querySelector(place), found.querySelector(place)]);
     if (!table[0] || !table[1] || !pager[0] !== !pager[1]) return list.replaceChildren(...found.childNodes);
@@ -237,7 +237,7 @@ if (live) {
     try {
       const old = document.querySelector(selector);
       const idle = Date.now() - touched > patience;
-      if (shown) shown.textContent = idle ? "paused: touch the page to go on" : isHeld(old) ? "paused while you are in the list" : "live";
+      if (shown) shown.textContent = idle ? "paused: move the pointer or press a key to continue" : isHeld(old) ? "paused while you are in the list" : "live";
       if (document.hidden || idle || isHeld(old)) return;
       const found = await part(location.href, selector);
       if (!found || found.innerHTML === was || isHeld(old)) return;
@@ -249,12 +249,12 @@ if (live) {
     } catch (error) {
       ended = error instanceof Ended;
       busy = error instanceof Busy ? error.seconds * 1000 : 0;
-      const words = ended ? error.message : busy ? "too much at once; it goes on by itself" : "reload the page";
+      const words = ended ? error.message : busy ? "too many requests; it continues by itself" : "reload the page";
       if (shown) shown.textContent = `not live: ${words}`;
     }
   }
 
-  // The longer ago the last touch is, the longer it rests: a tenth of that. A touch ends a rest that was long enough.
+  // The longer ago the last activity is, the longer the pause: a tenth of that. Activity ends a pause that was long enough.
   function rest(resume) {
     const least = every + busy;
     pause = { since: Date.now(), least, resume };
@@ -270,14 +270,14 @@ if (live) {
   })();
 }
 
-// ---- The session: it does not end for want of use while somebody sees the page -----------------------------------------------
+// ---- The session: it does not end for lack of use while the page is visible --------------------------------------------------
 
 const renewing = document.querySelector("[data-renew]");
 if (renewing) {
   const rarely = 300000;
   let asked = Date.now();
-  renewing.querySelector("[data-idle]").textContent = ", and 15 minutes after no page of it is in sight any more";
-  // A timer alone would lag behind where the computer slept.
+  renewing.querySelector("[data-idle]").textContent = ", or 15 minutes after one of these pages was last visible";
+  // A timer alone would be late after the computer slept.
   const timer = setInterval(renew, 20000);
   document.addEventListener("visibilitychange", renew);
 
@@ -290,9 +290,9 @@ if (renewing) {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", renew);
       renewing.setAttribute("role", "status");
-      renewing.textContent = "Your session has ended. Open a new link in another tab, then go on here: nothing you typed is lost.";
+      renewing.textContent = "Your session has ended. Open a new link in another tab, then continue here: nothing that you typed is lost.";
     } catch {
-      // Without a network it is asked again, as rarely.
+      // Without a network, the next request comes after the same time.
     }
   }
 }

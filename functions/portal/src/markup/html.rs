@@ -1,7 +1,7 @@
 //! Small pieces of HTML that every page uses: times, states, numbers and JSON. Text from producers and receivers is
 //! escaped here, just as the templates escape everything else.
 //!
-//! Invariant: what a producer or a receiver sent is text and never markup (tests: `markup_is_shown_as_text`).
+//! Invariant: what a producer or a receiver sent is shown as text, never as markup (tests: `markup_is_shown_as_text`).
 
 use std::fmt;
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::markup::icons;
 use crate::markup::shell::Shell;
 
-/// What such a page says. A response carries it, so that the page can be made again with the navigation around it.
+/// What such a page says. A response carries it, so that the page can be rendered again with the navigation around it.
 #[derive(Debug, Clone)]
 pub struct Message {
     status: StatusCode,

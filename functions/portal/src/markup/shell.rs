@@ -5,10 +5,10 @@ use domain::value::Timestamp;
 use crate::markup::address::query;
 use crate::markup::icons::{self, Icon};
 
-/// Where the script asks now and then, so that the session of a page that is seen does not end.
+/// The path that the script requests from time to time while the page is visible, so that the session does not end.
 pub const RENEWAL: &str = "/renew";
 
-/// The query parameter that names the account on whose page a form is.
+/// The query parameter that names the account of the page that contains a form.
 pub const SENDER: &str = "account";
 
 /// The navigation: path, name and icon of each section.
@@ -51,7 +51,7 @@ impl Shell {
     }
 
     /// Adds the notice of what was just done. A redirect carries it as a word in the parameter `done`, and anybody can
-    /// write or keep such an address. So each page has its own words, and shows the notice only while it is so.
+    /// write or keep such an address. So each page has its own words, and shows the notice only while it is true.
     pub fn after(mut self, done: Option<&'static str>) -> Self {
         self.done = done;
         self

@@ -1,6 +1,6 @@
 //! Cuts long texts to the room that a page has for them.
 //!
-//! Invariant: a page has less than 50 KB of HTML, however long the things are that it shows (tests:
+//! Invariant: a page has less than 50 KB of HTML, however long the texts are that it shows (tests:
 //! `no_page_grows_over_50_kb_with_what_is_as_long_as_it_may_be`, `a_page_of_twenty_busy_destinations_is_small`).
 
 /// The beginning of a text, or all of it if it is short.

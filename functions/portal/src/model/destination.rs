@@ -67,7 +67,7 @@ impl Destination {
         }
     }
 
-    /// Its place in a list, in which what needs somebody comes first: failing, disabled, on hold, all others.
+    /// Its place in a list, in which destinations that need attention come first: failing, disabled, on hold, all others.
     pub fn urgency(&self) -> u8 {
         match (self.health.as_str(), &self.held_until) {
             ("failing", _) => 0,

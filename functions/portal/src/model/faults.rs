@@ -1,19 +1,19 @@
-//! The faults of a form, each with the field beside which it is shown. Most come from the API. Only what cannot be sent
-//! to the API is found here, for example a line that is not a header. The API gets [`UNREADABLE`] for it, so that it tells
-//! what is wrong with the other fields, and does nothing.
+//! The faults of a form, each with the field beside which it is shown. Most come from the API. Only values that cannot be
+//! sent to the API are checked here, for example a line that is not a header. The API gets [`UNREADABLE`] in their place:
+//! it refuses the form, and reports what is wrong with the other fields.
 //!
-//! Invariant: all wrong fields of a form are told at once (tests: `all_wrong_fields_of_a_destination_are_told_at_once`,
+//! Invariant: all wrong fields of a form are shown at once (tests: `all_wrong_fields_of_a_destination_are_told_at_once`,
 //! `all_wrong_fields_of_a_subscription_are_told_at_once`, `all_wrong_fields_of_the_last_step_are_told_at_once`,
 //! `all_wrong_fields_of_a_recovery_are_told_at_once`, `all_wrong_filters_are_told_at_once`).
 //!
-//! Invariant: what the API refuses is told by its field, and nothing that was typed is lost (tests:
+//! Invariant: what the API refuses is shown beside its field, and nothing that was typed is lost (tests:
 //! `what_the_api_refuses_stands_by_its_field_and_nothing_is_lost`).
 
 use serde_json::{Value, json};
 
 use crate::web::problem::Problem;
 
-/// What the API gets for a field of which no value can be made. It refuses it, as none of these fields is a truth value.
+/// What the API gets for a field whose text is no value. It refuses this, because none of these fields is a boolean.
 pub const UNREADABLE: Value = Value::Bool(false);
 
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Faults {
         faults
     }
 
-    /// These faults, and those that the API found. Of a field that has both, these are told.
+    /// These faults, and those that the API found. If a field has both, these are shown.
     pub fn and(mut self, other: Faults) -> Self {
         self.by_field.extend(other.by_field);
         self.general = self.general.or(other.general);
@@ -68,7 +68,7 @@ impl Faults {
         self.by_field.is_empty() && self.general.is_none()
     }
 
-    /// A typed number as JSON; the API checks its range. An empty text is `null`, which means the default, and any other
+    /// A typed number as JSON; the API checks its range. An empty text is `null`, which means the default. Any other text is
     /// [`UNREADABLE`].
     pub fn number(&mut self, field: &'static str, typed: &str) -> Value {
         match typed.parse::<u64>() {

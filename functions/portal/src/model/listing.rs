@@ -14,16 +14,16 @@ use crate::web::problem::Problem;
 
 /// The number of rows on a page, unless rows are large.
 pub const ROWS: usize = 25;
-/// The greatest number of API pages that are read to fill one page. Each covers at most 1,000 rows, and a filter may
+/// The greatest number of API pages that are read to fill one page. Each covers at most 1,000 rows, of which a filter may
 /// leave few.
 const ASKED: usize = 4;
-/// What the next page of the API may cost in read units, all of which this request pays for.
+/// How many read units the next page of the API may cost. This request pays for all of them.
 pub const PAGE_UNITS: usize = 200;
-/// What is kept back for the names of the destinations and places on a page.
+/// How many read units are reserved for looking up the names of the destinations and places on a page.
 const KEPT: usize = ROWS * 7;
-/// The parameters of lists that are no filters: which page, and what was just done.
+/// The parameters of lists that are not filters: which page, and what was just done.
 const OTHERS: [&str; 2] = ["cursor", "done"];
-/// How many parameters that a list does not have are named.
+/// How many ignored parameters are named at most.
 const IGNORED: usize = 5;
 /// The filters whose values are moments.
 const TIMES: [&str; 2] = ["since", "until"];
@@ -90,8 +90,8 @@ impl Filters {
         self.wrong().is_none().then_some(problem.detail.as_str())
     }
 
-    /// The parameters that were typed and have no effect: those that the list does not have, and all but the first of a
-    /// name. The API refuses them; a page names them.
+    /// The parameters that have no effect: those that the list does not have, and all but the first of the same name. The
+    /// API refuses them; a page only names them.
     pub fn ignored(&self) -> Vec<&str> {
         let mut ignored: Vec<&str> = Vec::new();
         for (name, value) in self.typed.pairs().filter(|(_, value)| !value.trim().is_empty()) {

@@ -1,4 +1,4 @@
-//! The names of destinations, for lists of deliveries: the API gives only ids there.
+//! The names of destinations, for lists of deliveries: there the API returns only ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub struct Names(BTreeMap<String, Option<String>>);
 /// The ids and names of the destinations to choose from, or `None` if there are too many.
 pub type Choices = Option<Vec<(String, String)>>;
 
-/// These choices, with the one that was chosen, unless it is wrong.
+/// These choices and the chosen one, unless that is wrong.
 pub fn with_chosen(choices: Choices, filters: &Filters) -> Choices {
     let chosen = filters.value("destination_id");
     let is_wrong = chosen.is_empty() || filters.error("destination_id").is_some();

@@ -1,4 +1,4 @@
-//! What people call the places of events, for lists and pages: the API gives only scopes there.
+//! The names of the places where events happen, for lists and pages: there the API returns only scopes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::model::Listed;
 use crate::web::failure::Failure;
 use crate::web::inner::Api;
 
-/// How many places below a connection are asked what it is called.
+/// The limit of places below a connection when its name is looked up.
 const ASKED: &str = "25";
 
 /// A connection in the API's tree of places, as far as it is used here.
@@ -28,7 +28,7 @@ struct Part {
     scope: String,
 }
 
-/// Names by scope, of those places that events have named.
+/// Names by scope, of the places that events have named.
 #[derive(Default)]
 pub struct Places(BTreeMap<String, String>);
 
@@ -40,7 +40,7 @@ impl Places {
         Ok(Self(found.into_iter().flatten().collect()))
     }
 
-    /// What people call a place, unless that is not known.
+    /// The name of a place, if it is known.
     pub fn of(&self, scope: &str) -> Option<&str> {
         if scope == "*" { Some("everywhere") } else { self.0.get(scope).map(String::as_str) }
     }

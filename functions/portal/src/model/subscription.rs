@@ -19,7 +19,7 @@ pub struct Subscription {
     pub path: Option<String>,
     pub grace_seconds: u64,
     pub enabled: bool,
-    /// What may keep events from coming.
+    /// Reasons why it may never match an event.
     pub warnings: Vec<Warning>,
 }
 
@@ -64,7 +64,7 @@ impl Subscription {
     pub fn types(&self) -> String {
         self.event_types
             .iter()
-            .map(|name| if name == "*" { "all that is published" } else { name })
+            .map(|name| if name == "*" { "all events about your data" } else { name })
             .collect::<Vec<_>>()
             .join(", ")
     }
@@ -75,7 +75,7 @@ impl Subscription {
     }
 }
 
-/// A condition that the wizard offers, in the wizard's words; any other is called a pattern.
+/// A condition in the wizard's words, if the wizard offers it. Any other is called a pattern.
 fn condition(condition: &Value) -> String {
     let usual = When::CHOICES.into_iter().find(|when| when.condition().as_ref() == Some(condition));
     usual.map_or("own pattern".to_owned(), |when| uncapitalized(when.title()))

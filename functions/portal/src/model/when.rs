@@ -50,12 +50,12 @@ impl When {
     pub fn description(self) -> &'static str {
         match self {
             When::All => "Whatever the outcome.",
-            When::Failures => "Runs and populations that failed. Partial ones are not among them.",
+            When::Failures => "Runs and populations that failed, but not partial ones.",
             When::RowsChanged => "At least one record was inserted, updated, deleted or written.",
             When::Changed => "The first failure after a success, and the first success after a failure.",
             When::Broke => "The first failure after a success; not the failures that follow.",
             When::Recovered => "The first success after a failure.",
-            When::Pattern => "An event pattern, as Amazon EventBridge knows them, over the event’s data.",
+            When::Pattern => "A pattern for the event’s data, written as in Amazon EventBridge.",
         }
     }
 

@@ -1,10 +1,10 @@
-//! Signing in and out. A link opens a session, once; signing out ends it. Whoever opens a new link after their session has
-//! ended comes back to where they were.
+//! Signing in and out. A link opens a session, once; signing out ends it. After a session has ended, a new link leads back
+//! to where the visitor was.
 //!
-//! Invariant: a link opens once and in time, and the page says politely why it does not (tests:
+//! Invariant: a link opens only once and only in time; otherwise the page says politely why it does not open (tests:
 //! `a_link_opens_once_and_leads_to_the_wizard_for_its_scope`, `an_expired_link_and_one_that_is_none_say_so`).
 //!
-//! Invariant: a link leads into another account only after asking (tests:
+//! Invariant: a link into another account asks before it ends the present session (tests:
 //! `a_link_into_another_account_asks_before_it_ends_the_session`).
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use crate::web::problem::Problem;
 use crate::web::visitor::{Leaving, Stranger};
 use crate::web::{cookies, render, visitor};
 
-const NOT_NOW: &str = "It did not work just now. Your link is as good as before: try again.";
+const NOT_NOW: &str = "This did not work. Your link is still valid: try again.";
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/open", get(show).post(open)).route("/sign-out", post(sign_out))
@@ -103,7 +103,7 @@ async fn open(
     if let Some(present) = present
         && let Err(error) = portal.sessions.end_session(&present.account, &present.id).await
     {
-        warn!(error = %ErrorChain(&error), "the session before could not be ended; it ends by itself");
+        warn!(error = %ErrorChain(&error), "the previous session could not be ended; it ends by itself");
     }
     let was = link.and_then(|link| cookies::place(&headers, &link.account));
     let next = was.unwrap_or_else(|| begin(&opened));
@@ -118,7 +118,7 @@ fn begin(opened: &Opened) -> String {
     format!("{section}{}", query(scope.as_deref().map(|scope| ("scope", scope))))
 }
 
-/// Where somebody was is used once, and is nobody's business after that.
+/// Removes the remembered place of the browser, because it is used only once.
 fn forgetting_place(portal: &Portal, headers: &HeaderMap, response: Response) -> Response {
     if cookies::knows_place(headers) { with_cookie(response, &portal.cookies.was_nowhere()) } else { response }
 }
@@ -127,15 +127,15 @@ fn refused(problem: &Problem, token: &str) -> Result<Response, Failure> {
     let (status, error, token) = match problem.code.as_str() {
         "link_used" => (
             StatusCode::GONE,
-            "This link was opened before, and a link opens only once. Ask for a new one where you got it.",
+            "This link was opened before, and a link works only once. Ask for a new one where you got this one.",
             "",
         ),
         "link_expired" => {
-            (StatusCode::GONE, "This link was not opened in time. Ask for a new one where you got it.", "")
+            (StatusCode::GONE, "This link was not opened in time. Ask for a new one where you got this one.", "")
         }
         "unauthorized" | "validation_failed" => (
             StatusCode::UNPROCESSABLE_ENTITY,
-            "This is not a link we know. Paste all of it, or ask for a new one where you got it.",
+            "This is not a link we know. Paste the whole link, or ask for a new one where you got this one.",
             "",
         ),
         _ => (problem.status(), NOT_NOW, token),

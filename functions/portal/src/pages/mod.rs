@@ -31,15 +31,15 @@ pub async fn home(visitor: Visitor) -> Response {
 }
 
 pub async fn no_such_page() -> Response {
-    let (title, detail) = ("There is nothing here", "The address leads nowhere.");
-    message(StatusCode::NOT_FOUND, title, detail, Some(("/", "To the start")))
+    let (title, detail) = ("There is nothing here", "There is no page at this address.");
+    message(StatusCode::NOT_FOUND, title, detail, Some(("/", "Go to the start page")))
 }
 
 /// Answers a `GET` to an address that only takes forms, for example when somebody reloads the page after a refused
 /// form.
 pub async fn nothing_to_see() -> Response {
-    let (title, detail) = ("There is nothing to see here", "This address only takes forms, and nothing was done.");
-    message(StatusCode::METHOD_NOT_ALLOWED, title, detail, Some(("/", "To the start")))
+    let (title, detail) = ("There is no page here", "This address only accepts forms, and nothing was done.");
+    message(StatusCode::METHOD_NOT_ALLOWED, title, detail, Some(("/", "Go to the start page")))
 }
 
 /// Serves the stylesheet, the script or the logo.

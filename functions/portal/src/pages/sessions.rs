@@ -1,7 +1,8 @@
-//! Who is signed in, and which links can still be opened: a list, with a button that ends each but the visitor's own. And
-//! where the script of a page that is seen asks now and then, so that its session does not end for want of use.
+//! The list of who is signed in and which links can still be opened, with a button that ends each but the visitor's own.
+//! Also the path that the script of a visible page requests from time to time, so that its session does not end for lack
+//! of use.
 //!
-//! Invariant: a page that is seen keeps its session, for the eight hours that are the bound (tests:
+//! Invariant: a visible page keeps its session, for at most eight hours (tests:
 //! `a_page_that_asks_now_and_then_keeps_its_session_for_eight_hours`).
 
 use std::sync::Arc;
@@ -48,7 +49,7 @@ struct List {
     shell: Shell,
     filters: Filters,
     list: Listing<Session>,
-    /// The visitor's own.
+    /// The id of the visitor's own session.
     own: String,
 }
 
@@ -60,13 +61,13 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
     render::page_with(filters.status(), &List { shell, filters, list, own: visitor.session.to_string() })
 }
 
-/// Says that somebody is still there. To be let in is to have used the session, whatever the account has spent.
+/// Keeps the session alive, even if the account has spent its budget: letting the visitor in counts as use.
 async fn renew(_: Leaving) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
 fn done(word: &str) -> Option<&'static str> {
-    (word == "revoked").then_some("Ended. It lets nobody in any more.")
+    (word == "revoked").then_some("Ended. It no longer works.")
 }
 
 async fn revoke(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {

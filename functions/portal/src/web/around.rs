@@ -1,10 +1,10 @@
-//! What is said in place of a page: a message, within the navigation of whoever is signed in; or, to who is not, how to
-//! get in. Nothing that was typed is lost by that, and whoever opens a new link comes back to where they were.
+//! Answers that are not an ordinary page. Messages get the navigation around them if the visitor is signed in. Visitors
+//! who are not signed in see how to get in: nothing that they typed is lost, and a new link leads back to where they were.
 //!
-//! Invariant: a form that comes after the session has ended is shown again as it was typed, without secrets (tests:
+//! Invariant: a form that is sent after the session has ended is shown again as it was typed, without secrets (tests:
 //! `what_was_typed_when_a_session_ended_is_kept`, `what_looks_like_a_secret_is_not_shown_again`).
 //!
-//! Invariant: a new link leads back to a page of ours in the same account, as its own links filled it (tests:
+//! Invariant: a new link leads back to a page of ours in the same account, filled in only by links of ours (tests:
 //! `who_opens_a_new_link_comes_back_to_where_they_were`, `a_place_from_elsewhere_is_kept_without_what_it_would_fill_in`,
 //! `who_comes_back_is_led_to_a_path_of_ours_in_the_same_account`).
 
@@ -48,7 +48,7 @@ const TYPED: [(&str, &str); 15] = [
     ("since", "Since"),
 ];
 
-/// The page for who is not signed in.
+/// The page for a visitor who is not signed in.
 #[derive(Template)]
 #[template(path = "nobody.html")]
 struct Nobody {
@@ -60,9 +60,9 @@ struct Nobody {
     form: Option<Kept>,
 }
 
-/// A form that was not sent on.
+/// A form that was not processed.
 struct Kept {
-    /// Where it is sent again.
+    /// The address to which it can be sent again.
     action: String,
     /// What was typed: label, name and text.
     typed: Vec<(&'static str, String, String)>,
@@ -91,7 +91,7 @@ impl Kept {
     }
 }
 
-/// Middleware that puts the navigation around messages, and says to who is not signed in how to get in.
+/// Middleware that puts the navigation around messages, and shows visitors who are not signed in how to get in.
 pub async fn said(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
     let seen = Seen::default();
     let (mut parts, body) = request.into_parts();
@@ -99,7 +99,7 @@ pub async fn said(State(portal): State<Arc<Portal>>, request: Request, next: Nex
     let mut response = if parts.method.is_safe() {
         next.run(Request::from_parts(parts.clone(), body)).await
     } else {
-        // A form is kept aside until it is known whether its sender is signed in.
+        // The form is kept until it is known whether its sender is signed in.
         match to_bytes(body, MAX_FORM).await {
             Err(_) => too_long(),
             Ok(form) => {
@@ -126,11 +126,11 @@ fn is_nobodys(response: &Response) -> bool {
     response.extensions().get::<NobodySignedIn>().is_some()
 }
 
-/// The message again, within the shell of whoever is signed in.
+/// The message again, within the visitor's shell if they are signed in.
 async fn within(portal: &Portal, headers: &HeaderMap, seen: &Seen, message: &Message, response: Response) -> Response {
     let shell = match seen.shell() {
         Some(shell) => Some(shell),
-        // No page was found that could have looked. A message is as good without a navigation.
+        // No handler has looked up the session. If that fails now, the message is shown without the navigation.
         None => visitor::shell(portal, headers).await.unwrap_or_default(),
     };
     match shell {
@@ -153,8 +153,8 @@ fn nobody(portal: &Portal, parts: &Parts, form: Option<Kept>) -> Response {
     response
 }
 
-/// Where a new link leads back to: to the page that was asked for, or to the page of the form. Who comes from elsewhere comes
-/// back without the query, because what it fills in counts only if a page of ours sent it.
+/// Where a new link leads back to: to the requested page, or to the page of the form. A visitor from another site comes back
+/// without the query, because a query may fill in fields only if a page of ours sent it.
 fn place(portal: &Portal, parts: &Parts) -> Option<String> {
     let place = if parts.method.is_safe() {
         let place = parts.uri.path_and_query()?.as_str();

@@ -1,7 +1,7 @@
-//! Reads, sets and removes the session cookie, and the one that says where somebody was when their session had ended.
+//! Reads, sets and removes the session cookie, and the cookie that says where a visitor was when their session ended.
 //!
-//! Invariant: a cookie that cannot be read signs nobody out (tests: `a_cookie_that_cannot_be_read_is_passed_over`, where
-//! Lambda hands them in `a_cookie_that_no_header_can_carry_is_passed_over`).
+//! Invariant: a cookie that cannot be read signs nobody out (tests: `a_cookie_that_cannot_be_read_is_passed_over`, and for
+//! cookies as Lambda passes them `a_cookie_that_no_header_can_carry_is_passed_over`).
 //!
 //! The `cookie` crate is not used: it writes the attributes in another order, and it accepts a space after the name.
 
@@ -16,9 +16,9 @@ use http::{HeaderMap, header};
 
 /// The name of the session cookie. Its prefix prevents other hosts of the domain from setting it.
 const COOKIE: &str = "__Host-synchub";
-/// The name of the cookie that says where somebody was.
+/// The name of the cookie that says where a visitor was.
 const PLACE: &str = "__Host-synchub-was";
-/// How long somebody may take to come back with a new link.
+/// How long a visitor may take to come back with a new link.
 const COMING_BACK: Duration = Duration::from_secs(15 * 60);
 /// The longest place that is kept, in bytes. Browsers keep cookies up to 4 KiB.
 const LONGEST_PLACE: usize = 2_048;
@@ -47,14 +47,14 @@ impl Cookies {
         self.line(COOKIE, "", Duration::ZERO)
     }
 
-    /// Keeps where somebody of this account was. Of a place that is too long, its query is left out.
+    /// Remembers where a visitor of this account was. If the place is too long, its query is left out.
     pub fn was(self, account: &AccountId, place: &str) -> String {
         let short = if place.len() > LONGEST_PLACE { place.split('?').next().unwrap_or_default() } else { place };
         let value = format!("{account}.{}", BASE64URL_NOPAD.encode(short.as_bytes()));
         self.line(PLACE, &value, COMING_BACK)
     }
 
-    /// Forgets where somebody was.
+    /// Forgets where a visitor was.
     pub fn was_nowhere(self) -> String {
         self.line(PLACE, "", Duration::ZERO)
     }
@@ -65,7 +65,7 @@ impl Cookies {
     }
 }
 
-/// The values of the cookies of this name. Cookies that cannot be read are passed over.
+/// The values of the cookies of this name. Cookies that cannot be read are skipped.
 fn values<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(header::COOKIE).into_iter();
     let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
@@ -73,18 +73,18 @@ fn values<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item 
     cookies.filter(move |(found, _)| *found == name).map(|(_, value)| value)
 }
 
-/// The session token that a request presents. Nothing is checked but its form. Cookies that cannot be read are passed over,
-/// also those of our name: they are no reason to sign anybody out.
+/// The session token that a request presents. Only its form is checked. Cookies that cannot be read are skipped, even those
+/// of our name: they are no reason to sign anybody out.
 pub fn presented(headers: &HeaderMap) -> Option<PresentedSession> {
     values(headers, COOKIE).find_map(|value| value.parse().ok())
 }
 
-/// Whether the browser was signed in before, as far as it still knows.
+/// Whether the browser still has a session cookie, even of a session that has ended.
 pub fn was_signed_in(headers: &HeaderMap) -> bool {
     values(headers, COOKIE).next().is_some()
 }
 
-/// Where somebody of this account was when their session had ended: a path of ours, and never another place.
+/// Where a visitor of this account was when their session ended. It is always a path of ours.
 pub fn place(headers: &HeaderMap, account: &AccountId) -> Option<String> {
     values(headers, PLACE).find_map(|value| {
         let (of, place) = value.split_once('.')?;
@@ -93,12 +93,12 @@ pub fn place(headers: &HeaderMap, account: &AccountId) -> Option<String> {
     })
 }
 
-/// Whether a place is kept, of any account.
+/// Whether the browser has a remembered place, of any account.
 pub fn knows_place(headers: &HeaderMap) -> bool {
     values(headers, PLACE).next().is_some()
 }
 
-/// Whether a redirect to this stays here: one slash at the beginning, and nothing that browsers read as another.
+/// Whether a redirect to this stays on our pages: it begins with one slash, and has nothing that browsers read as a second.
 pub fn is_ours(place: &str) -> bool {
     let (mut bytes, rest) = (place.bytes(), place.bytes().skip(1));
     bytes.next() == Some(b'/')

@@ -22,20 +22,20 @@ pub enum Failure {
     #[error("the role of the session does not allow this")]
     NotAllowed(Permission),
     /// The form is from a page of another account. The session is now of the account given here.
-    #[error("the form is of another account than {0}")]
+    #[error("the form belongs to another account than {0}")]
     OtherAccount(AccountId),
-    #[error("the form is of no account")]
+    #[error("the form names no account")]
     NoSender,
     /// The account has spent its budget.
     #[error("the account has spent its budget")]
     Spent(Spent),
     #[error("{}", .0.detail)]
     Problem(Problem),
-    #[error("no path of the API")]
+    #[error("the path for the API is invalid")]
     NoSuchPath(#[source] http::Error),
-    #[error("the API's answer was cut off")]
+    #[error("the API's answer was incomplete")]
     Cut(#[source] axum::Error),
-    #[error("the API's answer is not what the page knows")]
+    #[error("the API's answer has an unknown form")]
     Unreadable(#[source] serde_json::Error),
     #[error("a page could not be rendered")]
     Unrendered(#[from] askama::Error),
@@ -53,14 +53,14 @@ impl Failure {
     }
 }
 
-/// Marks a response that stands for no page: nobody is signed in. What is said instead is decided around it.
+/// Marks a response to a visitor who is not signed in. The middleware in `around` puts a page in its place.
 #[derive(Debug, Clone, Copy)]
 pub struct NobodySignedIn;
 
 fn not_allowed(needed: Permission) -> (StatusCode, &'static str, String) {
     let who = if needed == Permission::RotateSecrets { "an admin" } else { "an editor or an admin" };
     let detail = format!(
-        "Only {who} may do this, and the link you came by is for another role. Ask for a link with that role where you got it."
+        "Only {who} may do this, and your link is for another role. Ask for a link with that role where you got yours."
     );
     (StatusCode::FORBIDDEN, "You may not do this", detail)
 }
@@ -70,28 +70,28 @@ impl IntoResponse for Failure {
         let (status, title, detail) = match &self {
             Failure::NoSession => return (StatusCode::UNAUTHORIZED, Extension(NobodySignedIn)).into_response(),
             Failure::NotAllowed(needed) => not_allowed(*needed),
-            // The API's own detail is about keys, and a visitor has none. What needs another role is refused before.
+            // The API's own detail is about keys, which visitors do not have. What needs an admin was refused before.
             Failure::Problem(problem) if problem.code == "forbidden" => not_allowed(Permission::Configure),
             Failure::OtherAccount(account) => (
                 StatusCode::CONFLICT,
-                "This page was another account’s",
+                "This page belongs to another account",
                 format!(
-                    "Since you opened it, this browser was signed in for the account “{account}”. Nothing was done. Go on for \
+                    "Since you opened it, this browser was signed in to the account “{account}”. Nothing was done. Continue with \
                      “{account}”, or get a new link for the other account."
                 ),
             ),
             Failure::NoSender => (
                 StatusCode::CONFLICT,
-                "This page was too old",
-                "It was made before the last change of this site. Nothing was done: open the page again, and repeat what you did."
+                "This page is out of date",
+                "This site was updated after you opened it. Nothing was done: open the page again, and repeat what you did."
                     .to_owned(),
             ),
             Failure::Spent(Spent { seconds }) => (
                 StatusCode::TOO_MANY_REQUESTS,
-                "Too much at once",
+                "Too many requests",
                 format!(
-                    "More was asked for this account than it may ask for in a while, here or by its programs. Nothing was done. \
-                     Try again in {seconds} s, and close the pages you do not need."
+                    "This account has sent more requests than it may, on these pages or from its programs. Nothing was done. \
+                     Try again in {seconds} s, and close the pages that you do not need."
                 ),
             ),
             Failure::Problem(problem) => (
@@ -99,19 +99,19 @@ impl IntoResponse for Failure {
                 match problem.status {
                     404 => "There is nothing here",
                     409 | 412 => "This could not be done",
-                    400 | 422 => "This cannot be read",
-                    429 => "Too much at once",
+                    400 | 422 => "This request is not valid",
+                    429 => "Too many requests",
                     _ => "Something went wrong",
                 },
                 problem.detail.clone(),
             ),
             other => {
-                error!(error = %ErrorChain(other), "a page could not be made");
-                let detail = "It failed on our side. Try again in a minute; nothing was lost.".to_owned();
+                error!(error = %ErrorChain(other), "a page could not be shown");
+                let detail = "There was an error on our side. Try again in a minute; nothing was lost.".to_owned();
                 (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", detail)
             }
         };
-        let mut response = message(status, title, &detail, Some(("/", "To the start")));
+        let mut response = message(status, title, &detail, Some(("/", "Go to the start page")));
         if let Failure::Spent(Spent { seconds }) = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -2,10 +2,10 @@
 //! gets the same answers as any program. Only the caller's identity differs: it comes from the session, not from API
 //! Gateway.
 //!
-//! Invariant: what belongs to another account is not there (tests: `what_belongs_to_another_account_is_not_there`,
+//! Invariant: data of another account is never found (tests: `what_belongs_to_another_account_is_not_there`,
 //! `two_accounts_never_see_each_others`).
 //!
-//! Invariant: what no route of the API took is answered as the API does, and nothing is done (tests:
+//! Invariant: a request that matches no route of the API gets the API's own answer, and does nothing (tests:
 //! `what_no_route_of_the_api_took_is_answered_as_the_api_does`).
 
 use axum::Router;
@@ -122,7 +122,7 @@ impl Api {
         if let Some(tag) = if_match.and_then(|tag| HeaderValue::from_str(tag).ok()) {
             request.headers_mut().insert(header::IF_MATCH, tag);
         }
-        // The page was let in as a whole.
+        // The budget has already let in the page as a whole.
         request.extensions_mut().insert(api::Admitted);
         request.extensions_mut().insert(RequestContext::ApiGatewayV2(self.context.clone()));
         let Ok(response) = self.router.clone().oneshot(request).await;

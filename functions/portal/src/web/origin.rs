@@ -1,4 +1,4 @@
-//! Where a request comes from, as browsers tell: from a page of ours, or from elsewhere.
+//! Finds out from the headers of a request whether it comes from a page of ours.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ impl Origin {
         Self(page_url.trim_end_matches('/').into())
     }
 
-    /// Whether a page of ours sent this. A browser says so itself; one that does not names the page that sent it in the
-    /// header `sender`. No page can forge either.
+    /// Whether a page of ours sent this. Browsers say so in `sec-fetch-site`. Those that do not send it name the page in
+    /// the header `sender`. No page can forge either header.
     pub fn sent(&self, headers: &HeaderMap, sender: HeaderName) -> bool {
         if let Some(site) = headers.get("sec-fetch-site") {
             return site == "same-origin";

@@ -9,7 +9,7 @@ use ports::{Accounts, Clock, Sessions};
 use crate::web::cookies::Cookies;
 use crate::web::origin::Origin;
 
-/// The API, and what the page needs besides.
+/// The API, and everything else that the page needs.
 pub struct Portal {
     pub api: Router,
     pub admission: Arc<Admission>,

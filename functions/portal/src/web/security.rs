@@ -1,12 +1,12 @@
 //! Security headers, and the refusal of requests that come from another site.
 //!
-//! Invariant: what another site makes a browser send is refused, and only sites that were named may frame the page
+//! Invariant: requests that another site makes a browser send are refused, and only configured sites may frame the page
 //! (tests: `what_another_site_sends_is_refused`, `a_page_may_be_framed_by_nobody_or_by_who_was_named`).
 //!
-//! Invariant: a link from elsewhere fills in a place and event types, and nothing that says where events go (tests:
+//! Invariant: a link from another site can fill in a place and event types, but not where events are sent (tests:
 //! `a_link_from_elsewhere_fills_in_a_place_and_types_alone`).
 //!
-//! Invariant: nothing is asked of another origin, and the content security policy has nothing to refuse (checked by
+//! Invariant: no page sends a request to another origin or violates the content security policy (checked by
 //! `Browser::finish`, which ends each test of `tests/browser`).
 
 use std::convert::Infallible;
@@ -67,8 +67,7 @@ pub async fn same_origin(State(page): State<Origin>, request: Request, next: Nex
     message(StatusCode::FORBIDDEN, "This was refused", detail, None)
 }
 
-/// Whether whoever opens a page followed a link of another site, of a mail or of a chat, or typed its address: everything
-/// but a page of ours.
+/// Whether the visitor did not come from a page of ours, but from another site, a mail or a chat, or by typing the address.
 pub struct FromElsewhere(pub bool);
 
 impl FromRequestParts<Arc<Portal>> for FromElsewhere {

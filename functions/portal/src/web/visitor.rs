@@ -1,9 +1,9 @@
 //! The visitor: the account and the role of the session whose token is in the cookie.
 //!
-//! Invariant: a session lets in until it ends, by itself or by signing out, wherever its cookie is kept (tests:
+//! Invariant: a session is valid until it ends by itself or by signing out, wherever its cookie is stored (tests:
 //! `who_has_no_session_or_one_that_has_ended_is_told_so`, `who_signs_out_is_out_wherever_the_cookie_is_kept`).
 //!
-//! Invariant: a form does nothing in another account than that of the page it was on (tests:
+//! Invariant: a form is refused if the session is now of another account than the form's page (tests:
 //! `a_form_of_another_account_does_nothing`).
 
 use std::sync::{Arc, OnceLock};
@@ -33,7 +33,7 @@ pub struct Visitor {
     ends_at: Timestamp,
 }
 
-/// The shell for a visitor, as soon as a request turns out to be from one. It is an extension of the request.
+/// The shell for the visitor, once it is known that the request is from one. It is an extension of the request.
 #[derive(Debug, Clone, Default)]
 pub struct Seen(Arc<OnceLock<Shell>>);
 
@@ -43,7 +43,7 @@ impl Seen {
     }
 }
 
-/// A visitor who may go, whatever the account has spent.
+/// A visitor who is let in even if the account has spent its budget, for example to sign out.
 pub struct Leaving(pub Visitor);
 
 /// The API as a caller without credentials sees it.
@@ -84,7 +84,7 @@ fn shell_of(account: &AccountId, role: Role, ends_at: Timestamp) -> Shell {
     }
 }
 
-/// The shell for whoever a request is from, if they are signed in.
+/// The shell for the visitor who sent a request, if they are signed in.
 pub async fn shell(portal: &Portal, headers: &HeaderMap) -> Result<Option<Shell>, Failure> {
     let session = session(portal, headers).await?;
     Ok(session.map(|session| shell_of(&session.account, session.role, session.ends_at())))
@@ -100,7 +100,7 @@ pub async fn session(portal: &Portal, headers: &HeaderMap) -> Result<Option<Sess
 impl FromRequestParts<Arc<Portal>> for Visitor {
     type Rejection = Failure;
 
-    /// Lets the visitor in as far as the account's budget goes.
+    /// Lets the visitor in if the account's budget allows it.
     async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Failure> {
         let Leaving(visitor) = Leaving::from_request_parts(parts, portal).await?;
         portal.admission.admit(&visitor.account, Class::Read).await.map_err(Failure::Spent)?;

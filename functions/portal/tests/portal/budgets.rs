@@ -1,4 +1,4 @@
-//! What visitors of an account may ask for in a while.
+//! The budget of an account, and what visitors may do when it is spent.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn a_visitor_over_the_budget_is_told_so_and_others_go_on() {
     assert!((3..20).contains(&shown), "it was shown {shown} times");
     let seconds = page.headers["retry-after"].to_str().expect("text");
     assert!(page.status == 429 && ["1", "2", "3"].contains(&seconds), "{} after {seconds}", page.status);
-    page.shows("Too much at once").shows("Nothing was done").shows(&format!("Try again in {seconds} s"));
+    page.shows("Too many requests").shows("Nothing was done").shows(&format!("Try again in {seconds} s"));
     assert_eq!(world.get(&rival, "/deliveries").await.status, 200);
     assert_eq!(world.get("", "/open").await.status, 200);
 
@@ -32,14 +32,14 @@ async fn a_visitor_over_the_budget_is_told_so_and_others_go_on() {
 async fn what_was_let_in_is_done_to_its_end_and_who_is_over_the_budget_may_sign_out() {
     let world = world_of_budget(1).await;
     let cookie = world.visitor("acme", Role::Editor).await;
-    // More than ten units, which are all that there are.
+    // This costs more than ten units, which are all that the account has.
     let page = world.get(&cookie, "/ledger").await;
     assert_eq!(page.status, 200, "{}", page.text);
-    assert_eq!(world.get(&cookie, "/destinations").await.status, 200, "the first to settle");
+    assert_eq!(world.get(&cookie, "/destinations").await.status, 200, "it settles the tab");
     assert_eq!(world.get(&cookie, "/destinations").await.status, 429);
     assert_eq!(world.post(&cookie, "/sign-out", &[]).await.status, 200);
     assert_eq!(world.get(&cookie, "/destinations").await.status, 401);
-    // The same budget holds for the programs of the account; these have a container of their own.
+    // The account's programs have the same budget, and here a container of their own.
     let answer = world.call("acme", "GET", "/v1/destinations", json!(null)).await;
     assert_eq!(answer.0, 429, "{}", answer.1);
 }

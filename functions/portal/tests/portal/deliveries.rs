@@ -121,7 +121,7 @@ async fn filters_stand_in_the_url_and_what_is_wrong_with_one_stands_by_it() {
     }
     let page = world.get(&cookie, "/deliveries?cursor=x").await;
     assert_eq!(page.status, 400);
-    page.shows("cursor: is not a `next_cursor` of this list").shows("Begin anew");
+    page.shows("cursor: is not a `next_cursor` of this list").shows("Start over");
 }
 
 #[tokio::test]
@@ -284,12 +284,16 @@ async fn a_delivery_without_attempts_says_why_as_far_as_its_status_tells() {
     let (billing, gone) = (world.destination("acme", "Billing").await, world.destination("acme", "Gone").await);
     assert_eq!(world.call("acme", "DELETE", &format!("/v1/destinations/{gone}"), json!(null)).await.0, 204);
     for (n, (to, state, words)) in (0..).zip([
-        (&billing, DeliveryState::Parked, "None was made yet: it was set aside before the first."),
-        (&gone, DeliveryState::Parked, "it was set aside before the first, and then its destination was deleted"),
-        (&billing, DeliveryState::Cancelled, "None was made: it was cancelled before the first."),
-        (&gone, DeliveryState::Cancelled, "it was cancelled, or its destination was deleted, before the first."),
-        (&billing, DeliveryState::Exhausted, "until its event was no longer kept."),
-        (&billing, DeliveryState::Retrying { due_at: at(90_000) }, "None was made yet."),
+        (&billing, DeliveryState::Parked, "There was no attempt yet: the delivery was parked before the first one."),
+        (
+            &gone,
+            DeliveryState::Parked,
+            "the delivery was parked before the first one, and then its destination was deleted",
+        ),
+        (&billing, DeliveryState::Cancelled, "There was no attempt: it was cancelled before the first one."),
+        (&gone, DeliveryState::Cancelled, "it was cancelled, or its destination was deleted, before the first one."),
+        (&billing, DeliveryState::Exhausted, "until its event expired."),
+        (&billing, DeliveryState::Retrying { due_at: at(90_000) }, "There was no attempt yet."),
     ]) {
         let event = seal(&world, &format!("evt-{n}"), n, &[to]).await;
         record(&world, &event.owed[0], state, &[]).await;
@@ -356,7 +360,7 @@ async fn a_place_is_shown_under_the_name_that_events_gave_it() {
         page.shows("title=\"connection/xero\"><bdi>Xero &#60;b&#62;</bdi>").shows("title=\"*\"><bdi>everywhere</bdi>");
         page.shows("title=\"connection/sage\">connection/sage<");
     }
-    // Nobody else's names.
+    // Another account does not see these names.
     let rival = world.visitor("rival", Role::Editor).await;
     world.get(&rival, "/deliveries").await.hides("Xero");
 }
@@ -374,21 +378,21 @@ async fn what_a_list_does_not_filter_by_is_named_and_the_rest_holds() {
     ] {
         let page = world.get(&cookie, &format!("/deliveries?{query}")).await;
         assert_eq!((page.status, keys(&page)), (200, vec![id.clone()]), "{query}");
-        page.shows(&format!("that was left out: {ignored}")).hides("<b>");
+        page.shows(&format!("parameters were ignored: {ignored}")).hides("<b>");
     }
     for query in ["status=delivered&status=delivered&since=", "stauts=&done=saved"] {
-        world.get(&cookie, &format!("/deliveries?{query}")).await.hides("was left out");
+        world.get(&cookie, &format!("/deliveries?{query}")).await.hides("were ignored");
     }
     for path in
         ["/events?destination_id=x", "/subscriptions?status=x", "/destinations?health=failing", "/ledger?last=x"]
     {
         let page = world.get(&cookie, path).await;
         assert_eq!(page.status, 200, "{path}");
-        page.shows("was left out: <code>");
+        page.shows("were ignored: <code>");
     }
-    world.get(&cookie, "/ledger?last=7d").await.hides("was left out");
+    world.get(&cookie, "/ledger?last=7d").await.hides("were ignored");
 
-    // A filter that is wrong is named on top as well, with the way to the list without it.
+    // A wrong filter is also named at the top, with a link to the list without it.
     let page = world.get(&cookie, "/deliveries?status=lost&scope=connection/xero").await;
     assert_eq!(page.status, 400);
     page.shows("the filter <code>status</code> cannot be used: must be one of delivered").hides("data-key");
@@ -397,7 +401,7 @@ async fn what_a_list_does_not_filter_by_is_named_and_the_rest_holds() {
     page.shows("value=\"connection/xero\"");
 
     let page = world.get(&cookie, "/deliveries?destination_id=dst_0000000000000000").await;
-    page.shows("There is no destination <code>dst_0000000000000000</code> now");
+    page.shows("There is no destination <code>dst_0000000000000000</code>");
     world.get(&cookie, &format!("/deliveries?destination_id={billing}")).await.hides("There is no destination");
 }
 

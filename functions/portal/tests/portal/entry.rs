@@ -48,7 +48,7 @@ async fn a_link_that_could_not_be_looked_up_is_kept_to_be_tried_again() {
         world.store.fail(failing, 1);
         let page = world.post(&cookie, "/open", &[("token", &link)]).await;
         assert_eq!(page.status, 503);
-        page.shows("Your link is as good as before").shows(&format!("value=\"{token}\"")).hides("data-open");
+        page.shows("Your link is still valid").shows(&format!("value=\"{token}\"")).hides("data-open");
     }
     assert_eq!(world.post(&cookie, "/open", &[("token", token)]).await.status, 303);
 }
@@ -60,14 +60,14 @@ async fn a_link_into_another_account_asks_before_it_ends_the_session() {
     let link = world.link("rival", Role::Editor, None).await;
     let page = world.post(&cookie, "/open", &[("token", &link)]).await;
     assert_eq!(page.status, 409);
-    page.shows("signed in for the account <b>acme</b>").shows("this link is for <b>rival</b>").hides("data-open");
+    page.shows("signed in to the account <b>acme</b>").shows("this link is for <b>rival</b>").hides("data-open");
     assert!(!page.headers.contains_key("set-cookie"));
     let page = world.post(&cookie, "/open", &[("token", &link), ("leave", "acme")]).await;
-    assert_eq!(page.status, 303, "the link was not used up by asking");
+    assert_eq!(page.status, 303, "asking did not use up the link");
     assert!(page.headers["set-cookie"].to_str().expect("text").starts_with("__Host-synchub=whs_rival."));
     assert_eq!(world.get(&cookie, "/").await.status, 401, "the session was ended");
     let (cookie, own) = (world.visitor("acme", Role::Editor).await, world.link("acme", Role::Editor, None).await);
-    assert_eq!(world.post(&cookie, "/open", &[("token", &own)]).await.status, 303, "of the same account nobody asks");
+    assert_eq!(world.post(&cookie, "/open", &[("token", &own)]).await.status, 303, "no question for one account");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_form_of_another_account_does_nothing() {
     let cookie = world.visitor("acme", Role::Editor).await;
     let path = format!("/destinations/{id}/pause");
     world.get(&cookie, &format!("/destinations/{id}")).await.shows(&format!("action=\"{path}?account=acme\""));
-    for (sender, words) in [("?account=rival", "signed in for the account “acme”"), ("", "open the page again")] {
+    for (sender, words) in [("?account=rival", "signed in to the account “acme”"), ("", "open the page again")] {
         let page = world.post_from(&cookie, &format!("{path}{sender}"), &[]).await;
         assert_eq!(page.status, 409);
         page.shows(words).shows("Nothing was done").shows("href=\"/\"");
@@ -85,7 +85,7 @@ async fn a_form_of_another_account_does_nothing() {
     // This holds for the steps of the wizard as well, although they change nothing.
     let step = |account: &str| format!("/configure?step=when&scope=*&type=*&account={account}");
     let page = world.get(&cookie, &step("acme")).await;
-    page.shows("<input type=\"hidden\" name=\"account\" value=\"acme\">").shows("Which of them?");
+    page.shows("<input type=\"hidden\" name=\"account\" value=\"acme\">").shows("Which of these events?");
     assert_eq!(page.text.matches("name=\"account\"").count(), 1);
     assert_eq!(world.get(&cookie, &step("rival")).await.status, 409);
     let (_, destination) = world.call("acme", "GET", &format!("/v1/destinations/{id}"), json!(null)).await;
@@ -94,7 +94,7 @@ async fn a_form_of_another_account_does_nothing() {
     // A `GET` to the address of a form.
     let page = world.get(&cookie, &path).await;
     assert_eq!(page.status, 405);
-    page.shows("only takes forms").shows("href=\"/\"");
+    page.shows("only accepts forms").shows("href=\"/\"");
 }
 
 #[tokio::test]
@@ -153,17 +153,17 @@ async fn who_opens_a_new_link_comes_back_to_where_they_were() {
     for path in [draft, &format!("/destinations/{id}/edit"), "/deliveries?status=exhausted"] {
         let was = place(&world.get(&cookie, path).await).expect("where it was");
         assert_eq!(leads(&world, "acme", &format!("{cookie}; {was}")).await, path);
-        // The page before is another account's.
+        // A link of another account does not lead back.
         assert_eq!(leads(&world, "rival", &was).await, "/configure?scope=connection%2Fxero");
     }
-    // Of a form, it is the page that it is on.
+    // For a form, it is the page that contains it.
     let request = Request::post(format!("/destinations/{id}/pause?account=acme"))
         .header("cookie", &cookie)
         .header("sec-fetch-site", "same-origin")
         .header("referer", format!("https://page.example/destinations/{id}?done=saved"));
     let was = place(&world.ask(request.body(Body::empty()).expect("a request")).await).expect("where it was");
     assert_eq!(leads(&world, "acme", &was).await, format!("/destinations/{id}?done=saved"));
-    // The start, and what scripts ask for, are nowhere to come back to.
+    // A link does not lead back to the start page, or to a path that only scripts request.
     for path in ["/", "/renew"] {
         assert_eq!(place(&world.get(&cookie, path).await), None, "{path}");
     }
@@ -214,12 +214,12 @@ async fn what_was_typed_when_a_session_ended_is_kept() {
     page.shows("readonly>\nBilling &#60;b&#62;</textarea>").shows("readonly>\n\r\ntwo\r\nlines</textarea>");
     page.shows("<input type=\"hidden\" name=\"retry\" value=\"short\">");
     assert_eq!(page.hidden("etag"), etag);
-    // All that it needs is there: with a new link, it is sent as it was.
+    // Nothing is missing: with a new link, the same form is accepted.
     let cookie = world.visitor("acme", Role::Editor).await;
     assert_eq!(world.post(&cookie, &path, &fields).await.status, 303);
     let (_, destination) = world.call("acme", "GET", &format!("/v1/destinations/{id}"), json!(null)).await;
     assert_eq!((&destination["name"], &destination["timeout_seconds"]), (&json!("Billing <b>"), &json!(20)));
-    // A button alone has nothing to keep.
+    // A form that is only a button has nothing to keep.
     let page = world.post("", &format!("/destinations/{id}/pause?account=acme"), &[]).await;
     assert_eq!(page.status, 401);
     page.hides("What you typed");
@@ -233,7 +233,7 @@ async fn what_looks_like_a_secret_is_not_shown_again() {
     let page = world.post("", "/destinations/dst_0000000000000000/edit?account=acme", &fields).await;
     assert_eq!(page.status, 401);
     page.shows("readonly>\nBilling</textarea>").shows("x-key: whsec_…").hides("MfKQ9r8").hides("Send again");
-    page.shows("What looks like a secret is left out.");
+    page.shows("Text that looks like a secret is left out.");
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn a_message_keeps_the_navigation_of_who_is_signed_in() {
     let stranger = world.get("", "/no-such-page").await;
     assert_eq!(stranger.status, 404);
     stranger.hides("<nav").hides("acme");
-    // Who has signed out is nobody any more.
+    // After signing out, there is no navigation.
     world.post(&cookie, "/sign-out", &[]).await.shows("You are signed out").hides("<nav");
 }
 
@@ -283,7 +283,7 @@ async fn a_ring_around_what_can_be_cut_is_inside_of_it() {
     let styles = page.text.split('"').find(|text| text.ends_with(".css")).expect("a stylesheet");
     let styles = world.get("", styles).await;
     styles.shows(".nav :focus-visible, .clip :focus-visible { outline-offset: -2px; }");
-    // What is cut and has a link within: the link is what is cut, so that the whole ring is there.
+    // If an element that clips contains a link, the link itself is clipped, so that its whole ring is shown.
     styles.shows(".clip, .clip > a {").shows(".clip:has(> a) { margin-inline: -.25rem; }");
 }
 

@@ -89,7 +89,7 @@ async fn markup_in_a_body_is_text_and_more_is_owed_than_is_shown() {
         .hides("<script>alert")
         .shows("&#34;n&#34;: 1.10");
     page.shows("The first 25 of 30.");
-    let all = world.get(&cookie, &link(&page, "All that was owed")).await;
+    let all = world.get(&cookie, &link(&page, "All deliveries of events")).await;
     all.shows("href=\"/events/evt-1\"").shows("<span>Older</span>");
 }
 
@@ -101,7 +101,7 @@ async fn an_event_that_matched_nothing_says_why_and_leads_to_the_wizard() {
     world
         .get(&editor, "/events/evt-1")
         .await
-        .shows("No subscription listened to it when it came. There is none today.");
+        .shows("When it arrived, no subscription covered its type and place. There is no subscription today.");
     let billing = world.destination("acme", "Billing").await;
     subscribe(&world, &billing, "Failures <b>", json!({"condition": {"status": ["failed"]}})).await;
     let page = world.get(&editor, "/events/evt-1").await;
@@ -112,16 +112,19 @@ async fn an_event_that_matched_nothing_says_why_and_leads_to_the_wizard() {
     assert_eq!(wizard, "/configure?scope=connection%2Fxero%2Fendpoint%2Finvoices&type=sync_run.completed");
     world.get(&viewer, "/events/evt-1").await.hides("Subscribe to such events").shows("Failures");
     seal_as(&world, "evt-9", 1, &[], |sealed| sealed.unmatched = Some(UnmatchedReason::ConditionsNotMet)).await;
-    world.get(&viewer, "/events/evt-9").await.shows("Subscriptions listened when it came, and none of them wanted it.");
+    world
+        .get(&viewer, "/events/evt-9")
+        .await
+        .shows("When it arrived, subscriptions covered its type and place, but it did not meet their conditions.");
 
     world.get(&editor, "/events/evt-1?done=replayed").await.hides("Matched again");
     let page = world.post(&editor, "/events/evt-1/replay", &[]).await;
     assert_eq!((page.status, page.location()), (303, "/events/evt-1?done=nothing_new"));
-    world.get(&editor, page.location()).await.shows("ask for nothing that it did not owe before");
+    world.get(&editor, page.location()).await.shows("ask for no new deliveries");
     subscribe(&world, &billing, "All", json!({})).await;
     world.get(&editor, "/events/evt-1").await.shows("It would match today");
     let page = world.post(&editor, "/events/evt-1/replay", &[]).await;
     assert_eq!(page.location(), "/events/evt-1?done=replayed");
-    world.get(&editor, page.location()).await.shows("Matched again.").shows("What it owes").shows("Billing");
+    world.get(&editor, page.location()).await.shows("Matched again.").shows("Its deliveries").shows("Billing");
     assert_eq!(world.post(&editor, "/events/evt-2/replay", &[]).await.status, 404);
 }

@@ -1,4 +1,4 @@
-//! Text of others on the page: a name can be written from right to left, and must not turn what stands beside it.
+//! Names by other people on the page: one that is written from right to left must not reverse the text beside it.
 
 use domain::access::Role;
 use serde_json::json;
@@ -6,12 +6,12 @@ use serde_json::json;
 use crate::log::{delivered, seal};
 use crate::world::{Page, world};
 
-/// A name from right to left, with a digit that would change its place.
+/// A name from right to left, with a digit that would move to another place.
 const NAME: &str = "שלום 7";
-/// Elements in which text stands alone, or whose direction is found for themselves.
+/// Elements whose text has a direction of its own.
 const ALONE: [&str; 5] = ["bdi", "pre", "option", "title", "textarea"];
 
-/// How often the name is shown. Wherever it is, it has a direction of its own.
+/// How often the name is shown. Fails if it is somewhere without a direction of its own.
 #[track_caller]
 fn shown(page: &Page, path: &str) -> usize {
     assert_eq!(page.status, 200, "{path}: {}", page.text);

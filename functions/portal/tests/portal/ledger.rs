@@ -43,7 +43,7 @@ async fn every_number_leads_to_a_list_of_exactly_what_it_counts() {
     seal(&world, "evt-3", 2, &[]).await;
     let page = world.get(&cookie, "/ledger").await;
     assert_eq!(page.status, 200);
-    page.shows("It closes: every event").shows("aria-current=\"page\">24 hours").hides("Go on");
+    page.shows("It closes: every event").shows("aria-current=\"page\">24 hours").hides("<span>Next part");
     for (name, count) in [("accepted", 3), ("unmatched", 1), ("matched", 2), ("owed", 7), ("delivered", 2)]
         .into_iter()
         .chain(["retrying", "parked", "exhausted", "cancelled", "pending"].map(|name| (name, 1)))
@@ -103,7 +103,7 @@ async fn a_period_is_chosen_by_name_or_by_its_ends() {
     }
     let page = world.get(&cookie, "/ledger?cursor=x").await;
     assert_eq!(page.status, 400);
-    page.shows("cursor: is not").shows("Begin anew");
+    page.shows("cursor: is not").shows("Start over");
 }
 
 #[tokio::test]
@@ -116,14 +116,14 @@ async fn a_long_period_is_told_in_parts_that_say_so() {
     world.store.take_calls();
     let page = world.get(&cookie, "/ledger?last=24h").await;
     let calls = world.store.take_calls();
-    assert_eq!(calls.iter().filter(|call| **call == "list_events").count(), 5, "as much is read, however long it is");
+    assert_eq!(calls.iter().filter(|call| **call == "list_events").count(), 5, "a longer period does not read more");
     assert_eq!(term(&page, "accepted").0, "500");
-    page.shows("its newest part so far").shows("as far as this part goes");
-    let next = link(&page, "<span>Go on with the next part</span>");
+    page.shows("only its newest part").shows("as far as this part goes");
+    let next = link(&page, "<span>Next part</span>");
     world.clock.advance(std::time::Duration::from_secs(60));
     let page = world.get(&cookie, &next).await;
     assert_eq!((page.status, term(&page, "accepted").0), (200, "103".into()));
-    page.shows("This is a later part of the period").hides("Go on with").shows("<span>Newest part</span>");
+    page.shows("This is a later part of the period").hides("<span>Next part").shows("<span>Newest part</span>");
     let first = world.get(&cookie, &link(&page, "<span>Newest part</span>")).await;
     assert_eq!(term(&first, "accepted").0, "500");
 }
@@ -140,6 +140,6 @@ async fn a_ledger_that_does_not_close_says_so_and_names_the_events() {
     .await;
     record(&world, &event.owed[0], DeliveryState::Delivered, &[Outcome::Delivered { status: 200 }]).await;
     let page = world.get(&cookie, "/ledger").await;
-    page.shows("It does not close").shows("Events of which the records disagree").shows("href=\"/events/evt-1\"");
+    page.shows("It does not close").shows("Events whose records disagree").shows("href=\"/events/evt-1\"");
     page.hides("It closes");
 }

@@ -68,7 +68,7 @@ pub async fn delivered(world: &World, id: &str, ms: u64, to: &str) -> String {
     event.owed[0].id.to_string()
 }
 
-/// Notes that an event was seen at a place, of a connection under this name.
+/// Notes that an event was seen at a place of a connection with this name.
 pub async fn seen(world: &World, scope: &str, connection: &str) {
     let text = event_text(&account("acme"), "evt-seen").replace("Xero", connection);
     let event = Event::parse(&text, at(0)).map_err(|rejected| rejected.detail).expect("an event");

@@ -16,7 +16,7 @@ impl World {
         let cookie = self.visitor("acme", role).await;
         let mut session = self.sessions().await.into_iter().find(|one| !before.contains(one)).expect("a session");
         let id = session.id.to_string();
-        // The operator's part of the API says who a link is for; here it is told afterwards.
+        // The operator's part of the API says who a link is for; here that is added afterwards.
         assert!(self.store.revoke_session(&session.account, &session.id).await.expect("an answer"));
         session.subject = subject.to_owned().try_into().ok();
         self.store.create_session(&session).await.expect("created");
@@ -41,19 +41,14 @@ async fn who_is_signed_in_is_listed_and_whoever_is_ended_is_out_at_once() {
     let page = world.get(&own, "/sessions").await;
     assert_eq!(page.status, 200, "{}", page.text);
     page.shows("<bdi>Ann Owner</bdi>").shows("this browser").shows("<bdi>Eve \u{5d0}&#60;b&#62;</bdi>");
-    page.shows("not said").shows("link not opened").shows("signed in").hides("rival");
+    page.shows(">unknown<").shows("link not opened").shows("signed in").hides("rival");
     page.shows(&format!("/sessions/{other_id}/revoke?account=acme")).hides(&format!("/sessions/{own_id}/revoke"));
 
     for id in [other_id.as_str(), offered.id.as_str()] {
         let page = world.post(&own, &format!("/sessions/{id}/revoke"), &[]).await;
         assert_eq!((page.status, page.location()), (303, "/sessions?done=revoked"));
     }
-    world
-        .get(&own, "/sessions?done=revoked")
-        .await
-        .shows("It lets nobody in any more")
-        .hides("<bdi>Eve")
-        .hides("not said");
+    world.get(&own, "/sessions?done=revoked").await.shows("It no longer works").hides("<bdi>Eve").hides(">unknown<");
     assert_eq!(world.get(&other, "/destinations").await.status, 401);
     let page = world.post("", "/open", &[("token", &link)]).await;
     assert_eq!(page.status, 422);
@@ -97,7 +92,7 @@ async fn a_page_that_asks_now_and_then_keeps_its_session_for_eight_hours() {
     let page = world.get(&cookie, "/deliveries").await;
     let ends_at = world.clock.now().plus(Duration::from_secs(8 * 3_600));
     page.shows("data-renew=\"/renew\"").shows(&format!("Your session ends <time datetime=\"{ends_at}\""));
-    page.shows("at the latest<span data-idle>, and after 15 minutes without use</span>");
+    page.shows("at the latest<span data-idle>, or after 15 minutes without use</span>");
     for minutes in (5..8 * 60).step_by(5) {
         world.clock.advance(Duration::from_secs(5 * 60));
         let answer = world.get(&cookie, "/renew").await;
@@ -106,7 +101,7 @@ async fn a_page_that_asks_now_and_then_keeps_its_session_for_eight_hours() {
     assert_eq!(world.get(&cookie, "/deliveries").await.status, 200);
     world.clock.advance(Duration::from_secs(5 * 60));
     assert_eq!(world.get(&cookie, "/renew").await.status, 401);
-    // Without asking, it ends as before.
+    // Without these requests, it ends after 15 minutes.
     let cookie = world.visitor("acme", Role::Viewer).await;
     world.clock.advance(Duration::from_secs(15 * 60));
     assert_eq!(world.get(&cookie, "/renew").await.status, 401);

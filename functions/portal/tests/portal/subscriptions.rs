@@ -60,7 +60,7 @@ async fn subscriptions_are_listed_in_words_twenty_five_a_page_and_nobody_elses()
     let second = world.get(&cookie, &format!("/subscriptions?cursor={cursor}")).await;
     assert_eq!(second.text.matches("<tr>").count(), 2);
     let both = Page { status: 200, headers: Default::default(), text: first.text + &second.text };
-    both.shows("only failures").shows("only when it broke").shows("all that is published").shows(">off<");
+    both.shows("only failures").shows("only when it broke").shows("all events about your data").shows(">off<");
     both.shows("&#60;b&#62;Billing").shows("/invoices").shows("&#60;i&#62;b").hides("<b>B").hides("<i>b");
     let found = world.get(&cookie, "/subscriptions?name_contains=S2").await;
     assert_eq!(found.text.matches("<tr>").count(), 6);
@@ -198,7 +198,7 @@ async fn who_typed_on_an_older_version_keeps_it_and_sees_what_is_new() {
     assert_eq!(page.status, 412);
     page.shows("Somebody else changed this subscription")
         .shows("value=\"Mine\"")
-        .shows("Now it is: <code>Theirs</code>");
+        .shows("Current value: <code>Theirs</code>");
     assert_eq!(read(&world, &id).await["name"], "Theirs");
     let again = world.post(&cookie, &path, &form(&page.hidden("etag"), &destination, &mine)).await;
     assert_eq!(again.status, 303);
@@ -216,7 +216,7 @@ async fn a_subscription_is_switched_off_and_on_and_deleted() {
         let page = world.post(&cookie, &format!("/subscriptions/{id}/{action}"), &[]).await;
         assert_eq!((page.status, page.location()), (303, &*format!("/subscriptions/{id}?done={action}d")));
         world.get(&cookie, page.location()).await.shows(words);
-        // The other notice is not shown, whoever asks for it.
+        // The other notice is not shown, even if the address asks for it.
         let other = if enabled { "disabled" } else { "enabled" };
         world.get(&cookie, &format!("/subscriptions/{id}?done={other}")).await.hides("role=\"status\">");
         assert_eq!(read(&world, &id).await["enabled"], enabled);

@@ -23,7 +23,7 @@ async fn health(world: &World, id: &str, to: impl FnOnce(&mut Destination)) {
     world.store.update_destination(&before, &after).await.expect("updated");
 }
 
-/// No form but the one to sign out, and no link to a page that is for others.
+/// Fails if there is a form other than the one to sign out, or a link to a page for other roles.
 #[track_caller]
 fn offers_nothing(page: &Page, path: &str) {
     assert!(matches!(page.status, 200 | 403 | 404), "{path}: {}", page.status);

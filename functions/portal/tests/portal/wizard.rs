@@ -112,7 +112,7 @@ async fn a_step_that_is_left_wrong_is_shown_again_with_what_to_mend() {
     let broken = "/configure?step=where&scope=*&type=sync_run.completed&when=pattern&pattern=%7B%22status%22%3A1%7D";
     let page = world.get(&cookie, broken).await;
     assert_eq!(page.status, 422);
-    page.shows("Which of them?").shows("{&#34;status&#34;:1}");
+    page.shows("Which of these events?").shows("{&#34;status&#34;:1}");
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_change_is_shown_to_hang_on_the_run_before() {
     let world = world().await;
     let cookie = world.visitor("acme", Role::Editor).await;
     let page = world.get(&cookie, "/configure?step=when&scope=*&type=sync_run.completed&when=broke").await;
-    page.shows("Sent, if the one before it succeeded").shows("Not sent: it succeeded, so it breaks nothing");
+    page.shows("Sent, if the previous one succeeded").shows("Not sent: it succeeded, so nothing broke");
     page.shows("Not sent: it neither failed nor succeeded");
 }
 
@@ -257,13 +257,13 @@ async fn what_was_refused_has_an_address_that_keeps_it() {
         page.shows("<input type=\"hidden\" name=\"when\" value=\"failures\">").hides("name=\"refused\"");
         assert_eq!(page.text.matches("name=\"account\"").count(), 1);
     }
-    // From elsewhere nothing is told that a stranger could have written.
+    // From another site no error is shown, because a stranger could have written it.
     let page = world.get_with(&cookie, &address, &[("sec-fetch-site", "cross-site")]).await;
     page.hides("never called").hides("10.0.0.1");
     page.shows("Where to?");
     let made_up = "/configure?step=where&scope=*&type=*&refused=nonsense+x&refused=y";
     assert_eq!(world.get(&cookie, made_up).await.status, 200);
-    // What would be too long, or looks like a secret, is in no address.
+    // There is no address if it would be too long, or contain what looks like a secret.
     let (long, secret) =
         (format!("https://10.0.0.1/{}", "é".repeat(1_000)), "https://10.0.0.1/whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     for url in [long.as_str(), secret] {
@@ -289,7 +289,7 @@ async fn all_wrong_fields_of_the_last_step_are_told_at_once() {
     }
 }
 
-/// Notes events at so many tables.
+/// Notes events at this many tables.
 async fn note_tables(world: &World, count: usize) {
     let now = world.clock.now();
     let event = Event::parse(&event_text(&account("acme"), "evt-1"), now).map_err(|rejected| rejected.detail);
@@ -310,7 +310,7 @@ async fn the_chosen_place_is_seen_without_scrolling() {
     for (scope, words) in [
         ("connection/xero/endpoint/t39", "<bdi>Xero</bdi> › <bdi>Invoices</bdi>"),
         ("connection/xero", "<bdi>Xero</bdi>"),
-        ("connection/sage/endpoint/none", "no run of it was seen yet"),
+        ("connection/sage/endpoint/none", "Table without a run so far"),
         ("*", "Everywhere"),
     ] {
         let page = world.get(&cookie, &format!("/configure?scope={scope}")).await;
@@ -323,7 +323,7 @@ async fn the_chosen_place_is_seen_without_scrolling() {
         let (scope_fields, _) = page.text.split_once("What happens?").expect("the kinds of events");
         assert_eq!(scope_fields.matches(" checked").count(), 1);
     }
-    // A place that is typed is below what scrolls, and not within it.
+    // The field for a typed place is below the list that scrolls, not in it.
     let page = world.get(&cookie, "/configure?scope=other&place=connection/xero").await;
     let (_, rest) = page.text.split_once(scrolls).expect("a list");
     rest.split_once("</div>").expect("its end").1.split_once("value=\"other\" data-shows checked").expect("in sight");
@@ -425,7 +425,7 @@ async fn forged_requests_that_were_not_sent_are_no_failures_of_the_receiver() {
     world.sender.script("https://example.com/hooks", [Step::Answer(404)]);
     let fields = [("destination", id.as_str()), ("sample", "sync_run.completed failed"), ("prove", "1")];
     let page = world.post(&cookie, "/configure/test", &fields).await;
-    page.shows("It has to accept the good request first").shows("not run: the good request was not accepted");
+    page.shows("It must accept the good request first").shows("not run: the good request was not accepted");
     page.shows("<b>It does not accept the good request</b>")
         .shows("<b>Not tried: a request that is six minutes old</b>");
     page.hides("It refuses").hides("It accepts");
@@ -434,7 +434,7 @@ async fn forged_requests_that_were_not_sent_are_no_failures_of_the_receiver() {
     let wrong = [("destination", id.as_str()), ("sample", "sync_run.completed failed"), ("path", "../admin")];
     let page = world.post(&cookie, "/configure/test", &wrong).await;
     assert_eq!(page.status, 422);
-    page.shows("id=\"path-error\"").shows("value=\"../admin\"").hides("What came of it");
+    page.shows("id=\"path-error\"").shows("value=\"../admin\"").hides("id=\"made-title\"");
 }
 
 #[tokio::test]
@@ -476,7 +476,7 @@ async fn of_many_destinations_some_are_offered_and_the_others_are_found() {
         .shows("<b><bdi>Receiver 03")
         .hides("<b><bdi>Receiver 04")
         .hides("More destinations");
-    // A cursor of the whole list is not one of the search.
+    // A cursor of the whole list is not valid for the search.
     let other = world.get(&cookie, &format!("{sent}&find_destination=11&cursor={}", more(&first))).await;
     other.shows("<b><bdi>Receiver 11").hides("<b><bdi>Receiver 04");
     world
@@ -495,7 +495,7 @@ async fn enter_finds_what_was_typed_to_find_and_goes_on_otherwise() {
     let id = world.destination("acme", "ERP").await;
     let at = |found: &str| format!("/configure?scope=*&type=*&found={found}&find=inv&enter=when");
     world.get(&cookie, &at("")).await.shows("Where does it happen?");
-    world.get(&cookie, &at("inv")).await.shows("Which of them?");
+    world.get(&cookie, &at("inv")).await.shows("Which of these events?");
     let fields = |found| {
         let fields =
             [("step", "where"), ("found", found), ("enter", "where"), ("find_destination", "erp"), ("to", &*id)];

@@ -67,7 +67,7 @@ pub async fn world() -> World {
     world_in_frames_of("").await
 }
 
-/// With a budget of so many units a second.
+/// With a budget of this many units per second.
 pub async fn world_of_budget(units: u32) -> World {
     world_with("", units).await
 }

@@ -32,13 +32,13 @@ impl Waiting {
         match self.r#for.as_str() {
             "attempt" => "its attempt, which is due or under way",
             "retry" => "its next attempt",
-            "turn" => "its turn at the rate of its destination",
+            "turn" => "its turn under the rate limit of its destination",
             "destination_failing" if self.until.is_some() => "its destination, which is failing and is tried again",
             "destination_failing" => "its destination, which is failing",
             "destination_held" => "its destination, which asked to be left alone",
             "destination_paused" => "its destination, which is paused; resume that to have it sent",
             "destination_disabled" => "its destination, which is disabled; resume that to have it sent",
-            "drain" => "its turn; its destination is back, and what was set aside is being sent",
+            "drain" => "its turn; its destination is back, and parked deliveries are being sent",
             other => other,
         }
     }

@@ -86,7 +86,7 @@ struct List {
     types: Vec<(&'static str, &'static str)>,
     names: Names,
     places: Places,
-    /// Whether the account has no such destination as the one that was asked for.
+    /// Whether the filter names a destination that the account does not have.
     unknown_destination: bool,
     list: Listing<Row>,
     /// Whether the account has a subscription. It is looked up only if the list is empty, and `true` otherwise.
@@ -96,7 +96,7 @@ struct List {
 async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure> {
     let shell = visitor.shell("Deliveries", "Deliveries");
     let mut filters = Filters::new(query, FILTERS);
-    // The list last, because it goes as far as there is left to read.
+    // The list comes last, because it reads as much as the request may still read.
     let (mut names, choices) = Names::to_choose_from(&visitor.api).await?;
     let list = filters.list::<Row>(&visitor.api, "/v1/deliveries", ROWS).await?;
     let destinations = names::with_chosen(choices, &filters);

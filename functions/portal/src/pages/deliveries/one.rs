@@ -66,15 +66,19 @@ impl One {
     /// Why there is no attempt, as far as its status tells.
     fn no_attempt(&self) -> &'static str {
         match (self.delivery.status.as_str(), &self.destination) {
-            ("retrying", _) => "None was made yet.",
-            ("parked", Some(_)) => "None was made yet: it was set aside before the first.",
+            ("retrying", _) => "There was no attempt yet.",
+            ("parked", Some(_)) => "There was no attempt yet: the delivery was parked before the first one.",
             ("parked", None) => {
-                "None was made: it was set aside before the first, and then its destination was deleted. It expires."
+                "There was no attempt: the delivery was parked before the first one, and then its destination was deleted. It expires."
             }
-            ("exhausted", _) => "None was made: it was set aside before the first, until its event was no longer kept.",
-            ("cancelled", Some(_)) => "None was made: it was cancelled before the first.",
-            ("cancelled", None) => "None was made: it was cancelled, or its destination was deleted, before the first.",
-            _ => "None is recorded.",
+            ("exhausted", _) => {
+                "There was no attempt: the delivery was parked before the first one, until its event expired."
+            }
+            ("cancelled", Some(_)) => "There was no attempt: it was cancelled before the first one.",
+            ("cancelled", None) => {
+                "There was no attempt: it was cancelled, or its destination was deleted, before the first one."
+            }
+            _ => "No attempt is recorded.",
         }
     }
 
@@ -146,7 +150,7 @@ async fn page(visitor: &Visitor, id: &str, query: &Fields, refused: Option<Probl
     render::page_with(status.unwrap_or(StatusCode::OK), &one)
 }
 
-/// The notice after an action, if the delivery is as it says.
+/// The notice after an action, if it is true of the delivery.
 fn done(word: &str, delivery: &Delivery) -> Option<&'static str> {
     let waits_for = delivery.waiting.as_ref().map(|waiting| waiting.r#for.as_str());
     match (word, delivery.status.as_str(), waits_for) {
@@ -154,10 +158,10 @@ fn done(word: &str, delivery: &Delivery) -> Option<&'static str> {
         ("sent", "delivered", _) | ("sent", _, Some("attempt" | "turn")) => Some("On its way again."),
         ("already_under_way", _, Some("attempt" | "turn")) => Some("It is under way already; nothing was added."),
         ("set_aside", "parked", _) => {
-            Some("Set aside: its destination takes nothing now. It is sent when that is back.")
+            Some("Parked: nothing is sent to its destination now. It is sent when the destination is back.")
         }
         ("not_sent", "delivered", _) => {
-            Some("It was delivered before, and its destination takes nothing now; nothing was done.")
+            Some("Nothing was done: it was delivered before, and nothing is sent to its destination now.")
         }
         _ => None,
     }

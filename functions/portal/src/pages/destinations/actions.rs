@@ -24,7 +24,7 @@ const NAMED: usize = 100;
 /// What deleting a subscription costs at most, in read units, and what is kept for the destination and the page.
 const DELETION_UNITS: usize = 2;
 const KEPT: usize = 40;
-const UNSEEN: &str = "Nothing was deleted: meanwhile a subscription to it was created. Look at the list again.";
+const UNSEEN: &str = "Nothing was deleted, because a subscription to it was created meanwhile. Check the list again.";
 
 pub async fn pause(visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
     visitor.api.act(&format!("{}/pause", at(&id))).await?;
@@ -54,7 +54,7 @@ pub async fn ask_to_delete(visitor: Visitor, Path(id): Path<String>) -> Result<R
 }
 
 /// Deletes it with the subscriptions that were shown, one by one. If there is another one by now, it asks again. With
-/// `more`, the visitor agreed to delete all subscriptions, named or not, and they need not be looked for here.
+/// `more`, the visitor agreed to delete all subscriptions, named or not, so they need not be looked up here.
 pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let all = form.get("more") == "true";
@@ -75,9 +75,9 @@ pub async fn delete(visitor: Visitor, Path(id): Path<String>, Form(form): Form) 
                 return Err(Failure::Problem(problem));
             }
             let error = if all {
-                "A part of its subscriptions is deleted, and more may be left. Delete it again to go on."
+                "Some of its subscriptions are deleted, and there may be more. Delete it again to continue."
             } else {
-                "The subscriptions you saw are deleted. Meanwhile another one to it was created: look at the list again."
+                "The subscriptions that you saw are deleted, but another one was created meanwhile. Check the list again."
             };
             confirm(&visitor, &id, Some(error)).await
         }
@@ -104,8 +104,8 @@ async fn confirm(visitor: &Visitor, id: &str, error: Option<&'static str>) -> Re
     render::page_with(status, &Delete { shell, destination, subscriptions, more, error })
 }
 
-/// The first subscriptions that send to it, and whether there may be more: of a large account, not all are looked at, and
-/// none once the request has read enough.
+/// The first subscriptions that send to it, and whether there may be more: in a large account not all are looked up, because
+/// a request may read only so much.
 async fn sending_to(api: &Api, id: &str) -> Result<(Vec<Subscription>, bool), Failure> {
     let (mut found, mut cursor, mut more) = (Vec::new(), None::<String>, true);
     while more && found.len() < NAMED && read_units::left_for(PAGE_UNITS) > 0 {
@@ -116,7 +116,7 @@ async fn sending_to(api: &Api, id: &str) -> Result<(Vec<Subscription>, bool), Fa
         cursor = listed.next_cursor;
         more = cursor.is_some();
     }
-    // Each that is named may be deleted by the same request.
+    // If the visitor agrees, one request must be able to delete all that are named.
     let cannot_delete = read_units::left_for(found.len() * DELETION_UNITS + KEPT) == 0;
     more |= found.len() > NAMED || cannot_delete;
     found.truncate(NAMED);

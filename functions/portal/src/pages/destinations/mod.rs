@@ -72,7 +72,7 @@ async fn list(visitor: Visitor, Query(query): Query) -> Result<Response, Failure
     let Listing { rows, next } = filters.list::<Destination>(&visitor.api, "/v1/destinations", ROWS).await?;
     let rows = join_all(rows.into_iter().map(|destination| row(&visitor.api, destination))).await;
     let mut rows = rows.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-    // The table has them by their ids, so this is the order within the page.
+    // The API lists them by their ids, so this is only the order within the page.
     rows.sort_by_key(|row| row.destination.urgency());
     render::page_with(filters.status(), &List { shell, filters, list: Listing { rows, next } })
 }

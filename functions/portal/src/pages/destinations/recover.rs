@@ -1,4 +1,4 @@
-//! The form that sends a destination again what it was owed and did not get.
+//! The form that sends a destination its missed deliveries again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +32,10 @@ const SPANS: [(&str, u64, &str); 3] =
 /// Which deliveries to send again: status, title and description.
 const STATUSES: [(RecoverStatus, &str, &str); 5] = [
     (RecoverStatus::Exhausted, "Exhausted", "Given up after the last attempt. Each gets one more."),
-    (RecoverStatus::Parked, "Parked", "Set aside while the destination took nothing."),
-    (RecoverStatus::Retrying, "Retrying", "Failed, and waiting for the next attempt: it is made now."),
-    (RecoverStatus::Pending, "Pending", "Owed for long, and never attempted."),
-    (RecoverStatus::Cancelled, "Cancelled", "Given up by somebody."),
+    (RecoverStatus::Parked, "Parked", "Kept while nothing was sent to the destination."),
+    (RecoverStatus::Retrying, "Retrying", "Failed, and waiting for the next attempt, which is made now."),
+    (RecoverStatus::Pending, "Pending", "Due for a long time, and never attempted."),
+    (RecoverStatus::Cancelled, "Cancelled", "Cancelled by somebody."),
 ];
 
 #[derive(Template)]

@@ -21,10 +21,10 @@ use crate::web::visitor::Visitor;
 
 /// How long the previous secrets stay valid: seconds, title, and when to choose it.
 const OVERLAPS: [(u64, &str, &str); 4] = [
-    (0, "At once", "The old one may be known to others. Deliveries fail until your receiver has the new one."),
-    (3_600, "In 1 hour", "You put the new one in place right now."),
-    (86_400, "In 1 day", "Time for a deployment."),
-    (604_800, "In 7 days", "Several receivers, or several people."),
+    (0, "At once", "If others may know it. Deliveries fail until your receiver has the new one."),
+    (3_600, "In 1 hour", "If you install the new one right now."),
+    (86_400, "In 1 day", "Leaves time for a deployment."),
+    (604_800, "In 7 days", "If several receivers or several people are involved."),
 ];
 /// The default, in seconds.
 const USUAL: u64 = 86_400;

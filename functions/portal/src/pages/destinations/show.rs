@@ -66,7 +66,7 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query
     render::page(&Show { shell, destination, stats, subscriptions, places, more, recovery })
 }
 
-/// The notice after an action, if the destination is as it says.
+/// The notice after an action, if it is true of the destination.
 fn done(word: &str, destination: &Destination, recovery: Option<&Recovery>) -> Option<&'static str> {
     let recovering = recovery.is_some_and(|job| matches!(job.status.as_str(), "queued" | "running"));
     match (word, destination.health.as_str()) {
@@ -74,12 +74,12 @@ fn done(word: &str, destination: &Destination, recovery: Option<&Recovery>) -> O
         ("paused", "paused") => Some("Paused. What is owed is kept until you resume."),
         ("resumed", "healthy") if destination.draining => Some("Resumed. What was set aside is on its way."),
         ("tried_soon", "failing") => {
-            Some("It is tried within a minute. What was set aside follows when it takes that.")
+            Some("It is tried within a minute. Parked deliveries follow when it accepts that one.")
         }
         ("recovering", _) if recovering && destination.takes_nothing().is_some() => {
-            Some("Everything that was missed since then is being set aside. It is sent when the destination is back.")
+            Some("All deliveries missed since then are being parked. They are sent when the destination is back.")
         }
-        ("recovering", _) if recovering => Some("Everything that was missed since then is being sent again."),
+        ("recovering", _) if recovering => Some("All deliveries missed since then are being sent again."),
         _ => None,
     }
 }

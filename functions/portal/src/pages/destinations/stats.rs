@@ -37,8 +37,8 @@ impl Stats {
         api.get(&format!("{}/stats", destination::at(id))).await
     }
 
-    /// The success rate and what it is called. Where nothing was tried yet, but something is set aside, this is how many
-    /// of all were delivered.
+    /// The success rate and its label. If nothing was attempted yet but deliveries are parked, it is how many of all were
+    /// delivered.
     pub fn rate(&self) -> (String, &'static str) {
         match self.success_rate {
             Some(share) => (percent(share), "success rate"),

@@ -9,8 +9,8 @@ const SHOWN: usize = 60;
 
 /// The named retry policies: name, title and description.
 pub const RETRIES: [(&str, &str, &str); 3] = [
-    ("standard", "Standard", "Again after 5 s, and ever later: usually 10 attempts over about 75 hours"),
-    ("short", "Short", "5 attempts over about 10 minutes, for what is stale soon"),
+    ("standard", "Standard", "After 5 s, then at growing intervals: usually 10 attempts over about 75 hours"),
+    ("short", "Short", "5 attempts over about 10 minutes, for events that are soon out of date"),
     ("none", "None", "A single attempt"),
 ];
 
@@ -23,7 +23,7 @@ pub fn retry_policy(policy: &Value) -> String {
         },
         Value::Array(waits) => {
             let words: Vec<_> = waits.iter().filter_map(Value::as_u64).map(span).collect();
-            format!("Own. {} attempts, after waits of {}", waits.len() + 1, words.join(", "))
+            format!("Custom. {} attempts, after waits of {}", waits.len() + 1, words.join(", "))
         }
         other => other.to_string(),
     }
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_retry_policy_is_told_in_words() {
         check_policy(json!("none"), "None. A single attempt");
-        check_policy(json!([10, 60, 5_400]), "Own. 4 attempts, after waits of 10 s, 1 min, 1 h 30 min");
+        check_policy(json!([10, 60, 5_400]), "Custom. 4 attempts, after waits of 10 s, 1 min, 1 h 30 min");
         check_policy(json!("<b>"), "<b>");
     }
 

@@ -24,7 +24,7 @@ use crate::web::visitor::Visitor;
 
 const FILTERS: &[&str] = &["status", "event_type", "scope", "since", "until"];
 const STATUSES: &[(&str, &str)] =
-    &[("matched", "Matched: owes deliveries"), ("unmatched", "Unmatched: nobody asked for it")];
+    &[("matched", "Matched: has deliveries"), ("unmatched", "Unmatched: no subscription wants it")];
 
 pub fn routes() -> Router<Arc<Portal>> {
     Router::new()

@@ -92,8 +92,10 @@ impl One {
     /// Why it owes nothing, as recorded when it was matched.
     fn why(&self) -> &'static str {
         match self.event.unmatched.as_deref() {
-            Some("conditions_not_met") => "Subscriptions listened when it came, and none of them wanted it.",
-            _ => "No subscription listened to it when it came.",
+            Some("conditions_not_met") => {
+                "When it arrived, subscriptions covered its type and place, but it did not meet their conditions."
+            }
+            _ => "When it arrived, no subscription covered its type and place.",
         }
     }
 
@@ -111,12 +113,14 @@ pub async fn show(visitor: Visitor, Path(id): Path<String>, Query(query): Query)
     render::page(&One { shell, event, places, body })
 }
 
-/// The notice after a replay, if the event owes what it says.
+/// The notice after a replay, if it is true of the event.
 fn done(word: &str, event: &Event) -> Option<&'static str> {
     match (word, event.owed_count) {
-        ("nothing_new", _) => Some("Matched again. Today's subscriptions ask for nothing that it did not owe before."),
-        ("replayed", 1..) => Some("Matched again. What today's subscriptions ask for is on its way."),
-        ("replayed_in_part", 1..) => Some("A part is on its way. Replay it again to send what is left."),
+        ("nothing_new", _) => Some("Matched again. Today's subscriptions ask for no new deliveries."),
+        ("replayed", 1..) => Some("Matched again. The new deliveries are on their way."),
+        ("replayed_in_part", 1..) => {
+            Some("Some of the new deliveries are on their way. Replay it again to send the others.")
+        }
         _ => None,
     }
 }

@@ -143,7 +143,7 @@ fn with_period(mut typed: Fields, now: Timestamp) -> (Fields, &'static str) {
     let since = now.unix_ms().saturating_sub(u64::try_from(hours).unwrap_or(u64::MAX));
     typed.set("since", &Timestamp::from_unix_ms(since).to_string());
     typed.set("until", &now.to_string());
-    // What is no period of ours stays, and is named as what was not understood.
+    // The name of an unknown period stays, so that the page names it as an ignored parameter.
     if name == asked {
         typed.remove("last");
     }

@@ -26,7 +26,7 @@ const FIELDS: [&str; 9] =
 
 /// The transitions to choose from: value, title and description.
 const TRANSITIONS: [(&str, &str, &str); 4] = [
-    ("", "Any", "Whatever the run before was"),
+    ("", "Any", "Whatever the previous run was"),
     ("changed", "It broke or recovered", "The first failure after a success, and the first success after a failure"),
     ("broke", "It broke", "The first failure after a success"),
     ("recovered", "It recovered", "The first success after a failure"),

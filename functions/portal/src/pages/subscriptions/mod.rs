@@ -105,13 +105,13 @@ async fn show(visitor: Visitor, Path(id): Path<String>, Query(fields): Query) ->
     render::page(&Show { shell, subscription, destination, places })
 }
 
-/// The notice after an action, if the subscription is as it says.
+/// The notice after an action, if it is true of the subscription.
 fn done(word: &str, subscription: &Subscription) -> Option<&'static str> {
     match (word, subscription.enabled) {
         ("saved", _) => Some("Saved."),
         ("enabled", true) => Some("Enabled. Events are matched with it from now on, within seconds."),
         ("disabled", false) => {
-            Some("Switched off. It matches nothing until you enable it; what is owed already is still delivered.")
+            Some("Switched off. It matches nothing until you enable it; its existing deliveries are still sent.")
         }
         _ => None,
     }

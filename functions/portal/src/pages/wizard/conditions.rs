@@ -9,7 +9,7 @@ use serde_json::Value;
 pub struct Verdict {
     pub event_type: &'static str,
     pub status: &'static str,
-    /// `Ok` if it is sent, with a further proviso if there is one; otherwise the reason why not.
+    /// `Ok` if it is sent, with what it further depends on, if anything; otherwise the reason why not.
     pub sent: Result<Option<&'static str>, String>,
 }
 
@@ -42,11 +42,11 @@ impl Wanted {
         // A run needs the id of its event, and a sample has none.
         let run = "evt-sample".parse().ok().and_then(|id| Run::of_event(&id, data));
         match run {
-            None => Err("it neither failed nor succeeded, so it breaks nothing and recovers nothing".to_owned()),
-            Some(run) if transition.may_be(&run) && run.failed => Ok(Some("if the one before it succeeded")),
-            Some(run) if transition.may_be(&run) => Ok(Some("if the one before it failed")),
-            Some(Run { failed: true, .. }) => Err("it failed, so it recovers nothing".to_owned()),
-            Some(_) => Err("it succeeded, so it breaks nothing".to_owned()),
+            None => Err("it neither failed nor succeeded, so nothing broke or recovered".to_owned()),
+            Some(run) if transition.may_be(&run) && run.failed => Ok(Some("if the previous one succeeded")),
+            Some(run) if transition.may_be(&run) => Ok(Some("if the previous one failed")),
+            Some(Run { failed: true, .. }) => Err("it failed, so nothing recovered".to_owned()),
+            Some(_) => Err("it succeeded, so nothing broke".to_owned()),
         }
     }
 }

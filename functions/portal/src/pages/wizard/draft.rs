@@ -1,7 +1,7 @@
 //! The choices made so far. They travel in the fields of the wizard's forms, forward and back, and in the addresses of its
 //! steps, and are stored nowhere else.
 //!
-//! Invariant: back, forward and reload keep what was typed, also what was refused (tests:
+//! Invariant: back, forward and reload keep what was typed, even if it was refused (tests:
 //! `back_and_forward_keep_what_was_typed`, `what_was_refused_has_an_address_that_keeps_it`).
 
 use domain::event::{EventType, EventTypeFilter, Scope};
@@ -16,12 +16,12 @@ use crate::model::when::When;
 use crate::web::fields::Fields;
 use crate::web::problem::Problem;
 
-/// The query parameter in which the address of a refused step says why: a field and what is wrong with it.
+/// The query parameter with the reason in the address of a refused step: a field, and what is wrong with it.
 const REFUSED: &str = "refused";
 /// The longest address of a refused step, in bytes. API Gateway takes 10,240 for the request line and all headers.
 const LONGEST_ADDRESS: usize = 5_000;
 
-/// The choice of a place that is typed.
+/// The choice “Somewhere else”, with which a place is typed.
 const OTHER: &str = "other";
 
 /// The steps at which the visitor chooses something.
@@ -89,7 +89,7 @@ impl Errors {
         self.0.push((field, detail.to_string()));
     }
 
-    /// The errors that the address of a refused step tells.
+    /// The errors in the address of a refused step.
     fn told(fields: &Fields) -> Self {
         let told = fields.all(REFUSED).filter_map(|refused| refused.split_once(' '));
         let known = told.filter_map(|(field, detail)| Some((*BESIDE.iter().find(|known| **known == field)?, detail)));
@@ -109,7 +109,7 @@ pub struct Draft {
 pub enum CameFrom {
     /// With a new destination, whose secret was shown.
     TheSecret,
-    /// With a destination that was there, so without a secret.
+    /// With an existing destination, so without a secret.
     TheChoice,
 }
 
@@ -123,14 +123,14 @@ impl CameFrom {
         }
     }
 
-    /// As the field `wizard` of a page says. A page outside the wizard says nothing.
+    /// Reads it from the field `wizard` of a page. Pages outside the wizard do not have this field.
     pub fn of(fields: &Fields) -> Option<Self> {
         Self::ALL.into_iter().find(|came| came.name() == fields.get("wizard"))
     }
 }
 
 impl Draft {
-    /// A place that none can be, as of a link that was mistyped, counts as typed by hand: so it can be mended.
+    /// An invalid place, for example of a mistyped link, counts as typed by hand, so that the visitor can correct it.
     pub fn new(mut fields: Fields) -> Self {
         let chosen = fields.get("scope").to_owned();
         if !chosen.is_empty() && chosen != OTHER && chosen.parse::<Scope>().is_err() {
@@ -150,7 +150,7 @@ impl Draft {
         self.fields.get("scope") == OTHER
     }
 
-    /// The chosen event types. Before the visitor has sent the form, these are all that happen at the place.
+    /// The chosen event types. Until the visitor sends the form, these are all types that happen at the place.
     pub fn types(&self) -> Vec<String> {
         let chosen: Vec<_> = self.fields.all("type").map(str::to_owned).collect();
         let is_sent = ["step", "enter"].iter().any(|button| self.fields.is_there(button));
@@ -225,7 +225,7 @@ impl Draft {
         errors
     }
 
-    /// What is wrong with a place that was typed, or came with a link. It is told as soon as it is seen.
+    /// What is wrong with a place that was typed or came with a link. It is shown at once, before the step is left.
     pub fn misplaced(&self) -> Errors {
         let mut errors = Errors::default();
         if let Some(error) =
@@ -241,8 +241,8 @@ impl Draft {
         Errors::told(&self.fields)
     }
 
-    /// The address of a step with everything that was typed, and why it was refused. A page at an address can be reloaded and
-    /// come back to. There is none if it would be too long, or show a secret in the browser's history.
+    /// The address of a step with everything that was typed and why it was refused, so that the page survives reloading and
+    /// going back. `None` if it would be too long, or show a secret in the browser's history.
     pub fn address(&self, step: Step, errors: &Errors) -> Option<String> {
         let of_the_form = ["step", "enter", "found", "check", REFUSED];
         let told: Vec<String> = errors.0.iter().map(|(field, detail)| format!("{field} {detail}")).collect();

@@ -2,7 +2,7 @@
 //! and to which destination (where). Then it creates everything at once, shows the secret, and tests the receiver. All
 //! choices travel in the fields of its forms (`draft`), so forward, back and reload are plain requests.
 //!
-//! Invariant: the wizard creates no subscription that can never hear of anything (tests:
+//! Invariant: the wizard creates no subscription that can never match an event (tests:
 //! `what_never_happens_at_the_place_is_told_before_anything_is_created`).
 //!
 //! Invariant: the keyboard alone completes the wizard (tests: `the_keyboard_alone_completes_the_wizard`).
@@ -45,7 +45,7 @@ pub fn routes() -> Router<Arc<Portal>> {
     Router::new().route("/configure", get(show).post(create)).route("/configure/test", get(test::show).post(test::run))
 }
 
-/// What a link from elsewhere may fill in: what happens where. Whoever follows it says where that is sent.
+/// What a link from another site may fill in: what happens, and where. The visitor chooses where it is sent.
 const FILLED_FROM_ELSEWHERE: [&str; 4] = ["step", "scope", "place", "type"];
 
 /// The number of destinations that are offered at once.
@@ -106,7 +106,7 @@ struct SecretPage<'a> {
     snippets: &'static [Snippet],
 }
 
-/// Tells the position of each page among the five steps, none of which was left out so far.
+/// Sets the position of each page among the five steps. Up to these pages no step is left out.
 macro_rules! steps {
     ($($page:ident: $step:literal),* $(,)?) => {
         $(impl $page<'_> {
@@ -236,7 +236,7 @@ struct SetUpDestination {
 async fn create(visitor: Visitor, Form(fields): Form) -> Result<Response, Failure> {
     visitor.must(Permission::Configure)?;
     let draft = Draft::new(fields);
-    // At an address of its own, what was typed is still there after reloading and going back.
+    // If the refused step has its own address, reloading and going back keep what was typed.
     let refuse = async |step, errors: Errors| match draft.address(step, &errors) {
         Some(address) => Ok(render::see(&address)),
         None => show_step(&visitor, StatusCode::UNPROCESSABLE_ENTITY, step, &draft, &errors).await,

@@ -44,9 +44,9 @@ pub struct Row {
 
 /// The part of the tree that is shown.
 pub struct Places {
-    /// The place that is chosen, if it is one of the tree or came with a link. It stands by itself, where it is seen at once.
+    /// The chosen place, if it is in the tree or came with a link. It is shown above the list, where it is seen at once.
     pub chosen: Option<Row>,
-    /// The others. The list of them scrolls.
+    /// The other places. Their list scrolls.
     pub rows: Vec<Row>,
     /// The number of other places that match.
     pub hidden: usize,
@@ -97,9 +97,9 @@ fn rows(connection: Connection) -> Vec<Row> {
 fn unseen(scope: &Scope) -> Option<Row> {
     let kind = match scope {
         Scope::Everything => return None,
-        Scope::Endpoint { .. } => "Table; no run of it was seen yet",
-        Scope::Insight { .. } => "Insight; no population of it was seen yet",
-        Scope::Connection(_) => "Connection; nothing of it was seen yet",
+        Scope::Endpoint { .. } => "Table without a run so far",
+        Scope::Insight { .. } => "Insight without a population so far",
+        Scope::Connection(_) => "Connection without events so far",
     };
     Some(Row { scope: scope.to_string(), name: scope.to_string(), kind: kind.to_owned(), connection: None })
 }
@@ -141,10 +141,10 @@ mod tests {
     fn a_chosen_place_is_shown_whether_or_not_anything_was_seen_there() {
         let kind = |places: &Places| places.chosen.as_ref().map(|row| row.kind.clone());
         let places = Places::of(tree(1), "connection/stripe/endpoint/payouts", "");
-        assert_eq!(kind(&places).as_deref(), Some("Table; no run of it was seen yet"));
+        assert_eq!(kind(&places).as_deref(), Some("Table without a run so far"));
         let places = Places::of(tree(100), "connection/xero/endpoint/t99", "hubspot");
         assert_eq!((kind(&places).as_deref(), shown(&places)), (Some("Table t_99"), vec!["connection/hubspot"]));
-        // Beyond those that are shown as well.
+        // A place beyond those that are shown.
         let places = Places::of(tree(5_000), "connection/xero/endpoint/t4999", "");
         assert_eq!(kind(&places).as_deref(), Some("Table t_4999"));
     }

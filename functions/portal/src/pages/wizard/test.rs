@@ -120,7 +120,7 @@ impl Check {
         }
     }
 
-    /// What came of it: only an answer of success accepts a request, and only a passed check shows a refusal.
+    /// The result. A request counts as accepted only if the status is 2xx, and as refused only if the check passed.
     fn title(&self) -> String {
         let forged = self.forged();
         let is_accepted = self.response.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
@@ -146,7 +146,7 @@ impl TestPage<'_> {
         4
     }
 
-    /// The secret of a destination that was there before is not shown.
+    /// The step that shows the secret is left out for an existing destination.
     fn is_left_out(&self, step: usize) -> bool {
         step == SECRET && CameFrom::of(self.fields) == Some(CameFrom::TheChoice)
     }

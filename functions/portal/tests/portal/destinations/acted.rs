@@ -113,7 +113,7 @@ async fn what_was_missed_is_sent_again_and_its_progress_shown() {
         begun.location()
     );
     let page = world.get(&cookie, begun.location()).await;
-    page.shows("Recovery <span class=\"badge").shows("looked at").shows("is being sent again");
+    page.shows("Recovery <span class=\"badge").shows("looked at").shows("are being sent again");
     // The job is not shown on the page of another destination, and an unknown job does no harm.
     let other = world.destination("acme", "Other").await;
     let (_, job) = begun.location().split_once("job=").expect("a job");
@@ -155,7 +155,7 @@ async fn what_is_missed_by_a_destination_that_takes_nothing_is_told_as_set_aside
         world.get(&cookie, &path).await.shows(words).shows("so nothing is sent now");
         let begun = world.post(&cookie, &path, &[("span", "hour"), ("status", "parked")]).await;
         let page = world.get(&cookie, begun.location()).await;
-        page.shows("is being set aside. It is sent when the destination is back").hides("is being sent again");
+        page.shows("are being parked. They are sent when the destination is back").hides("are being sent again");
     }
 }
 
@@ -237,14 +237,14 @@ async fn a_destination_goes_with_the_subscriptions_that_were_shown() {
     assert_eq!(world.get(&cookie, &path).await.status, 404);
 }
 
-/// The page, which has cost no more than a request may.
+/// The page. Fails if it cost more than a request may.
 async fn cheap(page: impl Future<Output = Page>) -> Page {
     let (page, spent) = read_units::counted(async { (page.await, read_units::spent()) }).await;
     assert!(spent > 0.0 && spent <= 500.0, "it cost {spent}");
     page
 }
 
-/// Subscriptions of `acme` that no request created: every tenth sends to `id`, and the others to `other`.
+/// Stores subscriptions of `acme` without requests: every tenth sends to `id`, and the others to `other`.
 fn store_subscriptions(world: &World, count: usize, [id, other]: [&str; 2]) {
     for n in 0..count {
         let mut one = subscription(&destination(&account("acme"), 1, "https://example.com/"), 1, &["*"], "*", None);
@@ -278,7 +278,7 @@ async fn a_destination_of_a_large_account_is_deleted_in_parts_that_read_no_more_
             assert!(more == parts && (more || shown.len() == count / 10), "{count}: {}", page.text);
             let fields = shown.into_iter().map(|id| ("shown", id)).chain(more.then_some(("more", "true")));
             let next = cheap(world.post(&cookie, &path, &fields.collect::<Vec<_>>())).await;
-            assert!(next.status == 303 || next.text.contains("Delete it again to go on"), "{}", next.text);
+            assert!(next.status == 303 || next.text.contains("Delete it again to continue"), "{}", next.text);
             page = next;
         }
         assert_eq!(rounds > 1, parts);

@@ -94,8 +94,8 @@ async fn who_typed_on_an_older_version_keeps_it_and_sees_what_is_new() {
     assert_eq!(page.status, 412);
     page.shows("Somebody else changed this destination")
         .shows("value=\"Mine\"")
-        .shows("Now it is: <code>Theirs</code>");
-    page.hides("Now it is: <code>30");
+        .shows("Current value: <code>Theirs</code>");
+    page.hides("Current value: <code>30");
     assert_eq!(read(&world, &id).await["name"], "Theirs");
     let again = world.post(&cookie, &path, &form(&page.hidden("etag"), &[("name", "Mine")])).await;
     assert_eq!(again.status, 303);
@@ -108,7 +108,7 @@ async fn all_wrong_fields_of_a_destination_are_told_at_once() {
     let id = world.destination("acme", "Billing").await;
     let (before, cookie) = (read(&world, &id).await, world.visitor("acme", Role::Editor).await);
     let path = format!("/destinations/{id}/edit");
-    // Some of them the page finds, and some the API.
+    // The page finds some of the faults, and the API the others.
     for wrong in [
         [
             ("name", ""),

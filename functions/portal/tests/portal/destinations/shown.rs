@@ -117,13 +117,13 @@ async fn what_needs_somebody_comes_first() {
     }
     let (cookie, now) = (world.visitor("acme", Role::Viewer).await, world.clock.now());
     let page = world.get(&cookie, "/destinations").await;
-    page.shows("comes first.").hides("on each page");
+    page.shows("come first.").hides("on each page");
     let names = listed(&page);
     let id = |name: &str| {
         let before = page.text.split(&format!("\"><bdi>{name}<")).next().expect("a link");
         before.rsplit("/destinations/").next().expect("an id").to_owned()
     };
-    // The last of the list become those in trouble.
+    // The last ones of the list get into trouble.
     let next_probe_at = now.plus(Duration::from_secs(60));
     let failing = HealthState::Failing { since: now, probes: 0, next_probe_at, half_open: false };
     health(&world, &id(&names[4]), |destination| destination.health.state = failing).await;
@@ -136,7 +136,7 @@ async fn what_needs_somebody_comes_first() {
     for n in 0..16 {
         world.destination("acme", &format!("More {n}")).await;
     }
-    world.get(&cookie, "/destinations").await.shows("comes first on each page.");
+    world.get(&cookie, "/destinations").await.shows("come first on each page.");
 }
 
 /// Stores statistics again, as if each hour had more deliveries than are counted.
