@@ -34,6 +34,9 @@ pub enum Probe {
 }
 
 impl Probe {
+    /// In the order in which they are answered.
+    pub const ALL: [Probe; 3] = [Probe::WrongSignature, Probe::OldTimestamp, Probe::AlteredBody];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Probe::WrongSignature => "wrong_signature",

@@ -21,6 +21,7 @@ use domain::delivery::{Delivery, Judgement, NotRun, Probe, Sample, Trial};
 use domain::destination::{DeliveryPath, Destination};
 use domain::event::{Event, EventType, envelope};
 use domain::value::{DestinationId, Timestamp};
+use futures_util::future::try_join_all;
 use ports::{EntropyExt, PortError, PortResult, TakenPlace};
 use runtime::telemetry::ErrorChain;
 use serde::Deserialize;
@@ -191,10 +192,7 @@ impl Test<'_> {
     /// Sends the forged requests concurrently, if the good one was accepted.
     async fn prove(&self, good: &Tried) -> PortResult<Vec<Checked>> {
         let accepted = good.exchange.outcome.is_delivered();
-        let check = |probe| self.check(probe, accepted);
-        let checks =
-            tokio::try_join!(check(Probe::WrongSignature), check(Probe::OldTimestamp), check(Probe::AlteredBody))?;
-        Ok(vec![checks.0, checks.1, checks.2])
+        try_join_all(Probe::ALL.map(|probe| self.check(probe, accepted))).await
     }
 
     async fn check(&self, probe: Probe, run: bool) -> PortResult<Checked> {

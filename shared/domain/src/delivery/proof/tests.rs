@@ -97,7 +97,7 @@ fn answered(status: u16) -> Outcome {
 
 #[track_caller]
 fn check_judged(outcome: &Outcome, passed: bool, detail: &str) {
-    for probe in [Probe::WrongSignature, Probe::OldTimestamp, Probe::AlteredBody] {
+    for probe in Probe::ALL {
         let judged = Judgement::of(probe, outcome);
         assert_eq!(judged.passed, passed, "{outcome:?}");
         assert!(judged.detail.contains(detail), "{:?} has no {detail:?}", judged.detail);
