@@ -420,6 +420,8 @@ def queues_refuse_connections_without_tls(template):
     """The policies let nobody do anything but send events, so that IAM alone decides who may use the queues."""
     refusing, problems = set(), []
     for name, policy in of_type(template, "AWS::SQS::QueuePolicy").items():
+        if not is_there_by_default(template, template["Resources"][name].get("Condition")):
+            continue
         for statement in policy["PolicyDocument"]["Statement"]:
             statement = statement.get("Fn::If", [None, statement])[1]
             if statement["Effect"] == "Allow":
