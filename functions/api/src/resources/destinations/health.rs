@@ -1,7 +1,8 @@
 //! How the health of a destination is answered. The rules are in [`domain::destination::health`].
 //!
 //! Invariant: what the owner decided (`paused`), what the receiver's answers made of it (`health`) and what the receiver asked
-//! for (`held_until`) are told side by side, and none hides another (tests: `what_a_destination_is_does_not_depend_on_whether_it_is_paused`).
+//! for (`held_until`) are told side by side, and none hides another (tests:
+//! `what_a_destination_is_does_not_depend_on_whether_it_is_paused`).
 
 use domain::destination::{Destination, HealthState};
 use domain::value::Timestamp;

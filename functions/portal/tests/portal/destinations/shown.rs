@@ -130,7 +130,10 @@ async fn what_needs_somebody_comes_first() {
     let gone = HealthState::Disabled { since: now, reason: DisabledReason::Gone };
     health(&world, &id(&names[3]), |destination| destination.health.state = gone).await;
     health(&world, &id(&names[2]), |destination| destination.health.held_until = Some(next_probe_at)).await;
-    health(&world, &id(&names[1]), |destination| destination.settings.paused = true).await;
+    health(&world, &id(&names[1]), |destination| {
+        (destination.settings.paused, destination.health.state) = (true, failing);
+    })
+    .await;
     let expected = [4, 3, 2, 0, 1].map(|at: usize| names[at].clone());
     assert_eq!(listed(&world.get(&cookie, "/destinations").await), expected);
     for n in 0..16 {
