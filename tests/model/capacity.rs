@@ -25,8 +25,10 @@ mod meter;
 mod processes;
 mod queue;
 mod receivers;
+mod requests;
 mod table;
 mod ways;
+mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -138,7 +138,7 @@ impl Outage {
 
 fn settle(queue: &SimQueue, ended: &Ended, batch: &[Message]) {
     let Ended::Answered(again) = ended else { panic!("nothing goes wrong on our side: {ended:?}") };
-    batch.iter().filter(|message| !again.contains(&message.id)).for_each(|message| queue.delete(message.id));
+    batch.iter().filter(|message| !again.contains(&message.id)).for_each(|message| queue.delete(message));
 }
 
 #[tokio::test(start_paused = true)]

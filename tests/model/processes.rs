@@ -21,6 +21,7 @@ use crate::queue::{Message, SimQueue, record};
 use crate::receivers::{InHand, Receivers, Sender};
 use crate::table::Table;
 use crate::ways::Queue;
+use crate::witness::{Known, Witness};
 
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
@@ -149,6 +150,7 @@ pub struct Deliver {
     real: Arc<SimClock>,
     budget: Duration,
     batch: Arc<Mutex<HashMap<DeliveryId, InHand>>>,
+    witness: Arc<Witness>,
     receivers: Arc<Receivers>,
     pushed_twice: Arc<BTreeSet<String>>,
 }
@@ -159,16 +161,19 @@ impl Deliver {
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
         let table = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.table.clone() });
         let clock = shared.process_clock();
+        let witness = Arc::new(Witness::new(shared.table.clone()));
         let deps = Arc::new(deliver::Deps {
             accounts: store.clone(),
-            destinations: Arc::new(Cached::new(table.clone(), clock.clone())),
-            deliveries: table,
+            destinations: Arc::new(Cached::new(table, clock.clone())),
+            deliveries: Arc::new(Shaken { chaos: chaos.clone(), inner: witness.clone() }),
             vault: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(PlainVault) }),
             queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None }),
             sender: Arc::new(Sender {
                 chaos: chaos.clone(),
                 receivers: shared.receivers.clone(),
                 store: shared.store.clone(),
+                requests: shared.table.judge.requests.clone(),
+                clock: clock.clone(),
                 batch: Arc::clone(&batch),
             }),
             clock: clock.clone(),
@@ -182,10 +187,11 @@ impl Deliver {
         });
         let pushed_twice = shared.pushed_twice.clone();
         let (real, budget, receivers) = (shared.clock.clone(), shared.budget, shared.receivers.clone());
-        Self { chaos, deps, clock, real, budget, batch, receivers, pushed_twice }
+        Self { chaos, deps, clock, real, budget, batch, witness, receivers, pushed_twice }
     }
 
     pub async fn work(&self, batch: &[Message]) -> Ended {
+        self.witness.forget();
         let received_at = self.real.real();
         let in_hand = batch.iter().map(|message| {
             let read: DeliveryMessage = serde_json::from_str(&message.body).expect("a message");
@@ -235,6 +241,11 @@ impl Deliver {
     pub fn attempted(&self) -> BTreeMap<DeliveryId, bool> {
         let batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
         batch.iter().filter(|(_, in_hand)| in_hand.told).map(|(id, in_hand)| (id.clone(), in_hand.delivered)).collect()
+    }
+
+    /// What was last learned of a delivery's row while the last batch was handled.
+    pub fn knows(&self, id: &DeliveryId) -> Option<Known> {
+        self.witness.knows(id)
     }
 }
 

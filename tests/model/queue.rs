@@ -1,5 +1,5 @@
-//! A queue like SQS: at least once, without order, with receipts, visibility and a dead-letter queue. It sometimes
-//! delivers a message twice, and can be told to lose some.
+//! A queue like SQS: at least once, without order, with receipts, visibility and a dead-letter queue. Now and then it
+//! lets two processes have a message at once, and it can be told to lose some.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,8 @@ use ports::{PortError, PortResult};
 use crate::chaos::{Chaos, SimClock};
 
 const VISIBILITY: Duration = Duration::from_secs(360);
+/// Within how many milliseconds a message is received once more.
+const LATER_MS: [u64; 3] = [1, 200, 15_000];
 const MAX_RECEIVES: u32 = 20;
 
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub struct Message {
     pub sent_at: Timestamp,
     pub visible_at: Timestamp,
     pub receives: u32,
+    /// Each time it is received, it gets another one.
+    pub receipt: u64,
 }
 
 #[derive(Default)]
@@ -36,11 +40,17 @@ pub struct SimQueue {
     clock: Arc<SimClock>,
     /// One message out of this many is lost; none if it is zero.
     losing: u64,
+    /// One message in so many is received again while it is in hand.
+    repeating: u64,
 }
 
 impl SimQueue {
     pub fn new(clock: Arc<SimClock>, losing: u64) -> Self {
-        Self { state: Mutex::default(), clock, losing }
+        Self { state: Mutex::default(), clock, losing, repeating: 50 }
+    }
+
+    pub fn repeating(self, repeating: u64) -> Self {
+        Self { repeating, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -56,7 +66,8 @@ impl SimQueue {
         }
         let (now, id) = (self.clock.real(), state.next);
         state.next += 1;
-        state.messages.insert(id, Message { id, body, sent_at: now, visible_at: now.plus(delay), receives: 0 });
+        let visible_at = now.plus(delay);
+        state.messages.insert(id, Message { id, body, sent_at: now, visible_at, receives: 0, receipt: id });
     }
 
     /// Up to ten of the visible messages, in random order.
@@ -67,16 +78,20 @@ impl SimQueue {
         while !visible.is_empty() && (received.len() as u64) < most {
             let place = usize::try_from(chaos.dice.below(visible.len() as u64)).unwrap_or_default();
             let id = visible.swap_remove(place);
+            let receipt = state.next;
+            state.next += 1;
             let Some(message) = state.messages.get_mut(&id) else { continue };
             message.receives += 1;
+            message.receipt = receipt;
             if message.receives > MAX_RECEIVES {
                 let dead = state.messages.remove(&id);
                 state.dead.extend(dead);
                 continue;
             }
-            // Sometimes two processes receive the same message.
-            let again = !chaos.calm.load(std::sync::atomic::Ordering::SeqCst) && chaos.dice.once_in(50);
-            message.visible_at = now.plus(if again { Duration::from_millis(1) } else { VISIBILITY });
+            // Now and then two processes receive the same message, at once or while the first one is busy with it.
+            let again = !chaos.calm.load(std::sync::atomic::Ordering::SeqCst) && chaos.dice.once_in(self.repeating);
+            let soon = || Duration::from_millis(1 + chaos.dice.below(chaos.dice.pick(&LATER_MS)));
+            message.visible_at = now.plus(if again { soon() } else { VISIBILITY });
             received.push(message.clone());
         }
         received
@@ -89,8 +104,12 @@ impl SimQueue {
         self.lock().messages.values().filter(|message| message.receives > 0 && message.visible_at > now).count()
     }
 
-    pub fn delete(&self, id: u64) {
-        self.lock().messages.remove(&id);
+    /// Deletes a message that was received. With a receipt that is not its latest one, SQS deletes nothing.
+    pub fn delete(&self, received: &Message) {
+        let mut state = self.lock();
+        if state.messages.get(&received.id).is_some_and(|message| message.receipt == received.receipt) {
+            state.messages.remove(&received.id);
+        }
     }
 
     pub fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {

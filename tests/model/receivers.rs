@@ -10,10 +10,11 @@ use domain::attempt::{Exchange, Outcome};
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, Purpose, SignedRequest};
 use domain::destination::Admission;
 use domain::value::{DeliveryId, DestinationId, Timestamp};
-use ports::{HttpSender, PortResult};
+use ports::{Clock, HttpSender, PortResult};
 use testing::MemoryStore;
 
-use crate::chaos::{Chaos, SimClock};
+use crate::chaos::{Chaos, ProcessClock, SimClock};
+use crate::requests::Requests;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
@@ -23,13 +24,15 @@ pub enum Mood {
     /// Answers 429 and asks to wait.
     Busy,
     Flapping,
+    /// Answers 200 or 500, at any time before it is too late.
+    Slow,
     /// Accepts requests but answers 500.
     Lying,
     Gone,
 }
 
-pub const MOODS: [Mood; 7] =
-    [Mood::Well, Mood::Down, Mood::Hanging, Mood::Busy, Mood::Flapping, Mood::Lying, Mood::Gone];
+pub const MOODS: [Mood; 8] =
+    [Mood::Well, Mood::Down, Mood::Hanging, Mood::Busy, Mood::Flapping, Mood::Slow, Mood::Lying, Mood::Gone];
 
 /// What a process has received about a delivery.
 #[derive(Debug, Clone, Copy)]
@@ -193,6 +196,10 @@ impl Receivers {
         self.lock().in_hand.entry(id.clone()).and_modify(|count| *count -= 1);
     }
 
+    pub fn is_in_hand(&self, id: &DeliveryId) -> bool {
+        self.lock().in_hand.get(id).is_some_and(|count| *count > 0)
+    }
+
     pub fn was_reopened(&self, id: &DeliveryId) -> bool {
         self.lock().reopened.contains(id)
     }
@@ -250,6 +257,8 @@ pub struct Sender {
     pub chaos: Arc<Chaos>,
     pub receivers: Arc<Receivers>,
     pub store: Arc<MemoryStore>,
+    pub requests: Arc<Requests>,
+    pub clock: Arc<ProcessClock>,
     /// The deliveries of the process's current batch.
     pub batch: Arc<Mutex<HashMap<DeliveryId, InHand>>>,
 }
@@ -257,8 +266,10 @@ pub struct Sender {
 #[async_trait]
 impl HttpSender for Sender {
     async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange> {
-        let id = request.headers.iter().find(|(name, _)| name == "webhook-id");
-        let id: DeliveryId = id.and_then(|(_, value)| value.parse().ok()).expect("a delivery's id");
+        let header = |wanted| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        let id: DeliveryId = header("webhook-id").and_then(|id| id.parse().ok()).expect("a delivery's id");
+        let number = header("webhook-attempt").and_then(|number| number.parse().ok()).expect("an attempt's number");
+        self.requests.note(&id, self.clock.now(), number);
         self.receivers.look_at(&self.store);
         let in_hand = self.batch.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied();
         self.receivers.judge(&id, &in_hand.expect("what is sent was received"));
@@ -273,6 +284,10 @@ impl HttpSender for Sender {
                 Mood::Hanging => {
                     tokio::time::sleep(request.timeout).await;
                     Outcome::TimedOut
+                }
+                Mood::Slow => {
+                    tokio::time::sleep(request.timeout.mul_f64(dice.below(1_000) as f64 / 1_000.0)).await;
+                    refused(dice.pick(&[200, 500]), None)
                 }
                 Mood::Busy => refused(429, Some(Duration::from_secs(dice.below(600)))),
                 Mood::Lying => {

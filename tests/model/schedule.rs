@@ -2,6 +2,7 @@
 //! faults, until nothing is left to do; then the check of the result.
 
 mod account;
+mod checks;
 mod happening;
 mod people;
 mod set_up;
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use self::happening::{Asked, Happening, Poisoned, Throttled};
 use crate::api::Call;
 use crate::chaos::Chaos;
+use crate::custody::Races;
 use crate::processes::{Deliver, Ended, Fanout, Redrive, Shared};
 use crate::queue::Message;
 use crate::receivers::Mood;
@@ -51,6 +53,7 @@ pub struct Report {
     pub failed_calls: usize,
     /// Rows that could not be read or written for a while.
     pub poisoned: usize,
+    pub races: Races,
 }
 
 impl Report {
@@ -68,6 +71,8 @@ impl Report {
         self.calls += other.calls;
         self.failed_calls += other.failed_calls;
         self.poisoned += other.poisoned;
+        self.races.late += other.races.late;
+        self.races.overtaken += other.races.overtaken;
     }
 }
 
@@ -114,6 +119,8 @@ struct World {
     redrives: Vec<Redrive>,
     next_redrive: Timestamp,
     next_operator: Timestamp,
+    /// When the last fault is mended.
+    calm_from: Timestamp,
     crashes: usize,
     pushed: BTreeSet<(AccountId, String)>,
     seen: Seen,
@@ -175,7 +182,8 @@ impl World {
             if now > end {
                 return Err(self.unfinished(now));
             }
-            self.wrong.extend(self.shared.table.take_broken());
+            self.wrong.extend(self.shared.table.judge.take_broken());
+            self.check_looked_at(now);
             if !self.wrong.is_empty() {
                 return Err(self.wrong.join("\n"));
             }
@@ -318,12 +326,13 @@ impl World {
             let (kept, done): (Vec<_>, Vec<_>) = batch.iter().partition(|message| again.contains(&message.id));
             if let Process::Deliver(process) = &process {
                 self.check_acknowledged(process, &done, &kept);
+                self.check_let_go(process, &done, &kept);
             }
             let queue = match &process {
                 Process::Fanout(_) => &self.shared.events,
                 _ => &self.shared.deliveries,
             };
-            done.into_iter().for_each(|message| queue.delete(message.id));
+            done.into_iter().for_each(|message| queue.delete(message));
         }
         self.crashes += usize::from(lost);
         // A new configuration is a new process.

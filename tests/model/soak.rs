@@ -16,9 +16,11 @@ mod meter;
 mod processes;
 mod queue;
 mod receivers;
+mod requests;
 mod schedule;
 mod table;
 mod ways;
+mod witness;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};

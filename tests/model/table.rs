@@ -18,7 +18,7 @@ use ports::{
 use testing::MemoryStore;
 
 use crate::chaos::{Dice, SimClock};
-use crate::custody::may_become;
+use crate::custody::Judge;
 use crate::lag::Late;
 
 /// The rows that are throttled together.
@@ -56,11 +56,11 @@ struct State {
     unreadable: BTreeSet<String>,
     unwritable: BTreeSet<String>,
     throttled: Option<(Partition, Timestamp)>,
-    broken: Vec<String>,
 }
 
 pub struct Table {
     pub rows: Arc<MemoryStore>,
+    pub judge: Judge,
     clock: Arc<SimClock>,
     dice: Arc<Dice>,
     calm: Arc<AtomicBool>,
@@ -79,18 +79,12 @@ impl Table {
     ) -> Self {
         let (deliveries, destinations) = (Late::default(), Late::default());
         let (unreadable, unwritable) = (BTreeSet::new(), BTreeSet::new());
-        let state =
-            Mutex::new(State { deliveries, destinations, unreadable, unwritable, throttled: None, broken: Vec::new() });
-        Self { rows, clock, dice, calm, lag_ms, state }
+        let state = Mutex::new(State { deliveries, destinations, unreadable, unwritable, throttled: None });
+        Self { rows, judge: Judge::default(), clock, dice, calm, lag_ms, state }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The changes of rows that broke the rules since the last call.
-    pub fn take_broken(&self) -> Vec<String> {
-        std::mem::take(&mut self.lock().broken)
     }
 
     pub fn poison_reads(&self, id: &str) {
@@ -180,19 +174,20 @@ impl Deliveries for Table {
 
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
         self.writes_delivery(&record.delivery)?;
+        let late = self.judge.is_late(None, record);
         let before = self.entry_of(&record.delivery);
         let created = self.rows.create_delivery(record).await?;
+        self.judge.recorded(created && late);
         self.changed(&record.delivery, before);
         Ok(created)
     }
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {
         self.writes_delivery(&before.delivery)?;
-        if let Err(why) = may_become(before, after) {
-            self.lock().broken.push(format!("{}: {why}: {before:?} became {after:?}", before.delivery.id));
-        }
+        let late = self.judge.is_late(Some(before), after);
         let shown = self.entry_of(&before.delivery);
         let replaced = self.rows.replace_delivery(before, after).await?;
+        self.judge.recorded(replaced && late);
         self.changed(&before.delivery, shown);
         Ok(replaced)
     }

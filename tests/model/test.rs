@@ -17,9 +17,11 @@ mod outage;
 mod processes;
 mod queue;
 mod receivers;
+mod requests;
 mod schedule;
 mod table;
 mod ways;
+mod witness;
 
 /// How many schedules a test plays.
 const SCHEDULES: u64 = 2_000;
@@ -50,7 +52,7 @@ fn whatever_goes_wrong_everything_owed_is_delivered_or_visibly_not() {
         "{total:?}"
     );
     assert!(total.calls > 0 && total.failed_calls > 0 && total.cancelled > 0 && total.deleted > 0, "{total:?}");
-    assert!(total.poisoned > 0, "{total:?}");
+    assert!(total.poisoned > 0 && total.races.late > 0 && total.races.overtaken > 0, "{total:?}");
     assert_eq!(total.owed, total.delivered + total.exhausted + total.cancelled);
 }
 

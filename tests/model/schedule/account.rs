@@ -32,6 +32,7 @@ impl World {
             calls: self.seen.calls,
             failed_calls: self.seen.failed_calls,
             poisoned: self.seen.poisoned,
+            races: self.shared.table.judge.races(),
             ..Report::default()
         };
         for owner in self.width.keys() {
@@ -96,6 +97,10 @@ impl World {
             DeliveryState::Exhausted => report.exhausted += 1,
             DeliveryState::Cancelled if self.seen.cancelled.contains(id) => report.cancelled += 1,
             state => return Err(format!("{id} is {} in the end", state.as_str())),
+        }
+        let made = self.shared.table.judge.requests.count(id);
+        if usize::try_from(row.attempts.count()).is_ok_and(|recorded| recorded > made) {
+            return Err(format!("{id} was attempted {made} times, and its row says {}", row.attempts.count()));
         }
         let sent_again = self.seen.again.contains(id) || self.seen.recovered.contains(&row.delivery.destination);
         if !sent_again && self.shared.receivers.was_reopened(id) {

@@ -56,12 +56,13 @@ impl World {
         }
         let horizon = Horizon::default();
         let losing = dice.pick(&[0, 0, 30, 100]);
+        let repeating = dice.pick(&[50, 50, 50, 5]);
         let lag_ms = dice.pick(&[0, 0, 2_000, 15_000]);
         // The age of a cached destination, plus the delays that a schedule adds around calls.
         let slack = Duration::from_secs(8) + if faults.slow > 0 { 4 * SLOWEST } else { Duration::ZERO };
         let shared = Shared {
             events: Arc::new(SimQueue::new(clock.clone(), 0)),
-            deliveries: Arc::new(SimQueue::new(clock.clone(), losing)),
+            deliveries: Arc::new(SimQueue::new(clock.clone(), losing).repeating(repeating)),
             receivers: Arc::new(Receivers::new(clock.clone(), slack)),
             table: Arc::new(Table::new(store.clone(), clock.clone(), dice.clone(), Arc::clone(&calm), lag_ms)),
             store,
@@ -83,6 +84,7 @@ impl World {
             redrives: Vec::new(),
             next_redrive: clock.real(),
             next_operator: clock.real(),
+            calm_from: clock.real().plus(TROUBLE),
             crashes: 0,
             pushed: BTreeSet::new(),
             seen: Seen::default(),
