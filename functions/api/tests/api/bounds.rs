@@ -102,7 +102,7 @@ async fn a_cascade_deletes_a_part_and_the_next_request_goes_on() {
     let world = with(500, |_, _| {}).await;
     let path = format!("/v1/destinations/{}?cascade=true", target(1).id);
     let refused = world.call(As::Account("acme"), "DELETE", &path, None).await;
-    assert!(refused.1["detail"].as_str().expect("a detail").contains("ask again"), "{}", refused.1);
+    assert!(refused.1["detail"].as_str().expect("a detail").contains("send the request again"), "{}", refused.1);
     check_problem(refused, 409, "destination_in_use", None);
     let deleted = calls(&world)("delete_subscription");
     assert!((200..500).contains(&deleted), "{deleted}");

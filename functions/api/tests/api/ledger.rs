@@ -381,7 +381,7 @@ async fn a_wrong_parameter_of_the_ledger_is_refused_with_its_name() {
     }
     let (_, problem) = get(&world, "/v1/ledger?since=2026-10-01T00:00:00Z").await;
     let expected =
-        "until: must be at most 31 days after `since` (it is now where left out); ask for one part after the other";
+        "until: must be at most 31 days after `since` (the default is now); request one part after the other";
     assert_eq!(problem["detail"], expected);
 }
 

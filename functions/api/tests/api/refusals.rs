@@ -254,7 +254,7 @@ async fn what_is_long_is_repeated_by_no_answer() {
                 || told.contains("header name")
                 || told.contains("unknown")
                 || told.contains("missing")
-                || told.contains("no field"),
+                || told.contains("not a field"),
             "{told}"
         );
     }

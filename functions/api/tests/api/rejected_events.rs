@@ -186,7 +186,7 @@ async fn what_is_still_wrong_is_pointed_at_and_not_sent() {
         let answer = world.admin("POST", &resubmit, None).await;
         let told = answer.1["detail"].as_str().expect("a detail").to_owned();
         assert!(told.contains(detail), "{told:?} does not say {detail:?}");
-        assert_eq!(told.contains("send the mended one"), pointer != "/account", "{told}");
+        assert_eq!(told.contains("send the corrected event"), pointer != "/account", "{told}");
         check_problem(answer, 422, "validation_failed", Some(pointer));
     }
     let used = sample("acme", "evt-used");

@@ -151,7 +151,7 @@ async fn a_cascade_among_very_many_others_goes_on_where_it_was_and_finds_what_wa
         if answer.0 == 204 {
             break;
         }
-        assert!(answer.1["detail"].as_str().expect("a detail").contains("ask again"), "{}", answer.1);
+        assert!(answer.1["detail"].as_str().expect("a detail").contains("send the request again"), "{}", answer.1);
         check_problem(answer, 409, "destination_in_use", None);
         if rounds == 2 {
             let moved = format!("/v1/subscriptions/{}", numbered(100, |_| {}).id);
