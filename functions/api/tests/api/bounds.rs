@@ -1,4 +1,4 @@
-//! What one request may do, read and answer, however much the account has. The tests count; nothing is timed.
+//! What one request may do, read and return, however much the account has. The tests count; they do not measure time.
 
 use domain::event::EventType;
 use domain::routing::{MAX_CONDITION_BYTES, Subscription, SubscriptionSettings};
@@ -66,7 +66,7 @@ async fn an_event_that_costs_too_much_to_match_is_refused_in_a_dry_run() {
 #[tokio::test]
 async fn an_explanation_looks_at_a_bounded_part_of_an_accounts_subscriptions() {
     let missed = serde_json::from_value(json!({"status": ["partial"]})).expect("a condition");
-    // The nearest one comes last.
+    // The closest one comes last.
     let world = with(1_000, |n, settings| {
         if n == 999 {
             settings.enabled = false;
