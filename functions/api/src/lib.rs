@@ -1,5 +1,5 @@
 //! `api`: the HTTPS API. The operator registers accounts; accounts configure destinations and subscriptions, publish
-//! events without AWS credentials, read what became of them, send deliveries again, and send test payloads.
+//! events without AWS credentials, read their deliveries, send deliveries again, and send test payloads.
 //! `docs/api.md` describes it for its users.
 //!
 //! It matches events only in dry runs and for replays; all other matching is done by `fanout`.

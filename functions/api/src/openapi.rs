@@ -1,13 +1,13 @@
 //! The OpenAPI 3.1 document, `GET /v1/openapi.json`. It is built from the operations that the router serves, so the API
 //! and its description cannot differ. It is the same for everybody and needs no credentials.
 //!
-//! A handler describes itself in its `#[utoipa::path]`; the domain's words are in `schemas`, and shared answers in
+//! A handler describes itself in its `#[utoipa::path]`; the domain's text types are in `schemas`, and shared responses in
 //! `responses`.
 //!
 //! Invariant: every route is in the document, and `docs/api.md` lists exactly its operations (tests:
 //! `no_other_route_is_served_that_is_not_described`, `the_page_lists_the_operations_of_the_document`).
 //!
-//! Invariant: the document is valid, and the API answers what it says (tests:
+//! Invariant: the document is valid, and the API's responses conform to it (tests:
 //! `an_independent_validator_finds_no_fault_in_the_document`, on the deployed stack
 //! `a_property_based_tester_finds_no_fault_in_the_api`).
 //!

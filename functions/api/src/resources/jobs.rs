@@ -207,7 +207,7 @@ impl Kind for JobId {
 pub fn limit_reached() -> Problem {
     let detail = format!(
         "the account has {MOST_PENDING} jobs that have not ended, which is the limit; start this one when one of them \
-         has ended, which `GET /v1/jobs/{{id}}` tells"
+         has ended (see `GET /v1/jobs/{{id}}`)"
     );
     Problem::new(Code::LimitReached, detail)
 }

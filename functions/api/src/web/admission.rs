@@ -67,7 +67,7 @@ const HEAVY: [(Method, &str); 9] = [
 impl Class {
     /// The class of an operation. `path` is that of its route, and an unknown one is none.
     fn of(method: &Method, path: Option<&str>) -> Self {
-        // It is answered by the same handler, without the body.
+        // The same handler serves it, without the body.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         match path {
             Some("/v1/events") if method == Method::POST => Class::Push,

@@ -101,7 +101,7 @@ struct Resubmitted {
         (status = 409, description = "`id_reused`: the id was used before for an event with other content; give this event another id."),
         (status = 413, description = "`body_too_large`: the event has more than 256 KiB."),
         (status = 422, description = "`validation_failed`: the event is still wrong; `errors` points at what to correct. Or its \
-            account is not registered; or no body was sent, and the event is not kept whole.")
+            account is not registered; or no body was sent, and not all of the event's text is kept.")
     )
 )]
 pub async fn resubmit(

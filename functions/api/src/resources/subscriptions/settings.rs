@@ -38,7 +38,7 @@ pub struct Subscription {
     /// For `sync_run.missed`: how long after the announced `next_run_at` a run may complete, in whole seconds. Default: 900.
     #[schema(minimum = 60, maximum = 86_400)]
     grace_seconds: u32,
-    /// While this is `false` no event matches; `true` if left out.
+    /// While this is `false`, no event matches. Default: `true`.
     enabled: bool,
 }
 
