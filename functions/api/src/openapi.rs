@@ -89,7 +89,7 @@ const TAGS: [(&str, &str); 14] = [
 /// The parts of the document that apply to the whole API; the router adds its operations.
 pub fn document() -> OpenApi {
     let api_key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("whk_<account>.<key>.<secret>");
-    let api_key = api_key.description(Some("An API key of an account. The answer about a key is cached for 60 s."));
+    let api_key = api_key.description(Some("An API key of an account. The check of a key is cached for 60 s."));
     let mut signature = ApiKeyValue::with_description(
         "Authorization",
         "AWS Signature Version 4, service `execute-api`, by credentials that have `execute-api:Invoke` on the route.",
@@ -158,7 +158,7 @@ impl Served {
     }
 }
 
-/// The finished document for an API served at `server`. It can only fail in serialization, or if the catalogue is wrong.
+/// The finished document for an API served at `server`. It can fail only in serialization, or if the catalogue is wrong.
 fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::Error> {
     responses::complete(&mut operations);
     let mut document = serde_json::to_value(operations)?;

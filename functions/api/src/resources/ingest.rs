@@ -129,7 +129,7 @@ struct Accepted<'a> {
     responses(
         (status = 202, description = "The event will be matched, or was matched before.", body = Accepted),
         (status = 400, description = "`malformed_json`: the body is not JSON, or something follows it; `invalid_parameter`: the \
-            header `Idempotency-Key` is no id."),
+            header `Idempotency-Key` is not a valid id."),
         (status = 409, description = "`id_reused`: the id was used before for an event with other content; the first event is kept."),
         (status = 413, description = "`body_too_large`: the body, or the event with the added fields, has more than 256 KiB.")
     )

@@ -65,7 +65,7 @@ const HEAVY: [(Method, &str); 9] = [
 ];
 
 impl Class {
-    /// The class of an operation. `path` is that of its route, and an unknown one is none.
+    /// The class of an operation. `path` is that of its route, and `None` if there is no such route.
     fn of(method: &Method, path: Option<&str>) -> Self {
         // The same handler serves it, without the body.
         let method = if method == Method::HEAD { &Method::GET } else { method };

@@ -62,7 +62,7 @@ choices! {
     /// Which deliveries are sent again, by their state.
     RecoverStatus { Pending, Retrying, Parked, Exhausted, Cancelled }
 
-    /// How an attempt ended: `delivered` (2xx), `refused` (any other answer), `timed_out`, `unreachable` (no connection, or no
+    /// How an attempt ended: `delivered` (2xx), `refused` (any other response), `timed_out`, `unreachable` (no connection, or no
     /// HTTP on it), `blocked_address` (an address that is never called).
     AttemptOutcome { Delivered, Refused, TimedOut, Unreachable, BlockedAddress }
 

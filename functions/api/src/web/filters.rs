@@ -34,7 +34,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Filters<T> {
             };
             let next = Problem::parameter(parameter, detail);
             let told = wrong.map_or(next.clone(), |told| told.and(next));
-            // What was read is taken out, so the next round finds the next wrong one.
+            // The value that was read is removed, so the next round finds the next wrong one.
             if parameters.len() == there {
                 return Err(told);
             }

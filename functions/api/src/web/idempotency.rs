@@ -35,7 +35,7 @@ const MAX_KEY_CHARACTERS: usize = 255;
 
 /// How long a response is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// When a request has ended at the latest: API Gateway waits for 29 s, and the function is ended after that.
+/// The longest time that a request can take: API Gateway waits for 29 s, and the function is stopped after that.
 const LONGEST: Duration = Duration::from_secs(30);
 /// The largest response that is kept, in bytes as it is stored. A whole row may have 400 KiB.
 const MAX_KEPT_BYTES: usize = 350_000;

@@ -31,7 +31,7 @@ impl Described {
         Self(described)
     }
 
-    /// `HEAD` is answered as `GET`.
+    /// `HEAD` is treated like `GET`.
     fn names(&self, method: &str, path: &str) -> Option<&BTreeSet<String>> {
         self.0.get(path)?.get(if method == "HEAD" { "GET" } else { method })
     }

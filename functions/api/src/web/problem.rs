@@ -258,7 +258,7 @@ pub struct Body<'a> {
     problem_type: &'static str,
     /// The status in words.
     title: &'static str,
-    /// The status of the answer.
+    /// The status of the response.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
     code: Code,

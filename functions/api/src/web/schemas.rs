@@ -70,7 +70,7 @@ words! {
         "connection/xero/endpoint/invoices",
         "A place: `*` (everything), `connection/<id>`, `connection/<id>/endpoint/<id>` or `connection/<id>/insight/<id>`.";
     DestinationUrl, "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s#]+$", 2048, "https://example.com/hooks",
-        "An absolute `https` URL of at most 2,048 bytes, without credentials or fragment, whose host is not at a private address.";
+        "An absolute `https` URL of at most 2,048 bytes, without credentials or fragment, whose host does not have a private address.";
     DeliveryPath, "^(/(?!(\\.|%2[Ee]){1,2}(/|$))[A-Za-z0-9._~%!$&'()*+,;=:@-]*)+$", 256, "/invoices",
         "A path that is appended to that of a destination's URL. It has no `.` or `..` segment.";
     SigningSecret, "^whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/]{4}|[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/]{5}[AQgw]==)?$",

@@ -261,7 +261,7 @@ impl Work<'_> {
         }
     }
 
-    /// Succeeds also if somebody else has already deleted it, and not if somebody else has changed it.
+    /// Succeeds even if somebody else has already deleted it, but not if somebody else has changed it.
     async fn delete_subscription(&self, name: &Label) -> Result<Taken, Problem> {
         let Some(found) = self.current.subscriptions.get(name) else { return Ok(Taken::Overtaken) };
         let (account, version) = (&self.current.account, Some(found.version));

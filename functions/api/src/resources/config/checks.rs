@@ -44,7 +44,7 @@ pub fn check_limits(
     check_conditions(current, wanted)
 }
 
-/// Refuses conditions that would have too many bytes while those that a later step deletes are still there.
+/// Refuses conditions that would have too many bytes while conditions that a later step deletes still exist.
 fn check_conditions(current: &Configuration, wanted: &Configuration) -> Result<(), Problem> {
     let bytes = |s: &NamedSubscription| s.condition.as_ref().map_or(0, Pattern::size);
     let before: BTreeMap<_, _> = current.subscriptions.iter().map(|s| (&s.name, bytes(s))).collect();

@@ -23,7 +23,7 @@ use crate::web::choices::DeliveryStatus;
 use crate::web::pages::{Page, PageRequest};
 use crate::web::problem::Problem;
 
-/// How many rows of a destination are read at a time after the first page's worth, when a filter drops many of them.
+/// How many rows of a destination are read at a time, after the first ones, if a filter drops many of them.
 const ROWS: usize = 100;
 /// The greatest cost of one row, in read units: it has up to 60 KiB, and is not read consistently.
 const ROW_UNITS: usize = 8;

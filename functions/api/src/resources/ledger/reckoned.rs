@@ -184,7 +184,7 @@ mod tests {
     fn the_ledger_closes_only_where_index_and_rows_agree() {
         check(&[], true);
         check(&[(2, false, 2), (0, true, 0)], true);
-        // A row is missing, or has fewer or more deliveries than the index.
+        // A row is missing, or has fewer or more deliveries than the index says.
         check(&[(2, false, 0)], false);
         check(&[(2, false, 1)], false);
         check(&[(2, false, 3)], false);

@@ -66,7 +66,7 @@ struct ResendView {
     params(("id" = schemas::DeliveryId, Path)),
     responses(
         (status = 202, description = "What was done.", body = ResendView),
-        (status = 409, description = "`destination_deleted`: there is nowhere to send it to."),
+        (status = 409, description = "`destination_deleted`: the delivery's destination no longer exists."),
         (status = 410, description = "`event_forgotten`: its event, and with it the body, is no longer kept.")
     )
 )]
@@ -117,7 +117,7 @@ async fn again(
         return Ok(Some((Resent::Sent, "it was delivered before; one more attempt is made now".to_owned(), before)));
     }
     if !ready {
-        let detail = format!("{}: it is sent when that is back", unready(destination));
+        let detail = format!("{}; it is sent when the destination is back", unready(destination));
         // The destination is registered, so that deliveries that are set aside are found before they expire.
         if let Some(health) = destination.health.parked(now) {
             let watched = destination.with_health(health);

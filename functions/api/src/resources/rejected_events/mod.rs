@@ -169,7 +169,7 @@ async fn find(deps: &Deps, id: &RejectedEventId) -> Result<RejectedEvent, Proble
 }
 
 async fn find_body(deps: &Deps, id: &RejectedEventId) -> Result<String, Problem> {
-    // If there is none, the event has just been dismissed.
+    // If there is no text, the event has just been dismissed.
     deps.rejections.find_rejected_body(id).await?.ok_or_else(RejectedEventId::not_found)
 }
 

@@ -46,7 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for Mended {
     }
 }
 
-/// The whole event as it should have been, in the form that producers push.
+/// The whole corrected event, in the form that producers push.
 #[derive(ToSchema)]
 #[schema(as = MendedEvent)]
 #[serde(deny_unknown_fields)]

@@ -67,7 +67,7 @@ fn refused(refusal: LinkRefusal) -> Problem {
     security(()),
     request_body = Link,
     responses(
-        (status = 201, description = "The token, shown this once.", body = OpenedView),
+        (status = 201, description = "The token, which is shown only this once.", body = OpenedView),
         (status = 401, description = "`unauthorized`: there is no such link."),
         (status = 410, description = "`link_used`: the link was opened before; `link_expired`: it was not opened in time.")
     )
