@@ -416,6 +416,21 @@ def queues_that_feed_a_function_have_a_dead_letter_queue(template):
 
 
 @rule
+def queues_refuse_connections_without_tls(template):
+    """The policies let nobody do anything but send events, so that IAM alone decides who may use the queues."""
+    refusing, problems = set(), []
+    for name, policy in of_type(template, "AWS::SQS::QueuePolicy").items():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            statement = statement.get("Fn::If", [None, statement])[1]
+            if statement["Effect"] == "Allow":
+                if (statement["Action"], statement["Principal"]) != ("sqs:SendMessage", {"AWS": {"Ref": "ProducerAccounts"}}):
+                    problems.append(f"{name} lets {statement['Principal']} do {statement['Action']}")
+            elif (statement["Principal"], statement["Action"]) == ("*", "sqs:*") and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}:
+                refusing |= {target(queue) for queue in policy["Queues"]} & {target(statement["Resource"])}
+    return problems + [f"{name} takes requests without TLS" for name in sorted(set(queues(template)) - refusing)]
+
+
+@rule
 def queues_are_encrypted(template):
     return [f"{name} is not encrypted at rest" for name, queue in queues(template).items()
             if queue.get("SqsManagedSseEnabled") is not True and "KmsMasterKeyId" not in queue]
@@ -468,14 +483,16 @@ def is_there_by_default(template, condition):
     return template["Parameters"].get(target(compared[0]), {}).get("Default") == compared[1]
 
 
-# Metrics of what is in a queue, however old it is. An alarm on one stays on as long, and hides what comes next.
+# Metrics of what is in a queue. Messages stay in a dead-letter queue until somebody acts; an alarm on one of these metrics would stay on
+# as long, and hide what comes next. In the queues that functions work on, they fall by themselves.
 LEVELS = ("ApproximateNumberOfMessages", "ApproximateAgeOfOldestMessage")
 
 
 @rule
 def each_alarm_can_fire_again(template):
     return [f"{name} looks at {alarm['MetricName']}, which stays above its threshold until somebody acts"
-            for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items() if str(alarm.get("MetricName")).startswith(LEVELS)]
+            for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items() if str(alarm.get("MetricName")).startswith(LEVELS)
+            and {target(each["Value"]) for each in alarm["Dimensions"]} & dead_letter_queues(template)]
 
 
 @rule
@@ -516,29 +533,52 @@ def every_alarm_tells_people(template):
             or not {target(action) for action in alarm.get("AlarmActions", [])} & set(topics(template))]
 
 
+def topics_of_alarms(template):
+    return {target(action) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values() for action in alarm.get("AlarmActions", [])}
+
+
+def admissions(template, topic):
+    """Statements of topics' policies about this topic."""
+    return [statement for policy in of_type(template, "AWS::SNS::TopicPolicy").values() if topic in {target(each) for each in policy["Topics"]}
+            for statement in listed(policy["PolicyDocument"]["Statement"]) if topic in {target(each) for each in listed(statement["Resource"])}]
+
+
 @rule
 def alarms_reach_the_topic(template):
     """If CloudWatch may not publish an alarm, or not encrypt it, the alarm is lost without an error."""
-    problems, admitted = [], set()
-    work = topics_that_run_functions(template)
-    for policy in of_type(template, "AWS::SNS::TopicPolicy").values():
-        if {target(topic) for topic in policy["Topics"]} <= set(work):
-            continue
-        for statement in listed(policy["PolicyDocument"]["Statement"]):
+    problems = []
+    for name in sorted(topics_of_alarms(template)):
+        admitted = False
+        for statement in admissions(template, name):
             ours = statement.get("Condition") == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
             if statement.get("Principal") != {"Service": "cloudwatch.amazonaws.com"} or not ours:
                 problems.append(f"{statement.get('Sid', 'a statement')} admits others than the alarms of this AWS account")
             elif (statement["Effect"], statement["Action"]) == ("Allow", "sns:Publish"):
-                admitted |= {target(topic) for topic in policy["Topics"]} & {target(each) for each in listed(statement["Resource"])}
-    for name, topic in topics(template).items():
-        if name in work:
-            continue
-        if name not in admitted:
+                admitted = True
+        if not admitted:
             problems.append(f"CloudWatch may not publish to {name}")
-        key = topic.get("KmsMasterKeyId")
+        key = topics(template)[name].get("KmsMasterKeyId")
         if key is not None and target(key) not in of_type(template, "AWS::KMS::Key"):
             problems.append(f"{name} is encrypted with a key that CloudWatch may not use")
     return problems
+
+
+@rule
+def others_may_not_publish_to_a_topic(template):
+    """Without a policy of its own, a topic lets everybody in the AWS account publish."""
+    problems = []
+    for name in sorted(set(topics(template)) - topics_of_alarms(template)):
+        principals = [statement["Principal"] for statement in admissions(template, name)]
+        if principals != [{"AWS": {"Fn::GetAtt": ["RedriveRole", "Arn"]}}]:
+            problems.append(f"others than redrive may publish to {name}")
+    return problems
+
+
+@rule
+def reports_of_receivers_have_a_topic_of_their_own(template):
+    """Whoever is woken by alarms must not be woken by a customer's receiver."""
+    told = {target(function.get("Environment", {}).get("Variables", {}).get("ALERTS_TOPIC_ARN")) for function in functions(template).values()} - {None}
+    return [f"{name} gets alarms and reports of receivers" for name in sorted(told & topics_of_alarms(template))]
 
 
 @rule
@@ -1064,6 +1104,15 @@ class ABrokenTemplate(unittest.TestCase):
         self.properties("EventsDeadLetterQueue")["SqsManagedSseEnabled"] = False
         self.assert_reports(queues_are_encrypted, "EventsDeadLetterQueue is not encrypted")
 
+    def test_a_queue_that_takes_requests_without_tls_is_reported(self):
+        del self.properties("DeliveriesQueuePolicy")["PolicyDocument"]["Statement"][0]["Condition"]["Bool"]["aws:SecureTransport"]
+        self.assert_reports(queues_refuse_connections_without_tls, "DeliveriesQueue takes requests without TLS")
+
+    def test_a_queue_that_others_may_read_is_reported(self):
+        allowed = self.properties("EventsQueuePolicy")["PolicyDocument"]["Statement"][1]["Fn::If"][1]
+        allowed["Action"] = "sqs:*"
+        self.assert_reports(queues_refuse_connections_without_tls, "EventsQueuePolicy lets")
+
     def test_a_dead_letter_queue_without_an_alarm_is_reported(self):
         del self.resources["DeliveriesDeadLetterAlarm"]
         self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
@@ -1084,9 +1133,10 @@ class ABrokenTemplate(unittest.TestCase):
         self.properties("DeliveriesDeadLetterAlarm")["Metrics"][2]["MetricStat"]["Metric"]["MetricName"] = "NumberOfMessagesSent"
         self.assert_reports(each_dead_letter_queue_has_an_alarm_on_what_comes, "DeliveriesDeadLetterQueue has no alarm")
 
-    def test_an_alarm_on_the_depth_of_a_queue_is_reported(self):
+    def test_an_alarm_on_the_depth_of_a_dead_letter_queue_is_reported(self):
         alarm = self.properties("RedriveErrorsAlarm")
         alarm["Namespace"], alarm["MetricName"] = "AWS/SQS", "ApproximateNumberOfMessagesVisible"
+        alarm["Dimensions"] = [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["EventsDeadLetterQueue", "QueueName"]}}]
         self.assert_reports(each_alarm_can_fire_again, "RedriveErrorsAlarm looks at ApproximateNumberOfMessagesVisible")
 
     def test_a_function_that_may_send_to_a_dead_letter_queue_is_reported(self):
@@ -1114,6 +1164,14 @@ class ABrokenTemplate(unittest.TestCase):
     def test_an_alarm_that_is_turned_off_is_reported(self):
         self.properties("EventsDeadLetterAlarm")["ActionsEnabled"] = False
         self.assert_reports(every_alarm_tells_people, "EventsDeadLetterAlarm tells nobody")
+
+    def test_a_topic_that_everybody_may_publish_to_is_reported(self):
+        del self.resources["ReceiverAlertsTopicPolicy"]
+        self.assert_reports(others_may_not_publish_to_a_topic, "others than redrive may publish to ReceiverAlertsTopic")
+
+    def test_receivers_that_wake_people_are_reported(self):
+        self.properties("RedriveFunction")["Environment"]["Variables"]["ALERTS_TOPIC_ARN"] = {"Ref": "AlertsTopic"}
+        self.assert_reports(reports_of_receivers_have_a_topic_of_their_own, "AlertsTopic gets alarms and reports of receivers")
 
     def test_a_topic_that_cloudwatch_may_not_publish_to_is_reported(self):
         del self.resources["AlertsTopicPolicy"]

@@ -28,7 +28,7 @@ async fn alerts_of(deployment: &Deployment, account: &str) -> Result<Queue> {
     let asked = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn).send().await;
     let attributes = asked.expect("an answer").attributes.expect("attributes");
     let arn = &attributes[&QueueAttributeName::QueueArn];
-    let topic = &deployment.outputs.alerts_topic_arn;
+    let topic = &deployment.outputs.receiver_alerts_topic_arn;
     let policy = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
         "Condition": {"ArnEquals": {"aws:SourceArn": topic}}

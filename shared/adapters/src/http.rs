@@ -19,6 +19,7 @@
 //! its body, or 250 ms if it was delivered (tests: `a_receiver_that_drips_holds_no_place`).
 
 mod connection;
+mod kept;
 mod opening;
 
 use std::error::Error;
@@ -63,7 +64,7 @@ impl HyperSender {
 
     fn with_lookup(policy: AddressPolicy, clock: Arc<dyn Clock>, lookup: Lookup) -> PortResult<Self> {
         let policy = Arc::new(policy);
-        let connector = Connector::new(Arc::clone(&policy), lookup);
+        let connector = Connector::new(Arc::clone(&policy), lookup, Arc::clone(&clock));
         let connector = connector.map_err(|error| PortError::permanent("building the HTTP client", error))?;
         Ok(Self { connector, policy, clock })
     }
@@ -130,6 +131,7 @@ impl HyperSender {
         }
         if ended {
             connection.answered();
+            self.connector.keep(connection);
         }
         let truncated = !ended && declared != Some(body.len() as u64);
         let outcome = Outcome::from_answer(status, retry_after, excerpt(&body));

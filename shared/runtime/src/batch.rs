@@ -128,11 +128,11 @@ where
             Ok((_, Ok(Verdict::Acknowledge))) => continue,
             Ok((_, Ok(Verdict::Keep))) => false,
             Ok((_, Err(error))) => {
-                tracing::error!("message.id" = id, error = %ErrorChain(&error), "a record failed and will be received again");
+                tracing::error!(counted = "failed_record", "message.id" = id, error = %ErrorChain(&error), "a record failed and will be received again");
                 true
             }
             Err(panic) => {
-                tracing::error!("message.id" = id, error = %panic, "a record panicked and will be received again");
+                tracing::error!(counted = "failed_record", "message.id" = id, error = %panic, "a record panicked and will be received again");
                 true
             }
         };

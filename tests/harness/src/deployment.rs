@@ -33,6 +33,7 @@ pub struct Deployment {
 #[serde(rename_all = "PascalCase")]
 pub struct Outputs {
     pub alerts_topic_arn: String,
+    pub receiver_alerts_topic_arn: String,
     pub work_topic_arn: String,
     pub api_id: String,
     pub api_url: String,

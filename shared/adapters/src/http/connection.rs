@@ -1,6 +1,6 @@
 //! Connects to a receiver: looks its name up, refuses addresses that the policy refuses, and starts TLS and HTTP. A
-//! connection carries one request and is not kept, because one that was idle while the container was frozen would be
-//! stale. TLS sessions are resumed instead.
+//! connection carries one request at a time, and is kept for the next one for a moment ([`super::kept`]). TLS sessions are
+//! resumed.
 
 use std::error::Error;
 use std::io;
@@ -21,16 +21,18 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use ports::Clock;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tower::{Service, ServiceExt};
 
-use super::opening::{Seen, Watched};
+use super::kept::{Kept, Origin};
+use super::opening::{Seen, Watch, Watched};
 
 /// The time limit from the look-up of the name to the end of the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +40,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_HEADERS: usize = 1_000;
 /// How many bytes of the headers of an HTTP/2 answer are read. With more, the answer cannot be read at all.
 const MAX_HTTP2_HEADER_BYTES: u32 = 256 * 1024;
-/// How long a connection may take to close, whatever happens to its request.
+/// How long a connection lasts at most, whatever happens to its requests. An attempt takes 30 s at most and its answer 4 s
+/// more, so no request is sent on a connection that is older than [`super::kept::LONGEST_USE`].
 const LIFETIME: Duration = Duration::from_secs(60);
 
 pub(super) type AnyError = Box<dyn Error + Send + Sync>;
@@ -52,6 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub(super) struct Connector {
     tcp: HttpConnector<CheckedResolver>,
     tls: TlsConnector,
+    kept: Kept,
 }
 
 /// No connection was made in time.
@@ -63,20 +67,55 @@ pub(super) struct ConnectTimedOut;
 #[error("resolves to {0}, an address that is never called")]
 pub(super) struct BlockedAddress(pub(super) IpAddr);
 
-/// Closes the connection when it is dropped, unless the answer was read to its end: then both sides close it in order.
+/// A connection to a receiver. It ends at once when it is dropped, unless its last answer was read to its end: then both
+/// sides close it in order.
 pub(super) struct Connection {
+    pub(super) origin: Origin,
+    pub(super) opened: Instant,
+    requests: Requests,
+    watch: Watch,
     task: JoinHandle<()>,
     answered: bool,
 }
 
+/// Where the requests of a connection go in.
+enum Requests {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
 impl Connection {
-    fn new(driver: impl Future<Output = hyper::Result<()>> + Send + 'static) -> Self {
-        // The request reports how the connection ends.
-        Self { task: tokio::spawn(timeout(LIFETIME, driver).map(drop)), answered: false }
+    /// Sends a request whose URI is absolute. Reports the beginning of an HTTP/1 answer to `seen`, even if no complete
+    /// answer comes.
+    async fn send(&mut self, request: Request<Full<Bytes>>, seen: &Seen) -> Result<Response<Incoming>, AnyError> {
+        self.answered = false;
+        match &mut self.requests {
+            Requests::Http1(requests) => {
+                self.watch.next(Arc::clone(seen));
+                Ok(requests.send_request(in_origin_form(request)?).await?)
+            }
+            Requests::Http2(requests) => Ok(requests.send_request(request).await?),
+        }
     }
 
+    /// The answer to the last request was read to its end.
     pub(super) fn answered(&mut self) {
         self.answered = true;
+    }
+
+    /// Whether another request can be sent on it.
+    pub(super) fn is_ready(&self) -> bool {
+        match &self.requests {
+            Requests::Http1(requests) => self.answered && requests.is_ready(),
+            Requests::Http2(requests) => self.answered && requests.is_ready(),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        match &self.requests {
+            Requests::Http1(requests) => requests.is_closed(),
+            Requests::Http2(requests) => requests.is_closed(),
+        }
     }
 }
 
@@ -89,7 +128,11 @@ impl Drop for Connection {
 }
 
 impl Connector {
-    pub(super) fn new(policy: Arc<AddressPolicy>, lookup: Lookup) -> Result<Self, rustls::Error> {
+    pub(super) fn new(
+        policy: Arc<AddressPolicy>,
+        lookup: Lookup,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let mut tls = tls.with_platform_verifier()?.with_no_client_auth();
@@ -99,39 +142,54 @@ impl Connector {
         tcp.set_nodelay(true);
         // The time is divided among the addresses of a name.
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        Ok(Self { tcp, tls: TlsConnector::from(Arc::new(tls)) })
+        Ok(Self { tcp, tls: TlsConnector::from(Arc::new(tls)), kept: Kept::new(clock) })
     }
 
-    /// Sends a request whose URI is absolute. Reports the beginning of an HTTP/1 answer to `seen`, even if no complete
-    /// answer comes.
+    /// Sends a request whose URI is absolute, on a connection that was kept or on a new one. Reports the beginning of an
+    /// HTTP/1 answer to `seen`, even if no complete answer comes.
+    ///
+    /// A kept connection may have been closed by the receiver in the meantime. That is no failure of the receiver, so if
+    /// nothing is answered on it, the request is sent again on a new one.
     pub(super) async fn send(
         &self,
         request: Request<Full<Bytes>>,
         seen: &Seen,
     ) -> Result<(Response<Incoming>, Connection), AnyError> {
-        let opened = timeout(CONNECT_TIMEOUT, self.open(request.uri()));
-        let (stream, http2) = opened.await.map_err(|_| ConnectTimedOut)??;
-        if http2 { over_http2(stream, request).await } else { over_http1(stream, request, seen).await }
+        let origin = Origin::of(request.uri());
+        if let Some(mut kept) = self.kept.take(&origin) {
+            match kept.send(request.clone(), seen).await {
+                Ok(response) => return Ok((response, kept)),
+                Err(error) if seen.get().is_some() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let opened = timeout(CONNECT_TIMEOUT, self.open(request.uri(), origin));
+        let mut connection = opened.await.map_err(|_| ConnectTimedOut)??;
+        let response = connection.send(request, seen).await?;
+        Ok((response, connection))
     }
 
-    /// A connection to the host of the URI, and whether HTTP/2 was agreed on.
-    async fn open(&self, uri: &Uri) -> Result<(Box<dyn Stream>, bool), AnyError> {
+    /// Keeps a connection for the next request to the same place.
+    pub(super) fn keep(&self, connection: Connection) {
+        self.kept.put(connection);
+    }
+
+    async fn open(&self, uri: &Uri, origin: Origin) -> Result<Connection, AnyError> {
         let tcp = self.tcp.clone().oneshot(uri.clone()).await?.into_inner();
         if uri.scheme() != Some(&Scheme::HTTPS) {
-            return Ok((Box::new(tcp), false));
+            return over_http1(Box::new(tcp), origin).await;
         }
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let tls = self.tls.connect(ServerName::try_from(host.to_owned())?, tcp).await?;
-        let http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok((Box::new(tls), http2))
+        match tls.get_ref().1.alpn_protocol() {
+            Some(b"h2") => over_http2(Box::new(tls), origin).await,
+            _ => over_http1(Box::new(tls), origin).await,
+        }
     }
 }
 
-async fn over_http1(
-    stream: Box<dyn Stream>,
-    mut request: Request<Full<Bytes>>,
-    seen: &Seen,
-) -> Result<(Response<Incoming>, Connection), AnyError> {
+/// The request as it is written to an HTTP/1 connection: its URI is a path, and the host is a header.
+fn in_origin_form(mut request: Request<Full<Bytes>>) -> Result<Request<Full<Bytes>>, AnyError> {
     let host = match (request.uri().host(), request.uri().port()) {
         (Some(host), Some(port)) => HeaderValue::from_str(&format!("{host}:{port}"))?,
         (host, _) => HeaderValue::from_str(host.unwrap_or_default())?,
@@ -139,27 +197,37 @@ async fn over_http1(
     request.headers_mut().insert(HOST, host);
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     *request.uri_mut() = target.parse()?;
-    let stream = TokioIo::new(Watched::new(stream, Seen::clone(seen)));
+    Ok(request)
+}
+
+async fn over_http1(stream: Box<dyn Stream>, origin: Origin) -> Result<Connection, AnyError> {
+    let watch = Watch::default();
     let begun = http1::Builder::new()
         .max_headers(MAX_HEADERS)
         .ignore_invalid_headers_in_responses(true)
         .allow_spaces_after_header_name_in_responses(true)
         .allow_obsolete_multiline_headers_in_responses(true)
-        .handshake(stream);
-    let (mut sender, driver) = begun.await?;
-    let connection = Connection::new(driver);
-    Ok((sender.send_request(request).await?, connection))
+        .handshake(TokioIo::new(Watched::new(stream, watch.clone())));
+    let (requests, driver) = begun.await?;
+    Ok(begun_connection(origin, Requests::Http1(requests), watch, driver))
 }
 
-async fn over_http2(
-    stream: Box<dyn Stream>,
-    request: Request<Full<Bytes>>,
-) -> Result<(Response<Incoming>, Connection), AnyError> {
+async fn over_http2(stream: Box<dyn Stream>, origin: Origin) -> Result<Connection, AnyError> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     let begun = builder.max_header_list_size(MAX_HTTP2_HEADER_BYTES).handshake(TokioIo::new(stream));
-    let (mut sender, driver) = begun.await?;
-    let connection = Connection::new(driver);
-    Ok((sender.send_request(request).await?, connection))
+    let (requests, driver) = begun.await?;
+    Ok(begun_connection(origin, Requests::Http2(requests), Watch::default(), driver))
+}
+
+fn begun_connection(
+    origin: Origin,
+    requests: Requests,
+    watch: Watch,
+    driver: impl Future<Output = hyper::Result<()>> + Send + 'static,
+) -> Connection {
+    // How it ends is told to the request.
+    let task = tokio::spawn(timeout(LIFETIME, driver).map(drop));
+    Connection { origin, opened: Instant::now(), requests, watch, task, answered: false }
 }
 
 /// Looks names up as the system does.

@@ -1,10 +1,10 @@
-//! Watches how an HTTP/1 answer begins: the bytes up to its final status, 13 of them. What follows the status does not
-//! matter here. The HTTP library refuses a whole answer when one of its headers cannot be read, and loses its status;
-//! this code has seen the status then.
+//! Watches how each HTTP/1 answer of a connection begins: the bytes up to its final status, 13 of them. Nothing after
+//! the status matters here. The HTTP library refuses an answer as a whole when one of its headers cannot be read, and the
+//! status is lost with it; what is seen here is not.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,28 +27,52 @@ pub(super) enum Opening {
 /// Receives the beginning of an answer when it has come.
 pub(super) type Seen = Arc<SetOnce<Opening>>;
 
-/// A connection whose first answer is watched.
+/// A connection whose answers are watched.
 pub(super) struct Watched<S> {
     inner: S,
+    watch: Watch,
+}
+
+/// The watch over a connection, for whoever sends requests on it.
+#[derive(Clone, Default)]
+pub(super) struct Watch(Arc<Mutex<Watcher>>);
+
+/// What has been seen of the answer that is awaited.
+#[derive(Default)]
+struct Watcher {
     state: State,
     seen: Seen,
 }
 
+#[derive(Default)]
 enum State {
     /// A status line has begun, or is expected.
     Begun(Vec<u8>),
     /// Within an interim answer (1xx); another answer follows its empty line.
-    Interim {
-        line_is_empty: bool,
-    },
+    Interim { line_is_empty: bool },
+    /// The status is known, or no answer is awaited.
+    #[default]
     Known,
 }
 
-impl<S> Watched<S> {
-    pub(super) fn new(inner: S, seen: Seen) -> Self {
-        Self { inner, state: State::Begun(Vec::with_capacity(STATUS_BYTES)), seen }
+impl Watch {
+    /// Begins to watch for the answer to the next request.
+    pub(super) fn next(&self, seen: Seen) {
+        *self.lock() = Watcher { state: State::Begun(Vec::with_capacity(STATUS_BYTES)), seen };
     }
 
+    fn lock(&self) -> MutexGuard<'_, Watcher> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(inner: S, watch: Watch) -> Self {
+        Self { inner, watch }
+    }
+}
+
+impl Watcher {
     fn watch(&mut self, bytes: &[u8]) {
         for (index, byte) in bytes.iter().enumerate() {
             match &mut self.state {
@@ -106,7 +130,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
-        self.watch(buffer.filled().get(before..).unwrap_or_default());
+        self.watch.lock().watch(buffer.filled().get(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
 }
@@ -145,10 +169,13 @@ mod tests {
     #[track_caller]
     fn check(bytes: &[u8], expected: Option<&Opening>) {
         for piece in [1, 2, 7, 13, 1_000] {
-            let mut watched = Watched::new((), Seen::default());
-            bytes.chunks(piece).for_each(|piece| watched.watch(piece));
-            match (watched.seen.get(), expected) {
-                // Of an answer that is not HTTP, the piece that showed this is kept.
+            let (watch, seen) = (Watch::default(), Seen::default());
+            // What comes before a request is sent is no answer to it.
+            watch.lock().watch(b"HTTP/1.1 500 ");
+            watch.next(Arc::clone(&seen));
+            bytes.chunks(piece).for_each(|piece| watch.lock().watch(piece));
+            match (seen.get(), expected) {
+                // Of what is not HTTP, what came with the piece that showed it is kept.
                 (Some(Opening::Foreign(kept)), Some(Opening::Foreign(whole))) => {
                     assert!(!kept.is_empty() && whole.starts_with(kept), "{kept:?}");
                     assert!(piece < whole.len() || kept == whole, "{kept:?}");
