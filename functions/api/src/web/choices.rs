@@ -49,11 +49,11 @@ choices! {
     /// Why an event was rejected.
     RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused, UnknownAccount }
 
-    /// The state of a delivery: `parked` waits until its destination is back, `exhausted` was given up after the last
-    /// attempt, and `cancelled` was given up on request or because its destination was deleted.
+    /// What became of a delivery: `parked` waits until its destination is back, `exhausted` was given up after the last
+    /// attempt, a `cancelled` one by somebody or because its destination was deleted.
     DeliveryStatus { Delivered, Retrying, Parked, Exhausted, Cancelled }
 
-    /// The state of a delivery that an event owes; `pending` until its first attempt has ended.
+    /// What became of a delivery that an event owes; `pending` until its first attempt has ended.
     OwedStatus { Pending, Delivered, Retrying, Parked, Exhausted, Cancelled }
 
     /// Why a destination is disabled: it answered `410 Gone`, or it had been failing for five days.

@@ -30,7 +30,7 @@ pub struct Destination {
     headers: (),
     /// While this is `false` nothing is sent, and what is owed is set aside; `true` if left out.
     enabled: bool,
-    /// The time limit of one attempt, in whole seconds. Default: 15.
+    /// How long one attempt may take, in whole seconds; 15 if left out.
     #[schema(minimum = 1, maximum = 30)]
     timeout_seconds: u8,
     /// The greatest number of deliveries per second. Deliveries over the limit wait. Default: `null`, no limit.

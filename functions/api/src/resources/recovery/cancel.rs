@@ -27,7 +27,7 @@ use crate::web::{Deps, done, schemas};
     tag = "deliveries",
     params(("id" = schemas::DeliveryId, Path)),
     responses(
-        (status = 200, description = "The delivery, which is cancelled, either now or before.", body = DeliveryView),
+        (status = 200, description = "The delivery, which is cancelled, now or before.", body = DeliveryView),
         (status = 409, description = "`delivery_ended`: it was delivered, or is exhausted.")
     )
 )]

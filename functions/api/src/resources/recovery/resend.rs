@@ -159,11 +159,11 @@ fn unready(destination: &Destination) -> String {
             format!("its destination is disabled ({}); {resume}", reason.as_str())
         }
         HealthState::Failing { next_probe_at, .. } if destination.settings.enabled => {
-            format!("its destination is failing; it is tried again at {next_probe_at}, or at once when it is resumed")
+            format!("its destination is failing, and is tried again at {next_probe_at}, or at once when it is resumed")
         }
         HealthState::Healthy if destination.settings.enabled => match destination.health.held_until {
-            Some(until) => format!("its destination asked for no requests until {until}, and gets it after that"),
-            None => "nothing can be sent to its destination now".to_owned(),
+            Some(until) => format!("its destination asked to be left alone until {until}, and gets it after that"),
+            None => "its destination takes nothing now".to_owned(),
         },
         _ => format!("its destination is paused; {resume}"),
     }
