@@ -1,11 +1,11 @@
 //! `api`: the HTTPS API. The operator registers accounts; accounts configure destinations and subscriptions, publish
-//! events without AWS credentials, read what became of them, send deliveries again, and send test payloads.
+//! events without AWS credentials, read their deliveries, send deliveries again, and send test payloads.
 //! `docs/api.md` describes it for its users.
 //!
-//! It matches events only in a dry run and for a replay; otherwise `fanout` does.
+//! It matches events only in dry runs and for replays; all other matching is done by `fanout`.
 //!
-//! The floors, bottom up: `web` (the state, and what every handler needs from the web), `resources` (handlers and what
-//! they answer), `router` and `openapi`. Each uses only those before it.
+//! The layers, from the bottom up: `web` (the state, and what every handler needs to read requests and write
+//! responses), `resources` (the handlers), `router` and `openapi`. Each uses only the layers before it.
 
 mod openapi;
 mod resources;

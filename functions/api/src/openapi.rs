@@ -1,13 +1,13 @@
 //! The OpenAPI 3.1 document, `GET /v1/openapi.json`. It is built from the operations that the router serves, so the API
 //! and its description cannot differ. It is the same for everybody and needs no credentials.
 //!
-//! A handler describes itself in its `#[utoipa::path]`; the domain's words are in `schemas`, and shared answers in
+//! A handler describes itself in its `#[utoipa::path]`; the domain's text types are in `schemas`, and shared responses in
 //! `responses`.
 //!
 //! Invariant: every route is in the document, and `docs/api.md` lists exactly its operations (tests:
 //! `no_other_route_is_served_that_is_not_described`, `the_page_lists_the_operations_of_the_document`).
 //!
-//! Invariant: the document is valid, and the API answers what it says (tests:
+//! Invariant: the document is valid, and the API's responses conform to it (tests:
 //! `an_independent_validator_finds_no_fault_in_the_document`, on the deployed stack
 //! `a_property_based_tester_finds_no_fault_in_the_api`).
 //!
@@ -46,44 +46,50 @@ use crate::web::{Deps, choices, schemas};
 pub const SIGNED_PATHS: &str = "/admin/";
 
 const DESCRIPTION: &str = "\
-Configures who hears of which data-sync events: destinations are URLs that receive signed requests, subscriptions say which \
-events they receive.
+Configures who is notified of which data-sync events: destinations are URLs that receive signed requests, and subscriptions \
+decide which events they receive.
 
-An account's API key says whose things a request is about; what belongs to another account answers like what does not exist. \
+The API key decides which account a request is about. A resource of another account looks the same as one that does not exist. \
 Errors are RFC 9457 problems with a stable `code`; `webhooks` describes the requests that a destination receives.
 
-Limits: a body has at most 256 KiB, a page 1–100 items (of the ledger 1–500 events, of scopes 1–5,000). An account may spend 100 units a second, and saves up ten seconds' \
-worth: what reads one thing costs 1, a list 5, a change 5; configuration documents, the ledger, dry runs, set-ups, tests, \
-recoveries and replays cost 25. It may post 100 events a second besides. More is refused with 429 and `retry-after`.";
+Limits: a body has at most 256 KiB, and a page 1–100 items (1–500 events of the ledger, 1–5,000 scopes). An account may spend 100 units a second, and saves up at most the \
+units of ten seconds: reading one resource costs 1, a list 5, a change 5; configuration documents, the ledger, dry runs, set-ups, \
+tests, recoveries and replays cost 25. Posted events do not cost units; their limit is 100 a second. Requests over a limit are refused with 429 and `retry-after`.";
 
 /// When the samples occur: 2026-11-23T09:30:42Z.
 const SAMPLED_AT_MS: u64 = 1_795_426_242_000;
 
 /// The groups of operations, in the order in which they are read.
 const TAGS: [(&str, &str); 14] = [
-    ("event types", "What events there are, and what their `data` holds: the same for every account."),
+    ("event types", "Which events exist, and what their `data` contains. They are the same for every account."),
     ("destinations", "Receivers: URLs that get signed requests, with their settings, health and secrets."),
-    ("subscriptions", "Which events go to which destination: by type, by place, and by what is in them."),
-    ("setups", "A destination and a subscription to it in one call."),
-    ("configuration", "All destinations and subscriptions as one document, to be kept in a file and put again."),
-    ("events", "What was published, what it owes, and publishing over HTTPS."),
-    ("deliveries", "What became of one event at one destination, attempt by attempt."),
-    ("ledger", "What was accepted, what it owes, and what became of that: every number with what it counts."),
+    ("subscriptions", "Which events go to which destination: by type, by place, and by content."),
+    ("setups", "Creates a destination and a subscription to it in one call."),
+    (
+        "configuration",
+        "All destinations and subscriptions as one document, which can be kept in a file and uploaded again.",
+    ),
+    ("events", "The events that were published, with the deliveries they owe; and publishing over HTTPS."),
+    ("deliveries", "What happened to one event at one destination, attempt by attempt."),
+    (
+        "ledger",
+        "Which events were accepted, which deliveries they owe, and what happened to those. Every number comes with what it counts.",
+    ),
     ("jobs", "Work that takes longer than a request."),
     ("scopes", "The connections, tables and insights that events came from."),
     ("page sessions", "Opening the customers' page with a link."),
     (
         "operator",
-        "The platform's own operations: accounts, API keys, links to the page, and events that were rejected. Signed with AWS credentials.",
+        "The platform's own operations: accounts, API keys, links to the page, and rejected events. Requests are signed with AWS credentials.",
     ),
     ("document", "This document."),
     ("webhooks", "The requests that destinations get."),
 ];
 
-/// The parts of the document that concern the whole API; the router adds its operations.
+/// The parts of the document that apply to the whole API; the router adds its operations.
 pub fn document() -> OpenApi {
     let api_key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("whk_<account>.<key>.<secret>");
-    let api_key = api_key.description(Some("An API key of an account. The answer about a key is cached for 60 s."));
+    let api_key = api_key.description(Some("An API key of an account. The check of a key is cached for 60 s."));
     let mut signature = ApiKeyValue::with_description(
         "Authorization",
         "AWS Signature Version 4, service `execute-api`, by credentials that have `execute-api:Invoke` on the route.",
@@ -123,15 +129,15 @@ fn info() -> Info {
     info.description(Some(DESCRIPTION)).license(Some(licence.build())).build()
 }
 
-/// The document as it is served. It is finished by the first request and not when the function starts, so it does not slow
-/// down a cold start; later requests only fill in where the API is served.
+/// The document as it is served. The first request finishes it, not the start of the function, so it does not slow
+/// down a cold start. Later requests only fill in the address of the API.
 pub struct Served {
     operations: OpenApi,
-    /// The text before and after the address; none if it could not be made.
+    /// The text before and after the address; `None` if the document could not be built.
     finished: OnceLock<Option<[String; 2]>>,
 }
 
-/// It stands for the address in the finished text.
+/// A placeholder for the address in the finished text.
 const ADDRESS: &str = "{address}";
 
 impl Served {
@@ -143,7 +149,7 @@ impl Served {
         let finish = || {
             let document = complete(self.operations.clone(), ADDRESS);
             let document = document.inspect_err(|error| {
-                tracing::error!(error = %ErrorChain(error), "the OpenAPI document could not be made");
+                tracing::error!(error = %ErrorChain(error), "the OpenAPI document could not be built");
             });
             let text = document.ok()?.to_string();
             text.split_once(&json!(ADDRESS).to_string()).map(|(before, after)| [before, after].map(str::to_owned))
@@ -152,7 +158,7 @@ impl Served {
     }
 }
 
-/// The finished document for an API served at `server`. It can only fail in serialization, or if the catalogue is wrong.
+/// The finished document for an API served at `server`. It can fail only in serialization, or if the catalogue is wrong.
 fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::Error> {
     responses::complete(&mut operations);
     let mut document = serde_json::to_value(operations)?;
@@ -165,7 +171,7 @@ fn complete(mut operations: OpenApi, server: &str) -> Result<Value, serde_json::
 
 /// Read the OpenAPI document
 ///
-/// This document. It needs no credentials, and is the same for everybody.
+/// Returns this document. It needs no credentials and is the same for everybody.
 #[utoipa::path(
     get,
     path = "/v1/openapi.json",
@@ -179,14 +185,14 @@ pub async fn read(
     State(deps): State<Arc<Deps>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let failed = || Problem::new(Code::InternalError, "this failed on our side");
+    let failed = || Problem::new(Code::InternalError, "the request failed on our side");
     let [before, after] = served.finished().ok_or_else(failed)?;
     let server = deps.public_url.clone().unwrap_or_else(|| server(&request));
     let text = [before, json!(server).to_string().as_str(), after].concat();
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
-/// The address at which API Gateway was called. Without one it is `/`: wherever the document came from.
+/// The address at which API Gateway was called. If there is none, it is `/`, which means where the document was read.
 fn server(request: &Request) -> String {
     let context = request.extensions().get::<RequestContext>();
     let host = context.and_then(|context| match context {

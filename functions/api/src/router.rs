@@ -71,7 +71,7 @@ pub fn router(deps: Deps) -> Router {
     let deps = Arc::new(deps);
     router
         .fallback(async || Problem::new(Code::NotFound, "there is no such resource"))
-        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "this resource has other methods"))
+        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "unsupported method; see `allow`"))
         .layer(middleware::from_fn_with_state(deps.clone(), idempotency::once))
         .layer(middleware::from_fn_with_state(Arc::clone(&deps), session::while_open))
         .layer(middleware::from_fn_with_state(Arc::clone(&deps.admission), admission::within_budget))

@@ -1,4 +1,4 @@
-//! Examples of all bodies, and what is assumed for a field that is left out. The defaults of settings are the domain's own.
+//! Examples of all bodies, and the defaults of fields. The defaults of settings come from the domain.
 //!
 //! Invariant: every body has an example, which is accepted (tests: `every_body_has_an_example`,
 //! `the_example_of_every_body_is_accepted`).
@@ -35,7 +35,7 @@ pub fn complete(document: &mut Value) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-/// What fields that are left out count as, by schema.
+/// The defaults of fields, by schema.
 fn defaults() -> Result<Vec<(&'static str, Value)>, serde_json::Error> {
     let destination =
         filled::<DestinationSettings>(&json!({"name": "d", "url": "https://example.com/"}), &["name", "url"])?;
@@ -55,7 +55,7 @@ fn defaults() -> Result<Vec<(&'static str, Value)>, serde_json::Error> {
     ])
 }
 
-/// What the domain makes of a body with the required fields alone, without those.
+/// The fields that the domain fills in when a body has only the required ones.
 fn filled<T: Serialize + DeserializeOwned>(least: &Value, required: &[&str]) -> Result<Value, serde_json::Error> {
     let mut settings = serde_json::to_value(T::deserialize(least)?)?;
     if let Some(fields) = settings.as_object_mut() {

@@ -1,13 +1,13 @@
-//! What generators of clients would stumble over. utoipa names a page of accounts `Page_Account` and writes the item out
-//! once more; here it is `AccountPage`, with items that are an `Account`. An object of any form says so.
+//! Corrects what makes generated clients clumsy. utoipa names a page of accounts `Page_Account` and repeats the schema of
+//! the item; here it becomes `AccountPage`, whose items refer to `Account`. Objects of any form are declared as such.
 
 use serde_json::{Map, Value, json};
 
-/// What utoipa begins the name of a page with.
+/// The prefix that utoipa gives to the name of a page.
 const GENERIC: &str = "Page_";
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// Makes the schemas of the document those that a client wants.
+/// Changes the schemas of the document into those that a client needs.
 pub fn smooth(document: &mut Value) {
     rename(document);
     for part in ["components", "paths"] {
@@ -25,7 +25,7 @@ pub fn smooth(document: &mut Value) {
     }
 }
 
-/// Says of objects whose fields are not described that they may have any.
+/// Declares that objects whose fields are not described may have any fields.
 fn open(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -40,7 +40,7 @@ fn open(value: &mut Value) {
     }
 }
 
-/// Gives what refers to a page its name.
+/// Corrects the references to a page to its new name.
 fn rename(value: &mut Value) {
     match value {
         Value::Object(fields) => {

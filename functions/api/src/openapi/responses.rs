@@ -1,5 +1,5 @@
-//! The answers that no handler documents itself: those of API Gateway, of the extractors and of a failing port. They
-//! are added to every operation here, depending on what the operation takes.
+//! The responses that handlers do not document themselves: those of API Gateway, of the extractors and of a failing port.
+//! They are added to every operation here, depending on what the operation accepts.
 //!
 //! A handler documents only its successes and its own problems: `(status = 409, description = "`account_exists`: …")`.
 //! The body of a problem is added here.
@@ -14,34 +14,35 @@ use super::SIGNED_PATHS;
 use crate::web::idempotency::{self, KeyHeader};
 use crate::web::problem::MEDIA_TYPE;
 
-/// What API Gateway says when it answers by itself.
+/// The body of a response that API Gateway gives by itself.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "a schema: API Gateway makes the value")]
 pub struct GatewayMessage {
-    /// For people; not to be relied on.
+    /// A text for people. Programs must not depend on it.
     #[schema(example = "Forbidden")]
     message: String,
 }
 
 const MALFORMED: &str = "`malformed_json`: the body is not JSON, or something follows it.";
 const BAD_PARAMETER: &str = "`invalid_parameter`: a query parameter or a header is wrong; `errors` names it.";
-const UNKNOWN: &str = "`not_found`: there is no such thing, or it belongs to another account. API Gateway says it of a path that it cannot take.";
+const UNKNOWN: &str = "`not_found`: it does not exist, or it belongs to another account. API Gateway returns this status for a path that it cannot accept.";
 const TOO_LARGE: &str = "`body_too_large`: the body has more than 256 KiB.";
-const MEDIA: &str = "`unsupported_media_type`: the body's `content-type` is none of the operation's.";
+const MEDIA: &str = "`unsupported_media_type`: the operation does not accept the body's `content-type`.";
 const INVALID: &str = "`validation_failed`: a field is missing, unknown or wrong; `errors` points at it.";
 const NO_KEY: &str = "API Gateway refuses a request without an `Authorization` header.";
 const REFUSED_KEY: &str =
     "API Gateway refuses a key that it does not know; `forbidden`: the key's role does not allow this.";
 const UNSIGNED: &str = "API Gateway refuses a request that is not signed, or whose credentials lack the permission.";
-const SPENT: &str = "`rate_limited`: the account has spent its budget; ask again after `retry-after` seconds. API Gateway \
-    refuses what is too much over all callers.";
-const THROTTLED: &str = "API Gateway refuses what is too much over all callers; try again later.";
+const SPENT: &str = "`rate_limited`: the account has spent its budget; try again after `retry-after` seconds. API Gateway \
+    refuses requests over the limit that all callers share.";
+const THROTTLED: &str = "API Gateway refuses requests over the limit that all callers share; try again later.";
 const UNDER_WAY: &str = "`request_under_way`: the same request is being carried out under this `Idempotency-Key`; try again after `retry-after` seconds.";
-const REUSED: &str = "`idempotency_key_reused`: another request was sent under this `Idempotency-Key`.";
-const AFTER_SECONDS: &str = "After how many seconds to try again.";
-const AFTER_SPENDING: &str = "After how many seconds to try again; not where API Gateway refuses.";
-const FAILED: &str = "`internal_error`: this failed on our side; trying again does not help.";
-const UNAVAILABLE: &str = "`unavailable`: this did not work just now; try again after `retry-after` seconds.";
+const REUSED: &str = "`idempotency_key_reused`: a different request was sent under this `Idempotency-Key`.";
+const AFTER_SECONDS: &str = "How many seconds to wait before trying again.";
+const AFTER_SPENDING: &str =
+    "How many seconds to wait before trying again; missing if API Gateway refused the request.";
+const FAILED: &str = "`internal_error`: the request failed on our side; trying again does not help.";
+const UNAVAILABLE: &str = "`unavailable`: the request failed for the moment; try again after `retry-after` seconds.";
 
 fn content(schema: &str) -> Content {
     Content::new(Some(Ref::from_schema_name(schema)))
@@ -55,7 +56,7 @@ fn gateway(description: &str) -> Response {
     ResponseBuilder::new().description(description).content("application/json", content("GatewayMessage")).build()
 }
 
-/// An answer that either the API or API Gateway gives.
+/// A response that either the API or API Gateway gives.
 fn either(description: &str) -> Response {
     let mut response = problem(description);
     response.content.insert("application/json".to_owned(), content("GatewayMessage").into());
@@ -69,7 +70,7 @@ fn retry_after(description: &str) -> RefOr<Header> {
     RefOr::T(header)
 }
 
-/// Adds the shared answers to every operation of the document.
+/// Adds the shared responses to every operation of the document.
 pub fn complete(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     components.schemas.insert("GatewayMessage".to_owned(), GatewayMessage::schema());
@@ -84,7 +85,7 @@ pub fn complete(document: &mut OpenApi) {
     }
 }
 
-/// Describes that the operation is repeated under a key.
+/// Describes that the operation accepts an `Idempotency-Key`.
 fn takes_key(operation: &mut Operation) {
     let header = KeyHeader::into_params(|| None).into_iter().map(RefOr::T);
     operation.parameters.get_or_insert_default().extend(header);

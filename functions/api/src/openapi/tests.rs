@@ -1,4 +1,4 @@
-//! What the document must have, and that it is valid.
+//! Tests that the document is complete and valid.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -31,7 +31,7 @@ fn an_independent_validator_finds_no_fault_in_the_document() {
     let mut validator = validator.expect("tools/bootstrap.sh installs the validator; run `make bootstrap`");
     validator.stdin.take().expect("a pipe").write_all(finished().to_string().as_bytes()).expect("written");
     let output = validator.wait_with_output().expect("an end");
-    // After its findings it repeats the whole document.
+    // After its findings, the validator prints the whole document.
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said[..said.len().min(500)]));
 }
@@ -110,7 +110,7 @@ fn an_idempotency_key_is_not_empty() {
     for (operation, said) in described("paths") {
         let parameters = said["parameters"].as_array().into_iter().flatten();
         for key in parameters.filter(|parameter| parameter["name"] == "Idempotency-Key") {
-            // The one of an event is its id, whose form says so.
+            // The key of an event is its id, so it has the pattern of an event id.
             assert!(key["schema"]["minLength"] == 1 || operation == "POST /v1/events", "{operation}: {key}");
         }
     }
@@ -118,7 +118,7 @@ fn an_idempotency_key_is_not_empty() {
 
 #[test]
 fn a_choice_of_objects_says_by_which_field_it_is_made() {
-    // This one is told by which of its fields are there.
+    // The variants of this one differ by which fields they have.
     const BY_FIELDS: &str = "WantedDestination";
     for (name, schema) in finished()["components"]["schemas"].as_object().expect("schemas") {
         if schema["oneOf"].is_array() && name != BY_FIELDS {

@@ -1,7 +1,7 @@
 //! The `webhooks` section of the OpenAPI document: the request that a destination gets, for each event type of the
 //! catalogue.
 //!
-//! It is written as JSON instead of utoipa's types because its schemas and samples come from the catalogue.
+//! It is written as JSON, not with utoipa's types, because its schemas and samples come from the catalogue.
 
 use domain::delivery::request::USER_AGENT;
 use domain::event::{Event, EventType, envelope};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::SAMPLED_AT_MS;
 
-/// Adds the section to the document. It can only fail if the catalogue is wrong, and then its tests fail before.
+/// Adds the section to the document. It can fail only if the catalogue is wrong, which the catalogue's tests detect.
 pub fn add(document: &mut Value) -> Result<(), serde_json::Error> {
     for (name, parameter) in headers() {
         document["components"]["parameters"][name] = parameter;
@@ -29,8 +29,8 @@ fn operation(event_type: EventType) -> Result<Value, serde_json::Error> {
         "tags": ["webhooks"],
         "summary": event_type.title(),
         "description": format!(
-            "{}\n\nSigned after Standard Webhooks 1.0. Deliveries are at least once and in no order; `webhook-id` is the same on \
-             every repetition.",
+            "{}\n\nRequests are signed as Standard Webhooks 1.0 describes. Deliveries are made at least once and in no guaranteed \
+             order; `webhook-id` is the same on every repetition.",
             event_type.description()
         ),
         "security": [],
@@ -41,13 +41,13 @@ fn operation(event_type: EventType) -> Result<Value, serde_json::Error> {
         },
         "responses": {
             "2XX": {
-                "description": "Received. It is not sent again. Answer within the destination's `timeout_seconds`: 15 s unless it is \
-                    set, 30 s at most. What the answer says is not looked at.",
+                "description": "Received; it is not sent again. Respond within the destination's `timeout_seconds` (15 s by \
+                    default, 30 s at most). The body of the response is ignored.",
             },
             "default": {
-                "description": "A failure, tried again by the destination's `retry_policy`: every other status (redirects too, which \
-                    are never followed), a time-out, a broken connection. `retry-after` lengthens the wait. `410` disables the \
-                    destination, and what it is owed is kept until its owner resumes it.",
+                "description": "A failure, which is tried again as the destination's `retry_policy` says: every other status (redirects too, \
+                    which are never followed), a time-out, or a broken connection. `retry-after` lengthens the wait. `410` disables the \
+                    destination; its deliveries are kept until its owner resumes it.",
             },
         },
     }))
@@ -63,7 +63,11 @@ fn headers() -> [(&'static str, Value); 6] {
     [
         (
             "webhook-id",
-            header("webhook-id", delivery, "The delivery: the same on every attempt. Remember it to know repetitions."),
+            header(
+                "webhook-id",
+                delivery,
+                "The id of the delivery, the same on every attempt. Remember it to recognize repetitions.",
+            ),
         ),
         (
             "webhook-timestamp",
@@ -74,12 +78,15 @@ fn headers() -> [(&'static str, Value); 6] {
             header(
                 "webhook-signature",
                 signatures,
-                "One signature for each live secret: `v1,` and the base64 of HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body>`.",
+                "One signature for each valid secret: `v1,` and the base64 of HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body>`.",
             ),
         ),
         ("webhook-event-type", header("webhook-event-type", event_type, "The body's `type`.")),
-        ("webhook-attempt", header("webhook-attempt", from_one(1), "Which attempt of the delivery this is, from 1.")),
-        ("webhook-user-agent", header("user-agent", agent, "Who is calling, with the version.")),
+        (
+            "webhook-attempt",
+            header("webhook-attempt", from_one(1), "The number of the attempt of this delivery, from 1."),
+        ),
+        ("webhook-user-agent", header("user-agent", agent, "The name and version of the sender.")),
     ]
 }
 
@@ -90,12 +97,12 @@ fn body(event_type: EventType) -> Result<Value, serde_json::Error> {
         "type": "object",
         "required": ["id", "type", "timestamp", "account", "scope", "test", "data"],
         "properties": {
-            "id": described("EventId", "The event: the same for all destinations it goes to."),
+            "id": described("EventId", "The id of the event, the same for all destinations."),
             "type": { "const": event_type.as_str(), "description": "What happened." },
             "timestamp": described("Timestamp", "When it happened."),
-            "account": described("AccountId", "Whose event it is."),
+            "account": described("AccountId", "The account that the event belongs to."),
             "scope": scope(event_type),
-            "test": { "type": "boolean", "description": "Whether this is a sample that was asked for: nothing happened then." },
+            "test": { "type": "boolean", "description": "Whether this is a requested sample, so nothing really happened." },
             "data": data,
         },
     }))
@@ -106,7 +113,7 @@ fn scope(event_type: EventType) -> Value {
     let named = ["connection", "endpoint", "insight"].into_iter().filter(|part| form.contains(part));
     let empty = named.clone().next().is_none();
     let description = if empty {
-        "Empty: it is about the whole account.".to_owned()
+        "Empty, because the event is about the whole account.".to_owned()
     } else {
         format!("Where it happened: the ids in `{form}`.")
     };

@@ -35,7 +35,7 @@ pub struct NewAccount {
     id: AccountId,
 }
 
-/// Whether an account is there, or going.
+/// Whether an account is active or is being deleted.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum AccountStatus {
@@ -73,7 +73,7 @@ fn view(account: Account) -> AccountView {
     request_body = NewAccount,
     responses(
         (status = 201, description = "The account is registered.", body = AccountView),
-        (status = 409, description = "`account_exists`: an account of this id is registered already, or is being deleted.")
+        (status = 409, description = "`account_exists`: an account with this id is already registered, or is being deleted.")
     )
 )]
 pub async fn create(
@@ -86,21 +86,21 @@ pub async fn create(
     match deps.accounts.create_account(&new.id, created_at).await? {
         CreatedAccount::Created => {
             if let Err(error) = deps.unregistered.forget_unregistered(&new.id).await {
-                warn!(error = %ErrorChain(&error), "a registered account stays on the list of unregistered ones");
+                warn!(error = %ErrorChain(&error), "a registered account could not be removed from the list of unregistered accounts");
             }
             let account = Account { id: new.id, created_at, deletion: None };
             Ok((StatusCode::CREATED, Answer(view(account))).into_response())
         }
-        CreatedAccount::Exists => exists("an account of this id is registered already"),
+        CreatedAccount::Exists => exists("an account with this id is already registered"),
         CreatedAccount::BeingDeleted => {
-            exists("an account of this id is being deleted; register it again when its deletion job has succeeded")
+            exists("an account with this id is being deleted; register it again when its deletion job has succeeded")
         }
     }
 }
 
 /// List accounts
 ///
-/// In the alphabetical order of their ids.
+/// Lists accounts in the alphabetical order of their ids.
 #[utoipa::path(
     get,
     path = "/admin/v1/accounts",
@@ -117,7 +117,7 @@ pub async fn list(_: Operator, State(deps): State<Arc<Deps>>, page: PageRequest)
 
 /// Read an account
 ///
-/// Also one that is being deleted.
+/// Returns an account, even if it is being deleted.
 #[utoipa::path(
     get,
     path = "/admin/v1/accounts/{account}",
@@ -137,8 +137,8 @@ pub async fn read(
 
 /// Delete an account
 ///
-/// With everything that belongs to it. This answer begins it, or tells of the deletion under way; a job that failed is followed
-/// by another one. It cannot be undone.
+/// Starts a job that deletes the account with everything that belongs to it, or returns the job that is already running. If a
+/// job failed, a new one is started. A deletion cannot be undone.
 #[utoipa::path(
     delete,
     path = "/admin/v1/accounts/{account}",

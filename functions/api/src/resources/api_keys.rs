@@ -31,13 +31,13 @@ pub struct NewKey {
     role: Role,
 }
 
-/// An API key that was issued. No other answer ever shows a key.
+/// An API key that was issued. No other response ever shows a key.
 #[derive(Serialize, ToSchema)]
 #[schema(as = IssuedKey)]
 struct NewKeyView<'a> {
     #[serde(flatten)]
     listed: KeyView,
-    /// The key. It is shown now and never again; a hash of it is kept.
+    /// The key. It is shown only now; the service keeps only a hash of it.
     key: &'a str,
 }
 
@@ -51,12 +51,12 @@ struct KeyView {
     name: Label,
     #[schema(value_type = schemas::Role)]
     role: Role,
-    /// The beginning of the key, by which its holder knows it again. It is not secret.
+    /// The beginning of the key, so that its holder can recognize it. It is not secret.
     #[schema(example = "whk_acme.ogr633ijs3fm6h9u")]
     prefix: String,
     #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
-    /// The day when it was last used; `null` if it never was.
+    /// The day on which the key was last used; `null` if it was never used.
     #[schema(required, value_type = Option<schemas::Day>)]
     last_used_at: Option<Day>,
 }
@@ -86,7 +86,7 @@ impl Kind for KeyId {
     tag = "operator",
     params(("account" = schemas::AccountId, Path)),
     request_body = NewKey,
-    responses((status = 201, description = "The key, shown this once.", body = NewKeyView))
+    responses((status = 201, description = "The key, which is shown only this once.", body = NewKeyView))
 )]
 pub async fn create(
     _: Operator,
@@ -107,7 +107,7 @@ pub async fn create(
 
 /// List API keys
 ///
-/// Those of one account, newest first, without their secrets.
+/// Lists the keys of one account, newest first, without their secrets.
 #[utoipa::path(
     get,
     path = "/admin/v1/accounts/{account}/keys",
@@ -150,14 +150,14 @@ impl<S: Send + Sync> FromRequestParts<S> for NamedKey {
 
 /// Revoke an API key
 ///
-/// API Gateway may go by its authorizer's last answer about it for up to 60 s.
+/// API Gateway caches its authorizer's answer about a key, so the key may work for up to 60 s longer.
 #[utoipa::path(
     delete,
     path = "/admin/v1/accounts/{account}/keys/{key}",
     operation_id = "delete_key",
     tag = "operator",
     params(("account" = schemas::AccountId, Path), ("key" = schemas::KeyId, Path)),
-    responses((status = 204, description = "It is revoked."))
+    responses((status = 204, description = "The key is revoked."))
 )]
 pub async fn delete(
     _: Operator,

@@ -18,24 +18,24 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// What the catalogue says of an event type.
+/// An event type of the catalogue.
 #[derive(Serialize, ToSchema)]
 struct EventTypeSummary {
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
     /// Its name for people.
     title: &'static str,
-    /// When there is such an event.
+    /// When such an event occurs.
     description: &'static str,
-    /// The form of scope that its events have.
+    /// The form of the scope of its events.
     #[schema(example = "connection/<id>/endpoint/<id>")]
     scope_form: &'static str,
-    /// Whether it tells of this system itself: only this system makes such events, and `*` in a subscription does not mean them.
+    /// Whether its events are about this system itself. Only this system publishes them, and `*` in a subscription does not include them.
     operational: bool,
-    /// The type of events whose absence it tells of, or `null`. Only this system makes such events as well, and `*` does not mean them.
+    /// The event type whose absence it reports, or `null`. Only this system publishes such events, and `*` does not include them.
     #[schema(required, value_type = Option<schemas::EventType>)]
     absence_of: Option<EventType>,
-    /// The values of `status` in its `data`; the first is the most usual.
+    /// The values of `status` in its `data`; the first is the most common one.
     #[schema(example = json!(["succeeded", "failed", "partial"]))]
     statuses: Vec<&'static str>,
 }
@@ -49,7 +49,7 @@ struct EventTypeView {
     /// The JSON Schema (2020-12) of an event's `data`.
     #[schema(value_type = Object)]
     schema: &'static RawValue,
-    /// By status, the whole body that a destination gets.
+    /// The whole body that a destination gets, for each status.
     #[schema(value_type = BTreeMap<String, Object>)]
     samples: BTreeMap<&'static str, Box<RawValue>>,
 }
@@ -73,8 +73,8 @@ fn sample(
     now: Timestamp,
 ) -> Result<(&'static str, Box<RawValue>), Problem> {
     let failed = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, "a sample could not be made");
-        Problem::new(Code::InternalError, "this failed on our side")
+        tracing::error!(%error, "a sample could not be built");
+        Problem::new(Code::InternalError, "the request failed on our side")
     };
     let event = Event::sample(event_type, Some(status), account.clone(), now).map_err(|error| failed(&error))?;
     let body = envelope::build_test(&event).map_err(|error| failed(&error))?;
@@ -83,7 +83,7 @@ fn sample(
 
 /// List event types
 ///
-/// All of them, in the order of their names.
+/// Lists all event types, in the order of their names.
 #[utoipa::path(
     get,
     path = "/v1/event-types",
@@ -102,7 +102,7 @@ pub async fn list(_: Reader, page: PageRequest) -> Result<Response, Problem> {
 
 /// Read an event type
 ///
-/// With its JSON Schema, and a fully populated sample for each status.
+/// Returns an event type with its JSON Schema and a fully populated sample for each status.
 #[utoipa::path(
     get,
     path = "/v1/event-types/{event_type}",

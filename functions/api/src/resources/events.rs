@@ -25,13 +25,13 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// How many events are read at a time when a filter may drop most of them.
+/// How many events are read at a time if a filter may drop most of them.
 const STEP: usize = 250;
-/// How many of its deliveries are shown with an event.
+/// How many deliveries are shown with an event.
 const OWED_SHOWN: usize = 100;
-/// How many of them are looked up concurrently.
+/// How many deliveries are read concurrently.
 const LOOK_UPS: usize = 20;
-/// What looking one up costs at most, in read units: a row of 60 KiB, and the destination.
+/// The greatest cost of reading one delivery, in read units: a row of 60 KiB, and the destination.
 const LOOK_UP_UNITS: usize = 22;
 
 /// One event in the list.
@@ -46,12 +46,12 @@ struct EventItem {
     scope: Scope,
     #[schema(value_type = schemas::Timestamp)]
     occurred_at: Timestamp,
-    /// When it was matched.
+    /// When the event was matched.
     #[schema(value_type = schemas::Timestamp)]
     sealed_at: Timestamp,
-    /// How many deliveries it owes.
+    /// How many deliveries the event owes.
     owed_count: usize,
-    /// Why it owes none; `null` where it does.
+    /// Why the event owes no delivery; `null` if it owes any.
     #[schema(required, value_type = Option<choices::Unmatched>)]
     unmatched: Option<&'static str>,
 }
@@ -70,29 +70,29 @@ impl From<ListedEvent> for EventItem {
     }
 }
 
-/// What the list of events is filtered by.
+/// The filters of the list of events.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct EventFilters {
-    /// `desc`, the newest first, if left out.
+    /// The order of the items. Default: `desc`, newest first.
     order: Option<choices::Order>,
     #[param(value_type = Option<schemas::EventType>)]
     event_type: Option<EventType>,
-    /// This place and everything below it.
+    /// Only events at this place or below it.
     #[param(value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
     /// `matched` events owe at least one delivery.
     status: Option<choices::EventStatus>,
-    /// Those whose event occurred then or later.
+    /// Only events that occurred at this time or later.
     since: Option<schemas::Moment>,
-    /// Those whose event occurred before.
+    /// Only events that occurred before this time.
     until: Option<schemas::Moment>,
 }
 
 /// List events
 ///
-/// Newest first by when they occurred. An event appears once it was matched, mostly within a second. One page looks at no more than 1,000 events: where
-/// a filter leaves few of them it may be short, or empty, and yet have a next one.
+/// Lists events by the time when they occurred, newest first. An event appears when it has been matched, usually within a second. One page examines
+/// at most 1,000 events, so with a filter it may have few items or none although there is a next page.
 #[utoipa::path(
     get,
     path = "/v1/events",
@@ -135,13 +135,13 @@ struct OwedItem {
     id: DeliveryId,
     #[schema(value_type = schemas::DestinationId)]
     destination_id: DestinationId,
-    /// `null` where the destination was deleted.
+    /// `null` if the destination was deleted.
     #[schema(required, value_type = Option<schemas::Label>)]
     destination_name: Option<Label>,
     #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
     status: choices::OwedStatus,
-    /// When the next attempt is due, while it is retrying.
+    /// When the next attempt is due, while the delivery is retrying.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
     attempt_count: u32,
@@ -159,29 +159,30 @@ struct EventView {
     scope: Scope,
     #[schema(value_type = schemas::Timestamp)]
     occurred_at: Timestamp,
-    /// When it was matched.
+    /// When the event was matched.
     #[schema(value_type = schemas::Timestamp)]
     sealed_at: Timestamp,
-    /// The body as destinations get it.
+    /// The body that destinations get.
     #[schema(value_type = Object)]
     body: Box<RawValue>,
-    /// Why it owes nothing; `null` where it does.
+    /// Why the event owes no delivery; `null` if it owes any.
     #[schema(required, value_type = Option<choices::Unmatched>)]
     unmatched: Option<&'static str>,
-    /// Why today's subscriptions do not want it, where it owes nothing: at most 20 of them, those first that come nearest. It may
-    /// be that they were others when it was matched; one that would match now says so.
+    /// If the event owes no delivery: why today's subscriptions do not match it, at most 20 of them, closest first. The
+    /// subscriptions may have changed since the event was matched; one that would match now says so.
     #[schema(max_items = 20)]
     nearest_subscriptions: Vec<SubscriptionMatch>,
-    /// How many deliveries it owes.
+    /// How many deliveries the event owes.
     owed_count: usize,
-    /// The first 100 of them at most, and fewer where reading them would cost more than 500 read units.
+    /// At most the first 100 deliveries, and fewer if reading them would cost more than 500 read units.
     #[schema(max_items = 100)]
     owed: Vec<OwedItem>,
 }
 
 /// Read an event
 ///
-/// With the body that destinations get, and what became of its deliveries so far; or, where it matched nothing, why not.
+/// Returns an event with the body that destinations get and the present state of its deliveries, or with the reason why it
+/// matched nothing.
 #[utoipa::path(
     get,
     path = "/v1/events/{id}",
@@ -201,7 +202,7 @@ pub async fn read(
     let (mut event, owed_count) = found.ok_or_else(EventId::not_found)?;
     let mut left: VecDeque<_> = std::mem::take(&mut event.owed).into_iter().take(OWED_SHOWN).collect();
     let mut owed = Vec::new();
-    // As many as the request can pay for, which is known only when some have been read.
+    // As many as the request may read, which is known only after some have been read.
     while !left.is_empty() && read_units::left_for(LOOK_UP_UNITS) > 0 {
         let some = left.drain(..left.len().min(read_units::left_for(LOOK_UP_UNITS)));
         let some = some.map(|owed| look_up(&deps, owed, now));
@@ -219,7 +220,7 @@ async fn look_up(deps: &Deps, owed: Delivery, now: Timestamp) -> PortResult<Owed
     Ok(owed_item(owed, name, record.filter(|record| record.expires_at > now)))
 }
 
-/// An owed delivery as it is answered; without a row it is pending.
+/// An owed delivery as it is returned; without a row it is pending.
 fn owed_item(owed: Delivery, destination_name: Option<Label>, record: Option<DeliveryRecord>) -> OwedItem {
     let due_at = match record.as_ref().map(|record| record.state()) {
         Some(DeliveryState::Retrying { due_at }) => Some(due_at),

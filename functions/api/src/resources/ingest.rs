@@ -1,11 +1,11 @@
-//! Publishing events over HTTPS, for producers without AWS credentials. Events are checked as `fanout` checks them and
-//! put on the same queue. Nothing is matched or sealed here.
+//! Publishing events over HTTPS, for producers without AWS credentials. Events are checked in the same way as in `fanout`
+//! and put on the same queue. Nothing is matched or sealed here.
 //!
 //! A producer may send the same id with the same content any number of times, so the content must not depend on when it
 //! arrived: if `occurred_at` is left out, it is the `completed_at` of the data.
 //!
-//! Invariant: a posted event is judged as a pushed one, and the same content is the same event however late it comes
-//! again (tests: `what_is_wrong_with_an_event_is_pointed_at`,
+//! Invariant: the same rules apply to posted and pushed events, and the same content is the same event however late it is
+//! repeated (tests: `what_is_wrong_with_an_event_is_pointed_at`,
 //! `the_same_content_again_is_accepted_and_not_sent_however_late_and_other_content_is_refused`, on the deployed stack
 //! `a_posted_event_is_delivered_and_told_of`).
 
@@ -48,37 +48,37 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it describes what `IdempotencyKey` reads, and is never a value")]
 pub struct IdempotencyKeyHeader {
-    /// The event's id, where the body has none.
+    /// The id of the event, if it is not in the body.
     #[param(rename = "Idempotency-Key", value_type = Option<schemas::EventId>)]
     idempotency_key: Option<String>,
 }
 
-// What `Event::parse` checks is passed on to it unread.
+// The fields that `Event::parse` checks are passed to it unread.
 /// An event to publish.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
-    /// Its idempotency key; the header `Idempotency-Key` may give it instead. Generated if neither does.
+    /// The idempotency key of the event. It can be in the header `Idempotency-Key` instead. Default: a generated id.
     #[serde(default)]
     #[schema(value_type = Option<schemas::EventId>)]
     id: Option<EventId>,
     #[serde(default, rename = "type")]
-    /// One that producers publish; those with `operational` or `absence_of` are made by this system alone.
+    /// A type that producers publish. Types with `operational` or `absence_of` are published only by this system.
     #[schema(required, value_type = schemas::PublishedEventType)]
     event_type: Option<Box<RawValue>>,
-    /// Comes from the key; another one is refused. Leave it out.
+    /// The account of the API key; any other is refused. Leave it out.
     #[serde(default)]
     #[schema(value_type = Option<schemas::AccountId>)]
     account: Option<AccountId>,
-    /// Where it happened, in the `scope_form` of its type.
+    /// Where the event happened, in the `scope_form` of its type.
     #[serde(default)]
     #[schema(required, value_type = schemas::Scope)]
     scope: Option<Box<RawValue>>,
-    /// At most 30 days ago and 1 hour ahead; `data.completed_at` if left out.
+    /// When the event occurred: at most 30 days ago and 1 hour ahead. Default: `data.completed_at`.
     #[serde(default)]
     #[schema(required = false, value_type = schemas::Moment)]
     occurred_at: Option<Box<RawValue>>,
-    /// What happened: an object that keeps to the JSON Schema of the event type.
+    /// What happened: an object that conforms to the JSON Schema of the event type.
     #[serde(default)]
     #[schema(required, value_type = Object)]
     data: Option<Box<RawValue>>,
@@ -117,8 +117,8 @@ struct Accepted<'a> {
 
 /// Publish an event
 ///
-/// Safe to repeat under the same id: the same content is delivered once. Content is type, scope, `occurred_at` and the bytes of
-/// `data`. Without an id it is another event each time.
+/// It is safe to repeat a request with the same id: the same content is delivered once. The content is type, scope, `occurred_at`
+/// and the bytes of `data`. Without an id, each request publishes a new event.
 #[utoipa::path(
     post,
     path = "/v1/events",
@@ -127,11 +127,11 @@ struct Accepted<'a> {
     params(IdempotencyKeyHeader),
     request_body = NewEvent,
     responses(
-        (status = 202, description = "It will be matched, or was before.", body = Accepted),
+        (status = 202, description = "The event will be matched, or was matched before.", body = Accepted),
         (status = 400, description = "`malformed_json`: the body is not JSON, or something follows it; `invalid_parameter`: the \
-            header `Idempotency-Key` is no id."),
-        (status = 409, description = "`id_reused`: the id was used before for an event with other content; the first one stands."),
-        (status = 413, description = "`body_too_large`: the body, or the event with what was filled in, has more than 256 KiB.")
+            header `Idempotency-Key` is not a valid id."),
+        (status = 409, description = "`id_reused`: the id was used before for an event with other content; the first event is kept."),
+        (status = 413, description = "`body_too_large`: the body, or the event with the added fields, has more than 256 KiB.")
     )
 )]
 pub async fn create(
@@ -141,19 +141,20 @@ pub async fn create(
     Json(mut new): Json<NewEvent>,
 ) -> Result<Response, Problem> {
     if new.account.as_ref().is_some_and(|given| *given != account) {
-        let detail = "is not the account of the key; leave it out, it comes from the key";
+        let detail = "is not the account of the key; leave it out, because the key names the account";
         return Err(Problem::at(Code::ValidationFailed, "/account", detail));
     }
     let id = match (new.id.take(), key) {
         (Some(id), Some(key)) if id != key => {
-            let detail = format!("is not the same as the header {KEY_HEADER}; give one of them, or both alike");
+            let detail =
+                format!("differs from the header {KEY_HEADER}; send only one of them, or the same value in both");
             return Err(Problem::at(Code::ValidationFailed, "/id", detail));
         }
         (Some(id), _) | (None, Some(id)) => id,
         (None, None) => EventId::from_entropy(deps.entropy.bytes()?),
     };
     if let Some(event_type) = own(&new) {
-        let detail = format!("{event_type} events are made by this system itself and cannot be published");
+        let detail = format!("{event_type} events are published by this system itself and cannot be posted");
         return Err(Problem::at(Code::ValidationFailed, "/type", detail));
     }
     let (text, event) = complete(&id, &account, &new, deps.clock.now())?;
@@ -177,17 +178,17 @@ pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static 
     }
 }
 
-/// The event's type, if it is one of which only this system makes events.
+/// The event's type, if only this system publishes events of this type.
 fn own(new: &NewEvent) -> Option<EventType> {
     let event_type: EventType = serde_json::from_str(new.event_type.as_ref()?.get()).ok()?;
     event_type.is_own().then_some(event_type)
 }
 
-/// Fills in what was left out of an event. Returns the text for the queue, and the event as `fanout` will read it.
+/// Adds the fields that were left out of an event. Returns the text for the queue, and the event as `fanout` will read it.
 fn complete(id: &EventId, account: &AccountId, new: &NewEvent, now: Timestamp) -> Result<(String, Event), Problem> {
     let completed = new.data.as_ref().and_then(|data| serde_json::from_str::<Completed>(data.get()).ok());
     let raw = |time: Timestamp| serde_json::value::to_raw_value(&time);
-    // The present time only stands in so that the other fields can be checked; it never becomes the event's.
+    // The present time is only a placeholder, so that the other fields can be checked; it never becomes the event's time.
     let default = raw(completed.as_ref().map_or(now, |data| data.completed_at));
     let default = default.map_err(|error| PortError::permanent("writing a time", error))?;
     let pushed = Pushed {
@@ -202,7 +203,7 @@ fn complete(id: &EventId, account: &AccountId, new: &NewEvent, now: Timestamp) -
     let text = queue_text(&text);
     let event = Event::parse(&text, now).map_err(|rejection| refused(&rejection))?;
     if new.occurred_at.is_none() && completed.is_none() {
-        let detail = "missing field `occurred_at`: it can be left out only where `data` has a `completed_at`";
+        let detail = "missing field `occurred_at`: it can be left out only if `data` has a `completed_at`";
         return Err(Problem::at(Code::ValidationFailed, "", detail));
     }
     Ok((text, event))

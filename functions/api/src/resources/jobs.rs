@@ -1,7 +1,7 @@
 //! Jobs and their progress: the operator sees all of them, an account its own. `redrive` does the work.
 //!
-//! Invariant: an account has at most twenty jobs at once that it started itself, however it asks, and its deletion is not
-//! among them (tests: `an_account_has_no_more_than_twenty_jobs_at_once_and_is_deleted_all_the_same`, the contract suites
+//! Invariant: an account has at most twenty unfinished jobs that it started itself, in whatever way; its deletion is not
+//! counted (tests: `an_account_has_no_more_than_twenty_jobs_at_once_and_is_deleted_all_the_same`, the contract suites
 //! `limited_jobs` and `purge`).
 
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub enum JobView {
     Replay(ReplayJob),
 }
 
-/// What is told of every job.
+/// The fields that every job has.
 #[derive(Serialize, ToSchema)]
 #[schema(as = JobFields)]
 struct Fields {
@@ -51,13 +51,13 @@ struct Fields {
     created_at: Timestamp,
     #[schema(value_type = schemas::Timestamp)]
     updated_at: Timestamp,
-    /// Why it failed; only there when it did.
+    /// Why the job failed. Only failed jobs have this field.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     error: Option<String>,
 }
 
-/// Deletes an account with everything that belongs to it.
+/// A job that deletes an account with everything that belongs to it.
 #[derive(Serialize, ToSchema)]
 pub struct DeletionJob {
     #[schema(inline)]
@@ -73,14 +73,14 @@ enum DeletionKind {
     DeleteAccount,
 }
 
-/// How far the deletion of an account is.
+/// The progress of the deletion of an account.
 #[derive(Serialize, ToSchema)]
 struct DeletionProgress {
     /// Rows deleted so far.
     deleted: u64,
 }
 
-/// Sends again what a destination did not get.
+/// A job that sends again the deliveries that a destination did not get.
 #[derive(Serialize, ToSchema)]
 pub struct RecoveryJob {
     #[schema(inline)]
@@ -104,18 +104,18 @@ enum RecoveryKind {
     Recover,
 }
 
-/// How far a recovery is.
+/// The progress of a recovery.
 #[derive(Serialize, ToSchema)]
 struct RecoveryProgress {
-    /// Deliveries looked at so far.
+    /// Deliveries that were examined so far.
     looked_at: u64,
-    /// Those of them that were sent again.
+    /// Deliveries that were sent again.
     resent: u64,
-    /// Those that were set aside, because the destination took nothing.
+    /// Deliveries that were set aside, because nothing could be sent to the destination.
     set_aside: u64,
 }
 
-/// Matches past events with a subscription.
+/// A job that matches past events with a subscription.
 #[derive(Serialize, ToSchema)]
 pub struct ReplayJob {
     #[schema(inline)]
@@ -137,23 +137,23 @@ enum ReplayKind {
     Replay,
 }
 
-/// How far the replay of a subscription is.
+/// The progress of a replay to a subscription.
 #[derive(Serialize, ToSchema)]
 struct ReplayProgress {
-    /// Events looked at so far, the newest first.
+    /// Events that were examined so far, newest first.
     looked_at: u64,
-    /// When the last of them occurred; `null` before the first.
+    /// When the last event that was examined occurred; `null` before the first.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     back_to: Option<Timestamp>,
-    /// Those of them that the subscription matches, whether or not they were owed before.
+    /// Events that the subscription matches, whether or not they were owed before.
     matched: u64,
     /// Deliveries that were not owed before, and were sent.
     sent: u64,
-    /// Deliveries that were not owed before, and were set aside, because the destination took nothing.
+    /// Deliveries that were not owed before, and were set aside, because nothing could be sent to the destination.
     set_aside: u64,
-    /// Events that were passed over, because it is not known any more whether they were the awaited transition.
+    /// Events that were skipped, because it is no longer known whether they were the awaited transition.
     unjudged: u64,
-    /// Events that were passed over, because they cannot be read.
+    /// Events that were skipped, because they cannot be read.
     unreadable: u64,
 }
 
@@ -206,40 +206,40 @@ impl Kind for JobId {
 /// The problem of an account that would start one job too many.
 pub fn limit_reached() -> Problem {
     let detail = format!(
-        "the account has {MOST_PENDING} jobs that have not ended, and may have no more; start this one when one of them \
-         has ended, which `GET /v1/jobs/{{id}}` tells"
+        "the account has {MOST_PENDING} jobs that have not ended, which is the limit; start this one when one of them \
+         has ended (see `GET /v1/jobs/{{id}}`)"
     );
     Problem::new(Code::LimitReached, detail)
 }
 
 /// Read a job
 ///
-/// It can be read for 30 days after it ended.
+/// Returns a job, until 30 days after it ended.
 #[utoipa::path(
     get,
     path = "/admin/v1/jobs/{id}",
     operation_id = "read_job_as_operator",
     tag = "operator",
     params(("id" = schemas::JobId, Path)),
-    responses((status = 200, description = "How far it is, or how it ended.", body = JobView))
+    responses((status = 200, description = "The job, with its progress or its result.", body = JobView))
 )]
 pub async fn read(_: Operator, State(deps): State<Arc<Deps>>, Named(id): Named<JobId>) -> Result<Response, Problem> {
     let job = deps.jobs.find_job(&id).await?.ok_or_else(JobId::not_found)?;
     Ok(Answer(JobView::from(job)).into_response())
 }
 
-/// Which of the account's jobs.
+/// The filters of the list of jobs.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct JobFilters {
-    /// `desc`, the newest first, if left out.
+    /// The order of the items. Default: `desc`, newest first.
     order: Option<choices::Order>,
     status: Option<choices::JobStatus>,
 }
 
 /// List jobs
 ///
-/// Those that the account began, the newest first. One page looks at no more than 1,000 of them.
+/// Lists the jobs that the account started, newest first. One page examines at most 1,000 jobs.
 #[utoipa::path(
     get,
     path = "/v1/jobs",
@@ -265,14 +265,14 @@ pub async fn list(
 
 /// Read a job of the account
 ///
-/// One that the account began. It can be read for 30 days after it ended.
+/// Returns a job that the account started, until 30 days after it ended.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}",
     operation_id = "read_job",
     tag = "jobs",
     params(("id" = schemas::JobId, Path)),
-    responses((status = 200, description = "How far it is, or how it ended.", body = JobView))
+    responses((status = 200, description = "The job, with its progress or its result.", body = JobView))
 )]
 pub async fn read_own(
     Reader(account): Reader,
@@ -280,7 +280,7 @@ pub async fn read_own(
     Named(id): Named<JobId>,
 ) -> Result<Response, Problem> {
     let job = deps.jobs.find_job(&id).await?;
-    // The operator's jobs about the account are not its own.
+    // Jobs that the operator started about the account are not the account's own.
     let own = |job: &Job| !matches!(job.kind, JobKind::DeleteAccount { .. }) && *job.kind.account() == account;
     Ok(Answer(JobView::from(job.filter(own).ok_or_else(JobId::not_found)?)).into_response())
 }

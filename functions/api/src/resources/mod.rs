@@ -1,5 +1,5 @@
-//! The middle floor: one file or folder for each resource, with its handlers and what they answer. Each operation
-//! describes itself in its `#[utoipa::path]`; `router` serves it.
+//! The middle layer: one file or folder for each resource, with its handlers and the types of their responses. Each
+//! operation describes itself in its `#[utoipa::path]`; `router` serves it.
 
 pub mod accounts;
 pub mod api_keys;

@@ -1,6 +1,6 @@
 //! The connections, tables and insights that an account's events came from, as a tree for pickers.
 //!
-//! Invariant: a page of them reads no more than one request may (tests: `a_page_of_scopes_ends_where_it_has_read_enough`).
+//! Invariant: a page reads no more than one request may read (tests: `a_page_of_scopes_ends_where_it_has_read_enough`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,30 +20,30 @@ use crate::web::pages::{Page, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
 
-/// The most tables and insights in one answer, which keeps it below Lambda's limit of 6 MB.
+/// The greatest number of tables and insights in one response, which keeps it below Lambda's limit of 6 MB.
 const MOST: usize = 5_000;
-/// How many are read at a time, and what that costs at most, in read units: a row has 3 KiB at most, and is not read
+/// How many are read at a time, and the greatest cost of that in read units: a row has at most 3 KiB, and is not read
 /// consistently.
 const PART: usize = 500;
 const PART_UNITS: usize = 190;
 
-/// Which page of the places is asked for.
+/// The parameters that select a page of places.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what `PageRequest` reads, and is never a value")]
 struct ScopePage {
-    /// Tables and insights on the page.
+    /// The greatest number of tables and insights on the page.
     #[param(minimum = 1, maximum = 5_000, default = 5_000)]
     limit: Option<u16>,
-    /// The `next_cursor` of the page before; left out for the first page.
+    /// The `next_cursor` of the previous page. Leave it out for the first page.
     cursor: Option<String>,
 }
 
-/// What the list of places is filtered by.
+/// The filters of the list of places.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ScopeFilters {
-    /// This place and everything below it.
+    /// Only this place and everything below it.
     #[param(value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
 }
@@ -52,10 +52,10 @@ pub struct ScopeFilters {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SeenConnection)]
 struct ConnectionView {
-    /// Its id.
+    /// The id of the connection.
     #[schema(value_type = String, example = "xero")]
     connection: Name,
-    /// What its latest event calls it.
+    /// The name that its latest event gives it.
     name: String,
     service: String,
     #[schema(value_type = schemas::Scope)]
@@ -76,7 +76,7 @@ struct EndpointView {
     table: String,
     #[schema(value_type = schemas::Scope)]
     scope: Scope,
-    /// It may be an hour behind.
+    /// The time of the latest event. It may be an hour behind.
     #[schema(value_type = schemas::Timestamp)]
     last_event_at: Timestamp,
 }
@@ -90,23 +90,23 @@ struct InsightView {
     name: String,
     #[schema(value_type = schemas::Scope)]
     scope: Scope,
-    /// It may be an hour behind.
+    /// The time of the latest event. It may be an hour behind.
     #[schema(value_type = schemas::Timestamp)]
     last_event_at: Timestamp,
 }
 
 /// List scopes
 ///
-/// The connections, tables and insights that events came from, for pickers of a subscription's `scope`: in the order of their ids. A
-/// connection whose tables are on several pages is on each of them. A page may have fewer than `limit` and yet have a next one, where
-/// reading more would cost more than 500 read units. A place is shown for 400 days after its last event.
+/// Lists the connections, tables and insights that events came from, for choosing the `scope` of a subscription, in the order of
+/// their ids. A connection whose tables are on several pages is on each of them. A page may have fewer items than `limit` although
+/// there is a next page, if reading more would cost more than 500 read units. A place is shown for 400 days after its last event.
 #[utoipa::path(
     get,
     path = "/v1/scopes",
     operation_id = "list_scopes",
     tag = "scopes",
     params(ScopePage, ScopeFilters),
-    responses((status = 200, description = "A page of the places, below their connections.", body = Page<ConnectionView>))
+    responses((status = 200, description = "A page of places, grouped by connection.", body = Page<ConnectionView>))
 )]
 pub async fn list(
     Reader(account): Reader,

@@ -21,15 +21,15 @@ use crate::web::{Deps, schemas};
 struct UnregisteredView {
     #[schema(value_type = schemas::AccountId)]
     account: AccountId,
-    /// When the first of its events came that is known of.
+    /// When the first known event of the account came.
     #[schema(value_type = schemas::Timestamp)]
     first_event_at: Timestamp,
-    /// When its last event came; may be an hour behind.
+    /// When its last event came. It may be an hour behind.
     #[schema(value_type = schemas::Timestamp)]
     last_event_at: Timestamp,
     #[schema(value_type = schemas::EventId)]
     last_event_id: EventId,
-    /// How many events came at least.
+    /// The least number of events that came.
     events: u64,
 }
 
@@ -47,8 +47,8 @@ impl From<UnregisteredAccount> for UnregisteredView {
 
 /// List unregistered accounts
 ///
-/// Those that events named, and nobody registered, in the alphabetical order of their ids: a sample of about 200, each for 30
-/// days after its last event. An account that is registered is taken off the list.
+/// Lists accounts that events named and nobody registered, in the alphabetical order of their ids. It is a sample of about 200
+/// accounts. An account is removed 30 days after its last event, or when it is registered.
 #[utoipa::path(
     get,
     path = "/admin/v1/unregistered-accounts",

@@ -1,15 +1,15 @@
-//! Lets requests in as far as their account's budget goes. `api` and `portal` share it: each request to the API costs
-//! units by the class of its operation, whoever makes it. A page asks once, before it begins, and what it asks of the API
-//! is put on the tab; so no page breaks off halfway.
+//! Admits requests while their account has budget left. `api` and `portal` share this code: each request to the API costs
+//! units, depending on the class of its operation. A page is admitted once, before it begins; its own requests to the API
+//! are charged but never refused, so no page ends halfway.
 //!
-//! Invariant: an account over its budget is refused, and others go on (tests:
+//! Invariant: an account over its budget is refused, and other accounts are not affected (tests:
 //! `an_account_over_its_budget_is_told_when_to_come_back_and_others_go_on`,
 //! `a_visitor_over_the_budget_is_told_so_and_others_go_on`).
 //!
-//! Invariant: budgets cost a write for each half second's worth, and nothing at rest (tests:
+//! Invariant: budgets cost one write for each half second's worth of units, and nothing while an account is idle (tests:
 //! `requests_take_a_write_for_each_half_second_of_the_budget`).
 //!
-//! Invariant: what a container keeps of budgets is bounded (tests: `what_is_kept_of_accounts_is_bounded`).
+//! Invariant: the memory that a container uses for budgets is bounded (tests: `what_is_kept_of_accounts_is_bounded`).
 //!
 //! Invariant: nobody is refused because budgets cannot be read (tests: `budgets_that_cannot_be_read_refuse_nobody`).
 
@@ -28,7 +28,7 @@ use runtime::telemetry::ErrorChain;
 use crate::web::caller::{self, Caller};
 use crate::web::problem::Problem;
 
-/// How many tabs are kept. If there are more, all are forgotten, in favour of their accounts.
+/// How many tabs are kept. If there would be more, all are dropped, which gives their accounts a little extra.
 const MOST: usize = 10_000;
 
 /// What an account may spend in a second.
@@ -41,17 +41,17 @@ pub struct Allowance {
 /// What an operation costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Reads one thing.
+    /// Reads one resource.
     Read,
     List,
     Write,
-    /// Reads or does very much, or waits for a receiver.
+    /// Reads or does a lot, or waits for a receiver.
     Heavy,
     /// Pushes an event, which has a budget of its own.
     Push,
 }
 
-/// The operations that are more work than their method says.
+/// The operations that are more work than their method suggests.
 const HEAVY: [(Method, &str); 9] = [
     (Method::POST, "/v1/destinations/{id}/recover"),
     (Method::POST, "/v1/destinations/{id}/test"),
@@ -65,9 +65,9 @@ const HEAVY: [(Method, &str); 9] = [
 ];
 
 impl Class {
-    /// The class of an operation. `path` is that of its route, and an unknown one is none.
+    /// The class of an operation. `path` is that of its route, and `None` if there is no such route.
     fn of(method: &Method, path: Option<&str>) -> Self {
-        // It is answered by the same handler, without the body.
+        // The same handler serves it, without the body.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         match path {
             Some("/v1/events") if method == Method::POST => Class::Push,
@@ -92,13 +92,13 @@ impl Class {
     }
 }
 
-/// The account has spent its budget; after so many seconds there is something again.
+/// The account has spent its budget; it may try again after this many seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spent {
     pub seconds: u64,
 }
 
-/// Marks a request as part of one that was let in.
+/// Marks a request as part of one that was admitted.
 #[derive(Debug, Clone, Copy)]
 pub struct Admitted;
 
@@ -126,7 +126,7 @@ impl Admission {
         what(tabs.entry((account.clone(), of)).or_default())
     }
 
-    /// Lets an operation of an account in, or says when it may be tried again.
+    /// Admits an operation of an account, or says when it may be tried again.
     ///
     /// # Errors
     /// If the account has spent its budget.
@@ -138,7 +138,7 @@ impl Admission {
             (Asked::If(wish), tab) => match self.budgets.spend(account, of, tab.pace(), &wish).await {
                 Ok(reserved) => self.with_tab(account, of, |tab| tab.settled(budget, cost, &wish, reserved, now)),
                 Err(error) => {
-                    tracing::warn!(error = %ErrorChain(&error), account.id = %account, "a budget could not be read; it counts as not spent");
+                    tracing::warn!(error = %ErrorChain(&error), account.id = %account, "a budget could not be read; the request is admitted");
                     Asked::LetIn
                 }
             },
@@ -150,7 +150,7 @@ impl Admission {
         }
     }
 
-    /// Counts an operation that is part of something that was let in.
+    /// Charges for an operation that is part of a request that was admitted.
     fn charge(&self, account: &AccountId, class: Class) {
         self.with_tab(account, class.spending(), |tab| tab.charge(class.cost()));
     }
@@ -163,7 +163,7 @@ impl Admission {
     }
 }
 
-/// Middleware that refuses what is over an account's budget. Who belongs to no account is the operator, or nobody.
+/// Middleware that refuses requests over an account's budget. A caller without an account is the operator or anonymous.
 pub async fn within_budget(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
     let Some(Caller { account, .. }) = caller::of(request.extensions()) else { return next.run(request).await };
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
@@ -172,9 +172,9 @@ pub async fn within_budget(State(admission): State<Arc<Admission>>, request: Req
         admission.charge(&account, class);
     } else if let Err(Spent { seconds }) = admission.admit(&account, class).await {
         let detail = match class.spending() {
-            Spending::Units => "the account has asked for more than it may in a while; ask again later, or for less",
+            Spending::Units => "the account has spent its budget of units; try again later, or make fewer requests",
             Spending::Events => {
-                "the account has posted more events than it may in a while; post them later, or push them to the queue"
+                "the account has spent its budget of posted events; post them later, or push them to the queue"
             }
         };
         return Problem::rate_limited(detail, seconds).into_response();

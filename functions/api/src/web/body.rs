@@ -1,8 +1,8 @@
-//! JSON bodies: read up to a limit, and refused with a pointer to each field that is wrong. No key may come twice.
+//! JSON bodies: read up to a limit, and refused with a pointer to each field that is wrong. No key may occur twice.
 //!
-//! Invariant: all wrong fields of a body are told at once (tests: `all_wrong_fields_of_a_body_are_told_at_once`).
+//! Invariant: all wrong fields of a body are reported at once (tests: `all_wrong_fields_of_a_body_are_told_at_once`).
 //!
-//! Invariant: a patch is held to the rules itself, and not only what comes of it (tests:
+//! Invariant: the rules apply to a patch itself, and not only to its result (tests:
 //! `a_patch_names_a_header_in_any_case`, `a_patch_is_refused_for_what_it_names_even_where_that_would_change_nothing`).
 
 use axum::body::{Body, Bytes};
@@ -22,7 +22,7 @@ use crate::web::problem::{Code, Problem};
 
 /// The largest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
-/// How many wrong fields are told at once. To find one more, the body is read once more.
+/// How many wrong fields are reported at once. Finding each of them takes one more reading of the body.
 const MOST_FAULTS: usize = 20;
 
 /// The body of a request as a `T`.
@@ -31,9 +31,9 @@ pub struct Json<T>(pub T);
 /// A merge patch (RFC 7396): fields that it names are replaced, and those that are `null` fall back to their defaults.
 pub struct MergePatch(Map<String, Value>);
 
-/// What can be patched. Its JSON has all of its fields.
+/// A resource that can be patched. Its JSON has all of its fields.
 pub trait Patched: Serialize + DeserializeOwned {
-    /// Writes the keys of a patch as they are kept, and refuses those that can never be.
+    /// Writes the keys of a patch in the form in which they are stored, and refuses keys that are never valid.
     fn canonical(_patch: &mut Map<String, Value>) -> Result<(), Problem> {
         Ok(())
     }
@@ -70,9 +70,10 @@ impl MergePatch {
     pub fn apply<T: Patched>(&self, current: &T) -> Result<T, Problem> {
         let mut changed = serde_json::to_value(current)
             .map_err(|error| Problem::from(PortError::permanent("writing a resource as JSON", error)))?;
-        // Merging would pass over it.
+        // Merging would ignore it.
         let unknown = |(name, value): &(&String, &Value)| value.is_null() && changed.get(name.as_str()).is_none();
-        let is_unknown = |name| Problem::at(Code::ValidationFailed, &Place::of(name).pointer(), "is no field of it");
+        let is_unknown =
+            |name| Problem::at(Code::ValidationFailed, &Place::of(name).pointer(), "is not a field of this resource");
         let unknown = self.0.iter().find(unknown).map(|(name, _)| is_unknown(name));
         let mut patch = self.0.clone();
         let uncanonical = T::canonical(&mut patch).err();
@@ -92,7 +93,7 @@ pub fn media_type(request: &Request) -> String {
     content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The body, up to the limit.
+/// The body of a request, up to the limit.
 pub async fn bytes(request: Request) -> Result<Bytes, Problem> {
     limited(request.into_body()).await
 }
@@ -122,8 +123,8 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
 
 type Unread = serde_path_to_error::Error<serde_json::Error>;
 
-/// The problem of a body: its first fault, and those of its other fields. A field that is wrong is taken out to find the
-/// next, so what is then wrong with the body as a whole comes of that, unless another field is missing.
+/// The problem of a body: its first fault, and those of its other fields. To find the next fault, the wrong field is
+/// removed. A fault of the whole body after that is caused by the removal, unless another field is missing.
 fn faults(first: &Unread, body: Option<Value>, again: impl Fn(&Value) -> Result<(), Unread>) -> Problem {
     let told = |error: &Unread| fault(&Place::from(error.path()), &json::reason(error.inner()));
     let (mut problem, mut field, mut taken) = (told(first), outermost(first), Vec::new());
@@ -162,7 +163,7 @@ fn fault(place: &Place, reason: &str) -> Problem {
 
 /// Reads a JSON text as a `T`. A problem points at the faults.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // In place of an object, serde would also accept an array of its values.
+    // Instead of an object, serde would also accept an array of its values.
     if bytes.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::at(Code::ValidationFailed, "", "must be a JSON object, not an array"));
     }
@@ -172,7 +173,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
-            // From text again: some values can be read from nothing else.
+            // From text again, because some values can be read only from text.
             let again = |left: &Value| {
                 let text = left.to_string();
                 serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_str(&text)).map(drop)
@@ -215,12 +216,12 @@ mod tests {
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Settings {
-        #[expect(dead_code, reason = "only whether it can be read is asked")]
+        #[expect(dead_code, reason = "the test only checks whether it can be read")]
         name: String,
-        #[expect(dead_code, reason = "only whether it can be read is asked")]
+        #[expect(dead_code, reason = "the test only checks whether it can be read")]
         url: String,
         #[serde(default)]
-        #[expect(dead_code, reason = "only whether it can be read is asked")]
+        #[expect(dead_code, reason = "the test only checks whether it can be read")]
         waits: Vec<u8>,
     }
 
@@ -240,7 +241,7 @@ mod tests {
     fn all_wrong_fields_of_a_body_are_told_at_once() {
         check_faults(r#"{"name": 1, "url": 2, "waits": [1, "x"]}"#, &["/name", "/url", "/waits/1"]);
         check_faults(r#"{"name": 1, "url": "u", "odd": 1, "more": 2}"#, &["/more", "/name", "/odd"]);
-        // What is missing is told as well, and not what was taken out for being wrong.
+        // Missing fields are reported as well, except those that were removed because they were wrong.
         check_faults(r#"{"url": "u", "waits": 1}"#, &["", "/waits"]);
         check_faults(r#"{"name": 1, "url": "u"}"#, &["/name"]);
         let many: Map<String, Value> = (0..100).map(|n| (format!("f{n}"), Value::Null)).collect();

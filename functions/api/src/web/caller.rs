@@ -1,10 +1,10 @@
 //! Who is calling, according to API Gateway's authorizers. Nothing that the caller wrote is trusted for this, so a
 //! request cannot reach another account.
 //!
-//! Invariant: what belongs to another account answers like what does not exist (tests:
+//! Invariant: a resource of another account looks the same as one that does not exist (tests:
 //! `another_accounts_things_answer_like_things_that_do_not_exist`).
 //!
-//! Invariant: the operator's routes take only AWS credentials with the permission (tests:
+//! Invariant: the operator's routes accept only AWS credentials with the permission (tests:
 //! `only_credentials_with_the_permission_are_let_in`).
 
 use axum::extract::FromRequestParts;
@@ -40,12 +40,12 @@ fn authorizer(extensions: &Extensions) -> Option<&Authorizer> {
     }
 }
 
-/// Whose request it is, whatever it may do.
+/// The account that sends a request, whatever its permissions.
 pub struct Caller {
     pub account: AccountId,
-    /// The page session that it came by, if it is not a key.
+    /// The page session that the request belongs to, if it was not sent with a key.
     pub session: Option<SessionId>,
-    /// Who that was made for, if the page says so.
+    /// The person whom the session was made for, if the page names one.
     pub subject: Option<Label>,
 }
 
@@ -71,13 +71,14 @@ fn account(parts: &Parts, permission: Permission) -> Result<AccountId, Problem> 
     if role.may(permission) {
         Ok(account)
     } else {
-        let detail = format!("a key with the role `{}` may not do this; use one with another role", role.as_str());
+        let detail =
+            format!("the role `{}` of this key does not allow this; use a key with another role", role.as_str());
         Err(Problem::new(Code::Forbidden, detail))
     }
 }
 
-/// Who sends a request, as far as it is told from other callers: by the API key or the page session. The operator's
-/// credentials are not told apart.
+/// Who sends a request: the API key, the page session or the operator. The operator's credentials are not
+/// distinguished from each other.
 pub fn name(parts: &Parts) -> Option<String> {
     let authorizer = authorizer(&parts.extensions)?;
     if authorizer.iam.is_some() {

@@ -1,5 +1,5 @@
-//! Words of which there are only a few (states, kinds and reasons) as schemas of the OpenAPI document. Some are also
-//! read as filters or answered. A test compares them with the domain's.
+//! Enumerations (states, kinds and reasons) as schemas of the OpenAPI document. Some are also read as filters or
+//! returned. A test compares them with the domain's.
 
 use domain::delivery::{self, DeliveryState};
 use serde::{Deserialize, Serialize};
@@ -24,26 +24,26 @@ macro_rules! choices {
 }
 
 choices! {
-    /// What whoever opened a page session may do: `viewer` reads; `editor` reads and configures; `admin` rotates secrets and
-    /// publishes events as well.
+    /// What the person who opened a page session may do: `viewer` reads; `editor` reads and configures; `admin` also rotates
+    /// secrets and publishes events.
     PageRole { Viewer, Editor, Admin }
 
-    /// How far a page session is: its link can be opened, it is open, or it admits nobody any more.
+    /// The state of a page session: its link can still be opened, it is open, or it has ended.
     SessionStatus { Offered, Open, Ended }
 
-    /// In which order a list comes: `desc` the newest first, `asc` the oldest first.
+    /// The order of a list: `desc` is newest first, `asc` is oldest first.
     Order { Desc, Asc }
 
-    /// How far a job is.
+    /// The state of a job.
     JobStatus { Queued, Running, Succeeded, Failed }
 
     /// Whether an event owes at least one delivery.
     EventStatus { Matched, Unmatched }
 
-    /// Why an event owes no delivery: no subscription listens to it, or it is not what any of those wants.
+    /// Why an event owes no delivery: no subscription listens to it, or those that listen have other conditions.
     Unmatched { NoSubscription, ConditionsNotMet }
 
-    /// Whether an event is new. `duplicate`: the same was matched before, and nothing is sent.
+    /// Whether an event is new. `duplicate`: the same event was matched before, so nothing is sent.
     Acceptance { Accepted, Duplicate }
 
     /// Why an event was rejected.
@@ -60,29 +60,29 @@ choices! {
     /// Why a destination is disabled: it answered `410 Gone`, or it had been failing for five days.
     DisabledReason { Gone, Failing }
 
-    /// Which deliveries are sent again, by where they stand.
+    /// Which deliveries are sent again, by their state.
     RecoverStatus { Pending, Retrying, Parked, Exhausted, Cancelled }
 
-    /// How an attempt ended: `delivered` (2xx), `refused` (any other answer), `timed_out`, `unreachable` (no connection, or no
+    /// How an attempt ended: `delivered` (2xx), `refused` (any other response), `timed_out`, `unreachable` (no connection, or no
     /// HTTP on it), `blocked_address` (an address that is never called).
     AttemptOutcome { Delivered, Refused, TimedOut, Unreachable, BlockedAddress }
 
-    /// The change in the runs of its place that an event is: `broke` failed after the one before succeeded, `recovered` the
-    /// other way round.
+    /// How the event's run differs from the run before it at the same place: `broke` is a failure after a success,
+    /// `recovered` a success after a failure.
     Transition { Broke, Recovered }
 
     /// The change that a subscription waits for: `changed` is either of the two.
     AwaitedTransition { Broke, Recovered, Changed }
 
-    /// What a step of a configuration is about.
+    /// The kind of resource that a step of a configuration changes.
     ConfigKind { Destination, Subscription }
 
-    /// What is done with it.
+    /// What the step does.
     ConfigAction { Create, Update, Delete, Unchanged }
 }
 
 impl Order {
-    /// The order that is asked for; the newest first if none is.
+    /// The requested order; newest first by default.
     pub fn wanted(asked: Option<Self>) -> ports::Order {
         match asked {
             None | Some(Self::Desc) => ports::Order::NewestFirst,

@@ -52,8 +52,8 @@ pub struct Deps {
     pub admission: Arc<Admission>,
     /// How long after an event `redrive` looks for deliveries that were lost.
     pub lease: MessageLease,
-    /// The address that the world knows the API by, if it is not API Gateway's own.
+    /// The public address of the API, if it is not API Gateway's own.
     pub public_url: Option<String>,
-    /// The address of the page, without a slash at the end. Links to it begin with this.
+    /// The address of the page, without a slash at the end. Links to the page begin with it.
     pub page_url: String,
 }

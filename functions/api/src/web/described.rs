@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of operations, for the layers that go by it.
+//! What the OpenAPI document says about operations, for the middleware that depends on it.
 
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::{OpenApi, RefOr};

@@ -4,7 +4,7 @@
 //! `whoever_read_an_older_version_is_told_so_and_changes_nothing`, the contract suites `destinations` and
 //! `subscriptions`).
 //!
-//! Invariant: an operation that changes something looks at `If-Match`, or refuses it (tests:
+//! Invariant: an operation that changes something either checks `If-Match` or refuses it (tests:
 //! `every_operation_looks_at_the_version_that_it_is_sent_or_refuses_it`).
 
 use std::collections::BTreeSet;
@@ -31,15 +31,15 @@ fn text(version: u64) -> String {
     format!("\"v{version}\"")
 }
 
-/// The versions that the caller is willing to change; any version if it named none.
+/// The versions that the caller agrees to change; any version if it named none.
 pub struct IfMatch(Option<String>);
 
-/// Which version of a thing is meant: `params(IfMatchHeader)`.
+/// Documents the header `If-Match`: `params(IfMatchHeader)`.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it describes what `IfMatch` reads, and is never a value")]
 pub struct IfMatchHeader {
-    /// The `etag` of what was read: refuses to change what was changed since.
+    /// The `etag` that was read: the change is refused if somebody has changed the resource since then.
     #[param(rename = "If-Match", example = "\"v1\"")]
     if_match: Option<String>,
 }
@@ -51,7 +51,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         let mut all = Vec::new();
         for value in parts.headers.get_all(header::IF_MATCH) {
             let unreadable =
-                |_| Problem::new(Code::InvalidParameter, "if-match: send the `etag` of the answer you read");
+                |_| Problem::new(Code::InvalidParameter, "if-match: send the `etag` of the response that you read");
             all.push(value.to_str().map_err(unreadable)?);
         }
         Ok(Self((!all.is_empty()).then(|| all.join(","))))
@@ -77,7 +77,7 @@ impl IfMatch {
     }
 }
 
-/// The operations that change something and look at no version, by method and path: those whose description has no
+/// The operations that change something and check no version, by method and path: those whose description has no
 /// `If-Match`.
 pub struct Unversioned(BTreeSet<(&'static str, String)>);
 
@@ -95,12 +95,13 @@ impl Unversioned {
     }
 }
 
-/// Refuses `If-Match` where it would be ignored: its sender would be sure to change nothing that others have changed.
+/// Refuses `If-Match` where it would be ignored. Otherwise its sender would wrongly believe that no change of others can be
+/// overwritten.
 pub async fn refuse_ignored(State(unversioned): State<Arc<Unversioned>>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let ignored = path.is_some_and(|path| unversioned.has(request.method(), path));
     if ignored && request.headers().contains_key(header::IF_MATCH) {
-        let detail = "if-match: this operation looks at no version; leave it out";
+        let detail = "if-match: this operation does not check versions; leave the header out";
         return Problem::new(Code::InvalidParameter, detail).into_response();
     }
     next.run(request).await

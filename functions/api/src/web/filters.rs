@@ -1,5 +1,5 @@
 //! Filters of lists. Each list has one struct, from which come both the parsing (`Deserialize`) and the OpenAPI
-//! document (`IntoParams`). All wrong ones are told at once.
+//! document (`IntoParams`). All wrong filters are reported at once.
 
 use std::fmt::{self, Display};
 use std::mem;
@@ -34,7 +34,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Filters<T> {
             };
             let next = Problem::parameter(parameter, detail);
             let told = wrong.map_or(next.clone(), |told| told.and(next));
-            // What was read is taken out, so the next round finds the next wrong one.
+            // The value that was read is removed, so the next round finds the next wrong one.
             if parameters.len() == there {
                 return Err(told);
             }
@@ -43,15 +43,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Filters<T> {
     }
 }
 
-/// The span from `since` to `until`. It is open at a side that is left out.
+/// The span from `since` to `until`. A side that is left out is open.
 pub fn span(since: Option<Moment>, until: Option<Moment>) -> Result<Span, Problem> {
     let since = since.map_or(Timestamp::from_unix_ms(0), |Moment(since)| since);
     let until = until.map_or(Timestamp::from_unix_ms(u64::MAX), |Moment(until)| until);
     if since < until { Ok(Span { since, until }) } else { Err(Problem::parameter("until", "must be after `since`")) }
 }
 
-/// Reads a struct from the parameters. Each field takes its parameter out, in the order of the fields; the others are
-/// left.
+/// Reads a struct from the parameters. Each field removes its parameter, in the order of the fields; the other parameters
+/// stay.
 struct Parameters<'a>(&'a mut Vec<(String, String)>);
 
 impl<'de> Deserializer<'de> for Parameters<'_> {

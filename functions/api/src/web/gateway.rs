@@ -1,5 +1,5 @@
-//! How requests come from API Gateway, where the conversion to an HTTP request would lose something in silence: all cookies
-//! for one that no header can carry, and the path that was sent for the one it normalizes to.
+//! Corrects what the conversion of API Gateway's events to HTTP requests would lose silently: one cookie that no header
+//! can carry would drop all cookies, and the path is normalized, so the path that was sent would be lost.
 
 use axum::Router;
 use axum::extract::Request;
@@ -21,7 +21,7 @@ pub async fn run(router: Router) -> Result<(), Error> {
     lambda_runtime::run(Adapter::from(router).map_request(with_readable_cookies)).await
 }
 
-/// Drops the cookies that no header can carry. The conversion would drop all cookies for one of them.
+/// Drops the cookies that no header can carry. Because of one of them, the conversion would drop all cookies.
 fn with_readable_cookies(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         request.cookies.iter_mut().for_each(|cookies| cookies.retain(|cookie| HeaderValue::from_str(cookie).is_ok()));
@@ -29,8 +29,8 @@ fn with_readable_cookies(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<L
     event
 }
 
-/// Middleware that answers 404 if the path that was sent normalizes to another one, as `/v1/x/../y` does. API Gateway chose
-/// the route by the path as it was sent.
+/// Middleware that returns 404 if the path that was sent is not normalized, such as `/v1/x/../y`. API Gateway chose the
+/// route by the path as it was sent.
 pub async fn only_as_sent(request: Request, next: Next) -> Response {
     if is_as_sent(&request) {
         return next.run(request).await;
@@ -38,7 +38,7 @@ pub async fn only_as_sent(request: Request, next: Next) -> Response {
     Problem::new(Code::NotFound, "there is no such resource").into_response()
 }
 
-/// Whether the path of a request is the one that was sent, apart from percent-encoding and the name of a stage before it.
+/// Whether the path of a request is the one that was sent, except for percent-encoding and the name of a stage before it.
 pub fn is_as_sent(request: &Request) -> bool {
     let (path, sent) = (percent_decode_str(request.uri().path()), percent_decode_str(request.raw_http_path()));
     path.collect::<Vec<_>>().ends_with(&sent.collect::<Vec<_>>())

@@ -1,11 +1,11 @@
-//! `Idempotency-Key`: a `POST` that is sent again under the same key is not carried out again, and gets the answer that
-//! was given, for a day.
+//! `Idempotency-Key`: for a day, a `POST` that is sent again under the same key is not carried out again, but gets the
+//! first response again.
 //!
-//! Only answers of requests that were carried out are kept, sealed, because there may be secrets in them. A request that
-//! fails is forgotten with its key. One that was cut off on the way holds its key for half a minute; what it did by then
+//! Only responses of successful requests are kept. They are encrypted, because they may contain secrets. A request that
+//! fails is forgotten with its key. One that was interrupted holds its key for half a minute; what it changed before that
 //! stays.
 //!
-//! Invariant: a `POST` looks at its key, or is safe to repeat by nature (tests:
+//! Invariant: a `POST` checks its key, or is safe to repeat by nature (tests:
 //! `every_post_takes_a_key_or_is_safe_to_repeat_by_nature`, `the_same_request_under_the_same_key_is_carried_out_once`).
 
 use std::sync::Arc;
@@ -33,14 +33,14 @@ use crate::web::{Deps, body, caller, done};
 pub const KEY_HEADER: &str = "Idempotency-Key";
 const MAX_KEY_CHARACTERS: usize = 255;
 
-/// How long an answer is kept.
+/// How long a response is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// When a request has ended at the latest: API Gateway waits for 29 s, and the function is ended after that.
+/// The longest time that a request can take: API Gateway waits for 29 s, and the function is stopped after that.
 const LONGEST: Duration = Duration::from_secs(30);
-/// The largest answer that is kept, in bytes as it is written. A row has 400 KiB at most, with what else is in it.
+/// The largest response that is kept, in bytes as it is stored. A whole row may have 400 KiB.
 const MAX_KEPT_BYTES: usize = 350_000;
 
-/// The operations that take no key. An event has an id, which is its key; a link opens once; a question changes nothing.
+/// The operations that need no key. An event has an id, which is its key; a link opens once; a dry run changes nothing.
 const SAFE_BY_NATURE: [&str; 3] = ["/v1/events", "/v1/sessions", "/v1/subscriptions/match"];
 
 /// The header `Idempotency-Key`.
@@ -48,8 +48,8 @@ const SAFE_BY_NATURE: [&str; 3] = ["/v1/events", "/v1/sessions", "/v1/subscripti
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it describes what `once` reads, and is never a value")]
 pub struct KeyHeader {
-    /// A new one for each thing that is wanted, such as a UUID. The same request under the same key is carried out once within 24
-    /// hours, and answered with the same.
+    /// A key such as a UUID, new for each new request. The same request under the same key is carried out only once within 24
+    /// hours; a repetition gets the first response again.
     #[param(
         rename = "Idempotency-Key",
         min_length = 1,
@@ -59,12 +59,12 @@ pub struct KeyHeader {
     idempotency_key: Option<String>,
 }
 
-/// Whether a `POST` to this route looks at its key.
+/// Whether a `POST` to this route checks its key.
 pub fn takes_key(route: &str) -> bool {
     !SAFE_BY_NATURE.contains(&route)
 }
 
-/// An answer as it is kept.
+/// A response as it is kept.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     status: u16,
@@ -73,7 +73,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// The answer as it is written; `None` if it is not to be kept: nothing was done, or there is too much of it.
+    /// The response as it is stored; `None` if it is not kept, because nothing was done or it is too large.
     fn written(parts: &http::response::Parts, body: &[u8]) -> Result<Option<Vec<u8>>, serde_json::Error> {
         let kept = Self::of_success(parts, body).map(|kept| serde_json::to_vec(&kept)).transpose()?;
         Ok(kept.filter(|kept| kept.len() <= MAX_KEPT_BYTES))
@@ -100,7 +100,7 @@ impl Kept {
     }
 }
 
-/// Middleware that carries out a `POST` once for its key.
+/// Middleware that carries out a `POST` only once for each key.
 pub async fn once(State(deps): State<Arc<Deps>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let takes_key = request.method() == Method::POST && route.is_some_and(takes_key);
@@ -112,7 +112,7 @@ pub async fn once(State(deps): State<Arc<Deps>>, request: Request, next: Next) -
 
 async fn keyed(deps: &Deps, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    // Whoever is not known is refused by the handler.
+    // The handler refuses unknown callers.
     let Some(key) = request_key(&mut parts).await? else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
@@ -136,18 +136,17 @@ async fn keyed(deps: &Deps, request: Request, next: Next) -> Result<Response, Pr
         }
         BegunRequest::UnderWay => {
             let detail =
-                "the same request is being carried out under this Idempotency-Key; try again to get its answer";
+                "the same request is being carried out under this Idempotency-Key; try again to get its response";
             Err(Problem::new(Code::RequestUnderWay, detail))
         }
         BegunRequest::Reused => {
-            let detail =
-                "another request was sent under this Idempotency-Key; use a new key for each thing that is wanted";
+            let detail = "a different request was sent under this Idempotency-Key; use a new key for each new request";
             Err(Problem::new(Code::IdempotencyKeyReused, detail))
         }
     }
 }
 
-/// Keeps the answer, or forgets a request that failed. The answer is given even if it cannot be kept.
+/// Keeps the response, or forgets a request that failed. The response is returned even if it cannot be kept.
 async fn end(deps: &Deps, key: &RequestKey, keyed: &KeyedRequest, response: Response) -> Result<Response, Problem> {
     let (parts, body) = response.into_parts();
     let failed = |error: BoxError| Problem::from(PortError::permanent("keeping an answer", error));
@@ -157,16 +156,16 @@ async fn end(deps: &Deps, key: &RequestKey, keyed: &KeyedRequest, response: Resp
         None => deps.kept_answers.forget_request(key, keyed.holder).await,
     };
     if let Err(error) = ended {
-        warn!(error = %ErrorChain(&error), "the answer to a request with a key could not be kept");
+        warn!(error = %ErrorChain(&error), "the response to a request with a key could not be kept");
     }
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
-/// The key of a request, among all of all callers; `None` if the caller is not known.
+/// The key of a request, unique among the keys of all callers; `None` if the caller is unknown.
 async fn request_key(parts: &mut Parts) -> Result<Option<RequestKey>, Problem> {
     let mut given = parts.headers.get_all(KEY_HEADER).iter();
     let (Some(given), None) = (given.next().map(HeaderValue::as_bytes), given.next()) else {
-        return Err(Problem::parameter(KEY_HEADER, "is there twice"));
+        return Err(Problem::parameter(KEY_HEADER, "is given twice"));
     };
     if given.is_empty() || given.len() > MAX_KEY_CHARACTERS || !given.iter().all(u8::is_ascii_graphic) {
         return Err(Problem::parameter(KEY_HEADER, "must be 1–255 visible ASCII characters"));
@@ -175,7 +174,7 @@ async fn request_key(parts: &mut Parts) -> Result<Option<RequestKey>, Problem> {
     let name = HEXLOWER.encode(&Sha256::digest([caller.as_bytes(), b"\n", given].concat()));
     let account = match caller::of(&parts.extensions).map(|caller| caller.account) {
         Some(account) => Some(account),
-        // The account that the operator's path names.
+        // The account named in the operator's path.
         None => RawPathParams::from_request_parts(parts, &()).await.ok().and_then(|params| {
             params.iter().find(|(name, _)| *name == "account").and_then(|(_, account)| account.parse().ok())
         }),
@@ -183,7 +182,7 @@ async fn request_key(parts: &mut Parts) -> Result<Option<RequestKey>, Problem> {
     Ok(Some(RequestKey { account, name }))
 }
 
-/// What is asked for. Spaces in a body count, because it is not read here.
+/// A digest of the request. White space in the body counts, because the body is not parsed here.
 fn digest(parts: &Parts, body: &[u8]) -> [u8; 32] {
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     Sha256::new().chain_update(target).chain_update([0]).chain_update(body).finalize().into()
@@ -212,7 +211,7 @@ mod tests {
         check(204, "", true);
         check(200, &"é".repeat(MAX_KEPT_BYTES / 2 - 100), true);
         check(200, &"é".repeat(MAX_KEPT_BYTES / 2), false);
-        // A quote is written as two bytes.
+        // A quotation mark is stored as two bytes.
         check(200, &"\"".repeat(MAX_KEPT_BYTES / 2 - 100), true);
         check(200, &"\"".repeat(MAX_KEPT_BYTES / 2), false);
         for failed in [302, 400, 409, 500, 503] {

@@ -1,5 +1,5 @@
-//! The ground floor: the state of every handler, and what handlers need from the web: callers, sessions, budgets, bodies, paths, filters,
-//! pages, entity tags, problems, and the schemas that several resources share. It knows no resource.
+//! The lowest layer: the state of every handler, and what handlers need to read requests and write responses: callers, sessions, budgets,
+//! bodies, paths, filters, pages, entity tags, problems, and the schemas that several resources share. It does not depend on any resource.
 
 pub mod admission;
 pub mod body;

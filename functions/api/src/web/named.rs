@@ -1,4 +1,4 @@
-//! What a path names: `/v1/destinations/{id}`. A text that is no id answers exactly like an id that does not exist.
+//! Ids in paths: `/v1/destinations/{id}`. A text that is not an id gets the same response as an id that does not exist.
 
 use axum::extract::{FromRequestParts, Path};
 use domain::event::EventType;
@@ -11,7 +11,7 @@ use crate::web::problem::{Code, Problem};
 /// The id in a request's path.
 pub struct Named<Id>(pub Id);
 
-/// What kind of thing an id names, for people.
+/// The kind of resource that an id names, as text for people.
 pub trait Kind: FromStr {
     const KIND: &'static str;
 
@@ -37,7 +37,7 @@ impl Kind for SubscriptionId {
 }
 
 impl Kind for DeliveryId {
-    const KIND: &'static str = "delivery, or it was not attempted yet; its event tells which";
+    const KIND: &'static str = "delivery, or it has not been attempted yet; see its event";
 }
 
 impl Kind for EventId {

@@ -1,8 +1,8 @@
 //! Lists in pages: `{data, next_cursor, has_more}`. A cursor is opaque to the caller. It names the last item seen, and
-//! holds a digest of the path and of all parameters except `limit` and `cursor`, so that it is only good for the query
-//! it came from, and in the order it came in.
+//! contains a digest of the path and of all parameters except `limit` and `cursor`, so it is valid only for the query
+//! and the order that it came from.
 //!
-//! Invariant: a cursor is good for its own query only (tests: `a_cursor_is_good_for_its_own_query_only`).
+//! Invariant: a cursor is valid only for its own query (tests: `a_cursor_is_good_for_its_own_query_only`).
 //!
 //! Invariant: no list reads more than a bounded part of the ledger for one page (tests:
 //! `a_filter_that_leaves_little_reads_no_more_than_a_bounded_part`,
@@ -26,12 +26,12 @@ const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 100;
 /// Size in bytes of the query's digest in a cursor. It only has to detect mistakes.
 const DIGEST_BYTES: usize = 8;
-/// The most items that a filtered list looks at for one page.
+/// The greatest number of items that a filtered list examines for one page.
 const MOST_LOOKED_AT: usize = 1_000;
-/// What a step of such a list may cost in read units: 250 rows of 3 KiB, read consistently.
+/// The greatest cost of a step of such a list, in read units: 250 rows of 3 KiB, read consistently.
 const STEP_UNITS: usize = 190;
 
-/// Which page of which query is asked for. `DEFAULT` and `MOST` are the default and the greatest `limit`.
+/// The requested page, and its query. `DEFAULT` and `MOST` are the default and the greatest `limit`.
 pub struct PageRequest<const DEFAULT: usize = DEFAULT_LIMIT, const MOST: usize = MAX_LIMIT> {
     limit: usize,
     /// Where the previous page ended.
@@ -39,23 +39,23 @@ pub struct PageRequest<const DEFAULT: usize = DEFAULT_LIMIT, const MOST: usize =
     query: [u8; DIGEST_BYTES],
 }
 
-/// Which page of a list is asked for: `params(PageParameters)`.
+/// The parameters that select a page of a list: `params(PageParameters)`.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what `PageRequest` reads, and is never a value")]
 pub struct PageParameters {
-    /// Items on the page.
+    /// The greatest number of items on the page.
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: Option<u8>,
-    /// The `next_cursor` of the page before; left out for the first page.
+    /// The `next_cursor` of the previous page. Leave it out for the first page.
     cursor: Option<String>,
 }
 
-/// In which order a list comes that has no filters: `params(PageParameters, OrderParameter)`.
+/// The order of a list that has no filters: `params(PageParameters, OrderParameter)`.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrderParameter {
-    /// `desc`, the newest first, if left out.
+    /// The order of the items. Default: `desc`, newest first.
     pub order: Option<Order>,
 }
 
@@ -64,7 +64,7 @@ pub struct OrderParameter {
 pub struct Page<T> {
     /// The items.
     data: Vec<T>,
-    /// What to send as `cursor` for the next page; `null` on the last one.
+    /// The `cursor` of the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
     /// Whether there is a next page.
@@ -76,7 +76,7 @@ impl<T> Page<T> {
         &self.data
     }
 
-    /// The same page of what `view` makes of its items.
+    /// The same page, with each item converted by `view`.
     pub fn map<V>(self, view: impl Fn(T) -> V) -> Page<V> {
         let data = self.data.into_iter().map(view).collect();
         Page { data, next_cursor: self.next_cursor, has_more: self.has_more }
@@ -141,8 +141,8 @@ impl PageRequest {
         self.ending_at(items.into_iter().map(view).collect(), next)
     }
 
-    /// A page of the items that `keep` leaves, for filters without an index: items are read `step` at a time until the
-    /// page is full or [`MOST_LOOKED_AT`] were looked at.
+    /// A page of the items that `keep` accepts, for filters without an index: items are read `step` at a time until the
+    /// page is full or [`MOST_LOOKED_AT`] items were examined.
     pub async fn sift<T, Place, Reading, V>(
         &self,
         step: usize,
@@ -180,11 +180,11 @@ impl PageRequest {
     }
 }
 
-/// Takes items in order until the page is full or [`MOST_LOOKED_AT`] were looked at.
+/// Takes items in order until the page is full or [`MOST_LOOKED_AT`] items were examined.
 pub struct Sieve<'a, T> {
     page: &'a PageRequest,
     found: Vec<T>,
-    /// The last item looked at.
+    /// The last item that was examined.
     last: Option<String>,
     looked_at: usize,
     has_more: bool,
@@ -214,7 +214,7 @@ impl<T> Sieve<'_, T> {
     }
 }
 
-/// Takes a parameter out.
+/// Removes a parameter and returns it.
 fn take(parameters: &mut Vec<(String, String)>, name: &str) -> Option<String> {
     let place = parameters.iter().position(|(given, _)| given == name)?;
     Some(parameters.remove(place).1)
@@ -241,7 +241,7 @@ fn read_cursor(cursor: &str, query: &[u8; DIGEST_BYTES]) -> Result<String, Probl
     let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).map_err(|_| not_a_cursor())?;
     let (digest, place) = bytes.split_first_chunk::<DIGEST_BYTES>().ok_or_else(not_a_cursor)?;
     if digest != query {
-        let detail = "is not of this query; send it with the parameters it was answered to (`limit` may change)";
+        let detail = "belongs to another query; send it with the parameters of the request that returned it (only `limit` may change)";
         return Err(Problem::parameter("cursor", detail));
     }
     String::from_utf8(place.to_vec()).map_err(|_| not_a_cursor())

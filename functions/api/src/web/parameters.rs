@@ -1,7 +1,7 @@
-//! Query parameters that no operation has. If a misspelt filter were ignored, the answer would contain what nobody asked
-//! for; if a misspelt `dry_run` were, it would be done.
+//! Refuses unknown query parameters. If a misspelt filter were ignored, the response would contain unwanted items; if a
+//! misspelt `dry_run` were ignored, the change would be made.
 //!
-//! Invariant: no operation takes a query parameter that its description has not, or one that comes twice (tests:
+//! Invariant: no operation accepts a query parameter that its description does not have, or that is given twice (tests:
 //! `every_operation_refuses_parameters_that_it_has_not`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,13 +31,13 @@ impl Described {
         Self(described)
     }
 
-    /// `HEAD` is answered as `GET`.
+    /// `HEAD` is treated like `GET`.
     fn names(&self, method: &str, path: &str) -> Option<&BTreeSet<String>> {
         self.0.get(path)?.get(if method == "HEAD" { "GET" } else { method })
     }
 }
 
-/// Middleware that refuses a query parameter which the operation has not, or which comes twice.
+/// Middleware that refuses a query parameter that the operation does not have, or that is given twice.
 pub async fn refuse_unknown(State(described): State<Arc<Described>>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let known = path.and_then(|path| described.names(request.method().as_str(), path));
@@ -54,7 +54,7 @@ fn wrong(known: &BTreeSet<String>, query: &str) -> Option<Problem> {
         let name = part.split('=').next().unwrap_or_default().replace('+', " ");
         let name = percent_decode_str(&name).decode_utf8_lossy().into_owned();
         if !known.contains(&name) {
-            return Some(Problem::parameter(name, "is no parameter of this operation"));
+            return Some(Problem::parameter(name, "is not a parameter of this operation"));
         }
         if !given.insert(name.clone()) {
             return Some(Problem::parameter(name, "is given twice"));
@@ -80,9 +80,9 @@ mod tests {
         check("limit=1&a+b=x&", None);
         check("limit&a%20b", None);
         check("l%69mit=1", None);
-        check("limit=1&Limit=2", Some("Limit: is no parameter of this operation"));
-        check("=", Some(": is no parameter of this operation"));
+        check("limit=1&Limit=2", Some("Limit: is not a parameter of this operation"));
+        check("=", Some(": is not a parameter of this operation"));
         check("limit=1&l%69mit=2", Some("limit: is given twice"));
-        check("%FF=1", Some("\u{fffd}: is no parameter of this operation"));
+        check("%FF=1", Some("\u{fffd}: is not a parameter of this operation"));
     }
 }

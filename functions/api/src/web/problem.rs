@@ -1,7 +1,7 @@
 //! Errors as RFC 9457 problems: a stable `code` for programs, a `detail` for people, and pointers to what has to be
 //! corrected.
 //!
-//! Invariant: no problem repeats what looks like one of our secrets, or anything long (tests:
+//! Invariant: no problem repeats anything that looks like one of our secrets, or any long text (tests:
 //! `what_looks_like_a_secret_is_repeated_by_no_answer`, `what_is_long_is_repeated_by_no_answer`).
 
 use std::borrow::Cow;
@@ -24,7 +24,7 @@ use super::done::Done;
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// What can go wrong; programs may rely on these.
+/// The codes of problems. Programs may rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProblemCode)]
 #[serde(rename_all = "snake_case")]
@@ -96,10 +96,10 @@ impl Code {
     }
 }
 
-/// One thing to mend.
+/// One thing to correct.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Fault {
-    /// A JSON pointer into the body; empty for the whole of it.
+    /// A JSON pointer into the body; empty if the whole body is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "/url")]
     pub pointer: Option<String>,
@@ -117,13 +117,13 @@ pub struct Problem {
     detail: String,
     errors: Vec<Fault>,
     members: Members,
-    /// After how many seconds trying again may work.
+    /// After how many seconds the request can be tried again.
     retry_after: Option<u64>,
-    /// Whether something was changed before it.
+    /// Whether the request changed something before it failed.
     after_changes: bool,
 }
 
-/// A text as it is told: whatever it repeats is neither long nor one of our secrets.
+/// A text as it is shown: long parts are shortened, and our secrets are removed.
 fn told(text: String) -> String {
     bounded(without_secrets(&text).into_owned())
 }
@@ -138,7 +138,7 @@ impl Problem {
         Self { code, detail: told(detail.into()), errors, members, retry_after, after_changes: false }
     }
 
-    /// What an account may do now is used up; after `seconds` it may try again.
+    /// The account has spent its budget and may try again after `seconds`.
     pub fn rate_limited(detail: impl Into<String>, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(Code::RateLimited, detail) }
     }
@@ -171,18 +171,18 @@ impl Problem {
         &self.detail
     }
 
-    /// The same problem with an extension member. Whoever adds one also describes it for the OpenAPI document.
+    /// The same problem with an extension member. Describe each new member in the OpenAPI document.
     pub fn with(mut self, name: &'static str, value: &impl Serialize) -> Self {
         match to_raw_value(value) {
             Ok(value) => {
                 self.members.insert(name, value);
             }
-            Err(error) => tracing::error!(error = %ErrorChain(&error), "a member of a problem could not be written"),
+            Err(error) => tracing::error!(error = %ErrorChain(&error), "a member of a problem could not be serialized"),
         }
         self
     }
 
-    /// The same problem, which points at what `other` points at as well. Its detail stays that of the first.
+    /// The same problem, which also points at everything that `other` points at. It keeps its own detail.
     pub fn and(mut self, other: Problem) -> Self {
         for fault in other.errors {
             let is_here = |one: &Fault| one.pointer == fault.pointer && one.parameter == fault.parameter;
@@ -205,7 +205,7 @@ impl Problem {
         self.errors.iter().filter_map(|fault| fault.parameter.as_deref())
     }
 
-    /// The same problem, of a request that has changed something before it.
+    /// The same problem, marked as that of a request that changed something before it failed.
     pub fn after_changes(self) -> Self {
         Self { after_changes: true, ..self }
     }
@@ -228,12 +228,12 @@ impl Problem {
 }
 
 impl From<PortError> for Problem {
-    /// Logs the error, once. The caller learns only whether trying again helps.
+    /// Logs the error, once. The caller is told only whether trying again helps.
     fn from(error: PortError) -> Self {
         tracing::error!(error = %ErrorChain(&error), "a request failed");
         match error {
-            PortError::Transient { .. } => Self::new(Code::Unavailable, "this did not work just now; try again"),
-            PortError::Permanent { .. } => Self::new(Code::InternalError, "this failed on our side"),
+            PortError::Transient { .. } => Self::new(Code::Unavailable, "the request failed for the moment; try again"),
+            PortError::Permanent { .. } => Self::new(Code::InternalError, "the request failed on our side"),
         }
     }
 }
@@ -253,18 +253,18 @@ impl IntoResponse for Problem {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Body<'a> {
-    /// Always `about:blank`: `code` says more.
+    /// Always `about:blank`; use `code` instead.
     #[serde(rename = "type")]
     problem_type: &'static str,
     /// The status in words.
     title: &'static str,
-    /// The status of the answer.
+    /// The status of the response.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
     code: Code,
     /// What happened and what to do, for people.
     detail: &'a str,
-    /// What is to be mended; left out where nothing can be pointed at.
+    /// What to correct. It is missing if the problem concerns no particular field or parameter.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [Fault],

@@ -1,9 +1,9 @@
-//! The domain's words as schemas of the OpenAPI document. The domain knows nothing of OpenAPI, so the form of each word
-//! that is written as text is described here once, and fields refer to it: `#[schema(value_type =
+//! The domain's text types as schemas of the OpenAPI document. The domain does not depend on OpenAPI, so the format of
+//! each type is described here once, and fields refer to it: `#[schema(value_type =
 //! schemas::DestinationId)]`.
 //!
-//! Except for [`Moment`], they only describe: the domain's types decide what is accepted when they are parsed. The
-//! tests of this file keep the two in step.
+//! Except for [`Moment`], these types only describe: the domain's types decide what is accepted when they are parsed. The
+//! tests of this file compare the two.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Defines words that are text: a format if there is a usual one, pattern, greatest length in characters, example, and description. A word is an enum
+/// Defines text types: a format if there is a usual one, pattern, greatest length in characters, example, and description. Each is an enum
 /// without variants: it names a schema and can never be a value.
 macro_rules! words {
     ($($name:ident $(as $format:ident)?, $pattern:expr, $max:literal, $example:literal, $description:literal;)*) => {
@@ -36,7 +36,7 @@ macro_rules! words {
             }
         )*
 
-        /// All words, by name.
+        /// All text types, by name.
         pub fn words() -> Vec<(String, RefOr<Schema>)> {
             let types = [
                 ("Moment".to_owned(), Moment::schema()),
@@ -61,26 +61,26 @@ words! {
     DeliveryId, "^dlv_[0-9a-v]{50}$", 54, "dlv_img480bv82vq4si506ab1i5f00g1c3k9u5n2m8t4v0e7a2s9d6",
         "The id of a delivery: the same on every attempt and every repetition.";
     RejectedEventId, "^rej_[0-9a-v]{26}$", 30, "rej_06h0ffd9o03k9u5n2m8t4v0e7a",
-        "The id of a rejected event. It is not that of the event, which may have none.";
+        "The id of an entry in the list of rejected events. It is not the id of the event, which may have none.";
     Label, label_pattern(), 128, "Everything",
-        "A name that people give: 1–128 characters, no control characters and none that cannot be seen, and more than white space.";
+        "A name for people: 1–128 characters, without control characters and invisible characters, and not only white space.";
     Description, r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$", 1024, "For the finance team.",
-        "What people say of a thing: at most 1,024 characters, none of them a control character but line breaks and tabs.";
+        "A description for people: at most 1,024 characters, without control characters except line breaks and tabs.";
     Scope, "^(\\*|connection/[A-Za-z0-9_.-]{1,128}(/(endpoint|insight)/[A-Za-z0-9_.-]{1,128})?)$", 276,
         "connection/xero/endpoint/invoices",
         "A place: `*` (everything), `connection/<id>`, `connection/<id>/endpoint/<id>` or `connection/<id>/insight/<id>`.";
     DestinationUrl, "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s#]+$", 2048, "https://example.com/hooks",
-        "An absolute `https` URL of at most 2,048 bytes, without credentials or fragment, whose host is not at a private address.";
+        "An absolute `https` URL of at most 2,048 bytes, without credentials or fragment, whose host does not have a private address.";
     DeliveryPath, "^(/(?!(\\.|%2[Ee]){1,2}(/|$))[A-Za-z0-9._~%!$&'()*+,;=:@-]*)+$", 256, "/invoices",
-        "What is appended to the path of a destination's URL. It has no `.` or `..` segment.";
+        "A path that is appended to that of a destination's URL. It has no `.` or `..` segment.";
     SigningSecret, "^whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/]{4}|[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/]{5}[AQgw]==)?$",
-        94, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "`whsec_` and the base64 of 24–64 bytes, which are the signing key.";
+        94, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "`whsec_` and the base64 of the signing key, which has 24–64 bytes.";
     Timestamp as DateTime, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", 24, "2026-11-23T16:36:11.485Z",
         "A moment in UTC: RFC 3339 with milliseconds.";
     Day as Date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", 10, "2026-11-23", "A day in UTC.";
 }
 
-/// The characters that are in no name, first and last: control characters, and those that cannot be seen.
+/// The characters that no name may contain, first and last of each range: control characters and invisible characters.
 const IN_NO_NAME: [(char, char); 27] = [
     ('\u{0}', '\u{1f}'),
     ('\u{7f}', '\u{9f}'),
@@ -123,7 +123,7 @@ fn label_pattern() -> String {
 /// The name of an event type of the catalogue.
 pub enum EventType {}
 
-/// The name of an event type, or `*` for all that producers publish, also those added later.
+/// The name of an event type, or `*` for all types that producers publish, including types added later.
 pub enum EventTypeFilter {}
 
 /// The name of an event type that producers publish.
@@ -145,7 +145,7 @@ impl ToSchema for EventType {}
 impl PartialSchema for EventTypeFilter {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names_of_types().chain(["*"])));
-        text.description(Some("The name of an event type, or `*` for all that producers publish, also those added later. `sync_run.missed` and the operational types are named one by one.")).into()
+        text.description(Some("The name of an event type, or `*` for all types that producers publish, including types added later. `*` does not include `sync_run.missed` and the operational types; name them one by one.")).into()
     }
 }
 
@@ -168,7 +168,7 @@ impl ToSchema for PublishedEventType {}
 pub struct Moment(pub value::Timestamp);
 
 impl<'de> Deserialize<'de> for Moment {
-    /// Reads a query parameter. Bodies have the domain's `Timestamp`.
+    /// Reads a query parameter. Bodies use the domain's `Timestamp`.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let hint = if text.contains(' ') { " (write the `+` of an offset as `%2B`)" } else { "" };
@@ -176,8 +176,8 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// What the holder of an API key may do in its account: `viewer` reads; `editor` reads and configures; `publisher` publishes
-/// events and nothing else; `admin` does all of it and rotates secrets.
+/// What the holder of an API key may do in its account: `viewer` reads; `editor` reads and configures; `publisher` only
+/// publishes events; `admin` does all of this and rotates secrets.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "it names what the domain's Role has, and is never a value")]
@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// The domain's type accepts the example of the word, and it keeps to the word's own length.
+    /// Checks that the domain's type accepts the example, and that the example is not too long.
     #[track_caller]
     fn check<Word: ToSchema, Domain: DeserializeOwned>() {
         let schema = serde_json::to_value(Word::schema()).expect("JSON");

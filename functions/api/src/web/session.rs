@@ -1,10 +1,10 @@
-//! Requests by a page session. API Gateway may go by its authorizer's last answer for a minute, and a session ends at once:
-//! whoever comes with its token is looked up again. The page has looked already.
+//! Requests by a page session. API Gateway may cache its authorizer's answer for a minute, but a session must end at once:
+//! so the session of each token is read again here. The page has already read it.
 //!
-//! Invariant: a session that has ended lets nothing more through, whatever API Gateway remembers of it (tests:
+//! Invariant: no request of a session that has ended is served, whatever API Gateway has cached (tests:
 //! `a_session_that_is_revoked_ends_at_once_and_its_link_opens_nothing`).
 //!
-//! Invariant: what a session changes, and nothing else, is logged with who it is (tests:
+//! Invariant: what a session changes, and nothing else, is logged with the person's name (tests:
 //! `what_a_session_changes_is_logged_with_who_it_is`, `what_changes_nothing_is_not_logged_as_a_change`).
 
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub async fn while_open(State(deps): State<Arc<Deps>>, request: Request, next: N
     response
 }
 
-/// Who an open session was made for.
+/// The person whom an open session was made for.
 async fn open(deps: &Deps, account: &AccountId, id: &SessionId) -> Result<Option<Label>, Problem> {
     let found = deps.sessions.find_session(account, id).await?;
     let open = found.filter(|session| session.status(deps.clock.now()) == SessionStatus::Open);

@@ -1,5 +1,5 @@
-//! Schemas of bodies that carry settings: all of them in the body that creates a resource, any of them in the body that
-//! changes it.
+//! Schemas of bodies with settings: a body that creates a resource has all of them, and a body that changes it has any
+//! of them.
 
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder};
 use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};

@@ -1,4 +1,4 @@
-//! What the API answers: to whom, with what, and with which problems.
+//! The responses of the API, their access rules and their problems.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -226,7 +226,7 @@ async fn lists_come_in_pages() {
         let destination = world.destination("acme").await;
         made.push(world.subscription("acme", &destination).await.1["id"].clone());
         ids.push(destination["id"].clone());
-        // Ids tell the time; within a millisecond, chance decides.
+        // Ids are ordered by time; within a millisecond, the order is random.
         world.clock.advance(Duration::from_millis(1));
     }
     let oldest = [("destinations", ids), ("subscriptions", made)];
@@ -279,7 +279,7 @@ async fn whoever_uses_a_wrong_method_is_told_the_right_ones() {
         if there.contains("GET") {
             there.insert("HEAD".to_owned());
         }
-        // What it costs is within the budget.
+        // Its cost is within the budget.
         world.clock.advance(Duration::from_secs(1));
         let at = path.replace("{id}", "x").replace("{account}", "acme").replace("{key}", "x").replace("{session}", "x");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"] {

@@ -1,4 +1,4 @@
-//! What one request may do, read and answer, however much the account has. The tests count; nothing is timed.
+//! What one request may do, read and return, however much the account has. The tests count; they do not measure time.
 
 use domain::event::EventType;
 use domain::routing::{MAX_CONDITION_BYTES, Subscription, SubscriptionSettings};
@@ -66,7 +66,7 @@ async fn an_event_that_costs_too_much_to_match_is_refused_in_a_dry_run() {
 #[tokio::test]
 async fn an_explanation_looks_at_a_bounded_part_of_an_accounts_subscriptions() {
     let missed = serde_json::from_value(json!({"status": ["partial"]})).expect("a condition");
-    // The nearest one comes last.
+    // The closest one comes last.
     let world = with(1_000, |n, settings| {
         if n == 999 {
             settings.enabled = false;
@@ -102,7 +102,7 @@ async fn a_cascade_deletes_a_part_and_the_next_request_goes_on() {
     let world = with(500, |_, _| {}).await;
     let path = format!("/v1/destinations/{}?cascade=true", target(1).id);
     let refused = world.call(As::Account("acme"), "DELETE", &path, None).await;
-    assert!(refused.1["detail"].as_str().expect("a detail").contains("ask again"), "{}", refused.1);
+    assert!(refused.1["detail"].as_str().expect("a detail").contains("send the request again"), "{}", refused.1);
     check_problem(refused, 409, "destination_in_use", None);
     let deleted = calls(&world)("delete_subscription");
     assert!((200..500).contains(&deleted), "{deleted}");

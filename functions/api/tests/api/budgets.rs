@@ -1,4 +1,4 @@
-//! What an account may ask for in a while.
+//! The budgets of an account.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::world::{As, World, check_problem, world_of_budget};
 
 impl World {
-    /// Asks until it is refused; answers how often it was let in.
+    /// Repeats a request until it is refused; returns how often it was admitted.
     async fn ask_until_refused(&self, account: &'static str, method: &str, path: &str, body: Option<&str>) -> usize {
         let mut asked = 0;
         while asked < 3_000 && self.call(As::Account(account), method, path, body).await.0 != 429 {
@@ -20,7 +20,7 @@ impl World {
 #[tokio::test]
 async fn an_account_over_its_budget_is_told_when_to_come_back_and_others_go_on() {
     let world = world_of_budget(20).await;
-    // Ten seconds' worth, and the half second that is granted as long as anything is left.
+    // The units of ten seconds, and those of the half second that is granted while anything is left.
     assert_eq!(world.ask_until_refused("acme", "GET", "/v1/event-types/sync_run.completed", None).await, 210);
     for path in ["/v1/event-types/sync_run.completed", "/v1/destinations", "/v1/config", "/v1/nothing"] {
         check_problem(world.call(As::Account("acme"), "GET", path, None).await, 429, "rate_limited", None);

@@ -121,7 +121,7 @@ async fn whoever_read_an_older_version_is_told_so_and_changes_nothing() {
     check_problem(stale, 412, "precondition_failed", None);
 }
 
-/// Every operation of the document that changes something, at things that exist.
+/// Every operation of the document that changes something, with resources that exist.
 async fn operations(world: &World) -> Vec<(String, String, bool)> {
     let (_, document) = world.call(As::Nobody, "GET", "/v1/openapi.json", None).await;
     let mut found = Vec::new();
@@ -158,7 +158,7 @@ async fn every_operation_looks_at_the_version_that_it_is_sent_or_refuses_it() {
         looked += usize::from(*versioned);
     }
     assert!(looked >= 8 && looked < all.len(), "{looked} of {}", all.len());
-    // What there is not is told as that.
+    // For a resource that does not exist, the problem says so.
     for (method, at) in [("TRACE", "/v1/config"), ("PATCH", "/v1/config"), ("PUT", "/v1/destinations")] {
         let header = Some(("if-match", "\"v1\""));
         check_problem(

@@ -1,4 +1,4 @@
-//! The configuration as one document: what is read can be put, and what is put is what is then there.
+//! The configuration as one document: what is read can be put again, and after a put, the account has what was put.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn put(world: &World, path: &str, document: &Value) -> (u16, Value) {
     world.call(As::Account("acme"), "PUT", path, Some(&document.to_string())).await
 }
 
-/// Puts a document that is accepted; what was done with it.
+/// Puts a document that is accepted; returns what was done.
 async fn done(world: &World, path: &str, document: &Value) -> Vec<String> {
     let (status, answer) = put(world, path, document).await;
     assert_eq!(status, 200, "{answer}");

@@ -1,4 +1,4 @@
-//! What the API tells about deliveries.
+//! What the API returns about deliveries.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub fn target(n: u8) -> Destination {
     destination(&account("acme"), n, "https://example.com/")
 }
 
-/// Its attempts ended like this.
+/// Attempts that ended with these outcomes.
 fn ended_as(record: &mut DeliveryRecord, outcomes: impl IntoIterator<Item = Outcome>) {
     let attempts = record.attempts.kept().iter().cloned().zip(outcomes);
     let attempts: Vec<_> = attempts.map(|(attempt, outcome)| Attempt { outcome, ..attempt }).collect();
@@ -46,7 +46,7 @@ pub async fn deliver(
     record
 }
 
-/// Seals the event of a delivery, which occurred `ms` after the sample's time and owes that alone.
+/// Seals the event of a delivery. It occurred `ms` after the sample's time and owes only this delivery.
 async fn seal(world: &World, record: &DeliveryRecord, ms: u64) {
     let delivery = record.delivery.clone();
     let scope = delivery.scope.clone().unwrap_or("connection/xero/endpoint/invoices".parse().expect("a scope"));

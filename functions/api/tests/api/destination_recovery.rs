@@ -1,4 +1,4 @@
-//! Beginning the recovery of a destination, and watching its job.
+//! Starting the recovery of a destination, and reading its job.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn the_jobs_of_an_account_are_listed_newest_first() {
     end(&world).await;
     assert_eq!(jobs("?status=queued").await["data"], json!([second]));
     assert_eq!(jobs("?status=succeeded").await["data"][0]["id"], first["id"]);
-    // The next one of the same id is listed once, as the latest.
+    // The next job with the same id is listed once, as the latest one.
     world.clock.advance(Duration::from_secs(60));
     let (_, third) = recover(&world, json!({"since": "2026-11-21T00:00:00Z"})).await;
     assert_eq!(jobs("").await["data"], json!([third, second]));

@@ -1,4 +1,4 @@
-//! How a destination did in the last day, as it is told from its roll-up.
+//! The statistics of a destination for the last day, which come from its roll-up.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn path() -> String {
     format!("/v1/destinations/{}/stats", target(1).id)
 }
 
-/// Stores a roll-up of these hours, each so many before the present one, as `redrive` does.
+/// Stores a roll-up, as `redrive` does. Each hour is given as a number of hours before the present one.
 async fn roll_up(world: &World, hours: impl IntoIterator<Item = (u64, Tally)>) {
     let (now, target) = (world.clock.now(), target(1));
     let read = |(back, tally): (u64, Tally)| {

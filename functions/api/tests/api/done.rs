@@ -1,4 +1,4 @@
-//! What is logged as changed by a page session was changed by this request.
+//! If a request is logged as a change by a page session, it made this change.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl<'a> Session<'a> {
         Self { world, id, log: Log::default() }
     }
 
-    /// What is answered, and whether a change was logged.
+    /// The response, and whether a change was logged.
     async fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Value) -> (u16, Value, bool) {
         let body = (!body.is_null()).then(|| body.to_string());
         let header = key.map(|key| ("Idempotency-Key", key));
@@ -41,7 +41,7 @@ impl<'a> Session<'a> {
         (status, answer, changes.count() == 1)
     }
 
-    /// Asks twice for the same, of which only the first changes something; answers the second answer.
+    /// Sends the same request twice, of which only the first changes something; returns the second response.
     async fn twice(&self, method: &str, path: &str, key: Option<&str>, body: Value) -> Value {
         let first = self.ask(method, path, key, body.clone()).await;
         self.world.clock.advance(Duration::from_millis(1));
@@ -127,7 +127,7 @@ async fn what_was_changed_before_a_problem_is_logged() {
         let (status, answer, logged) = session.ask("PUT", "/v1/config", None, config.clone()).await;
         assert_eq!((status, logged), (503, changed), "{failing}: {answer}");
     }
-    // What is as it was before a step that fails was not changed.
+    // If nothing was changed before the step that fails, no change is logged.
     world.store.fail("create_subscription", 1);
     let (status, answer, logged) = session.ask("PUT", "/v1/config", None, config).await;
     assert_eq!((status, answer["done"][0]["action"].as_str(), logged), (503, Some("unchanged"), false), "{answer}");

@@ -1,4 +1,4 @@
-//! What the catalogue's two routes answer.
+//! The responses of the catalogue's two routes.
 
 use domain::event::{Event, EventType};
 use domain::value::Timestamp;
@@ -55,7 +55,7 @@ async fn a_type_is_told_with_its_schema_and_a_whole_body_for_each_status() {
     }
 }
 
-/// What is shown can be pushed, once it has the producer's names for scope and time.
+/// A sample can be pushed, once its scope and time have the producer's names.
 #[tokio::test]
 async fn the_data_of_a_sample_is_accepted_as_an_event() {
     let (_, read) = get("/v1/event-types/sync_run.completed").await;

@@ -1,4 +1,4 @@
-//! What the API tells about events.
+//! What the API returns about events.
 
 use domain::delivery::{Delivery, DeliveryRecord, DeliveryState};
 use domain::event::Event;
@@ -12,7 +12,7 @@ use crate::world::{As, World, check_problem, world};
 /// 2026-11-23T09:29:00Z, when the samples occurred: a minute before the test clock.
 const SAMPLE_MS: u64 = 1_795_426_140_000;
 
-/// Seals the sample under `id`, `ms` after its time, at the scope, owed to as many destinations.
+/// Seals the sample under `id`, `ms` after its time, at the scope, owed to the given number of destinations.
 pub async fn seal(world: &World, id: &str, ms: u64, scope: &str, owed: u8) -> SealedEvent {
     let acme = account("acme");
     let text = event_text(&acme, id).replace("connection/xero/endpoint/invoices", scope);

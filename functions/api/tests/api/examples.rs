@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of bodies: their examples are accepted, and their defaults are what is assumed.
+//! What the OpenAPI document says about bodies: their examples are accepted, and their defaults are true.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn bodies(document: &Value) -> Vec<(String, String, Value)> {
     found
 }
 
-/// Puts what an example is about in place of what it names.
+/// Replaces the ids in an example with those of existing resources.
 fn about(mut example: Value, destination: &Value) -> Value {
     if example["destination_id"].is_string() {
         example["destination_id"] = destination["id"].clone();

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same request under the same key is carried out once, and answered with the same.
+//! `Idempotency-Key`: the same request under the same key is carried out once, and gets the same response again.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn the_same_answer_has_the_secret_and_the_version_in_it() {
 async fn a_key_is_its_callers_own() {
     let world = world().await;
     let (_, mine) = world.keyed_destination(KEY, "one").await;
-    // Another account, another API key of the account, and somebody without a role for it.
+    // Another account, another API key of the account, and a caller whose role does not allow it.
     let body = new_destination("one");
     let (status, theirs) = world.keyed(As::Account("rival"), "/v1/destinations", KEY, &body).await;
     assert_eq!(status, 201);
@@ -134,7 +134,7 @@ async fn a_request_that_failed_is_forgotten_with_its_key() {
     world.store.fail("create_destination", 1);
     check_problem(world.keyed_destination(KEY, "one").await, 503, "unavailable", None);
     assert_eq!(world.keyed_destination(KEY, "two").await.0, 201);
-    // If it cannot be looked at, nothing is done.
+    // If the key cannot be read, nothing is done.
     world.store.fail("begin_request", 1);
     check_problem(world.keyed_destination("other", "three").await, 503, "unavailable", None);
     assert_eq!(world.keyed_destination("other", "three").await.0, 201);
@@ -150,7 +150,7 @@ async fn a_request_that_was_cut_off_holds_its_key_for_half_a_minute() {
         world.clock.advance(Duration::from_millis(29_999));
         check_problem(world.keyed_destination(KEY, "two").await, 422, "idempotency_key_reused", None);
         world.clock.advance(Duration::from_millis(1));
-        // It is carried out again, and told what is there by now.
+        // The request is carried out again, and finds the name that it took before.
         world.store.fail("forget_request", 1);
         check_problem(world.keyed_destination(KEY, "one").await, 409, "name_taken", Some("/name"));
     }

@@ -1,4 +1,4 @@
-//! Events that are posted: what is accepted, what is the same again, and what is refused.
+//! Events that are posted: which are accepted, which are repetitions, and which are refused.
 
 use domain::event::{Event, envelope};
 use domain::value::Timestamp;
@@ -8,7 +8,7 @@ use testing::{account, event_text, sealed};
 
 use crate::world::{As, World, check_problem, world};
 
-/// The sample without what may be left out.
+/// The sample without its optional fields.
 fn sample() -> Value {
     let mut event: Value = serde_json::from_str(&event_text(&account("acme"), "evt-1")).expect("JSON");
     for field in ["id", "account", "occurred_at"] {
@@ -79,7 +79,7 @@ async fn what_was_left_out_is_filled_in_and_the_data_stays_as_it_was_sent() {
     assert_eq!(answer.0, 202, "{}", answer.1);
     let event = world.sent();
     assert_eq!((event.account.as_str(), event.occurred_at.to_string()), ("acme", "2026-11-23T09:29:00.000Z".into()));
-    // All but the one character that the queue refuses.
+    // Everything is the same except the one character that the queue refuses.
     assert!(event.data.get().contains("\"x\" : [ 1.50, \"\\u00e9\\ufffe\" ]"), "{}", event.data);
     let given = with("occurred_at", json!("2026-11-23T09:28:30+00:00"));
     assert_eq!(post(&world, None, &given).await.0, 202);
@@ -92,7 +92,7 @@ async fn the_same_content_again_is_accepted_and_not_sent_however_late_and_other_
     let world = world().await;
     assert_eq!(post(&world, Some("evt-1"), &sample()).await.0, 202);
     let first = world.sent();
-    // Before it is sealed, the same is sent again; `fanout` sees that it is the same.
+    // Before the event is sealed, the same event is sent again; `fanout` detects that it is the same.
     assert_eq!(post(&world, Some("evt-1"), &sample()).await, accepted("evt-1", "accepted"));
     let second = world.sent();
     assert_eq!(envelope::build(&first).expect("a body").get(), envelope::build(&second).expect("a body").get());
@@ -107,7 +107,7 @@ async fn the_same_content_again_is_accepted_and_not_sent_however_late_and_other_
         check_problem(post(&world, Some("evt-1"), &other).await, 409, "id_reused", Some("/id"));
     }
     assert!(world.queue.take_events().is_empty());
-    // Another account's id is another id.
+    // The same id of another account is a different id.
     let body = with("id", json!("evt-1")).to_string();
     let rival = world.call(As::Account("rival"), "POST", "/v1/events", Some(&body)).await;
     assert_eq!(rival, accepted("evt-1", "accepted"));
@@ -131,11 +131,11 @@ async fn what_is_wrong_with_an_event_is_pointed_at() {
         (None, with("account", json!("rival")), "/account", "is not the account of the key"),
         (None, with("account", json!("a.b")), "/account", "character '.'"),
         (None, with("id", json!("a.b")), "/id", "character '.'"),
-        (Some("a"), with("id", json!("b")), "/id", "is not the same as the header Idempotency-Key"),
+        (Some("a"), with("id", json!("b")), "/id", "differs from the header Idempotency-Key"),
         (None, with("type", json!("sync_run.started")), "/type", "unknown event type"),
         (None, with("type", json!(7)), "/type", "invalid type"),
-        (None, with("type", json!("destination.failing")), "/type", "are made by this system itself"),
-        (None, with("type", json!("delivery.exhausted")), "/type", "are made by this system itself"),
+        (None, with("type", json!("destination.failing")), "/type", "are published by this system itself"),
+        (None, with("type", json!("delivery.exhausted")), "/type", "are published by this system itself"),
         (None, without("type"), "", "missing field `type`"),
         (None, without("scope"), "", "missing field `scope`"),
         (None, without("data"), "", "missing field `data`"),

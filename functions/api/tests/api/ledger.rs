@@ -1,4 +1,4 @@
-//! The ledger as the API tells it: every number with the ids behind it, in pages that add up.
+//! The ledger in the API: every number with the ids behind it, in pages that add up.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -76,7 +76,7 @@ pub async fn page(world: &World, path: &str) -> Value {
     page
 }
 
-/// All pages from `path` on.
+/// All pages, beginning with `path`.
 async fn pages(world: &World, path: &str) -> Vec<Value> {
     let (mut pages, mut next) = (Vec::new(), path.to_owned());
     loop {
@@ -131,7 +131,7 @@ async fn every_state_is_counted_with_its_ids_and_the_ledger_closes() {
     assert_eq!(ledger["pending"]["list"], json!(pending));
 }
 
-/// What this system tells of itself and nobody wants to hear is not taken for lost data.
+/// Events about this system itself that nobody subscribes to do not look like lost data.
 #[tokio::test]
 async fn the_reasons_of_what_owes_nothing_are_counted_and_those_of_our_own_events_apart() {
     let world = world().await;
@@ -209,7 +209,7 @@ async fn the_span_stays_the_same_over_all_pages_although_time_goes_on() {
     for path in paths {
         reached.push(page(&world, path).await);
     }
-    // By now, the last 24 hours begin after all of it.
+    // By now, the last 24 hours begin after all these events.
     world.clock.advance(Duration::from_secs(2 * 86_400));
     for (path, mut last) in paths.into_iter().zip(reached) {
         let (since, mut count) = (last["since"].clone(), 1);
@@ -381,7 +381,7 @@ async fn a_wrong_parameter_of_the_ledger_is_refused_with_its_name() {
     }
     let (_, problem) = get(&world, "/v1/ledger?since=2026-10-01T00:00:00Z").await;
     let expected =
-        "until: must be at most 31 days after `since` (it is now where left out); ask for one part after the other";
+        "until: must be at most 31 days after `since` (the default is now); request one part after the other";
     assert_eq!(problem["detail"], expected);
 }
 

@@ -1,4 +1,4 @@
-//! The API over in-memory ports: what it answers to whom. One binary, one file for each concern.
+//! The API on in-memory ports: its responses to each kind of caller. One binary, one file for each concern.
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 

@@ -1,4 +1,4 @@
-//! What the dry run of an event answers: deliveries, reasons, and nothing remembered.
+//! The dry run of an event: it returns deliveries and reasons, and remembers nothing.
 
 use std::time::Duration;
 

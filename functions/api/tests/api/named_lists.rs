@@ -1,4 +1,4 @@
-//! The lists of destinations and subscriptions, of all and of those with a name, and of subscriptions to one destination.
+//! The lists of all destinations and subscriptions, of those with a name, and of the subscriptions to one destination.
 
 use domain::routing::Subscription;
 use domain::value::SubscriptionId;

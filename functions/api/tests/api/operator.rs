@@ -1,4 +1,4 @@
-//! What the operator's routes answer: accounts, the jobs that delete them, and API keys.
+//! The responses of the operator's routes: accounts, the jobs that delete them, and API keys.
 
 use domain::delivery::Lease;
 use domain::delivery::job::SETTLE;

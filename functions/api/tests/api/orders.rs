@@ -1,5 +1,5 @@
-//! Lists in both orders: all pages together are the same, a filter holds, and the cursor of one order is refused in the
-//! other.
+//! Lists in both orders: all pages together have the same items, a filter applies, and the cursor of one order is refused
+//! in the other.
 
 use domain::delivery::{DeliveryState, Job, RecoverStatus, Recovery};
 use domain::value::{DestinationId, Timestamp};
@@ -12,12 +12,12 @@ use crate::deliveries::{deliver, target};
 use crate::world::{As, World, check_problem, world};
 use crate::{events, ledger};
 
-/// A list, and by which field its items are known.
+/// A list, and the field that identifies its items.
 struct List<'a> {
     world: &'a World,
     who: fn() -> As,
     path: &'a str,
-    /// What is posted, where the list answers a question.
+    /// The body that is posted, if the list is the response to a `POST`.
     body: Option<&'a str>,
     id: &'a str,
 }
@@ -48,7 +48,7 @@ impl List<'_> {
         all
     }
 
-    /// `newest` and `oldest` are what has to come with the filter in each order, and are on more than one page.
+    /// `newest` and `oldest` are the expected items with the filter in each order, on more than one page.
     async fn check(&self, filter: &str, newest: &[String], oldest: &[String]) {
         assert!(newest.len() > 2, "{}{filter} has {newest:?}", self.path);
         let orders = [(String::new(), newest), ("&order=desc".to_owned(), newest), ("&order=asc".to_owned(), oldest)];
@@ -66,7 +66,7 @@ impl List<'_> {
         check_problem(answer, 400, "invalid_parameter", None);
     }
 
-    /// The same of a list that is turned round as a whole.
+    /// The same for a list whose two orders are the exact reverse of each other.
     async fn check_turned(&self, filter: &str, newest: &[String]) {
         let oldest: Vec<_> = newest.iter().rev().cloned().collect();
         self.check(filter, newest, &oldest).await;
@@ -81,7 +81,7 @@ fn of_operator<'a>(world: &'a World, path: &'a str) -> List<'a> {
     List { who: || As::Operator, ..of_acme(world, path) }
 }
 
-/// Ids that sort by when their things were made, newest first.
+/// Ids whose order is the order of creation, newest first.
 fn newest_first(ids: &[String]) -> Vec<String> {
     let mut ids = ids.to_vec();
     ids.sort_by(|one, other| other.cmp(one));
@@ -95,7 +95,7 @@ fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
 #[tokio::test]
 async fn events_come_in_both_orders() {
     let world = world().await;
-    // Sealed in another order than they occurred in, and several in one millisecond.
+    // They are sealed in another order than they occurred, several of them in one millisecond.
     for (id, ms, owed) in [("e", 2, 1), ("a", 1, 1), ("c", 1, 0), ("b", 1, 1), ("f", 3, 0), ("d", 2, 1), ("g", 3, 2)] {
         events::seal(&world, id, ms, "connection/xero/endpoint/invoices", owed).await;
     }
@@ -161,7 +161,7 @@ async fn what_the_ledger_counts_comes_in_both_orders_and_what_one_event_owes_in_
         list.check(filter, &owed.concat(), &oldest).await;
     }
     assert_eq!(list.all("&order=asc&status=delivered").await, [""; 0]);
-    // So does the list of what has a row; an event's whole list is the same in both orders.
+    // The list of deliveries with a row does the same; the whole list of one event is the same in both orders.
     let one = list.all("&order=asc&until=2026-11-23T09:29:00.002Z").await;
     assert_eq!(one, oldest[..8]);
 }
@@ -231,7 +231,7 @@ async fn what_was_made_in_the_api_comes_in_both_orders() {
         let destination = world.destination("acme").await;
         subscriptions.push(id(&world.subscription("acme", &destination).await.1));
         destinations.push(id(&destination));
-        // The first three at one time, whose order is that of their ids.
+        // The first three have the same time; their order is that of their ids.
         if n >= 2 {
             world.clock.advance(Duration::from_secs(1));
         }
@@ -254,7 +254,7 @@ async fn what_was_made_in_the_api_comes_in_both_orders() {
     list.check_turned("", &newest_first(&subscriptions)).await;
 }
 
-/// Each list of things with a time has the parameter; those of names have none, and say so by refusing it.
+/// Each list of items with a time has the parameter; lists in the order of names refuse it.
 #[tokio::test]
 async fn every_list_has_an_order_or_is_one_of_names() {
     let world = world().await;

@@ -1,4 +1,4 @@
-//! What can come to a subscription: what never can is refused when it is set, and what depends on the producer is warned of.
+//! Which events can match a subscription: settings that can never match are refused, and settings that depend on the producer cause warnings.
 
 use domain::routing::Subscription;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn put(world: &World, path: &str, document: &Value) -> (u16, Value) {
     world.call(As::Account("acme"), "PUT", path, Some(&document.to_string())).await
 }
 
-/// What is refused in a subscription, with the place and a part of the reason.
+/// Settings of a subscription that are refused, with the place and a part of the reason.
 fn refused() -> [(Value, &'static str, &'static str); 7] {
     let at = |types: &[&str], scope: &str| json!({"event_types": types, "scope": scope});
     let place = "Use such a scope or a wider one";
@@ -89,7 +89,7 @@ async fn what_depends_on_the_producer_is_taken_and_warned_of() {
     let (status, made) = world.post("acme", "/v1/setups", setup).await;
     assert_eq!((status, &made["steps"][1]["warnings"]), (201, &warnings), "{made}");
 
-    // A document warns of what it changes.
+    // A document causes warnings about what it changes.
     let (_, mut document) = world.call(As::Account("acme"), "GET", CONFIG, None).await;
     assert_eq!(put(&world, CONFIG, &document).await.1["warnings"], json!([]));
     let place = document["subscriptions"].as_array().expect("a list").iter().position(|s| s["name"] == "s");

@@ -11,7 +11,7 @@ use testing::{destination, record};
 use crate::ledger::{page, seal, seal_to};
 use crate::world::{World, world};
 
-/// All pages from `path` on, none of which costs more than a request may.
+/// All pages, beginning with `path`, none of which costs more than a request may cost.
 async fn cheap_pages(world: &World, path: &str) -> Vec<Value> {
     let (mut pages, mut next) = (Vec::new(), path.to_owned());
     loop {
@@ -24,7 +24,7 @@ async fn cheap_pages(world: &World, path: &str) -> Vec<Value> {
     }
 }
 
-/// Gives the delivery a row with that many attempts.
+/// Gives the delivery a row with this number of attempts.
 async fn attempted(world: &World, delivery: &Delivery, attempts: u32) {
     let target = destination(&delivery.account, 1, "https://example.com/");
     let row = record(&target, delivery.event.as_str(), attempts, DeliveryState::Exhausted);

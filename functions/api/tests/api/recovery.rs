@@ -28,7 +28,7 @@ pub async fn seal(world: &World, record: &DeliveryRecord) {
     seal_owing(world, record.delivery.event.as_str(), vec![record.delivery.clone()]).await;
 }
 
-/// Seals an event of `acme` that owes this.
+/// Seals an event of `acme` that owes these deliveries.
 pub async fn seal_owing(world: &World, id: &str, owed: Vec<Delivery>) {
     let now = world.clock.now();
     let event = Event::parse(&event_text(&account("acme"), id), now);
@@ -66,7 +66,7 @@ async fn stored(world: &World, record: &DeliveryRecord) -> DeliveryRecord {
     found.expect("the delivery")
 }
 
-/// What the queue got: id and purpose.
+/// The messages that were put on the queue: id and purpose.
 fn sent(world: &World) -> Vec<(String, Purpose)> {
     let sent = world.queue.take_delayed().into_iter();
     sent.map(|(message, delay)| {

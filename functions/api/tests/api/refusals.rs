@@ -1,5 +1,5 @@
-//! What is refused in every body: a key that comes twice, names that cannot be seen, secrets and long texts in the answer,
-//! and a patch for what it names.
+//! Rules for every body: a key that occurs twice and invisible characters in names are refused, no response repeats secrets
+//! or long texts, and a patch is refused for each wrong field that it names.
 
 use serde_json::{Value, json};
 
@@ -254,7 +254,7 @@ async fn what_is_long_is_repeated_by_no_answer() {
                 || told.contains("header name")
                 || told.contains("unknown")
                 || told.contains("missing")
-                || told.contains("no field"),
+                || told.contains("not a field"),
             "{told}"
         );
     }

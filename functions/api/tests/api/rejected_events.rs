@@ -1,4 +1,4 @@
-//! Rejected events: what the operator finds of them, and what may be sent anew.
+//! Rejected events: what the operator can read about them, and which can be resubmitted.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl World {
         self.call(As::Operator, method, path, body).await
     }
 
-    /// Rejects a text sent `seconds` ago, as `fanout` does; answers with the path of its note.
+    /// Rejects a text sent `seconds` ago, as `fanout` does; returns the path of its entry in the list.
     pub async fn reject(&self, text: &str, seconds: u64) -> String {
         let now = self.clock.now();
         let sent_at = Timestamp::from_unix_ms(now.unix_ms() - seconds * 1000);
@@ -186,7 +186,7 @@ async fn what_is_still_wrong_is_pointed_at_and_not_sent() {
         let answer = world.admin("POST", &resubmit, None).await;
         let told = answer.1["detail"].as_str().expect("a detail").to_owned();
         assert!(told.contains(detail), "{told:?} does not say {detail:?}");
-        assert_eq!(told.contains("send the mended one"), pointer != "/account", "{told}");
+        assert_eq!(told.contains("send the corrected event"), pointer != "/account", "{told}");
         check_problem(answer, 422, "validation_failed", Some(pointer));
     }
     let used = sample("acme", "evt-used");
@@ -267,7 +267,7 @@ async fn what_could_not_be_sent_is_not_noted_as_resubmitted() {
         };
         check_problem(answer, 503, "unavailable", None);
     }
-    // Sent, and not noted: the caller tries again.
+    // It was sent, but this could not be noted, so the caller tries again.
     assert_eq!(world.queue.take_events().len(), 1);
     assert_eq!(world.admin("POST", &resubmit, Some(&mended)).await.0, 202);
 }

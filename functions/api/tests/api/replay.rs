@@ -1,4 +1,4 @@
-//! Replaying an event: what today's subscriptions ask for, sent once and owed from then on.
+//! Replaying an event: the deliveries that today's subscriptions cause are sent once, and are owed from then on.
 
 use domain::delivery::{DeliveryRecord, DeliveryState, Purpose};
 use domain::event::Event;
@@ -121,7 +121,7 @@ async fn a_replay_that_broke_off_is_finished_by_the_next_one() {
         assert_eq!(event(&world).await.owed.len(), 0, "{step}");
         check(&replay(&world).await, 2, 0, None);
         assert_eq!(event(&world).await.owed.len(), 2, "{step}");
-        // What was not sent has a row from which it is.
+        // A delivery that was not sent has a row, from which it is sent later.
         let rows: Vec<DeliveryRecord> = world.store.deliveries();
         assert!(rows.len() == 2 && rows.iter().all(|row| row.is_under_way(world.clock.now())), "{step}");
     }

@@ -1,4 +1,4 @@
-//! Beginning the replay of a span to a subscription, and watching its job.
+//! Starting the replay of a span to a subscription, and reading its job.
 
 use std::time::Duration;
 

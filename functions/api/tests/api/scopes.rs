@@ -1,4 +1,4 @@
-//! The tree of scopes that events were seen at.
+//! The tree of scopes that events came from.
 
 use std::time::Duration;
 

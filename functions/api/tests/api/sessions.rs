@@ -1,4 +1,4 @@
-//! Page sessions: the operator offers a link, whoever opens it first gets a token.
+//! Page sessions: the operator offers a link, and the first person who opens it gets a token.
 
 use std::time::Duration;
 
@@ -132,7 +132,7 @@ async fn a_failing_table_is_told_apart() {
 }
 
 impl World {
-    /// Calls the API with the token of a page session, of which API Gateway remembers that it was good.
+    /// Calls the API with the token of a page session that API Gateway has cached as valid.
     pub async fn call_by_session(&self, id: &str, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
         let mut event = self.event(As::Account("acme"), method, path, body);
         event["requestContext"]["authorizer"]["lambda"]["session_id"] = json!(id);

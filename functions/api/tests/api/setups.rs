@@ -26,7 +26,7 @@ async fn listed(world: &World, kind: &str) -> Vec<Value> {
     list["data"].as_array().expect("a list").clone()
 }
 
-/// Posts what is refused; nothing is left of it.
+/// Posts a setup that is refused; checks that nothing of it stays.
 async fn check_refused(
     world: &World,
     body: Value,
@@ -142,7 +142,7 @@ async fn when_a_step_fails_the_problem_says_which_and_nothing_is_left() {
     }
 }
 
-/// The test's step of a setup, whose receiver does `receiver`.
+/// The test step of a setup whose receiver behaves like `receiver`.
 async fn tested(world: &World, receiver: impl IntoIterator<Item = Step>, test: Value) -> Value {
     world.sender.script("https://billing.example/failures", receiver);
     let (status, setup) = world.post("acme", SETUPS, changed(|b| b["test"] = test)).await;

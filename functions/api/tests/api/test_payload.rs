@@ -1,4 +1,4 @@
-//! Test payloads, over scripted receivers: what is sent, what is answered, and what is said about the answers.
+//! Test payloads to scripted receivers: the requests, the responses, and the verdicts about them.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn at(destination: &Value) -> String {
     format!("/v1/destinations/{}/test", destination["id"].as_str().expect("an id"))
 }
 
-/// Tests a new destination whose receiver does `steps`.
+/// Tests a new destination whose receiver follows `steps`.
 async fn test(world: &World, steps: impl IntoIterator<Item = Step>, prove: bool) -> Value {
     let destination = world.destination("acme").await;
     world.sender.script(URL, steps);
@@ -252,7 +252,7 @@ async fn five_tests_of_an_account_are_made_at_once_and_one_more_is_told_when_to_
     let world = world().await;
     let (mine, theirs) = (world.destination("acme").await, world.destination("rival").await);
     let body = || json!({"event_type": "sync_run.completed"});
-    // Receivers that never answer hold all places; one has 7 s left.
+    // Tests of receivers that never answer hold all places; one has 7 s left.
     let (acme, now) = (testing::account("acme"), world.clock.now());
     for seconds in [20, 7, 20, 20, 20] {
         let until = now.plus(Duration::from_secs(seconds));
@@ -264,7 +264,7 @@ async fn five_tests_of_an_account_are_made_at_once_and_one_more_is_told_when_to_
     check_problem(refused, 429, "rate_limited", None);
     assert_eq!(world.sender.requests(), [], "nothing was sent");
     assert_eq!(world.post("rival", &at(&theirs), body()).await.0, 200, "others are not affected");
-    // What was never left is free when its time has passed, and what was left at once.
+    // A place that was never released is free when its time has passed; a place that was released is free at once.
     world.clock.advance(Duration::from_secs(8));
     for _ in 0..3 {
         assert_eq!(world.post("acme", &at(&mine), body()).await.0, 200);

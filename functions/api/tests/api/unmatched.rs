@@ -1,4 +1,4 @@
-//! Why an event matched nothing, as the API tells it.
+//! What the API returns about an event that matched nothing.
 
 use domain::routing::{History, Run, Subscription};
 use ports::{Events, SealedEvent, Transitions};
@@ -10,7 +10,7 @@ use crate::world::{As, World, check_problem, world};
 
 const INVOICES: &str = "connection/xero/endpoint/invoices";
 
-/// Stores subscription number `n` of `account`, with these settings beside those of the sample.
+/// Stores subscription number `n` of `account`, with these settings in addition to those of the sample.
 fn subscribe(world: &World, owner: &str, n: u8, settings: &Value) {
     let to = destination(&account(owner), 1, "https://example.com/");
     let sample = subscription(&to, n, &["sync_run.completed"], "*", None);

@@ -50,7 +50,7 @@ async fn unregistered_accounts_are_listed_in_pages_until_they_expire_or_are_regi
 
     assert_eq!(world.admin("POST", "/admin/v1/accounts", Some(r#"{"id":"b"}"#)).await.0, 201);
     assert_eq!(names(&world.admin("GET", LIST, None).await.1), ["a", "c"]);
-    // If it cannot be taken off the list, it is registered all the same.
+    // If it cannot be removed from the list, it is registered nevertheless.
     world.store.fail("forget_unregistered", 1);
     assert_eq!(world.admin("POST", "/admin/v1/accounts", Some(r#"{"id":"c"}"#)).await.0, 201);
 }

@@ -1,4 +1,4 @@
-//! What a delivery waits for, as the API tells it.
+//! What a delivery waits for, in the responses of the API.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use testing::{held, held_until};
 use crate::deliveries::{deliver, get, target};
 use crate::world::{World, world};
 
-/// The only delivery of destination `n` in the list, and read by itself: what both say that it waits for.
+/// What the only delivery of destination `n` waits for; the list and the delivery itself must say the same.
 async fn waiting(world: &World, n: u8) -> Value {
     let (_, page) = get(world, &format!("/v1/deliveries?destination_id={}", target(n).id)).await;
     let listed = &page["data"][0];
@@ -68,7 +68,7 @@ async fn a_delivery_says_what_it_waits_for_and_until_when() {
         deliver(&world, n, &format!("evt-{n}"), 0, |record| record.held = Held::ByDestination).await;
         assert_eq!(waiting(&world, n).await, expected);
     }
-    // A destination that cannot be read keeps nobody from reading the list.
+    // The list can be read even if a destination cannot be read.
     world.store.poison(&target(15).id);
     assert_eq!(waiting(&world, 15).await, Value::Null);
 }

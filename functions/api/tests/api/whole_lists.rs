@@ -1,5 +1,5 @@
-//! What asks about all that an account has reads no more than one request may, however much that is and however long rows
-//! are, and goes on with the next request or is refused as a whole.
+//! Requests that need everything an account has: each reads no more than one request may read, however much there is and
+//! however long the rows are. The next request continues, or the request is refused completely.
 
 use domain::destination::{Destination, DestinationSettings};
 use domain::event::{Event, SeenScope};
@@ -13,7 +13,7 @@ use crate::ledger;
 use crate::recovery::{seal_owing, target};
 use crate::world::{As, World, check_problem, roomy_world};
 
-/// What is answered; it has cost no more than a request may.
+/// The response; checks that the request cost no more than one request may cost.
 async fn cheap(world: &World, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
     let asked = async { (world.call(As::Account("acme"), method, path, body).await, read_units::spent()) };
     let (answer, spent) = read_units::counted(asked).await;
@@ -40,7 +40,7 @@ fn lists<'a>(pages: &'a [Value], name: &str) -> Vec<&'a Value> {
     pages.iter().flat_map(|page| page[name].as_array().expect("a list")).collect()
 }
 
-/// Settings that make a row of a destination as long as it may be.
+/// Settings that give a destination a row of the greatest size.
 fn long(name: String) -> DestinationSettings {
     let headers: Value =
         (0..10).map(|n| (format!("x-{n}"), json!("v".repeat(1_024)))).collect::<serde_json::Map<_, _>>().into();
@@ -151,7 +151,7 @@ async fn a_cascade_among_very_many_others_goes_on_where_it_was_and_finds_what_wa
         if answer.0 == 204 {
             break;
         }
-        assert!(answer.1["detail"].as_str().expect("a detail").contains("ask again"), "{}", answer.1);
+        assert!(answer.1["detail"].as_str().expect("a detail").contains("send the request again"), "{}", answer.1);
         check_problem(answer, 409, "destination_in_use", None);
         if rounds == 2 {
             let moved = format!("/v1/subscriptions/{}", numbered(100, |_| {}).id);
@@ -228,7 +228,7 @@ async fn a_filter_of_long_destinations_reads_no_more_than_a_request_may() {
     assert_eq!(lists(&pages, "data").len(), 11);
 }
 
-/// A page of the portal asks for several lists, of which the last may find little left.
+/// A page of the portal requests several lists, and for the last one only few read units may be left.
 #[tokio::test]
 async fn a_list_gets_on_however_little_a_request_may_still_read() {
     let world = with(3, |n, settings| settings.destination_id = to(n)).await;

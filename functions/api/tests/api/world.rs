@@ -1,4 +1,4 @@
-//! The API over in-memory ports, with two accounts, called as API Gateway calls it.
+//! The API on in-memory ports, with two accounts, called in the same way as by API Gateway.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ pub struct World {
     named: AtomicU32,
 }
 
-/// Hosts of which `silent.example` is never answered for.
+/// A DNS resolver that never answers for `silent.example`.
 struct Hosts(FixedHosts);
 
 #[async_trait::async_trait]
@@ -50,7 +50,7 @@ pub async fn world_known_as(public_url: &str) -> World {
     world_with(Some(public_url), 100_000, FEW).await
 }
 
-/// With budgets of so much a second.
+/// With budgets of this much per second.
 pub async fn world_of_budget(budget: u32) -> World {
     world_with(None, budget, FEW).await
 }
@@ -118,7 +118,7 @@ pub enum As {
 }
 
 impl World {
-    /// Sends the event API Gateway would send.
+    /// Sends the event that API Gateway would send.
     pub async fn gateway(&self, event: &str) -> (u16, Value) {
         let (status, _, body) = self.answer(event).await;
         (status, body)
@@ -141,7 +141,7 @@ impl World {
         self.call_with(who, method, path, None, body).await
     }
 
-    /// As [`World::call`], with one more header.
+    /// The same as [`World::call`], with one more header.
     pub async fn call_with(
         &self,
         who: As,
@@ -154,7 +154,7 @@ impl World {
         (status, body)
     }
 
-    /// The headers of an answer.
+    /// The headers of a response.
     pub async fn headers(&self, who: As, method: &str, path: &str) -> http::HeaderMap {
         self.answer(&self.event(who, method, path, None).to_string()).await.1
     }
@@ -206,7 +206,7 @@ impl World {
         event
     }
 
-    /// The media type and the text that are answered.
+    /// The media type and the text of the response.
     pub async fn text(&self, account: &'static str, path: &str, header: Option<(&str, &str)>) -> (String, String) {
         let request = lambda_http::request::from_str(
             &self.event_with(As::Account(account), "GET", path, header, None).to_string(),

@@ -1,7 +1,7 @@
-//! What an account has configured, and the steps that change it. Steps run one after the other: all of them count in
-//! the account's row, and concurrent transactions on one row conflict.
+//! What an account has configured, and the steps that change it. Steps run one after the other, because each of them
+//! updates the account's row, and concurrent transactions on one row conflict.
 //!
-//! Invariant: a configuration that costs more to read than one request may is refused before anything is done (tests:
+//! Invariant: a configuration that one request may not read completely is refused before anything is done (tests:
 //! `a_configuration_that_costs_too_much_to_read_is_refused_before_anything_is_done`).
 
 use std::collections::BTreeMap;
@@ -21,18 +21,18 @@ use crate::web::conflict::{TRIES, gave_up};
 use crate::web::etag::{IfMatch, changed};
 use crate::web::problem::{Code, Problem};
 
-/// How long steps may take together; API Gateway stops waiting for an answer after 30 s.
+/// How long all steps together may take; API Gateway stops waiting for a response after 30 s.
 pub const APPLY_FOR: Duration = Duration::from_secs(20);
-/// How many destinations are read at a time. They cost at most [`PART_UNITS`]: a row has 20 KiB at most.
+/// How many destinations are read at a time. They cost at most [`PART_UNITS`], because a row has at most 20 KiB.
 const PAGE: usize = 25;
-/// How many steps that change something one request takes, or shows, at most.
+/// The greatest number of steps that one request carries out or shows, not counting steps that change nothing.
 pub const MOST_CHANGES: usize = 1_000;
-/// What a change costs at most, in read units: a row is read before it is changed, and a destination with its health.
+/// The greatest cost of a change, in read units: a row is read before it is changed, and a destination with its health.
 const CHANGE_UNITS: usize = 8;
 
-const KEPT_CHANGING: &str = "it was changed again and again while it was read; try again";
+const KEPT_CHANGING: &str = "the configuration kept changing while it was read; try again";
 
-/// What an account has, by name.
+/// The destinations and subscriptions of an account, by name.
 pub struct Current {
     account: AccountId,
     destinations: BTreeMap<Label, Destination>,
@@ -75,7 +75,7 @@ impl Current {
         }
     }
 
-    /// How a step is answered before it is taken.
+    /// How a step is shown before it is carried out.
     pub fn planned(&self, step: Step) -> StepView {
         let id = match step.kind {
             Kind::Destination => self.destinations.get(&step.name).map(|d| d.id.to_string()),
@@ -84,7 +84,7 @@ impl Current {
         StepView::new(step, id)
     }
 
-    /// Takes the steps until `ends`. A problem lists those that were taken before it.
+    /// Carries out the steps until `ends`. A problem lists the steps that were carried out before it.
     pub async fn apply(
         self,
         deps: &Deps,
@@ -101,8 +101,8 @@ impl Current {
             let is_enough = changes == MOST_CHANGES || read_units::left_for(CHANGE_UNITS) == 0;
             if is_change && (is_enough || deps.clock.now() >= ends) {
                 let detail = format!(
-                    "{} of {all} steps are taken, and a request takes no more, for it may read and last only so much; put \
-                     it again to go on",
+                    "{} of {all} steps were carried out; one request may not take longer or read more; put it again to \
+                     continue",
                     done.len()
                 );
                 return Err(after(done, Problem::new(Code::Unavailable, detail)));
@@ -118,7 +118,7 @@ impl Current {
     }
 }
 
-/// A problem, with the steps that were taken before it as its member `done`.
+/// A problem, with the steps that were carried out before it as its member `done`.
 fn after(done: Vec<StepView>, problem: Problem) -> Problem {
     let problem = if done.iter().any(StepView::is_change) { problem.after_changes() } else { problem };
     if done.is_empty() { problem } else { problem.with("done", &done) }
@@ -129,7 +129,7 @@ fn overtaken(if_match: &IfMatch) -> Problem {
     if if_match.is_given() {
         changed()
     } else {
-        Problem::new(Code::Unavailable, "others changed it at the same time; put it again")
+        Problem::new(Code::Unavailable, "the configuration was changed by others at the same time; put it again")
     }
 }
 
@@ -161,20 +161,20 @@ async fn all_subscriptions(deps: &Deps, account: &AccountId) -> PortResult<Optio
 }
 
 fn too_large() -> Problem {
-    let detail = "the account has more destinations and subscriptions than are read for one document, which is about 1.5 MB \
+    let detail = "the account has more destinations and subscriptions than one document may contain, which is about 1.5 MB \
         of them, such as 2,500 subscriptions; read the lists in pages, and change one at a time";
     Problem::new(Code::DocumentTooLarge, detail)
 }
 
 /// The result of a step.
 enum Taken {
-    /// It was taken; with the id of its destination or subscription.
+    /// The step was carried out; with the id of its destination or subscription.
     Done(Option<String>),
     /// Somebody else changed the same thing first.
     Overtaken,
 }
 
-/// The state while steps are taken.
+/// The state while steps are carried out.
 struct Work<'a> {
     deps: &'a Deps,
     current: Current,
@@ -261,7 +261,7 @@ impl Work<'_> {
         }
     }
 
-    /// Succeeds also if somebody else has already deleted it, and not if somebody else has changed it.
+    /// Succeeds even if somebody else has already deleted it, but not if somebody else has changed it.
     async fn delete_subscription(&self, name: &Label) -> Result<Taken, Problem> {
         let Some(found) = self.current.subscriptions.get(name) else { return Ok(Taken::Overtaken) };
         let (account, version) = (&self.current.account, Some(found.version));

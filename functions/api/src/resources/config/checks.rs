@@ -1,5 +1,5 @@
-//! What is checked of a whole document before anything is done: limits, what can come to subscriptions, and the addresses
-//! of new URLs.
+//! Checks of a whole document before anything is done: limits, whether events can ever match the subscriptions, and the
+//! addresses of new URLs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::web::problem::{Code, Problem};
 
 /// How many warnings are shown at most.
 const WARNINGS: usize = 100;
-/// How many addresses are looked up at once, and how long that may take for all.
+/// How many addresses are looked up at once, and how long all of that may take.
 const LOOKUPS: usize = 20;
 const LOOK_UP_FOR: Duration = Duration::from_secs(8);
 
@@ -34,8 +34,8 @@ pub fn check_limits(
         let new = steps.iter().filter(|step| step.kind == kind && step.action == Action::Create).count();
         if new > 0 && before + new > most as usize {
             let detail = format!(
-                "the account would have {} of them until the old ones are deleted, and may have {most}; \
-                 put a document without the old and without the new ones first",
+                "until the old ones are deleted, the account would have {} of them, but may have only {most}; \
+                 first put a document without the old and without the new ones",
                 before + new
             );
             return Err(Problem::at(Code::LimitReached, pointer, detail));
@@ -44,7 +44,7 @@ pub fn check_limits(
     check_conditions(current, wanted)
 }
 
-/// Refuses conditions that would have too many bytes while those that a later step deletes are still there.
+/// Refuses conditions that would have too many bytes while conditions that a later step deletes still exist.
 fn check_conditions(current: &Configuration, wanted: &Configuration) -> Result<(), Problem> {
     let bytes = |s: &NamedSubscription| s.condition.as_ref().map_or(0, Pattern::size);
     let before: BTreeMap<_, _> = current.subscriptions.iter().map(|s| (&s.name, bytes(s))).collect();
@@ -56,8 +56,8 @@ fn check_conditions(current: &Configuration, wanted: &Configuration) -> Result<(
     Ok(())
 }
 
-/// Refuses subscriptions to which something can never come, where that is new, and answers what else there is to say of those
-/// that are created or changed.
+/// Refuses settings with which a subscription could never receive anything, if they are new. Returns the warnings about
+/// subscriptions that are created or changed.
 pub fn check_reach(current: &Configuration, wanted: &Configuration) -> Result<Vec<Warning>, Problem> {
     let known: BTreeMap<_, _> = current.subscriptions.iter().map(|s| (&s.name, s)).collect();
     let mut all = Vec::new();

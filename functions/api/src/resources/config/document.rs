@@ -1,6 +1,6 @@
 //! The configuration as text, in JSON or YAML: reading it with a limit, and writing it with an entity tag. YAML is read
-//! into the JSON it stands for, so the same rules and pointers apply. Anchors and aliases are refused, because with
-//! them a short text can stand for an endless one.
+//! into the JSON it stands for, so the same rules and pointers apply. Anchors and aliases are refused, because they allow
+//! a short text to expand to an enormous one.
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::web::body;
 use crate::web::problem::{Code, Problem};
 
-/// The greatest size of an answer in bytes: what Lambda passes on, less the envelope for API Gateway.
+/// The greatest size of a response in bytes: Lambda's limit, less the envelope for API Gateway.
 const MAX_CARRIED_BYTES: usize = 6_000_000;
 
 const JSON: &str = "application/json";
@@ -87,7 +87,7 @@ fn read_yaml(bytes: &[u8]) -> Result<Value, Problem> {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
         let detail = format!(
-            "is not YAML that is taken here (one document, without anchors and aliases): {}{first}",
+            "is not YAML of the accepted kind (one document, without anchors and aliases): {}{first}",
             place.unwrap_or_default()
         );
         Problem::at(Code::MalformedYaml, "", detail)
@@ -116,7 +116,7 @@ fn json(configuration: &Configuration) -> Result<String, Problem> {
     serde_json::to_string(configuration).map_err(failed)
 }
 
-/// The document as an answer.
+/// The document as a response.
 pub fn answer(configuration: &Configuration, format: Format) -> Result<Response, Problem> {
     let json = json(configuration)?;
     let tag = tag(&digest(&json), format);
@@ -129,7 +129,7 @@ pub fn answer(configuration: &Configuration, format: Format) -> Result<Response,
     };
     if carried(&text) > MAX_CARRIED_BYTES {
         let detail =
-            "the document has more than about 5 MB, the most that is answered at once; read the lists in pages";
+            "the document has more than about 5 MB, the most that one response can contain; read the lists in pages";
         return Err(Problem::new(Code::DocumentTooLarge, detail));
     }
     Ok((super::headers(format.media_type(), tag), text).into_response())

@@ -1,8 +1,8 @@
-//! `/v1/config`: an account's destinations and subscriptions as one document that is read and put as a whole. Secrets
-//! are never in it.
+//! `/v1/config`: an account's destinations and subscriptions as one document that is read and put as a whole. It never
+//! contains secrets.
 //!
-//! `document` reads and writes the text; `account` looks up what is configured and takes the steps, and `checks` refuses
-//! documents before that. [`domain::routing::plan`] decides which steps, and in which order.
+//! `document` reads and writes the text; `account` looks up what is configured and carries out the steps; `checks` refuses
+//! documents before that. [`domain::routing::plan`] decides which steps are needed, and their order.
 
 mod account;
 mod checks;
@@ -35,13 +35,13 @@ use crate::web::{Deps, choices, done, schemas};
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "a schema: the domain has the value")]
 struct Configuration {
-    /// Each name is there once.
+    /// Each name occurs only once.
     destinations: Vec<destinations::settings::ConfiguredDestination>,
-    /// Each name is there once, and each `destination` is among the destinations.
+    /// Each name occurs only once, and each `destination` names one of the destinations above.
     subscriptions: Vec<subscriptions::settings::ConfiguredSubscription>,
 }
 
-/// A step from what is configured to what is wanted.
+/// One step from the present configuration to the new one.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = ConfigStep)]
 pub struct StepView {
@@ -51,9 +51,9 @@ pub struct StepView {
     name: Label,
     #[schema(value_type = choices::ConfigAction)]
     action: Action,
-    /// Of an update, the fields that change: JSON pointers into the destination or subscription.
+    /// The fields that an update changes, as JSON pointers into the destination or subscription.
     changes: Vec<String>,
-    /// Its id; `null` for one that a dry run would create.
+    /// The id of the destination or subscription; `null` for one that a dry run would create.
     #[schema(required)]
     id: Option<String>,
 }
@@ -68,16 +68,16 @@ impl StepView {
     }
 }
 
-/// What a problem has besides the usual members when it ends a request of many steps.
+/// The additional member of a problem that ends a request of many steps.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "a schema: `account` adds the member")]
 pub struct Progress {
-    /// Where a request takes many steps: those that were taken before this one failed.
+    /// If a request has many steps: the steps that were carried out before one failed.
     #[schema(required = false)]
     done: Vec<StepView>,
 }
 
-/// How many steps there are of each action.
+/// The number of steps of each action.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = ConfigCounts)]
 struct Counts {
@@ -87,16 +87,16 @@ struct Counts {
     unchanged: usize,
 }
 
-/// What was done, or would be in a dry run.
+/// What was done, or what a dry run would do.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ConfigPlan)]
 pub struct PlanView {
     dry_run: bool,
-    /// In the order in which the steps are taken. Of those that change something, the first 1,000 are shown.
+    /// The steps in the order in which they are carried out. At most 1,000 steps that change something are shown.
     plan: Vec<StepView>,
-    /// All of them are counted.
+    /// The number of all steps, including steps that are not shown.
     counts: Counts,
-    /// What may keep events from coming to the subscriptions that are created or changed. Of very many, the first 100.
+    /// What may prevent events from matching the subscriptions that are created or changed. At most 100 are shown.
     #[schema(max_items = 100)]
     warnings: Vec<Warning>,
 }
@@ -121,8 +121,8 @@ impl PlanView {
 
 /// Read the configuration
 ///
-/// All destinations and subscriptions of the account as one document, in the order of their names, without secrets and ids; as YAML
-/// for `accept: application/yaml`. What this answers can be put again, and then changes nothing. `etag` is of the whole document.
+/// Returns all destinations and subscriptions of the account as one document, in the order of their names, without secrets and
+/// ids; as YAML for `accept: application/yaml`. Putting this document again changes nothing. `etag` is the version of the whole document.
 #[utoipa::path(
     get,
     path = "/v1/config",
@@ -149,7 +149,7 @@ pub async fn read(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Putting {
-    /// Whether nothing is done; `false` if left out.
+    /// If `true`, nothing is changed, and the response shows what would be. Default: `false`.
     #[serde(default)]
     #[param(value_type = Option<bool>, required = false)]
     dry_run: bool,
@@ -157,12 +157,12 @@ pub struct Putting {
 
 /// Put the configuration
 ///
-/// Makes the account's destinations and subscriptions those of the document, by name: what is new is created, what differs is
-/// changed, and **what is not in the document is deleted**. With `dry_run=true` nothing is done, and the answer says what would be.
-/// Putting the same again changes nothing. A new name is another thing: a renamed destination gets a new id and a new secret, and
-/// the secret of a created destination is shown by rotating it. Many changes are not one: when one fails, the problem's `done` lists
-/// those before it, and putting the document again finishes them. One request makes 1,000 changes at most, for 20 s, and fewer
-/// where they would cost more than 500 read units.
+/// Makes the account's destinations and subscriptions equal to those of the document, by name: new ones are created, different
+/// ones are changed, and **those that are not in the document are deleted**. With `dry_run=true` nothing is changed, and the response shows
+/// what would be. Putting the same document again changes nothing. A new name means a new resource: a renamed destination gets a
+/// new id and a new secret. The secret of a created destination is not shown; rotate it to see one. The changes are not atomic: if one
+/// fails, the problem's `done` lists those before it, and putting the document again makes the others. One request makes at most 1,000
+/// changes, for at most 20 s, and fewer if they would cost more than 500 read units.
 #[utoipa::path(
     put,
     path = "/v1/config",
@@ -170,19 +170,19 @@ pub struct Putting {
     tag = "configuration",
     params(
         Putting,
-        ("if-match" = Option<String>, Header, description = "The `etag` of the document that was read: refused when it is another now.")
+        ("if-match" = Option<String>, Header, description = "The `etag` of the document that was read: the request is refused if the configuration has changed since then.")
     ),
     request_body(content(
         (Configuration = "application/json"), (Configuration = "application/yaml")
     )),
     responses(
-        (status = 200, description = "What was done, or would be.", body = PlanView),
-        (status = 400, description = "`malformed_json`, `malformed_yaml`: the body is neither; `invalid_parameter`: `dry_run` is wrong."),
-        (status = 409, description = "`limit_reached`: the account would have too many destinations or subscriptions meanwhile, or conditions of more than 512 KiB; \
+        (status = 200, description = "What was done, or what a dry run would do.", body = PlanView),
+        (status = 400, description = "`malformed_json`, `malformed_yaml`: the body is not valid; `invalid_parameter`: `dry_run` is wrong."),
+        (status = 409, description = "`limit_reached`: before the old ones are deleted, the account would have too many destinations or subscriptions, or conditions of more than 512 KiB; \
             `document_too_large`: what it has now is more than one request may read, about 2,500 subscriptions: change one at a time."),
-        (status = 412, description = "`precondition_failed`: it was changed since it was read."),
+        (status = 412, description = "`precondition_failed`: the configuration was changed since it was read."),
         (status = 415, description = "`unsupported_media_type`: the body's `content-type` is neither `application/json` nor `application/yaml`."),
-        (status = 422, description = "`validation_failed`: a field is missing, unknown or wrong, a name comes twice, a destination's name is unknown, or no event can ever come to a subscription; `blocked_address`; `errors` points at it.")
+        (status = 422, description = "`validation_failed`: a field is missing, unknown or wrong, a name occurs twice, a destination's name is unknown, or no event can ever match a subscription; `blocked_address`; `errors` points at it.")
     )
 )]
 pub async fn put(
@@ -212,7 +212,7 @@ pub async fn put(
     Ok(done::nothing_if(as_it_was, Answer(PlanView::new(dry_run, steps, warnings))))
 }
 
-/// The headers of an answer that is a document.
+/// The headers of a response that is a document.
 fn headers(media_type: &'static str, etag: String) -> [(header::HeaderName, String); 3] {
     [(header::CONTENT_TYPE, media_type.to_owned()), (header::ETAG, etag), (header::VARY, "accept".to_owned())]
 }

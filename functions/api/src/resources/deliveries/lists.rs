@@ -1,8 +1,8 @@
-//! Lists of deliveries, newest or oldest first. The list of one destination is read from its own rows, the list of an account
-//! from its events and what they owe. There is no index on deliveries.
+//! Lists of deliveries, newest or oldest first. The list of one destination is read from its own rows; the list of an account
+//! is read from its events and what they owe. There is no index of deliveries.
 //!
-//! Invariant: the list of an account's deliveries has each of them once, in either order, whatever the size of its pages,
-//! and costs no more when there are more destinations (tests:
+//! Invariant: the list of an account's deliveries contains each delivery once, in both orders, whatever the size of its
+//! pages, and its cost does not depend on the number of destinations (tests:
 //! `pages_of_every_size_are_the_whole_list_over_all_destinations`,
 //! `a_page_costs_the_same_reads_among_100_destinations_as_among_1`).
 
@@ -23,20 +23,20 @@ use crate::web::choices::DeliveryStatus;
 use crate::web::pages::{Page, PageRequest};
 use crate::web::problem::Problem;
 
-/// How many rows of a destination are read at a time after the first page's worth, when a filter drops many of them.
+/// How many rows of a destination are read at a time, after the first ones, if a filter drops many of them.
 const ROWS: usize = 100;
-/// What one of them costs at most, in read units: it has up to 60 KiB, and is not read consistently.
+/// The greatest cost of one row, in read units: it has up to 60 KiB, and is not read consistently.
 const ROW_UNITS: usize = 8;
 /// How many rows are read concurrently, one request each.
 const AT_ONCE: usize = 20;
-/// With less than this, the list of a destination ends.
+/// The list of a destination ends when fewer read units than this are left.
 const LEAST_UNITS: usize = 50;
-/// What a row that is read consistently costs at most, with its destination.
+/// The greatest cost of a row that is read consistently, with its destination.
 const WHOLE_UNITS: usize = 22;
-/// What is kept for each destination that has to be read for the page.
+/// How many read units are reserved for each destination that has to be read for the page.
 const DESTINATION_UNITS: usize = 6;
 
-/// Which deliveries are asked for.
+/// Which deliveries are requested.
 pub struct Wanted {
     pub order: Order,
     pub event: Option<EventId>,
@@ -108,7 +108,7 @@ pub async fn of_account(
     page: &PageRequest,
 ) -> Result<Page<DeliveryItem>, Problem> {
     let mut walk = Walk::new(deps, account, wanted.span, wanted.order, page.after()?, page.to_read());
-    // Where a status is wanted, each state is read first.
+    // If the list is filtered by status, the states are read first.
     let each = WHOLE_UNITS + if wanted.status.is_some() { standings::UNITS } else { 0 };
     let (mut sieve, mut to_read) = (page.sieve(), BTreeSet::new());
     'page: loop {
@@ -131,7 +131,7 @@ pub async fn of_account(
     items(deps, account, wanted, sieve.page()).await
 }
 
-/// The page as it is answered, for which the destinations of what is parked are read.
+/// The page as it is returned. It needs the destinations of parked deliveries.
 async fn items(
     deps: &Deps,
     account: &AccountId,
@@ -142,7 +142,7 @@ async fn items(
     Ok(page.map(|record| DeliveryItem::of(record, &destinations, wanted.now)))
 }
 
-/// The rows of the deliveries with the wanted status. Where a status is wanted, the states are read first.
+/// The rows of the deliveries with the requested status. If there is one, the states are read first.
 async fn records(
     deps: &Deps,
     account: &AccountId,
@@ -159,7 +159,7 @@ async fn records(
     let of_account: Vec<_> = ids.iter().map(|id| (account.clone(), id.clone())).collect();
     let found = deps.deliveries.find_deliveries(&of_account).await?;
     let mut found: HashMap<_, _> = found.into_iter().map(|record| (record.delivery.id.clone(), record)).collect();
-    // What is left out of the answer may only have had no time: alone it is read, or tells what is wrong with it.
+    // A row may be missing from the response only for lack of time. Reading it alone returns it, or the error.
     let left_out: Vec<_> = ids.into_iter().filter(|id| !found.contains_key(id)).collect();
     let alone = left_out.into_iter().map(|id| async move { deps.deliveries.find_delivery(account, &id).await });
     let alone: Vec<_> = stream::iter(alone).buffered(AT_ONCE).try_collect().await?;

@@ -1,4 +1,4 @@
-//! Deliveries and their attempts. A delivery without a row is still pending and shows only at its event.
+//! Deliveries and their attempts. A delivery without a row is still pending and is shown only with its event.
 
 mod lists;
 mod view;
@@ -27,35 +27,35 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// What the list of deliveries is filtered by.
+/// The filters of the list of deliveries.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveryFilters {
-    /// `desc`, the newest first, if left out.
+    /// The order of the items. Default: `desc`, newest first.
     order: Option<choices::Order>,
-    /// Those to one destination, also to one that was deleted.
+    /// Only deliveries to this destination, even if it was deleted.
     #[param(value_type = Option<schemas::DestinationId>)]
     destination_id: Option<DestinationId>,
-    /// What one event owes.
+    /// Only deliveries of this event.
     #[param(value_type = Option<schemas::EventId>)]
     event_id: Option<EventId>,
     status: Option<choices::DeliveryStatus>,
     #[param(value_type = Option<schemas::EventType>)]
     event_type: Option<EventType>,
-    /// This place of the event and everything below it.
+    /// Only deliveries of events at this place or below it.
     #[param(value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
-    /// Those whose event occurred then or later.
+    /// Only deliveries whose event occurred at this time or later.
     since: Option<schemas::Moment>,
-    /// Those whose event occurred before.
+    /// Only deliveries whose event occurred before this time.
     until: Option<schemas::Moment>,
 }
 
 /// List deliveries
 ///
-/// Newest first by when their events occurred. Those whose first attempt has not ended are not in the list; their event shows
-/// them. One page looks at no more than 1,000 deliveries: where a filter leaves few of them it may be short, or empty, and yet
-/// have a next one.
+/// Lists deliveries by the time of their events, newest first. Deliveries whose first attempt has not ended are not in the list;
+/// read their event to see them. One page examines at most 1,000 deliveries, so with a filter it may have few items or none
+/// although there is a next page.
 #[utoipa::path(
     get,
     path = "/v1/deliveries",
@@ -89,7 +89,7 @@ pub async fn list(
     Ok(Answer(page).into_response())
 }
 
-/// The millisecond of a moment, if it is in the span.
+/// The time in milliseconds, if it is in the span.
 fn only_at(moment: Timestamp, span: Span) -> Option<Span> {
     let within = (span.since..span.until).contains(&moment);
     within.then(|| Span { since: moment, until: moment.plus(Duration::from_millis(1)) })
@@ -97,7 +97,7 @@ fn only_at(moment: Timestamp, span: Span) -> Option<Span> {
 
 /// Read a delivery
 ///
-/// With every attempt. A delivery whose first attempt has not ended is not found; its event shows it.
+/// Returns a delivery with its attempts. A delivery whose first attempt has not ended is not found; read its event instead.
 #[utoipa::path(
     get,
     path = "/v1/deliveries/{id}",

@@ -1,4 +1,4 @@
-//! How a delivery is answered: in a list with a summary of its last attempt, alone with all attempts in full.
+//! How a delivery is returned: in a list with a summary of its last attempt, alone with all attempts in full.
 
 use domain::attempt::{Attempt, Outcome};
 use domain::delivery::{Attempts, Delivery, DeliveryRecord, DeliveryState};
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::waiting::{ReadDestinations, Waiting};
 use crate::web::{choices, schemas};
 
-/// What is told of a delivery wherever it is shown.
+/// The fields of a delivery that every response has.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeliveryFields)]
 struct Fields {
@@ -21,7 +21,7 @@ struct Fields {
     event_id: EventId,
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
-    /// Not kept for the oldest deliveries.
+    /// `null` for the oldest deliveries, which have none stored.
     #[schema(required, value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
     #[schema(value_type = schemas::DestinationId)]
@@ -29,10 +29,10 @@ struct Fields {
     #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
     status: choices::DeliveryStatus,
-    /// When the next attempt is due, while it is retrying.
+    /// When the next attempt is due, while the delivery is retrying.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     due_at: Option<Timestamp>,
-    /// What it waits for, and until when; `null` once it has ended.
+    /// What the delivery waits for, and until when; `null` once it has ended.
     #[schema(required)]
     waiting: Option<Waiting>,
     attempt_count: u32,
@@ -60,13 +60,13 @@ impl Fields {
     }
 }
 
-/// A delivery in the list, with its last attempt in short.
+/// A delivery in the list, with a summary of its last attempt.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Delivery)]
 pub struct DeliveryItem {
     #[serde(flatten)]
     fields: Fields,
-    /// `null` where it was cancelled before the first.
+    /// `null` if the delivery was cancelled before its first attempt.
     #[schema(required)]
     last_attempt: Option<AttemptItem>,
 }
@@ -78,7 +78,7 @@ impl DeliveryItem {
     }
 }
 
-/// One attempt, in short.
+/// A summary of one attempt.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AttemptSummary)]
 struct AttemptItem {
@@ -89,7 +89,7 @@ struct AttemptItem {
     duration_ms: u64,
     #[schema(value_type = choices::AttemptOutcome)]
     outcome: &'static str,
-    /// Of the answer; `null` without one.
+    /// The status of the response; `null` if there was none.
     #[schema(required)]
     status_code: Option<u16>,
 }
@@ -111,7 +111,7 @@ impl From<&Attempt> for AttemptItem {
 pub struct DeliveryView {
     #[serde(flatten)]
     fields: Fields,
-    /// The first 5 and the last 25 of them at most; `attempt_count` counts all.
+    /// At most the first 5 and the last 25 attempts; `attempt_count` counts all.
     #[schema(max_items = 30)]
     attempts: Vec<AttemptView>,
 }
@@ -127,17 +127,17 @@ impl DeliveryView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Attempt)]
 struct AttemptView {
-    /// From 1.
+    /// The number of the attempt, from 1.
     number: u32,
     #[serde(flatten)]
     item: AttemptItem,
-    /// A sentence; `null` when it delivered.
+    /// Why the attempt failed, in a sentence; `null` if it delivered.
     #[schema(required)]
     error: Option<String>,
-    /// What the answer asked to wait, in seconds.
+    /// The wait that the response asked for, in seconds.
     #[schema(required)]
     retry_after_seconds: Option<u64>,
-    /// The beginning of a refusal's body, if it is text: 16 KiB of the latest attempt, 512 bytes of earlier ones.
+    /// The beginning of the body of a refusal, if it is text: 16 KiB for the latest attempt, 512 bytes for earlier ones.
     #[schema(required)]
     response_excerpt: Option<String>,
 }

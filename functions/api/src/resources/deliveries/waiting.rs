@@ -2,7 +2,7 @@
 //! its destination.
 //!
 //! Invariant: a delivery that has not ended says what it waits for, wherever it is shown, and a page reads each destination
-//! of what is parked once (tests: `a_delivery_says_what_it_waits_for_and_until_when`,
+//! of parked deliveries only once (tests: `a_delivery_says_what_it_waits_for_and_until_when`,
 //! `a_page_reads_each_destination_of_what_is_parked_once`).
 
 use std::collections::{BTreeSet, HashMap};
@@ -42,13 +42,13 @@ enum WaitsFor {
 #[schema(as = Waiting)]
 pub struct Waiting {
     r#for: WaitsFor,
-    /// When that comes, or when a destination that is failing is tried again; `null` where it is not known.
+    /// When the wait ends, or when a failing destination is tried again; `null` if this is not known.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     until: Option<Timestamp>,
 }
 
 impl Waiting {
-    /// None of a delivery that has ended, or whose destination was deleted.
+    /// `None` for a delivery that has ended, or whose destination was deleted.
     pub fn of(record: &DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> Option<Self> {
         let (r#for, until) = match record.held {
             Held::Ended { .. } => return None,
@@ -74,7 +74,7 @@ impl Waiting {
     }
 }
 
-/// The destinations of what is parked.
+/// The destinations of parked deliveries.
 #[derive(Default)]
 pub struct ReadDestinations(HashMap<DestinationId, Destination>);
 
@@ -83,8 +83,8 @@ impl ReadDestinations {
         Self(HashMap::from([(destination.id.clone(), destination)]))
     }
 
-    /// Reads the destination of each record that is parked, once; other records need none. A destination that cannot be read
-    /// is left out.
+    /// Reads the destinations of the records that are parked, each once; other records need none. A destination that cannot
+    /// be read is left out.
     pub async fn of(deps: &Deps, account: &AccountId, records: &[DeliveryRecord]) -> PortResult<Self> {
         let parked = records.iter().filter(|record| record.held == Held::ByDestination);
         let ids: BTreeSet<_> = parked.map(|record| record.delivery.destination.clone()).collect();

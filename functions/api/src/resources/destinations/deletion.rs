@@ -1,10 +1,10 @@
 //! Deleting a destination, alone or with the subscriptions that send to it.
 //!
-//! Subscriptions have no index by destination: to find those that send to it, all of the account are read, as far as one
-//! request may. A cascade notes in the destination's row how far it is, so that the next request goes on there. Whether
-//! any is left is not known from the search, but from the number that the destination's row counts.
+//! Subscriptions have no index by destination: to find those that send to it, the subscriptions of the account are read, as
+//! many as one request may read. A cascade stores its position in the destination's row, so that the next request continues
+//! there. The count in the destination's row, not the search, shows whether any are left.
 //!
-//! Invariant: a cascade reads and deletes a bounded part, the next request goes on, and none is left in the end, wherever
+//! Invariant: a cascade reads and deletes a bounded part, the next request continues, and in the end none is left, wherever
 //! it was (tests: `a_cascade_deletes_a_part_and_the_next_request_goes_on`,
 //! `a_cascade_among_very_many_others_goes_on_where_it_was_and_finds_what_was_moved_before_that`).
 
@@ -28,26 +28,26 @@ use crate::web::named::{Kind, Named};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// The most subscriptions that are named when a destination is in use.
+/// The greatest number of subscriptions that are named when a destination is in use.
 const NAMED: usize = 100;
-/// What deleting a subscription costs at most, in read units: its row is read anew, and again if that fails.
+/// The greatest cost of deleting a subscription, in read units: its row is read again, and once more if that fails.
 const DELETION_UNITS: usize = 4;
-/// What a cascade leaves for the deletion of the destination itself, and for a page that asks for it.
+/// The read units that a cascade leaves for the deletion of the destination itself, and for a page that requests it.
 const KEPT: usize = 40;
 
 /// The query of a deletion.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Deletion {
-    /// Whether the subscriptions that send to it are deleted as well, as many as one request may.
+    /// Whether the subscriptions that send to it are deleted as well, as many as one request may delete.
     #[serde(default)]
     cascade: bool,
 }
 
 /// Delete a destination
 ///
-/// Each delivery that waits for an attempt is cancelled when that is due. A parked one stays `parked`, is not sent any more, and
-/// expires.
+/// Each delivery that waits for an attempt is cancelled when the attempt is due. A parked delivery stays `parked`, is never
+/// sent, and expires.
 #[utoipa::path(
     delete,
     path = "/v1/destinations/{id}",
@@ -55,10 +55,10 @@ pub struct Deletion {
     tag = "destinations",
     params(("id" = schemas::DestinationId, Path), Deletion, IfMatchHeader),
     responses(
-        (status = 204, description = "It is deleted."),
+        (status = 204, description = "The destination is deleted."),
         (status = 409, description = "`destination_in_use`: subscriptions send to it; `detail` names up to 100 of them, as far as one request may \
-            read. With `cascade`: a part of them was deleted, and more may be left: ask again."),
-        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+            read. With `cascade`: a part of them was deleted, and more may be left; send the request again."),
+        (status = 412, description = "`precondition_failed`: the destination was changed since it was read; read it again.")
     )
 )]
 pub async fn delete(
@@ -98,7 +98,7 @@ async fn with_users(
             DeletedDestination::InUse => return Err(in_use(deps, account, id).await?),
         }
     }
-    Err(gave_up("others keep subscribing it; try again"))
+    Err(gave_up("others keep creating subscriptions to it; try again"))
 }
 
 /// Names some of the subscriptions that send to it.
@@ -112,18 +112,18 @@ async fn in_use(deps: &Deps, account: &AccountId, id: &DestinationId) -> PortRes
     let named: Vec<_> = users.iter().take(NAMED).map(|user| user.id.as_str()).collect();
     let detail = if named.is_empty() {
         format!(
-            "subscriptions send to it, which `GET /v1/subscriptions?destination_id={id}` lists; delete them first, or with \
-             it by `?cascade=true`"
+            "subscriptions send to it; `GET /v1/subscriptions?destination_id={id}` lists them; delete them first, or together \
+             with it by `?cascade=true`"
         )
     } else {
         let named = named.join(", ");
-        format!("these subscriptions send to it; delete them first, or with it by `?cascade=true`: {named}")
+        format!("these subscriptions send to it; delete them first, or together with it by `?cascade=true`: {named}")
     };
     Ok(Problem::new(Code::DestinationInUse, detail))
 }
 
-/// Deletes the subscriptions that send to it, as many as one request may. They are deleted one after the other, because
-/// each counts in the account's row.
+/// Deletes the subscriptions that send to it, as many as one request may delete. They are deleted one after the other,
+/// because each deletion updates the account's row.
 async fn delete_users(
     deps: &Deps,
     account: &AccountId,
@@ -152,8 +152,8 @@ async fn delete_users(
     }
     deps.destinations.note_searched(account, id, after.as_ref()).await?;
     let detail = format!(
-        "{deleted} of the subscriptions that send to it are deleted, as many as one request finds and deletes, and more may be \
-         left; ask again"
+        "{deleted} of the subscriptions that send to it were deleted, as many as one request can find and delete, and more may be \
+         left; send the request again"
     );
     Err(Problem::new(Code::DestinationInUse, detail))
 }

@@ -1,4 +1,4 @@
-//! Destinations: where requests are sent. A secret is shown only in the answer that creates it.
+//! Destinations: where requests are sent. A secret is shown only in the response to the request that creates it.
 
 pub mod deletion;
 mod health;
@@ -40,7 +40,7 @@ use crate::web::{Deps, choices, done, schemas};
 const READ: usize = 35;
 
 impl Patched for DestinationSettings {
-    /// The names of headers are kept in lower case.
+    /// The names of headers are stored in lower case.
     fn canonical(patch: &mut Map<String, Value>) -> Result<(), Problem> {
         let Some(Value::Object(headers)) = patch.get_mut("headers") else { return Ok(()) };
         let named = CustomHeaders::canonical(mem::take(headers));
@@ -50,15 +50,15 @@ impl Patched for DestinationSettings {
     }
 }
 
-/// A destination as an answer, with its version as `etag`.
+/// A destination as a response, with its version as `etag`.
 fn answer(status: StatusCode, version: u64, view: DestinationView) -> Response {
     (status, [(header::ETAG, etag(version))], Answer(view)).into_response()
 }
 
 /// Create a destination
 ///
-/// Its URL must be `https` and lead to no private address. A host that does not resolve now is accepted; every connection is
-/// checked again.
+/// The URL must be `https` and must not lead to a private address. A host that does not resolve now is accepted; every
+/// connection is checked again.
 #[utoipa::path(
     post,
     path = "/v1/destinations",
@@ -66,9 +66,9 @@ fn answer(status: StatusCode, version: u64, view: DestinationView) -> Response {
     tag = "destinations",
     request_body = settings::NewDestination,
     responses(
-        (status = 201, description = "The destination, with its secret, which is shown this once.", body = DestinationView,
-            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
-        (status = 409, description = "`name_taken`: another destination has this name; `limit_reached`: the account has as many as \
+        (status = 201, description = "The destination, with its secret, which is shown only this once.", body = DestinationView,
+            headers(("etag" = String, description = "The version of the destination, for `If-Match`."))),
+        (status = 409, description = "`name_taken`: another destination has this name; `limit_reached`: the account has as many destinations as \
             it may."),
         (status = 422, description = "`validation_failed`: a field is missing, unknown or wrong; `blocked_address`: the URL leads to \
             an address that is never called; `errors` points at it.")
@@ -122,13 +122,15 @@ fn name_taken() -> Problem {
 }
 
 fn limit_reached(deps: &Deps) -> Problem {
-    let detail =
-        format!("the account has {} destinations, the most it may; delete one first", deps.limits.destinations);
+    let detail = format!(
+        "the account has {} destinations, the most that are allowed; delete one first",
+        deps.limits.destinations
+    );
     Problem::new(Code::LimitReached, detail)
 }
 
-/// Refuses a URL that would be blocked when it is called. A host that does not resolve is accepted, because it may do
-/// so later.
+/// Refuses a URL that would be blocked when it is called. A host that does not resolve is accepted, because it may
+/// resolve later.
 pub async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Problem> {
     let blocked = |error: UrlError| match error {
         UrlError::Blocked(_) => Problem::at(Code::BlockedAddress, "/url", error.to_string()),
@@ -143,20 +145,20 @@ pub async fn check_address(deps: &Deps, url: &DestinationUrl) -> Result<(), Prob
     }
 }
 
-/// What the list of destinations is filtered by.
+/// The filters of the list of destinations.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DestinationFilters {
-    /// `desc`, the newest first, if left out.
+    /// The order of the items. Default: `desc`, newest first.
     order: Option<choices::Order>,
-    /// Those with this in their name, in capitals or not.
+    /// Only destinations whose name contains this text. Upper and lower case are the same.
     name_contains: Option<String>,
 }
 
 /// List destinations
 ///
-/// Newest first, without their secrets. One page looks at no more than 1,000 destinations: where
-/// `name_contains` leaves few of them, or they are very long, it may be short, or empty, and yet have a next one.
+/// Lists destinations, newest first, without their secrets. One page examines at most 1,000 destinations, so with
+/// `name_contains`, or if they are very long, it may have few items or none although there is a next page.
 #[utoipa::path(
     get,
     path = "/v1/destinations",
@@ -185,7 +187,7 @@ pub async fn list(
 
 /// Read a destination
 ///
-/// Its secrets are shown by their fingerprints.
+/// Returns a destination. Of its secrets, it shows only the fingerprints.
 #[utoipa::path(
     get,
     path = "/v1/destinations/{id}",
@@ -193,7 +195,7 @@ pub async fn list(
     tag = "destinations",
     params(("id" = schemas::DestinationId, Path)),
     responses((status = 200, description = "The destination.", body = DestinationView,
-        headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))))
+        headers(("etag" = String, description = "The version of the destination, for `If-Match`."))))
 )]
 pub async fn read(
     Reader(account): Reader,
@@ -210,7 +212,7 @@ async fn find(deps: &Deps, account: &AccountId, id: &DestinationId) -> Result<De
 
 /// Change a destination
 ///
-/// A merge patch (RFC 7396): what it names is replaced, what it names as `null` falls back to its default, the rest stays.
+/// The body is a merge patch (RFC 7396): fields in it are replaced, fields that are `null` get their defaults, and the rest stays.
 #[utoipa::path(
     patch,
     path = "/v1/destinations/{id}",
@@ -224,9 +226,9 @@ async fn find(deps: &Deps, account: &AccountId, id: &DestinationId) -> Result<De
     )),
     responses(
         (status = 200, description = "The destination as it is now.", body = DestinationView,
-            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+            headers(("etag" = String, description = "The version of the destination, for `If-Match`."))),
         (status = 409, description = "`name_taken`: another destination has this name."),
-        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again."),
+        (status = 412, description = "`precondition_failed`: the destination was changed since it was read; read it again."),
         (status = 422, description = "`validation_failed`: a field is unknown or wrong; `blocked_address`: the URL leads to an \
             address that is never called; `errors` points at it.")
     )
@@ -255,7 +257,7 @@ pub async fn change(
                 Ok(Some(answer(StatusCode::OK, after.version, view(after, deps.clock.now()))))
             }
             UpdatedDestination::NameTaken => Err(name_taken()),
-            // Somebody else changed it, which `If-Match` detects on the next reading, or its health changed.
+            // Somebody else changed it, which `If-Match` detects in the next attempt, or its health changed.
             UpdatedDestination::Changed => Ok(None),
         }
     })

@@ -28,8 +28,8 @@ use crate::web::{Deps, done, schemas};
     params(("id" = schemas::DestinationId, Path), IfMatchHeader),
     responses(
         (status = 200, description = "The destination as it is now.", body = DestinationView,
-            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
-        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+            headers(("etag" = String, description = "The version of the destination, for `If-Match`."))),
+        (status = 412, description = "`precondition_failed`: the destination was changed since it was read; read it again.")
     )
 )]
 pub async fn pause(
@@ -53,8 +53,8 @@ pub async fn pause(
     params(("id" = schemas::DestinationId, Path), IfMatchHeader),
     responses(
         (status = 200, description = "The destination as it is now.", body = DestinationView,
-            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
-        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+            headers(("etag" = String, description = "The version of the destination, for `If-Match`."))),
+        (status = 412, description = "`precondition_failed`: the destination was changed since it was read; read it again.")
     )
 )]
 pub async fn resume(

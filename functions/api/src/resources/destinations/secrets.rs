@@ -1,6 +1,6 @@
 //! The secrets of a destination: given or generated, and rotated without a gap.
 //!
-//! Invariant: a secret is shown on creation and never again, and a wrong one is not repeated in the answer (tests:
+//! Invariant: a secret is shown on creation and never again, and a wrong one is not repeated in the response (tests:
 //! `a_secret_is_shown_on_creation_only_and_kept_sealed`, `a_given_secret_is_kept_and_a_wrong_one_is_not_repeated`,
 //! `nothing_secret_is_in_a_log_an_error_a_list_or_the_table`).
 
@@ -25,7 +25,7 @@ use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// Takes the secret out of a body, if there is one. An error never repeats it.
+/// Removes the secret from a body and returns it, if there is one. An error never repeats it.
 pub fn take(body: &mut Map<String, Value>) -> Result<Option<SigningSecret>, Problem> {
     let wrong = |detail: String| Problem::at(Code::ValidationFailed, "/secret", detail);
     match body.remove("secret") {
@@ -53,7 +53,7 @@ pub async fn seal(
     Ok(DestinationSecret { sealed, fingerprint: fingerprint(secret), created_at: now, expires_at: None })
 }
 
-/// Takes the overlap out of a body.
+/// Removes the overlap from a body and returns it.
 fn overlap(body: &mut Map<String, Value>) -> Result<Duration, Problem> {
     let seconds = match body.remove("overlap_seconds") {
         None | Some(Value::Null) => Some(DEFAULT_OVERLAP_SECONDS),
@@ -67,7 +67,7 @@ fn overlap(body: &mut Map<String, Value>) -> Result<Duration, Problem> {
 
 /// Rotate the secret of a destination
 ///
-/// The new secret signs at once, beside the ones before, which stay valid for the overlap or until their own end.
+/// The new secret is used at once. The previous secrets are used as well, until the overlap ends or they expire.
 #[utoipa::path(
     post,
     path = "/v1/destinations/{id}/secrets/rotate",
@@ -77,10 +77,10 @@ fn overlap(body: &mut Map<String, Value>) -> Result<Duration, Problem> {
         IfMatchHeader),
     request_body = settings::Rotation,
     responses(
-        (status = 200, description = "The destination, with its new secret, which is shown this once.", body = DestinationView,
-            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
-        (status = 409, description = "`too_many_secrets`: three are valid, the most there can be; `detail` says until when."),
-        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+        (status = 200, description = "The destination, with its new secret, which is shown only this once.", body = DestinationView,
+            headers(("etag" = String, description = "The version of the destination, for `If-Match`."))),
+        (status = 409, description = "`too_many_secrets`: three secrets are valid, the most that are allowed; `detail` says until when."),
+        (status = 412, description = "`precondition_failed`: the destination was changed since it was read; read it again.")
     )
 )]
 pub async fn rotate(

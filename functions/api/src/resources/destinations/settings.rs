@@ -1,7 +1,7 @@
-//! The settings of a destination as schemas of the OpenAPI document: as they are answered, in the body that creates a
+//! The settings of a destination as schemas of the OpenAPI document: in responses, in the body that creates a
 //! destination, and in the body that changes one.
 //!
-//! They only describe: the domain owns the settings and knows nothing of OpenAPI. A test keeps the two in step.
+//! They only describe: the domain owns the settings and does not depend on OpenAPI. A test compares the two.
 
 use domain::attempt::retry;
 use serde_json::json;
@@ -12,20 +12,20 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::web::schemas;
 use crate::web::settings::{bodies, body, changes};
 
-/// What the owner of a destination decides.
+/// The settings of a destination that its owner chooses.
 #[derive(ToSchema)]
 #[schema(as = DestinationSettings)]
 #[expect(dead_code, reason = "a schema: the domain has the value")]
 pub struct Destination {
-    /// Unique in its account.
+    /// The name. It is unique in its account.
     #[schema(value_type = schemas::Label)]
     name: (),
     #[schema(value_type = schemas::DestinationUrl)]
     url: (),
-    /// Empty if left out.
+    /// A description. Default: empty.
     #[schema(value_type = schemas::Description)]
     description: (),
-    /// Sent along with every request.
+    /// Additional headers, which are sent with every request.
     #[schema(value_type = CustomHeaders)]
     headers: (),
     /// While this is `true` nothing is sent, and what is owed is set aside; `false` if left out.
@@ -33,7 +33,7 @@ pub struct Destination {
     /// How long one attempt may take, in whole seconds; 15 if left out.
     #[schema(minimum = 1, maximum = 30)]
     timeout_seconds: u8,
-    /// Deliveries a second at most; `null`, or left out, for no limit. What is over waits.
+    /// The greatest number of deliveries per second. Deliveries over the limit wait. Default: `null`, no limit.
     #[schema(required, minimum = 1, maximum = 1000)]
     rate_limit: Option<u16>,
     #[schema(value_type = RetryPolicy)]
@@ -45,10 +45,10 @@ pub struct Destination {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "a schema: the handler reads the value, and never repeats the secret")]
 pub struct Rotation {
-    /// The new secret; generated (32 random bytes) if left out.
+    /// The new secret. Default: a generated one (32 random bytes).
     #[schema(value_type = Option<schemas::SigningSecret>)]
     secret: (),
-    /// How long the secrets before stay valid, in seconds; 86,400 (a day) if left out.
+    /// How long the previous secrets stay valid, in seconds. Default: 86,400 (a day).
     #[schema(maximum = 604_800)]
     overlap_seconds: Option<u32>,
 }
@@ -65,8 +65,8 @@ impl PartialSchema for CustomHeaders {
         let mut headers = ObjectBuilder::new().property_names(Some(name)).additional_properties(Some(value)).build();
         headers.max_properties = Some(10);
         headers.description = Some(
-            "At most 10 headers, by name; names are kept in lower case. None that HTTP or the signature owns (such as `host`, \
-             `content-type`, `user-agent`, `webhook-…`), and none for credentials (such as `authorization`): they are stored and \
+            "At most 10 headers, by name; names are stored in lower case. Not allowed are headers that HTTP or the signature needs (such as `host`, \
+             `content-type`, `user-agent`, `webhook-…`), and headers for credentials (such as `authorization`), because headers are stored and \
              shown in clear."
                 .to_owned(),
         );
@@ -87,9 +87,9 @@ impl PartialSchema for RetryPolicy {
         let wait = wait.minimum(Some(1)).maximum(Some(retry::MAX_WAIT.as_secs()));
         let waits = ArrayBuilder::new().items(wait).min_items(Some(1)).max_items(Some(retry::MAX_OWN_WAITS));
         let policy = AnyOfBuilder::new().item(names).item(waits).examples([json!("standard"), json!([10, 60, 3_600])]);
-        let description = "When a delivery that failed is attempted again; `standard` if left out. `standard`: the stack's \
+        let description = "When a failed delivery is attempted again. Default: `standard`. `standard`: the stack's \
             schedule (10 attempts over about 75 hours unless the operator changed it); `short`: 5 attempts over about 10 minutes; \
-            `none`: a single attempt; or a list of the waits before attempts 2, 3, … in whole seconds, which may come to \
+            `none`: a single attempt; or a list of the waits before attempts 2, 3, … in whole seconds, together at most \
             1,123,200 (13 days) together. Each wait is varied by up to 20 %, and lengthened by a `Retry-After` of up to 24 hours.";
         policy.description(Some(description)).into()
     }
@@ -101,14 +101,14 @@ const OF_DESTINATION: [&str; 2] = ["name", "url"];
 bodies! {
     NewDestination of Destination: {
         let mut body = body(Destination::schema(), "A destination to create.", &OF_DESTINATION);
-        let generated = "The secret that signs; generated (32 random bytes) if left out.";
+        let generated = "The signing secret. Default: a generated one (32 random bytes).";
         let secret = AnyOfBuilder::new().item(utoipa::openapi::Ref::from_schema_name("SigningSecret"));
         let secret = secret.item(ObjectBuilder::new().schema_type(Type::Null)).description(Some(generated));
         body.properties.insert("secret".to_owned(), secret.into());
         body.into()
     };
     DestinationChanges of Destination:
-        changes(Destination::schema(), "What is to change of a destination.", &OF_DESTINATION);
+        changes(Destination::schema(), "The changes of a destination.", &OF_DESTINATION);
     ConfiguredDestination of Destination:
         body(Destination::schema(), "A destination of a configuration.", &OF_DESTINATION).into();
 }

@@ -1,7 +1,7 @@
 //! The last day of a destination, hour by hour, from the roll-up that `redrive` computes. Only 24 hours are added up
-//! here, so the answer takes the same time however much was delivered.
+//! here, so the response takes the same time however much was delivered.
 //!
-//! Invariant: how a destination did is two reads, however many deliveries it had (tests:
+//! Invariant: the statistics of a destination take two reads, however many deliveries it had (tests:
 //! `reading_it_costs_two_reads_and_is_for_those_who_may_read_and_own_it`).
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::web::named::Named;
 use crate::web::problem::Problem;
 use crate::web::{Deps, schemas};
 
-/// What became of a destination's deliveries, by when their events occurred: the present hour of the clock and the 23 before it.
+/// The results of a destination's deliveries, by the hour in which their events occurred: the present hour and the 23 before it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DestinationStats)]
 struct StatsView {
@@ -34,29 +34,29 @@ struct StatsView {
     /// The end of the present hour.
     #[schema(value_type = schemas::Timestamp)]
     until: Timestamp,
-    /// When this was last added up; `null` when there was nothing to add up in the last day.
+    /// When the numbers were last computed; `null` if there was nothing to count in the last day.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     computed_at: Option<Timestamp>,
-    /// Oldest first.
+    /// The 24 hours, oldest first.
     #[schema(min_items = 24, max_items = 24)]
     hours: Vec<HourView>,
-    /// Delivered, over all hours.
+    /// Deliveries that succeeded, in all hours.
     delivered: u64,
-    /// Given up, or to be attempted again after an attempt that failed.
+    /// Deliveries that were given up, or wait after a failed attempt.
     failed: u64,
-    /// Set aside until the destination is back, without an attempt that failed.
+    /// Deliveries that were set aside until the destination is back, without a failed attempt.
     parked: u64,
-    /// `delivered` as a part of `delivered` and `failed`; `null` when both are 0.
+    /// `delivered` / (`delivered` + `failed`); `null` if both are 0.
     #[schema(required, minimum = 0, maximum = 1)]
     success_rate: Option<f64>,
-    /// How long the attempts took that delivered; `null` when none did.
+    /// The duration of successful attempts; `null` if there were none.
     #[schema(required)]
     latency_ms: Option<LatencyView>,
-    /// Whether some hour had more deliveries than are added up.
+    /// Whether an hour had more deliveries than are counted.
     partial: bool,
 }
 
-/// What became of the deliveries of one hour.
+/// The results of the deliveries of one hour.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DestinationHour)]
 struct HourView {
@@ -67,12 +67,12 @@ struct HourView {
     parked: u64,
 }
 
-/// Times in whole milliseconds, each within 5 %.
+/// Durations in whole milliseconds, exact to 5 %.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Latency)]
 struct LatencyView {
     median: u64,
-    /// 95 of 100 were not slower.
+    /// The 95th percentile.
     p95: u64,
 }
 
@@ -90,15 +90,15 @@ impl HourView {
 
 /// Read how a destination did
 ///
-/// In the last 24 hours of the clock. It is added up every ten minutes (a sixth of the stack's `HorizonSeconds`) where something
-/// was delivered, and later again where something had failed or was set aside.
+/// Returns the results of its deliveries in the present hour and the 23 before it. They are computed every ten minutes (a sixth of
+/// the stack's `HorizonSeconds`) if something was delivered, and again later if something had failed or was set aside.
 #[utoipa::path(
     get,
     path = "/v1/destinations/{id}/stats",
     operation_id = "read_destination_stats",
     tag = "destinations",
     params(("id" = schemas::DestinationId, Path)),
-    responses((status = 200, description = "What became of its deliveries, by the hour.", body = StatsView))
+    responses((status = 200, description = "The results of its deliveries, by the hour.", body = StatsView))
 )]
 pub async fn read(
     Reader(account): Reader,

@@ -1,4 +1,4 @@
-//! The answer to a test: each request as it was sent, the response as far as it was read, and what they show. It
+//! The result of a test: each request as it was sent, the receiver's response as far as it was read, and a verdict. It
 //! contains no secret. What the receiver sent is untrusted: `domain` limits its size, and it is shown as text or not at
 //! all.
 
@@ -20,11 +20,11 @@ pub struct Tried {
     pub took: Duration,
 }
 
-/// One forged request of a test, and what its answer shows.
+/// One forged request of a test, and what its response shows.
 pub struct Checked {
     pub probe: Probe,
     pub judgement: Judgement,
-    /// `None` when it was not sent.
+    /// `None` if it was not sent.
     pub tried: Option<Tried>,
 }
 
@@ -33,15 +33,15 @@ pub struct Checked {
 #[schema(as = TestVerdict)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
-    /// Answered 2xx.
+    /// The receiver answered 2xx.
     Delivered,
-    /// Answered anything else.
+    /// The receiver answered with any other status.
     Refused,
-    /// No complete answer in time.
+    /// There was no complete response in time.
     TimedOut,
-    /// No connection, a broken one, or no HTTP on it.
+    /// There was no connection, it broke, or the response was not HTTP.
     Unreachable,
-    /// Not called: the address is one that never is.
+    /// The address is one that is never called.
     BlockedAddress,
 }
 
@@ -61,7 +61,7 @@ impl From<&Outcome> for Verdict {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Test)]
 pub struct TestView {
-    /// The sample's id, which is the body's `id`.
+    /// The id of the sample, which is the `id` in the body.
     #[schema(value_type = schemas::EventId)]
     event_id: EventId,
     verdict: Verdict,
@@ -72,11 +72,11 @@ pub struct TestView {
     response: Option<ResponseView>,
     /// From before connecting to the end of the response, in milliseconds.
     duration_ms: u64,
-    /// Whether the receiver accepts the good request and refuses every forged one; `null` if `prove` was not asked for.
+    /// Whether the receiver accepts the good request and refuses every forged one; `null` if `prove` was not requested.
     proven: Option<bool>,
-    /// The same in a sentence, for people.
+    /// The conclusion in a sentence, for people.
     conclusion: Option<String>,
-    /// One for each forged request; none if `prove` was not asked for.
+    /// One check for each forged request; empty if `prove` was not requested.
     checks: Vec<CheckView>,
 }
 
@@ -94,22 +94,22 @@ impl TestView {
         Self { event_id, verdict, detail, request, response, duration_ms, proven, conclusion, checks }
     }
 
-    /// Whether the good request was accepted, and every forged one that was asked for refused.
+    /// Whether the good request was accepted, and every requested forged one was refused.
     pub fn passed(&self) -> bool {
         matches!(self.verdict, Verdict::Delivered) && self.proven != Some(false)
     }
 }
 
-/// A forged request and what came of it.
+/// A forged request and its result.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestCheck)]
 struct CheckView {
     /// What is wrong with the request: `wrong_signature`, `old_timestamp` or `altered_body`.
     #[schema(example = "old_timestamp")]
     name: &'static str,
-    /// Whether it was refused: answered 4xx, other than 408 and 429.
+    /// Whether it was refused: the receiver answered 4xx other than 408 and 429.
     passed: bool,
-    /// What the answer shows and what to mend, for people.
+    /// What the response shows and what to correct, for people.
     detail: String,
     /// `null` when it was not sent.
     request: Option<RequestView>,
@@ -138,14 +138,14 @@ struct RequestView {
     method: &'static str,
     #[schema(example = "https://example.com/hooks/invoices")]
     url: String,
-    /// In the order they are sent in.
+    /// The headers in the order in which they are sent.
     headers: Vec<HeaderView>,
     body: String,
-    /// What `webhook-signature` was made over: `webhook-id`, `webhook-timestamp` and the body, with a `.` between them.
+    /// The text that was signed: `webhook-id`, `webhook-timestamp` and the body, with a `.` between them.
     signed_text: String,
 }
 
-/// One header, as it was sent or answered.
+/// One header of the request or of the response.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestHeader)]
 struct HeaderView {
@@ -155,7 +155,7 @@ struct HeaderView {
     value: String,
 }
 
-/// What the receiver answered.
+/// The response of the receiver.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestResponse)]
 struct ResponseView {
@@ -165,7 +165,7 @@ struct ResponseView {
     /// At most the first 16 KiB; `null` when it is not text in UTF-8.
     body: Option<String>,
     body_is_text: bool,
-    /// Whether more of the body followed, or it broke off.
+    /// Whether the body was longer, or was interrupted.
     truncated: bool,
 }
 

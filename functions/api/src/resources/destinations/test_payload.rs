@@ -1,11 +1,10 @@
 //! Test payloads: the sample of an event type, signed and sent exactly as a delivery is, and optionally three forged
-//! requests that the receiver must refuse. A test is no delivery and not in the ledger. It takes one of five places of
-//! its account, so that receivers that never answer hold few instances of this function.
+//! requests that the receiver must refuse. A test is not a delivery and is not in the ledger. It takes one of five places
+//! of its account, so receivers that never answer occupy only few instances of this function.
 //!
-//! [`domain::delivery::proof`] decides what is forged and what a response shows; `test_answer` is the form of the
-//! answer.
+//! [`domain::delivery::proof`] decides what is forged and what a response shows; `test_answer` defines the result.
 //!
-//! Invariant: a test is sent as a delivery is, with an id that no delivery has, and writes nothing (tests:
+//! Invariant: a test is sent in the same way as a delivery, with an id that no delivery has, and writes nothing (tests:
 //! `a_test_arrives_as_a_delivery_does_and_is_not_in_the_ledger`, `the_id_of_a_test_is_new_each_time_and_no_deliverys`,
 //! `a_test_reads_the_destination_and_writes_nothing_but_its_place`,
 //! `five_tests_of_an_account_are_made_at_once_and_one_more_is_told_when_to_come_back`).
@@ -37,14 +36,13 @@ use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, schemas};
 
-/// How long a test may take; API Gateway stops waiting for an answer after 30 s.
+/// How long a test may take; API Gateway stops waiting for a response after 30 s.
 const WHOLE: Duration = Duration::from_secs(24);
-/// How many tests of an account are made at once. Each holds an instance of this function while its receiver takes its
-/// time.
+/// How many tests of an account run at once. Each occupies an instance of this function until its receiver has answered.
 const PLACES: u8 = 5;
-/// How much longer than the test a place is held, in case nobody leaves it.
+/// How much longer than the test a place is held, in case it is not released.
 const HELD: Duration = Duration::from_secs(5);
-/// The least time in which a request is still sent.
+/// No further request is sent if less time than this is left.
 const LEAST: Duration = Duration::from_secs(1);
 
 /// A test to make.
@@ -54,10 +52,10 @@ pub struct NewTest {
     /// The event type whose sample is sent.
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
-    /// Which of its samples: one of the type's `statuses`, the most usual one if left out.
+    /// Which of its samples is sent: one of the type's `statuses`. Default: the first of them, the most common one.
     #[schema(example = "failed")]
     status: Option<String>,
-    /// Appended to the destination's URL, as a subscription's `path` is.
+    /// A path that is appended to the destination's URL, in the same way as a subscription's `path`.
     #[schema(value_type = Option<schemas::DeliveryPath>)]
     path: Option<DeliveryPath>,
     /// Whether three forged requests are sent as well, which a correct receiver refuses.
@@ -67,10 +65,10 @@ pub struct NewTest {
 
 /// Send a test payload
 ///
-/// Sends the sample of an event type, with `test: true`, signed and sent exactly as a delivery is, and answers with the request,
-/// the response and a verdict. With `prove`, three forged requests follow once the good one was accepted: signed with another
+/// Sends the sample of an event type, with `test: true`, signed and sent exactly like a delivery, and returns the request,
+/// the response and a verdict. With `prove`, three forged requests follow if the good one was accepted: signed with another
 /// secret, six minutes old, and altered after signing. A test takes at most 24 s, works for disabled destinations too, and
-/// is not in the ledger. Five tests of an account are made at once; one more is refused with 429 until one has ended.
+/// is not in the ledger. At most five tests of an account run at once; one more is refused with 429 until one has ended.
 #[utoipa::path(
     post,
     path = "/v1/destinations/{id}/test",
@@ -79,8 +77,8 @@ pub struct NewTest {
     params(("id" = schemas::DestinationId, Path)),
     request_body = NewTest,
     responses(
-        (status = 200, description = "The test was made, whatever came of it: `verdict` says.", body = TestView),
-        (status = 429, description = "`rate_limited`: the account has spent its budget, or five tests of it are being made; ask again after `retry-after` seconds. API Gateway refuses what is too much over all callers.")
+        (status = 200, description = "The test was made. `verdict` shows its result.", body = TestView),
+        (status = 429, description = "`rate_limited`: the account has spent its budget, or five of its tests are running; try again after `retry-after` seconds. API Gateway refuses requests over the limit that all callers share.")
     )
 )]
 pub async fn send(
@@ -115,14 +113,14 @@ pub async fn make(
     let place = match deps.test_places.take_test_place(account, now, until, PLACES).await? {
         TakenPlace::Taken(place) => place,
         TakenPlace::None { free_at } => {
-            let detail = format!("{PLACES} tests of this account are being made; try again when one has ended");
+            let detail = format!("{PLACES} tests of this account are running; try again when one has ended");
             return Err(Problem::rate_limited(detail, free_at.since(now).as_millis().div_ceil(1_000) as u64));
         }
     };
     let made = make_now(deps, destination, event, path, prove, ends).await;
     // If this fails, the place is free when its time has passed.
     if let Err(error) = deps.test_places.leave_test_place(account, place).await {
-        warn!(error = %ErrorChain(&error), "the place of a test was not left");
+        warn!(error = %ErrorChain(&error), "the place of a test was not released");
     }
     made
 }
@@ -140,13 +138,13 @@ async fn make_now(
     let sample = Sample { destination: &destination.settings, secrets: &secrets, body: body.get() };
     let test = Test { deps, event, destination: &destination.id, path, sample, ends };
     let good = test.good().await?.ok_or_else(|| {
-        Problem::new(Code::Unavailable, "preparing the test took so long that no time was left to make it; try again")
+        Problem::new(Code::Unavailable, "preparing the test took so long that no time was left to run it; try again")
     })?;
     let checks = if prove { Some(test.prove(&good).await?) } else { None };
     Ok(TestView::new(event.id.clone(), good, checks))
 }
 
-/// The secrets that sign deliveries now. They are read for each test, so a rotation shows at once.
+/// The secrets that sign deliveries now. They are read for each test, so a rotation takes effect at once.
 async fn live_secrets(deps: &Deps, destination: &Destination, now: Timestamp) -> PortResult<Vec<SigningSecret>> {
     let mut secrets = Vec::with_capacity(destination.secrets.len());
     for secret in destination.live_secrets(now) {
@@ -155,7 +153,7 @@ async fn live_secrets(deps: &Deps, destination: &Destination, now: Timestamp) ->
     Ok(secrets)
 }
 
-/// What the requests of one test have in common.
+/// The values that all requests of one test share.
 struct Test<'a> {
     deps: &'a Deps,
     event: &'a Event,
@@ -166,7 +164,7 @@ struct Test<'a> {
 }
 
 impl Test<'_> {
-    /// A delivery in form only. Each has its own id, so that a receiver does not take one request for a repetition of
+    /// A delivery only in form. Each has its own id, so that a receiver does not mistake one request for a repetition of
     /// another.
     fn delivery(&self) -> PortResult<Delivery> {
         let entropy = self.deps.entropy.bytes()?;

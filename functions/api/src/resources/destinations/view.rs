@@ -1,4 +1,4 @@
-//! How a destination is answered: its secrets as fingerprints, except the one that was just created.
+//! How a destination is returned: its secrets as fingerprints, except the one that was just created.
 
 use domain::attempt::SigningSecret;
 use domain::destination::{Destination, DestinationSecret, DestinationSettings};
@@ -11,7 +11,7 @@ use super::health::HealthFields;
 use super::settings;
 use crate::web::schemas;
 
-/// Where requests go, and how.
+/// A destination: where requests are sent, and how.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Destination)]
 pub struct DestinationView {
@@ -22,10 +22,10 @@ pub struct DestinationView {
     settings: DestinationSettings,
     #[serde(flatten)]
     health: HealthFields,
-    /// The valid ones, newest first.
+    /// The valid secrets, newest first.
     #[schema(min_items = 1, max_items = 3)]
     secrets: Vec<SecretView>,
-    /// The current secret itself: only in the answer that created it.
+    /// The current secret itself. Only the response to the request that created it has this field.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = schemas::SigningSecret)]
     secret: Option<Zeroizing<String>>,
@@ -39,12 +39,12 @@ pub struct DestinationView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Secret)]
 struct SecretView {
-    /// Tells it from others.
+    /// Distinguishes the secret from others.
     #[schema(pattern = "^[0-9a-f]{16}$", example = "5d3f0c9a81b2e476")]
     fingerprint: String,
     #[schema(value_type = schemas::Timestamp)]
     created_at: Timestamp,
-    /// When a replaced one ends; `null` for the current one.
+    /// When a replaced secret expires; `null` for the current one.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     expires_at: Option<Timestamp>,
 }
@@ -66,7 +66,7 @@ pub fn view(destination: Destination, now: Timestamp) -> DestinationView {
     }
 }
 
-/// As [`view`], with the secret that was just created.
+/// The same as [`view`], with the secret that was just created.
 pub fn view_with_secret(destination: Destination, secret: &SigningSecret, now: Timestamp) -> DestinationView {
     DestinationView { secret: Some(secret.reveal()), ..view(destination, now) }
 }

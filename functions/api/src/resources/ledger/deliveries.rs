@@ -1,9 +1,9 @@
 //! `GET /v1/ledger/deliveries`: the deliveries that a number of the ledger counts. It reads the same rows as the
-//! ledger, so it includes those that the list of deliveries cannot have: pending ones and those to deleted
+//! ledger, so it includes deliveries that the list of deliveries cannot contain: pending ones and those to deleted
 //! destinations.
 //!
-//! Invariant: the list behind each number of the ledger has exactly what the number counts, pending deliveries and those
-//! of deleted destinations as well (tests: `the_list_of_every_number_has_exactly_what_it_counts`,
+//! Invariant: the list behind each number of the ledger has exactly the deliveries that the number counts, including
+//! pending ones and those to deleted destinations (tests: `the_list_of_every_number_has_exactly_what_it_counts`,
 //! `what_is_owed_to_a_deleted_destination_is_counted_and_listed`).
 
 use std::sync::Arc;
@@ -24,18 +24,18 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// Which deliveries.
+/// The filters of the list of deliveries in the ledger.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListFilters {
-    /// `desc`, those of the newest event first, if left out.
+    /// The order of the items. Default: `desc`, those of the newest event first.
     order: Option<choices::Order>,
-    /// Those whose event occurred then or later; 24 hours before `until` if left out.
+    /// Only deliveries whose event occurred at this time or later. Default: 24 hours before `until`.
     since: Option<schemas::Moment>,
-    /// Those whose event occurred before, at most 31 days after `since`; now if left out.
+    /// Only deliveries whose event occurred before this time, which is at most 31 days after `since`. Default: now.
     until: Option<schemas::Moment>,
     status: Option<choices::OwedStatus>,
-    /// Those that the audit sent again, or those that it did not.
+    /// Only deliveries that the audit sent again (`true`), or only the others (`false`).
     recovered_by_audit: Option<bool>,
 }
 
@@ -50,15 +50,15 @@ struct Item {
     #[schema(value_type = schemas::DestinationId)]
     destination_id: DestinationId,
     status: choices::OwedStatus,
-    /// Whether the audit found it without a record, and sent it again.
+    /// Whether the audit found no record of the delivery and sent it again.
     recovered_by_audit: bool,
 }
 
 /// List the deliveries that the ledger counts
 ///
-/// Those that the events of the span owe, newest event first, whether they have a row, and their destination still exists, or not.
-/// One page looks at no more than 1,000 deliveries, and events that owe none, and at fewer where reading them costs 500 read units:
-/// where a filter leaves few it may be short, or empty, and yet have a next one.
+/// Lists the deliveries that the events of the span owe, newest event first, including pending deliveries and those to deleted
+/// destinations. One page examines at most 1,000 deliveries and events that owe none, and fewer if reading them costs 500 read
+/// units. So with a filter it may have few items or none although there is a next page.
 #[utoipa::path(
     get,
     path = "/v1/ledger/deliveries",

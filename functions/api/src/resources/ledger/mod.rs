@@ -1,8 +1,8 @@
-//! `GET /v1/ledger`: what was accepted in a span of time, what that owes and what became of it, with ids behind every
-//! number. The numbers are computed from the rows on each request; there are no counters.
+//! `GET /v1/ledger`: the events that were accepted in a span of time, the deliveries that they owe and the states of
+//! those, with ids behind every number. The numbers are computed from the rows on each request; there are no counters.
 //!
-//! One answer covers a bounded part of the span, because it may cost no more than 500 read units. The numbers of all
-//! pages add up, and an event that owes very much is on several.
+//! One response covers a bounded part of the span, because it may cost at most 500 read units. The numbers of all pages
+//! add up, and an event that owes very many deliveries is on several pages.
 
 pub mod deliveries;
 mod reckoned;
@@ -32,52 +32,52 @@ use crate::web::{Deps, schemas};
 /// The greatest number of events that a page covers.
 const EVENTS: usize = 500;
 
-/// Which span of time.
+/// The span of time.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LedgerFilters {
-    /// Events that occurred then or later; 24 hours before `until` if left out.
+    /// The beginning of the span: events that occurred at this time or later. Default: 24 hours before `until`.
     since: Option<schemas::Moment>,
-    /// Events that occurred before, at most 31 days after `since`; now if left out.
+    /// The end of the span: events that occurred before this time, which is at most 31 days after `since`. Default: now.
     until: Option<schemas::Moment>,
 }
 
-/// How much of it at once.
+/// The part of the span that one page covers.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what `PageRequest` reads, and is never a value")]
 pub struct LedgerPage {
-    /// Events that one page covers. It covers fewer where reading them would cost more than 500 read units: about 300 that
-    /// owe one delivery each, or one that owes 700.
+    /// The greatest number of events that one page covers. It covers fewer if reading them would cost more than 500 read units, which
+    /// is about 300 events that owe one delivery each, or one event that owes 700.
     #[param(minimum = 1, maximum = 500, default = 500)]
     limit: Option<u16>,
-    /// The `next_cursor` of the page before; left out for the first page.
+    /// The `next_cursor` of the previous page. Leave it out for the first page.
     cursor: Option<String>,
 }
 
-/// How many events, and which.
+/// A number of events, with their ids.
 #[derive(Serialize, ToSchema)]
 struct EventNumber {
     count: usize,
     /// The first 100 of them at most.
     #[schema(max_items = 100, value_type = Vec<schemas::EventId>)]
     ids: Vec<EventId>,
-    /// Whether there are more than `ids` shows.
+    /// Whether there are more than `ids` contains.
     truncated: bool,
-    /// The path of the list of all of them, on all pages.
+    /// The path of the list of all of them, not only of those on this page.
     list: String,
 }
 
-/// How many deliveries, and which.
+/// A number of deliveries, with their ids.
 #[derive(Serialize, ToSchema)]
 struct DeliveryNumber {
     count: usize,
     /// The first 100 of them at most.
     #[schema(max_items = 100, value_type = Vec<schemas::DeliveryId>)]
     ids: Vec<DeliveryId>,
-    /// Whether there are more than `ids` shows.
+    /// Whether there are more than `ids` contains.
     truncated: bool,
-    /// The path of the list of all of them, on all pages.
+    /// The path of the list of all of them, not only of those on this page.
     list: String,
 }
 
@@ -96,23 +96,23 @@ impl EventNumber {
     }
 }
 
-/// What was owed in a span of time and what became of it: a page of it, of which the numbers add up over all pages.
+/// A page of the ledger: what was owed in a span of time, and the states of those deliveries. The numbers of all pages add up.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ledger)]
 struct LedgerView {
-    /// The span, the same on all its pages.
+    /// The span, which is the same on all pages.
     #[schema(value_type = schemas::Timestamp)]
     since: Timestamp,
     #[schema(value_type = schemas::Timestamp)]
     until: Timestamp,
-    /// Events that were accepted and matched with the subscriptions, by the index of events.
+    /// Events that were accepted and compared with the subscriptions, according to the index of events.
     accepted: EventNumber,
-    /// Those that owe nothing, by the index.
+    /// Events that owe nothing, according to the index.
     unmatched: EventNumber,
     unmatched_reasons: UnmatchedReasons,
-    /// Those that owe something, by their own rows.
+    /// Events that owe deliveries, according to their own rows.
     matched: EventNumber,
-    /// Deliveries that the accepted events owe: the count by the index, the ids by the events' rows.
+    /// Deliveries that the accepted events owe: the count comes from the index, the ids from the events' rows.
     owed: DeliveryNumber,
     delivered: DeliveryNumber,
     retrying: DeliveryNumber,
@@ -121,16 +121,16 @@ struct LedgerView {
     /// Those that were given up: the last attempt failed, or the event was no longer kept.
     exhausted: DeliveryNumber,
     cancelled: DeliveryNumber,
-    /// Those that have no row yet.
+    /// Deliveries that have no row yet.
     pending: DeliveryNumber,
-    /// Those of all of them that the audit found without a record, and sent again; whatever became of them then.
+    /// Owed deliveries of which the audit found no record and which it sent again, whatever their state is now.
     recovered_by_audit: DeliveryNumber,
     /// Whether accepted = unmatched + matched, and owed = delivered + retrying + parked + exhausted + cancelled + pending.
     closes: bool,
-    /// The first 100 events, at most, of which index and row tell different things; none where the ledger closes.
+    /// At most the first 100 events on which the index and the row disagree; empty if the ledger closes.
     #[schema(max_items = 100, value_type = Vec<schemas::EventId>)]
     disagreeing: Vec<EventId>,
-    /// What to send as `cursor` for the next page; `null` on the last one.
+    /// The `cursor` of the next page; `null` on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
     /// Whether there is a next page.
@@ -139,10 +139,10 @@ struct LedgerView {
 
 /// Read the ledger
 ///
-/// What the events that occurred in a span of time owe, and what became of it, with ids behind every number. A page covers at
-/// most 500 events, newest first, and as many deliveries as 500 read units pay for, about 700. An event that owes more is on several
-/// pages, and counted as an event on the first. The numbers of all pages add up to those of the span, and the ledger closes if it
-/// closes on each. What happens while pages are read is in those that are read after it.
+/// Returns what the events of a span of time owe, and the states of those deliveries, with ids behind every number. A page covers
+/// at most 500 events, newest first, and as many deliveries as can be read for 500 read units, about 700. An event that owes more is
+/// on several pages, and is counted as an event on the first of them. The numbers of all pages add up to those of the span, and the
+/// ledger closes if it closes on every page. Changes while pages are read appear in the pages that are read after them.
 #[utoipa::path(
     get,
     path = "/v1/ledger",

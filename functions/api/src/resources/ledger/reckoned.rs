@@ -2,7 +2,7 @@
 //! fail: accepted and owed from the index of events, matched from the events' own rows, and states from the deliveries'
 //! rows.
 //!
-//! Invariant: the ledger closes only where the index and the rows agree, counts every state, and never counts another
+//! Invariant: the ledger closes only if the index and the rows agree, counts every state, and never counts another
 //! account's deliveries (tests: `the_ledger_closes_only_where_index_and_rows_agree`,
 //! `every_state_is_counted_with_its_ids_and_the_ledger_closes`, `another_accounts_are_never_counted`, on the deployed
 //! stack `the_ledger_of_the_api_is_that_of_the_table`).
@@ -48,15 +48,15 @@ impl<Id: Clone> Tally<Id> {
     }
 }
 
-/// Why events owe nothing. The three add up to `unmatched`.
+/// Why events owe nothing. The three numbers add up to `unmatched`.
 #[derive(Default, Serialize, ToSchema)]
 pub struct UnmatchedReasons {
-    /// No subscription listened to their type at their place.
+    /// Events to whose type and place no subscription listened.
     no_subscription: usize,
-    /// Some listened, and wanted others.
+    /// Events to which subscriptions listened, but with conditions that were not met.
     conditions_not_met: usize,
-    /// They tell of the account's own destinations and deliveries (`destination.*`, `delivery.*`), and nobody wanted them. Nothing
-    /// that a producer sent is in them.
+    /// Events about the account's own destinations and deliveries (`destination.*`, `delivery.*`) that no subscription wanted.
+    /// Events from producers are not among them.
     operational: usize,
 }
 
@@ -74,9 +74,9 @@ pub struct Reckoned {
     pub exhausted: Tally<DeliveryId>,
     pub cancelled: Tally<DeliveryId>,
     pub pending: Tally<DeliveryId>,
-    /// Part of those owed, in any state.
+    /// A part of the owed deliveries, in any state.
     pub recovered_by_audit: Tally<DeliveryId>,
-    /// Events of which the index and the row disagree.
+    /// Events on which the index and the row disagree.
     pub disagreeing: Tally<EventId>,
 }
 
@@ -110,7 +110,7 @@ impl Reckoned {
             self.owed.add(id);
             self.add_delivery(id, standings.get(id));
         }
-        // The events of which a part is on this page and the rest on the next count what was found, until they end.
+        // `owed` counts the deliveries that were found. Where an event ends, it is corrected to what the index says.
         if let Some(Ended { listed, found }) = looked.ends
             && listed != found
         {
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::resources::ledger::window::Place;
 
-    /// What is looked at of an event: `told` is what the index says that it owes.
+    /// What the walk finds of an event; `told` is the number of deliveries that it owes according to the index.
     fn looked(told: usize, unmatched: bool, found: u8) -> Vec<Looked> {
         let at = Timestamp::from_unix_ms(1);
         let unmatched = unmatched.then_some(UnmatchedReason::NoSubscription);
@@ -184,11 +184,11 @@ mod tests {
     fn the_ledger_closes_only_where_index_and_rows_agree() {
         check(&[], true);
         check(&[(2, false, 2), (0, true, 0)], true);
-        // A row is missing, or has fewer or more deliveries than the index.
+        // A row is missing, or has fewer or more deliveries than the index says.
         check(&[(2, false, 0)], false);
         check(&[(2, false, 1)], false);
         check(&[(2, false, 3)], false);
-        // It owes nothing without a reason, or something despite a reason.
+        // The event owes nothing without a reason, or owes something despite a reason.
         check(&[(0, false, 0)], false);
         check(&[(1, true, 1)], false);
         // Two mistakes that cancel each other out are still two.

@@ -7,10 +7,10 @@ use ports::{DeliveryStanding, PortResult};
 
 use crate::web::Deps;
 
-/// What a row costs at most, in read units: it has up to 60 KiB, and is not read consistently.
+/// The greatest cost of a row, in read units: it has up to 60 KiB, and is not read consistently.
 pub const UNITS: usize = 8;
 
-/// The states of those deliveries that have a row. A row counts as long as its event does, although it may expire
+/// The states of those deliveries that have a row. A row counts as long as its event counts, although it may expire
 /// slightly earlier: by the time between sending and sealing.
 pub async fn of(
     deps: &Deps,

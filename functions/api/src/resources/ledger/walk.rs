@@ -1,10 +1,10 @@
-//! Walks through what the events of a span owe, newest or oldest event first; what one event owes always comes in the order
-//! of its rows. It serves the ledger and the lists that must be
-//! complete, with pending deliveries and those of deleted destinations. The cost does not depend on the number of
-//! destinations or deliveries: what an event owes is read row by row, when the walk comes there, and whoever walks stops
+//! Walks through the deliveries that the events of a span owe, newest or oldest event first. The deliveries of one event are
+//! always in the order of its rows. The ledger uses it, and the lists that must be
+//! complete, with pending deliveries and those to deleted destinations. The cost does not depend on the number of
+//! destinations or deliveries: the rows of an event are read one by one as the walk reaches them, and the caller stops
 //! when the request has read enough.
 //!
-//! Invariant: a walk that goes on from any place comes to the same as one that never stopped (tests:
+//! Invariant: a walk that continues from any place finds the same as one that never stopped (tests:
 //! `the_pages_of_the_ledger_add_up_whatever_their_size`, `the_pages_of_a_wide_event_add_up_and_each_reads_little`).
 
 use std::collections::{HashMap, VecDeque};
@@ -15,33 +15,33 @@ use ports::{EventPlace, ListedEvent, Order, OwedRow, PortResult, Span, Unmatched
 use super::window::{Place, Within};
 use crate::web::Deps;
 
-/// The greatest number of events that are read at a time, and of deliveries that they owe together. The first of them
+/// The greatest number of events that are read at a time, and of deliveries that they owe together. The first event
 /// may owe more.
 pub const EVENTS: usize = 100;
 const DELIVERIES: usize = 500;
-/// What the next events and a row of what they owe may cost in read units: the index 13, 100 rows of 4 KiB, and 500
-/// deliveries with their paths, or one row that is full.
+/// The greatest cost, in read units, of the next events with a row of owed deliveries each: 13 for the index, and 100 rows
+/// of 4 KiB and 500 deliveries with their paths, or one full row.
 const STEP_UNITS: usize = 160;
-/// What a further row of an event may cost, with the event's own.
+/// The greatest cost of a further row of an event, with the event's own row.
 const ROW_UNITS: usize = 100;
-/// The most deliveries that are looked at together.
+/// The greatest number of deliveries that are examined together.
 const TOGETHER: usize = 100;
 
-/// A delivery that was looked at, or an event that owes none that is asked for.
+/// A delivery that was examined, or an event without requested deliveries.
 pub struct Looked {
     pub place: Place,
     pub id: Option<DeliveryId>,
-    /// Whether it is the first of its event.
+    /// Whether it is the first delivery of its event.
     pub is_new: bool,
-    /// Where an event begins that counts.
+    /// Set where an event begins that counts.
     pub begins: Option<Begun>,
-    /// Where an event ends that counts.
+    /// Set where an event ends that counts.
     pub ends: Option<Ended>,
 }
 
-/// What the index says of an event.
+/// What the index says about an event.
 pub struct Begun {
-    /// Why it owes nothing.
+    /// Why the event owes nothing.
     pub unmatched: Option<UnmatchedReason>,
     /// Whether it is about the account's destinations and deliveries.
     pub operational: bool,
@@ -53,12 +53,12 @@ pub struct Ended {
     pub found: usize,
 }
 
-/// An event, and the row of what it owes at which the walk is.
+/// An event, and the row of its owed deliveries that the walk has reached.
 struct Owing {
     event: EventPlace,
     is_new: bool,
     begins: Option<Begun>,
-    /// Whether it counts: it has not expired.
+    /// Whether the event counts, because it has not expired.
     counts: bool,
     row: OwedRow,
     within: Within,
@@ -105,15 +105,15 @@ impl<'a> Walk<'a> {
         self.ended && self.coming.is_empty() && self.resumed.is_none()
     }
 
-    /// Whether the page has to end here although more follows, because the request cannot pay for the next step and
-    /// `kept` units more, of which one look takes some.
+    /// Whether the page has to end here although more follows, because the request may not read enough for the next step and
+    /// `kept` more units, of which each look uses some.
     pub fn must_stop(&self, kept: usize) -> bool {
         let step = if self.coming.is_empty() { STEP_UNITS } else { ROW_UNITS };
         !self.is_over() && read_units::left_for(step + kept) == 0
     }
 
-    /// The next of them, as many as the request can pay for if looking at one costs `units`, but not many at a time; `None`
-    /// at the end. What events that `takes` refuses owe is not read.
+    /// The next deliveries, as many as the request may read if each costs `units`, up to a limit; `None` at the end. The
+    /// deliveries of events that `takes` refuses are not read.
     pub async fn next(
         &mut self,
         units: usize,
@@ -142,7 +142,7 @@ impl<'a> Walk<'a> {
         Ok(Some(looked))
     }
 
-    /// Goes back into the event in which the previous page ended.
+    /// Continues within the event in which the previous page ended.
     async fn resume(&mut self) -> PortResult<()> {
         let Some((event, within)) = self.resumed.take() else { return Ok(()) };
         let (reckoning, account) = (&self.deps.reckoning, self.account);
@@ -159,7 +159,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Reads the next events from the index, and the first row of what each owes.
+    /// Reads the next events from the index, and the first row of owed deliveries of each.
     async fn list(&mut self, takes: impl Fn(&ListedEvent) -> bool) -> PortResult<()> {
         let (deps, account) = (self.deps, self.account);
         let (after, most) = (self.after.as_ref(), self.events + 1);
@@ -213,7 +213,7 @@ impl Owing {
         self.within.passed_in_row >= self.row.ids.len() && self.within.row + 1 >= self.row.rows
     }
 
-    /// The next delivery, or that there is none.
+    /// The next delivery, or a mark that there is none.
     fn look(&mut self, span: Span) -> Looked {
         let id = self.row.ids.get(self.within.passed_in_row).cloned();
         let one = usize::from(id.is_some());

@@ -1,4 +1,4 @@
-//! The span of time that a request to the ledger asks about, and the place where a page of it ended.
+//! The span of time of a request to the ledger, and the place where a page ended.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ const MOST_DAYS: u64 = 31;
 
 /// The span that `since` and `until` name.
 pub fn span(since: Option<Moment>, until: Option<Moment>, now: Timestamp) -> Result<Span, Problem> {
-    let left_out = if until.is_none() { " (it is now where left out)" } else { "" };
+    let left_out = if until.is_none() { " (the default is now)" } else { "" };
     let until = until.map_or(now, |Moment(until)| until);
     let day_before = Timestamp::from_unix_ms(until.unix_ms().saturating_sub(DAY_MS));
     let since = since.map_or(day_before, |Moment(since)| since);
@@ -24,13 +24,13 @@ pub fn span(since: Option<Moment>, until: Option<Moment>, now: Timestamp) -> Res
     }
     if until.unix_ms() - since.unix_ms() > MOST_DAYS * DAY_MS {
         let detail =
-            format!("must be at most {MOST_DAYS} days after `since`{left_out}; ask for one part after the other");
+            format!("must be at most {MOST_DAYS} days after `since`{left_out}; request one part after the other");
         return Err(Problem::parameter("until", detail));
     }
     Ok(Span { since, until })
 }
 
-/// Where a page ended: after this event, or within what it owes. The span is kept because the default span moves.
+/// Where a page ended: after this event, or within its owed deliveries. The span is stored because the default span moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub span: Span,
@@ -38,10 +38,10 @@ pub struct Place {
     pub within: Option<Within>,
 }
 
-/// A place within what an event owes.
+/// A place within the owed deliveries of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Within {
-    /// The row of what it owes, and how many deliveries of that have been passed.
+    /// The row of owed deliveries, and how many deliveries of that row have been passed.
     pub row: usize,
     pub passed_in_row: usize,
     /// How many have been passed in all rows, and how many there are according to the index.
@@ -68,7 +68,7 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
         let parts: Vec<&str> = text.split('.').collect();
-        // Whoever changes a cursor reaches no number that cannot be added to.
+        // A forged cursor must not contain a number so large that adding to it overflows.
         let number = |text: &str| text.parse::<u32>().ok().and_then(|n| usize::try_from(n).ok()).ok_or(PlaceError);
         let (from, to, ms, id, within) = match parts[..] {
             [from, to, ms, id] => (from, to, ms, id, None),

@@ -1,7 +1,7 @@
-//! Why a subscription wants an event or not, in words: for a dry run (`matching`) and for an accepted event that
+//! Why a subscription matches an event or not, in words: for a dry run (`matching`) and for an accepted event that
 //! matched nothing (`events`). The domain has the rules.
 //!
-//! Invariant: an explanation reads no more than one request may (tests:
+//! Invariant: an explanation reads no more than one request may read (tests:
 //! `an_explanation_reads_no_more_than_a_request_may_however_long_subscriptions_are`).
 //!
 //! Invariant: an event that matched nothing says why in the words of the dry run (tests:
@@ -20,9 +20,9 @@ use crate::web::{Deps, schemas};
 
 /// How many subscriptions are explained for an event that matched nothing.
 const NEAREST: usize = 20;
-/// How many of the account's subscriptions are considered, besides as many of each bucket that the event looked into.
+/// How many of the account's subscriptions are considered, in addition to as many of each bucket that the event looked into.
 const LOOKED_AT: usize = 200;
-/// What each costs at most, in read units: a row has 5 KiB, and only those of the account are read consistently.
+/// The greatest cost of each, in read units: a row has 5 KiB, and only those of the account are read consistently.
 const FILED_UNITS: usize = 1;
 const LISTED_UNITS: usize = 2;
 
@@ -34,12 +34,12 @@ pub struct SubscriptionMatch {
     #[schema(value_type = schemas::Label)]
     name: Label,
     matches: bool,
-    /// Why not; `null` when it matches.
+    /// Why it does not match; `null` if it matches.
     #[schema(required)]
     reason: Option<Reason>,
 }
 
-/// The first thing for which a subscription does not match.
+/// The first requirement of a subscription that an event does not meet.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MissReason)]
 struct Reason {
@@ -47,11 +47,11 @@ struct Reason {
     /// A JSON pointer into the subscription.
     #[schema(example = "/condition/status")]
     pointer: String,
-    /// What was wanted and what was found, for people.
+    /// What the subscription requires and what the event has, for people.
     detail: String,
 }
 
-/// Which demand of a subscription is not met; they are looked at in this order.
+/// Which requirement of a subscription is not met. They are checked in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum MissCode {
@@ -93,24 +93,24 @@ fn reason(miss: Miss, subscription: &Subscription, candidate: Candidate<'_>) -> 
         }
         Miss::Condition(mismatch) => (MissCode::Condition, format!("/condition{}", mismatch.pointer), mismatch.detail),
         Miss::Transition { wanted, was } => {
-            let was = was.map_or("no change in the runs of its place", Transition::as_str);
+            let was = was.map_or("neither broke nor recovered", Transition::as_str);
             let detail = format!("it waits for {}; the event is {was}", wanted.as_str());
             (MissCode::Transition, "/transition".to_owned(), detail)
         }
         Miss::Grace { wanted } => {
             let (wanted, was) = (u64::from(wanted), &candidate.data["grace_seconds"]);
-            let detail = format!("it waits for {wanted} seconds; the event tells of a run missed by {was} seconds");
+            let detail = format!("it waits for {wanted} seconds; the event reports a run that is {was} seconds late");
             (MissCode::Grace, "/grace_seconds".to_owned(), detail)
         }
         Miss::Destination => {
-            let detail = "the event is about this destination, which is not told of itself".to_owned();
+            let detail = "the event is about this destination, and no destination gets events about itself".to_owned();
             (MissCode::Destination, "/destination_id".to_owned(), detail)
         }
     };
     Reason { code, pointer, detail }
 }
 
-/// Which change in the runs of its place an event is, judged by the runs that are remembered.
+/// Whether an event is a transition, compared with the runs of its place that are remembered.
 pub async fn transition(
     deps: &Deps,
     account: &AccountId,
@@ -122,9 +122,9 @@ pub async fn transition(
     Ok(deps.transitions.find_runs(account, event_type, place).await?.history.judge(run))
 }
 
-/// Why today's subscriptions do not want this event, nearest first.
+/// Why today's subscriptions do not match this event, closest first.
 pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<SubscriptionMatch>> {
-    // By itself: within the body it may be nested too deep for the parser.
+    // It is parsed alone, because within the body it may be nested too deeply for the parser.
     let data = json::value(event.read()?.data.get())
         .map_err(|error| PortError::permanent("reading an event's data", error))?;
     let run = Run::of_event(&event.id, &data);
@@ -132,7 +132,7 @@ pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<Subscri
     let (event_type, scope, work) = (event.event_type, &event.scope, Work::default());
     let candidate = Candidate { event_type, scope, data: &data, transition, work: &work };
 
-    // One after the other, as far as the request may read.
+    // One after the other, as many as the request may read.
     let mut once: BTreeMap<SubscriptionId, Subscription> = BTreeMap::new();
     for bucket in &Bucket::of_event(event.event_type, &event.scope) {
         let most = LOOKED_AT.min(read_units::left_for(FILED_UNITS));
@@ -145,15 +145,15 @@ pub async fn nearest(deps: &Deps, event: &SealedEvent) -> PortResult<Vec<Subscri
     let mut nearest: Vec<Subscription> = once.into_values().collect();
     nearest.sort_by_cached_key(|subscription| distance(subscription, candidate));
     nearest.truncate(NEAREST);
-    // What was found by then means nothing.
+    // If the comparison used up its steps, the distances have no meaning.
     if work.is_over() {
         return Ok(Vec::new());
     }
     Ok(nearest.iter().map(|subscription| SubscriptionMatch::new(subscription, candidate)).collect())
 }
 
-/// How far a subscription is from wanting the event: the earlier the first demand that is not met, the farther. Among
-/// equals, disabled subscriptions come last.
+/// How far a subscription is from matching the event: the earlier the first requirement that is not met, the farther.
+/// Among equals, disabled subscriptions come last.
 fn distance(subscription: &Subscription, candidate: Candidate<'_>) -> (u8, bool) {
     let disabled = !subscription.settings.enabled;
     let mut enabled = subscription.clone();

@@ -1,8 +1,8 @@
-//! `POST /v1/subscriptions/match`: what an event would set off, and why each subscription wants it or not. The domain's
-//! rules decide, as they do in `fanout`, but nothing is sent, sealed or remembered. A request looks at one page of
-//! subscriptions and no more.
+//! `POST /v1/subscriptions/match`: what an event would cause, and why each subscription matches it or not. The domain's
+//! rules decide, as they do in `fanout`, but nothing is sent, sealed or remembered. A request examines only one page of
+//! subscriptions.
 //!
-//! Invariant: what a page costs and answers does not grow with the account (tests:
+//! Invariant: the cost and the size of a page do not grow with the account (tests:
 //! `a_page_reads_and_answers_what_its_own_subscriptions_ask_for`, `a_dry_run_ends_its_page_where_it_has_read_enough`).
 
 pub mod explain;
@@ -33,12 +33,12 @@ use crate::web::pages::{OrderParameter, Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, done, schemas};
 
-/// How many destinations are looked up concurrently.
+/// How many destinations are read concurrently.
 const AT_ONCE: usize = 10;
-/// What looking one up costs at most, in read units: a row of 20 KiB, and its health.
+/// The greatest cost of reading one, in read units: a row of 20 KiB, and its health.
 const LOOK_UP_UNITS: usize = 6;
 
-/// What is asked about: either `event` or `sample`.
+/// The event to try: either `event` or `sample`.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = MatchRequest)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +49,7 @@ pub struct Question {
     sample: Option<AskedSample>,
 }
 
-/// An event as a producer would push it. It is refused for what a pushed one would be refused for.
+/// An event as a producer would push it. It is refused for the same reasons as a pushed event.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[schema(as = MatchedEvent)]
 #[serde(deny_unknown_fields)]
@@ -60,42 +60,42 @@ struct AskedEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required, value_type = schemas::Scope)]
     scope: Option<Box<RawValue>>,
-    /// What the JSON Schema of the type asks for.
+    /// An object that conforms to the JSON Schema of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required, value_type = Object)]
     data: Option<Box<RawValue>>,
 }
 
-/// The catalogue's sample of a type, as if its run had ended now.
+/// The catalogue's sample of an event type, as if its run had ended now.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = MatchedSample)]
 #[serde(deny_unknown_fields)]
 struct AskedSample {
     #[schema(value_type = schemas::EventType)]
     event_type: EventType,
-    /// Which of the type's samples; the most usual one if left out.
+    /// Which of the type's samples is used. Default: the most common one.
     #[serde(default)]
     status: Option<String>,
-    /// Where it happened; the sample's own place if left out.
+    /// Where the event happened. Default: the sample's own place.
     #[serde(default)]
     #[schema(value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
 }
 
-/// The answer about an event.
+/// The result for an event.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Matches)]
 pub struct Matches {
     event: EventView,
-    /// What the subscriptions of the page would have sent: one for each destination and path. A subscription of another page
-    /// may ask for the same.
+    /// The deliveries that the subscriptions of the page would cause, one for each destination and path. A subscription on
+    /// another page may cause the same delivery.
     deliveries: Vec<DeliveryView>,
     /// A page of the account's subscriptions.
     #[serde(flatten)]
     subscriptions: Page<SubscriptionMatch>,
 }
 
-/// The event that was judged.
+/// The event that was tried.
 #[derive(Serialize, ToSchema)]
 #[schema(as = JudgedEvent)]
 struct EventView {
@@ -103,7 +103,7 @@ struct EventView {
     event_type: EventType,
     #[schema(value_type = schemas::Scope)]
     scope: Scope,
-    /// Which change in the runs of its place it is; `null` for none.
+    /// Which transition the event is; `null` if it is none.
     #[schema(value_type = Option<choices::Transition>, required)]
     transition: Option<Transition>,
 }
@@ -116,12 +116,12 @@ struct DeliveryView {
     destination_id: DestinationId,
     #[schema(value_type = Option<schemas::DeliveryPath>, required)]
     path: Option<DeliveryPath>,
-    /// Where it would go: the destination's URL with the path.
+    /// Where it would be sent: the destination's URL with the path.
     #[schema(value_type = schemas::DestinationUrl)]
     url: DestinationUrl,
     /// Whether it would be set aside, because the destination is paused, failing or disabled.
     parked: bool,
-    /// The subscriptions of the page that ask for it.
+    /// The subscriptions of the page that cause it.
     #[schema(value_type = Vec<schemas::SubscriptionId>)]
     subscription_ids: Vec<SubscriptionId>,
 }
@@ -135,9 +135,9 @@ struct Judged {
 
 /// Try an event on the subscriptions
 ///
-/// Which subscriptions an event would match, and for each that does not, why. Nothing is sent or remembered. `data` lists all
-/// subscriptions of the account, newest first, and `deliveries` what those on the page ask for. A page may have fewer
-/// than `limit` and yet have a next one, where their destinations would cost more to read than one request may.
+/// Shows which subscriptions an event would match, and why each of the others does not match. Nothing is sent or remembered.
+/// `data` lists all subscriptions of the account, newest first, and `deliveries` the deliveries that those on the page would cause.
+/// A page may have fewer items than `limit` although there is a next page, if reading their destinations would cost too much.
 #[utoipa::path(
     post,
     path = "/v1/subscriptions/match",
@@ -145,7 +145,7 @@ struct Judged {
     tag = "subscriptions",
     params(PageParameters, OrderParameter),
     request_body = Question,
-    responses((status = 200, description = "What the event would set off.", body = Matches))
+    responses((status = 200, description = "What the event would cause.", body = Matches))
 )]
 pub async fn judge(
     Reader(account): Reader,
@@ -197,7 +197,7 @@ fn read_data(event: &Event) -> PortResult<Value> {
 }
 
 impl AskedEvent {
-    /// Reads the event as `fanout` would if it were pushed now.
+    /// Reads the event as `fanout` would read it if it were pushed now.
     fn read(&self, account: &AccountId, now: Timestamp) -> Result<Judged, Problem> {
         #[derive(Serialize)]
         struct Pushed<'a> {
@@ -230,13 +230,13 @@ impl AskedSample {
             event.scope = scope;
         }
         let data = read_data(&event)?;
-        // The sample's own times are long past: a run that ended then would come too late to be a change.
+        // The sample's own times are long past: a run that ended then would come too late to be a transition.
         let run = Run::of_event(&event.id, &data).map(|run| Run { completed_at: now, ..run });
         Ok(Judged { event, data, run })
     }
 }
 
-/// The destinations, as many of them as the request may read and at least one, in this order; `None` for one that has just been deleted.
+/// The destinations in this order, as many as the request may read, but at least one; `None` for one that has just been deleted.
 async fn look_up(
     deps: &Deps,
     account: &AccountId,
@@ -248,7 +248,7 @@ async fn look_up(
             left.push(id.clone());
         }
     }
-    // What the first ones have cost shows how many more there may be.
+    // The cost of the first ones shows how many more can be read.
     while !left.is_empty() && (found.is_empty() || read_units::left_for(LOOK_UP_UNITS) > 0) {
         let some = left.drain(..read_units::left_for(LOOK_UP_UNITS).clamp(1, left.len()));
         let some = some.map(|id| async move {
@@ -260,7 +260,7 @@ async fn look_up(
     Ok(found)
 }
 
-/// What subscriptions that match would have sent.
+/// The deliveries that the matching subscriptions would cause.
 fn deliveries<'a>(
     asking: impl Iterator<Item = &'a Subscription>,
     destinations: &HashMap<DestinationId, Option<Destination>>,

@@ -1,4 +1,4 @@
-//! Cancelling a delivery that still had attempts to come.
+//! Cancelling a delivery that has attempts left.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::web::{Deps, done, schemas};
 
 /// Cancel a delivery
 ///
-/// No attempt of it is begun any more. One that is under way may still deliver; then it is `delivered`. It can be sent again
-/// later.
+/// No further attempt is started. If an attempt that is under way still succeeds, the delivery becomes `delivered`. A cancelled
+/// delivery can be sent again later.
 #[utoipa::path(
     post,
     path = "/v1/deliveries/{id}/cancel",

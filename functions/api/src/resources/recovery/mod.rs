@@ -1,6 +1,6 @@
 //! Sending again on request: one delivery, everything a destination missed, an event to today's subscriptions, or the
 //! events of a span to one of them.
-//! Asking twice does no harm: what is already under way is left alone.
+//! A repeated request does no harm, because it does not affect deliveries that are already under way.
 
 pub mod cancel;
 pub mod recover;
@@ -17,13 +17,13 @@ use crate::web::Deps;
 use crate::web::problem::{Code, Problem};
 
 /// The detail of a problem when attempts or other callers kept changing the same delivery or event.
-const KEPT_CHANGING: &str = "it kept changing at the same time; try again";
+const KEPT_CHANGING: &str = "it kept being changed by others; try again";
 
-/// The end of a span that begins at `since`: now if it is left out.
+/// The end of a span that begins at `since`. Default: now.
 fn until(since: Timestamp, until: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Problem> {
     let until = until.unwrap_or(now);
     if since >= until {
-        let detail = "must be before `until`, which is now if it is left out";
+        let detail = "must be before `until`, which is now by default";
         return Err(Problem::at(Code::ValidationFailed, "/since", detail));
     }
     Ok(until)
@@ -34,7 +34,7 @@ async fn body_of(deps: &Deps, delivery: &Delivery) -> Result<Box<RawValue>, Prob
     let event = deps.events.find_event_with(&delivery.account, &delivery.event, 0).await?.map(|(event, _)| event);
     let event = event.filter(|event| event.expires_at > deps.clock.now()).ok_or_else(|| {
         let detail =
-            "its event is not kept any more, so there is nothing to send; publish the event anew, under another id";
+            "its event is no longer kept, so there is nothing to send; publish the event again, under another id";
         Problem::new(Code::EventForgotten, detail)
     })?;
     Ok(RawValue::from_string(event.body).map_err(|error| PortError::permanent("reading a body", error))?)

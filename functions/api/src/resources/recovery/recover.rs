@@ -1,4 +1,4 @@
-//! Starting the job that sends again what a destination did not get.
+//! Starting the job that sends again the deliveries that a destination did not get.
 
 use std::sync::Arc;
 
@@ -21,30 +21,30 @@ use crate::web::named::{Kind, Named};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, done, schemas};
 
-/// What is to be sent again.
+/// Which deliveries to send again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewRecovery)]
 pub struct Wanted {
-    /// What is owed by events that occurred then or later.
+    /// Deliveries of events that occurred at this time or later.
     #[schema(value_type = schemas::Moment)]
     since: Timestamp,
-    /// And before; now if left out.
+    /// Deliveries of events that occurred before this time. Default: now.
     #[serde(default)]
     #[schema(value_type = Option<schemas::Moment>)]
     until: Option<Timestamp>,
-    /// Which deliveries, by where they stand; each once. All but the cancelled ones if left out.
+    /// The states of the deliveries, each once. Default: all but `cancelled`.
     #[serde(default, deserialize_with = "statuses")]
     #[schema(value_type = Option<BTreeSet<choices::RecoverStatus>>, min_items = 1, max_items = 5)]
     statuses: Option<Vec<RecoverStatus>>,
 }
 
-/// Reads statuses in order, of which there is at least one and none twice.
+/// Reads statuses in order. There must be at least one, and none may occur twice.
 fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<RecoverStatus>>, D::Error> {
     let Some(mut statuses) = Option::<Vec<RecoverStatus>>::deserialize(deserializer)? else { return Ok(None) };
     statuses.sort_unstable();
     if statuses.is_empty() {
-        return Err(D::Error::custom("must name at least one; leave it out for all but the cancelled ones"));
+        return Err(D::Error::custom("must name at least one; leave it out to get all but the cancelled ones"));
     }
     if statuses.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(D::Error::custom("must name each only once"));
@@ -63,9 +63,9 @@ impl Wanted {
 
 /// Recover a destination
 ///
-/// Sends again everything that it was owed by events of a span and did not get, in the background, at the rate at which parked
-/// deliveries are sent: at most 20 a second. The answer is the job, which tells how far it is. A destination has one such job at
-/// a time; asked for the same again, the answer is the job that is at work.
+/// Starts a job that sends again the deliveries of a span of events that the destination did not get, at the rate at which parked
+/// deliveries are sent: at most 20 a second. The response is the job, which shows its progress. A destination has one such job at
+/// a time; if the same request is repeated, the response is the job that is running.
 #[utoipa::path(
     post,
     path = "/v1/destinations/{id}/recover",
@@ -74,8 +74,8 @@ impl Wanted {
     params(("id" = schemas::DestinationId, Path)),
     request_body = Wanted,
     responses(
-        (status = 202, description = "The job that does it.", body = JobView),
-        (status = 409, description = "`recovery_under_way`: the destination has such a job for something else; `detail` names it. `limit_reached`: the account has 20 jobs that have not ended; try again when one has.")
+        (status = 202, description = "The job that sends them.", body = JobView),
+        (status = 409, description = "`recovery_under_way`: another such job of the destination is running; `detail` names it. `limit_reached`: the account has 20 jobs that have not ended; try again when one has ended.")
     )
 )]
 pub async fn recover(
@@ -97,11 +97,11 @@ pub async fn recover(
         );
         return Err(Problem::new(Code::RecoveryUnderWay, detail));
     }
-    // One that was at work is another, unless it was begun in the same millisecond.
+    // A job that was already running has an earlier time, unless it was started in the same millisecond.
     Ok(done::nothing_if(job != new, (StatusCode::ACCEPTED, Answer(JobView::from(job)))))
 }
 
-/// Whether the job does what is asked for. A request without `until` (`open`) means until the job began.
+/// Whether the job does what the request asks for. A request without `until` (`open`) means until the job was started.
 fn is_about(job: &Job, asked: Recovery, open: bool) -> bool {
     let until = if open { job.created_at } else { asked.until };
     matches!(&job.kind, JobKind::Recover(recovery) if *recovery == Recovery { until, ..asked })

@@ -1,18 +1,19 @@
-//! Matching an event again with today's subscriptions. Deliveries that they ask for and that the event does not owe yet
-//! are added to what it owes.
+//! Matching an event again with today's subscriptions. Deliveries that they cause and that the event does not owe yet are
+//! added to those that it owes.
 //!
-//! Each new delivery first gets a row, so that `redrive` sends it if its message is lost: the audit will not visit this
-//! event again. Only then is it added to what the event owes, just as `fanout` seals an event after sending.
+//! Each new delivery first gets a row, so that `redrive` sends it if its message is lost, because the audit will not visit
+//! this event again. Only then is it added to the deliveries that the event owes, just as `fanout` seals an event after
+//! sending.
 //!
-//! Invariant: a replay sends what is not owed yet, once, from a row each, and only then adds it to what the event owes; a
-//! replay that breaks off is finished by the next one (tests:
+//! Invariant: a replay sends each delivery that is not owed yet once, from its own row, and only then adds it to those that
+//! the event owes; a replay that is interrupted is finished by the next one (tests:
 //! `what_todays_subscriptions_ask_for_and_was_not_owed_is_sent_once_and_owed_from_then_on`,
 //! `a_replay_that_broke_off_is_finished_by_the_next_one`, the contract suite `owing_more`).
 //!
-//! Invariant: one request sends a bounded part, and the next one goes on (tests:
+//! Invariant: one request sends a bounded part, and the next one continues (tests:
 //! `a_request_replays_a_part_and_says_what_is_left`).
 //!
-//! Invariant: an event that costs more to match again than one request may read is refused before anything is sent (tests:
+//! Invariant: a replay that would have to read more than one request may read is refused before anything is sent (tests:
 //! `a_replay_that_would_read_too_much_is_refused_before_anything_is_sent`).
 
 use std::collections::BTreeSet;
@@ -43,43 +44,44 @@ use crate::web::{Deps, choices, done, schemas};
 
 /// How many ids of each kind of delivery are shown.
 const SHOWN: usize = 100;
-/// How many deliveries are sent before they are added to what the event owes.
+/// How many deliveries are sent before they are added to those that the event owes.
 const TOGETHER: usize = 500;
-/// How many new deliveries one request sends at most, and how many bytes of bodies. The rest is sent by another one.
+/// The greatest number of new deliveries, and of bytes of their bodies, that one request sends. Further requests send the
+/// rest.
 const MOST: usize = 1_000;
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// How many rows are written concurrently.
 const AT_ONCE: usize = 20;
-/// How many subscriptions are read at a time, and what that costs at most, in read units, with what is read afterwards: a
-/// row has 5 KiB, and is not read consistently.
+/// How many subscriptions are read at a time, and the greatest cost of that in read units, including what is read
+/// afterwards: a row has 5 KiB, and is not read consistently.
 const PART: usize = 100;
 const PART_UNITS: usize = 70 + 10;
 
-/// What became of a request to replay an event.
+/// The result of a request to replay an event.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Replay)]
 struct ReplayView {
     #[schema(value_type = schemas::EventId)]
     event_id: EventId,
-    /// How many deliveries are sent now that the event did not owe before.
+    /// The number of deliveries that are sent now and that the event did not owe before.
     new_count: usize,
     /// The first 100 of them at most.
     #[schema(value_type = Vec<schemas::DeliveryId>, max_items = 100)]
     new: Vec<DeliveryId>,
-    /// How many more are new and were not sent, because one request sends 1,000 at most, or 64 MiB: ask again, under another
-    /// `Idempotency-Key` if any, until this is 0.
+    /// The number of further new deliveries that were not sent, because one request sends at most 1,000, or 64 MiB. Repeat the
+    /// request until this is 0; if it has an `Idempotency-Key`, use a new one each time.
     left_count: usize,
-    /// How many that today's subscriptions ask for it owed already: nothing is done about those.
+    /// The number of deliveries that today's subscriptions cause and that the event owed before; they are not sent again.
     already_owed_count: usize,
     /// The first 100 of them at most.
     #[schema(value_type = Vec<schemas::DeliveryId>, max_items = 100)]
     already_owed: Vec<DeliveryId>,
-    /// Why today's subscriptions ask for nothing; `null` where they do.
+    /// Why today's subscriptions cause no delivery; `null` if they cause any.
     #[schema(required, value_type = Option<choices::Unmatched>)]
     unmatched: Option<&'static str>,
 }
 
-/// What today's subscriptions ask for.
+/// The deliveries that today's subscriptions cause.
 struct Matched {
     body: Box<RawValue>,
     deliveries: Vec<Delivery>,
@@ -88,10 +90,10 @@ struct Matched {
 
 /// Replay an event
 ///
-/// Matches it again, with today's subscriptions and destinations. What they ask for and it does not owe yet is sent, and owed
-/// from now on; what it owes already is left as it is: send that again by itself. Whether it broke or recovered something is
-/// judged as it was when it came, where its run is still remembered. One request sends 1,000 at most, or 64 MiB; while `left_count`
-/// is more than 0, ask again. Asked once more, there is nothing new.
+/// Matches an event again, with today's subscriptions and destinations. Deliveries that it does not owe yet are sent, and are owed
+/// from now on. Deliveries that it already owes are not changed; use the resend of the delivery for those. If its run is still
+/// remembered, the event is the same transition as when it arrived. One request sends at most 1,000 deliveries, or 64 MiB; repeat the
+/// request while `left_count` is more than 0. After that, a repetition finds nothing new.
 #[utoipa::path(
     post,
     path = "/v1/events/{id}/replay",
@@ -99,8 +101,8 @@ struct Matched {
     tag = "events",
     params(("id" = schemas::EventId, Path)),
     responses(
-        (status = 202, description = "What is sent now, and what was owed already.", body = ReplayView),
-        (status = 409, description = "`limit_reached`: what it owes and who listens would cost more than 500 read units to read; replay \
+        (status = 202, description = "The deliveries that are sent now, and those that were owed before.", body = ReplayView),
+        (status = 409, description = "`limit_reached`: its deliveries and the subscriptions that listen would cost more than 500 read units to read; replay \
             subscriptions instead.")
     )
 )]
@@ -115,7 +117,7 @@ pub async fn replay(
     Ok(done::nothing_if(sent.is_empty(), (StatusCode::ACCEPTED, Answer(answer))))
 }
 
-/// Sends what is new, and notes in `sent` what was.
+/// Sends the new deliveries, and adds each to `sent`.
 async fn send_new(
     deps: &Deps,
     account: &AccountId,
@@ -159,12 +161,12 @@ async fn send_new(
 }
 
 fn too_much() -> Problem {
-    let detail = "what it owes and the subscriptions that listen at its place are more than one request may read; replay single \
+    let detail = "its deliveries and the subscriptions that listen at its place are more than one request may read; replay single \
         subscriptions, which `POST /v1/subscriptions/{id}/replay` does";
     Problem::new(Code::LimitReached, detail)
 }
 
-/// Who listens in these buckets; `None` if that is more than the request may read.
+/// The subscriptions in these buckets; `None` if they are more than the request may read.
 async fn listeners_of(deps: &Deps, account: &AccountId, buckets: &[Bucket]) -> PortResult<Option<Vec<Listeners>>> {
     let mut listeners = Vec::with_capacity(buckets.len());
     for bucket in buckets {
@@ -205,8 +207,8 @@ async fn matched(deps: &Deps, sealed: &SealedEvent, listeners: &[Listeners]) -> 
     Ok(Matched { body, deliveries, unmatched })
 }
 
-/// Gives each delivery a row and sends it. One that already has a row comes from a replay that broke off; `redrive`
-/// sends it.
+/// Gives each delivery a row and sends it. A delivery that already has a row comes from a replay that was interrupted;
+/// `redrive` sends it.
 async fn send(deps: &Deps, event: &SealedEvent, body: &RawValue, new: &[Delivery]) -> PortResult<()> {
     let now = deps.clock.now();
     let held = Held::by_queue(now, now, deps.lease);

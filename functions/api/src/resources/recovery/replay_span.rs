@@ -1,4 +1,5 @@
-//! Starting the job that matches the events of a span with a subscription, and sends what its destination was not owed.
+//! Starting the job that matches the events of a span with a subscription, and sends those that its destination was not
+//! owed.
 
 use std::sync::Arc;
 
@@ -20,15 +21,15 @@ use crate::web::named::{Kind, Named};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, done, schemas};
 
-/// Which events are to be matched.
+/// Which events to match.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewReplay)]
 pub struct Wanted {
-    /// Those that occurred then or later.
+    /// Events that occurred at this time or later.
     #[schema(value_type = schemas::Moment)]
     since: Timestamp,
-    /// And before; now if left out.
+    /// Events that occurred before this time. Default: now.
     #[serde(default)]
     #[schema(value_type = Option<schemas::Moment>)]
     until: Option<Timestamp>,
@@ -36,9 +37,9 @@ pub struct Wanted {
 
 /// Replay a span to a subscription
 ///
-/// Matches the events of a span with the subscription as it is, in the background, and sends its destination those that it was
-/// not owed, at the rate at which parked deliveries are sent: at most 20 a second. The answer is the job, which tells how far it
-/// is. A subscription has one such job at a time; asked for the same again, the answer is the job that is at work.
+/// Starts a job that matches the events of a span with the present subscription and sends its destination those that it was not
+/// owed, at the rate at which parked deliveries are sent: at most 20 a second. The response is the job, which shows its progress.
+/// A subscription has one such job at a time; if the same request is repeated, the response is the job that is running.
 #[utoipa::path(
     post,
     path = "/v1/subscriptions/{id}/replay",
@@ -47,8 +48,8 @@ pub struct Wanted {
     params(("id" = schemas::SubscriptionId, Path)),
     request_body = Wanted,
     responses(
-        (status = 202, description = "The job that does it.", body = JobView),
-        (status = 409, description = "`replay_under_way`: the subscription has such a job for another span; `detail` names it. `limit_reached`: the account has 20 jobs that have not ended; try again when one has.")
+        (status = 202, description = "The job that sends them.", body = JobView),
+        (status = 409, description = "`replay_under_way`: such a job of the subscription is running for another span; `detail` names it. `limit_reached`: the account has 20 jobs that have not ended; try again when one has ended.")
     )
 )]
 pub async fn replay(
@@ -69,11 +70,11 @@ pub async fn replay(
             format!("the job {} is at work on this subscription for another span; wait until it has ended", job.id);
         return Err(Problem::new(Code::ReplayUnderWay, detail));
     }
-    // One that was at work is another, unless it was begun in the same millisecond.
+    // A job that was already running has an earlier time, unless it was started in the same millisecond.
     Ok(done::nothing_if(job != new, (StatusCode::ACCEPTED, Answer(JobView::from(job)))))
 }
 
-/// Whether the job does what is asked for. A request without `until` (`open`) means until the job was started.
+/// Whether the job does what the request asks for. A request without `until` (`open`) means until the job was started.
 fn is_about(job: &Job, asked: Replay, open: bool) -> bool {
     let until = if open { job.created_at } else { asked.until };
     matches!(&job.kind, JobKind::Replay(replay) if *replay == Replay { until, ..asked })

@@ -1,10 +1,10 @@
 //! Sending one delivery again, under the same id, to its destination as it is today.
 //!
-//! Invariant: what is sent again has a row from which `redrive` sends it if its message is lost, and asking twice sends
-//! once (tests: `what_was_not_delivered_is_sent_again_once_however_often_it_is_asked_for`,
+//! Invariant: a delivery that is sent again has a row from which `redrive` sends it if its message is lost, and a repeated
+//! request sends it only once (tests: `what_was_not_delivered_is_sent_again_once_however_often_it_is_asked_for`,
 //! `a_resend_that_could_not_be_sent_is_sent_when_the_lease_has_run_out`).
 //!
-//! Invariant: what was delivered stays delivered, however often it is sent again (tests:
+//! Invariant: a delivery that was delivered stays so, however often it is sent again (tests:
 //! `what_was_delivered_is_sent_again_and_stays_delivered`).
 
 use std::sync::Arc;
@@ -30,9 +30,9 @@ use crate::web::named::Named;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, done, schemas};
 
-/// What was done: `sent` (an attempt is made now), `already_under_way` (one was sent before; nothing more was done), `set_aside`
-/// (its destination takes nothing now; it is sent when that is back), `not_sent` (it was delivered before, and its destination
-/// takes nothing now).
+/// What was done: `sent` (an attempt is made now), `already_under_way` (it was sent moments ago; nothing more was done), `set_aside`
+/// (nothing can be sent to its destination now; it is sent when the destination is back), `not_sent` (it was delivered before, and
+/// nothing can be sent to its destination now).
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Resent {
@@ -42,22 +42,22 @@ enum Resent {
     NotSent,
 }
 
-/// What became of a request to send a delivery again.
+/// The result of a request to send a delivery again.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ResendResult)]
 struct ResendView {
     result: Resent,
-    /// The same in a sentence, for people.
+    /// The result in a sentence, for people.
     detail: String,
-    /// As it is now.
+    /// The delivery as it is now.
     delivery: DeliveryView,
 }
 
 /// Send a delivery again
 ///
-/// Under the same id, to its destination's present URL with its present secrets. One that was delivered is attempted once more,
-/// and stays delivered. One that had ended otherwise goes on with its schedule: after as many attempts as that has, this is one
-/// more and the last. A delivery whose first attempt has not ended is not found: it is under way, and its id tells no event.
+/// Sends a delivery again under the same id, to the present URL of its destination with the present secrets. One that was
+/// delivered is attempted once more, and stays delivered. Any other continues its schedule; if that has no attempts left, it gets
+/// one last attempt. A delivery whose first attempt has not ended is not found, because it is still under way.
 #[utoipa::path(
     post,
     path = "/v1/deliveries/{id}/resend",
@@ -66,8 +66,8 @@ struct ResendView {
     params(("id" = schemas::DeliveryId, Path)),
     responses(
         (status = 202, description = "What was done.", body = ResendView),
-        (status = 409, description = "`destination_deleted`: there is nowhere to send it to."),
-        (status = 410, description = "`event_forgotten`: its event, and with it the body, is not kept any more.")
+        (status = 409, description = "`destination_deleted`: the delivery's destination no longer exists."),
+        (status = 410, description = "`event_forgotten`: its event, and with it the body, is no longer kept.")
     )
 )]
 pub async fn resend(
@@ -79,7 +79,8 @@ pub async fn resend(
         let before = deliveries::find(&deps, &account, &id).await?;
         let found = deps.destinations.find_destination(&account, &before.delivery.destination).await?;
         let Some(destination) = found.filter(|found| found.health.admission() != Admission::Closed) else {
-            let detail = "its destination was deleted; replay its event to send it where subscriptions lead today";
+            let detail =
+                "its destination was deleted; replay its event to send it to the destinations of today's subscriptions";
             return Err(Problem::new(Code::DestinationDeleted, detail));
         };
         let body = body_of(&deps, &before.delivery).await?;
@@ -116,8 +117,8 @@ async fn again(
         return Ok(Some((Resent::Sent, "it was delivered before; one more attempt is made now".to_owned(), before)));
     }
     if !ready {
-        let detail = format!("{}: it is sent when that is back", unready(destination));
-        // What is set aside is looked for before it expires.
+        let detail = format!("{}; it is sent when the destination is back", unready(destination));
+        // The destination is registered, so that deliveries that are set aside are found before they expire.
         if let Some(health) = destination.health.parked(now) {
             let watched = destination.with_health(health);
             let answer = deps.destinations.update_destination(destination, &watched).await?;
@@ -150,7 +151,7 @@ async fn send(deps: &Deps, record: &DeliveryRecord, purpose: Purpose, body: &Raw
     Ok(deps.delivery_queue.send_deliveries(&[OutgoingDelivery { delivery, purpose, body, delay }]).await?)
 }
 
-/// Why a destination accepts nothing now, and what to do.
+/// Why nothing can be sent to a destination now, and what to do.
 fn unready(destination: &Destination) -> String {
     let resume = "resume it to have it sent";
     match destination.health.state {

@@ -23,7 +23,7 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::Problem;
 use crate::web::{Deps, choices, schemas};
 
-/// How many are read at a time when a filter may drop most of them.
+/// How many are read at a time if a filter may drop most of them.
 const STEP: usize = 250;
 /// How far the queue's clock may be ahead of ours.
 const AHEAD: Duration = Duration::from_secs(3_600);
@@ -36,31 +36,31 @@ struct RejectedView {
     id: RejectedEventId,
     #[schema(value_type = choices::RejectionCode)]
     code: RejectionCode,
-    /// A JSON pointer to what is to be mended; empty where nothing can be pointed at.
+    /// A JSON pointer to what to correct; empty if the fault is in no particular field.
     pointer: String,
-    /// What is wrong, for people: the first 1,000 bytes.
+    /// What is wrong, for people; cut after 1,000 bytes.
     detail: String,
-    /// The account that it names, registered or not; `null` where none can be read.
+    /// The account that the event names, registered or not; `null` if none can be read.
     #[schema(required, value_type = Option<schemas::AccountId>)]
     account: Option<AccountId>,
-    /// When its message was sent.
+    /// When the message was sent.
     #[schema(value_type = schemas::Timestamp)]
     sent_at: Timestamp,
     #[schema(value_type = schemas::Timestamp)]
     rejected_at: Timestamp,
-    /// Until when it is kept here.
+    /// When it is removed from the list.
     #[schema(value_type = schemas::Timestamp)]
     expires_at: Timestamp,
-    /// Bytes of its whole text.
+    /// The size of the whole text in bytes.
     body_bytes: usize,
-    /// Whether only the first 300 KiB of its text are kept.
+    /// Whether only the first 300 KiB of the text are kept.
     body_truncated: bool,
-    /// That it was sent anew, the last time; `null` if it never was.
+    /// The last resubmission; `null` if there was none.
     #[schema(required)]
     resubmission: Option<ResubmissionView>,
 }
 
-/// That a rejected event was sent anew.
+/// The resubmission of a rejected event.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Resubmission)]
 struct ResubmissionView {
@@ -78,7 +78,7 @@ struct ResubmissionView {
 struct RejectedWithBody {
     #[serde(flatten)]
     listed: RejectedView,
-    /// Its text, which need not be JSON.
+    /// The text of the event, which need not be JSON.
     body: String,
 }
 
@@ -105,30 +105,30 @@ impl From<RejectedEvent> for RejectedView {
 }
 
 impl Kind for RejectedEventId {
-    const KIND: &'static str = "rejected event, or it is kept no longer";
+    const KIND: &'static str = "rejected event, or it is no longer kept";
 }
 
-/// What the list of rejected events is filtered by.
+/// The filters of the list of rejected events.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RejectedFilters {
-    /// `desc`, the newest first, if left out.
+    /// The order of the items. Default: `desc`, newest first.
     order: Option<choices::Order>,
     #[param(value_type = Option<choices::RejectionCode>)]
     code: Option<RejectionCode>,
-    /// The account that they name.
+    /// Only events that name this account.
     #[param(value_type = Option<schemas::AccountId>)]
     account: Option<AccountId>,
-    /// Those that were sent then or later.
+    /// Only events that were sent at this time or later.
     since: Option<schemas::Moment>,
-    /// Those that were sent before.
+    /// Only events that were sent before this time.
     until: Option<schemas::Moment>,
 }
 
 /// List rejected events
 ///
-/// Newest first by when they were sent, each for 14 days after it was rejected. One page looks at no more than 1,000: where a filter leaves
-/// few of them it may be short, or empty, and yet have a next one.
+/// Lists rejected events by the time when they were sent, newest first. Each is kept for 14 days after it was rejected. One page examines at
+/// most 1,000, so with a filter it may have few items or none although there is a next page.
 #[utoipa::path(
     get,
     path = "/admin/v1/rejected-events",
@@ -169,13 +169,13 @@ async fn find(deps: &Deps, id: &RejectedEventId) -> Result<RejectedEvent, Proble
 }
 
 async fn find_body(deps: &Deps, id: &RejectedEventId) -> Result<String, Problem> {
-    // If there is none, the event has just been dismissed.
+    // If there is no text, the event has just been dismissed.
     deps.rejections.find_rejected_body(id).await?.ok_or_else(RejectedEventId::not_found)
 }
 
 /// Read a rejected event
 ///
-/// With its text as it was sent.
+/// Returns a rejected event with its text as it was sent.
 #[utoipa::path(
     get,
     path = "/admin/v1/rejected-events/{id}",
@@ -196,14 +196,14 @@ pub async fn read(
 
 /// Dismiss a rejected event
 ///
-/// It is taken off the list, with its text.
+/// Removes a rejected event from the list, with its text.
 #[utoipa::path(
     delete,
     path = "/admin/v1/rejected-events/{id}",
     operation_id = "delete_rejected_event",
     tag = "operator",
     params(("id" = schemas::RejectedEventId, Path)),
-    responses((status = 204, description = "It is dismissed."))
+    responses((status = 204, description = "The event is removed from the list."))
 )]
 pub async fn delete(
     _: Operator,

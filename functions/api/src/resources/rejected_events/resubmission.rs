@@ -1,6 +1,6 @@
 //! Sending a rejected event again, corrected or unchanged.
 //!
-//! Invariant: a rejected event is sent again only if `fanout` would accept it, and sending it twice delivers it once
+//! Invariant: a rejected event is sent again only if `fanout` would accept it; sending it twice delivers it once
 //! (tests: `what_is_still_wrong_is_pointed_at_and_not_sent`,
 //! `a_mended_event_is_sent_byte_for_byte_and_noted_and_doing_it_twice_is_harmless`, on the deployed stack
 //! `a_rejected_event_is_listed_mended_resubmitted_and_delivered`).
@@ -46,7 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for Mended {
     }
 }
 
-/// The whole event as it should have been, in the form that producers push.
+/// The whole corrected event, in the form that producers push.
 #[derive(ToSchema)]
 #[schema(as = MendedEvent)]
 #[serde(deny_unknown_fields)]
@@ -59,18 +59,18 @@ pub struct MendedEvent {
     /// A registered account.
     #[schema(value_type = schemas::AccountId)]
     account: String,
-    /// Where it happened, in the `scope_form` of its type.
+    /// Where the event happened, in the `scope_form` of its type.
     #[schema(value_type = schemas::Scope)]
     scope: String,
-    /// At most 30 days ago and 1 hour ahead, counted from this request.
+    /// When the event occurred: at most 30 days before and 1 hour after this request.
     #[schema(value_type = schemas::Moment)]
     occurred_at: String,
-    /// What happened: an object that keeps to the JSON Schema of the event type.
+    /// What happened: an object that conforms to the JSON Schema of the event type.
     #[schema(value_type = Object)]
     data: String,
 }
 
-/// A rejected event that was sent anew.
+/// A rejected event that was resubmitted.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ResubmittedEvent)]
 struct Resubmitted {
@@ -80,28 +80,28 @@ struct Resubmitted {
     event_id: EventId,
     #[schema(value_type = choices::Acceptance)]
     status: &'static str,
-    /// When it was resubmitted before; `null` if it was not.
+    /// When it was last resubmitted before; `null` if it was not.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     resubmitted_before: Option<Timestamp>,
 }
 
 /// Resubmit a rejected event
 ///
-/// Mended, as the body of the request, or without a body as it was rejected. It is judged as it will be when it is matched, and
-/// goes the way of all events. Safe to repeat: the same content under its id is delivered once.
+/// Sends a rejected event again: corrected, as the body of the request, or unchanged, without a body. It is checked by the same
+/// rules as every event, and goes to the same queue. Repeating this is safe: the same content under its id is delivered once.
 #[utoipa::path(
     post,
     path = "/admin/v1/rejected-events/{id}/resubmit",
     operation_id = "resubmit_rejected_event",
     tag = "operator",
     params(("id" = schemas::RejectedEventId, Path)),
-    request_body(content = Option<MendedEvent>, description = "The mended event; without a body, it is the one that was rejected."),
+    request_body(content = Option<MendedEvent>, description = "The corrected event. Without a body, the rejected event is sent as it is."),
     responses(
-        (status = 202, description = "It will be matched, or was before.", body = Resubmitted),
-        (status = 409, description = "`id_reused`: the id was used before for an event with other content; give this one another."),
+        (status = 202, description = "The event will be matched, or was matched before.", body = Resubmitted),
+        (status = 409, description = "`id_reused`: the id was used before for an event with other content; give this event another id."),
         (status = 413, description = "`body_too_large`: the event has more than 256 KiB."),
-        (status = 422, description = "`validation_failed`: the event is still wrong; `errors` points at what is to be mended. Or its \
-            account is not registered; or no body was sent, and the event is not kept whole.")
+        (status = 422, description = "`validation_failed`: the event is still wrong; `errors` points at what to correct. Or its \
+            account is not registered; or no body was sent, and not all of the event's text is kept.")
     )
 )]
 pub async fn resubmit(
@@ -113,8 +113,7 @@ pub async fn resubmit(
     let (rejected, now) = (find(&deps, &id).await?, deps.clock.now());
     let (event, text) = judge(&deps, &rejected, mended, now).await?;
     if deps.accounts.find_account(&event.account).await?.is_none() {
-        let detail =
-            "is not registered, and events of such accounts are forgotten; register it first, or name another one";
+        let detail = "is not registered, and events of such accounts are forgotten; register the account first, or name another one";
         return Err(Problem::at(Code::ValidationFailed, "/account", detail));
     }
     let status = ingest::publish(&deps, &event, &text).await?;
@@ -140,7 +139,8 @@ async fn judge(
     }
     if rejected.is_truncated() {
         let bytes = rejected.body_bytes;
-        let detail = format!("of its {bytes} bytes the first {KEPT_BYTES} are kept; send the whole event as the body");
+        let detail =
+            format!("of its {bytes} bytes, only the first {KEPT_BYTES} are kept; send the whole event as the body");
         return Err(Problem::at(Code::ValidationFailed, "", detail));
     }
     let text = find_body(deps, &rejected.id).await?;
@@ -148,7 +148,7 @@ async fn judge(
     Ok((event, text))
 }
 
-/// Adds to a rejection for age that the time of this request counts.
+/// If an event is rejected for its age, adds that the time of this request counts.
 fn sent_anew(mut rejection: Rejection) -> Rejection {
     if rejection.code == RejectionCode::OccurredAtOutOfRange {
         rejection.detail += "; a resubmitted event counts as sent at the time of the request";
@@ -159,6 +159,6 @@ fn sent_anew(mut rejection: Rejection) -> Rejection {
 /// The problem of an event that is resubmitted unchanged.
 fn still_wrong(rejection: &Rejection) -> Problem {
     let detail =
-        format!("{} (this is the event as it was rejected: send the mended one as the body)", rejection.reason());
+        format!("{} (this is the event as it was rejected; send the corrected event as the body)", rejection.reason());
     Problem::at(Code::ValidationFailed, &rejection.pointer, detail)
 }

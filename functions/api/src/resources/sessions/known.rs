@@ -1,5 +1,5 @@
-//! The page sessions of an account, offered, open or ended not long ago: who has them, and taking them away. The operator
-//! does this for any account, and who may configure an account for it.
+//! The page sessions of an account that are offered, open or ended recently: who has them, and revoking them. The operator
+//! can do this for any account; people who may configure an account can do it for that account.
 //!
 //! Invariant: a session that is revoked ends at once, and its link opens nothing (tests:
 //! `a_session_that_is_revoked_ends_at_once_and_its_link_opens_nothing`).
@@ -33,7 +33,7 @@ struct SessionView {
     id: SessionId,
     #[schema(value_type = choices::SessionStatus)]
     status: SessionStatus,
-    /// Who the link was made for; `null` if whoever made it did not say.
+    /// The person whom the link was made for; `null` if none was given.
     #[schema(required, value_type = Option<schemas::Label>)]
     subject: Option<Label>,
     #[schema(value_type = choices::PageRole)]
@@ -49,7 +49,7 @@ struct SessionView {
     /// When it was last used, to the minute; `null` if its link was not opened.
     #[schema(required, value_type = Option<schemas::Timestamp>)]
     last_used_at: Option<Timestamp>,
-    /// Until when the link can be opened, or the latest end of the session once it was.
+    /// Until when the link can be opened; once it was opened, the latest end of the session.
     #[schema(value_type = schemas::Timestamp)]
     expires_at: Timestamp,
 }
@@ -75,7 +75,7 @@ impl Kind for SessionId {
     const KIND: &'static str = "page session";
 }
 
-/// The session that a path of the operator names: `…/accounts/{account}/sessions/{session}`.
+/// The session in a path of the operator: `…/accounts/{account}/sessions/{session}`.
 pub struct NamedSession(AccountId, SessionId);
 
 impl<S: Send + Sync> FromRequestParts<S> for NamedSession {
@@ -90,7 +90,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NamedSession {
 
 /// List page sessions of an account
 ///
-/// Newest first, with the links that can still be opened, and what ended in the last hours.
+/// Lists page sessions, newest first, including links that can still be opened and sessions that ended in the last hours.
 #[utoipa::path(
     get,
     path = "/admin/v1/accounts/{account}/sessions",
@@ -112,14 +112,14 @@ pub async fn list_of(
 
 /// Revoke a page session of an account
 ///
-/// It ends at once, and its link opens nothing any more.
+/// The session ends at once, and its link can no longer be opened.
 #[utoipa::path(
     delete,
     path = "/admin/v1/accounts/{account}/sessions/{session}",
     operation_id = "revoke_account_session",
     tag = "operator",
     params(("account" = schemas::AccountId, Path), ("session" = schemas::SessionId, Path)),
-    responses((status = 204, description = "It is revoked."))
+    responses((status = 204, description = "The session is revoked."))
 )]
 pub async fn revoke_of(
     _: Operator,
@@ -131,7 +131,7 @@ pub async fn revoke_of(
 
 /// List page sessions
 ///
-/// Newest first, with the links that can still be opened, and what ended in the last hours.
+/// Lists page sessions, newest first, including links that can still be opened and sessions that ended in the last hours.
 #[utoipa::path(
     get,
     path = "/v1/sessions",
@@ -151,14 +151,14 @@ pub async fn list(
 
 /// Revoke a page session
 ///
-/// It ends at once, and its link opens nothing any more.
+/// The session ends at once, and its link can no longer be opened.
 #[utoipa::path(
     delete,
     path = "/v1/sessions/{id}",
     operation_id = "revoke_session",
     tag = "page sessions",
     params(("id" = schemas::SessionId, Path)),
-    responses((status = 204, description = "It is revoked."))
+    responses((status = 204, description = "The session is revoked."))
 )]
 pub async fn revoke(
     Configurer(account): Configurer,

@@ -1,5 +1,5 @@
-//! Page sessions: the operator offers a link, and whoever opens it first acts for the account for a while,
-//! unless it is taken away.
+//! Page sessions: the operator offers a link, and the first person who opens it can act for the account for a while,
+//! unless the session is revoked.
 
 pub mod known;
 pub mod offer;

@@ -32,34 +32,34 @@ pub struct NewSession {
     /// Where the page begins. It restricts nothing.
     #[schema(value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
-    /// What whoever opens the link may do; `editor` if left out.
+    /// What the person who opens the link may do. Default: `editor`.
     #[schema(value_type = Option<choices::PageRole>)]
     role: Option<Role>,
-    /// Who it is for, such as a name or a mail address: lists of sessions and logs say so.
+    /// The person whom the link is for, such as a name or a mail address. It appears in lists of sessions and in logs.
     #[schema(value_type = Option<schemas::Label>)]
     subject: Option<Label>,
-    /// Seconds in which the link may be opened; 300 if left out.
+    /// For how many seconds the link can be opened. Default: 300.
     #[schema(minimum = 60, maximum = 3600)]
     expires_in_seconds: Option<u64>,
 }
 
-/// A page session that was offered. No other answer ever shows its link.
+/// A page session that was offered. No other response ever shows its link.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OfferedSession)]
 struct NewSessionView {
     #[schema(value_type = schemas::SessionId)]
     id: SessionId,
-    /// The link. What follows `#` is its token, which browsers send to no server.
+    /// The link. The part after `#` is its token, which browsers do not send to servers.
     #[schema(example = "https://abc123.execute-api.us-east-1.amazonaws.com/open#whl_acme.6h2k9q1n7c0dmv3b.Qm9vLi4")]
     url: String,
-    /// Until when the link may be opened.
+    /// Until when the link can be opened.
     #[schema(value_type = schemas::Timestamp)]
     expires_at: Timestamp,
 }
 
 /// Offer a page session
 ///
-/// A link, which lets whoever opens it first act for the account for a while.
+/// Creates a link. The first person who opens it can act for the account for a while.
 #[utoipa::path(
     post,
     path = "/admin/v1/accounts/{account}/sessions",
@@ -67,7 +67,7 @@ struct NewSessionView {
     tag = "operator",
     params(("account" = schemas::AccountId, Path)),
     request_body = NewSession,
-    responses((status = 201, description = "The link, shown this once.", body = NewSessionView))
+    responses((status = 201, description = "The link, which is shown only this once.", body = NewSessionView))
 )]
 pub async fn create(
     _: Operator,
@@ -78,7 +78,7 @@ pub async fn create(
     let wrong = |pointer, detail: &str| Problem::at(Code::ValidationFailed, pointer, detail);
     let role = new.role.unwrap_or(Role::Editor);
     if role == Role::Publisher {
-        return Err(wrong("/role", "a page needs to read: use `viewer`, `editor` or `admin`"));
+        return Err(wrong("/role", "must be a role that may read: `viewer`, `editor` or `admin`"));
     }
     let seconds = new.expires_in_seconds.unwrap_or(LINK_SECONDS_DEFAULT);
     if !LINK_SECONDS.contains(&seconds) {

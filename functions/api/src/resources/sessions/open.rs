@@ -19,16 +19,16 @@ use crate::web::body::Json;
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, schemas};
 
-/// What a link to a page session carries.
+/// The token of a link to a page session.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
-    /// What follows `#` in the link: `whl_<account>.<session>.<secret>`.
+    /// The part after `#` in the link: `whl_<account>.<session>.<secret>`.
     #[schema(example = "whl_acme.6h2k9q1n7c0dmv3b.Qm9vLi4")]
     token: String,
 }
 
-/// A page session that was opened. No other answer ever shows its token.
+/// A page session that was opened. No other response ever shows its token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenedSession)]
 struct OpenedView<'a> {
@@ -41,9 +41,9 @@ struct OpenedView<'a> {
     /// Where the page begins.
     #[schema(required, value_type = Option<schemas::Scope>)]
     scope: Option<Scope>,
-    /// What the page sends as `Authorization: Bearer whs_…`.
+    /// The token of the session, to be sent as `Authorization: Bearer whs_…`.
     token: &'a str,
-    /// The latest end of the session; one that is not used for 15 minutes ends before.
+    /// The latest end of the session. It ends earlier if it is not used for 15 minutes.
     #[schema(value_type = schemas::Timestamp)]
     expires_at: Timestamp,
 }
@@ -58,7 +58,7 @@ fn refused(refusal: LinkRefusal) -> Problem {
 
 /// Open a page session
 ///
-/// Exchanges what a link carries, once, for a token that is used as an API key is. It needs no credentials but the link's.
+/// Exchanges the token of a link, once, for a session token, which is used like an API key. It needs no other credentials.
 #[utoipa::path(
     post,
     path = "/v1/sessions",
@@ -67,7 +67,7 @@ fn refused(refusal: LinkRefusal) -> Problem {
     security(()),
     request_body = Link,
     responses(
-        (status = 201, description = "The token, shown this once.", body = OpenedView),
+        (status = 201, description = "The token, which is shown only this once.", body = OpenedView),
         (status = 401, description = "`unauthorized`: there is no such link."),
         (status = 410, description = "`link_used`: the link was opened before; `link_expired`: it was not opened in time.")
     )

@@ -1,5 +1,5 @@
 //! `POST /v1/setups`: the steps of a wizard in one call: a new or existing destination, a subscription to it, and a
-//! test payload. Each step is the one of its own route. If a later step fails, what was created is deleted again.
+//! test payload. Each step does the same as its own route. If a later step fails, what was created is deleted again.
 
 mod steps;
 
@@ -33,7 +33,7 @@ use crate::web::{Deps, choices, schemas};
 
 /// The greatest length of a name, in characters.
 const LONGEST_NAME: usize = 128;
-/// How many places of a connection are asked what it is called.
+/// How many places of a connection are read to find its name.
 const ASKED_FOR_A_NAME: usize = 25;
 
 /// A subscription to create, and its destination.
@@ -44,16 +44,16 @@ pub struct NewSetup {
     scope: Scope,
     #[schema(value_type = Vec<schemas::EventTypeFilter>, min_items = 1, max_items = 20)]
     event_types: EventTypes,
-    /// What `data` must look like; `null`, or left out, for anything.
+    /// What `data` must look like. Default: `null`, which matches everything.
     #[serde(default)]
     #[schema(value_type = Option<subscriptions::settings::Condition>)]
     condition: Option<Pattern>,
-    /// The change in the runs of its place that an event must be; `null`, or left out, for any event.
+    /// The transition that an event must be. Default: `null`, any event.
     #[serde(default)]
     #[schema(value_type = Option<choices::AwaitedTransition>)]
     transition: Option<AwaitedTransition>,
-    /// The subscription's; if left out, it is made of the destination, the event types and the place, such as `Billing: sync runs of
-    /// Xero › Invoices`.
+    /// The name of the subscription. By default, it is made of the destination, the event types and the place, such as
+    /// `Billing: sync runs of Xero › Invoices`.
     #[serde(default)]
     #[schema(value_type = Option<schemas::Label>)]
     name: Option<Label>,
@@ -62,7 +62,7 @@ pub struct NewSetup {
     path: Option<DeliveryPath>,
     #[schema(value_type = WantedDestination)]
     destination: Map<String, Value>,
-    /// The test to make when everything is there; none if `null` or left out.
+    /// The test to run when everything is created. Default: `null`, no test.
     #[serde(default)]
     test: Option<WantedTest>,
 }
@@ -89,11 +89,11 @@ struct ExistingDestination {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WantedTest {
-    /// Whose sample is sent; if left out, the first in the order of names that the subscription accepts.
+    /// The event type whose sample is sent. Default: the first, in the order of names, that the subscription accepts.
     #[serde(default)]
     #[schema(value_type = Option<schemas::EventType>)]
     event_type: Option<EventType>,
-    /// Which of its samples: one of the type's `statuses`, the most usual one if left out.
+    /// Which of its samples is sent: one of the type's `statuses`. Default: the first of them, the most common one.
     #[serde(default)]
     #[schema(example = "failed")]
     status: Option<String>,
@@ -102,7 +102,7 @@ struct WantedTest {
     prove: bool,
 }
 
-/// The destination that is asked for.
+/// The requested destination.
 enum Wanted {
     Existing(DestinationId),
     New { settings: Box<DestinationSettings>, secret: Option<SigningSecret> },
@@ -110,9 +110,9 @@ enum Wanted {
 
 /// Set up a subscription with its destination
 ///
-/// What a wizard does, in one call: takes an existing destination or creates one, whose secret is shown this once, creates a
-/// subscription to it, and sends a test payload if asked to. When destination or subscription cannot be created, the problem says
-/// which, and what was created before is deleted again. A test that fails is reported and undoes nothing.
+/// Does the work of a wizard in one call: uses an existing destination or creates one, whose secret is shown only this once; creates a
+/// subscription to it; and sends a test payload if requested. If the destination or the subscription cannot be created, the problem
+/// says which, and what was created before is deleted again. A test that fails is reported and undoes nothing.
 #[utoipa::path(
     post,
     path = "/v1/setups",
@@ -121,7 +121,7 @@ enum Wanted {
     request_body = NewSetup,
     responses(
         (status = 201, description = "Everything was set up.", body = SetupView),
-        (status = 409, description = "`name_taken`, `limit_reached`: as for the destination or the subscription alone; nothing was set up."),
+        (status = 409, description = "`name_taken`, `limit_reached`: the same as for the destination or the subscription alone; nothing was set up."),
         (status = 422, description = "`validation_failed`, `blocked_address`: `errors` points at it; nothing was set up.")
     )
 )]
@@ -132,7 +132,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let ends = test_payload::deadline();
     let fields = body.get("destination").and_then(Value::as_object).cloned();
-    // What is wrong with the destination is told together with the rest.
+    // The faults of the destination are reported together with the others.
     let with_destination = |problem: Problem| match fields.map(wanted) {
         Some(Err(wrong)) => problem.and(of_destination(wrong)),
         _ => problem,
@@ -201,7 +201,7 @@ impl WantedTest {
     }
 }
 
-/// The problem of the destination, as that of its part of the body.
+/// The problem of the destination, with pointers to its part of the body.
 fn of_destination(problem: Problem) -> Problem {
     problem.under("/destination").in_step("destination", "")
 }
@@ -236,14 +236,14 @@ fn wanted(mut fields: Map<String, Value>) -> Result<Wanted, Problem> {
     };
     if let Some(other) = fields.keys().next() {
         let pointer = Place::of(other).pointer();
-        let detail = "belongs to a new destination; an existing one is named by its `id` alone";
+        let detail = "belongs to a new destination; for an existing one, give only its `id`";
         return Err(Problem::at(Code::ValidationFailed, &pointer, detail));
     }
     let wrong = |error: serde_json::Error| Problem::at(Code::ValidationFailed, "/id", json::reason(&error));
     serde_json::from_value(id).map(Wanted::Existing).map_err(wrong)
 }
 
-/// What people call a place, as far as events have named it. The latest of the first events is asked.
+/// The name of a place for people, if events have named it. The latest of the first places decides.
 async fn place(deps: &Deps, account: &AccountId, scope: &Scope) -> PortResult<Option<String>> {
     if *scope == Scope::Everything {
         return Ok(None);
@@ -254,8 +254,8 @@ async fn place(deps: &Deps, account: &AccountId, scope: &Scope) -> PortResult<Op
     Ok(latest.map(|seen| seen.called(scope)))
 }
 
-/// A name such as `Billing: sync runs of Xero › Invoices`, or `Billing: everything`, cut to the greatest length. A place
-/// that nobody named, or whose name no name may contain, is called by its scope.
+/// A name such as `Billing: sync runs of Xero › Invoices`, or `Billing: everything`, cut to the greatest length. If a
+/// place has no name, or one that a subscription's name must not contain, its scope is used.
 fn default_name(
     destination: &Destination,
     event_types: &EventTypes,
@@ -303,7 +303,7 @@ async fn undo(deps: &Deps, destination: &Destination, created: bool, problem: Pr
             if let Err(error) = kept {
                 tracing::error!(error = %ErrorChain(&error), "a new destination could not be deleted again");
             }
-            let told = format!("; the new destination {} is still there: see what sends to it", destination.id);
+            let told = format!("; the new destination {} still exists; check what sends to it", destination.id);
             problem.in_step("subscription", &told).after_changes()
         }
     }

@@ -1,4 +1,4 @@
-//! The answer to a setup, step by step.
+//! The response to a setup, step by step.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,7 +30,7 @@ pub enum Step {
     Test(Box<TestStep>),
 }
 
-/// The destination: with its `secret`, shown this once, when it was created.
+/// The destination. If it was created, it has its `secret`, which is shown only this once.
 #[derive(Serialize, ToSchema)]
 pub struct DestinationStep {
     #[schema(inline)]
@@ -40,7 +40,7 @@ pub struct DestinationStep {
     pub destination: DestinationView,
 }
 
-/// Whether the destination was there before.
+/// Whether the destination existed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DestinationStatus {
@@ -89,15 +89,15 @@ pub struct TestStep {
     #[schema(inline)]
     step: TestName,
     status: TestStatus,
-    /// Why no test was made; `null` where one was.
+    /// Why no test was made; `null` if one was made.
     #[schema(required)]
     reason: Option<String>,
-    /// What came of the test; `null` where none was made.
+    /// The result of the test; `null` if none was made.
     #[schema(required)]
     result: Option<Box<TestView>>,
 }
 
-/// `passed`: the receiver accepted the sample, and with `prove` refused what it must. `skipped`: no test was asked for.
+/// `passed`: the receiver accepted the sample, and with `prove` refused every forged request. `skipped`: no test was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = SetupTestStatus)]
 #[serde(rename_all = "snake_case")]
@@ -112,7 +112,7 @@ impl TestStep {
         Self { step: TestName::Test, status, reason: Some(reason.to_owned()), result: None }
     }
 
-    /// The step of a test that was made, or failed on our side. What was set up stays in either case, and can be tested
+    /// The step of a test that was made, or failed on our side. In both cases, what was set up stays, and can be tested
     /// again.
     pub fn made(test: Result<TestView, Problem>) -> Self {
         match test {

@@ -27,7 +27,7 @@ use crate::web::pages::{Page, PageParameters, PageRequest};
 use crate::web::problem::{Code, Problem};
 use crate::web::{Deps, choices, done, schemas};
 
-/// How many subscriptions are read at a time when a filter may drop most of them.
+/// How many subscriptions are read at a time if a filter may drop most of them.
 const READ: usize = 100;
 
 /// Which events go to which destination.
@@ -43,7 +43,8 @@ pub struct SubscriptionView {
     created_at: Timestamp,
     #[schema(value_type = schemas::Timestamp)]
     updated_at: Timestamp,
-    /// What may keep events from coming, such as a field of `condition` that no schema describes. It is set all the same.
+    /// What may prevent events from matching, such as a field of `condition` that no schema describes. The settings are stored
+    /// nevertheless.
     warnings: Vec<Warning>,
 }
 
@@ -55,15 +56,15 @@ pub fn view(subscription: Subscription) -> SubscriptionView {
     SubscriptionView { id, settings, created_at, updated_at, warnings }
 }
 
-/// A subscription as an answer, with its version as `etag`.
+/// A subscription as a response, with its version as `etag`.
 fn answer(status: StatusCode, subscription: Subscription) -> Response {
     (status, [(header::ETAG, etag(subscription.version))], Answer(view(subscription))).into_response()
 }
 
 /// Create a subscription
 ///
-/// It hears the listed event types at its scope and everywhere below it, from 5 s after its creation at the latest. What no event
-/// can ever match by the schemas of its types is refused; what depends on the producer is answered in `warnings`.
+/// It matches events of the listed types at its scope and everywhere below it, starting at most 5 s after its creation. Settings that
+/// no event can ever match, according to the schemas of the types, are refused; settings that depend on the producer cause `warnings`.
 #[utoipa::path(
     post,
     path = "/v1/subscriptions",
@@ -72,8 +73,8 @@ fn answer(status: StatusCode, subscription: Subscription) -> Response {
     request_body = settings::NewSubscription,
     responses(
         (status = 201, description = "The subscription.", body = SubscriptionView,
-            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
-        (status = 409, description = "`name_taken`: another subscription has this name; `limit_reached`: the account has as many as \
+            headers(("etag" = String, description = "The version of the subscription, for `If-Match`."))),
+        (status = 409, description = "`name_taken`: another subscription has this name; `limit_reached`: the account has as many subscriptions as \
             it may, or, at `/condition`, its conditions would have more than 512 KiB together.")
     )
 )]
@@ -86,7 +87,7 @@ pub async fn create(
     Ok(answer(StatusCode::CREATED, add(&deps, account, settings).await?))
 }
 
-/// Creates a subscription. Whoever asks for it has checked what can come to it.
+/// Creates a subscription. The caller has checked that events can match it.
 pub async fn add(deps: &Deps, account: AccountId, settings: SubscriptionSettings) -> Result<Subscription, Problem> {
     let now = deps.clock.now();
     let id = SubscriptionId::made_at(now, deps.entropy.bytes()?);
@@ -110,36 +111,36 @@ fn name_taken() -> Problem {
 
 fn limit_reached(deps: &Deps) -> Problem {
     let most = deps.limits.subscriptions;
-    let detail = format!("the account has {most} subscriptions, the most it may; delete one first");
+    let detail = format!("the account has {most} subscriptions, the most that are allowed; delete one first");
     Problem::new(Code::LimitReached, detail)
 }
 
-/// All conditions of the account would have too many bytes.
+/// The problem if all conditions of the account together would have too many bytes.
 pub fn too_many_conditions(pointer: &str) -> Problem {
     let detail = format!(
-        "the conditions of the account's subscriptions may have {MAX_CONDITION_BYTES} bytes together, as JSON without white \
+        "all conditions of the account's subscriptions together may have at most {MAX_CONDITION_BYTES} bytes, as JSON without white \
          space, and would have more; write shorter conditions, or delete subscriptions"
     );
     Problem::at(Code::LimitReached, pointer, detail)
 }
 
-/// What the list of subscriptions is filtered by.
+/// The filters of the list of subscriptions.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SubscriptionFilters {
-    /// `desc`, the newest first, if left out.
+    /// The order of the items. Default: `desc`, newest first.
     order: Option<choices::Order>,
-    /// Those that send to one destination.
+    /// Only subscriptions that send to this destination.
     #[param(value_type = Option<schemas::DestinationId>)]
     destination_id: Option<DestinationId>,
-    /// Those with this in their name, in capitals or not.
+    /// Only subscriptions whose name contains this text. Upper and lower case are the same.
     name_contains: Option<String>,
 }
 
 /// List subscriptions
 ///
-/// Newest first. One page looks at no more than 1,000 subscriptions: where a filter leaves few
-/// of them it may be short, or empty, and yet have a next one.
+/// Lists subscriptions, newest first. One page examines at most 1,000 subscriptions, so with a filter it may have few
+/// items or none although there is a next page.
 #[utoipa::path(
     get,
     path = "/v1/subscriptions",
@@ -172,7 +173,7 @@ pub async fn list(
 
 /// Read a subscription
 ///
-/// As it was answered when it was created or changed.
+/// Returns a subscription, in the same form as when it was created or changed.
 #[utoipa::path(
     get,
     path = "/v1/subscriptions/{id}",
@@ -180,7 +181,7 @@ pub async fn list(
     tag = "subscriptions",
     params(("id" = schemas::SubscriptionId, Path)),
     responses((status = 200, description = "The subscription.", body = SubscriptionView,
-        headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))))
+        headers(("etag" = String, description = "The version of the subscription, for `If-Match`."))))
 )]
 pub async fn read(
     Reader(account): Reader,
@@ -196,7 +197,7 @@ async fn find(deps: &Deps, account: &AccountId, id: &SubscriptionId) -> Result<S
 
 /// Change a subscription
 ///
-/// A merge patch (RFC 7396): what it names is replaced, what it names as `null` falls back to its default, the rest stays. A
+/// The body is a merge patch (RFC 7396): fields in it are replaced, fields that are `null` get their defaults, and the rest stays. A
 /// condition is merged field by field.
 #[utoipa::path(
     patch,
@@ -211,10 +212,10 @@ async fn find(deps: &Deps, account: &AccountId, id: &SubscriptionId) -> Result<S
     )),
     responses(
         (status = 200, description = "The subscription as it is now.", body = SubscriptionView,
-            headers(("etag" = String, description = "The version of what is answered, for `If-Match`."))),
+            headers(("etag" = String, description = "The version of the subscription, for `If-Match`."))),
         (status = 409, description = "`name_taken`: another subscription has this name; `limit_reached` at `/condition`: the conditions of \
             the account would have more than 512 KiB together."),
-        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+        (status = 412, description = "`precondition_failed`: the subscription was changed since it was read; read it again.")
     )
 )]
 pub async fn change(
@@ -231,7 +232,7 @@ pub async fn change(
         if settings == before.settings {
             return Ok(Some(done::nothing(answer(StatusCode::OK, before))));
         }
-        // What is not touched stays, also if it is from before this was checked.
+        // Settings that are not changed stay, even if they were stored before this check existed.
         if settings.reach() != before.settings.reach() {
             warnings::refuse_unreachable(settings.reach())?;
         }
@@ -250,7 +251,7 @@ pub async fn change(
 
 /// Delete a subscription
 ///
-/// It owes nothing new after 5 s at the latest. What it owes already is still delivered.
+/// Within 5 s, it causes no new deliveries. Deliveries that are already owed are still made.
 #[utoipa::path(
     delete,
     path = "/v1/subscriptions/{id}",
@@ -258,8 +259,8 @@ pub async fn change(
     tag = "subscriptions",
     params(("id" = schemas::SubscriptionId, Path), IfMatchHeader),
     responses(
-        (status = 204, description = "It is deleted."),
-        (status = 412, description = "`precondition_failed`: it was changed since it was read; read it again.")
+        (status = 204, description = "The subscription is deleted."),
+        (status = 412, description = "`precondition_failed`: the subscription was changed since it was read; read it again.")
     )
 )]
 pub async fn delete(

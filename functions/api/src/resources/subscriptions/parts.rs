@@ -1,5 +1,5 @@
-//! The subscriptions of an account in the order of their ids, read a part at a time, as far as one request may read: for
-//! what asks about all of them.
+//! The subscriptions of an account in the order of their ids, read a part at a time, as many as one request may read. It is
+//! used by requests that need all of them.
 
 use domain::routing::Subscription;
 use domain::value::{AccountId, SubscriptionId};
@@ -9,14 +9,14 @@ use crate::web::Deps;
 
 /// How many subscriptions a part has.
 const PART: usize = 100;
-/// What a part costs at most, in read units: a row has 5 KiB at most, and is read consistently.
+/// The greatest cost of a part, in read units: a row has at most 5 KiB, and is read consistently.
 pub const PART_UNITS: usize = 125;
 
 pub enum Part {
     Read(Vec<Subscription>),
     /// All were read.
     Ended,
-    /// The request may not read as much as the next part may cost.
+    /// The next part may cost more than the request may still read.
     TooMuch,
 }
 
@@ -24,13 +24,13 @@ pub struct Parts<'a> {
     deps: &'a Deps,
     account: &'a AccountId,
     after: Option<SubscriptionId>,
-    /// What is left for others when a part has been read, in read units.
+    /// The read units that must be left for other uses after a part has been read.
     kept: usize,
     ended: bool,
 }
 
 impl<'a> Parts<'a> {
-    /// Those that come after `after`.
+    /// The subscriptions that follow `after`.
     pub fn new(deps: &'a Deps, account: &'a AccountId, after: Option<SubscriptionId>, kept: usize) -> Self {
         Self { deps, account, after, kept, ended: false }
     }

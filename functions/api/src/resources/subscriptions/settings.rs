@@ -1,7 +1,7 @@
-//! The settings of a subscription as schemas of the OpenAPI document: as they are answered, in the body that creates a
+//! The settings of a subscription as schemas of the OpenAPI document: in responses, in the body that creates a
 //! subscription, and in the body that changes one.
 //!
-//! They only describe: the domain owns the settings and knows nothing of OpenAPI. A test keeps the two in step.
+//! They only describe: the domain owns the settings and does not depend on OpenAPI. A test compares the two.
 
 use serde_json::json;
 use utoipa::openapi::schema::AllOfBuilder;
@@ -11,12 +11,12 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::web::settings::{bodies, body, changes};
 use crate::web::{choices, schemas};
 
-/// What the owner of a subscription decides.
+/// The settings of a subscription that its owner chooses.
 #[derive(ToSchema)]
 #[schema(as = SubscriptionSettings)]
 #[expect(dead_code, reason = "a schema: the domain has the value")]
 pub struct Subscription {
-    /// Unique in its account.
+    /// The name. It is unique in its account.
     #[schema(value_type = schemas::Label)]
     name: (),
     /// A destination of the same account.
@@ -24,21 +24,21 @@ pub struct Subscription {
     destination_id: (),
     #[schema(value_type = Vec<schemas::EventTypeFilter>, min_items = 1, max_items = 20)]
     event_types: (),
-    /// It hears of what happens there and everywhere below.
+    /// The place of the events: the subscription matches events there and everywhere below it.
     #[schema(value_type = schemas::Scope)]
     scope: (),
-    /// What `data` must look like; `null`, or left out, for anything.
+    /// What `data` must look like. Default: `null`, which matches everything.
     #[schema(required)]
     condition: Option<Condition>,
-    /// The change in the runs of its place that an event must be; `null`, or left out, for any event.
+    /// The transition that an event must be. Default: `null`, any event.
     #[schema(required)]
     transition: Option<choices::AwaitedTransition>,
     #[schema(required, value_type = Option<schemas::DeliveryPath>)]
     path: (),
-    /// For `sync_run.missed`: how long after the announced `next_run_at` a run may come, in whole seconds; 900 if left out.
+    /// For `sync_run.missed`: how long after the announced `next_run_at` a run may complete, in whole seconds. Default: 900.
     #[schema(minimum = 60, maximum = 86_400)]
     grace_seconds: u32,
-    /// While this is `false` no event matches; `true` if left out.
+    /// While this is `false`, no event matches. Default: `true`.
     enabled: bool,
 }
 
@@ -49,8 +49,8 @@ impl PartialSchema for Condition {
     fn schema() -> RefOr<Schema> {
         let mut condition = ObjectBuilder::new().schema_type(Type::Object).build();
         condition.description = Some(
-            "An Amazon EventBridge event pattern over `data`: an object with the fields that matter, each with the list of what \
-             it accepts. At most 2,048 bytes as JSON without white space, and 512 KiB together with all others of the account; what is \
+            "An Amazon EventBridge event pattern over `data`: an object with the fields that matter, each with the list of values \
+             that it accepts. At most 2,048 bytes as JSON without white space, and 512 KiB together with all others of the account. A pattern that is \
              malformed or can never match is refused."
                 .to_owned(),
         );
@@ -76,7 +76,7 @@ bodies! {
         body.into()
     };
     SubscriptionChanges of Subscription:
-        changes(Subscription::schema(), "What is to change of a subscription.", &OF_SUBSCRIPTION);
+        changes(Subscription::schema(), "The changes of a subscription.", &OF_SUBSCRIPTION);
 }
 
 #[cfg(test)]

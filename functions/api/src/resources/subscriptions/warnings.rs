@@ -1,5 +1,5 @@
-//! What may keep events from coming to a subscription. What can never come is refused when it is set; `warnings` of the
-//! answer say the rest.
+//! What may prevent events from matching a subscription. Settings that no event can ever match are refused; for others
+//! that may be a mistake, the response has `warnings`.
 
 use domain::routing::{Reach, Remark};
 use serde::Serialize;
@@ -7,13 +7,13 @@ use utoipa::ToSchema;
 
 use crate::web::problem::{Code, Problem};
 
-/// Something that was taken and may not be meant.
+/// A setting that was accepted but may be a mistake.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Warning {
-    /// A JSON pointer to it.
+    /// A JSON pointer to the setting.
     #[schema(example = "/condition/statuss")]
     pub pointer: String,
-    /// What it is, for people.
+    /// What may be wrong, for people.
     pub detail: String,
 }
 
@@ -28,13 +28,13 @@ impl Warning {
     }
 }
 
-/// What there is to say. What would be refused today is said of what was set before.
+/// The warnings about a subscription. Stored settings that would be refused today cause warnings as well.
 pub fn of(reach: Reach<'_>) -> Vec<Warning> {
     let remarks = reach.check().unwrap_or_else(|refused| vec![refused]);
     remarks.into_iter().map(Warning::of).collect()
 }
 
-/// Refuses settings with which something of a subscription can never come.
+/// Refuses settings with which a part of a subscription can never match.
 pub fn refuse_unreachable(reach: Reach<'_>) -> Result<(), Problem> {
     let refused = |Remark { pointer, detail }| Problem::at(Code::ValidationFailed, &pointer, detail);
     reach.check().map(drop).map_err(refused)
