@@ -19,6 +19,7 @@
 //! its body, or 250 ms if it was delivered (tests: `a_receiver_that_drips_holds_no_place`).
 
 mod connection;
+mod connector;
 mod kept;
 mod opening;
 
@@ -39,7 +40,8 @@ use hyper::body::{Body, Bytes, Incoming};
 use ports::{Clock, HttpSender, PortError, PortResult};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use self::connection::{AnyError, BlockedAddress, ConnectTimedOut, Connection, Connector, Lookup, system_lookup};
+use self::connection::{AnyError, Connection};
+use self::connector::{BlockedAddress, ConnectTimedOut, Connector, Lookup, system_lookup};
 use self::opening::{Opening, Seen};
 
 /// How much of an answer is read: the maximum length of an excerpt.

@@ -3,7 +3,7 @@
 //!
 //! A container freezes between invocations, and what idled meanwhile goes stale. So nothing is kept for longer than two
 //! seconds, by two clocks: one of them may stand still while the container does. What the receiver closed within that time
-//! costs one more connection and no attempt ([`super::connection`]).
+//! costs one more connection and no attempt ([`super::connector`]).
 //!
 //! Invariant: requests one after the other share a connection, and one that idled for two seconds, is older than
 //! [`LONGEST_USE`] or was not answered to the end carries no more (tests: `requests_in_a_row_share_a_connection`,
@@ -17,35 +17,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::value::Timestamp;
-use http::Uri;
-use http::uri::Scheme;
 use ports::Clock;
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use super::connection::{Connection, Origin};
 
 /// How long a connection may idle. Most receivers wait five seconds and more before they close one.
 const LONGEST_IDLE: Duration = Duration::from_secs(2);
 /// How old a connection may be when a request begins on it. After that, the receiver's name is looked up again.
-pub(super) const LONGEST_USE: Duration = Duration::from_secs(20);
+const LONGEST_USE: Duration = Duration::from_secs(20);
 /// How many connections are kept; the oldest give way. Each takes some tens of kilobytes and one of the 1,024 files that a
 /// function may open.
 const MOST: usize = 100;
-
-/// Where a connection leads. Requests of all accounts share it, since they are addressed to the same server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Origin {
-    https: bool,
-    host: String,
-    port: Option<u16>,
-}
-
-impl Origin {
-    pub(super) fn of(uri: &Uri) -> Self {
-        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-        Self { https: uri.scheme() == Some(&Scheme::HTTPS), host, port: uri.port_u16() }
-    }
-}
 
 struct Idle {
     connection: Connection,
