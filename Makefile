@@ -89,12 +89,21 @@ soak: ## Play random schedules of everything that can go wrong: DURATION=<second
 	@cargo build --quiet --workspace --example soak
 	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(if $(COUNT),count $(COUNT),$(or $(DURATION),60)))
 
-# The two parts of `bench` that need no deployment.
-SOLITARY := calls capacity
+# The parts of `bench` that need no deployment.
+SOLITARY := engine calls capacity
 
-bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),bench-deployed) ## Measure size and cold start of every function, memory, a hanging destination, a hostile account, bad neighbours, a rate limit, the pages; or ONLY=memory, rate, hanging, hostile, neighbours, pages, calls, capacity
+bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),$(if $(ONLY),bench-deployed,bench-all)) ## Measure what a delivery costs, size and cold start of every function, memory, a hanging destination, a hostile account, bad neighbours, a rate limit, the pages; or ONLY=engine, memory, rate, hanging, hostile, neighbours, pages, calls, capacity
 
-.PHONY: bench-calls bench-capacity bench-deployed
+.PHONY: bench-all bench-engine bench-calls bench-capacity bench-deployed
+# One part is measured even if another misses its bounds.
+bench-all:
+	@$(MAKE) --no-print-directory --keep-going bench-engine bench-deployed
+
+# The functions are those that `build` made; the rest has the same profile.
+bench-engine: build
+	@cargo build --quiet --release --package engine --bins --examples
+	@$(CARGO_TARGET_DIR)/release/engine $(CARGO_TARGET_DIR)/lambda $(CARGO_TARGET_DIR)/release/examples/hello
+
 # Prints its table too. Built as the functions are: without optimization the processor times would mean nothing.
 bench-calls:
 	@cargo build --quiet --release --package adapters --example calls
@@ -107,7 +116,6 @@ bench-capacity:
 
 bench-deployed: build
 	@tools/bootstrap.sh ministack dynoxide
-	@$(if $(ONLY),,$(TOOLS)/python tools/cold_start.py)
 	@cargo build --workspace --all-features --bin local --example bench
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench $(ONLY)
 
