@@ -153,6 +153,7 @@ mod tests {
             deliver: taken(0.4, 0.0, 0.0, 10.0, 4_000.0),
             message_bytes: 1_300.0,
             connections_of_a_delivery: 1.0,
+            full_handshakes_of_a_delivery: 0.0,
         }
     }
 

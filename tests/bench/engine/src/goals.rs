@@ -58,7 +58,7 @@ impl Figures {
         goals.push(Goal::new("dollars for a million deliveries, fan-out 3, 1 KB, without egress", "$", bill, 1.60));
         for fan_out in [1, 10] {
             let times = self.load("https", fan_out, 1_024).map(|load| load.deliver.cpu_ms / self.floor.tls_kept);
-            let what = format!("deliver over HTTPS, {fan_out} destinations: processor time / the kept TLS floor");
+            let what = format!("deliver over HTTPS, fan-out {fan_out}: processor time / the kept TLS floor");
             goals.push(Goal::new(what, "x", times, 6.0));
         }
         for (function, most) in [("deliver", 50.0), ("fanout", 60.0), ("api", 90.0)] {

@@ -56,6 +56,8 @@ pub(crate) struct Measured {
     /// The size of a message from one to the other.
     pub(crate) message_bytes: f64,
     pub(crate) connections_of_a_delivery: f64,
+    /// Of these connections, those with TLS that resumed no session.
+    pub(crate) full_handshakes_of_a_delivery: f64,
 }
 
 impl Measured {
@@ -78,16 +80,26 @@ pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
     messages.truncate(deliver_batches * BATCH * (SAMPLES + 1));
     let message_bytes = messages.iter().map(String::len).sum::<usize>() as f64 / messages.len() as f64;
     let (connections, requests) = (world.receivers.connections(), world.receivers.requests());
+    let full_handshakes = world.receivers.full_handshakes();
     let deliver = run(world, "deliver", &messages, deliver_batches).await?;
     let delivered = world.receivers.requests() - requests;
     if delivered != messages.len() as f64 {
         return Err(format!("{} deliveries made {delivered} requests", messages.len()).into());
     }
     let connections_of_a_delivery = (world.receivers.connections() - connections) / delivered;
+    let full_handshakes_of_a_delivery = (world.receivers.full_handshakes() - full_handshakes) / delivered;
     world.receivers.counters.check()?;
     world.aws.check()?;
-    let (scheme, fan_out) = (account.scheme(), account.fan_out);
-    Ok(Measured { scheme, fan_out, bytes, fanout, deliver, message_bytes, connections_of_a_delivery })
+    Ok(Measured {
+        scheme: account.scheme(),
+        fan_out: account.fan_out,
+        bytes,
+        fanout,
+        deliver,
+        message_bytes,
+        connections_of_a_delivery,
+        full_handshakes_of_a_delivery,
+    })
 }
 
 /// A new instance gets all of it in batches.

@@ -20,9 +20,9 @@ const SAMPLE: u64 = 16;
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) requests: AtomicU64,
+    requests: AtomicU64,
     tls_connections: AtomicU64,
-    pub(crate) full_handshakes: AtomicU64,
+    full_handshakes: AtomicU64,
     verified: AtomicU64,
     wrong: AtomicU64,
     /// The signing keys by the number in the path.
@@ -120,6 +120,11 @@ impl Receivers {
 
     pub(crate) fn requests(&self) -> f64 {
         self.counters.requests.load(Ordering::SeqCst) as f64
+    }
+
+    /// How many handshakes of TLS resumed no session.
+    pub(crate) fn full_handshakes(&self) -> f64 {
+        self.counters.full_handshakes.load(Ordering::SeqCst) as f64
     }
 
     /// How many connections there have been.

@@ -71,6 +71,7 @@ fn loads(figures: &Figures) {
         "fanout MiB",
         "deliver MiB",
         "connections",
+        "full handshakes",
     ]);
     for load in &figures.loads {
         let batch = |taken: &Taken| format!("{:.1} / {:.1}", taken.batch_p50_ms, taken.batch_p99_ms);
@@ -84,10 +85,11 @@ fn loads(figures: &Figures) {
             format!("{:.1}", load.fanout.peak_mib),
             format!("{:.1}", load.deliver.peak_mib),
             format!("{:.2}", load.connections_of_a_delivery),
+            format!("{:.2}", load.full_handshakes_of_a_delivery),
         ];
         table.row(first, cells);
     }
-    table.print("Processor time in ms, time of a batch of ten in ms, peak memory, connections of a delivery");
+    table.print("Processor time in ms, time of a batch of ten in ms, peak memory, connections and full handshakes of a delivery");
 }
 
 fn calls(figures: &Figures) {

@@ -128,7 +128,7 @@ impl World {
         set.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(fixed).collect()
     }
 
-    /// Creates the accounts, each with its destinations, which all get every event.
+    /// Creates all accounts, each with its destinations, which all get every event.
     pub(crate) async fn create(&mut self, accounts: &[Account]) -> Result<()> {
         let mut api = self.start("api").await?;
         let mut number = 0;
