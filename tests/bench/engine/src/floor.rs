@@ -24,7 +24,7 @@ use crate::stats::median;
 const AT_ONCE: usize = 10;
 const SAMPLES: usize = 5;
 /// Batches of a sample, on kept connections and with a connection each.
-const KEPT_BATCHES: usize = 100;
+const KEPT_BATCHES: usize = 300;
 const NEW_BATCHES: usize = 20;
 
 /// Milliseconds of a processor for a request.
