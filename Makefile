@@ -92,12 +92,21 @@ soak: ## Test random sequences of failures: DURATION=<seconds> or COUNT=<sequenc
 	@cargo build --quiet --workspace --example soak
 	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(if $(COUNT),count $(COUNT),$(or $(DURATION),60)))
 
-# The two parts of `bench` that need no deployment.
-SOLITARY := calls capacity
+# The parts of `bench` that need no deployment.
+SOLITARY := engine calls capacity
 
-bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),bench-deployed) ## Measure size, cold start, memory, and how accounts delay each other; one part: ONLY=memory, rate, hanging, hostile, neighbours, pages, calls or capacity
+bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),$(if $(ONLY),bench-deployed,bench-all)) ## Measure what a delivery costs, size, cold start, memory, and how accounts delay each other; one part: ONLY=engine, memory, rate, hanging, hostile, neighbours, pages, calls or capacity
 
-.PHONY: bench-calls bench-capacity bench-deployed
+.PHONY: bench-all bench-engine bench-calls bench-capacity bench-deployed
+# One part is measured even if another misses its bounds.
+bench-all:
+	@$(MAKE) --no-print-directory --keep-going bench-engine bench-deployed
+
+# The functions are those that `build` made; the rest has the same profile.
+bench-engine: build
+	@cargo build --quiet --release --package engine --bins --examples
+	@$(CARGO_TARGET_DIR)/release/engine $(CARGO_TARGET_DIR)/lambda $(CARGO_TARGET_DIR)/release/examples/hello
+
 # It also prints its table. It is optimized like the functions, because the processor times would mean nothing otherwise.
 bench-calls:
 	@cargo build --quiet --release --package adapters --example calls
@@ -110,7 +119,6 @@ bench-capacity:
 
 bench-deployed: build
 	@tools/bootstrap.sh ministack dynoxide
-	@$(if $(ONLY),,$(TOOLS)/python tools/cold_start.py)
 	@cargo build --workspace --all-features --bin local --example bench
 	@$(LOCAL) run -- $(CARGO_TARGET_DIR)/debug/examples/bench $(ONLY)
 

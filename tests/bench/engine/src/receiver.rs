@@ -1,0 +1,172 @@
+//! Receivers, over HTTP and HTTPS: they keep connections, count what they get, and verify the signature of every 16th
+//! request as the Standard Webhooks specification says.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use data_encoding::BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{HandshakeKind, ServerConfig};
+use sha2::Sha256;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::Result;
+use crate::server::{Request, Response, listen, serve};
+
+const SAMPLE: u64 = 16;
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    requests: AtomicU64,
+    tls_connections: AtomicU64,
+    full_handshakes: AtomicU64,
+    verified: AtomicU64,
+    wrong: AtomicU64,
+    /// The signing keys by the number in the path.
+    keys: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Counters {
+    /// The secret of the destination at `/<number>`, in order.
+    pub(crate) fn expect_secret(&self, secret: &str) -> Result<()> {
+        let key = BASE64.decode(secret.strip_prefix("whsec_").ok_or("a secret in another form")?.as_bytes())?;
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+        Ok(())
+    }
+
+    /// An error if a signature was wrong, or none was looked at.
+    pub(crate) fn check(&self) -> Result<u64> {
+        let (wrong, verified) = (self.wrong.load(Ordering::SeqCst), self.verified.load(Ordering::SeqCst));
+        if wrong > 0 || verified == 0 {
+            return Err(format!("{wrong} signatures were wrong, {verified} right").into());
+        }
+        Ok(verified)
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        if number.is_multiple_of(SAMPLE) && request.path != FLOOR {
+            let right = self.is_signed(request);
+            (if right { &self.verified } else { &self.wrong }).fetch_add(1, Ordering::Relaxed);
+        }
+        Response::of(200, "")
+    }
+
+    fn is_signed(&self, request: &Request) -> bool {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = request.path.trim_start_matches('/').parse::<usize>().ok();
+        let Some(key) = number.and_then(|number| keys.get(number)) else { return false };
+        let (id, at) = (request.header("webhook-id"), request.header("webhook-timestamp"));
+        request.header("webhook-signature").split(' ').any(|given| given == sign(key, id, at, &request.body))
+    }
+}
+
+/// The path that the floor posts to, where nothing is verified.
+pub(crate) const FLOOR: &str = "/floor";
+
+/// A signature of the first version.
+pub(crate) fn sign(key: &[u8], id: &str, at: &str, body: &[u8]) -> String {
+    // A key may have any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
+    for part in [id.as_bytes(), b".", at.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    format!("v1,{}", BASE64.encode(&mac.finalize().into_bytes()))
+}
+
+pub(crate) struct Receivers {
+    pub(crate) http: u16,
+    pub(crate) https: u16,
+    http_connections: Arc<AtomicU64>,
+    /// The certificate of the authority, as text and in binary.
+    pub(crate) authority: String,
+    pub(crate) root: CertificateDer<'static>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl Receivers {
+    pub(crate) async fn start() -> Result<Self> {
+        let counters = Arc::new(Counters::default());
+        let answering = Arc::clone(&counters);
+        let answer = move |request: Request| {
+            let response = answering.answer(&request);
+            async move { response }
+        };
+        let (http, http_connections) = listen(answer.clone()).await?;
+        let counted = Arc::clone(&counters);
+        let (config, authority, root) = certified()?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let https = listener.local_addr()?.port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, answer, counted) = (acceptor.clone(), answer.clone(), Arc::clone(&counted));
+                tokio::spawn(async move {
+                    drop(stream.set_nodelay(true));
+                    let Ok(stream) = acceptor.accept(stream).await else { return None };
+                    counted.tls_connections.fetch_add(1, Ordering::Relaxed);
+                    if stream.get_ref().1.handshake_kind() != Some(HandshakeKind::Resumed) {
+                        counted.full_handshakes.fetch_add(1, Ordering::Relaxed);
+                    }
+                    serve(stream, answer).await
+                });
+            }
+        });
+        Ok(Self { http, https, http_connections, authority, root, counters })
+    }
+
+    pub(crate) fn requests(&self) -> f64 {
+        self.counters.requests.load(Ordering::SeqCst) as f64
+    }
+
+    /// How many handshakes of TLS resumed no session.
+    pub(crate) fn full_handshakes(&self) -> f64 {
+        self.counters.full_handshakes.load(Ordering::SeqCst) as f64
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn connections(&self) -> f64 {
+        let each = [&self.http_connections, &self.counters.tls_connections];
+        each.iter().map(|count| count.load(Ordering::SeqCst) as f64).sum()
+    }
+}
+
+/// A server at 127.0.0.1, certified by an authority of its own.
+fn certified() -> Result<(ServerConfig, String, CertificateDer<'static>)> {
+    let mut authority = CertificateParams::new(Vec::new())?;
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key)?;
+    Ok((config, authority.pem(), authority.der().clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the Standard Webhooks specification.
+    #[test]
+    fn a_signature_is_that_of_the_specification() {
+        let key = BASE64.decode(b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key");
+        let body = br#"{"test": 2432232314}"#;
+        let signed = sign(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body);
+        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_wrong_signature_is_told_and_so_is_that_nothing_was_verified() {
+        let counters = Counters::default();
+        assert!(counters.check().is_err());
+        counters.expect_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a secret");
+        counters.answer(&Request { path: "/0".to_owned(), ..Request::default() });
+        assert!(counters.check().is_err());
+    }
+}
