@@ -89,13 +89,14 @@ fn world() -> Result<World> {
 }
 
 impl World {
-    fn queue(&self) -> Arc<SqsDeliveryQueue> {
-        Arc::new(SqsDeliveryQueue::new(&self.aws, self.deployment.outputs.deliveries_queue_url.clone()))
+    fn queue(&self) -> SqsDeliveryQueue {
+        SqsDeliveryQueue::new(&self.aws, self.deployment.outputs.deliveries_queue_url.clone())
     }
 
     fn fanout(&self) -> Arc<fanout::Deps> {
         let (store, clock) = (self.store.clone(), Arc::new(SystemClock));
         let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
+        let deliveries = store.counting(self.queue());
         Arc::new(fanout::Deps {
             accounts: cached.clone(),
             listeners: cached,
@@ -106,7 +107,7 @@ impl World {
             unregistered: fanout::UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, Horizon::default()),
-            deliveries: self.queue(),
+            deliveries: Arc::new(deliveries),
             queue: Arc::new(SqsEventQueue::new(&self.aws, self.deployment.outputs.events_queue_url.clone())),
             clock,
             entropy: Arc::new(SystemEntropy),
@@ -126,7 +127,7 @@ impl World {
             deliveries: store.clone(),
             paces: store,
             turns: deliver::Turns::default(),
-            queue: self.queue(),
+            queue: Arc::new(self.queue()),
             sender: Arc::new(sender),
             clock,
             entropy,
@@ -207,8 +208,12 @@ async fn an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveri
     let deps = world.fanout();
     let counted = handled(&world, &deps, customer.account(), [1, 1, 1, 10]).await?;
     assert_eq!(counted[1..3], [["GetItem", "SendMessageBatch", "PutItem"], ["GetItem", "SendMessageBatch", "PutItem"]]);
-    let thirty = ["BatchGetItem", "SendMessageBatch", "SendMessageBatch", "SendMessageBatch", "BatchExecuteStatement"];
-    assert_eq!(counted[3], thirty);
+    // Their thirty messages fill three calls. Events whose calls end at about the same time are sealed together, and the
+    // machine of a test may be slow.
+    let [look_up, sends @ .., seal] = &counted[3][..] else { panic!("{counted:?}") };
+    assert_eq!((look_up.as_str(), seal.as_str()), ("BatchGetItem", "BatchExecuteStatement"));
+    let seals = sends.iter().skip_while(|call| *call == "SendMessageBatch").count();
+    assert!(sends.len() - seals == 3 && seals <= 2, "{sends:?}");
     receiver.await_requests("all deliveries", MINUTE, |requests| requests.len() >= 39).await?;
     Ok(())
 }

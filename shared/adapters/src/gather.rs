@@ -3,7 +3,7 @@
 //!
 //! The first caller opens a group and the next ones join it. It is asked for once it is full, or once nobody else is
 //! expected: callers that are ready have joined after a few rounds of the runtime, and those that still wait for an
-//! attempt ([`UnderWay`]) are waited for no longer than [`LONGEST`].
+//! attempt or a send ([`UnderWay`]) are waited for no longer than [`LONGEST`].
 //!
 //! The call of a group is a task of its own, which ends with the last caller that waits for it. So a caller that gives
 //! up takes nothing from the others, and nothing goes on after an invocation was answered.
@@ -40,9 +40,9 @@ use super::under_way::UnderWay;
 /// How many rounds of the runtime pass before a group is asked for. Records that are ready run in the first one; one that
 /// passes a semaphore or a lock on its way may need another.
 const ROUNDS: usize = 3;
-/// The longest wait for attempts that are under way. It is what a slow neighbour costs a delivery: little beside the
-/// attempt, which takes tens of milliseconds, and enough for answers that come at about the same time.
-pub(crate) const LONGEST: Duration = Duration::from_millis(5);
+/// The longest wait for attempts and sends that are under way. It is what a slow neighbour costs: little beside the attempt,
+/// which takes tens of milliseconds, and enough for answers that come at about the same time.
+const LONGEST: Duration = Duration::from_millis(5);
 
 /// Requests that can be made in one call.
 #[async_trait]

@@ -20,4 +20,4 @@ pub use kms::KmsVault;
 pub use sns::{SnsAlerts, SnsHandOut};
 pub use sqs::{SqsDeliveryQueue, SqsEventQueue};
 pub use system::{SystemClock, SystemEntropy, SystemHosts};
-pub use under_way::CountedSender;
+pub use under_way::Counted;

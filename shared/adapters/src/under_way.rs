@@ -1,10 +1,12 @@
-//! How many attempts of this process are under way. Each is recorded as soon as it ends, so whoever records one knows
-//! whether others may follow.
+//! How many attempts, or sends of what events owe, are under way in this process. An attempt is recorded and an event sealed
+//! as soon as that ends, so whoever writes one row knows whether others may follow.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::attempt::{Exchange, Outcome};
-use domain::delivery::SignedRequest;
-use ports::{HttpSender, PortResult};
+use domain::delivery::{OutgoingDelivery, SignedRequest};
+use ports::{DeliveryQueue, HttpSender, PortResult, Postpone};
 use tokio::sync::watch;
 
 /// A count that can be shared.
@@ -33,27 +35,42 @@ impl Drop for Begun {
     }
 }
 
-/// A sender whose attempts are counted while they are under way.
-pub struct CountedSender<S> {
-    sender: S,
+/// A sender whose attempts, or a queue whose sends, are counted while they are under way.
+pub struct Counted<S> {
+    inner: S,
     under_way: UnderWay,
 }
 
-impl<S> CountedSender<S> {
-    pub(crate) fn new(sender: S, under_way: UnderWay) -> Self {
-        Self { sender, under_way }
+impl<S> Counted<S> {
+    pub(crate) fn new(inner: S, under_way: UnderWay) -> Self {
+        Self { inner, under_way }
     }
 }
 
 #[async_trait]
-impl<S: HttpSender> HttpSender for CountedSender<S> {
+impl<S: HttpSender> HttpSender for Counted<S> {
     async fn send(&self, request: &SignedRequest) -> PortResult<Outcome> {
         let _begun = self.under_way.begin();
-        self.sender.send(request).await
+        self.inner.send(request).await
     }
 
     async fn exchange(&self, request: &SignedRequest) -> PortResult<Exchange> {
         let _begun = self.under_way.begin();
-        self.sender.exchange(request).await
+        self.inner.exchange(request).await
+    }
+}
+
+#[async_trait]
+impl<Q: DeliveryQueue> DeliveryQueue for Counted<Q> {
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
+        let _begun = self.under_way.begin();
+        self.inner.send_deliveries(messages).await
+    }
+}
+
+#[async_trait]
+impl<Q: DeliveryQueue> Postpone for Counted<Q> {
+    async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
+        self.inner.postpone(receipt, wait).await
     }
 }

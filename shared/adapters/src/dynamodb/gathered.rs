@@ -6,8 +6,9 @@
 //! `of_ten_rows_each_is_written_refused_or_fails_on_its_own`, `a_call_that_fails_writes_for_nobody_and_may_be_made_again`,
 //! `two_rows_with_one_key_are_written_once`).
 //!
-//! Invariant: first attempts that end at about the same time are recorded with one call, and none waits for a slow neighbour
-//! (tests: `attempts_that_end_at_about_the_same_time_are_recorded_together_and_a_slow_one_holds_up_none`).
+//! Invariant: first attempts that end at about the same time are recorded with one call, as are seals, and none waits for a slow
+//! neighbour (tests: `attempts_that_end_at_about_the_same_time_are_recorded_together_and_a_slow_one_holds_up_none`,
+//! `events_whose_sends_end_at_about_the_same_time_are_sealed_together`).
 //!
 //! Invariant: a look-up that the table left out is made again alone (tests:
 //! `ten_rows_are_looked_up_with_one_call_and_what_is_left_out_alone`).

@@ -50,7 +50,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
-use ports::{BoxError, HttpSender, PortResult, read_units};
+use ports::{BoxError, PortResult, read_units};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::data_keys::DataKeyRow;
@@ -59,7 +59,7 @@ pub(crate) use self::kept_answers::Before;
 use self::keys::Key;
 use crate::aws::{AwsClients, port_error};
 use crate::gather::Gather;
-use crate::under_way::{CountedSender, UnderWay};
+use crate::under_way::{Counted, UnderWay};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -102,9 +102,10 @@ impl DynamoStore {
         Self { client, table, look_ups, inserts, under_way }
     }
 
-    /// The sender, of whose attempts this store knows when they end: their first rows are written together.
-    pub fn counting<S: HttpSender>(&self, sender: S) -> CountedSender<S> {
-        CountedSender::new(sender, self.under_way.clone())
+    /// A sender of whose attempts, or a queue of whose sends this store knows when they end: the rows that are written after
+    /// them are written together.
+    pub fn counting<S>(&self, inner: S) -> Counted<S> {
+        Counted::new(inner, self.under_way.clone())
     }
 
     /// The row `R` at `key` as `T`, read consistently.

@@ -2,11 +2,14 @@
 
 use async_trait::async_trait;
 use domain::attempt::{Exchange, Outcome};
-use domain::delivery::{DeliveryRecord, DeliveryState, SignedRequest};
+use domain::delivery::{DeliveryRecord, DeliveryState, OutgoingDelivery, Purpose, SignedRequest};
 use domain::event::{Event, envelope};
 use domain::value::{EventId, Timestamp};
 use futures_util::future::join_all;
-use ports::{Deliveries, Events, HttpSender, PortError, PortResult, Sealed, SealedEvent, WideEvents};
+use ports::{
+    Deliveries, DeliveryQueue, Events, HttpSender, PortError, PortResult, Postpone, Sealed, SealedEvent, WideEvents,
+};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use testing::{account, destination, event_text, record, sealed};
 use tokio::time::{Duration, Instant};
@@ -220,6 +223,44 @@ async fn ten_events_are_sealed_with_one_call_and_one_that_was_sealed_tells_its_d
     let store = DynamoStore::new(&service.clients(), "the-table".to_owned());
     assert_eq!(store.seal_event(&long).await.expect("an answer"), Sealed::Sealed);
     assert_eq!(service.operations(), ["PutItem", "PutItem"]);
+}
+
+/// Takes as many milliseconds for a send as it has messages.
+struct SlowQueue;
+
+#[async_trait]
+impl Postpone for SlowQueue {
+    async fn postpone(&self, _receipt: &str, _wait: Duration) -> PortResult<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DeliveryQueue for SlowQueue {
+    async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
+        tokio::time::sleep(Duration::from_millis(messages.len() as u64)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_whose_sends_end_at_about_the_same_time_are_sealed_together() {
+    let service = Service::new(|operation, asked| match operation {
+        "BatchExecuteStatement" => but(asked, &[]),
+        _ => Some((200, json!({}))),
+    });
+    let (store, events, records) = (store(&service), events(), records());
+    let queue = store.counting(SlowQueue);
+    let body = RawValue::from_string("{}".to_owned()).expect("JSON");
+    let (delivery, delay) = (&records[0].delivery, Duration::ZERO);
+    let message = || OutgoingDelivery { delivery, purpose: Purpose::New, body: &body, delay };
+    let handle = async |event: &SealedEvent, owed: usize| {
+        let messages: Vec<_> = (0..owed).map(|_| message()).collect();
+        queue.send_deliveries(&messages).await.expect("sent");
+        assert_eq!(store.seal_event(event).await.expect("an answer"), Sealed::Sealed);
+    };
+    join_all(events.iter().zip([20, 20, 20, 21, 21, 21, 23, 23, 500]).map(|(event, owed)| handle(event, owed))).await;
+    assert_eq!(service.operations(), ["BatchExecuteStatement", "PutItem"]);
 }
 
 #[tokio::test]
