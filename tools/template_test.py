@@ -703,14 +703,27 @@ def rows_that_cannot_be_read_are_counted_in_every_log(template):
 
 @rule
 def who_needs_several_rows_at_once_alone_reads_in_batches(template):
-    """Ledger and roll-ups are computed from thousands of rows, and a destination is read with its health. fanout and the authorizer read
-    only a few rows."""
+    """Ledger and roll-ups are computed from thousands of rows, a destination is read with its health, and a batch of events is looked up
+    with one call. The authorizer reads only a few rows."""
     problems = []
     for function in functions(template).values():
         role = roles(template).get(target(function.get("Role")), {})
         reads = any("dynamodb:BatchGetItem" in listed(statement["Action"]) for statement in statements(role))
-        if reads != (short_name(function) in ("api", "portal", "redrive", "deliver")):
+        if reads != (short_name(function) in ("api", "portal", "redrive", "deliver", "fanout")):
             problems.append(f"{short_name(function)} {'may' if reads else 'may not'} read rows in batches")
+    return problems
+
+
+@rule
+def who_writes_first_rows_may_insert_and_no_statement_does_more(template):
+    """Seals and first rows of deliveries are inserted together. Nothing else is done by statements."""
+    problems = []
+    for function in functions(template).values():
+        role = roles(template).get(target(function.get("Role")), {})
+        allowed = {action for statement in statements(role) for action in listed(statement["Action"])}
+        by_statement = sorted(action for action in allowed if action.startswith("dynamodb:PartiQL"))
+        if by_statement != (["dynamodb:PartiQLInsert"] if "dynamodb:PutItem" in allowed else []):
+            problems.append(f"{short_name(function)} may do by statements: {by_statement}")
     return problems
 
 
@@ -1290,6 +1303,14 @@ class ABrokenTemplate(unittest.TestCase):
     def test_another_function_that_may_read_rows_in_batches_is_reported(self):
         self.statement("AuthorizerRole", "LookUpApiKeys")["Action"].append("dynamodb:BatchGetItem")
         self.assert_reports(who_needs_several_rows_at_once_alone_reads_in_batches, "authorizer may read rows in batches")
+
+    def test_a_function_that_may_not_insert_rows_together_is_reported(self):
+        self.statement("FanoutRole", "MatchAndSealEvents")["Action"].remove("dynamodb:PartiQLInsert")
+        self.assert_reports(who_writes_first_rows_may_insert_and_no_statement_does_more, "fanout may do by statements: []")
+
+    def test_a_statement_that_does_more_than_insert_is_reported(self):
+        self.statement("DeliverRole", "ReadDestinationsAndRecordOutcomes")["Action"].append("dynamodb:PartiQLDelete")
+        self.assert_reports(who_writes_first_rows_may_insert_and_no_statement_does_more, "deliver may do by statements: ['dynamodb:PartiQLDelete'")
 
     def test_a_key_that_is_not_rotated_is_reported(self):
         del self.properties("SecretsKey")["EnableKeyRotation"]

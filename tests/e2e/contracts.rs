@@ -119,6 +119,7 @@ async fn the_table_keeps_the_contract_of_transitions() {
 async fn the_table_keeps_the_contract_of_events() {
     let real = real().await;
     contract::events(&*real.store, &real.account, &real.other).await;
+    contract::events_at_once(&*real.store, &real.account).await;
 }
 
 #[tokio::test]
@@ -137,6 +138,7 @@ async fn the_table_keeps_the_contract_of_events_that_owe_more() {
 async fn the_table_keeps_the_contract_of_deliveries() {
     let real = real().await;
     contract::deliveries(&*real.store, &real.account, &real.other).await;
+    contract::deliveries_at_once(&*real.store, &real.account).await;
     contract::deliveries_in_bulk(&*real.store, &real.account, &real.other).await;
 }
 

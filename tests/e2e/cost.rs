@@ -89,13 +89,14 @@ fn world() -> Result<World> {
 }
 
 impl World {
-    fn queue(&self) -> Arc<SqsDeliveryQueue> {
-        Arc::new(SqsDeliveryQueue::new(&self.aws, self.deployment.outputs.deliveries_queue_url.clone()))
+    fn queue(&self) -> SqsDeliveryQueue {
+        SqsDeliveryQueue::new(&self.aws, self.deployment.outputs.deliveries_queue_url.clone())
     }
 
     fn fanout(&self) -> Arc<fanout::Deps> {
         let (store, clock) = (self.store.clone(), Arc::new(SystemClock));
         let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
+        let deliveries = store.counting(self.queue());
         Arc::new(fanout::Deps {
             accounts: cached.clone(),
             listeners: cached,
@@ -106,7 +107,7 @@ impl World {
             unregistered: fanout::UnregisteredEvents::new(store.clone(), Unregistered::Ignore),
             scopes: fanout::ScopeNotes::new(store.clone()),
             seals: fanout::Seals::new(store, Horizon::default()),
-            deliveries: self.queue(),
+            deliveries: Arc::new(deliveries),
             queue: Arc::new(SqsEventQueue::new(&self.aws, self.deployment.outputs.events_queue_url.clone())),
             clock,
             entropy: Arc::new(SystemEntropy),
@@ -118,6 +119,7 @@ impl World {
         let (store, clock, entropy) = (self.store.clone(), Arc::new(SystemClock), Arc::new(SystemEntropy));
         let key = self.deployment.outputs.secrets_key_arn.clone();
         let policy = AddressPolicy::new("127.0.0.0/8", true, Vec::new()).expect("a policy");
+        let sender = store.counting(HyperSender::new(policy, clock.clone()).expect("a sender"));
         Arc::new(deliver::Deps {
             accounts: store.clone(),
             destinations: Arc::new(Cached::new(store.clone(), clock.clone())),
@@ -125,8 +127,8 @@ impl World {
             deliveries: store.clone(),
             paces: store,
             turns: deliver::Turns::default(),
-            queue: self.queue(),
-            sender: Arc::new(HyperSender::new(policy, clock.clone()).expect("a sender")),
+            queue: Arc::new(self.queue()),
+            sender: Arc::new(sender),
             clock,
             entropy,
             rows: deliver::Rows::default(),
@@ -138,22 +140,34 @@ impl World {
 }
 
 /// A batch as Lambda receives it the first time.
-fn batch(body: String) -> LambdaEvent<SqsEvent> {
-    let mut message = SqsMessage::default();
-    message.message_id = Some("message-1".to_owned());
-    message.receipt_handle = Some("receipt-1".to_owned());
-    let received =
-        [("ApproximateReceiveCount", "1".to_owned()), ("SentTimestamp", SystemClock.now().unix_ms().to_string())];
-    message.attributes = received.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    message.body = Some(body);
+fn batch(bodies: impl IntoIterator<Item = String>) -> LambdaEvent<SqsEvent> {
+    let message = |(n, body)| {
+        let mut message = SqsMessage::default();
+        message.message_id = Some(format!("message-{n}"));
+        message.receipt_handle = Some(format!("receipt-{n}"));
+        let received =
+            [("ApproximateReceiveCount", "1".to_owned()), ("SentTimestamp", SystemClock.now().unix_ms().to_string())];
+        message.attributes = received.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        message.body = Some(body);
+        message
+    };
     let (mut event, mut context) = (SqsEvent::default(), Context::default());
-    event.records = vec![message];
+    event.records = bodies.into_iter().enumerate().map(message).collect();
     context.deadline = SystemClock.now().plus(MINUTE).unix_ms();
     LambdaEvent::new(event, context)
 }
 
 fn parsed(sample: &Value) -> Event {
     Event::parse(&sample.to_string(), SystemClock.now()).map_err(|rejection| rejection.detail).expect("an event")
+}
+
+/// The message of a delivery of a fresh event to this destination.
+fn delivery(account: &str, destination: &str) -> Result<String> {
+    let event = parsed(&fresh_sample("demo-sync-run-succeeded", account)?);
+    let body = envelope::build(&event).expect("a body");
+    let delivery = Delivery::of_event(&event, destination.parse().expect("an id"), None);
+    let message = OutgoingDelivery { delivery: &delivery, purpose: Purpose::New, body: &body, delay: Duration::ZERO };
+    Ok(serde_json::to_string(&message).expect("a message"))
 }
 
 #[tokio::test]
@@ -164,20 +178,21 @@ async fn a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_
     receiver.expect_secret("/one", &created.secret);
     let deps = world.deliver();
     let mut counted = Vec::new();
-    for _ in 0..3 {
-        let event = parsed(&fresh_sample("demo-sync-run-succeeded", customer.account())?);
-        let body = envelope::build(&event).expect("a body");
-        let delivery = Delivery::of_event(&event, created.id.parse().expect("an id"), None);
-        let message =
-            OutgoingDelivery { delivery: &delivery, purpose: Purpose::New, body: &body, delay: Duration::ZERO };
-        let message = serde_json::to_string(&message).expect("a message");
-        let answer = deliver::handle(Arc::clone(&deps), batch(message)).await.expect("an answer");
+    for size in [1, 1, 1, 10, 10] {
+        let messages = (0..size).map(|_| delivery(customer.account(), &created.id)).collect::<Result<Vec<_>>>()?;
+        let answer = deliver::handle(Arc::clone(&deps), batch(messages)).await.expect("an answer");
         assert!(answer.batch_item_failures.is_empty());
         counted.push(world.calls.take());
     }
-    assert_eq!(receiver.requests().len(), 3);
-    // A new container reads the destination and its data key once. From then on only the delivery's row is written.
-    assert_eq!(counted, [vec!["BatchGetItem", "GetItem", "Decrypt", "PutItem"], vec!["PutItem"], vec!["PutItem"]]);
+    assert_eq!(receiver.requests().len(), 23);
+    // A new container reads the destination and its data key once. From then on only the deliveries' rows are written.
+    assert_eq!(counted[..3], [vec!["BatchGetItem", "GetItem", "Decrypt", "PutItem"], vec!["PutItem"], vec!["PutItem"]]);
+    // Ten that are answered at about the same time are written together. Whoever is later than that is written apart, and
+    // the machine of a test may be slow.
+    for calls in &counted[3..] {
+        let together = calls.iter().filter(|call| *call == "BatchExecuteStatement").count();
+        assert!((1..=3).contains(&together) && calls.len() <= 4, "{calls:?}");
+    }
     Ok(())
 }
 
@@ -191,14 +206,49 @@ async fn an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveri
         customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
     }
     let deps = world.fanout();
+    let counted = handled(&world, &deps, customer.account(), [1, 1, 1, 10]).await?;
+    assert_eq!(counted[1..3], [["GetItem", "SendMessageBatch", "PutItem"], ["GetItem", "SendMessageBatch", "PutItem"]]);
+    // Their thirty messages fill three calls. Events whose calls end at about the same time are sealed together, and the
+    // machine of a test may be slow.
+    let [look_up, sends @ .., seal] = &counted[3][..] else { panic!("{counted:?}") };
+    assert_eq!((look_up.as_str(), seal.as_str()), ("BatchGetItem", "BatchExecuteStatement"));
+    let seals = sends.iter().skip_while(|call| *call == "SendMessageBatch").count();
+    assert!(sends.len() - seals == 3 && seals <= 2, "{sends:?}");
+    receiver.await_requests("all deliveries", MINUTE, |requests| requests.len() >= 39).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn ten_events_that_owe_one_delivery_each_cost_three_calls() -> Result<()> {
+    let (world, receiver) = (world()?, Receiver::start().await?);
+    let customer = world.deployment.operator()?.register(&unique("cost")).await?;
+    let created = customer.create_destination("/one", &receiver.url("/one")).await?;
+    receiver.expect_secret("/one", &created.secret);
+    customer.subscribe(&NewSubscription::to_everything(&created.id)).await?;
+    let deps = world.fanout();
+    let counted = handled(&world, &deps, customer.account(), [1, 10, 10]).await?;
+    for calls in &counted[1..] {
+        assert_eq!(calls, &["BatchGetItem", "SendMessageBatch", "BatchExecuteStatement"]);
+    }
+    receiver.await_requests("all deliveries", MINUTE, |requests| requests.len() >= 21).await?;
+    Ok(())
+}
+
+/// Hands batches of so many fresh events to `fanout`; answers the calls that each of them made.
+async fn handled<const N: usize>(
+    world: &World,
+    deps: &Arc<fanout::Deps>,
+    account: &str,
+    sizes: [usize; N],
+) -> Result<Vec<Vec<String>>> {
     let mut counted = Vec::new();
-    for _ in 0..3 {
-        let event = fresh_sample("demo-sync-run-succeeded", customer.account())?;
-        let answer = fanout::handle(Arc::clone(&deps), batch(event.to_string())).await.expect("an answer");
+    for size in sizes {
+        let events = (0..size).map(|_| Ok(fresh_sample("demo-sync-run-succeeded", account)?.to_string()));
+        let events = events.collect::<Result<Vec<_>>>()?;
+        world.calls.take();
+        let answer = fanout::handle(Arc::clone(deps), batch(events)).await.expect("an answer");
         assert!(answer.batch_item_failures.is_empty());
         counted.push(world.calls.take());
     }
-    assert_eq!(counted[1..], [["GetItem", "SendMessageBatch", "PutItem"], ["GetItem", "SendMessageBatch", "PutItem"]]);
-    receiver.await_requests("all deliveries", MINUTE, |requests| requests.len() >= 9).await?;
-    Ok(())
+    Ok(counted)
 }

@@ -12,7 +12,9 @@
 //!
 //! Invariant: a first attempt that delivers costs one write and, while its destination is cached, nothing else of the
 //! table (tests: `a_healthy_first_attempt_costs_one_write`, counted at the SDK's clients
-//! `a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_seconds`).
+//! `a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_seconds`). Attempts of a batch that end at about
+//! the same time are written with one call (tests: the same, and
+//! `attempts_that_end_at_about_the_same_time_are_recorded_together_and_a_slow_one_holds_up_none`).
 //!
 //! Invariant: nothing is sent to a paused destination, and nothing it is owed is lost: it is parked (tests:
 //! `what_a_paused_destination_is_owed_is_parked_and_not_attempted`).

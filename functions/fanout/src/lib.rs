@@ -28,7 +28,8 @@
 //!
 //! Invariant: while its configuration is cached, an event costs one read, one message to the queue for up to ten
 //! deliveries, and one write (tests: `a_second_event_of_the_same_kind_costs_one_read_and_one_row`, counted at the SDK's
-//! clients `an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveries_and_one_write`).
+//! clients `an_event_costs_one_read_one_message_to_the_queue_for_up_to_ten_deliveries_and_one_write`). Ten events of a batch
+//! need no more calls than one (tests: `ten_events_that_owe_one_delivery_each_cost_three_calls`).
 //!
 //! Invariant: where a subscription asks for it, the next run is awaited before the event is sealed. Elsewhere this costs
 //! nothing (tests: `the_next_run_is_awaited_where_somebody_asked_and_nowhere_else`).

@@ -3,11 +3,15 @@
 
 mod aws;
 mod dynamodb;
+mod gather;
 mod http;
 mod kms;
+#[cfg(test)]
+mod scripted;
 mod sns;
 mod sqs;
 mod system;
+mod under_way;
 
 pub use aws::AwsClients;
 pub use dynamodb::DynamoStore;
@@ -16,3 +20,4 @@ pub use kms::KmsVault;
 pub use sns::{SnsAlerts, SnsHandOut};
 pub use sqs::{SqsDeliveryQueue, SqsEventQueue};
 pub use system::{SystemClock, SystemEntropy, SystemHosts};
+pub use under_way::Counted;

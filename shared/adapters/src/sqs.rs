@@ -1,7 +1,8 @@
 //! The queues that functions write to: deliveries and events.
 //!
 //! The batches of a send go out side by side, ten at once over all sends of a process. That many are in memory, with
-//! 1 MiB of messages each at most.
+//! 1 MiB of messages each at most. Messages of a batch that is not full go out together with those of other sends: each
+//! batch has its place all the same, so no more is in memory and a wide event is nobody's bottleneck.
 //!
 //! Invariant: no more than ten batches are made or sent at once, however many are waiting (tests:
 //! `ten_batches_are_sent_at_once_over_all_sends_of_a_process_and_no_more_are_made`).
@@ -11,6 +12,13 @@
 //!
 //! Invariant: batches hold no more entries and bytes than SQS takes, and every message is in one (tests:
 //! `batches_keep_every_message_in_order_and_the_limits`).
+//!
+//! Invariant: sends that are made at once fill batches together, and a message that is not taken fails only its own send
+//! (tests: `sends_fill_batches_together_and_one_that_is_not_taken_fails_alone`, `what_is_too_large_together_goes_out_apart`,
+//! `a_call_that_fails_is_a_passing_error_of_each_send`).
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -19,11 +27,14 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use domain::delivery::OutgoingDelivery;
 use domain::value::AccountId;
+use futures_util::future::try_join_all;
 use futures_util::stream::{self, TryStreamExt};
 use ports::{DeliveryQueue, EventQueue, PortError, PortResult, Postpone};
 use tokio::sync::Semaphore;
 
 use super::aws::{AwsClients, build_error, port_error};
+use super::gather::{Gather, Together};
+use super::under_way::UnderWay;
 
 /// The number of entries in one batch call, a limit of the service.
 const BATCH_ENTRIES: usize = 10;
@@ -44,6 +55,7 @@ pub struct SqsDeliveryQueue {
     url: String,
     /// A place for each batch that is sent.
     places: Semaphore,
+    messages: Gather<Messages>,
 }
 
 /// A message ready to be sent.
@@ -149,9 +161,54 @@ where
 
 impl SqsDeliveryQueue {
     pub fn new(aws: &AwsClients, url: String) -> Self {
-        Self { client: aws.sqs(), url, places: Semaphore::new(BATCHES_AT_ONCE) }
+        Self::of(aws.sqs(), url)
     }
 
+    fn of(client: Client, url: String) -> Self {
+        let messages = Messages { client: client.clone(), url: url.clone() };
+        let messages = Gather::new(messages, UnderWay::default());
+        Self { client, url, places: Semaphore::new(BATCHES_AT_ONCE), messages }
+    }
+
+    /// Sends a batch, together with messages of other sends if there is room for them.
+    async fn send(&self, batch: Vec<Outgoing>) -> PortResult<()> {
+        if batch.len() >= BATCH_ENTRIES {
+            return self.messages.calls().send_batch(batch).await;
+        }
+        try_join_all(batch.into_iter().map(|message| self.messages.ask(message))).await.map(drop)
+    }
+}
+
+/// Messages that go into one batch, of whatever sends.
+struct Messages {
+    client: Client,
+    url: String,
+}
+
+#[async_trait]
+impl Together for Messages {
+    type Request = Outgoing;
+    type Answer = ();
+    const MOST: usize = BATCH_ENTRIES;
+    const MOST_BYTES: usize = BATCH_BYTES;
+
+    fn bytes(message: &Outgoing) -> usize {
+        message.bytes()
+    }
+
+    async fn alone(&self, message: Outgoing) -> PortResult<()> {
+        self.send_batch(vec![message]).await
+    }
+
+    /// An answer for each message that was taken.
+    async fn together(&self, batch: &[Outgoing]) -> PortResult<Vec<Option<()>>> {
+        let failures = self.send_once(batch).await?;
+        let failed = |n: usize| failures.iter().any(|failure| failure.id == n.to_string());
+        Ok((0..batch.len()).map(|n| (!failed(n)).then_some(())).collect())
+    }
+}
+
+impl Messages {
     /// Sends one batch, and offers again what the service reports as failed.
     async fn send_batch(&self, mut batch: Vec<Outgoing>) -> PortResult<()> {
         let mut failures = Vec::new();
@@ -185,7 +242,7 @@ impl SqsDeliveryQueue {
 #[async_trait]
 impl DeliveryQueue for SqsDeliveryQueue {
     async fn send_deliveries(&self, messages: &[OutgoingDelivery<'_>]) -> PortResult<()> {
-        side_by_side(Batches::of(messages), &self.places, |batch| self.send_batch(batch)).await
+        side_by_side(Batches::of(messages), &self.places, |batch| self.send(batch)).await
     }
 }
 
@@ -226,89 +283,5 @@ impl EventQueue for SqsEventQueue {
 impl Postpone for SqsEventQueue {
     async fn postpone(&self, receipt: &str, wait: Duration) -> PortResult<()> {
         postpone(&self.client, &self.url, "postponing an event", receipt, wait).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicUsize;
-    use std::sync::atomic::Ordering::SeqCst;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
-        #[test]
-        fn batches_keep_every_message_in_order_and_the_limits(sizes in proptest::collection::vec(1usize..400_000, 0..30)) {
-            let (mut batch, mut batches) = (Batch::default(), Vec::new());
-            for size in &sizes {
-                batches.extend(batch.add(Outgoing { body: "x".repeat(*size), group: "dst".into(), delay: Duration::ZERO }));
-            }
-            batches.push(batch.messages);
-            for batch in &batches {
-                prop_assert!(batch.len() <= BATCH_ENTRIES);
-                prop_assert!(batch.iter().map(Outgoing::bytes).sum::<usize>() <= BATCH_BYTES);
-            }
-            let kept: Vec<_> = batches.concat().iter().map(|message| message.body.len()).collect();
-            prop_assert_eq!(kept, sizes);
-        }
-    }
-
-    /// `count` sends that take a second each, and what is seen of them.
-    #[derive(Default)]
-    struct Sends {
-        made: AtomicUsize,
-        sending: AtomicUsize,
-        most: AtomicUsize,
-        most_made: AtomicUsize,
-        sent: AtomicUsize,
-    }
-
-    impl Sends {
-        fn batches(&self, count: usize) -> impl Iterator<Item = PortResult<usize>> {
-            (0..count).map(|n| {
-                let made = self.made.fetch_add(1, SeqCst) + 1;
-                self.most_made.fetch_max(made - self.sent.load(SeqCst), SeqCst);
-                Ok(n)
-            })
-        }
-
-        async fn send(&self, batch: usize, failing: Option<usize>) -> PortResult<()> {
-            self.most.fetch_max(self.sending.fetch_add(1, SeqCst) + 1, SeqCst);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            self.sending.fetch_sub(1, SeqCst);
-            if Some(batch) == failing {
-                return Err(PortError::transient("sending", "a failure was asked for"));
-            }
-            self.sent.fetch_add(1, SeqCst);
-            Ok(())
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn ten_batches_are_sent_at_once_over_all_sends_of_a_process_and_no_more_are_made() {
-        let (sends, places) = (Sends::default(), Semaphore::new(BATCHES_AT_ONCE));
-        let started = tokio::time::Instant::now();
-        let wide = side_by_side(sends.batches(100), &places, |batch| sends.send(batch, None));
-        let narrow = async {
-            tokio::time::sleep(Duration::from_millis(1_500)).await;
-            side_by_side(sends.batches(1), &places, |batch| sends.send(batch, None)).await?;
-            Ok::<_, PortError>(started.elapsed().as_secs())
-        };
-        let (wide, narrow) = tokio::join!(wide, narrow);
-        wide.expect("sent");
-        assert!(narrow.expect("sent") <= 4, "it does not wait for the whole of a wide one");
-        assert_eq!((sends.sent.load(SeqCst), started.elapsed().as_secs()), (101, 11));
-        assert_eq!((sends.most.load(SeqCst), sends.most_made.load(SeqCst)), (10, 10));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_batch_that_fails_fails_the_send_and_the_rest_is_not_begun() {
-        let (sends, places) = (Sends::default(), Semaphore::new(BATCHES_AT_ONCE));
-        side_by_side(sends.batches(100), &places, |batch| sends.send(batch, Some(3))).await.expect_err("a failure");
-        assert!(sends.made.load(SeqCst) <= 20, "{}", sends.made.load(SeqCst));
-        assert_eq!(places.available_permits(), BATCHES_AT_ONCE);
     }
 }

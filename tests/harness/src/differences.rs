@@ -1,8 +1,8 @@
 //! Works around the differences between the local AWS and AWS that would break the stack. This is done after the
 //! deployment, so that the template contains only what AWS needs.
 //!
-//! No work-around allows what AWS would refuse. When a newer local AWS has fixed a difference, its function here can be
-//! deleted.
+//! No work-around allows what AWS would refuse, unless it says so. When a newer local AWS has fixed a difference, its
+//! function here can be deleted.
 
 use http::{Method, Request};
 use serde_json::{Value, json};
@@ -26,7 +26,14 @@ pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result
         &outputs.redrive_function_name,
     ];
     for function in functions {
-        allow_batches(&iam, &lambda.role(function).await?).await?;
+        let role = lambda.role(function).await?;
+        let policies = iam.role_policies(&role).await?;
+        for (name, document) in &policies {
+            allow_batches(&iam, &role, name, document.clone()).await?;
+        }
+        if policies.iter().any(|(_, document)| inserts(document)) {
+            allow_statements(&iam, &role).await?;
+        }
     }
     Ok(())
 }
@@ -49,15 +56,31 @@ async fn make_concurrency_a_number(lambda: &Lambda<'_>) -> Result<()> {
 
 /// On AWS, everyone who may send a message may also send a batch: `sqs:SendMessageBatch` has no permission of its own,
 /// like the other batch calls. The local AWS requires a permission with the name of the call.
-async fn allow_batches(iam: &Iam, role: &str) -> Result<()> {
-    for (name, mut document) in iam.role_policies(role).await? {
-        if add_batch_actions(&mut document) {
-            let text = document.to_string();
-            let parameters = [("RoleName", role), ("PolicyName", &name), ("PolicyDocument", &text)];
-            iam.call("PutRolePolicy", &parameters).await?;
-        }
+async fn allow_batches(iam: &Iam, role: &str, name: &str, mut document: Value) -> Result<()> {
+    if add_batch_actions(&mut document) {
+        let text = document.to_string();
+        iam.call("PutRolePolicy", &[("RoleName", role), ("PolicyName", name), ("PolicyDocument", &text)]).await?;
     }
     Ok(())
+}
+
+/// On AWS, whoever may insert by a statement may insert by a batch of them: `dynamodb:BatchExecuteStatement` is a call
+/// without a permission of its own. The local AWS asks for one with the name of the call, and knows no table for it. It
+/// does not read the statements, so here it allows more than AWS would: a test of the functions' roles keeps to inserts.
+async fn allow_statements(iam: &Iam, role: &str) -> Result<()> {
+    let statement = json!({"Effect": "Allow", "Action": "dynamodb:BatchExecuteStatement", "Resource": "*"});
+    let text = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    let parameters = [("RoleName", role), ("PolicyName", "statements"), ("PolicyDocument", &text)];
+    iam.call("PutRolePolicy", &parameters).await.map(drop)
+}
+
+/// Whether a policy allows inserts by statements.
+fn inserts(document: &Value) -> bool {
+    let of = |statement: &Value| match &statement["Action"] {
+        Value::Array(actions) => actions.contains(&json!("dynamodb:PartiQLInsert")),
+        action => action == "dynamodb:PartiQLInsert",
+    };
+    document["Statement"].as_array().is_some_and(|statements| statements.iter().any(of))
 }
 
 /// Adds the batch form of each action that has one to the same statement. Returns whether it added any.
@@ -130,5 +153,13 @@ mod tests {
         ]});
         assert_eq!(document, expected);
         assert!(!add_batch_actions(&mut json!({"Statement": [{"Action": "kms:Decrypt"}]})));
+    }
+
+    #[test]
+    fn statements_are_allowed_to_who_may_insert_and_to_nobody_else() {
+        let of = |action: Value| json!({"Statement": [{"Action": "kms:Decrypt"}, {"Action": action}]});
+        assert!(inserts(&of(json!(["dynamodb:PutItem", "dynamodb:PartiQLInsert"]))));
+        assert!(inserts(&of(json!("dynamodb:PartiQLInsert"))));
+        assert!(!inserts(&of(json!(["dynamodb:PutItem", "dynamodb:PartiQLSelect"]))));
     }
 }

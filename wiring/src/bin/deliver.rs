@@ -21,6 +21,7 @@ async fn run() -> Result<(), Error> {
     let aws = AwsClients::from_env().await;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let sender = store.counting(HyperSender::new(config.addresses, clock.clone())?);
     let deps = Arc::new(Deps {
         accounts: store.clone(),
         destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
@@ -29,7 +30,7 @@ async fn run() -> Result<(), Error> {
         paces: store,
         turns: Turns::default(),
         queue: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
-        sender: Arc::new(HyperSender::new(config.addresses, clock.clone())?),
+        sender: Arc::new(sender),
         clock,
         entropy,
         rows: Rows::default(),

@@ -22,6 +22,7 @@ async fn run() -> Result<(), Error> {
     let clock = Arc::new(SystemClock);
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
+    let deliveries = store.counting(SqsDeliveryQueue::new(&aws, config.deliveries_queue));
     let deps = Arc::new(Deps {
         accounts: cached.clone(),
         listeners: cached,
@@ -32,7 +33,7 @@ async fn run() -> Result<(), Error> {
         unregistered: UnregisteredEvents::new(store.clone(), config.unregistered),
         scopes: ScopeNotes::new(store.clone()),
         seals: Seals::new(store, config.horizon),
-        deliveries: Arc::new(SqsDeliveryQueue::new(&aws, config.deliveries_queue)),
+        deliveries: Arc::new(deliveries),
         queue: Arc::new(SqsEventQueue::new(&aws, config.events_queue)),
         clock,
         entropy: Arc::new(SystemEntropy),

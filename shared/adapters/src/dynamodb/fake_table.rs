@@ -23,7 +23,7 @@ impl FakeTable {
     pub(super) fn store(&self) -> DynamoStore {
         let config = Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static("local"));
         let config = config.allow_no_auth().http_client(self.clone()).build();
-        DynamoStore { client: aws_sdk_dynamodb::Client::from_conf(config), table: "table".to_owned() }
+        DynamoStore::of(aws_sdk_dynamodb::Client::from_conf(config), "table".to_owned())
     }
 
     pub(super) fn put(&self, item: Item) {

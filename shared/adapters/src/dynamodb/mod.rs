@@ -15,6 +15,7 @@ mod destinations;
 mod events;
 #[cfg(test)]
 mod fake_table;
+mod gathered;
 mod health;
 mod jobs;
 mod kept_answers;
@@ -53,9 +54,12 @@ use ports::{BoxError, PortResult, read_units};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::data_keys::DataKeyRow;
+use self::gathered::{Inserts, LookUps};
 pub(crate) use self::kept_answers::Before;
 use self::keys::Key;
 use crate::aws::{AwsClients, port_error};
+use crate::gather::Gather;
+use crate::under_way::{Counted, UnderWay};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -63,6 +67,9 @@ type Item = HashMap<String, AttributeValue>;
 pub struct DynamoStore {
     client: Client,
     table: String,
+    look_ups: Gather<LookUps>,
+    inserts: Gather<Inserts>,
+    under_way: UnderWay,
 }
 
 /// The result of a conditional write.
@@ -83,7 +90,22 @@ enum Reads {
 
 impl DynamoStore {
     pub fn new(aws: &AwsClients, table: String) -> Self {
-        Self { client: aws.dynamodb(), table }
+        Self::of(aws.dynamodb(), table)
+    }
+
+    fn of(client: Client, table: String) -> Self {
+        let under_way = UnderWay::default();
+        let look_ups = LookUps { client: client.clone(), table: table.clone() };
+        let inserts = Inserts { client: client.clone(), table: table.clone() };
+        let look_ups = Gather::new(look_ups, UnderWay::default());
+        let inserts = Gather::new(inserts, under_way.clone());
+        Self { client, table, look_ups, inserts, under_way }
+    }
+
+    /// A sender of whose attempts, or a queue of whose sends this store knows when they end: the rows that are written after
+    /// them are written together.
+    pub fn counting<S>(&self, inner: S) -> Counted<S> {
+        Counted::new(inner, self.under_way.clone())
     }
 
     /// The row `R` at `key` as `T`, read consistently.
@@ -92,11 +114,7 @@ impl DynamoStore {
         R: DeserializeOwned,
         T: TryFrom<R, Error: Into<BoxError>>,
     {
-        let call = self.client.get_item().table_name(&self.table).set_key(Some(as_item(key))).consistent_read(true);
-        let call = call.set_return_consumed_capacity(cost_wanted());
-        let answer = call.send().await.map_err(|error| port_error("reading a row", error))?;
-        count(answer.consumed_capacity());
-        answer.item.map(rows::read::<R, T>).transpose()
+        gathered::get_item(&self.client, &self.table, as_item(key)).await?.map(rows::read::<R, T>).transpose()
     }
 
     async fn put(&self, item: Item) -> PortResult<()> {
@@ -106,12 +124,7 @@ impl DynamoStore {
 
     /// Writes the row if there is none with its key.
     async fn put_new(&self, item: Item) -> PortResult<Written> {
-        let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        let call = call.condition_expression("attribute_not_exists(pk)");
-        let call = call.return_values_on_condition_check_failure(
-            aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld,
-        );
-        written(call.send().await.map(|_| ()))
+        gathered::put_new(&self.client, &self.table, item).await
     }
 
     /// At most `limit` rows `R` of a partition, as `T` and in order, whose sort key begins with `prefix` and comes

@@ -3,6 +3,7 @@
 use domain::delivery::DeliveryState::Parked;
 use domain::delivery::{Attempts, DeliveryRecord, DeliveryState, End, Exhaustion, Held, LeftOut};
 use domain::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use futures_util::future::join_all;
 use ports::{Deliveries, ListDeliveries, Order, Span};
 
 use super::{after_ms, in_pages};
@@ -54,6 +55,22 @@ pub async fn deliveries(store: &dyn Deliveries, account: &AccountId, other: &Acc
         assert!(store.replace_delivery(&old, &next).await.expect("an answer"));
         assert_eq!(store.find_delivery(account, &old.delivery.id).await.expect("an answer"), Some(next));
         assert_eq!(store.find_delivery(other, &old.delivery.id).await.expect("an answer"), None);
+    }
+}
+
+/// First rows that are written at the same moment: each is written, unless there is one already.
+pub async fn deliveries_at_once(store: &dyn Deliveries, account: &AccountId) {
+    let target = destination(account, 1, "https://example.com/hooks");
+    let of = |n: u32| record(&target, &format!("at-once-{n}"), 1 + n % 3, Parked);
+    let rows: Vec<_> = (0..12).map(of).collect();
+    let before = record(&target, "at-once-5", 7, Parked);
+    assert!(store.create_delivery(&before).await.expect("an answer"));
+    let written = join_all(rows.iter().map(|row| store.create_delivery(row))).await;
+    let written: Vec<_> = written.into_iter().map(|written| written.expect("an answer")).collect();
+    assert_eq!(written, (0..12).map(|n| n != 5).collect::<Vec<_>>());
+    for (n, row) in rows.iter().enumerate() {
+        let found = store.find_delivery(account, &row.delivery.id).await.expect("an answer");
+        assert_eq!(found.as_ref(), Some(if n == 5 { &before } else { row }));
     }
 }
 

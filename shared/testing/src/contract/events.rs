@@ -3,9 +3,10 @@
 use domain::delivery::{Delivery, Sending};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DestinationId, Timestamp};
+use futures_util::future::join_all;
 use ports::{
-    EventPlace, Events, ListEvents, ListedEvent, Order, OweMore, Reckoning, Seal, Sealed, SealedEvent, Span,
-    UnmatchedReason, WideEvents,
+    EventPlace, Events, ListEvents, ListedEvent, Order, OweMore, PortResult, Reckoning, Seal, Sealed, SealedEvent,
+    Span, UnmatchedReason, WideEvents,
 };
 
 use super::{after_ms, in_pages, now};
@@ -51,6 +52,30 @@ pub async fn events(store: &dyn Events, account: &AccountId, other: &AccountId) 
         let before = Sealed::Before { digest: event.digest };
         assert_eq!(store.seal_event(&another).await.expect("an answer"), before);
         assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&event));
+    }
+}
+
+/// Events that are looked up and sealed at the same moment: each gets its own answer, among them one that was sealed before,
+/// and one with a long body.
+pub async fn events_at_once(store: &impl WideEvents, account: &AccountId) {
+    let of = |n: usize| sealed(account, &format!("at-once-{n}"), n % 3, if n == 4 { 3_000 } else { n });
+    let events: Vec<_> = (0..12).map(of).collect();
+    let before = SealedEvent { digest: [9; 32], ..events[7].clone() };
+    assert_eq!(store.seal_event(&before).await.expect("an answer"), Sealed::Sealed);
+    let look_up = async || join_all(events.iter().map(|event| store.find_seal(account, &event.id))).await;
+    let digest = |seal: PortResult<Option<Seal>>| seal.expect("an answer").map(|seal| seal.digest);
+    let found: Vec<_> = look_up().await.into_iter().map(digest).collect();
+    assert_eq!(found, (0..12).map(|n| (n == 7).then_some([9; 32])).collect::<Vec<_>>());
+    let results = join_all(events.iter().map(|event| store.seal_event(event))).await;
+    for (n, result) in results.into_iter().enumerate() {
+        let expected = if n == 7 { Sealed::Before { digest: [9; 32] } } else { Sealed::Sealed };
+        assert_eq!(result.expect("an answer"), expected);
+    }
+    let found: Vec<_> = look_up().await.into_iter().map(digest).collect();
+    let expected = events.iter().enumerate().map(|(n, event)| Some(if n == 7 { [9; 32] } else { event.digest }));
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    for event in events.iter().filter(|event| event.id != before.id) {
+        assert_eq!(store.find_event(account, &event.id).await.expect("an answer").as_ref(), Some(event));
     }
 }
 

@@ -38,10 +38,8 @@ impl Deliveries for DynamoStore {
 
     async fn create_delivery(&self, record: &DeliveryRecord) -> PortResult<bool> {
         let key = keys::delivery(&record.delivery.account, &record.delivery.id);
-        let call =
-            self.client.put_item().table_name(&self.table).set_item(Some(to_item(key, &DeliveryRow::from(record))?));
-        let call = call.condition_expression("attribute_not_exists(pk)");
-        Ok(matches!(written(call.send().await.map(|_| ()))?, Written::Written))
+        let written = self.inserts.ask(to_item(key, &DeliveryRow::from(record))?).await?;
+        Ok(matches!(written, Written::Written))
     }
 
     async fn replace_delivery(&self, before: &DeliveryRecord, after: &DeliveryRecord) -> PortResult<bool> {

@@ -157,11 +157,14 @@ impl DynamoStore {
         for (key, owed) in row.further_keys().zip(further) {
             self.put(to_item(key, &OwedRows { owed, expires_at: row.expires_at })?).await?;
         }
-        match self.put_new(to_item(key, &row)?).await? {
-            Written::Written => Ok(Sealed::Sealed),
-            Written::Refused(Some(before)) => Ok(Sealed::Before { digest: read::<SealRow, Seal>(*before)?.digest }),
-            Written::Refused(None) => Err(PortError::transient("sealing an event", "the row before was not returned")),
-        }
+        let before = match self.inserts.ask(to_item(key.clone(), &row)?).await? {
+            Written::Written => return Ok(Sealed::Sealed),
+            Written::Refused(Some(before)) => Some(read::<SealRow, Seal>(*before)?),
+            // An event that was sealed with others does not tell what was there.
+            Written::Refused(None) => self.get::<SealRow, Seal>(key).await?,
+        };
+        let gone = || PortError::transient("sealing an event", "the row before is gone");
+        Ok(Sealed::Before { digest: before.ok_or_else(gone)?.digest })
     }
 
     /// Adds one to the number of further rows and sets the number of deliveries to `added`, if both are still as

@@ -7,8 +7,8 @@ use ports::{BoxError, PortResult, Seal, Sealed, SealedEvent, WideEvents};
 use serde::{Deserialize, Serialize};
 
 use super::row::{EventRow, SealRow};
-use crate::dynamodb::rows::{to_attribute, to_item};
-use crate::dynamodb::{DynamoStore, Written, keys, written};
+use crate::dynamodb::rows::{read, to_attribute, to_item};
+use crate::dynamodb::{DynamoStore, Written, as_item, keys, written};
 
 #[derive(Serialize, Deserialize)]
 struct SendingRow {
@@ -29,7 +29,7 @@ impl TryFrom<SendingRow> for Sending {
 #[async_trait]
 impl WideEvents for DynamoStore {
     async fn find_seal(&self, account: &AccountId, id: &EventId) -> PortResult<Option<Seal>> {
-        self.get::<SealRow, Seal>(keys::event(account, id)).await
+        self.look_ups.ask(as_item(keys::event(account, id))).await?.map(read::<SealRow, Seal>).transpose()
     }
 
     async fn seal_plan(&self, event: &SealedEvent) -> PortResult<Sealed> {
