@@ -133,10 +133,9 @@ async fn the_ledger_of_the_api_is_that_of_the_table() -> Result<()> {
     let unmatched = push("demo-insight-succeeded").await?;
     world.await_list("/v1/events?status=unmatched", 1, SOON).await?;
     let mut subscriptions = Vec::new();
-    for (path, enabled) in [("/good", true), ("/bad", true), ("/off", false), ("/gone", true)] {
+    for (path, paused) in [("/good", false), ("/bad", false), ("/off", true), ("/gone", false)] {
         let wait = if path == "/gone" { 8 } else { 600 };
-        let settings =
-            json!({"name": path, "url": world.receiver.url(path), "enabled": enabled, "retry_policy": [wait]});
+        let settings = json!({"name": path, "url": world.receiver.url(path), "paused": paused, "retry_policy": [wait]});
         let created = world.customer.post("/v1/destinations", &settings).await?.expect_status(201)?;
         let id = created["id"].as_str().expect("an id").to_owned();
         let subscription = NewSubscription::to_everything(&id).event_types(&["sync_run.completed"]);

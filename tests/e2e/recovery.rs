@@ -85,7 +85,7 @@ async fn what_a_paused_destination_is_owed_is_set_aside_and_drained_when_it_is_r
     const EVENTS: usize = 5;
     let world = World::new("recovery").await?;
     let path = format!("/v1/destinations/{}", destination(&world, "/paused").await?);
-    assert_eq!(ask(&world, &format!("{path}/pause"), 200).await?["health"], "paused");
+    assert_eq!(ask(&world, &format!("{path}/pause"), 200).await?["paused"], true);
     for _ in 0..EVENTS {
         world.push(SAMPLE).await?;
     }

@@ -213,7 +213,7 @@ impl World {
                 shared.events.send(text, Duration::ZERO, None);
             }
             Happening::Mood(n, mood) => shared.receivers.set_mood(&self.destinations[n].id, mood),
-            Happening::Enable(n, enabled) => self.enable(n, enabled).await,
+            Happening::SetPaused(n, paused) => self.set_paused(n, paused).await,
             Happening::Clock(off) => {
                 shared.clock.step_to(off);
                 shared.receivers.allow(Duration::from_millis(off.unsigned_abs()));
@@ -251,25 +251,25 @@ impl World {
     async fn resume_all(&self) {
         for n in 0..self.destinations.len() {
             if self.is_off(n) {
-                self.enable(n, false).await;
-                self.enable(n, true).await;
+                self.set_paused(n, true).await;
+                self.set_paused(n, false).await;
             }
         }
     }
 
     fn is_off(&self, n: usize) -> bool {
         let stored = self.shared.store.destinations().into_iter().find(|d| d.id == self.destinations[n].id);
-        stored.is_some_and(|stored| !stored.settings.enabled || stored.health.admission() == Admission::Nothing)
+        stored.is_some_and(|stored| stored.settings.paused || stored.health.admission() == Admission::Nothing)
     }
 
-    async fn enable(&self, n: usize, enabled: bool) {
+    async fn set_paused(&self, n: usize, paused: bool) {
         let stored = self.shared.store.destinations().into_iter().find(|d| d.id == self.destinations[n].id);
         // Its account may have been deleted.
         let Some(stored) = stored.filter(|stored| stored.admission(self.shared.clock.now()) != Admission::Closed)
         else {
             return;
         };
-        let settings = domain::destination::DestinationSettings { enabled, ..stored.settings.clone() };
+        let settings = domain::destination::DestinationSettings { paused, ..stored.settings.clone() };
         let changed = stored.changed(settings, self.shared.clock.now());
         self.shared.store.update_destination(&stored, &changed).await.expect("changed");
     }

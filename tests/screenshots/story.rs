@@ -116,7 +116,7 @@ impl Wiring<'_> {
         let failing = self.destination("Alerting", "/alerting", json!({})).await?;
         self.subscribe(&failing, "Orders and charges", &["sync_run.completed"], "connection/shopify").await?;
         self.subscribe(&failing, "Charges", &["sync_run.completed"], "connection/stripe").await?;
-        let paused = self.destination("CRM import", "/crm", json!({"enabled": false})).await?;
+        let paused = self.destination("CRM import", "/crm", json!({"paused": true})).await?;
         self.subscribe(&paused, "Deals", &["sync_run.completed"], "connection/hubspot/endpoint/deals").await?;
         self.receiver.answer("/old", [Answer::status(410)]);
         let disabled = self.destination("Old integration (2024)", "/old/hooks", json!({})).await?;

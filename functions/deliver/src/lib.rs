@@ -14,8 +14,8 @@
 //! table (tests: `a_healthy_first_attempt_costs_one_write`, counted at the SDK's clients
 //! `a_healthy_delivery_costs_one_write_and_its_destination_is_read_once_in_seconds`).
 //!
-//! Invariant: nothing is sent to a disabled destination, and nothing it is owed is lost: it is parked (tests:
-//! `what_a_disabled_destination_is_owed_is_parked_and_not_attempted`).
+//! Invariant: nothing is sent to a paused destination, and nothing it is owed is lost: it is parked (tests:
+//! `what_a_paused_destination_is_owed_is_parked_and_not_attempted`).
 //!
 //! Invariant: the attempt number comes from the row, never from the queue's receive count (tests:
 //! `the_attempt_number_comes_from_the_row_and_not_from_the_receive_count`).

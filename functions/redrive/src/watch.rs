@@ -131,7 +131,7 @@ async fn look_at(share: Share<'_>, one: &Watched) -> PortResult<bool> {
     };
     let Some(destination) = told(deps, destination).await? else { return Ok(false) };
     let Some(destination) = expiring::look(share.slice(DRAIN_AT_MOST), destination).await? else { return Ok(false) };
-    if !destination.settings.enabled {
+    if destination.settings.paused {
         // It was paused after its health was stored. Until it is resumed, it is only looked for what is about to expire.
         let now = deps.clock.now();
         let quiet = destination.look_at().is_none_or(|at| at > now).then(|| destination.health.confirmed());
@@ -156,7 +156,7 @@ async fn drain_anew(share: Share<'_>, one: &Watched) -> PortResult<()> {
     let now = share.deps.clock.now();
     let drains = |destination: &Destination| {
         let due = destination.health.drain.is_some_and(|drain| drain.next_at <= now);
-        due && destination.settings.enabled && matches!(destination.health.state, HealthState::Healthy)
+        due && !destination.settings.paused && matches!(destination.health.state, HealthState::Healthy)
     };
     match found.filter(drains) {
         Some(destination) => drain(share, &destination).await,

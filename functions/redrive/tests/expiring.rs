@@ -42,7 +42,7 @@ async fn world() -> World {
     let (alerts, clock) = (Arc::new(MemoryAlerts::default()), Arc::new(TestClock::new()));
     store.create_account(&account("acme"), clock.now()).await.expect("created");
     let mut paused = target();
-    paused.settings.enabled = false;
+    paused.settings.paused = true;
     store.create_destination(&paused, 10).await.expect("created");
     let health = Health::default().parked(clock.now()).expect("a change");
     assert!(store.update_health(&paused, &health).await.expect("an answer"));
@@ -180,7 +180,7 @@ async fn what_cannot_be_read_while_its_destination_is_probed_is_sent_once_it_is_
     let id = world.park("evt-1", RETENTION).await;
     let found = world.store.find_destination_anew(&account("acme"), &target().id).await.expect("an answer");
     let paused = found.expect("the destination");
-    let on = domain::destination::DestinationSettings { enabled: true, ..paused.settings.clone() };
+    let on = domain::destination::DestinationSettings { paused: false, ..paused.settings.clone() };
     let now = world.clock.now();
     let state = HealthState::Failing { since: now, probes: 3, next_probe_at: now, half_open: false };
     let failing = Destination { settings: on, version: paused.version + 1, ..paused.clone() };

@@ -232,9 +232,9 @@ fn any_destination() -> impl Strategy<Value = String> {
     let headers = often(Just(json!({"X-Team": "a b"})), any_headers());
     let fields = (any_name(), url, any_name(), headers, any::<bool>(), 1..31u64, 0..1_001u64);
     (fields, often(Just(json!([1, 604_800])), any_retry_policy())).prop_map(
-        |((name, url, description, headers, enabled, timeout, rate), retry)| {
+        |((name, url, description, headers, paused, timeout, rate), retry)| {
             json!({
-                "name": name, "url": url, "description": description, "headers": headers, "enabled": enabled,
+                "name": name, "url": url, "description": description, "headers": headers, "paused": paused,
                 "timeout_seconds": timeout, "rate_limit": Some(rate).filter(|rate| *rate > 0), "retry_policy": retry,
             })
             .to_string()

@@ -11,7 +11,8 @@ pub(super) enum Happening {
     /// An event's account, id and text.
     Push(AccountId, String, String),
     Mood(usize, Mood),
-    Enable(usize, bool),
+    /// Its owner pauses it, or ends that.
+    SetPaused(usize, bool),
     Clock(i64),
     Call(Asked),
     /// Another subscription to a destination, at a path of its own.

@@ -113,8 +113,8 @@ impl World {
                 happenings.push((self.soon(), Happening::Mood(n, dice.pick(&MOODS))));
             }
             if dice.once_in(4) {
-                happenings.push((self.soon(), Happening::Enable(n, false)));
-                happenings.push((self.soon(), Happening::Enable(n, true)));
+                happenings.push((self.soon(), Happening::SetPaused(n, true)));
+                happenings.push((self.soon(), Happening::SetPaused(n, false)));
             }
         }
         if dice.once_in(4) {

@@ -49,11 +49,12 @@ choices! {
     /// Why an event was rejected.
     RejectionCode { MalformedJson, InvalidEvent, UnknownEventType, EventTooLarge, OccurredAtOutOfRange, IdReused, UnknownAccount }
 
-    /// What became of a delivery: `parked` waits until its destination is back, `exhausted` was given up after the last
-    /// attempt, a `cancelled` one by somebody or because its destination was deleted.
+    /// What became of a delivery: `parked` is set aside until its destination is back, `exhausted` was given up (its last
+    /// attempt failed, or its event was no longer kept), `cancelled` was so by somebody or because its destination was deleted.
     DeliveryStatus { Delivered, Retrying, Parked, Exhausted, Cancelled }
 
-    /// What became of a delivery that an event owes; `pending` until its first attempt has ended.
+    /// What became of a delivery that an event owes: as of a delivery (`parked` is set aside, `exhausted` given up), and
+    /// `pending` until its first attempt has ended.
     OwedStatus { Pending, Delivered, Retrying, Parked, Exhausted, Cancelled }
 
     /// Why a destination is disabled: it answered `410 Gone`, or it had been failing for five days.

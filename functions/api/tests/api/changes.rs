@@ -23,7 +23,7 @@ async fn a_patch_changes_what_it_names_and_null_restores_the_default() {
     let at = path("destinations", &created);
     let changes = json!({
         "name": "Billing", "url": "https://example.com/hooks", "description": "a\nb", "headers": {"X-Team": "data"},
-        "enabled": false, "timeout_seconds": 30, "rate_limit": 5, "retry_policy": [10, 60]
+        "paused": true, "timeout_seconds": 30, "rate_limit": 5, "retry_policy": [10, 60]
     });
     let (status, changed) = patch(&world, &at, None, changes).await;
     assert_eq!(status, 200, "{changed}");
@@ -31,8 +31,8 @@ async fn a_patch_changes_what_it_names_and_null_restores_the_default() {
         ("name", json!("Billing")),
         ("url", json!("https://example.com/hooks")),
         ("headers", json!({"x-team": "data"})),
-        ("enabled", json!(false)),
-        ("health", json!("paused")),
+        ("paused", json!(true)),
+        ("health", json!("healthy")),
         ("timeout_seconds", json!(30)),
         ("rate_limit", json!(5)),
         ("retry_policy", json!([10, 60])),
@@ -74,7 +74,7 @@ async fn a_patch_is_held_to_the_rules_of_a_new_one() {
         (json!({"retry_policy": vec![1; 21]}), "validation_failed", "/retry_policy"),
         (json!({"retry_policy": [604_800, 604_800]}), "validation_failed", "/retry_policy"),
         (json!({"retry_policy": [5, 0]}), "validation_failed", "/retry_policy/1"),
-        (json!({"enabled": "yes"}), "validation_failed", "/enabled"),
+        (json!({"paused": "yes"}), "validation_failed", "/paused"),
         (json!({"id": "dst_vvvvvvvvvvvvvvvv"}), "validation_failed", "/id"),
         (json!({"secret": "whsec_x"}), "validation_failed", "/secret"),
         (json!([]), "validation_failed", ""),
@@ -169,7 +169,7 @@ async fn every_operation_looks_at_the_version_that_it_is_sent_or_refuses_it() {
         );
     }
     let read = world.call(As::Account("acme"), "GET", &path("destinations", &destination), None).await;
-    assert_eq!((read.0, &read.1["enabled"]), (200, &json!(true)), "nothing was done");
+    assert_eq!((read.0, &read.1["paused"]), (200, &json!(false)), "nothing was done");
 }
 
 #[tokio::test]

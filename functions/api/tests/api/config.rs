@@ -15,7 +15,7 @@ fn wanted() -> Value {
         "destinations": [
             {"name": "Billing", "url": "https://billing.example/hooks", "headers": {"x-team": "a"}, "rate_limit": 5,
                 "retry_policy": [10, 60, 3600]},
-            {"name": "Archive", "url": "https://archive.example/", "enabled": false, "description": "two\nlines",
+            {"name": "Archive", "url": "https://archive.example/", "paused": true, "description": "two\nlines",
                 "retry_policy": "none"}
         ],
         "subscriptions": [
@@ -82,7 +82,7 @@ async fn a_document_is_put_and_read_back_with_every_default() {
     assert_eq!(
         document["destinations"][0],
         json!({"name": "Archive", "url": "https://archive.example/", "description": "two\nlines", "headers": {},
-            "enabled": false, "timeout_seconds": 15, "rate_limit": null, "retry_policy": "none"})
+            "paused": true, "timeout_seconds": 15, "rate_limit": null, "retry_policy": "none"})
     );
     assert_eq!(
         document["subscriptions"][0],

@@ -22,6 +22,7 @@ mod matching;
 mod named_lists;
 mod operator;
 mod orders;
+mod paused;
 mod reach;
 mod read_units;
 mod recovery;

@@ -109,7 +109,7 @@ async fn what_is_about_a_destination_is_not_told_to_it() {
 }
 
 #[tokio::test]
-async fn the_deliveries_are_those_of_the_matching_subscriptions_and_a_disabled_destination_parks_its() {
+async fn the_deliveries_are_those_of_the_matching_subscriptions_and_a_paused_destination_parks_its() {
     let world = world().await;
     let (first, second) = (world.destination("acme").await, world.destination("acme").await);
     let twice = json!({"event_types": ["sync_run.completed", "*"]});
@@ -120,9 +120,9 @@ async fn the_deliveries_are_those_of_the_matching_subscriptions_and_a_disabled_d
     subscribe(&world, "acme", "no", &second, json!({"path": "/no", "condition": {"status": ["partial"]}})).await;
     let other = world.destination("rival").await;
     subscribe(&world, "rival", "foreign", &other, json!({})).await;
-    let disable = format!("/v1/destinations/{}", second["id"].as_str().expect("an id"));
-    let disabled = world.call(As::Account("acme"), "PATCH", &disable, Some(r#"{"enabled": false}"#)).await;
-    assert_eq!(disabled.0, 200);
+    let pause = format!("/v1/destinations/{}", second["id"].as_str().expect("an id"));
+    let paused = world.call(As::Account("acme"), "PATCH", &pause, Some(r#"{"paused": true}"#)).await;
+    assert_eq!(paused.0, 200);
     let answer = asked(&world, sample("failed")).await;
     let mut told: Vec<_> = answer["deliveries"].as_array().expect("a list").clone();
     told.sort_by_key(|delivery| delivery.to_string());

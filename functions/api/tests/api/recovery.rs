@@ -225,14 +225,14 @@ async fn a_destination_is_paused_and_resumed_and_twice_does_no_harm() {
     let first = world.etag("acme", &path).await;
     for _ in 0..2 {
         let (status, paused) = post(&world, &format!("{path}/pause")).await;
-        assert_eq!((status, &paused["health"], &paused["enabled"]), (200, &json!("paused"), &json!(false)));
+        assert_eq!((status, &paused["paused"], &paused["health"]), (200, &json!(true), &json!("healthy")));
         assert_eq!(paused["draining"], false);
     }
     let second = world.etag("acme", &path).await;
     assert_ne!(first, second, "it is the owner's change");
     for _ in 0..2 {
         let (status, resumed) = post(&world, &format!("{path}/resume")).await;
-        assert_eq!((status, &resumed["health"], &resumed["draining"]), (200, &json!("healthy"), &json!(true)));
+        assert_eq!((status, &resumed["paused"], &resumed["draining"]), (200, &json!(false), &json!(true)));
     }
     assert_ne!(world.etag("acme", &path).await, second);
     let found = world.store.find_destination(&account("acme"), &target(1).id).await.expect("an answer").expect("it");

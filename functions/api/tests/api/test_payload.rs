@@ -97,11 +97,11 @@ async fn a_test_without_status_sends_the_most_usual_sample_each_time_under_anoth
 }
 
 #[tokio::test]
-async fn a_disabled_destination_is_tested_too_with_every_live_secret() {
+async fn a_paused_destination_is_tested_too_with_every_live_secret() {
     let world = world().await;
     let destination = world.destination("acme").await;
     let path = at(&destination).replace("/test", "");
-    let (status, _) = world.call(As::Account("acme"), "PATCH", &path, Some(r#"{"enabled": false}"#)).await;
+    let (status, _) = world.call(As::Account("acme"), "PATCH", &path, Some(r#"{"paused": true}"#)).await;
     assert_eq!(status, 200);
     let (_, rotated) = world.post("acme", &format!("{path}/secrets/rotate"), json!({})).await;
     let (_, answer) = world.post("acme", &at(&destination), json!({"event_type": "sync_run.completed"})).await;

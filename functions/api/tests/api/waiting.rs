@@ -49,17 +49,19 @@ async fn a_delivery_says_what_it_waits_for_and_until_when() {
     };
     let asked_to_wait = |until| Health { held_until: Some(until), ..Health::default() };
     let gone = HealthState::Disabled { since: now, reason: DisabledReason::Gone };
-    for (n, enabled, health, expected) in [
-        (11, true, Health::default(), json!({"for": "drain", "until": null})),
-        (12, true, failing(later, false), json!({"for": "destination_failing", "until": later})),
-        (13, true, failing(now, true), json!({"for": "destination_failing", "until": null})),
-        (16, true, asked_to_wait(later), json!({"for": "destination_held", "until": later})),
-        (17, true, asked_to_wait(now), json!({"for": "drain", "until": null})),
-        (14, false, failing(later, false), json!({"for": "destination_paused", "until": null})),
-        (15, true, Health { state: gone, ..Health::default() }, json!({"for": "destination_disabled", "until": null})),
+    for (n, paused, health, expected) in [
+        (11, false, Health::default(), json!({"for": "drain", "until": null})),
+        (12, false, failing(later, false), json!({"for": "destination_failing", "until": later})),
+        (13, false, failing(now, true), json!({"for": "destination_failing", "until": null})),
+        (16, false, asked_to_wait(later), json!({"for": "destination_held", "until": later})),
+        (17, false, asked_to_wait(now), json!({"for": "drain", "until": null})),
+        (14, true, failing(later, false), json!({"for": "destination_paused", "until": null})),
+        (15, false, Health { state: gone, ..Health::default() }, json!({"for": "destination_disabled", "until": null})),
+        (18, true, Health { state: gone, ..Health::default() }, json!({"for": "destination_paused", "until": null})),
+        (19, true, asked_to_wait(later), json!({"for": "destination_paused", "until": null})),
     ] {
         let mut destination = target(n);
-        destination.settings.enabled = enabled;
+        destination.settings.paused = paused;
         world.store.create_destination(&destination, 100).await.expect("created");
         let health = Health { version: 1, ..health };
         assert!(world.store.update_health(&destination, &health).await.expect("an answer"));

@@ -88,7 +88,7 @@ async fn a_put_goes_on_until_all_is_done_and_each_request_reads_no_more_than_it_
     let world = with(600, |_, settings| settings.condition = Some(Clone::clone(&condition))).await;
     let (status, mut document) = cheap(&world, "GET", "/v1/config", None).await;
     assert_eq!((status, document["subscriptions"].as_array().map(Vec::len)), (200, Some(600)));
-    document["destinations"][0]["enabled"] = json!(false);
+    document["destinations"][0]["paused"] = json!(true);
     document["subscriptions"].as_array_mut().expect("a list").truncate(1);
     let mut rounds = 0;
     while cheap(&world, "PUT", "/v1/config", Some(&document.to_string())).await.0 != 200 {

@@ -321,14 +321,14 @@ async fn what_earlier_answers_said_is_kept_in_short() {
 }
 
 #[tokio::test]
-async fn what_a_disabled_destination_is_owed_is_parked_and_not_attempted() {
+async fn what_a_paused_destination_is_owed_is_parked_and_not_attempted() {
     let world = world().await;
-    world.change(|destination| destination.settings.enabled = false).await;
+    world.change(|destination| destination.settings.paused = true).await;
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "1")]).await.is_empty());
     assert_eq!(world.row(&world.healthy, "evt-1").await.map(|row| row.state()), Some(DeliveryState::Parked));
     assert!(world.sender.requests().is_empty());
 
-    world.change(|destination| destination.settings.enabled = true).await;
+    world.change(|destination| destination.settings.paused = false).await;
     assert!(world.handle(vec![message(&world.healthy, "evt-1", "2")]).await.is_empty());
     assert_eq!(world.row(&world.healthy, "evt-1").await.map(|row| row.state()), Some(DeliveryState::Delivered));
 }

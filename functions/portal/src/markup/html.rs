@@ -45,12 +45,25 @@ fn time_with(moment: &Timestamp, attribute: &str) -> Markup {
     Markup(format!(r#"<time datetime="{exact}"{attribute} title="{shown} UTC">{shown} UTC</time>"#))
 }
 
-/// A coloured badge for the state of a delivery, the health of a destination or the outcome of an attempt.
+/// What a state of a delivery means, for those whose word does not say it.
+pub fn meaning(state: &str) -> Option<&'static str> {
+    match state {
+        "parked" => Some("Set aside: its destination took nothing when it was due."),
+        "exhausted" => Some("Given up: its last attempt failed, or its event was no longer kept."),
+        _ => None,
+    }
+}
+
+/// The badges of these states, side by side.
+pub fn badges<'a>(states: impl Iterator<Item = &'a str>) -> Markup {
+    Markup(states.map(|state| badge(state).0).collect::<Vec<_>>().join(" "))
+}
+
+/// A coloured badge for the state of a delivery, the condition of a destination or the outcome of an attempt.
 pub fn badge(state: &str) -> Markup {
     let (kind, words) = match state {
         "delivered" | "healthy" | "enabled" | "succeeded" | "passed" | "matched" => ("ok", state),
-        "retrying" | "draining" | "running" | "partial" => ("warn", state),
-        "parked" => ("warn", "parked"),
+        "retrying" | "parked" | "draining" | "running" | "partial" => ("warn", state),
         "failing" | "exhausted" | "refused" | "unreachable" | "disabled" | "failed" => ("bad", state),
         "timed_out" => ("bad", "timed out"),
         "blocked_address" => ("bad", "blocked address"),
@@ -60,7 +73,8 @@ pub fn badge(state: &str) -> Markup {
         "recovered" => ("ok", "recovered"),
         _ => ("idle", state),
     };
-    Markup(format!(r#"<span class="badge badge-{kind}">{}</span>"#, escaped(words)))
+    let title = meaning(state).map(|words| format!(r#" title="{words}""#)).unwrap_or_default();
+    Markup(format!(r#"<span class="badge badge-{kind}"{title}>{}</span>"#, escaped(words)))
 }
 
 /// A sentence of the API, with the parts between backticks shown as code.

@@ -14,7 +14,7 @@ pub struct Destination {
     pub url: String,
     pub description: String,
     pub headers: Map<String, Value>,
-    pub enabled: bool,
+    pub paused: bool,
     pub timeout_seconds: u64,
     pub rate_limit: Option<u64>,
     pub retry_policy: Value,
@@ -47,29 +47,34 @@ pub fn at(id: &str) -> String {
 }
 
 impl Destination {
-    /// The text of its badge.
-    pub fn state(&self) -> &str {
-        match (self.health.as_str(), &self.held_until) {
-            ("healthy", Some(_)) => "on hold",
-            ("healthy", None) if self.draining => "draining",
-            (health, _) => health,
-        }
+    /// The texts of its badges: what its owner decided, and what its receiver made of it. Of a paused one that is healthy,
+    /// only the first.
+    pub fn states(&self) -> impl Iterator<Item = &str> {
+        let of_receiver = match (self.health.as_str(), &self.held_until) {
+            ("healthy", Some(_)) => Some("on hold"),
+            ("healthy", None) if self.draining => Some("draining"),
+            ("healthy", None) if self.paused => None,
+            (health, _) => Some(health),
+        };
+        self.paused.then_some("paused").into_iter().chain(of_receiver)
     }
 
     /// Why nothing is sent to it now, if that is so.
     pub fn takes_nothing(&self) -> Option<&'static str> {
         match (self.health.as_str(), &self.held_until) {
+            _ if self.paused => Some("It is paused"),
             ("failing", _) => Some("It is failing"),
             ("disabled", _) => Some("It is disabled"),
-            ("paused", _) => Some("It is paused"),
             (_, Some(_)) => Some("It asked to be left alone"),
             _ => None,
         }
     }
 
-    /// Its place in a list, in which what needs somebody comes first: failing, disabled, on hold, all others.
+    /// Its place in a list, in which what needs somebody comes first: failing, disabled, on hold, all others. What is paused
+    /// is so because its owner wants it.
     pub fn urgency(&self) -> u8 {
         match (self.health.as_str(), &self.held_until) {
+            _ if self.paused => 3,
             ("failing", _) => 0,
             ("disabled", _) => 1,
             ("healthy", Some(_)) => 2,
@@ -84,7 +89,7 @@ impl Destination {
 
     /// Whether to offer resuming it.
     pub fn may_be_resumed(&self) -> bool {
-        self.health != "healthy"
+        self.paused || self.health != "healthy"
     }
 
     /// Its headers, each as `name: value`.

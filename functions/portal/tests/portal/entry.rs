@@ -89,7 +89,7 @@ async fn a_form_of_another_account_does_nothing() {
     assert_eq!(page.text.matches("name=\"account\"").count(), 1);
     assert_eq!(world.get(&cookie, &step("rival")).await.status, 409);
     let (_, destination) = world.call("acme", "GET", &format!("/v1/destinations/{id}"), json!(null)).await;
-    assert_eq!(destination["enabled"], true);
+    assert_eq!(destination["paused"], false);
     assert_eq!(world.post_from(&cookie, &format!("{path}?account=acme"), &[]).await.status, 303);
     // A `GET` to the address of a form.
     let page = world.get(&cookie, &path).await;

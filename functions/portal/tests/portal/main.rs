@@ -11,6 +11,7 @@ mod foreign;
 mod ledger;
 mod log;
 mod sessions;
+mod states;
 mod subscriptions;
 mod viewers;
 mod wizard;

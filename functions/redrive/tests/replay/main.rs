@@ -205,7 +205,7 @@ async fn what_a_paused_destination_is_owed_by_a_replay_is_set_aside() {
     let (account, id) = (&world.target.account, &world.target.id);
     let before = world.store.find_destination(account, id).await.expect("an answer").expect("it");
     let mut after = before.clone();
-    (after.settings.enabled, after.version) = (false, before.version + 1);
+    (after.settings.paused, after.version) = (true, before.version + 1);
     world.store.update_destination(&before, &after).await.expect("paused");
     world.seal_matching(70).await;
     let job = world.start().await;

@@ -18,7 +18,7 @@ struct ScopeRow {
     connection_name: String,
     service: String,
     name: String,
-    /// The table of an endpoint; insights have none.
+    /// The name of a table in the database; insights have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     table: Option<String>,
     last_event_at: Timestamp,

@@ -53,24 +53,24 @@ impl Destination {
         Ok(Self { secrets, updated_at: now, version: self.version + 1, ..self.clone() })
     }
 
-    /// This destination with other settings. Enabling it also resumes it.
+    /// This destination with other settings. If it was paused and is so no longer, this also resumes it.
     pub fn changed(&self, settings: DestinationSettings, now: Timestamp) -> Self {
-        let resumed = settings.enabled && !self.settings.enabled;
+        let resumed = self.settings.paused && !settings.paused;
         let health = if resumed { self.health.resumed(now) } else { self.health.clone() };
         Self { settings, updated_at: now, version: self.version + 1, health, ..self.clone() }
     }
 
     /// The destination paused by its owner; none if it is paused already.
     pub fn paused(&self, now: Timestamp) -> Option<Self> {
-        let settings = || DestinationSettings { enabled: false, ..self.settings.clone() };
-        self.settings.enabled.then(|| self.changed(settings(), now))
+        let settings = || DestinationSettings { paused: true, ..self.settings.clone() };
+        (!self.settings.paused).then(|| self.changed(settings(), now))
     }
 
     /// The destination resumed by its owner, whatever kept deliveries from it; none if it needs no resuming. If it was
     /// not paused, only its health changes and its version stays.
     pub fn resumed(&self, now: Timestamp) -> Option<Self> {
-        if !self.settings.enabled {
-            return Some(self.changed(DestinationSettings { enabled: true, ..self.settings.clone() }, now));
+        if self.settings.paused {
+            return Some(self.changed(DestinationSettings { paused: false, ..self.settings.clone() }, now));
         }
         let on_its_way = match self.health.state {
             HealthState::Healthy => self.health.drain.is_some() && !self.health.is_held(now),
@@ -85,14 +85,14 @@ impl Destination {
     pub fn admission(&self, now: Timestamp) -> Admission {
         match self.health.admission() {
             Admission::Closed => Admission::Closed,
-            admission if self.settings.enabled && !self.health.is_held(now) => admission,
+            admission if !self.settings.paused && !self.health.is_held(now) => admission,
             _ => Admission::Nothing,
         }
     }
 
     /// When `redrive` has to look at it: to report a change, to probe, or to drain.
     pub fn look_at(&self) -> Option<Timestamp> {
-        self.health.look_at(self.settings.enabled)
+        self.health.look_at(self.settings.paused)
     }
 
     /// This destination with another health.
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn settings_have_their_defaults() {
         let settings = destination().settings;
-        assert!(settings.enabled);
+        assert!(!settings.paused);
         assert_eq!((u64::from(settings.timeout_seconds), settings.rate_limit), (15, None));
         assert_eq!(settings.retry_policy, RetryChoice::Standard);
         let text = r#"{"name":"d","url":"https://example.com/","colour":"red"}"#;
@@ -154,16 +154,16 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_one_gets_nothing_and_enabling_it_begins_a_drain() {
+    fn a_paused_one_gets_nothing_and_resuming_it_begins_a_drain() {
         let now = Timestamp::from_unix_ms(7);
         let mut settings = destination().settings;
-        settings.enabled = false;
+        settings.paused = true;
         let paused = destination().changed(settings, now);
         assert_eq!((paused.admission(now), paused.look_at()), (Admission::Nothing, None));
-        let enabled = paused.changed(destination().settings, now);
-        assert_eq!((enabled.admission(now), enabled.look_at()), (Admission::Everything, Some(now)));
-        let again = enabled.changed(destination().settings, now);
-        assert_eq!(again.health, enabled.health);
+        let resumed = paused.changed(destination().settings, now);
+        assert_eq!((resumed.admission(now), resumed.look_at()), (Admission::Everything, Some(now)));
+        let again = resumed.changed(destination().settings, now);
+        assert_eq!(again.health, resumed.health);
     }
 
     /// What a destination of this health is when it is resumed, and that resuming it again changes nothing.

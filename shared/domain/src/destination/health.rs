@@ -210,8 +210,8 @@ impl Health {
     }
 
     /// When `redrive` has to look at the destination again: to report a change, to probe, to drain, or for what is about
-    /// to expire. `enabled` says whether the owner wants deliveries to be sent.
-    pub fn look_at(&self, enabled: bool) -> Option<Timestamp> {
+    /// to expire. `paused` says whether its owner wants nothing sent.
+    pub fn look_at(&self, paused: bool) -> Option<Timestamp> {
         let told = self.untold.first().map(|change| change.at);
         let probe = match self.state {
             HealthState::Failing { next_probe_at, half_open: false, .. } => Some(next_probe_at),
@@ -219,7 +219,7 @@ impl Health {
         };
         let drain = self.drain.map(|drain| drain.next_at);
         let expiry = self.expiry.map(|expiry| expiry.look_at);
-        [told, probe.filter(|_| enabled), drain.filter(|_| enabled), expiry].into_iter().flatten().min()
+        [told, probe.filter(|_| !paused), drain.filter(|_| !paused), expiry].into_iter().flatten().min()
     }
 
     fn next(&self) -> Self {

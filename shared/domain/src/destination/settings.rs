@@ -21,19 +21,15 @@ pub struct DestinationSettings {
     /// Sent with every request.
     #[serde(default)]
     pub headers: CustomHeaders,
-    /// If this is false, nothing is sent and deliveries are parked.
-    #[serde(default = "enabled")]
-    pub enabled: bool,
+    /// While this is true, nothing is sent and deliveries are parked.
+    #[serde(default)]
+    pub paused: bool,
     #[serde(default)]
     pub timeout_seconds: TimeoutSeconds,
     #[serde(default)]
     pub rate_limit: Option<RateLimit>,
     #[serde(default)]
     pub retry_policy: RetryChoice,
-}
-
-fn enabled() -> bool {
-    true
 }
 
 /// How long one attempt may take, in whole seconds: 1 to 30, by default 15.

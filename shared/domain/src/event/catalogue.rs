@@ -135,7 +135,7 @@ fn scope_of(data: &RawValue) -> Result<Scope, String> {
         (Some(endpoint), None) => format!("/endpoint/{}", endpoint.id),
         (None, Some(insight)) => format!("/insight/{}", insight.id),
         (None, None) => String::new(),
-        (Some(_), Some(_)) => return Err("is about an endpoint and about an insight".to_owned()),
+        (Some(_), Some(_)) => return Err("is about a table and about an insight".to_owned()),
     };
     match found.connection {
         Some(connection) => format!("connection/{}{below}", connection.id).parse().map_err(|e| format!("scope: {e}")),

@@ -197,8 +197,7 @@ async fn document(world: &mut World, cast: &Cast) {
     let mut document: Value = serde_json::from_str(&read.text).expect("JSON");
     world.ask(&cast.editor, "PUT /v1/config", document.clone()).await;
     let destinations = document["destinations"].as_array_mut().expect("a list");
-    let extra =
-        json!({ "name": "Archive", "url": "https://archive.example/", "enabled": false, "retry_policy": "none" });
+    let extra = json!({ "name": "Archive", "url": "https://archive.example/", "paused": true, "retry_policy": "none" });
     destinations.push(extra);
     let subscriptions = document["subscriptions"].as_array_mut().expect("a list");
     subscriptions.retain(|subscription| subscription["name"] != "Off");

@@ -230,7 +230,7 @@ impl Work<'_> {
     /// The destination with its health if that changes with the settings, which resume it; `None` if it was changed
     /// meanwhile.
     async fn with_health(&self, before: &Destination, wanted: &DestinationSettings) -> PortResult<Option<Destination>> {
-        if !wanted.enabled || before.settings.enabled {
+        if wanted.paused || !before.settings.paused {
             return Ok(Some(before.clone()));
         }
         let found = self.deps.destinations.find_destination(&before.account, &before.id).await?;

@@ -15,7 +15,6 @@ use ports::{PortError, PortResult};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::resources::destinations::HealthView;
 use crate::web::{Deps, schemas};
 
 /// How many destinations are read concurrently.
@@ -23,8 +22,8 @@ const AT_ONCE: usize = 20;
 
 /// What a delivery waits for: `attempt` (one is due, and in the queue or under way), `retry` (the next attempt of its schedule),
 /// `turn` (its turn at a destination with a rate limit, or among what is sent again at a bounded rate), `destination_failing`,
-/// `destination_held`, `destination_paused`, `destination_disabled` (set aside until its destination is back), `drain` (its destination is back, and what was set aside is
-/// being sent).
+/// `destination_held`, `destination_disabled` (set aside until its destination is back), `destination_paused` (set aside until its owner resumes the destination,
+/// whatever its health), `drain` (its destination is back, and what was set aside is being sent).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum WaitsFor {
@@ -60,15 +59,14 @@ impl Waiting {
             Held::ByDestination => {
                 let destination = destinations.0.get(&record.delivery.destination)?;
                 let held_until = destination.health.held_until.filter(|_| destination.health.is_held(now));
-                match (HealthView::of(destination), destination.health.state) {
-                    (HealthView::Healthy, _) if held_until.is_some() => (WaitsFor::DestinationHeld, held_until),
-                    (HealthView::Healthy, _) => (WaitsFor::Drain, None),
-                    (HealthView::Paused, _) => (WaitsFor::DestinationPaused, None),
-                    (HealthView::Disabled, _) => (WaitsFor::DestinationDisabled, None),
-                    (HealthView::Failing, HealthState::Failing { next_probe_at, .. }) => {
+                match destination.health.state {
+                    _ if destination.settings.paused => (WaitsFor::DestinationPaused, None),
+                    HealthState::Healthy if held_until.is_some() => (WaitsFor::DestinationHeld, held_until),
+                    HealthState::Healthy => (WaitsFor::Drain, None),
+                    HealthState::Disabled { .. } | HealthState::Closed => (WaitsFor::DestinationDisabled, None),
+                    HealthState::Failing { next_probe_at, .. } => {
                         (WaitsFor::DestinationFailing, Some(next_probe_at).filter(|at| *at > now))
                     }
-                    (HealthView::Failing, _) => (WaitsFor::DestinationFailing, None),
                 }
             }
         };

@@ -25,7 +25,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
-pub use self::health::HealthView;
 pub use self::view::{DestinationView, view, view_with_secret};
 use crate::web::body::{Json, MergePatch, Patched, read as read_json};
 use crate::web::caller::{Configurer, Reader};

@@ -19,7 +19,7 @@ use crate::web::{Deps, done, schemas};
 
 /// Pause a destination
 ///
-/// Nothing is sent to it until it is resumed; what it is owed is set aside (`parked`). The same as changing `enabled` to `false`.
+/// Nothing is sent to it until it is resumed; what it is owed is set aside (`parked`). The same as changing `paused` to `true`.
 #[utoipa::path(
     post,
     path = "/v1/destinations/{id}/pause",

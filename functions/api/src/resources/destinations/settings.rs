@@ -28,8 +28,8 @@ pub struct Destination {
     /// Sent along with every request.
     #[schema(value_type = CustomHeaders)]
     headers: (),
-    /// While this is `false` nothing is sent, and what is owed is set aside; `true` if left out.
-    enabled: bool,
+    /// While this is `true` nothing is sent, and what is owed is set aside; `false` if left out.
+    paused: bool,
     /// How long one attempt may take, in whole seconds; 15 if left out.
     #[schema(minimum = 1, maximum = 30)]
     timeout_seconds: u8,

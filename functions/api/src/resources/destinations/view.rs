@@ -57,7 +57,7 @@ pub fn view(destination: Destination, now: Timestamp) -> DestinationView {
     };
     DestinationView {
         secrets: destination.live_secrets(now).map(secret).collect(),
-        health: HealthFields::of(&destination),
+        health: HealthFields::of(&destination, now),
         id: destination.id,
         settings: destination.settings,
         secret: None,

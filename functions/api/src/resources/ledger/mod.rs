@@ -116,7 +116,9 @@ struct LedgerView {
     owed: DeliveryNumber,
     delivered: DeliveryNumber,
     retrying: DeliveryNumber,
+    /// Those that are set aside until their destination is back.
     parked: DeliveryNumber,
+    /// Those that were given up: the last attempt failed, or the event was no longer kept.
     exhausted: DeliveryNumber,
     cancelled: DeliveryNumber,
     /// Those that have no row yet.

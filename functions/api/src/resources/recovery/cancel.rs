@@ -28,7 +28,7 @@ use crate::web::{Deps, done, schemas};
     params(("id" = schemas::DeliveryId, Path)),
     responses(
         (status = 200, description = "The delivery, which is cancelled, now or before.", body = DeliveryView),
-        (status = 409, description = "`delivery_ended`: it was delivered, or is exhausted.")
+        (status = 409, description = "`delivery_ended`: it was delivered, or is `exhausted` (given up).")
     )
 )]
 pub async fn cancel(

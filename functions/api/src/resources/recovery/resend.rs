@@ -154,16 +154,16 @@ async fn send(deps: &Deps, record: &DeliveryRecord, purpose: Purpose, body: &Raw
 fn unready(destination: &Destination) -> String {
     let resume = "resume it to have it sent";
     match destination.health.state {
+        _ if destination.settings.paused => format!("its destination is paused; {resume}"),
         HealthState::Disabled { reason, .. } => {
             format!("its destination is disabled ({}); {resume}", reason.as_str())
         }
-        HealthState::Failing { next_probe_at, .. } if destination.settings.enabled => {
+        HealthState::Failing { next_probe_at, .. } => {
             format!("its destination is failing, and is tried again at {next_probe_at}, or at once when it is resumed")
         }
-        HealthState::Healthy if destination.settings.enabled => match destination.health.held_until {
+        HealthState::Healthy | HealthState::Closed => match destination.health.held_until {
             Some(until) => format!("its destination asked to be left alone until {until}, and gets it after that"),
             None => "its destination takes nothing now".to_owned(),
         },
-        _ => format!("its destination is paused; {resume}"),
     }
 }

@@ -34,8 +34,8 @@ const FILTERS: &[&str] = &["status", "destination_id", "event_type", "scope", "s
 const STATUSES: &[(&str, &str)] = &[
     ("delivered", "Delivered"),
     ("retrying", "Retrying"),
-    ("parked", "Parked"),
-    ("exhausted", "Exhausted"),
+    ("parked", "Parked: set aside"),
+    ("exhausted", "Exhausted: given up"),
     ("cancelled", "Cancelled"),
 ];
 

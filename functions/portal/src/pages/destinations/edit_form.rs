@@ -135,7 +135,7 @@ mod tests {
     fn destination() -> Destination {
         serde_json::from_value(json!({
             "id": "dst_3nsbni63mt516r6t", "name": "d", "url": "https://example.com/", "description": "",
-            "headers": {"x-team": "data", "x-old": "1"}, "enabled": true, "timeout_seconds": 15, "rate_limit": null,
+            "headers": {"x-team": "data", "x-old": "1"}, "paused": false, "timeout_seconds": 15, "rate_limit": null,
             "retry_policy": [10, 60], "health": "healthy", "failing_since": null, "next_probe_at": null, "held_until": null,
             "disabled_reason": null, "draining": false, "secrets": [], "created_at": "2026-11-23T09:30:00.000Z"
         }))

@@ -71,9 +71,9 @@ fn done(word: &str, destination: &Destination, recovery: Option<&Recovery>) -> O
     let recovering = recovery.is_some_and(|job| matches!(job.status.as_str(), "queued" | "running"));
     match (word, destination.health.as_str()) {
         ("saved", _) => Some("Saved."),
-        ("paused", "paused") => Some("Paused. What is owed is kept until you resume."),
+        ("paused", _) if destination.paused => Some("Paused. What is owed is kept until you resume."),
         ("resumed", "healthy") if destination.draining => Some("Resumed. What was set aside is on its way."),
-        ("tried_soon", "failing") => {
+        ("tried_soon", "failing") if !destination.paused => {
             Some("It is tried within a minute. What was set aside follows when it takes that.")
         }
         ("recovering", _) if recovering && destination.takes_nothing().is_some() => {

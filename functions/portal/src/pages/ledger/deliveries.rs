@@ -17,8 +17,8 @@ const FILTERS: &[&str] = &["since", "until", "status", "recovered_by_audit"];
 const STATUSES: &[(&str, &str)] = &[
     ("delivered", "Delivered"),
     ("retrying", "Retrying"),
-    ("parked", "Parked"),
-    ("exhausted", "Exhausted"),
+    ("parked", "Parked: set aside"),
+    ("exhausted", "Exhausted: given up"),
     ("cancelled", "Cancelled"),
     ("pending", "Pending: not attempted yet"),
 ];

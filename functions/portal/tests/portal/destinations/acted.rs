@@ -20,10 +20,10 @@ async fn a_destination_is_paused_and_resumed() {
     let page = world.post(&cookie, &format!("/destinations/{id}/pause"), &[]).await;
     assert_eq!((page.status, page.location()), (303, &*format!("/destinations/{id}?done=paused")));
     world.get(&cookie, page.location()).await.shows("It is paused").shows("is kept until you resume").shows("/resume");
-    assert_eq!(read(&world, &id).await["health"], "paused");
+    assert_eq!(read(&world, &id).await["paused"], true);
     let page = world.post(&cookie, &format!("/destinations/{id}/resume"), &[]).await;
     assert_eq!((page.status, page.location()), (303, &*format!("/destinations/{id}?done=resumed")));
-    assert_eq!(read(&world, &id).await["health"], "healthy");
+    assert_eq!(read(&world, &id).await["paused"], false);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn what_is_missed_by_a_destination_that_takes_nothing_is_told_as_set_aside
             "disabled" => {
                 destination.health.state = HealthState::Disabled { since: now, reason: DisabledReason::Gone };
             }
-            "paused" => destination.settings.enabled = false,
+            "paused" => destination.settings.paused = true,
             _ => destination.health.held_until = Some(soon),
         })
         .await;

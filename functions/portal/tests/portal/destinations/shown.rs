@@ -130,13 +130,61 @@ async fn what_needs_somebody_comes_first() {
     let gone = HealthState::Disabled { since: now, reason: DisabledReason::Gone };
     health(&world, &id(&names[3]), |destination| destination.health.state = gone).await;
     health(&world, &id(&names[2]), |destination| destination.health.held_until = Some(next_probe_at)).await;
-    health(&world, &id(&names[1]), |destination| destination.settings.enabled = false).await;
+    health(&world, &id(&names[1]), |destination| {
+        (destination.settings.paused, destination.health.state) = (true, failing);
+    })
+    .await;
     let expected = [4, 3, 2, 0, 1].map(|at: usize| names[at].clone());
     assert_eq!(listed(&world.get(&cookie, "/destinations").await), expected);
     for n in 0..16 {
         world.destination("acme", &format!("More {n}")).await;
     }
     world.get(&cookie, "/destinations").await.shows("comes first on each page.");
+}
+
+#[tokio::test]
+async fn a_paused_destination_shows_beside_that_how_its_receiver_does() {
+    let world = world().await;
+    let id = world.destination("acme", "Billing").await;
+    subscribe(&world, "Mine", &id).await;
+    let (path, now) = (format!("/destinations/{id}"), world.clock.now());
+    let cookie = world.visitor("acme", Role::Editor).await;
+    let soon = now.plus(Duration::from_secs(60));
+    let pause = world.post(&cookie, &format!("{path}/pause"), &[]).await;
+    assert_eq!(pause.status, 303);
+    let pill = "badge-idle\">paused</span>";
+    for (state, held_until, badge, words) in [
+        (HealthState::Healthy, None, "", ""),
+        (HealthState::Healthy, Some(soon), " <span class=\"badge badge-idle\">on hold<", "Resuming ends that, too."),
+        (
+            HealthState::Failing { since: now, probes: 0, next_probe_at: soon, half_open: false },
+            None,
+            " <span class=\"badge badge-bad\">failing<",
+            "It is not tried again while it is paused.",
+        ),
+        (
+            HealthState::Disabled { since: now, reason: DisabledReason::Gone },
+            None,
+            " <span class=\"badge badge-bad\">disabled<",
+            "it answered 410 Gone",
+        ),
+    ] {
+        health(&world, &id, |destination| {
+            (destination.health.state, destination.health.held_until) = (state, held_until);
+        })
+        .await;
+        let both = format!("{pill}{badge}");
+        let page = world.get(&cookie, &path).await;
+        page.shows(&both).shows("It is paused.").shows(words).shows("/resume?account").hides("/pause?account");
+        page.hides("It is healthy").hides("badge-ok\">healthy").hides("now and then one delivery");
+        world.get(&cookie, "/destinations").await.shows(&both).hides("badge-ok\">healthy");
+        world.get(&cookie, &format!("{path}?done=paused")).await.shows("Paused. What is owed");
+        for word in ["resumed", "tried_soon"] {
+            world.get(&cookie, &format!("{path}?done={word}")).await.hides("role=\"status\">");
+        }
+    }
+    let resumed = world.post(&cookie, &format!("{path}/resume"), &[]).await;
+    world.get(&cookie, resumed.location()).await.hides("paused</span>").shows("badge-warn\">draining");
 }
 
 /// Stores statistics again, as if each hour had more deliveries than are counted.

@@ -31,6 +31,7 @@ pub(in crate::dynamodb) struct DestinationRow {
     url: DestinationUrl,
     description: Description,
     headers: CustomHeaders,
+    /// The opposite of `paused`: rows have had it from the first release on, and a release before may still read them.
     enabled: bool,
     timeout_seconds: TimeoutSeconds,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +68,7 @@ impl From<&Destination> for DestinationRow {
             url: settings.url,
             description: settings.description,
             headers: settings.headers,
-            enabled: settings.enabled,
+            enabled: !settings.paused,
             timeout_seconds: settings.timeout_seconds,
             rate_limit: settings.rate_limit,
             retry_policy: settings.retry_policy,
@@ -98,7 +99,7 @@ impl From<DestinationRow> for Destination {
                 url: row.url,
                 description: row.description,
                 headers: row.headers,
-                enabled: row.enabled,
+                paused: !row.enabled,
                 timeout_seconds: row.timeout_seconds,
                 rate_limit: row.rate_limit,
                 retry_policy: row.retry_policy,
@@ -139,6 +140,18 @@ mod tests {
         check(json!("none"), AttributeValue::S("none".into()));
         let numbers = ["10", "604800"].map(|wait| AttributeValue::N(wait.into()));
         check(json!([10, 604_800]), AttributeValue::L(numbers.into()));
+    }
+
+    #[test]
+    fn a_paused_destination_is_stored_in_the_word_of_earlier_releases() {
+        let mut expected = destination(&account("acme"), 1, "https://example.com/");
+        for (paused, enabled) in [(false, true), (true, false)] {
+            expected.settings.paused = paused;
+            let key = keys::destination(&expected.account, &expected.id);
+            let item = to_item(key, &DestinationRow::from(&expected)).expect("an item");
+            assert_eq!((item.get("enabled"), item.get("paused")), (Some(&AttributeValue::Bool(enabled)), None));
+            assert_eq!(read::<DestinationRow, Destination>(item).expect("a row"), expected);
+        }
     }
 
     #[test]

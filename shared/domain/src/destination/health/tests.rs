@@ -43,14 +43,14 @@ fn five_failures_in_a_row_open_the_breaker_once_no_success_can_have_been_missed(
 fn a_container_that_saw_five_in_a_row_opens_it_at_once_and_says_so_once() {
     let health = opened();
     let state = HealthState::Failing { since: at(1), probes: 0, next_probe_at: at(61), half_open: false };
-    assert_eq!((health.state, health.look_at(true)), (state, Some(at(1))));
+    assert_eq!((health.state, health.look_at(false)), (state, Some(at(1))));
     let (to, failures) = (ChangedTo::Failing, FAILURES);
     let told = HealthChange { to, at: at(1), failing_since: at(1), failures, by_operational: false };
     assert_eq!(health.untold, [told]);
     assert_eq!(health.failed(failure(2)), None);
-    assert_eq!(health.told(1).look_at(true), Some(at(61)));
+    assert_eq!(health.told(1).look_at(false), Some(at(61)));
     let expiry = at(1).plus(EXPIRY_EVERY);
-    assert_eq!(health.told(1).look_at(false), Some(expiry), "what its owner has paused is not probed");
+    assert_eq!(health.told(1).look_at(true), Some(expiry), "what its owner has paused is not probed");
 }
 
 #[test]
@@ -63,12 +63,12 @@ fn a_receiver_that_asks_to_wait_is_left_alone_as_a_whole_and_that_is_no_failure(
     }
     assert_eq!((health.failures, health.version, health.state), (0, 1, HealthState::Healthy));
     assert!(health.is_held(at(129)) && !health.is_held(at(130)));
-    assert_eq!(health.look_at(true), Some(at(130)), "then what was parked is drained");
+    assert_eq!(health.look_at(false), Some(at(130)), "then what was parked is drained");
     // Others ask for the same at nearly the same moment.
     assert_eq!(health.failed(Failure { at: at(100).plus(Duration::from_millis(900)), ..asked(100, 30) }), None);
     assert_eq!(health.failed(asked(101, 5)), None, "a shorter wait takes nothing back");
     let longer = health.failed(asked(110, 60)).expect("a change");
-    assert_eq!((longer.held_until, longer.look_at(true)), (Some(at(170)), Some(at(170))));
+    assert_eq!((longer.held_until, longer.look_at(false)), (Some(at(170)), Some(at(170))));
     let drained = longer.drained(at(171), true).expect("a change");
     assert_eq!((drained.held_until, drained.drain.is_some()), (None, true));
     assert!(!longer.resumed(at(120)).is_held(at(120)), "its owner knows better");
@@ -82,12 +82,12 @@ fn a_receiver_that_asks_to_wait_is_left_alone_as_a_whole_and_that_is_no_failure(
 fn from_when_something_may_be_parked_it_is_looked_for_before_it_expires() {
     let every = EXPIRY_EVERY.as_secs();
     let parked = Health::default().parked(at(5)).expect("a change");
-    assert_eq!((parked.look_at(false), parked.parked(at(9))), (Some(at(5 + every)), None));
+    assert_eq!((parked.look_at(true), parked.parked(at(9))), (Some(at(5 + every)), None));
     let gone = Health::default().failed(Failure { gone: true, ..failure(3) }).expect("a change");
-    assert_eq!(gone.told(1).look_at(true), Some(at(3 + every)));
+    assert_eq!(gone.told(1).look_at(false), Some(at(3 + every)));
     assert!(opened().expiry.is_some());
-    assert_eq!(parked.looked_for_expiry(None).look_at(true), None);
-    assert_eq!(parked.closed().expect("a change").look_at(true), None);
+    assert_eq!(parked.looked_for_expiry(None).look_at(false), None);
+    assert_eq!(parked.closed().expect("a change").look_at(false), None);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_success_ends_the_row_and_changes_nothing_where_there_is_none() {
 fn probes_come_after_1_2_4_and_at_last_every_60_minutes() {
     let (mut health, mut now, mut waits) = (opened().told(1), at(1), Vec::new());
     for _ in 0..9 {
-        let next = health.look_at(true).expect("a probe");
+        let next = health.look_at(false).expect("a probe");
         waits.push(next.since(now).as_secs() / 60);
         now = next;
         health = health.probed(now).expect("a change");
@@ -117,7 +117,7 @@ fn what_a_receiver_asks_to_wait_only_delays_the_probe() {
     let probed = opened().probed(at(61)).expect("a change");
     let asked = |seconds| {
         let failure = Failure { probe: true, retry_after: Duration::from_secs(seconds), ..failure(62) };
-        probed.failed(failure).map(|health| health.told(1).look_at(true))
+        probed.failed(failure).map(|health| health.told(1).look_at(false))
     };
     assert_eq!(asked(30), None);
     assert_eq!(asked(3_600), Some(Some(at(3_662))));
@@ -126,25 +126,25 @@ fn what_a_receiver_asks_to_wait_only_delays_the_probe() {
 #[test]
 fn a_delivered_probe_begins_the_drain_which_lasts_until_nothing_can_be_set_aside_any_more() {
     let back = opened().told(1).succeeded(at(100), false).expect("a change");
-    assert_eq!((back.admission(), back.look_at(true)), (Admission::Everything, Some(at(100))));
+    assert_eq!((back.admission(), back.look_at(false)), (Admission::Everything, Some(at(100))));
     assert_eq!(back.untold.iter().map(|change| change.to).collect::<Vec<_>>(), [ChangedTo::Recovered]);
     let back = back.told(1);
     let some = back.drained(at(160), false).expect("a change");
-    assert_eq!(some.look_at(true), Some(at(220)));
+    assert_eq!(some.look_at(false), Some(at(220)));
     let early = back.drained(at(219), true).expect("a change");
-    assert_eq!(early.look_at(true), Some(at(279)));
-    assert_eq!(back.drained(at(220), true).expect("a change").look_at(true), None);
+    assert_eq!(early.look_at(false), Some(at(279)));
+    assert_eq!(back.drained(at(220), true).expect("a change").look_at(false), None);
     assert_eq!(Health::default().drained(at(1), true), None);
 }
 
 #[test]
 fn without_anything_to_probe_with_the_next_delivery_is_the_probe() {
     let half_open = opened().told(1).half_opened(at(61)).expect("a change");
-    assert_eq!((half_open.admission(), half_open.look_at(true)), (Admission::Everything, Some(at(121))));
+    assert_eq!((half_open.admission(), half_open.look_at(false)), (Admission::Everything, Some(at(121))));
     let quiet = half_open.drained(at(181), true).expect("a change");
-    assert_eq!(quiet.look_at(true), None, "nothing is looked at while nothing happens");
+    assert_eq!(quiet.look_at(false), None, "nothing is looked at while nothing happens");
     let failed = quiet.failed(failure(500)).expect("a change");
-    assert_eq!((failed.admission(), failed.look_at(true)), (Admission::Probes, Some(at(560))));
+    assert_eq!((failed.admission(), failed.look_at(false)), (Admission::Probes, Some(at(560))));
     assert!(failed.expiry.is_some());
     let back = quiet.succeeded(at(500), false).expect("a change");
     assert_eq!((back.state, back.untold.len()), (HealthState::Healthy, 1));
@@ -164,22 +164,22 @@ fn gone_disables_at_once_and_five_days_of_failing_do_as_well() {
     for disabled in [gone, given_up] {
         assert_eq!(disabled.admission(), Admission::Nothing);
         assert_eq!((disabled.failed(failure(2)), disabled.succeeded(at(2), false)), (None, None));
-        assert_eq!(disabled.told(9).look_at(true), disabled.expiry.map(|expiry| expiry.look_at));
+        assert_eq!(disabled.told(9).look_at(false), disabled.expiry.map(|expiry| expiry.look_at));
         let resumed = disabled.told(9).resumed(at(9));
-        assert_eq!((resumed.admission(), resumed.look_at(true)), (Admission::Everything, Some(at(9))));
+        assert_eq!((resumed.admission(), resumed.look_at(false)), (Admission::Everything, Some(at(9))));
     }
 }
 
 #[test]
 fn resuming_one_that_is_failing_probes_it_now() {
     let resumed = opened().told(1).resumed(at(9));
-    assert_eq!((resumed.admission(), resumed.look_at(true)), (Admission::Probes, Some(at(9))));
+    assert_eq!((resumed.admission(), resumed.look_at(false)), (Admission::Probes, Some(at(9))));
 }
 
 #[test]
 fn what_is_closed_stays_closed() {
     let closed = opened().closed().expect("a change");
-    assert_eq!((closed.admission(), closed.look_at(true), closed.closed()), (Admission::Closed, None, None));
+    assert_eq!((closed.admission(), closed.look_at(false), closed.closed()), (Admission::Closed, None, None));
     assert_eq!(closed.resumed(at(1)).admission(), Admission::Closed);
     assert_eq!((closed.failed(failure(1)), closed.succeeded(at(1), false)), (None, None));
 }
@@ -213,7 +213,7 @@ proptest! {
                 health = next;
             }
             if health.admission() == Admission::Probes || health.is_held(at(now)) {
-                prop_assert!(health.look_at(true).is_some());
+                prop_assert!(health.look_at(false).is_some());
             }
         }
     }
@@ -222,7 +222,7 @@ proptest! {
 #[test]
 fn a_health_that_cannot_be_understood_is_shown_by_the_next_delivery() {
     let unreadable = Health::unreadable(9);
-    assert_eq!((unreadable.admission(), unreadable.look_at(true)), (Admission::Everything, None));
+    assert_eq!((unreadable.admission(), unreadable.look_at(false)), (Admission::Everything, None));
     // It is not known since when it has been failing, so it is not given up.
     let down = unreadable.failed(failure(5_000_000)).expect("a change");
     let next_probe_at = at(5_000_060);

@@ -52,9 +52,9 @@ fn a_plan_says_what_changes_in_an_order_that_can_be_gone() {
     check_plan(
         |d| {
             d["destinations"][0]["url"] = json!("https://example.com/x");
-            d["destinations"][0]["enabled"] = json!(false);
+            d["destinations"][0]["paused"] = json!(true);
         },
-        &["Update Destination a /enabled /url"],
+        &["Update Destination a /paused /url"],
     );
     check_plan(
         |d| {
@@ -85,7 +85,7 @@ fn a_subscription_keeps_its_settings_under_a_name() {
 
 fn any_configuration() -> impl Strategy<Value = Configuration> {
     let destination = ("[abc]", any::<bool>(), "[xy]").prop_map(
-        |(name, enabled, url)| json!({"name": name, "enabled": enabled, "url": format!("https://{url}.example/")}),
+        |(name, paused, url)| json!({"name": name, "paused": paused, "url": format!("https://{url}.example/")}),
     );
     let destinations = proptest::collection::vec(destination, 1..4);
     let subscription = ("[stuv]", any::<prop::sample::Index>(), any::<bool>());
