@@ -7,9 +7,8 @@
 //!   destination: its part of the table may be throttled.
 //! - If twenty consecutive rows of several accounts fail, or three consecutive lists or sends, everything is affected:
 //!   the part ends early.
-//!   with everything: the part ends, soon.
+//!
 //! Every failure makes the run return an error, which an alarm counts.
-//! Any failure makes the run answer an error, which an alarm counts.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
