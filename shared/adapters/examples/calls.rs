@@ -21,9 +21,10 @@ use domain::delivery::{DeliveryRecord, DeliveryState, MessageLease, OutgoingDeli
 use domain::event::Event;
 use domain::operational::Alert;
 use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
+use futures_util::future::try_join_all;
 use ports::{
     Accounts, Alerts, Deliveries, DeliveryQueue, DestinationHealth, Destinations, Events, ListEvents, Order,
-    PortResult, Postpone, Reckoning, SealedEvent, Span, Waiting,
+    PortResult, Postpone, Reckoning, SealedEvent, Span, Waiting, WideEvents,
 };
 use serde_json::{Value, json};
 use testing::{account, destination, event_text, record, sealed};
@@ -142,12 +143,25 @@ async fn of_rows(prepared: &Prepared) -> Vec<(String, Value)> {
     let row = &records[0];
     let (due_at, now) = (Timestamp::from_unix_ms(NOW), Timestamp::from_unix_ms(NOW + 1_000));
     let sent = row.sent(due_at, now, MessageLease::default());
+    // As many at one moment as a batch has.
+    let create = async |count| {
+        cost(async |_| try_join_all(records[..count].iter().map(|row| store.create_delivery(row))).await).await
+    };
+    let unseen: Vec<EventId> = (0..10).map(|n| format!("unseen-{n}").parse().expect("an id")).collect();
+    let look_up = async |count| {
+        cost(async |_| try_join_all(unseen[..count].iter().map(|id| store.find_seal(acme, id))).await).await
+    };
+    let events: Vec<_> = unseen.iter().map(|id| SealedEvent { id: id.clone(), ..event.clone() }).collect();
+    let seal = async |count| {
+        cost(async |_| try_join_all(events[..count].iter().map(|event| store.seal_event(event))).await).await
+    };
     vec![
         entry("find_delivery", cost(async |_| store.find_delivery(acme, &row.delivery.id).await).await, None),
-        entry("create_delivery", cost(async |_| store.create_delivery(row).await).await, None),
+        entry("create_delivery", create(1).await, Some((10, create(10).await))),
         entry("replace_delivery", cost(async |_| store.replace_delivery(row, &sent).await).await, None),
         entry("find_event", cost(async |_| store.find_event(acme, &event.id).await).await, None),
-        entry("seal_event", cost(async |_| store.seal_event(event).await).await, None),
+        entry("find_seal", look_up(1).await, Some((10, look_up(10).await))),
+        entry("seal_event", seal(1).await, Some((10, seal(10).await))),
         entry("find_destination_anew", cost(async |_| store.find_destination_anew(acme, &one.id).await).await, None),
         entry("update_health", cost(async |_| store.update_health(&one, &health).await).await, None),
     ]
@@ -278,6 +292,10 @@ fn answer(operation: &str, asked: &Value, items: &Items) -> Value {
             let found: Vec<_> =
                 keys.iter().filter_map(|one| items.get(&key(one))).map(|i| projected(i, fields)).collect();
             json!({"Responses": {"table": found}})
+        }
+        "BatchExecuteStatement" => {
+            let statements = asked["Statements"].as_array().map_or(0, Vec::len);
+            json!({"Responses": vec![json!({"TableName": "table"}); statements]})
         }
         "Query" => query(&items, asked),
         "SendMessageBatch" => {

@@ -47,18 +47,16 @@ async fn create(store: &DynamoStore, records: &[DeliveryRecord]) -> Vec<Result<b
     join_all(records.iter().map(|record| store.create_delivery(record))).await
 }
 
-/// The key in the parameters of a statement, found by the place of its names.
-fn key_of(statement: &Value) -> [String; 2] {
+/// The item that a statement inserts: its names, each with its parameter.
+fn item_of(statement: &Value) -> Value {
     let text = statement["Statement"].as_str().expect("a statement");
     let (head, names) = text.split_once('{').expect("names");
     assert_eq!(head, r#"INSERT INTO "the-table" VALUE "#);
     let names: Vec<_> = names.trim_end_matches('}').split(", ").collect();
     let parameters = statement["Parameters"].as_array().expect("parameters");
     assert_eq!(names.len(), parameters.len());
-    ["'pk': ?", "'sk': ?"].map(|name| {
-        let n = names.iter().position(|other| *other == name).expect("a key");
-        parameters[n]["S"].as_str().expect("a text").to_owned()
-    })
+    let name = |text: &str| text.strip_prefix('\'').and_then(|text| text.strip_suffix("': ?")).map(str::to_owned);
+    names.into_iter().map(|text| name(text).expect("a name")).zip(parameters.iter().cloned()).collect()
 }
 
 #[tokio::test]
@@ -102,9 +100,16 @@ async fn of_ten_rows_each_is_written_refused_or_fails_on_its_own() {
     let operations: Vec<_> = calls.iter().map(|(operation, _)| operation.as_str()).collect();
     assert_eq!(operations, [&["BatchExecuteStatement"][..], &["PutItem"; 6]].concat(), "one for each that failed");
     let statements = calls[0].1["Statements"].as_array().expect("statements");
-    let keys: Vec<_> = statements.iter().map(|statement| key_of(statement)[1].clone()).collect();
+    let items: Vec<_> = statements.iter().map(item_of).collect();
+    let keys: Vec<_> = items.iter().map(|item| item["sk"]["S"].as_str().expect("a text")).collect();
     assert_eq!(keys, (0..10).map(sk_of).collect::<Vec<_>>());
-    assert!(calls[1..].iter().all(|(_, asked)| asked["ConditionExpression"] == "attribute_not_exists(pk)"));
+    for (_, asked) in &calls[1..] {
+        assert_eq!(asked["ConditionExpression"], "attribute_not_exists(pk)");
+        assert!(
+            items.contains(&asked["Item"]),
+            "a statement costs what the call for one does: it writes the same item"
+        );
+    }
 }
 
 /// Answers each request after its time-out.
