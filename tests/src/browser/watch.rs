@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_session_that_saw_nothing_is_complained_about() {
-        check(&[request("about:blank")], &[], &[], &["nothing was asked"]);
+        check(&[request("about:blank")], &[], &[], &["so nothing was watched"]);
     }
 
     #[test]

@@ -30,7 +30,11 @@ fn refused() -> [(Value, &'static str, &'static str); 7] {
         (at(&["destination.failing", "delivery.exhausted"], "connection/xero"), "/scope", place),
         (at(&["sync_run.completed"], "connection/xero/insight/cash-flow"), "/scope", place),
         (at(&["insight_population.completed"], "connection/xero/endpoint/invoices"), "/scope", place),
-        (json!({"event_types": ["destination.failing"], "transition": "broke"}), "/transition", "is no run"),
+        (
+            json!({"event_types": ["destination.failing"], "transition": "broke"}),
+            "/transition",
+            "reports a run that fails or succeeds",
+        ),
     ]
 }
 

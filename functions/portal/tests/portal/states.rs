@@ -30,13 +30,13 @@ async fn parked_and_exhausted_are_explained_wherever_they_stand() {
         page.shows(">Parked: set aside</option>").shows(">Exhausted: given up</option>");
     }
     let page = world.get(&cookie, "/ledger").await;
-    page.shows("Parked ones were set aside: ").shows("Exhausted ones were given up: ");
+    page.shows("Parked deliveries wait for a destination").shows("Exhausted ones were given up: ");
     let (of_all, of_one) = ("Set aside: the destination took nothing", "Set aside: it took nothing");
     for (path, words) in [("/destinations", of_all), (&*format!("/destinations/{to}"), of_one)] {
         world.get(&cookie, path).await.shows(&format!("title=\"{words} when they were due\">"));
     }
     let page = world.get(&cookie, &format!("/destinations/{to}/recover")).await;
-    page.shows("Set aside while the destination took nothing.").shows("Given up after the last attempt.");
+    page.shows("Kept while nothing was sent to the destination").shows("Given up after the last attempt.");
     let delivered = delivered(&world, "evt-9", 9, &to).await;
     world.get(&cookie, &format!("/deliveries/{delivered}")).await.shows("badge-ok\">delivered</span></dd>");
 }

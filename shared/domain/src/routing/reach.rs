@@ -264,7 +264,7 @@ mod tests {
         check_place(&["destination.failing"], "*", None, Ok(&[]));
         let refused = check(&["destination.failing"], "connection/xero", Value::Null, None).expect_err("refused");
         let detail = "no event comes from connection/xero: destination.failing has the scope `*`. Use such a scope or a wider \
-                      one; `*` is everything";
+                      one; `*` covers everything";
         assert_eq!(refused.detail, detail);
     }
 

@@ -110,8 +110,8 @@ fn only_a_4xx_that_is_about_the_request_is_a_refusal() {
     check_judged(&answered(401), true, "answered 401: refused");
     check_judged(&answered(422), true, "answered 422: refused");
     check_judged(&answered(499), true, "answered 499: refused");
-    check_judged(&answered(408), false, "shows nothing");
-    check_judged(&answered(429), false, "shows nothing");
+    check_judged(&answered(408), false, "says nothing about the signature");
+    check_judged(&answered(429), false, "says nothing about the signature");
     check_judged(&answered(200), false, "answered 200: it accepted");
     check_judged(&answered(302), false, "answered 302, which is not a refusal");
     check_judged(&answered(500), false, "answered 500, which is not a refusal");
