@@ -49,9 +49,9 @@ pub struct Case {
     /// In the order they are sent in. `webhook-timestamp` and `webhook-signature` are written by [`Case::request`], and
     /// left out if the case lacks them.
     pub headers: Vec<(String, String)>,
-    /// As it is sent, but for [`FILL`].
+    /// As it is sent, but for `FILL`.
     pub body: String,
-    /// How many letters `x` stand in the place of [`FILL`].
+    /// How many letters `x` stand in the place of `FILL`.
     pub fill: Option<usize>,
     pub sign: Sign,
 }
@@ -170,7 +170,7 @@ impl Case {
         self
     }
 
-    /// With a body whose [`FILL`] is this long.
+    /// With a body whose `FILL` is this long.
     pub fn filled(self, letters: usize) -> Self {
         Self { fill: Some(letters), ..self }
     }
