@@ -1,4 +1,4 @@
-//! Connections that are kept for the next request to the same place. A handshake costs ten times what a request does, so
+//! Connections that are kept for the next request to the same place. A handshake costs many times what a request does, so
 //! containers that work without a pause make few of them.
 //!
 //! A container freezes between invocations, and what idled meanwhile goes stale. So nothing is kept for longer than two
