@@ -114,7 +114,7 @@ mod tests {
 
     fn check(before: &DeliveryRecord, outcome: Outcome, then: Held, asked: &[u32], wrong: Option<&str>) {
         let attempt = Attempt { number: 0, at: at(1), took: Duration::ZERO, outcome, probe: false };
-        let after = before.attempted(attempt, before.attempts.count(), then);
+        let after = before.attempted(attempt, before, then);
         assert_eq!(may_become(Some(before), &after, asked).err(), wrong, "{after:?}");
     }
 

@@ -192,6 +192,7 @@ shaken! {
         fn find_first_owed(account: &AccountId, events: &[EventId]) -> Vec<(EventId, OwedRow)>;
         fn find_further_owed(account: &AccountId, event: &EventId, nth: usize) -> Option<OwedRow>;
         fn find_standings(account: &AccountId, ids: &[DeliveryId]) -> Vec<DeliveryStanding>;
+        fn find_standings_in_ranges(account: &AccountId, ids: &[DeliveryId]) -> Vec<DeliveryStanding>;
     }
     FindRollUp {
         fn find_roll_up(account: &AccountId, destination: &DestinationId) -> Option<RollUp>;

@@ -58,7 +58,7 @@ fn kind(call: &str) -> (&str, u64) {
         "find_delivery" | "find_event" | "find_destination_anew" => (call, 4),
         "create_delivery" | "replace_delivery" | "seal_event" | "update_health" => (call, 6),
         "due_deliveries" | "list_events" => (call, 8),
-        "find_deliveries" | "find_standings" | "find_owed" => (call, 12),
+        "find_deliveries" | "find_standings_in_ranges" | "find_owed" => (call, 12),
         "send_deliveries" | "postpone" => (call, 12),
         "publish" => (call, 20),
         "parked_deliveries"

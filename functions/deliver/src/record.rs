@@ -115,14 +115,14 @@ pub(crate) async fn attempted(
     attempt: Attempt,
     then: Held,
 ) -> PortResult<DeliveryRecord> {
-    let seen = before.as_ref().map_or(0, |before| before.attempts.count());
+    // Without a row, the queue holds it.
+    let held = Held::by_queue(attempt.at, attempt.at, deps.lease);
+    let first = || DeliveryRecord::first(delivery.clone(), held, kept_until(deps));
+    let seen = before.clone().unwrap_or_else(first);
     let mut stored = before;
     for _ in 0..TRIES {
-        // Without a row, the queue holds it.
-        let held = Held::by_queue(attempt.at, attempt.at, deps.lease);
-        let first = || DeliveryRecord::first(delivery.clone(), held, kept_until(deps));
-        let known = stored.clone().unwrap_or_else(first);
-        let after = known.attempted(attempt.clone(), seen, then);
+        let known = stored.as_ref().unwrap_or(&seen);
+        let after = known.attempted(attempt.clone(), &seen, then);
         let after = DeliveryRecord { expires_at: after.expires_at.max(kept_until(deps)), ..after };
         let written = match &stored {
             Some(before) => deps.deliveries.replace_delivery(before, &after).await?,

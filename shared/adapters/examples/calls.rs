@@ -176,7 +176,7 @@ async fn of_lists(prepared: &Prepared) -> Vec<(String, Value)> {
     let events =
         async |limit| cost(async |_| store.list_events(acme, span, Order::NewestFirst, None, limit).await).await;
     let ids: Vec<DeliveryId> = records.iter().take(MANY).map(|record| record.delivery.id.clone()).collect();
-    let standings = async |count| cost(async |_| store.find_standings(acme, &ids[..count]).await).await;
+    let standings = async |count| cost(async |_| store.find_standings_in_ranges(acme, &ids[..count]).await).await;
     let of: Vec<EventId> = (0..MANY).map(|n| format!("evt-{n}").parse().expect("an id")).collect();
     let owed = async |count| cost(async |_| store.find_owed(acme, &of[..count]).await).await;
     let named: Vec<_> = ids.iter().map(|id| (acme.clone(), id.clone())).collect();
@@ -187,13 +187,13 @@ async fn of_lists(prepared: &Prepared) -> Vec<(String, Value)> {
         Some(MANY),
         "events"
     );
-    assert_eq!(store.find_standings(acme, &ids).await.map(|rows| rows.len()).ok(), Some(MANY), "standings");
+    assert_eq!(store.find_standings_in_ranges(acme, &ids).await.map(|rows| rows.len()).ok(), Some(MANY), "standings");
     assert_eq!(store.find_deliveries(&named).await.map(|rows| rows.len()).ok(), Some(MANY), "rows");
     vec![
         entry("due_deliveries", due(1).await, Some((MANY, due(MANY).await))),
         entry("list_events", events(1).await, Some((MANY, events(MANY).await))),
         entry("find_deliveries", rows(1).await, Some((MANY, rows(MANY).await))),
-        entry("find_standings", standings(1).await, Some((MANY, standings(MANY).await))),
+        entry("find_standings_in_ranges", standings(1).await, Some((MANY, standings(MANY).await))),
         entry("find_owed", owed(1).await, Some((MANY, owed(MANY).await))),
     ]
 }

@@ -28,7 +28,7 @@ pub struct OwedRow {
 #[async_trait]
 pub trait Reckoning: Send + Sync {
     /// The deliveries that each of the events owes, according to its rows, in any order. Unknown events are left out.
-    /// No event may be named twice.
+    /// No event may be named twice. Deliveries that were added in the last moments may be missing.
     async fn find_owed(&self, account: &AccountId, events: &[EventId]) -> PortResult<Vec<(EventId, Vec<DeliveryId>)>>;
     /// The first row of what each of the events owes, in any order. It may be empty even if the event has further rows.
     /// Unknown events are left out. No event may be named twice.
@@ -38,4 +38,11 @@ pub trait Reckoning: Send + Sync {
     /// The states of those deliveries that have a row, in any order; the others are pending. No delivery may be named
     /// twice. The latest writes may be missing.
     async fn find_standings(&self, account: &AccountId, ids: &[DeliveryId]) -> PortResult<Vec<DeliveryStanding>>;
+    /// The same, for deliveries of events that follow each other: where several are for one destination, its rows are
+    /// read as a range, which is cheaper if few other deliveries are between them.
+    async fn find_standings_in_ranges(
+        &self,
+        account: &AccountId,
+        ids: &[DeliveryId],
+    ) -> PortResult<Vec<DeliveryStanding>>;
 }

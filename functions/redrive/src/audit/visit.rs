@@ -125,7 +125,7 @@ impl Lost<'_> {
         let (deps, failures, account) = (self.share.deps, self.share.failures, self.account);
         let ids = owed.iter().map(|(id, _)| id.clone()).collect();
         let (standings, unreadable) =
-            in_bulk(ids, |some| async move { deps.reckoning.find_standings(account, &some).await }).await?;
+            in_bulk(ids, |some| async move { deps.reckoning.find_standings_in_ranges(account, &some).await }).await?;
         for (id, error) in &unreadable {
             let destination = id.destination();
             failures.failed(Row { account, destination: Some(&destination), what: "delivery", id }, error);

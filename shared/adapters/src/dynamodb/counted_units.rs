@@ -134,6 +134,43 @@ async fn a_delivery_is_read_for_at_most_16_units_and_its_state_for_8() {
     assert!((20.0..=160.0).contains(&listed), "{listed}");
 }
 
+#[tokio::test]
+async fn deliveries_in_a_range_are_read_for_a_twentieth_of_a_unit_each() {
+    let store = FakeTable::default().store();
+    let (acme, target) = (account("acme"), destination(&account("acme"), 1, "https://example.com/hooks"));
+    let mut ids = Vec::new();
+    for n in 0..100 {
+        let row = record(&target, &format!("evt-{n}"), 1, DeliveryState::Delivered);
+        store.create_delivery(&row).await.expect("recorded");
+        ids.push(row.delivery.id);
+    }
+    let alone = units(async { store.find_standings(&acme, &ids).await.expect("an answer") }).await;
+    let in_ranges = units(async { store.find_standings_in_ranges(&acme, &ids).await.expect("an answer") }).await;
+    // The fake table counts the JSON of a row, which is longer than the row.
+    assert!(alone == 50.0 && in_ranges <= 10.0, "{alone} {in_ranges}");
+    // Of a few among very many, at most twice as many rows as were asked for are read as a range.
+    let few: Vec<_> = ids.iter().step_by(20).cloned().collect();
+    let of_few = units(async { store.find_standings_in_ranges(&acme, &few).await.expect("an answer") }).await;
+    assert!(of_few <= 4.0, "{of_few}");
+}
+
+#[tokio::test]
+async fn what_an_event_owes_is_read_for_half_a_unit_and_a_row_that_is_missing_at_first_is_found() {
+    let table = FakeTable::default();
+    let (store, acme) = (table.store(), account("acme"));
+    let mut ids: Vec<EventId> = Vec::new();
+    for n in 0..10 {
+        ids.push(seal(&store, &format!("evt-{n}"), 5).await.id);
+    }
+    let cost = units(async { assert_eq!(store.find_owed(&acme, &ids).await.expect("an answer").len(), 10) }).await;
+    assert_eq!(cost, 5.0);
+    seal(&store, "wide", 13_000).await;
+    table.lag();
+    let asked: Vec<EventId> = ids.into_iter().chain(["wide".parse().expect("an id")]).collect();
+    let owed = store.find_owed(&acme, &asked).await.expect("an answer");
+    assert_eq!(owed.into_iter().map(|(_, owed)| owed.len()).sum::<usize>(), 50 + 13_000);
+}
+
 /// The longest possible name, in characters of four bytes.
 fn long_name(n: usize) -> String {
     format!("{n:03}{}", "\u{1f980}".repeat(125))

@@ -31,7 +31,7 @@ impl FakeTable {
         put(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), item);
     }
 
-    /// From now on, answers to queries that are not consistent are empty.
+    /// From now on, answers to queries and batches that are not consistent are empty.
     pub(super) fn lag(&self) {
         self.1.store(true, Ordering::SeqCst);
     }
@@ -53,6 +53,11 @@ impl FakeTable {
             },
             "Query" if self.1.load(Ordering::SeqCst) && asked["ConsistentRead"] != true => query(&[], asked),
             "Query" => query(&items, asked),
+            "BatchGetItem"
+                if self.1.load(Ordering::SeqCst) && asked["RequestItems"]["table"]["ConsistentRead"] != true =>
+            {
+                json!({ "Responses": { "table": [] } })
+            }
             "BatchGetItem" => {
                 let keys = asked["RequestItems"]["table"]["Keys"].as_array().cloned().unwrap_or_default();
                 let found: Vec<_> = items.iter().filter(|item| keys.iter().any(|key| is(item, key))).collect();

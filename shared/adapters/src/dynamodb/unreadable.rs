@@ -317,6 +317,11 @@ async fn deliveries_and_events_are_listed_and_added_up_beside_those_that_cannot_
     let standings = world.store.find_standings(&world.acme, &ids).await.expect("an answer");
     assert_eq!(standings.iter().map(|one| &one.id).collect::<Vec<_>>(), [&good.delivery.id]);
     world.check_told(&[&key]);
+    let missing = (3..6).map(|n| record(&to, &format!("evt-{n}"), 1, DeliveryState::Delivered).delivery.id);
+    let ids: Vec<_> = ids.into_iter().chain(missing).collect();
+    let standings = world.store.find_standings_in_ranges(&world.acme, &ids).await.expect("an answer");
+    assert_eq!(standings.iter().map(|one| &one.id).collect::<Vec<_>>(), [&good.delivery.id]);
+    world.check_told(&[&key]);
 
     for (id, event_type) in [("evt-1", "sync_run.completed"), ("evt-2", "confidential.happened")] {
         let id = id.parse().expect("an id");

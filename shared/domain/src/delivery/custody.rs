@@ -26,7 +26,8 @@
 //!
 //! Invariant: what was delivered stays delivered, an end stays an end unless an attempt delivers, and a failed attempt
 //! that comes late never takes a delivery from its holder (tests:
-//! `an_attempt_changes_the_holder_only_if_nobody_made_one_in_the_meantime`, `what_was_delivered_stays_delivered`,
+//! `an_attempt_changes_the_holder_only_if_nobody_made_one_in_the_meantime`,
+//! `an_attempt_takes_nothing_from_whom_it_was_given_to_in_the_meantime`, `what_was_delivered_stays_delivered`,
 //! `a_probe_that_fails_moves_nothing`, the contract suite `deliveries`).
 //!
 //! Invariant: whatever is open is held by the queue, the table or its destination, and `redrive` looks at each (tests:
@@ -145,13 +146,14 @@ impl DeliveryRecord {
     }
 
     /// What it is after an attempt that ended as `attempt` says and should be followed by `then`. The row is `self`;
-    /// whoever made the attempt had seen a row, or none, with `seen` attempts.
+    /// whoever made the attempt had `seen` it before.
     ///
-    /// An attempt that delivered ends it. A failed one says who holds it next only if nobody else recorded one in the
-    /// meantime, and it has not ended, and the attempt was no probe: those hold nothing.
+    /// An attempt that delivered ends it. A failed one says who holds it next only if in the meantime nobody else recorded
+    /// an attempt or gave it to another holder, and it has not ended, and the attempt was no probe: those hold nothing.
     #[must_use]
-    pub fn attempted(&self, attempt: Attempt, seen: u32, then: Held) -> Self {
-        let decides = !attempt.probe && self.attempts.count() == seen && !self.state().is_final();
+    pub fn attempted(&self, attempt: Attempt, seen: &Self, then: Held) -> Self {
+        let same = (self.held, self.attempts.count()) == (seen.held, seen.attempts.count());
+        let decides = same && !attempt.probe && !self.state().is_final();
         let held = match self.held {
             Held::Ended { how: End::Delivered, .. } => self.held,
             _ if attempt.outcome.is_delivered() => Held::ended(End::Delivered),

@@ -70,4 +70,34 @@ pub async fn standings(store: &(impl Deliveries + Reckoning), account: &AccountI
     assert_eq!(found, expected);
     assert_eq!(store.find_standings(account, &[]).await.expect("an answer"), []);
     assert_eq!(store.find_standings(other, &asked).await.expect("an answer"), []);
+    in_ranges(store, (account, other), asked, expected).await;
+}
+
+/// All of them, few of many, and some of several destinations of which one has few: each is found whatever lies between.
+async fn in_ranges(
+    store: &(impl Deliveries + Reckoning),
+    (account, other): (&AccountId, &AccountId),
+    mut asked: Vec<DeliveryId>,
+    mut expected: Vec<DeliveryStanding>,
+) {
+    for n in 2..5 {
+        let target = destination(account, n, "https://example.com/hooks");
+        for nth in 0..n {
+            let record = record(&target, &format!("evt-{nth}"), 1, DeliveryState::Delivered);
+            store.create_delivery(&record).await.expect("recorded");
+            asked.push(record.delivery.id.clone());
+            let state = DeliveryState::Delivered;
+            expected.push(DeliveryStanding { id: record.delivery.id, state, recovered_by_audit: false });
+        }
+    }
+    for each in [1, 2, 7, 40] {
+        let asked: Vec<_> = asked.iter().step_by(each).cloned().collect();
+        let mut expected: Vec<_> = expected.iter().filter(|one| asked.contains(&one.id)).cloned().collect();
+        expected.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut found = store.find_standings_in_ranges(account, &asked).await.expect("an answer");
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        assert_eq!(found, expected, "each {each}.");
+    }
+    assert_eq!(store.find_standings_in_ranges(account, &[]).await.expect("an answer"), []);
+    assert_eq!(store.find_standings_in_ranges(other, &asked).await.expect("an answer"), []);
 }

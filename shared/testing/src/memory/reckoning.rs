@@ -51,12 +51,20 @@ impl Reckoning for MemoryStore {
         let rows = self.call("find_standings")?;
         rows.readable(ids)?;
         let known = ids.iter().filter_map(|id| rows.deliveries.get(account, id));
-        let known = known.inspect(|row| read_units::add(units(row) / 2.0));
-        let standing = |row: &DeliveryRecord| DeliveryStanding {
-            id: row.delivery.id.clone(),
-            state: row.state(),
-            recovered_by_audit: row.recovered_by_audit,
-        };
-        Ok(known.map(standing).collect())
+        Ok(known.inspect(|row| read_units::add(units(row) / 2.0)).map(standing).collect())
     }
+
+    async fn find_standings_in_ranges(
+        &self,
+        account: &AccountId,
+        ids: &[DeliveryId],
+    ) -> PortResult<Vec<DeliveryStanding>> {
+        let rows = self.call("find_standings_in_ranges")?;
+        rows.readable(ids)?;
+        Ok(ids.iter().filter_map(|id| rows.deliveries.get(account, id)).map(standing).collect())
+    }
+}
+
+fn standing(row: &DeliveryRecord) -> DeliveryStanding {
+    DeliveryStanding { id: row.delivery.id.clone(), state: row.state(), recovered_by_audit: row.recovered_by_audit }
 }

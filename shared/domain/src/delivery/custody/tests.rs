@@ -69,9 +69,10 @@ fn what_has_not_ended_is_looked_at() {
 #[test]
 fn what_was_delivered_stays_delivered() {
     for held in every_holder() {
-        let after = record(held).attempted(delivered(), 0, Held::ByDestination);
+        let before = record(held);
+        let after = before.attempted(delivered(), &before, Held::ByDestination);
         assert!(after.is_delivered(), "{held:?}");
-        for (late, seen) in [(failed(), 1), (failed(), 0), (delivered(), 0)] {
+        for (late, seen) in [(failed(), &after), (failed(), &before), (delivered(), &before)] {
             let later = after.attempted(late, seen, Held::ByDestination);
             assert!(later.is_delivered() && later.attempts.count() == 2, "{held:?}");
         }
@@ -82,19 +83,37 @@ fn what_was_delivered_stays_delivered() {
 fn an_attempt_changes_the_holder_only_if_nobody_made_one_in_the_meantime() {
     for held in every_holder() {
         let then = Held::ByTable { due_at: at(7_200), in_line: false };
-        let first = record(held).attempted(failed(), 0, then);
+        let before = record(held);
+        let first = before.attempted(failed(), &before, then);
         let open = !held.state().is_final();
         assert_eq!(first.held, if open { then } else { held }, "{held:?}");
         // Of two messages of the delivery, the second one had seen no attempt either.
-        let second = first.attempted(failed(), 0, Held::ByDestination);
+        let second = first.attempted(failed(), &before, Held::ByDestination);
         assert_eq!((second.held, second.attempts.count()), (first.held, 2), "{held:?}");
+    }
+}
+
+/// While an attempt is on its way, somebody cancels the delivery and sends it again, or sets it aside, or its message
+/// counts as lost: whoever holds it then keeps it, even if the attempt was the last of the schedule.
+#[test]
+fn an_attempt_takes_nothing_from_whom_it_was_given_to_in_the_meantime() {
+    let sent = |due, now| Held::by_queue(at(due), at(now), MessageLease::default());
+    let seen = record(sent(0, 0));
+    let exhausted = Held::Ended { how: End::Exhausted(Exhaustion::Schedule), tell_at: Some(at(9)) };
+    for given in [sent(5, 5), Held::ByDestination, Held::ByTable { due_at: at(30), in_line: true }] {
+        for then in [exhausted, sent(305, 10), Held::ByDestination] {
+            let after = seen.held(given).attempted(failed(), &seen, then);
+            assert_eq!((after.held, after.attempts.count()), (given, 1), "{then:?}");
+            assert!(seen.held(given).attempted(delivered(), &seen, Held::ended(End::Delivered)).is_delivered());
+        }
     }
 }
 
 #[test]
 fn a_probe_that_fails_moves_nothing() {
     for held in every_holder() {
-        let after = record(held).attempted(attempt(Outcome::TimedOut, true), 0, Held::ByDestination);
+        let before = record(held);
+        let after = before.attempted(attempt(Outcome::TimedOut, true), &before, Held::ByDestination);
         assert_eq!((after.held, after.attempts.count(), after.attempts.scheduled()), (held, 1, 0), "{held:?}");
     }
 }
