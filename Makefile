@@ -45,6 +45,7 @@ check: ## Check format, lints, docs, dependencies, licences, the template, and c
 	$(TOOLS)/sam validate --lint --template-file template.yaml --region us-east-1
 	$(TOOLS)/python tools/template_test.py
 	$(TOOLS)/python tools/alarms_test.py
+	$(TOOLS)/python tools/aliases_test.py
 	$(TOOLS)/python tools/circles.py
 	$(TOOLS)/python tools/circles_test.py
 	$(TOOLS)/python tools/check_docs.py
