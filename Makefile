@@ -46,6 +46,7 @@ check: ## Check format, lints, docs, dependencies, licences, the template, and c
 	$(TOOLS)/python tools/template_test.py
 	$(TOOLS)/python tools/alarms_test.py
 	$(TOOLS)/python tools/aliases_test.py
+	$(TOOLS)/python tools/release_test.py
 	$(TOOLS)/python tools/circles.py
 	$(TOOLS)/python tools/circles_test.py
 	$(TOOLS)/python tools/check_docs.py
