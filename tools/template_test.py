@@ -14,6 +14,7 @@ import tempfile
 import unittest
 
 try:
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
     from samcli.yamlhelper import yaml_parse
 except ImportError as missing:
     raise SystemExit(f"template_test.py needs the Python of an aws-sam-cli installation (pip install aws-sam-cli): {missing}")
@@ -254,6 +255,24 @@ def names_leave_room_for_the_stacks_name(template):
     return [] if longest >= 53 else [f"the stack's name may have {longest} characters only; docs/deploying.md says 53"]
 
 
+# What cannot have tags, and costs nothing by itself: docs/deploying.md says so.
+UNTAGGED = {"AWS::ApiGatewayV2::ApiMapping", "AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
+            "AWS::KMS::Alias", "AWS::Lambda::Permission", "AWS::Logs::MetricFilter", "AWS::Route53::RecordSet", "AWS::SNS::Subscription",
+            "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"}
+
+
+def takes_the_stacks_tags(kind):
+    """Whether CloudFormation passes the stack's tags on to resources of this type, by its own schema of the type."""
+    kind = "AWS::Lambda::Function" if kind == "AWS::Serverless::Function" else kind
+    return PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("tagging", {}).get("taggable", True)
+
+
+@rule
+def what_costs_money_has_the_stacks_tags(template):
+    kinds = {resource["Type"]: name for name, resource in template["Resources"].items()}
+    return [f"{name} gets no tags of the stack" for kind, name in kinds.items() if kind not in UNTAGGED and not takes_the_stacks_tags(kind)]
+
+
 # ---- Rules: permissions --------------------------------------------------------------------------------------------------------
 
 @rule
@@ -368,10 +387,10 @@ def who_calls_destinations_can_run_in_a_vpc_and_nobody_else(template):
         conditional = list(vpc_statements(role))
         itself = f"function:{text(function.get('FunctionName'))}"
         allowed = {action for condition, each in conditional if (condition, each["Effect"]) == ("RunsInVpc", "Allow") for action in each["Action"]}
-        denied = {action for condition, each in conditional if (condition, each["Effect"]) == ("RunsInVpc", "Deny") for action in each["Action"]
-                  if each["Resource"] == "*" and text(each["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]).endswith(itself)}
-        if len(conditional) != (2 if calls else 0) or allowed != (CONNECTING if calls else set()) or denied != allowed:
-            problems.append(f"{name} may not do in a VPC what Lambda needs, or more: {sorted(allowed ^ CONNECTING) or sorted(allowed - denied)}")
+        denied = [condition for condition, each in conditional if (each["Effect"], each["Action"], each["Resource"]) == ("Deny", "ec2:*", "*")
+                  and text(each["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]).endswith(itself)]
+        if len(conditional) != (2 if calls else 0) or allowed != (CONNECTING if calls else set()) or denied != (["RunsInVpc"] if calls else []):
+            problems.append(f"{name} may do something else in a VPC than Lambda needs, or its code may: {sorted(allowed ^ CONNECTING)}")
     return problems
 
 
@@ -1048,6 +1067,10 @@ class ABrokenTemplate(unittest.TestCase):
         self.properties("RedriveFunction")["Events"]["EachMinute"]["Properties"]["Name"] = {"Fn::Sub": "${AWS::StackName}-redrive-each-minute"}
         self.assert_reports(names_leave_room_for_the_stacks_name, "may have 44 characters only")
 
+    def test_a_resource_that_takes_no_tags_is_reported(self):
+        self.resources["Schedule"] = {"Type": "AWS::Scheduler::Schedule"}
+        self.assert_reports(what_costs_money_has_the_stacks_tags, "Schedule gets no tags")
+
     # permissions
 
     def test_a_managed_policy_is_reported(self):
@@ -1119,7 +1142,7 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_function_that_may_make_interfaces_itself_is_reported(self):
         policy = self.properties("DeliverRole")["Policies"][1]["Fn::If"][1]
         policy["PolicyDocument"]["Statement"].pop()
-        self.assert_reports(who_calls_destinations_can_run_in_a_vpc_and_nobody_else, "DeliverFunction may not do in a VPC")
+        self.assert_reports(who_calls_destinations_can_run_in_a_vpc_and_nobody_else, "DeliverFunction may do something else in a VPC")
 
     # queue mappings
 

@@ -59,9 +59,13 @@ fn a_public_address_is_an_origin_and_no_destination() {
     let public = known_as("https://webhooks.example.com:8443").expect("right");
     assert_eq!(public.public_url.as_deref(), Some("https://webhooks.example.com:8443"));
     assert_eq!(public.page_url, "https://webhooks.example.com:8443");
-    for (host, own) in
-        [("webhooks.example.com", true), ("api.example", true), ("own.example", true), ("example.com", false), ("", false)]
-    {
+    for (host, own) in [
+        ("webhooks.example.com", true),
+        ("api.example", true),
+        ("own.example", true),
+        ("example.com", false),
+        ("", false),
+    ] {
         assert_eq!(public.addresses.is_own_host(host), own, "{host}");
     }
     let unknown = known_as("").expect("right");
