@@ -21,7 +21,7 @@ LOCAL := $(CARGO_TARGET_DIR)/debug/local
 UNOPTIMIZED := $(CARGO_TARGET_DIR)/$(HOST)/debug/local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check build docs invoke soak bench screenshots bootstrap clean
+.PHONY: help demo dev test check build docs invoke smoke soak bench screenshots bootstrap clean
 
 help: ## List all commands
 	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
@@ -45,6 +45,8 @@ check: ## Check format, lints, docs, dependencies, licences, the template, and c
 	$(TOOLS)/sam validate --lint --template-file template.yaml --region us-east-1
 	$(TOOLS)/python tools/template_test.py
 	$(TOOLS)/python tools/alarms_test.py
+	$(TOOLS)/python tools/aliases_test.py
+	$(TOOLS)/python tools/release_test.py
 	$(TOOLS)/python tools/circles.py
 	$(TOOLS)/python tools/circles_test.py
 	$(TOOLS)/python tools/check_docs.py
@@ -87,6 +89,11 @@ docs: ## Build the documentation as a site with a search, into target/site
 
 invoke: build ## Run every sample event with `sam local invoke` against a running `make dev` (needs Docker)
 	@$(TOOLS)/python tools/sam_local.py $(if $(FUNCTION),$(FUNCTION) $(EVENT))
+
+smoke: ## Check a deployed stack from end to end: STACK=<name> URL=<public address that leads to port PORT of this machine, by default 8787>
+	@test -n "$(STACK)" -a -n "$(URL)" || { echo "say which stack and which address: make smoke STACK=synchub-webhooks URL=https://abc.example" >&2; exit 2; }
+	@tools/bootstrap.sh sam
+	@$(TOOLS)/python tools/smoke.py "$(STACK)" "$(URL)" $(if $(PORT),--port $(PORT)) $(if $(API_URL),--api $(API_URL))
 
 soak: ## Test random sequences of failures: DURATION=<seconds> or COUNT=<sequences>; SEED=<seed> repeats one
 	@cargo build --quiet --workspace --example soak

@@ -14,6 +14,7 @@ import tempfile
 import unittest
 
 try:
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
     from samcli.yamlhelper import yaml_parse
 except ImportError as missing:
     raise SystemExit(f"template_test.py needs the Python of an aws-sam-cli installation (pip install aws-sam-cli): {missing}")
@@ -100,8 +101,19 @@ def schedules(template):
 
 
 def statements(role):
+    """What a role always allows. What it allows only in a VPC is `vpc_statements`."""
     for policy in role.get("Policies", []):
-        yield from listed(policy["PolicyDocument"]["Statement"])
+        if "Fn::If" not in policy:
+            yield from listed(policy["PolicyDocument"]["Statement"])
+
+
+def vpc_statements(role):
+    """(condition, statement) of what a role allows under a condition only."""
+    for policy in role.get("Policies", []):
+        if "Fn::If" in policy:
+            condition, conditional, otherwise = policy["Fn::If"]
+            assert target(otherwise) == "AWS::NoValue", "a role allows something unless a condition holds"
+            yield from ((condition, statement) for statement in listed(conditional["PolicyDocument"]["Statement"]))
 
 
 def allows(template, function, action, resource):
@@ -174,9 +186,36 @@ def the_portal_knows_what_the_api_knows(template):
 @rule
 def who_knows_our_address_knows_the_public_one(template):
     """A function that refuses API Gateway's address must also refuse the public one, or customers could make the system call itself."""
-    return [f"{name} knows OWN_HOST and no PUBLIC_URL that follows the parameter" for name, function in functions(template).items()
-            for variables in [function.get("Environment", {}).get("Variables", {})]
-            if "OWN_HOST" in variables and target(variables.get("PUBLIC_URL")) != "PublicUrl"]
+    named, problems = {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, {"Fn::If": ["HasDomain", {"Fn::Sub": "https://${DomainName}"}, ""]}]}, []
+    for name, function in functions(template).items():
+        variables = function.get("Environment", {}).get("Variables", {})
+        hosts = text(variables.get("OWN_HOSTS"))
+        if hosts and variables.get("PUBLIC_URL") != named:
+            problems.append(f"{name} knows OWN_HOSTS and no PUBLIC_URL that follows the parameters")
+        if hosts and not ("${HttpApi}.execute-api." in hosts and hosts.endswith(",${DomainName}")):
+            problems.append(f"{name} does not know all hosts of the API: {hosts}")
+    return problems
+
+
+@rule
+def each_function_has_a_memory_of_its_own_and_by_default_the_one_that_the_figures_are_for(template):
+    problems = []
+    for name, function in functions(template).items():
+        parameter = f"{name.removesuffix('Function')}Memory"
+        if target(function.get("MemorySize")) != parameter or template["Parameters"].get(parameter, {}).get("Default") != 256:
+            problems.append(f"{name} has not the memory {parameter}, which is 256 MB by default")
+    return problems
+
+
+# What an operator may add, each with what it is. Without it, a deployment has none of these.
+OPTIONAL = {"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSet", "AWS::Budgets::Budget"}
+
+
+@rule
+def what_is_optional_is_off_by_default(template):
+    problems = [f"{name} is there by default" for name, resource in template["Resources"].items()
+                if resource["Type"] in OPTIONAL and is_there_by_default(template, resource.get("Condition"))]
+    return problems + (["functions are in a VPC by default"] if is_there_by_default(template, "RunsInVpc") else [])
 
 
 def each_function_has_a_sample_event(template, folder):
@@ -214,6 +253,24 @@ def names_leave_room_for_the_stacks_name(template):
     """A template cannot check the length of the stack's name, so too long a name is refused only when a resource is created."""
     longest = longest_stack_name(template)
     return [] if longest >= 53 else [f"the stack's name may have {longest} characters only; docs/deploying.md says 53"]
+
+
+# What cannot have tags, and costs nothing by itself: docs/deploying.md says so.
+UNTAGGED = {"AWS::ApiGatewayV2::ApiMapping", "AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
+            "AWS::KMS::Alias", "AWS::Lambda::Permission", "AWS::Logs::MetricFilter", "AWS::Route53::RecordSet", "AWS::SNS::Subscription",
+            "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"}
+
+
+def takes_the_stacks_tags(kind):
+    """Whether CloudFormation passes the stack's tags on to resources of this type, by its own schema of the type."""
+    kind = "AWS::Lambda::Function" if kind == "AWS::Serverless::Function" else kind
+    return PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema.get("tagging", {}).get("taggable", True)
+
+
+@rule
+def what_costs_money_has_the_stacks_tags(template):
+    kinds = {resource["Type"]: name for name, resource in template["Resources"].items()}
+    return [f"{name} gets no tags of the stack" for kind, name in kinds.items() if kind not in UNTAGGED and not takes_the_stacks_tags(kind)]
 
 
 # ---- Rules: permissions --------------------------------------------------------------------------------------------------------
@@ -309,6 +366,32 @@ def the_portal_may_do_what_the_api_does_for_customers(template):
     page, api = by_name["portal"], by_name["api"] - OPERATORS_AND_PRODUCERS
     return [f"portal may {action} on {resource}, which it does not need" for action, resource in sorted(page - api)] \
         + [f"portal lacks {action} on {resource}: a page would fail" for action, resource in sorted(api - page)]
+
+
+# What Lambda needs to connect a function to a VPC, after the guide of AWS. None of them can be limited to a resource.
+CONNECTING = {"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+              "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+
+
+@rule
+def who_calls_destinations_can_run_in_a_vpc_and_nobody_else(template):
+    """Tests of destinations are made by api and portal, and have to come from the same addresses as deliveries. The permissions are there only
+    with a VPC, and for Lambda alone: code of the function may not use them."""
+    problems = []
+    for name, function in functions(template).items():
+        role = roles(template).get(target(function.get("Role")), {})
+        calls = "ALLOWED_CIDRS" in function.get("Environment", {}).get("Variables", {})
+        vpc = {"Fn::If": ["RunsInVpc", {"SubnetIds": {"Ref": "VpcSubnets"}, "SecurityGroupIds": {"Ref": "VpcSecurityGroups"}}, {"Ref": "AWS::NoValue"}]}
+        if function.get("VpcConfig") != (vpc if calls else None):
+            problems.append(f"{name} {'cannot run in a VPC' if calls else 'is in a VPC, but calls no destination'}")
+        conditional = list(vpc_statements(role))
+        itself = f"function:{text(function.get('FunctionName'))}"
+        allowed = {action for condition, each in conditional if (condition, each["Effect"]) == ("RunsInVpc", "Allow") for action in each["Action"]}
+        denied = [condition for condition, each in conditional if (each["Effect"], each["Action"], each["Resource"]) == ("Deny", "ec2:*", "*")
+                  and text(each["Condition"]["ArnEquals"]["lambda:SourceFunctionArn"]).endswith(itself)]
+        if len(conditional) != (2 if calls else 0) or allowed != (CONNECTING if calls else set()) or denied != (["RunsInVpc"] if calls else []):
+            problems.append(f"{name} may do something else in a VPC than Lambda needs, or its code may: {sorted(allowed ^ CONNECTING)}")
+    return problems
 
 
 # ---- Rules: queue mappings -----------------------------------------------------------------------------------------------------
@@ -481,8 +564,11 @@ def is_there_by_default(template, condition):
     """Whether a resource with this condition, if any, is created with the default parameters."""
     if condition is None:
         return True
-    compared = template["Conditions"][condition].get("Fn::Equals", [None, None])
-    return template["Parameters"].get(target(compared[0]), {}).get("Default") == compared[1]
+    rule_of = template["Conditions"][condition]
+    inverted = "Fn::Not" in rule_of
+    compared, value = (rule_of["Fn::Not"][0] if inverted else rule_of)["Fn::Equals"]
+    parameter = target(compared["Fn::Join"][1] if "Fn::Join" in compared else compared)
+    return (template["Parameters"].get(parameter, {}).get("Default") == value) != inverted
 
 
 # Metrics of what is in a queue. Messages stay in a dead-letter queue until somebody acts; an alarm on one of these metrics would stay on
@@ -956,7 +1042,22 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_a_function_that_knows_one_address_only_is_reported(self):
         del self.properties("DeliverFunction")["Environment"]["Variables"]["PUBLIC_URL"]
-        self.assert_reports(who_knows_our_address_knows_the_public_one, "DeliverFunction knows OWN_HOST and no PUBLIC_URL")
+        self.assert_reports(who_knows_our_address_knows_the_public_one, "DeliverFunction knows OWN_HOSTS and no PUBLIC_URL")
+
+    def test_a_function_that_may_call_the_custom_domain_is_reported(self):
+        self.properties("ApiFunction")["Environment"]["Variables"]["OWN_HOSTS"] = {"Fn::Sub": "${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+        self.assert_reports(who_knows_our_address_knows_the_public_one, "ApiFunction does not know all hosts")
+
+    def test_a_function_with_a_memory_of_another_is_reported(self):
+        self.properties("FanoutFunction")["MemorySize"] = {"Ref": "DeliverMemory"}
+        self.assert_reports(each_function_has_a_memory_of_its_own_and_by_default_the_one_that_the_figures_are_for, "FanoutFunction has not the memory FanoutMemory")
+
+    def test_an_option_that_is_on_by_default_is_reported(self):
+        del self.resources["Domain"]["Condition"]
+        self.template["Parameters"]["MonthlyBudget"]["Default"] = 10
+        self.template["Parameters"]["VpcSubnets"]["Default"] = "subnet-1"
+        for words in ("Domain is there by default", "Budget is there by default", "functions are in a VPC by default"):
+            self.assert_reports(what_is_optional_is_off_by_default, words)
 
     def test_a_name_that_leaves_little_room_is_reported(self):
         self.properties("AuthorizerFunction")["FunctionName"] = {"Fn::Sub": "${AWS::StackName}-authorizer-of-the-api"}
@@ -965,6 +1066,10 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_schedule_that_leaves_little_room_is_reported(self):
         self.properties("RedriveFunction")["Events"]["EachMinute"]["Properties"]["Name"] = {"Fn::Sub": "${AWS::StackName}-redrive-each-minute"}
         self.assert_reports(names_leave_room_for_the_stacks_name, "may have 44 characters only")
+
+    def test_a_resource_that_takes_no_tags_is_reported(self):
+        self.resources["Schedule"] = {"Type": "AWS::Scheduler::Schedule"}
+        self.assert_reports(what_costs_money_has_the_stacks_tags, "Schedule gets no tags")
 
     # permissions
 
@@ -1025,6 +1130,19 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_portal_that_may_not_delete_is_reported(self):
         self.statement("PortalRole", "ReadAndWriteTheTable")["Action"].remove("dynamodb:DeleteItem")
         self.assert_reports(the_portal_may_do_what_the_api_does_for_customers, "portal lacks dynamodb:DeleteItem on Table")
+
+    def test_a_function_that_cannot_run_in_a_vpc_is_reported(self):
+        del self.properties("PortalFunction")["VpcConfig"]
+        self.assert_reports(who_calls_destinations_can_run_in_a_vpc_and_nobody_else, "PortalFunction cannot run in a VPC")
+
+    def test_a_function_that_is_in_a_vpc_for_nothing_is_reported(self):
+        self.properties("FanoutFunction")["VpcConfig"] = self.properties("DeliverFunction")["VpcConfig"]
+        self.assert_reports(who_calls_destinations_can_run_in_a_vpc_and_nobody_else, "FanoutFunction is in a VPC")
+
+    def test_a_function_that_may_make_interfaces_itself_is_reported(self):
+        policy = self.properties("DeliverRole")["Policies"][1]["Fn::If"][1]
+        policy["PolicyDocument"]["Statement"].pop()
+        self.assert_reports(who_calls_destinations_can_run_in_a_vpc_and_nobody_else, "DeliverFunction may do something else in a VPC")
 
     # queue mappings
 

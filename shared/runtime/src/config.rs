@@ -64,8 +64,9 @@ impl Reader<'_> {
             self.mistakes
                 .push(format!("PUBLIC_URL: {wrong:?} is not an https origin, such as https://webhooks.example.com"));
         }
-        let public = public.as_deref().and_then(host_of).map(str::to_owned);
-        let own_hosts = [self.text("OWN_HOST")].into_iter().chain(public).collect();
+        let hosts = self.text("OWN_HOSTS");
+        let hosts = hosts.split(',').filter(|host| !host.is_empty()).chain(public.as_deref().and_then(host_of));
+        let own_hosts = hosts.map(str::to_owned).collect();
         let allow_http = self.parsed("ALLOW_HTTP");
         AddressPolicy::new(&allowed, allow_http, own_hosts).unwrap_or_else(|error| {
             self.mistakes.push(format!("ALLOWED_CIDRS: {error}"));

@@ -4,6 +4,7 @@
 //! deliveries reach this machine, shorten the waits between attempts, and keep the number of processes small.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::process::Stdio;
 
 use http::Request;
@@ -15,7 +16,7 @@ use crate::deployment::{Deployment, Outputs, aws_environment};
 use crate::differences;
 use crate::failure::{Failure, OrFailure, Result};
 use crate::local_aws::LocalAws;
-use crate::run_directory::tail;
+use crate::run_directory::{environment, tail};
 use crate::signed_http::{REGION, SignedHttp, endpoint};
 use crate::supervised::Supervised;
 
@@ -54,20 +55,38 @@ const fn architecture() -> &'static str {
 
 /// Deploys the built template. Takes about a quarter of a minute.
 pub async fn deploy(aws: &LocalAws, build: Build) -> Result<Deployment> {
+    create_bucket(&SignedHttp::new("localhost", aws.port())?, aws.port()).await?;
+    deploy_stack(aws.port(), build, STACK, &[]).await
+}
+
+/// Deploys what `make build` built as a further stack beside a deployment, or again with other parameters: the ones of
+/// any local run, and these.
+///
+/// A stack that is there keeps parameters that are not named, as on AWS.
+pub async fn deploy_beside(deployment: &Deployment, stack: &str, further: &[(&str, &str)]) -> Result<Deployment> {
+    deploy_stack(deployment.port, Build::Optimized, stack, further).await
+}
+
+/// Deletes a further stack.
+pub async fn delete_beside(deployment: &Deployment, stack: &str) -> Result<()> {
+    let arguments = ["delete", "--stack-name", stack, "--region", REGION, "--no-prompts"];
+    sam(deployment.port, &format!("delete-{stack}"), &arguments).await.map(drop)
+}
+
+async fn deploy_stack(port: u16, build: Build, stack: &str, further: &[(&str, &str)]) -> Result<Deployment> {
     let template = checkout::built_template(build)?;
-    let http = SignedHttp::new("localhost", aws.port())?;
-    create_bucket(&http, aws.port()).await?;
-    let parameters: Vec<String> = PARAMETERS.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let parameters: Vec<String> =
+        PARAMETERS.iter().chain(further).map(|(name, value)| format!("{name}={value}")).collect();
     let mut arguments: Vec<&str> = vec!["deploy", "--template-file"];
     let template = template.to_str().or_failure(|| "the checkout's path is not UTF-8")?;
-    arguments.extend([template, "--stack-name", STACK, "--s3-bucket", BUCKET, "--region", REGION]);
+    arguments.extend([template, "--stack-name", stack, "--s3-bucket", BUCKET, "--region", REGION]);
     arguments.extend(["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]);
     arguments.push("--parameter-overrides");
     arguments.extend(parameters.iter().map(String::as_str));
-    sam(aws, "deploy", &arguments).await?;
-    let outputs = read_outputs(aws).await?;
-    differences::even_out(&http, aws.port(), &outputs).await?;
-    Ok(Deployment::new(aws.port(), outputs))
+    sam(port, &format!("deploy-{stack}"), &arguments).await?;
+    let outputs = read_outputs(port, stack).await?;
+    differences::even_out(&SignedHttp::new("localhost", port)?, port, &outputs).await?;
+    Ok(Deployment::new(port, outputs))
 }
 
 async fn create_bucket(http: &SignedHttp, port: u16) -> Result<()> {
@@ -80,35 +99,31 @@ async fn create_bucket(http: &SignedHttp, port: u16) -> Result<()> {
     Err(Failure::new(format!("cannot create the bucket {BUCKET}: {}", String::from_utf8_lossy(response.body()))))
 }
 
-async fn read_outputs(aws: &LocalAws) -> Result<Outputs> {
+async fn read_outputs(port: u16, stack: &str) -> Result<Outputs> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Output {
         output_key: String,
         output_value: String,
     }
-    let arguments = ["list", "stack-outputs", "--stack-name", STACK, "--region", REGION, "--output", "json"];
-    let text = sam(aws, "outputs", &arguments).await?;
+    let arguments = ["list", "stack-outputs", "--stack-name", stack, "--region", REGION, "--output", "json"];
+    let text = sam(port, &format!("outputs-{stack}"), &arguments).await?;
     let outputs: Vec<Output> = serde_json::from_str(&text).or_failure(|| format!("cannot read the outputs: {text}"))?;
     let outputs: Map<String, Value> =
         outputs.into_iter().map(|output| (output.output_key, Value::String(output.output_value))).collect();
     serde_json::from_value(Value::Object(outputs)).or_failure(|| "the template lacks an output the harness needs")
 }
 
-/// Runs the SAM CLI against the local AWS and returns what it printed. Its messages go to `<log>.log`.
-async fn sam(aws: &LocalAws, log: &str, arguments: &[&str]) -> Result<String> {
+/// Runs the SAM CLI against the local AWS and returns what it printed. Its messages go to `<log>.log` of the run.
+async fn sam(port: u16, log: &str, arguments: &[&str]) -> Result<String> {
     let program = checkout::tool("sam", "sam")?;
-    let directory = aws.run_directory();
-    let errors = directory.log(log)?;
-    let output_path = directory.path().join(format!("{log}.out"));
-    let output = std::fs::File::create(&output_path).or_failure(|| "cannot write the SAM CLI's output")?;
+    let directory = checkout::run_directory(port);
+    let (output_path, errors_path) = (directory.join(format!("{log}.out")), directory.join(format!("{log}.log")));
+    let file = |path| File::create(path).or_failure(|| "cannot write the SAM CLI's output");
+    let (output, errors) = (file(&output_path)?, file(&errors_path)?);
     let mut process = Supervised::start(&program, |command| {
-        command
-            .env_clear()
-            .envs(directory.environment())
-            .envs(aws_environment(aws.port()))
-            .env("SAM_CLI_TELEMETRY", "0");
-        command.args(arguments).current_dir(directory.path());
+        command.env_clear().envs(environment(&directory)).envs(aws_environment(port)).env("SAM_CLI_TELEMETRY", "0");
+        command.args(arguments).current_dir(&directory);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
     })?;
     let status = process.wait().await?;
@@ -117,8 +132,8 @@ async fn sam(aws: &LocalAws, log: &str, arguments: &[&str]) -> Result<String> {
         return Ok(text);
     }
     let mut report = format!("`sam {}` failed ({status}):", arguments.join(" "));
-    for path in [&output_path, &directory.path().join(format!("{log}.log"))] {
-        write!(report, "\n{}", tail(path)).or_failure(|| "cannot write a report")?;
+    for path in [output_path, errors_path] {
+        write!(report, "\n{}", tail(&path)).or_failure(|| "cannot write a report")?;
     }
     Err(Failure::new(report))
 }

@@ -44,13 +44,7 @@ impl RunDirectory {
 
     /// The whole environment that a tool needs, apart from its own settings.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
-        let path = std::env::var_os("PATH").map_or_else(|| "/usr/local/bin:/usr/bin:/bin".into(), PathBuf::from);
-        vec![
-            ("PATH", path),
-            ("HOME", self.path.join("home")),
-            ("TMPDIR", self.path.join("tmp")),
-            ("LANG", "C.UTF-8".into()),
-        ]
+        environment(&self.path)
     }
 
     /// Records a directory outside of this one. If the run is killed, the other directory is removed together with this
@@ -65,6 +59,17 @@ impl RunDirectory {
             let _ = fs::remove_dir_all(self.path.join(part));
         }
     }
+}
+
+/// The environment of a tool of the run that has this directory.
+pub fn environment(directory: &Path) -> Vec<(&'static str, PathBuf)> {
+    let path = std::env::var_os("PATH").map_or_else(|| "/usr/local/bin:/usr/bin:/bin".into(), PathBuf::from);
+    vec![
+        ("PATH", path),
+        ("HOME", directory.join("home")),
+        ("TMPDIR", directory.join("tmp")),
+        ("LANG", "C.UTF-8".into()),
+    ]
 }
 
 /// Removes what earlier runs of this kind have left: their logs, and everything that a killed run could not remove

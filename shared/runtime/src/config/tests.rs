@@ -12,7 +12,7 @@ fn every_mistake_is_reported_at_once() {
         ("LOG_LEVEL", "INFO"),
         ("ALLOWED_CIDRS", "10.0.0.0"),
         ("ALLOW_HTTP", "yes"),
-        ("OWN_HOST", "api.example"),
+        ("OWN_HOSTS", "api.example,own.example"),
         ("RETRY_WAITS", "5,x"),
         ("RETENTION_DAYS", ""),
         ("LEASE_SECONDS", "1h"),
@@ -39,7 +39,7 @@ const API: [(&str, &str); 13] = [
     ("EVENTS_QUEUE_URL", "e"),
     ("DELIVERIES_QUEUE_URL", "d"),
     ("SECRETS_KEY_ARN", "k"),
-    ("OWN_HOST", "api.example"),
+    ("OWN_HOSTS", "api.example,own.example"),
     ("ALLOW_HTTP", "false"),
     ("MAX_DESTINATIONS", "10"),
     ("MAX_SUBSCRIPTIONS", "20"),
@@ -59,7 +59,13 @@ fn a_public_address_is_an_origin_and_no_destination() {
     let public = known_as("https://webhooks.example.com:8443").expect("right");
     assert_eq!(public.public_url.as_deref(), Some("https://webhooks.example.com:8443"));
     assert_eq!(public.page_url, "https://webhooks.example.com:8443");
-    for (host, own) in [("webhooks.example.com", true), ("api.example", true), ("example.com", false)] {
+    for (host, own) in [
+        ("webhooks.example.com", true),
+        ("api.example", true),
+        ("own.example", true),
+        ("example.com", false),
+        ("", false),
+    ] {
         assert_eq!(public.addresses.is_own_host(host), own, "{host}");
     }
     let unknown = known_as("").expect("right");

@@ -102,7 +102,7 @@ impl World {
             ("SECRETS_KEY_ARN", "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-4000-8000-000000000000"),
             ("ALLOW_HTTP", "true"),
             ("ALLOWED_CIDRS", "127.0.0.0/8"),
-            ("OWN_HOST", "api.example"),
+            ("OWN_HOSTS", "api.example"),
             ("PUBLIC_URL", ""),
             ("PAGE_URL", "https://api.example"),
             ("FRAME_ANCESTORS", ""),
