@@ -2,7 +2,8 @@
 # Builds what a release consists of, into target/release-files: a zip of each function for each processor, the list of everything that is
 # compiled in (an SBOM in CycloneDX's form), and checksums. It publishes nothing.
 #
-# Usage: tools/release.sh <version>, which has to be the version in Cargo.toml and have a section in CHANGELOG.md.
+# Usage: tools/release.sh <version>, which has to be the version in Cargo.toml, and have a section in CHANGELOG.md and rows in
+# tests/recorded/releases. docs/changing-the-table.md has the steps of a release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +15,10 @@ if [ "$version" != "$declared" ]; then
 fi
 if ! grep -q "^## \[$version\]" CHANGELOG.md; then
   echo "CHANGELOG.md has no section ## [$version]: write down what changed" >&2
+  exit 1
+fi
+if [ ! -d "tests/recorded/releases/$version" ]; then
+  echo "what version $version stores and sends is not kept: run python3 tools/record_release.py $version and commit it" >&2
   exit 1
 fi
 
