@@ -133,9 +133,15 @@ def the_price_of_the_alarms_is_the_one_that_is_told(template, text=None):
     return problems
 
 
+def body(board):
+    """Its text, and the names that are set for it alone."""
+    found = board["DashboardBody"]["Fn::Sub"]
+    return found if isinstance(found, list) else [found, {}]
+
+
 def dashboards(template):
     """The bodies, with the names of resources in place of their values."""
-    return {name: json.loads(re.sub(r"\$\{([\w:.]+)\}", r"\1", board["DashboardBody"]["Fn::Sub"]))
+    return {name: json.loads(re.sub(r"\$\{([\w:.]+)\}", r"\1", body(board)[0]))
             for name, board in of_type(template, "AWS::CloudWatch::Dashboard").items()}
 
 
@@ -155,7 +161,7 @@ def the_dashboard_shows_what_the_alarms_look_at(template):
 def the_dashboard_names_what_there_is(template):
     known = set(template["Resources"]) | {"AWS::StackName", "AWS::Region"}
     return [f"{name} names {word}, which is no resource" for name, board in of_type(template, "AWS::CloudWatch::Dashboard").items()
-            for word in re.findall(r"\$\{([\w:]+)", board["DashboardBody"]["Fn::Sub"]) if word not in known]
+            for word in re.findall(r"\$\{([\w:]+)", body(board)[0]) if word not in known | set(body(board)[1])]
 
 
 class TheTemplate(unittest.TestCase):
@@ -217,8 +223,8 @@ class ABrokenTemplate(unittest.TestCase):
         self.assert_reports(the_price_of_the_alarms_is_the_one_that_is_told, "may cost 5.0", "| **in all** | | **7.00** |")
 
     def test_a_metric_that_is_not_shown_is_reported(self):
-        body = self.properties("Dashboard")["DashboardBody"]
-        body["Fn::Sub"] = body["Fn::Sub"].replace("ApproximateAgeOfOldestMessage", "SentMessageSize")
+        parts = body(self.properties("Dashboard"))
+        parts[0] = parts[0].replace("ApproximateAgeOfOldestMessage", "SentMessageSize")
         self.assert_reports(the_dashboard_shows_what_the_alarms_look_at, "AWS/SQS ApproximateAgeOfOldestMessage")
 
     def test_a_resource_that_is_not_there_is_reported(self):

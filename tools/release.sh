@@ -2,7 +2,8 @@
 # Builds what a release consists of, into target/release-files: a zip of each function for each processor, the list of everything that is
 # compiled in (an SBOM in CycloneDX's form), and checksums. It publishes nothing.
 #
-#   tools/release.sh <version>         the version has to be that of Cargo.toml, and to have a section in CHANGELOG.md
+#   tools/release.sh <version>         the version has to be that of Cargo.toml, to have a section in CHANGELOG.md, and rows in
+#                                      tests/recorded/releases; docs/changing-the-table.md has the steps of a release
 #   tools/release.sh notes <version>   prints that section, without its heading
 #   tools/release.sh sums <directory>  writes the checksums of the files in a directory into its SHA256SUMS
 set -euo pipefail
@@ -40,6 +41,7 @@ version=$1
 declared=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
 [ "$version" = "$declared" ] || fail "Cargo.toml says version $declared, not $version: change it there first"
 notes "$version" >/dev/null
+[ -d "tests/recorded/releases/$version" ] || fail "what version $version stores and sends is not kept: run python3 tools/record_release.py $version and commit it"
 
 tools/bootstrap.sh sam zig
 export PATH="$PWD/.venv/sam/bin:$PWD/.venv/zig/bin:$PATH"

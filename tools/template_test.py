@@ -52,8 +52,14 @@ def roles(template):
     return of_type(template, "AWS::IAM::Role")
 
 
+def of_its_own(value):
+    """What a stack uses that has no restored table."""
+    return value["Fn::If"][2] if isinstance(value, dict) and value.get("Fn::If", [None])[0] == "TableIsRestored" else value
+
+
 def target(value):
     """The logical id that `!Ref X` or `!GetAtt X.Attribute` names; None for anything else."""
+    value = of_its_own(value)
     if not isinstance(value, dict):
         return None
     if "Fn::GetAtt" in value:
@@ -64,6 +70,7 @@ def target(value):
 
 def text(value):
     """The text of `!Sub "..."`, or of a plain string."""
+    value = of_its_own(value)
     return value.get("Fn::Sub", "") if isinstance(value, dict) else value or ""
 
 
@@ -732,6 +739,37 @@ def tables_expire_recover_and_resist_deletion(template):
     return problems
 
 
+def named_tables(value):
+    """(expression, whether another table can take its place) of all that names the stack's own table."""
+    if isinstance(value, list):
+        for each in value:
+            yield from named_tables(each)
+    elif isinstance(value, dict):
+        condition, *outcomes = listed(value.get("Fn::If"))
+        if condition == "TableIsRestored":
+            restored, own = outcomes
+            arn = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${RestoredTable}"
+            expected = {"Ref": "RestoredTable"} if own == {"Ref": "Table"} else {"Fn::Sub": arn + text(own).removeprefix("${Table.Arn}")}
+            yield own, restored == expected
+        elif target(value) == "Table" or "${Table}" in str(value.get("Fn::Sub")) or "${Table." in str(value.get("Fn::Sub")):
+            yield value, False
+        else:
+            for each in value.values():
+                yield from named_tables(each)
+
+
+@rule
+def a_restored_table_takes_the_place_of_the_own_one_everywhere(template):
+    """Otherwise some functions would go on with the table that was given up, or may not use the other one."""
+    problems = []
+    for part in ("Globals", "Resources", "Outputs"):
+        for name, definition in template[part].items():
+            problems += [f"{name} names the table by {own}, whether or not another one is in use" for own, follows in named_tables(definition) if not follows]
+    parameter = template["Parameters"].get("RestoredTable", {})
+    follows = template["Conditions"].get("TableIsRestored") == {"Fn::Not": [{"Fn::Equals": [{"Ref": "RestoredTable"}, ""]}]}
+    return problems if parameter.get("Default") == "" and follows else [*problems, "the own table is not in use by default"]
+
+
 # Resources that stay when the stack is deleted. A first deployment that fails may delete them, except a protected table: it would
 # refuse that, and leave the stack in ROLLBACK_FAILED.
 HOLDS_DATA = {"AWS::SQS::Queue": "RetainExceptOnCreate", "AWS::KMS::Key": "RetainExceptOnCreate", "AWS::DynamoDB::Table": "Retain"}
@@ -754,6 +792,17 @@ def the_documented_deployment_protects_the_stack(readme):
     deployment = readme.partition("## Deploying to AWS")[2].partition("```console")[2].partition("```")[0]
     protects = "aws cloudformation update-termination-protection --enable-termination-protection --stack-name"
     return [] if "sam deploy" in deployment.partition(protects)[0] and protects in deployment else ["the README's commands leave the stack unprotected"]
+
+
+def the_stack_policy_protects_what_holds_data(template, policy):
+    """Not in RULES, because a policy is no part of a template."""
+    denied = {resource for each in policy["Statement"] if each["Effect"] == "Deny" and set(each["Action"]) == {"Update:Replace", "Update:Delete"}
+              for resource in listed(each["Resource"])}
+    wanted = {f"LogicalResourceId/{name}" for name, resource in template["Resources"].items() if resource["Type"] in HOLDS_DATA}
+    problems = [f"the stack policy does not protect {name}" for name in sorted(wanted - denied)]
+    problems += [f"the stack policy protects {name}, which holds no data" for name in sorted(denied - wanted)]
+    rest = {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"}
+    return problems if rest in policy["Statement"] else [*problems, "the stack policy denies every other update, too"]
 
 
 @rule
@@ -1368,6 +1417,19 @@ class ABrokenTemplate(unittest.TestCase):
         self.properties("Table")["DeletionProtectionEnabled"]["Fn::If"][1:] = [False, True]
         self.assert_reports(tables_expire_recover_and_resist_deletion, "is not protected from deletion")
 
+    def test_a_function_that_keeps_to_the_own_table_is_reported(self):
+        self.template["Globals"]["Function"]["Environment"]["Variables"]["TABLE_NAME"] = {"Ref": "Table"}
+        self.assert_reports(a_restored_table_takes_the_place_of_the_own_one_everywhere, "Function names the table by {'Ref': 'Table'}")
+
+    def test_a_role_for_another_table_than_the_one_in_use_is_reported(self):
+        resource = self.statement("RedriveRole", "FindEventsAndWhatWaits")["Resource"]
+        resource[1]["Fn::If"][1] = resource[0]["Fn::If"][1]
+        self.assert_reports(a_restored_table_takes_the_place_of_the_own_one_everywhere, "RedriveRole names the table by")
+
+    def test_a_restored_table_by_default_is_reported(self):
+        self.template["Parameters"]["RestoredTable"]["Default"] = "other"
+        self.assert_reports(a_restored_table_takes_the_place_of_the_own_one_everywhere, "not in use by default")
+
     def test_a_table_that_a_replacement_would_drop_is_reported(self):
         del self.resources["Table"]["UpdateReplacePolicy"]
         self.assert_reports(what_holds_data_outlives_the_stack, "Table would be lost in a replacement")
@@ -1429,6 +1491,15 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_statement_that_does_more_than_insert_is_reported(self):
         self.statement("DeliverRole", "ReadDestinationsAndRecordOutcomes")["Action"].append("dynamodb:PartiQLDelete")
         self.assert_reports(who_writes_first_rows_may_insert_and_no_statement_does_more, "deliver may do by statements: ['dynamodb:PartiQLDelete'")
+
+    def test_a_stack_policy_that_forgets_a_queue_or_denies_too_much_is_reported(self):
+        policy = json.loads((ROOT / "stack-policy.json").read_text())
+        self.assertEqual(the_stack_policy_protects_what_holds_data(self.template, policy), [])
+        allowed, denied = policy["Statement"]
+        denied["Resource"].remove("LogicalResourceId/EventsQueue")
+        self.assertEqual(the_stack_policy_protects_what_holds_data(self.template, policy), ["the stack policy does not protect LogicalResourceId/EventsQueue"])
+        del allowed["Resource"]
+        self.assertIn("the stack policy denies every other update, too", the_stack_policy_protects_what_holds_data(self.template, policy))
 
     def test_a_key_that_is_not_rotated_is_reported(self):
         del self.properties("SecretsKey")["EnableKeyRotation"]

@@ -20,6 +20,7 @@ use harness::unique::unique;
 use harness::{Deployment, Failure, Result};
 use serde_json::{Value, json};
 use tests::chance::Chance;
+use tests::closed_ledger;
 use tests::faulty_table::FaultyTable;
 use tests::function;
 use tests::indexed_table::IndexedTable;
@@ -37,7 +38,6 @@ const STEALING_ENDS_AFTER: Duration = Duration::from_secs(45);
 const FLAP: Duration = Duration::from_secs(3);
 /// The time from the last fault to the last delivery: for a drain, and for the audit with its resends.
 const LIMIT: Duration = Duration::from_secs(600);
-const STATES: [&str; 6] = ["delivered", "retrying", "parked", "exhausted", "cancelled", "pending"];
 
 struct World {
     deployment: Deployment,
@@ -223,7 +223,7 @@ impl World {
             }
             sleep(Duration::from_secs(2)).await;
             // A request may fail as well.
-            let ledger = match self.read_ledger().await {
+            let ledger = match closed_ledger::read(&self.customer).await {
                 Ok(ledger) => ledger,
                 Err(failure) => {
                     eprintln!("{failure:?}");
@@ -238,7 +238,7 @@ impl World {
             let everything = u64::try_from(OWED).unwrap_or_default();
             let closes = ledger["closes"] == true
                 && count("accepted") == count("unmatched") + count("matched")
-                && count("owed") == STATES.iter().map(|state| count(state)).sum::<u64>();
+                && count("owed") == closed_ledger::STATES.iter().map(|state| count(state)).sum::<u64>();
             last = ledger.clone();
             Ok((closes && count("owed") == everything && count("delivered") == everything).then_some(()))
         });
@@ -246,23 +246,6 @@ impl World {
     }
 
     /// The numbers of the API's ledger, added up over all pages.
-    async fn read_ledger(&self) -> Result<Value> {
-        let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
-        let (mut closes, mut path) = (true, "/v1/ledger".to_owned());
-        loop {
-            let page = self.customer.get(&path).await?.expect_status(200)?;
-            for name in ["accepted", "unmatched", "matched", "owed"].into_iter().chain(STATES) {
-                *sums.entry(name).or_default() += page[name]["count"].as_u64().unwrap_or_default();
-            }
-            closes &= page["closes"] == true;
-            let Some(cursor) = page["next_cursor"].as_str() else { break };
-            path = format!("/v1/ledger?cursor={cursor}");
-        }
-        let mut ledger = json!(sums);
-        ledger["closes"] = json!(closes);
-        Ok(ledger)
-    }
-
     /// Checks that the table agrees with the API, and returns how many deliveries the audit recovered.
     async fn assert_table(&self) -> Result<usize> {
         let ledger = self.deployment.ledger(self.customer.account()).await?;

@@ -5,9 +5,10 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 
-use http::Request;
+use http::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -55,8 +56,14 @@ const fn architecture() -> &'static str {
 
 /// Deploys the built template. Takes about a quarter of a minute.
 pub async fn deploy(aws: &LocalAws, build: Build) -> Result<Deployment> {
+    deploy_template(aws, &checkout::built_template(build)?, &[]).await
+}
+
+/// Deploys a template that `sam build` wrote, of this or of another release, as a new stack or over the one that is
+/// there. `changes` are parameters that differ from those of every local run.
+pub async fn deploy_template(aws: &LocalAws, template: &Path, changes: &[(&str, &str)]) -> Result<Deployment> {
     create_bucket(&SignedHttp::new("localhost", aws.port())?, aws.port()).await?;
-    deploy_stack(aws.port(), build, STACK, &[]).await
+    deploy_stack(aws.port(), template, STACK, changes).await
 }
 
 /// Deploys what `make build` built as a further stack beside a deployment, or again with other parameters: the ones of
@@ -64,7 +71,7 @@ pub async fn deploy(aws: &LocalAws, build: Build) -> Result<Deployment> {
 ///
 /// A stack that is there keeps parameters that are not named, as on AWS.
 pub async fn deploy_beside(deployment: &Deployment, stack: &str, further: &[(&str, &str)]) -> Result<Deployment> {
-    deploy_stack(deployment.port, Build::Optimized, stack, further).await
+    deploy_stack(deployment.port, &checkout::built_template(Build::Optimized)?, stack, further).await
 }
 
 /// Deletes a further stack.
@@ -73,10 +80,14 @@ pub async fn delete_beside(deployment: &Deployment, stack: &str) -> Result<()> {
     sam(deployment.port, &format!("delete-{stack}"), &arguments).await.map(drop)
 }
 
-async fn deploy_stack(port: u16, build: Build, stack: &str, further: &[(&str, &str)]) -> Result<Deployment> {
-    let template = checkout::built_template(build)?;
-    let parameters: Vec<String> =
-        PARAMETERS.iter().chain(further).map(|(name, value)| format!("{name}={value}")).collect();
+/// Sets only the parameters that the template has.
+async fn deploy_stack(port: u16, template: &Path, stack: &str, changes: &[(&str, &str)]) -> Result<Deployment> {
+    let text = std::fs::read_to_string(template).or_failure(|| format!("cannot read {}", template.display()))?;
+    let known = parameters_of(&text);
+    let is_changed = |name: &str| changes.iter().any(|(changed, _)| *changed == name);
+    let parameters = PARAMETERS.iter().filter(|(name, _)| !is_changed(name)).chain(changes);
+    let parameters = parameters.filter(|(name, _)| known.contains(name));
+    let parameters: Vec<String> = parameters.map(|(name, value)| format!("{name}={value}")).collect();
     let mut arguments: Vec<&str> = vec!["deploy", "--template-file"];
     let template = template.to_str().or_failure(|| "the checkout's path is not UTF-8")?;
     arguments.extend([template, "--stack-name", stack, "--s3-bucket", BUCKET, "--region", REGION]);
@@ -84,16 +95,35 @@ async fn deploy_stack(port: u16, build: Build, stack: &str, further: &[(&str, &s
     arguments.push("--parameter-overrides");
     arguments.extend(parameters.iter().map(String::as_str));
     sam(port, &format!("deploy-{stack}"), &arguments).await?;
+    after_change(port, stack).await
+}
+
+/// The stack as it is after a change. Works around the differences that the change has brought back.
+pub async fn changed(aws: &LocalAws) -> Result<Deployment> {
+    after_change(aws.port(), STACK).await
+}
+
+async fn after_change(port: u16, stack: &str) -> Result<Deployment> {
     let outputs = read_outputs(port, stack).await?;
     differences::even_out(&SignedHttp::new("localhost", port)?, port, &outputs).await?;
     Ok(Deployment::new(port, outputs))
+}
+
+/// The names of a template's parameters: in what `sam build` writes, the lines of the section that are indented once.
+fn parameters_of(template: &str) -> Vec<&str> {
+    let section = template.lines().skip_while(|line| *line != "Parameters:").skip(1);
+    let section = section.take_while(|line| line.starts_with(' '));
+    section
+        .filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':').filter(|name| !name.starts_with(' ')))
+        .collect()
 }
 
 async fn create_bucket(http: &SignedHttp, port: u16) -> Result<()> {
     let request = Request::put(format!("{}/{BUCKET}", endpoint(port))).body(Vec::new());
     let request = request.or_failure(|| "no request for a bucket")?;
     let response = http.send_signed("s3", request).await?;
-    if response.status().is_success() {
+    // An update finds the bucket of the first deployment.
+    if response.status().is_success() || response.status() == StatusCode::CONFLICT {
         return Ok(());
     }
     Err(Failure::new(format!("cannot create the bucket {BUCKET}: {}", String::from_utf8_lossy(response.body()))))
@@ -136,4 +166,16 @@ async fn sam(port: u16, log: &str, arguments: &[&str]) -> Result<String> {
         write!(report, "\n{}", tail(&path)).or_failure(|| "cannot write a report")?;
     }
     Err(Failure::new(report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameters_of_a_template_are_those_of_its_section() {
+        let template = "Parameters:\n  One:\n    Type: String\n    AllowedValues:\n    - a\n  Two:\n    Type: Number\nGlobals:\n  No:\n";
+        assert_eq!(parameters_of(template), ["One", "Two"]);
+        assert_eq!(parameters_of("Resources:\n  No:\n"), Vec::<&str>::new());
+    }
 }

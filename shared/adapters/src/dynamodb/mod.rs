@@ -29,6 +29,8 @@ mod paces;
 mod purge;
 mod reckoning;
 mod rejected_events;
+#[cfg(test)]
+mod released;
 mod roll_ups;
 mod rows;
 mod seen_scopes;
