@@ -604,15 +604,19 @@ def work_is_handed_out_by_the_function_that_does_it(template):
 
 
 @rule
-def metric_filters_feed_an_alarm(template):
-    """A metric without an alarm costs money and reports nothing; an alarm on a metric that nothing feeds never fires."""
+def metric_filters_feed_an_alarm_or_the_dashboard(template):
+    """A metric that nobody looks at costs money and reports nothing; an alarm on a metric that nothing feeds never fires. No alarm is on
+    a metric by its dimensions, so such a metric is for the dashboard."""
+    shown = "".join(text(each["DashboardBody"]) for each in of_type(template, "AWS::CloudWatch::Dashboard").values())
+    parts = {each["MetricName"] for metric in of_type(template, "AWS::Logs::MetricFilter").values() for each in metric["MetricTransformations"] if "Dimensions" in each}
+
     def name_of(properties):
         return (text(properties.get("MetricNamespace", properties.get("Namespace"))), properties.get("MetricName"))
     fed = {name_of(each) for metric in of_type(template, "AWS::Logs::MetricFilter").values() for each in metric["MetricTransformations"]}
     own = {name_of(alarm): name for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
            if "Namespace" in alarm and not str(alarm["Namespace"]).startswith("AWS/")}
     problems = [f"{name} is on a metric that no filter feeds" for metric, name in own.items() if metric not in fed]
-    return problems + [f"no alarm is on {metric[1]}" for metric in sorted(fed - set(own), key=str)]
+    return problems + [f"nothing looks at {metric[1]}" for metric in sorted(fed - set(own), key=str) if metric[1] not in parts or metric[1] not in shown]
 
 
 @rule
@@ -699,6 +703,23 @@ def rows_that_cannot_be_read_are_counted_in_every_log(template):
     }
     logs = ((function, target(function["LoggingConfig"]["LogGroup"])) for function in functions(template).values())
     return [f"nobody is told of a row that {short_name(function)} cannot read" for function, log in logs if log not in counted]
+
+
+@rule
+def calls_of_kms_that_fail_are_counted_where_they_are_made(template):
+    """KMS has no metric for them, and whoever opened the data key before notices nothing."""
+    counted = {target(each["LogGroupName"]) for each in of_type(template, "AWS::Logs::MetricFilter").values() if '$.counted = "key_failed"' in each["FilterPattern"]}
+    users = (function for name, function in functions(template).items() for key in of_type(template, "AWS::KMS::Key") if allows(template, function, "kms:Decrypt", key))
+    return [f"nobody is told that KMS refuses {short_name(user)}" for user in users if target(user["LoggingConfig"]["LogGroup"]) not in counted]
+
+
+@rule
+def an_authorizer_that_fails_raises_an_alarm(template):
+    watched = {target(dimension["Value"]) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values() if alarm.get("MetricName") == "Errors"
+               for dimension in alarm["Dimensions"]}
+    asked = [name for name in functions(template) for authorizer in of_type(template, "AWS::ApiGatewayV2::Authorizer").values()
+             if f"${{{name}.Arn}}" in text(authorizer["AuthorizerUri"])]
+    return [f"no alarm is on Errors of {name}, without which nobody gets in" for name in asked if name not in watched]
 
 
 @rule
@@ -1222,11 +1243,16 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_an_alarm_on_a_metric_that_nothing_feeds_is_reported(self):
         del self.resources["RedriveLagMetric"]
-        self.assert_reports(metric_filters_feed_an_alarm, "RedriveLagAlarm is on a metric that no filter feeds")
+        self.assert_reports(metric_filters_feed_an_alarm_or_the_dashboard, "RedriveLagAlarm is on a metric that no filter feeds")
 
     def test_a_metric_that_no_alarm_is_on_is_reported(self):
         del self.resources["UnreadableRowsAlarm"]
-        self.assert_reports(metric_filters_feed_an_alarm, "no alarm is on UnreadableRows")
+        self.assert_reports(metric_filters_feed_an_alarm_or_the_dashboard, "nothing looks at UnreadableRows")
+
+    def test_a_metric_by_part_that_nothing_shows_is_reported(self):
+        body = self.properties("Dashboard")["DashboardBody"]
+        body["Fn::Sub"] = body["Fn::Sub"].replace("LaneLeft", "LaneLag")
+        self.assert_reports(metric_filters_feed_an_alarm_or_the_dashboard, "nothing looks at LaneLeft")
 
     # data
 
@@ -1345,6 +1371,14 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_route_that_no_rule_covers_is_reported(self):
         self.properties("PageRoute")["RouteKey"] = "ANY /{proxy+}"
         self.assert_reports(routes_are_closed, "PageRoute serves /{proxy+}")
+
+    def test_a_function_that_kms_may_refuse_in_silence_is_reported(self):
+        del self.resources["KeyFailuresOfPortal"]
+        self.assert_reports(calls_of_kms_that_fail_are_counted_where_they_are_made, "KMS refuses portal")
+
+    def test_an_authorizer_without_an_alarm_is_reported(self):
+        del self.resources["AuthorizerErrorsAlarm"]
+        self.assert_reports(an_authorizer_that_fails_raises_an_alarm, "Errors of AuthorizerFunction")
 
     def test_a_page_route_with_an_authorizer_is_reported(self):
         self.properties("PageRoute")["AuthorizationType"] = "AWS_IAM"

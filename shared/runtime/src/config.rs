@@ -148,6 +148,7 @@ config!(
     /// `fanout`
     FanoutConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
@@ -160,6 +161,7 @@ config!(
     /// `deliver`
     DeliverConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         secrets_key: String = |r| r.text("SECRETS_KEY_ARN"),
@@ -173,6 +175,7 @@ config!(
     /// `api`
     ApiConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
@@ -198,6 +201,7 @@ config!(
     /// `authorizer`
     AuthorizerConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
     }
 );
@@ -205,6 +209,7 @@ config!(
     /// `redrive`
     RedriveConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         alerts_topic: String = |r| r.text("ALERTS_TOPIC_ARN"),
