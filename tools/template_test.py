@@ -111,6 +111,11 @@ def allows(template, function, action, resource):
                for statement in statements(role) if statement["Effect"] == "Allow")
 
 
+# What the access log may have of a request.
+LOGGED = {f"$context.{name}" for name in (
+    "requestTime", "requestId", "identity.sourceIp", "routeKey", "status", "responseLatency", "integrationErrorMessage", "authorizer.error",
+    "authorizer.account")}
+
 # ---- Rules: functions ----------------------------------------------------------------------------------------------------------
 
 @rule
@@ -798,6 +803,24 @@ def routes_are_closed(template):
 
 
 @rule
+def requests_are_logged_without_what_is_secret(template):
+    """Paths, query strings, headers and cookies may hold links to the page and keys, so a line has only what is listed here."""
+    problems = []
+    for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
+        settings = stage.get("AccessLogSettings", {})
+        group = of_type(template, "AWS::Logs::LogGroup").get(target(settings.get("DestinationArn")))
+        if group is None or "RetentionInDays" not in group:
+            problems.append(f"{name} has no access log in a group with retention")
+        try:
+            fields = json.loads(settings.get("Format", ""))
+        except ValueError:
+            problems.append(f"the access log of {name} is not JSON")
+            continue
+        problems += [f"the access log of {name} has {variable}" for variable in fields.values() if variable not in LOGGED]
+    return problems
+
+
+@rule
 def routes_that_must_not_fill_each_other_have_throttles_of_their_own(template):
     """The limits are parameters. The stage comes after its routes, because API Gateway refuses settings for a route that does not exist."""
     problems = []
@@ -1379,6 +1402,18 @@ class ABrokenTemplate(unittest.TestCase):
     def test_an_authorizer_without_an_alarm_is_reported(self):
         del self.resources["AuthorizerErrorsAlarm"]
         self.assert_reports(an_authorizer_that_fails_raises_an_alarm, "Errors of AuthorizerFunction")
+
+    def test_an_api_without_an_access_log_is_reported(self):
+        del self.properties("AccessLogGroup")["RetentionInDays"]
+        self.assert_reports(requests_are_logged_without_what_is_secret, "HttpStage has no access log in a group with retention")
+
+    def test_an_access_log_that_is_not_json_is_reported(self):
+        self.properties("HttpStage")["AccessLogSettings"]["Format"] = "$context.requestId $context.status"
+        self.assert_reports(requests_are_logged_without_what_is_secret, "is not JSON")
+
+    def test_an_access_log_with_a_path_is_reported(self):
+        self.properties("HttpStage")["AccessLogSettings"]["Format"] = '{"path": "$context.path"}'
+        self.assert_reports(requests_are_logged_without_what_is_secret, "has $context.path")
 
     def test_a_page_route_with_an_authorizer_is_reported(self):
         self.properties("PageRoute")["AuthorizationType"] = "AWS_IAM"
