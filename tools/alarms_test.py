@@ -1,5 +1,5 @@
 """Checks that the alarms and the dashboard of template.yaml leave nothing out: what runs by a queue, by the clock or by a request is
-watched, docs/alarms.md has a section for each alarm, and the alarms' price is the one in docs/cost.md.
+watched, docs/alarms.md has a section for each alarm, and the prices of alarms and metrics are those in docs/cost.md.
 
 Run: `python tools/alarms_test.py`, like template_test.py, which has the other rules for alarms.
 """
@@ -13,7 +13,8 @@ from template_test import ROOT, dead_letter_queues, functions, listed, of_type, 
 
 PRICE_OF_A_METRIC = 0.10  # dollars a month, for each metric that an alarm looks at; CloudWatch's price list, us-east-1, November 2026
 PRICE_OF_A_COMPOSITE = 0.50
-MOST_AT_REST = 5.00       # dollars a month, for everything
+PRICE_OF_OUR_METRIC = 0.30  # dollars a month, for each metric that we make, while it gets values
+MOST_AT_REST = 4.99       # dollars a month, for everything
 # What a producer has to correct. It wakes nobody.
 NOT_OURS = {"RejectedEventsAlarm"}
 
@@ -139,6 +140,48 @@ def body(board):
     return found if isinstance(found, list) else [found, {}]
 
 
+def our_metrics():
+    """The names of the metrics that functions write, read from the code."""
+    code = (ROOT / "shared/runtime/src/metrics/names.rs").read_text()
+    return re.findall(r"^ {8}([A-Z]\w+),$", code, re.M)
+
+
+def lanes():
+    """The parts of a run of redrive, which are the dimension of two metrics."""
+    return re.findall(r"Lane::new\(\s*\"", (ROOT / "functions/redrive/src/lib.rs").read_text())
+
+
+def price_under_load(template):
+    """How many metrics there are of flow and at most, when all that can go wrong does, and what they cost a month."""
+    transformations = {(each["MetricName"], "Dimensions" in each) for metric in of_type(template, "AWS::Logs::MetricFilter").values()
+                       for each in metric["MetricTransformations"]}
+    flow = len(our_metrics())
+    most = flow + sum(len(lanes()) if by_lane else 1 for _, by_lane in transformations)
+    return [(count, round(count * PRICE_OF_OUR_METRIC, 2)) for count in (flow, most)]
+
+
+@rule
+def the_price_of_our_metrics_is_the_one_that_is_told(template, text=None):
+    text = (ROOT / "docs/cost.md").read_text() if text is None else text
+    (flow, dollars), (most, at_most) = price_under_load(template)
+    row = next((line for line in text.splitlines() if line.startswith("| metrics of our own")), "")
+    return [] if all(words in row for words in (f"{flow} metrics", f"{dollars:.2f}", f"at most {most}", f"{at_most:.2f}")) else [
+        f"docs/cost.md does not say that there are {flow} metrics for {dollars:.2f} a month, and at most {most} for {at_most:.2f}: {row}"]
+
+
+@rule
+def each_metric_of_ours_is_shown_and_explained(template, text=None):
+    text = (ROOT / "docs/monitoring.md").read_text() if text is None else text
+    shown = {metric[1] for board in dashboards(template).values() for metric in metrics_of(board) if metric[0] == "AWS::StackName"}
+    return [f"the dashboard does not show {name}" for name in our_metrics() if name not in shown] + \
+           [f"docs/monitoring.md does not explain {name}" for name in our_metrics() if f"`{name}`" not in text]
+
+
+def metrics_of(shown):
+    """What the widgets of a dashboard show, without expressions."""
+    return [metric for each in shown["widgets"] for metric in each["properties"]["metrics"] if isinstance(metric[0], str)]
+
+
 def dashboards(template):
     """The bodies, with the names of resources in place of their values."""
     return {name: json.loads(re.sub(r"\$\{([\w:.]+)\}", r"\1", body(board)[0]))
@@ -147,7 +190,7 @@ def dashboards(template):
 
 @rule
 def the_dashboard_shows_what_the_alarms_look_at(template):
-    shown = {(metric[0], metric[1]) for body in dashboards(template).values() for each in body["widgets"] for metric in each["properties"]["metrics"]}
+    shown = {(metric[0], metric[1]) for board in dashboards(template).values() for metric in metrics_of(board)}
     problems = [] if dashboards(template) else ["there is no dashboard"]
     for name, alarm in alarms(template).items():
         for stat in [alarm] if "MetricName" in alarm else [metric["MetricStat"]["Metric"] for metric in alarm["Metrics"] if "MetricStat" in metric]:
@@ -220,7 +263,21 @@ class ABrokenTemplate(unittest.TestCase):
         self.properties("ApiErrorsAlarm")["AlarmName"] = "x"
         self.resources["Further"] = self.resources["ApiErrorsAlarm"]
         self.assert_reports(the_price_of_the_alarms_is_the_one_that_is_told, "does not say that the alarms")
-        self.assert_reports(the_price_of_the_alarms_is_the_one_that_is_told, "may cost 5.0", "| **in all** | | **7.00** |")
+        self.assert_reports(the_price_of_the_alarms_is_the_one_that_is_told, "may cost 4.99", "| **in all** | | **7.00** |")
+
+    def test_a_price_of_metrics_that_is_not_told_is_reported(self):
+        self.properties("KeyFailuresOfApi")["MetricTransformations"][0]["MetricName"] = "Another"
+        self.assert_reports(the_price_of_our_metrics_is_the_one_that_is_told, "does not say that there are 18 metrics for 5.40")
+
+    def test_a_metric_of_ours_that_is_not_shown_or_explained_is_reported(self):
+        parts = body(self.properties("Dashboard"))
+        parts[0] = parts[0].replace("EventsDuplicate", "EventsIgnored")
+        self.assert_reports(each_metric_of_ours_is_shown_and_explained, "does not show EventsDuplicate")
+        self.assert_reports(each_metric_of_ours_is_shown_and_explained, "does not explain EventLag", "`ColdStarts`")
+
+    def test_what_is_counted_is_found_in_the_code(self):
+        self.assertIn("EventsAccepted", our_metrics())
+        self.assertEqual((len(our_metrics()), len(lanes())), (18, 7))
 
     def test_a_metric_that_is_not_shown_is_reported(self):
         parts = body(self.properties("Dashboard"))

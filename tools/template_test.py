@@ -130,6 +130,11 @@ def allows(template, function, action, resource):
                for statement in statements(role) if statement["Effect"] == "Allow")
 
 
+# What the access log may have of a request.
+LOGGED = {f"$context.{name}" for name in (
+    "requestTime", "requestId", "identity.sourceIp", "routeKey", "status", "responseLatency", "integrationErrorMessage", "authorizer.error",
+    "authorizer.account")}
+
 # ---- Rules: functions ----------------------------------------------------------------------------------------------------------
 
 @rule
@@ -697,15 +702,19 @@ def work_is_handed_out_by_the_function_that_does_it(template):
 
 
 @rule
-def metric_filters_feed_an_alarm(template):
-    """A metric without an alarm costs money and reports nothing; an alarm on a metric that nothing feeds never fires."""
+def metric_filters_feed_an_alarm_or_the_dashboard(template):
+    """A metric that nobody looks at costs money and reports nothing; an alarm on a metric that nothing feeds never fires. No alarm is on
+    a metric by its dimensions, so such a metric is for the dashboard."""
+    shown = "".join(str(each["DashboardBody"]) for each in of_type(template, "AWS::CloudWatch::Dashboard").values())
+    parts = {each["MetricName"] for metric in of_type(template, "AWS::Logs::MetricFilter").values() for each in metric["MetricTransformations"] if "Dimensions" in each}
+
     def name_of(properties):
         return (text(properties.get("MetricNamespace", properties.get("Namespace"))), properties.get("MetricName"))
     fed = {name_of(each) for metric in of_type(template, "AWS::Logs::MetricFilter").values() for each in metric["MetricTransformations"]}
     own = {name_of(alarm): name for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items()
            if "Namespace" in alarm and not str(alarm["Namespace"]).startswith("AWS/")}
     problems = [f"{name} is on a metric that no filter feeds" for metric, name in own.items() if metric not in fed]
-    return problems + [f"no alarm is on {metric[1]}" for metric in sorted(fed - set(own), key=str)]
+    return problems + [f"nothing looks at {metric[1]}" for metric in sorted(fed - set(own), key=str) if metric[1] not in parts or metric[1] not in shown]
 
 
 @rule
@@ -837,6 +846,23 @@ def rows_that_cannot_be_read_are_counted_in_every_log(template):
 
 
 @rule
+def calls_of_kms_that_fail_are_counted_where_they_are_made(template):
+    """KMS has no metric for them, and whoever opened the data key before notices nothing."""
+    counted = {target(each["LogGroupName"]) for each in of_type(template, "AWS::Logs::MetricFilter").values() if '$.counted = "key_failed"' in each["FilterPattern"]}
+    users = (function for name, function in functions(template).items() for key in of_type(template, "AWS::KMS::Key") if allows(template, function, "kms:Decrypt", key))
+    return [f"nobody is told that KMS refuses {short_name(user)}" for user in users if target(user["LoggingConfig"]["LogGroup"]) not in counted]
+
+
+@rule
+def an_authorizer_that_fails_raises_an_alarm(template):
+    watched = {target(dimension["Value"]) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values() if alarm.get("MetricName") == "Errors"
+               for dimension in alarm["Dimensions"]}
+    asked = [name for name in functions(template) for authorizer in of_type(template, "AWS::ApiGatewayV2::Authorizer").values()
+             if f"${{{name}.Arn}}" in text(authorizer["AuthorizerUri"])]
+    return [f"no alarm is on Errors of {name}, without which nobody gets in" for name in asked if name not in watched]
+
+
+@rule
 def who_needs_several_rows_at_once_alone_reads_in_batches(template):
     """Ledger and roll-ups are computed from thousands of rows, a destination is read with its health, and a batch of events is looked up
     with one call. The authorizer reads only a few rows."""
@@ -908,6 +934,24 @@ def routes_are_closed(template):
                 problems.append(f"{name} does not ask the authorizer ({kind})")
         else:
             problems.append(f"{name} serves {path}, for which no rule says who may call it")
+    return problems
+
+
+@rule
+def requests_are_logged_without_what_is_secret(template):
+    """Paths, query strings, headers and cookies may hold links to the page and keys, so a line has only what is listed here."""
+    problems = []
+    for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
+        settings = stage.get("AccessLogSettings", {})
+        group = of_type(template, "AWS::Logs::LogGroup").get(target(settings.get("DestinationArn")))
+        if group is None or "RetentionInDays" not in group:
+            problems.append(f"{name} has no access log in a group with retention")
+        try:
+            fields = json.loads(settings.get("Format", ""))
+        except ValueError:
+            problems.append(f"the access log of {name} is not JSON")
+            continue
+        problems += [f"the access log of {name} has {variable}" for variable in fields.values() if variable not in LOGGED]
     return problems
 
 
@@ -1389,11 +1433,16 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_an_alarm_on_a_metric_that_nothing_feeds_is_reported(self):
         del self.resources["RedriveLagMetric"]
-        self.assert_reports(metric_filters_feed_an_alarm, "RedriveLagAlarm is on a metric that no filter feeds")
+        self.assert_reports(metric_filters_feed_an_alarm_or_the_dashboard, "RedriveLagAlarm is on a metric that no filter feeds")
 
     def test_a_metric_that_no_alarm_is_on_is_reported(self):
         del self.resources["UnreadableRowsAlarm"]
-        self.assert_reports(metric_filters_feed_an_alarm, "no alarm is on UnreadableRows")
+        self.assert_reports(metric_filters_feed_an_alarm_or_the_dashboard, "nothing looks at UnreadableRows")
+
+    def test_a_metric_by_part_that_nothing_shows_is_reported(self):
+        body = self.properties("Dashboard")["DashboardBody"]
+        body["Fn::Sub"][0] = body["Fn::Sub"][0].replace("LaneLeft", "LaneLag")
+        self.assert_reports(metric_filters_feed_an_alarm_or_the_dashboard, "nothing looks at LaneLeft")
 
     # data
 
@@ -1534,6 +1583,26 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_route_that_no_rule_covers_is_reported(self):
         self.properties("PageRoute")["RouteKey"] = "ANY /{proxy+}"
         self.assert_reports(routes_are_closed, "PageRoute serves /{proxy+}")
+
+    def test_a_function_that_kms_may_refuse_in_silence_is_reported(self):
+        del self.resources["KeyFailuresOfPortal"]
+        self.assert_reports(calls_of_kms_that_fail_are_counted_where_they_are_made, "KMS refuses portal")
+
+    def test_an_authorizer_without_an_alarm_is_reported(self):
+        del self.resources["AuthorizerErrorsAlarm"]
+        self.assert_reports(an_authorizer_that_fails_raises_an_alarm, "Errors of AuthorizerFunction")
+
+    def test_an_api_without_an_access_log_is_reported(self):
+        del self.properties("AccessLogGroup")["RetentionInDays"]
+        self.assert_reports(requests_are_logged_without_what_is_secret, "HttpStage has no access log in a group with retention")
+
+    def test_an_access_log_that_is_not_json_is_reported(self):
+        self.properties("HttpStage")["AccessLogSettings"]["Format"] = "$context.requestId $context.status"
+        self.assert_reports(requests_are_logged_without_what_is_secret, "is not JSON")
+
+    def test_an_access_log_with_a_path_is_reported(self):
+        self.properties("HttpStage")["AccessLogSettings"]["Format"] = '{"path": "$context.path"}'
+        self.assert_reports(requests_are_logged_without_what_is_secret, "has $context.path")
 
     def test_a_page_route_with_an_authorizer_is_reported(self):
         self.properties("PageRoute")["AuthorizationType"] = "AWS_IAM"

@@ -199,6 +199,7 @@ fn fanout(store: &Arc<MemoryStore>, clock: &Arc<TestClock>, queue: &Arc<MemoryQu
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         retention: RETENTION,
+        metrics: Arc::default(),
     }
 }
 
@@ -223,5 +224,6 @@ fn deliver(
         retries: RetryPolicy::default(),
         lease: MessageLease::default(),
         retention: RETENTION,
+        metrics: Arc::default(),
     }
 }

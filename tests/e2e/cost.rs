@@ -95,7 +95,7 @@ impl World {
 
     fn fanout(&self) -> Arc<fanout::Deps> {
         let (store, clock) = (self.store.clone(), Arc::new(SystemClock));
-        let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
+        let cached = Arc::new(Cached::new(store.clone(), clock.clone(), &Arc::default()));
         let deliveries = store.counting(self.queue());
         Arc::new(fanout::Deps {
             accounts: cached.clone(),
@@ -112,6 +112,7 @@ impl World {
             clock,
             entropy: Arc::new(SystemEntropy),
             retention: RETENTION,
+            metrics: Arc::default(),
         })
     }
 
@@ -122,7 +123,7 @@ impl World {
         let sender = store.counting(HyperSender::new(policy, clock.clone()).expect("a sender"));
         Arc::new(deliver::Deps {
             accounts: store.clone(),
-            destinations: Arc::new(Cached::new(store.clone(), clock.clone())),
+            destinations: Arc::new(Cached::new(store.clone(), clock.clone(), &Arc::default())),
             vault: Arc::new(KmsVault::new(&self.aws, key, store.clone(), entropy.clone())),
             deliveries: store.clone(),
             paces: store,
@@ -135,6 +136,7 @@ impl World {
             retries: RetryPolicy::default(),
             lease: MessageLease::default(),
             retention: RETENTION,
+            metrics: Arc::default(),
         })
     }
 }

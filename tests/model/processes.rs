@@ -113,7 +113,7 @@ impl Fanout {
         let store = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.store.clone() });
         let table = Arc::new(Shaken { chaos: chaos.clone(), inner: shared.table.clone() });
         let clock = shared.process_clock();
-        let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
+        let cached = Arc::new(Cached::new(store.clone(), clock.clone(), &Arc::default()));
         let queue = Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None });
         let events = Arc::new(Queue { chaos: chaos.clone(), queue: shared.events.clone(), seen: None });
         let deps = Arc::new(fanout::Deps {
@@ -133,6 +133,7 @@ impl Fanout {
             clock: clock.clone(),
             entropy: shared.dice.clone(),
             retention: RETENTION,
+            metrics: Arc::default(),
         });
         Self { chaos, deps, clock, budget: shared.budget, horizon: shared.horizon() }
     }
@@ -164,7 +165,7 @@ impl Deliver {
         let witness = Arc::new(Witness::new(shared.table.clone()));
         let deps = Arc::new(deliver::Deps {
             accounts: store.clone(),
-            destinations: Arc::new(Cached::new(table, clock.clone())),
+            destinations: Arc::new(Cached::new(table, clock.clone(), &Arc::default())),
             deliveries: Arc::new(Shaken { chaos: chaos.clone(), inner: witness.clone() }),
             vault: Arc::new(Shaken { chaos: chaos.clone(), inner: Arc::new(PlainVault) }),
             queue: Arc::new(Queue { chaos: chaos.clone(), queue: shared.deliveries.clone(), seen: None }),
@@ -184,6 +185,7 @@ impl Deliver {
             retries: RetryPolicy::default(),
             lease: MessageLease::default(),
             retention: RETENTION,
+            metrics: Arc::default(),
         });
         let pushed_twice = shared.pushed_twice.clone();
         let (real, budget, receivers) = (shared.clock.clone(), shared.budget, shared.receivers.clone());
@@ -317,6 +319,7 @@ impl Redrive {
             horizon: shared.horizon(),
             lease: MessageLease::default(),
             retention: RETENTION,
+            metrics: Arc::default(),
         });
         Self { chaos, deps, clock, budget: shared.budget }
     }

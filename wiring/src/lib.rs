@@ -10,6 +10,14 @@ use adapters::{
 use api::{Admission, Allowance, Deps, Limits};
 use lambda_runtime::Error;
 use runtime::config::ApiConfig;
+use runtime::metrics::{Count, Metrics};
+
+/// Counts the start of an instance that answers requests. It counts nothing else, so the line is written at once.
+pub fn tell_of_cold_start(namespace: &str) {
+    let metrics = Metrics::to_log(namespace, Arc::new(SystemClock));
+    metrics.add(Count::ColdStarts, 1);
+    metrics.write();
+}
 
 /// What the API needs from AWS: for `api` itself, and for `portal`, which contains the API.
 ///

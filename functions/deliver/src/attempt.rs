@@ -13,6 +13,7 @@ use domain::delivery::request::sign;
 use domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, Purpose};
 use domain::destination::Destination;
 use ports::PortResult;
+use runtime::metrics::Time;
 use tracing::info;
 
 use crate::deps::Deps;
@@ -41,6 +42,10 @@ pub(crate) async fn attempt(
     let request = sign(&message.delivery, &destination.settings, message.body.get(), &secrets, number, at);
     let outcome = deps.sender.send(&request).await?;
     let took = deps.clock.now().since(at);
+    deps.metrics.took(Time::AttemptLatency, took);
+    if number == 1 {
+        deps.metrics.took(Time::EventLag, at.since(message.delivery.id.occurred_at()));
+    }
     if !outcome.is_delivered() {
         log_failure(&message.delivery, number, took, &outcome);
     }

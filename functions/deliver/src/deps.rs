@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::attempt::RetryPolicy;
 use domain::delivery::MessageLease;
 use ports::{Clock, Deliveries, DeliveryQueue, DestinationHealth, Entropy, FindAccount, HttpSender, Paces, Vault};
+use runtime::metrics::Metrics;
 
 use crate::container::{Rows, Turns};
 
@@ -27,4 +28,5 @@ pub struct Deps {
     pub lease: MessageLease,
     /// How long a delivery's row is kept.
     pub retention: Duration,
+    pub metrics: Arc<Metrics>,
 }

@@ -54,6 +54,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use ports::{EntropyExt, PortResult};
 use runtime::batch;
 use runtime::batch::{GiveBack, Verdict};
+use runtime::metrics::Time;
 use runtime::telemetry::ErrorChain;
 use tracing::{Span, warn};
 
@@ -77,11 +78,12 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let records = event.payload.records.into_iter().map(|record| received(record, deadline, &gates));
     let records = records.collect::<Result<Vec<_>, _>>()?;
     let give_back = GiveBack { queue: deps.queue.clone(), entropy: Arc::clone(&deps.entropy) };
-    let again = batch::run(records, AT_ONCE, &give_back, move |record| {
+    let (metrics, left) = (Arc::clone(&deps.metrics), deadline.since(deps.clock.now()));
+    let work = batch::run(records, AT_ONCE, &give_back, move |record| {
         let deps = Arc::clone(&deps);
         async move { handle_record(&deps, record).await }
-    })
-    .await;
+    });
+    let again = metrics.of_invocation(left, work).await;
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = again.into_iter().map(given_back).collect();
     Ok(response)
@@ -97,6 +99,10 @@ async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, Deliver
     let message: DeliveryMessage = serde_json::from_str(&record.body).map_err(DeliverError::Unreadable)?;
     let delivery = &message.delivery;
     Span::current().record("delivery.id", delivery.id.as_str());
+    // What is sent again may have been sent with a delay.
+    if let Some(sent_at) = record.sent_at.filter(|_| record.receives == 1 && message.purpose == Purpose::New) {
+        deps.metrics.took(Time::DeliveryQueueWait, deps.clock.now().since(sent_at));
+    }
     // The receive count of a message that was redriven from a dead-letter queue starts anew, but the age of its event shows
     // that it may have been handled before.
     let old = deps.clock.now().since(delivery.id.occurred_at()) > FRESH;

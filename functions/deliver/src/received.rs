@@ -19,6 +19,8 @@ pub(crate) struct Received {
     /// How often it was received, including this time. If it was received before, it may have been handled, so the row is
     /// read first.
     pub(crate) receives: u32,
+    /// When it was sent, if the queue says so.
+    pub(crate) sent_at: Option<Timestamp>,
     /// When the invocation ends.
     pub(crate) deadline: Timestamp,
     pub(crate) gates: Arc<Gates>,
@@ -49,7 +51,8 @@ pub(crate) fn received(record: SqsMessage, deadline: Timestamp, gates: &Arc<Gate
     let id = record.message_id.filter(|id| !id.is_empty()).ok_or("a record came without a message id")?;
     let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
     let receives = receives.unwrap_or(u32::MAX);
+    let sent_at = record.attributes.get("SentTimestamp").and_then(|ms| ms.parse().ok()).map(Timestamp::from_unix_ms);
     let (body, receipt) = (record.body.unwrap_or_default(), record.receipt_handle.unwrap_or_default());
-    let content = Received { body, receipt: receipt.clone(), receives, deadline, gates: Arc::clone(gates) };
+    let content = Received { body, receipt: receipt.clone(), receives, sent_at, deadline, gates: Arc::clone(gates) };
     Ok(Record { id, receipt, receives, content })
 }

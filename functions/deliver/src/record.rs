@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use domain::attempt::Attempt;
-use domain::delivery::{Delivery, DeliveryRecord, End, Held};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryState, End, Held};
 use domain::destination::Destination;
 use domain::value::Timestamp;
 use ports::{PortError, PortResult};
 use runtime::batch::Verdict;
+use runtime::metrics::Count;
 use tracing::info;
 
 use crate::deps::Deps;
@@ -92,6 +93,7 @@ async fn give_to(
     before: Option<DeliveryRecord>,
     held: Held,
 ) -> Result<Verdict, DeliverError> {
+    let was = before.as_ref().map(DeliveryRecord::state);
     let written = match before {
         Some(before) => {
             let expires_at = before.expires_at.max(kept_until(deps));
@@ -102,6 +104,9 @@ async fn give_to(
             deps.deliveries.create_delivery(&first).await?
         }
     };
+    if written && held.state() == DeliveryState::Parked {
+        count(deps, was, held.state());
+    }
     // Somebody else was faster. What the row says then decides when the message is received again.
     if written { release(deps, record, held).await } else { keep(deps, record, Duration::ZERO).await }
 }
@@ -129,11 +134,26 @@ pub(crate) async fn attempted(
             None => deps.deliveries.create_delivery(&after).await?,
         };
         if written {
+            count(deps, stored.as_ref().map(DeliveryRecord::state), after.state());
             return Ok(after);
         }
         stored = deps.deliveries.find_delivery(&delivery.account, &delivery.id).await?;
     }
     Err(PortError::transient("recording an attempt", "the row kept changing at the same time"))
+}
+
+/// Counts what became of a delivery whose row was just written.
+fn count(deps: &Deps, was: Option<DeliveryState>, is: DeliveryState) {
+    let count = match is {
+        DeliveryState::Retrying { .. } => Count::DeliveriesRetried,
+        // Another attempt changed nothing.
+        _ if was == Some(is) => return,
+        DeliveryState::Delivered => Count::DeliveriesDelivered,
+        DeliveryState::Parked => Count::DeliveriesParked,
+        DeliveryState::Exhausted => Count::DeliveriesExhausted,
+        DeliveryState::Cancelled => return,
+    };
+    deps.metrics.add(count, 1);
 }
 
 fn kept_until(deps: &Deps) -> Timestamp {

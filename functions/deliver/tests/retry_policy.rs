@@ -43,6 +43,7 @@ async fn waits(retry_policy: Value, refusal: Step) -> Vec<Duration> {
         lease: MessageLease::default(),
         retries: "7,8".parse().expect("the stack's schedule"),
         retention: Duration::from_secs(30 * 86_400),
+        metrics: Arc::default(),
     });
     let mut waits = Vec::new();
     loop {

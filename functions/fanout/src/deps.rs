@@ -6,6 +6,7 @@ use std::time::Duration;
 use ports::{
     AwaitRuns, Clock, DeliveryQueue, Entropy, FindAccount, FindListeners, Postpone, Rejections, Transitions, WideEvents,
 };
+use runtime::metrics::Metrics;
 
 use crate::seals::Seals;
 use crate::seen_scopes::ScopeNotes;
@@ -28,4 +29,5 @@ pub struct Deps {
     pub entropy: Arc<dyn Entropy>,
     /// How long a sealed event is kept.
     pub retention: Duration,
+    pub metrics: Arc<Metrics>,
 }

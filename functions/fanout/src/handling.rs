@@ -7,6 +7,7 @@ use domain::event::{Event, RejectedEvent, Rejection, Unregistered, envelope};
 use domain::routing::MOST_STEPS;
 use domain::value::Timestamp;
 use ports::{PortError, PortResult, Seal, Sealed, SealedEvent};
+use runtime::metrics::Count;
 use serde_json::value::RawValue;
 use tracing::{info, warn};
 
@@ -103,6 +104,7 @@ impl<'a> Handling<'a> {
         }
         match deps.events.seal_event(&sealed).await? {
             Sealed::Sealed => {
+                count(deps, &sealed);
                 deps.scopes.note(self.event, deps.clock.now()).await;
                 Ok(Handled::Sealed)
             }
@@ -117,6 +119,7 @@ impl<'a> Handling<'a> {
         deps.seals.note(&sealed).await?;
         match deps.events.seal_plan(&sealed).await? {
             Sealed::Sealed => {
+                count(deps, &sealed);
                 deps.scopes.note(self.event, deps.clock.now()).await;
                 let planned = sealed.owed.len();
                 // An earlier receive may have sent some of it, if it owed less then.
@@ -189,6 +192,14 @@ impl<'a> Handling<'a> {
             owed: owed.deliveries,
             expires_at: now.plus(self.deps.retention),
         }
+    }
+}
+
+/// Counts an event that this container sealed.
+fn count(deps: &Deps, sealed: &SealedEvent) {
+    let matched = if sealed.owed.is_empty() { Count::EventsUnmatched } else { Count::EventsMatched };
+    for (count, more) in [(Count::EventsAccepted, 1), (matched, 1), (Count::DeliveriesOwed, sealed.owed.len())] {
+        deps.metrics.add(count, more);
     }
 }
 

@@ -64,6 +64,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use ports::{PortError, PortResult};
 use runtime::batch;
 use runtime::batch::{GiveBack, Verdict};
+use runtime::metrics::{Count, Time};
 use runtime::telemetry::ErrorChain;
 use tracing::{info, warn};
 
@@ -88,18 +89,19 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let give_back = GiveBack { queue: Arc::clone(&deps.queue), entropy: Arc::clone(&deps.entropy) };
     let (same, turns, matching) = (SameEvents::default(), Turns::default(), Places::default());
     let invocation = Arc::new(Invocation { deadline, same, turns, matching });
-    let again = batch::run(records, AT_ONCE, &give_back, move |record| {
+    let (metrics, left) = (Arc::clone(&deps.metrics), deadline.since(deps.clock.now()));
+    let work = batch::run(records, AT_ONCE, &give_back, move |record| {
         let (deps, invocation) = (Arc::clone(&deps), Arc::clone(&invocation));
         async move {
             let left = deadline.since(deps.clock.now()).saturating_sub(SPARE);
             let handled = tokio::time::timeout(left, handle_record(&deps, &invocation, &record)).await;
             let handled =
                 handled.map_err(|error| PortError::transient("handling an event within the invocation", error))??;
-            log(handled);
+            tell(&deps, handled);
             Ok::<_, PortError>(verdict(&deps, &record, handled).await)
         }
-    })
-    .await;
+    });
+    let again = metrics.of_invocation(left, work).await;
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = again.into_iter().map(failure).collect();
     Ok(response)
@@ -120,15 +122,22 @@ fn failure(id: String) -> BatchItemFailure {
     failure
 }
 
-/// Everything unusual is counted by a log line that a metric filter finds; sealed events log nothing.
-fn log(handled: Handled) {
+/// Everything unusual is a log line; sealed events log nothing. What was sealed is counted where that is done.
+fn tell(deps: &Deps, handled: Handled) {
     match handled {
-        Handled::Sealed | Handled::Rejected | Handled::Ignored | Handled::NotYet(_) => {}
-        Handled::Duplicate => info!(counted = "duplicate", "an event came again and was acknowledged"),
+        Handled::Sealed | Handled::Rejected | Handled::NotYet(_) => {}
+        Handled::Ignored => deps.metrics.add(Count::EventsIgnored, 1),
+        Handled::Duplicate => {
+            deps.metrics.add(Count::EventsDuplicate, 1);
+            info!(counted = "duplicate", "an event came again and was acknowledged");
+        }
     }
 }
 
 async fn handle_record(deps: &Deps, invocation: &Invocation, record: &Received) -> PortResult<Handled> {
+    if !record.repeated {
+        deps.metrics.took(Time::EventQueueWait, deps.clock.now().since(record.sent_at));
+    }
     let event = match Event::parse(&record.body, record.sent_at) {
         Ok(event) => event,
         Err(rejection) => return reject(deps, record, &rejection).await,

@@ -10,6 +10,7 @@ use ports::{
     Destinations, Entropy, EventQueue, HandOut, Jobs, ListDeliveries, ListEvents, OweMore, Paces, Reckoning, RollUps,
     Subscriptions, Transitions, Waiting,
 };
+use runtime::metrics::Metrics;
 
 use crate::alerted::Alerted;
 use crate::audited::Audited;
@@ -52,4 +53,5 @@ pub struct Deps {
     pub lease: MessageLease,
     /// How long a delivery's row is kept.
     pub retention: Duration,
+    pub metrics: Arc<Metrics>,
 }

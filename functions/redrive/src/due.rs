@@ -23,7 +23,7 @@ use tokio::sync::OnceCell;
 use tracing::error;
 
 use crate::deps::Deps;
-use crate::send::{ToSend, body_of, claim_and_send, find, is_forgotten};
+use crate::send::{ToSend, body_of, claim_and_send, find, give_up, is_forgotten};
 use crate::share::{Part, Share, Turns, Went};
 use crate::unit::{Division, Kept, Left};
 
@@ -194,17 +194,16 @@ async fn claim(share: Share<'_>, due: Due, row: Option<DeliveryRecord>, bodies: 
         Held::Ended { .. } => return Ok(Found::Ended(due)),
     };
     let Some(body) = bodies.of(deps, &record.delivery).await? else {
-        let after = if is_forgotten(deps, &record.delivery) {
+        if is_forgotten(deps, &record.delivery) {
             error!(
                 "delivery.id" = %record.delivery.id,
                 "the event of a delivery was deleted before its retry schedule ended"
             );
-            record.expired(now)
+            give_up(deps, &record, &record.expired(now)).await?;
         } else {
             // The body exists when the event is sealed, however long that takes.
-            record.sent_again(due_at, now, deps.lease)
-        };
-        deps.deliveries.replace_delivery(&record, &after).await?;
+            deps.deliveries.replace_delivery(&record, &record.sent_again(due_at, now, deps.lease)).await?;
+        }
         return Ok(Found::Nothing);
     };
     if !deps.deliveries.replace_delivery(&record, &record.sent_again(due_at, now, deps.lease)).await? {

@@ -30,7 +30,7 @@ use ports::{Order, PortResult, Span};
 
 use crate::deps::Deps;
 use crate::failures::Row;
-use crate::send::find;
+use crate::send::{self, find};
 use crate::share::Share;
 use crate::tell;
 
@@ -145,7 +145,7 @@ async fn give_up(deps: &Deps, destination: &Destination, id: &DeliveryId, ends_b
     let now = deps.clock.now();
     let expires_at = record.expires_at.max(now.plus(deps.retention));
     let given_up = DeliveryRecord { expires_at, ..record.expired(now) };
-    deps.deliveries.replace_delivery(&record, &given_up).await.map(drop)
+    send::give_up(deps, &record, &given_up).await
 }
 
 /// Reports what expires soon; returns whether that is finished. `at` stays the same when this is repeated.

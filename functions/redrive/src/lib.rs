@@ -99,7 +99,11 @@ struct Run {
 /// One run, or one unit of work. An error means that something failed on our side; the next run continues. A part that
 /// fails does not keep the other parts from running.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<Value>) -> Result<(), Error> {
-    let deps = deps.as_ref();
+    let left = Timestamp::from_unix_ms(event.context.deadline).since(deps.clock.now());
+    deps.metrics.of_invocation(left, work(&deps, event)).await
+}
+
+async fn work(deps: &Deps, event: LambdaEvent<Value>) -> Result<(), Error> {
     let before = |reserved: Duration| event.context.deadline.saturating_sub(reserved.as_millis() as u64);
     let until = Until { stop: Timestamp::from_unix_ms(before(MARGIN)), end: Timestamp::from_unix_ms(before(ANSWER)) };
     let results = match unit::units(&event.payload) {

@@ -8,6 +8,7 @@ use domain::delivery::{Delivery, DeliveryRecord, Held, OutgoingDelivery, Purpose
 use domain::value::{AccountId, DeliveryId, Timestamp};
 use futures_util::{StreamExt, stream};
 use ports::{PortError, PortResult};
+use runtime::metrics::Count;
 use serde_json::value::RawValue;
 
 use crate::deps::Deps;
@@ -56,7 +57,7 @@ pub(crate) async fn reopen(deps: &Deps, record: DeliveryRecord, due_at: Timestam
     let now = deps.clock.now();
     let Some(body) = body_of(deps, &record.delivery).await? else {
         if !record.state().is_final() && is_forgotten(deps, &record.delivery) {
-            deps.deliveries.replace_delivery(&record, &record.expired(now)).await?;
+            give_up(deps, &record, &record.expired(now)).await?;
         }
         return Ok(None);
     };
@@ -65,6 +66,13 @@ pub(crate) async fn reopen(deps: &Deps, record: DeliveryRecord, due_at: Timestam
     let claimed = deps.deliveries.replace_delivery(&record, &record.held(held)).await?;
     let send = || ToSend { delivery: record.delivery, purpose: Purpose::Again, body, delay: due_at.since(now) };
     Ok(claimed.then(send))
+}
+
+/// Writes that a delivery is exhausted, and counts that.
+pub(crate) async fn give_up(deps: &Deps, before: &DeliveryRecord, exhausted: &DeliveryRecord) -> PortResult<()> {
+    let written = deps.deliveries.replace_delivery(before, exhausted).await?;
+    deps.metrics.add(Count::DeliveriesExhausted, usize::from(written));
+    Ok(())
 }
 
 /// The first row of a delivery that is owed but has none.

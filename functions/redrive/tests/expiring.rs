@@ -14,7 +14,10 @@ use domain::value::{DeliveryId, Timestamp};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, Clock, Deliveries, DestinationHealth, Destinations, Events, SealedEvent};
 use redrive::{Deps, handle};
-use testing::{MemoryAlerts, MemoryQueue, MemoryStore, TestClock, account, destination, event_text, record, sealed};
+use runtime::metrics::Metrics;
+use testing::{
+    MemoryAlerts, MemoryQueue, MemoryStore, MetricLines, TestClock, account, destination, event_text, record, sealed,
+};
 
 use self::over_memory::deps;
 
@@ -29,6 +32,7 @@ struct World {
     alerts: Arc<MemoryAlerts>,
     clock: Arc<TestClock>,
     deps: Arc<Deps>,
+    metrics: MetricLines,
     begin: Timestamp,
 }
 
@@ -46,9 +50,11 @@ async fn world() -> World {
     store.create_destination(&paused, 10).await.expect("created");
     let health = Health::default().parked(clock.now()).expect("a change");
     assert!(store.update_health(&paused, &health).await.expect("an answer"));
-    let deps = Arc::new(deps(&store, &queue, &alerts, &clock));
+    let lines = MetricLines::default();
+    let metrics = Arc::new(Metrics::new("tests", clock.clone(), lines.sink()));
+    let deps = Arc::new(Deps { metrics, ..deps(&store, &queue, &alerts, &clock) });
     let begin = clock.now();
-    World { store, queue, alerts, clock, deps, begin }
+    World { store, queue, alerts, clock, deps, metrics: lines, begin }
 }
 
 impl World {
@@ -145,6 +151,7 @@ async fn what_was_parked_before_more_was_kept_is_told_and_given_up_in_time() {
     let told = world.hours_until(DAY * 10).await;
     let what: Vec<_> = told.iter().map(|(_, what)| what.as_str()).collect();
     assert_eq!(what, ["delivery.expiring", "delivery.exhausted", "delivery.exhausted"]);
+    assert_eq!(world.metrics.sum("DeliveriesExhausted"), 2);
     assert!((8 * 24..9 * 24).contains(&told[0].0), "{told:?}");
     for id in [id, probed] {
         let Some(Exhaustion::Expired { at }) = world.row(&id).await.exhaustion() else { panic!("{id}") };

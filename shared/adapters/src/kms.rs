@@ -1,6 +1,9 @@
 //! Envelope encryption of signing secrets, and of stored answers, which may contain some. One data key, encrypted by
 //! KMS, is stored in the table and decrypted once per container. Each secret is encrypted with AES-256-GCM and bound to
 //! its account and destination, an answer to its account and key.
+//!
+//! Invariant: a call that KMS refuses, throttles or does not answer is logged for the alarm on the key, whichever function
+//! made it (tests: `a_key_that_kms_refuses_to_use_is_told_to_the_operator`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,6 +12,8 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use async_trait::async_trait;
 use aws_sdk_kms::Client;
+use aws_sdk_kms::config::http::HttpResponse;
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use domain::attempt::{SealedSecret, SigningSecret};
@@ -55,7 +60,7 @@ impl KmsVault {
     async fn decrypt(&self, row: DataKeyRow) -> PortResult<Aes256Gcm> {
         let call = self.client.decrypt().key_id(&self.key_arn).encryption_context("purpose", PURPOSE);
         let call = call.encryption_context("data_key", &row.id).ciphertext_blob(Blob::new(row.encrypted));
-        let answer = call.send().await.map_err(|error| port_error("decrypting a data key", error))?;
+        let answer = call.send().await.map_err(|error| key_error("decrypting a data key", error))?;
         let plain = Zeroizing::new(answer.plaintext.map(Blob::into_inner).unwrap_or_default());
         Aes256Gcm::new_from_slice(&plain).map_err(|error| PortError::permanent("decrypting a data key", error))
     }
@@ -69,7 +74,7 @@ impl KmsVault {
         let call = self.client.generate_data_key_without_plaintext().key_id(&self.key_arn);
         let call = call.key_spec(DataKeySpec::Aes256);
         let call = call.encryption_context("purpose", PURPOSE).encryption_context("data_key", &id);
-        let answer = call.send().await.map_err(|error| port_error("making a data key", error))?;
+        let answer = call.send().await.map_err(|error| key_error("making a data key", error))?;
         let encrypted = answer.ciphertext_blob.map(Blob::into_inner).unwrap_or_default();
         self.store.propose_data_key(DataKeyRow { id, encrypted }).await
     }
@@ -93,6 +98,16 @@ impl KmsVault {
         let payload = Payload { msg: text, aad: bound_to };
         cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|error| wrong(error.to_string()))
     }
+}
+
+/// The error of a call to KMS. Nothing can be signed without the key, so each one is counted by an alarm.
+fn key_error<E>(doing: &'static str, error: SdkError<E, HttpResponse>) -> PortError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let code = error.code().unwrap_or("none");
+    tracing::error!(counted = "key_failed", doing, code, "KMS did not do what it was asked to");
+    port_error(doing, error)
 }
 
 /// Account and destination as associated data, so that an encrypted secret cannot be opened if it is copied to another
@@ -153,5 +168,52 @@ impl KeptAnswers for KmsVault {
 
     async fn forget_request(&self, key: &RequestKey, holder: [u8; 16]) -> PortResult<()> {
         self.store.forget(key, holder).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_sdk_kms::config::{Credentials, SharedCredentialsProvider};
+    use aws_smithy_http_client::Builder;
+    use testing::{Log, TestEntropy};
+
+    use super::*;
+
+    /// A vault whose service answers every call with this error.
+    fn vault(code: &str) -> KmsVault {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let body = format!(r#"{{"__type":"{code}"}}"#);
+        std::thread::spawn(move || {
+            for mut connection in listener.incoming().map_while(Result::ok) {
+                let _ = connection.read(&mut [0; 8_192]);
+                let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.1\r\nconnection: close";
+                let _ = write!(connection, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            }
+        });
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url(format!("http://{address}"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
+            .http_client(Builder::new().build_http());
+        let aws = AwsClients::from_config(config.build());
+        let store = Arc::new(DynamoStore::new(&aws, "table".to_owned()));
+        KmsVault::new(&aws, "arn".to_owned(), store, Arc::new(TestEntropy::default()))
+    }
+
+    #[tokio::test]
+    async fn a_key_that_kms_refuses_to_use_is_told_to_the_operator() {
+        let log = Log::default();
+        let _guard = log.start();
+        let row = DataKeyRow { id: "k1".to_owned(), encrypted: vec![1, 2, 3] };
+        vault("DisabledException").decrypt(row).await.map(drop).expect_err("the key is disabled");
+        let [line] = log.lines().try_into().expect("one line");
+        assert_eq!((&line["level"], &line["counted"]), (&"ERROR".into(), &"key_failed".into()));
+        assert_eq!(line["code"], "DisabledException");
     }
 }

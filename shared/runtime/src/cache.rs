@@ -25,6 +25,8 @@ use domain::value::{AccountId, DestinationId, Timestamp};
 use ports::{Clock, DestinationHealth, FindAccount, FindDestination, FindListeners, PortError, PortResult};
 use tokio::sync::OnceCell;
 
+use crate::metrics::{Count, Metrics};
+
 /// How long an answer is used.
 pub const KEEP: Duration = Duration::from_secs(5);
 /// If more answers are cached, the expired ones are dropped, or all if that is not enough.
@@ -39,16 +41,17 @@ struct Answers<K, V> {
     /// The weight of an answer; `most` is what all may weigh together.
     weigh: fn(&V) -> usize,
     most: usize,
+    metrics: Arc<Metrics>,
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Answers<K, V> {
-    fn new() -> Self {
-        Self::weighed(MOST, |_| 1)
+    fn new(metrics: &Arc<Metrics>) -> Self {
+        Self::weighed(metrics, MOST, |_| 1)
     }
 
     /// With a bound on the weight of all answers together.
-    fn weighed(most: usize, weigh: fn(&V) -> usize) -> Self {
-        Self { slots: Mutex::new(HashMap::new()), weigh, most }
+    fn weighed(metrics: &Arc<Metrics>, most: usize, weigh: fn(&V) -> usize) -> Self {
+        Self { slots: Mutex::new(HashMap::new()), weigh, most, metrics: Arc::clone(metrics) }
     }
 
     /// If the cache is full, drops the expired answers. If it is still full, drops all but the answer to `new`.
@@ -67,13 +70,17 @@ impl<K: Eq + Hash + Clone, V: Clone> Answers<K, V> {
 
     /// The cached answer, or the one that `ask` gives now. Others who ask for the same in the meantime wait for it.
     async fn get(&self, key: K, now: Timestamp, ask: impl Future<Output = PortResult<V>>) -> PortResult<V> {
-        let slot = {
+        let (slot, looked_up) = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             match slots.get(&key).filter(|slot| now.since(slot.0) < KEEP) {
-                Some(slot) => Arc::clone(&slot.1),
-                None => Arc::clone(&slots.entry(key.clone()).insert_entry((now, Arc::default())).get().1),
+                Some(slot) => (Arc::clone(&slot.1), Count::CacheHits),
+                None => {
+                    let new = slots.entry(key.clone()).insert_entry((now, Arc::default()));
+                    (Arc::clone(&new.get().1), Count::CacheMisses)
+                }
             }
         };
+        self.metrics.add(looked_up, 1);
         if let Some(known) = slot.get() {
             return Ok(known.clone());
         }
@@ -129,9 +136,10 @@ pub struct Cached<S> {
 }
 
 impl<S> Cached<S> {
-    pub fn new(store: Arc<S>, clock: Arc<dyn Clock>) -> Self {
-        let buckets = Answers::weighed(MOST_BYTES, |bucket: &Arc<Listeners>| bucket.memory());
-        Self { store, clock, accounts: Answers::new(), destinations: Answers::new(), buckets }
+    /// Counts in `metrics` how often it knew the answer.
+    pub fn new(store: Arc<S>, clock: Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Self {
+        let buckets = Answers::weighed(metrics, MOST_BYTES, |bucket: &Arc<Listeners>| bucket.memory());
+        Self { store, clock, accounts: Answers::new(metrics), destinations: Answers::new(metrics), buckets }
     }
 }
 
@@ -201,22 +209,32 @@ impl<S: FindListeners> FindListeners for Cached<S> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use testing::{MetricLines, TestClock};
+
     use super::*;
+
+    fn metrics() -> (Arc<Metrics>, MetricLines) {
+        let lines = MetricLines::default();
+        (Arc::new(Metrics::new("tests", Arc::new(TestClock::new()), lines.sink())), lines)
+    }
 
     #[tokio::test]
     async fn an_answer_is_asked_for_once_while_it_is_fresh() {
-        let (answers, asked) = (Answers::new(), AtomicU32::new(0));
+        let (metrics, lines) = metrics();
+        let (answers, asked) = (Answers::new(&metrics), AtomicU32::new(0));
         let at = Timestamp::from_unix_ms;
         let get = |now| answers.get("key", now, async { Ok(asked.fetch_add(1, Ordering::SeqCst)) });
         let (a, b) = tokio::join!(get(at(0)), get(at(0)));
         assert_eq!((a.expect("an answer"), b.expect("an answer")), (0, 0));
         assert_eq!(get(at(4_999)).await.expect("an answer"), 0);
         assert_eq!(get(at(5_000)).await.expect("an answer"), 1);
+        metrics.write();
+        assert_eq!(["CacheHits", "CacheMisses"].map(|name| lines.sum(name)), [2, 2]);
     }
 
     #[tokio::test]
     async fn that_there_is_none_is_not_kept() {
-        let answers = Answers::new();
+        let answers = Answers::new(&metrics().0);
         let now = Timestamp::from_unix_ms(0);
         assert_eq!(answers.find("key", now, async { Ok(None) }).await.expect("an answer"), None);
         assert_eq!(answers.find("key", now, async { Ok(Some(1)) }).await.expect("an answer"), Some(1));
@@ -225,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_kept_is_bounded_and_what_is_over_goes_first() {
-        let (answers, asked) = (Answers::weighed(20, |weight: &usize| *weight), AtomicU32::new(0));
+        let (answers, asked) = (Answers::weighed(&metrics().0, 20, |weight: &usize| *weight), AtomicU32::new(0));
         let get = async |key: u32, ms: u64, weight: usize| {
             let ask = async {
                 asked.fetch_add(1, Ordering::SeqCst);
@@ -244,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_has_too_much_is_kept_alone() {
-        let answers = Answers::weighed(20, |weight: &usize| *weight);
+        let answers = Answers::weighed(&metrics().0, 20, |weight: &usize| *weight);
         let now = Timestamp::from_unix_ms(0);
         for (key, weight) in [("a", 5), ("b", 100)] {
             answers.get(key, now, async { Ok(weight) }).await.expect("an answer");
@@ -256,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_is_not_kept() {
-        let answers = Answers::<_, u8>::new();
+        let answers = Answers::<_, u8>::new(&metrics().0);
         let now = Timestamp::from_unix_ms(0);
         let fail = async { Err(PortError::transient("asking", "no")) };
         assert!(answers.get("key", now, fail).await.is_err());

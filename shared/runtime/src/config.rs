@@ -149,6 +149,7 @@ config!(
     /// `fanout`
     FanoutConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
@@ -161,6 +162,7 @@ config!(
     /// `deliver`
     DeliverConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
         secrets_key: String = |r| r.text("SECRETS_KEY_ARN"),
@@ -174,6 +176,7 @@ config!(
     /// `api`
     ApiConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         deliveries_queue: String = |r| r.text("DELIVERIES_QUEUE_URL"),
@@ -199,6 +202,7 @@ config!(
     /// `authorizer`
     AuthorizerConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
     }
 );
@@ -206,6 +210,7 @@ config!(
     /// `redrive`
     RedriveConfig {
         log_level: String = |r| r.text("LOG_LEVEL"),
+        metrics: String = |r| r.text("METRICS_NAMESPACE"),
         table: String = |r| r.text("TABLE_NAME"),
         events_queue: String = |r| r.text("EVENTS_QUEUE_URL"),
         alerts_topic: String = |r| r.text("ALERTS_TOPIC_ARN"),

@@ -38,7 +38,7 @@ fn url() -> String {
 pub(super) fn of_fanout(world: &World) -> Arc<fanout::Deps> {
     let (aws, clock) = (clients(world), Arc::new(SystemClock));
     let store = Arc::new(DynamoStore::new(&aws, "table".to_owned()));
-    let cached = Arc::new(Cached::new(store.clone(), clock.clone()));
+    let cached = Arc::new(Cached::new(store.clone(), clock.clone(), &Arc::default()));
     Arc::new(fanout::Deps {
         accounts: cached.clone(),
         listeners: cached,
@@ -54,6 +54,7 @@ pub(super) fn of_fanout(world: &World) -> Arc<fanout::Deps> {
         clock,
         entropy: Arc::new(SystemEntropy),
         retention: RETENTION,
+        metrics: Arc::default(),
     })
 }
 
@@ -100,5 +101,6 @@ pub(super) fn of_redrive(world: &World, later: Duration) -> Arc<redrive::Deps> {
         horizon: Horizon::default(),
         lease: MessageLease::default(),
         retention: RETENTION,
+        metrics: Arc::default(),
     })
 }

@@ -94,7 +94,7 @@ impl Ports {
 
     pub fn fanout(&self) -> fanout::Deps {
         let store = &self.store;
-        let cached = Arc::new(Cached::new(store.clone(), self.clock.clone()));
+        let cached = Arc::new(Cached::new(store.clone(), self.clock.clone(), &Arc::default()));
         fanout::Deps {
             accounts: cached.clone(),
             listeners: cached,
@@ -110,6 +110,7 @@ impl Ports {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             retention: RETENTION,
+            metrics: Arc::default(),
         }
     }
 
@@ -117,7 +118,7 @@ impl Ports {
         let store = &self.store;
         deliver::Deps {
             accounts: store.clone(),
-            destinations: Arc::new(Cached::new(store.clone(), self.clock.clone())),
+            destinations: Arc::new(Cached::new(store.clone(), self.clock.clone(), &Arc::default())),
             vault: self.vault(),
             deliveries: store.clone(),
             paces: store.clone(),
@@ -130,6 +131,7 @@ impl Ports {
             retries: RetryPolicy::default(),
             lease: MessageLease::default(),
             retention: RETENTION,
+            metrics: Arc::default(),
         }
     }
 
@@ -166,6 +168,7 @@ impl Ports {
             horizon: Horizon::default(),
             lease: MessageLease::default(),
             retention: RETENTION,
+            metrics: Arc::default(),
         }
     }
 }

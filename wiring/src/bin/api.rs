@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use lambda_http::Error;
 use runtime::config::{ApiConfig, FromEnvironment};
 use runtime::telemetry;
-use wiring::api_deps;
+use wiring::{api_deps, tell_of_cold_start};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -15,5 +15,6 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let config = ApiConfig::from_env()?;
     telemetry::start(&config.log_level);
+    tell_of_cold_start(&config.metrics);
     api::run(api::router(api_deps(config).await?)).await
 }

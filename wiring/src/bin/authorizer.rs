@@ -8,6 +8,7 @@ use authorizer::{Deps, handle};
 use lambda_runtime::{Error, service_fn};
 use runtime::config::{AuthorizerConfig, FromEnvironment};
 use runtime::telemetry;
+use wiring::tell_of_cold_start;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -17,6 +18,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let config = AuthorizerConfig::from_env()?;
     telemetry::start(&config.log_level);
+    tell_of_cold_start(&config.metrics);
     let aws = AwsClients::from_env().await;
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let deps =

@@ -8,6 +8,7 @@ use deliver::{Deps, Rows, Turns, handle};
 use lambda_runtime::{Error, service_fn};
 use runtime::cache::Cached;
 use runtime::config::{DeliverConfig, FromEnvironment};
+use runtime::metrics::{Count, Metrics};
 use runtime::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,11 +21,13 @@ async fn run() -> Result<(), Error> {
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let metrics = Arc::new(Metrics::to_log(&config.metrics, clock.clone()));
+    metrics.add(Count::ColdStarts, 1);
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let sender = store.counting(HyperSender::new(config.addresses, clock.clone())?);
     let deps = Arc::new(Deps {
         accounts: store.clone(),
-        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
+        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone(), &metrics)),
         vault: Arc::new(KmsVault::new(&aws, config.secrets_key, Arc::clone(&store), entropy.clone())),
         deliveries: store.clone(),
         paces: store,
@@ -37,6 +40,7 @@ async fn run() -> Result<(), Error> {
         retries: config.retries,
         lease: config.lease,
         retention: config.retention,
+        metrics,
     });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
 }

@@ -8,6 +8,7 @@ use fanout::{Deps, ScopeNotes, Seals, UnregisteredEvents, handle};
 use lambda_runtime::{Error, service_fn};
 use runtime::cache::Cached;
 use runtime::config::{FanoutConfig, FromEnvironment};
+use runtime::metrics::{Count, Metrics};
 use runtime::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,8 +21,10 @@ async fn run() -> Result<(), Error> {
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
     let clock = Arc::new(SystemClock);
+    let metrics = Arc::new(Metrics::to_log(&config.metrics, clock.clone()));
+    metrics.add(Count::ColdStarts, 1);
     let store = Arc::new(DynamoStore::new(&aws, config.table));
-    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
+    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone(), &metrics));
     let deliveries = store.counting(SqsDeliveryQueue::new(&aws, config.deliveries_queue));
     let deps = Arc::new(Deps {
         accounts: cached.clone(),
@@ -38,6 +41,7 @@ async fn run() -> Result<(), Error> {
         clock,
         entropy: Arc::new(SystemEntropy),
         retention: config.retention,
+        metrics,
     });
     lambda_runtime::run(service_fn(move |event| handle(Arc::clone(&deps), event))).await
 }

@@ -9,6 +9,7 @@ use adapters::{
 use lambda_runtime::{Error, service_fn};
 use redrive::{Alerted, Audited, Deps, handle};
 use runtime::config::{FromEnvironment, RedriveConfig};
+use runtime::metrics::Metrics;
 use runtime::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,6 +21,7 @@ async fn run() -> Result<(), Error> {
     let config = RedriveConfig::from_env()?;
     telemetry::start(&config.log_level);
     let aws = AwsClients::from_env().await;
+    let clock = Arc::new(SystemClock);
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let deps = Arc::new(Deps {
         waiting: store.clone(),
@@ -44,7 +46,8 @@ async fn run() -> Result<(), Error> {
         jobs: store.clone(),
         accounts: store.clone(),
         purge: store,
-        clock: Arc::new(SystemClock),
+        metrics: Arc::new(Metrics::to_log(&config.metrics, clock.clone())),
+        clock,
         entropy: Arc::new(SystemEntropy),
         hand_out: Arc::new(SnsHandOut::new(&aws, config.work_topic)),
         units: config.concurrency,

@@ -4,6 +4,7 @@
 
 mod health;
 mod limits;
+mod metrics;
 mod waits;
 
 use std::sync::Arc;
@@ -22,10 +23,11 @@ use ports::{
     UpdatedDestination, Vault,
 };
 use runtime::cache::{Cached, KEEP};
+use runtime::metrics::Metrics;
 use serde_json::value::RawValue;
 use testing::{
-    MemoryQueue, MemoryStore, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account, destination,
-    held_until, record,
+    MemoryQueue, MemoryStore, MetricLines, PlainVault, ScriptedSender, Step, TestClock, TestEntropy, account,
+    destination, held_until, record,
 };
 
 const HEALTHY: &str = "https://healthy.example/";
@@ -37,6 +39,7 @@ struct World {
     sender: Arc<ScriptedSender>,
     clock: Arc<TestClock>,
     deps: Arc<Deps>,
+    metrics: MetricLines,
     healthy: Destination,
     other: Destination,
 }
@@ -51,9 +54,11 @@ async fn world() -> World {
         store.create_destination(one, 10).await.expect("created");
     }
     store.take_calls();
+    let lines = MetricLines::default();
+    let metrics = Arc::new(Metrics::new("synchub-webhooks", clock.clone(), lines.sink()));
     let deps = Arc::new(Deps {
         accounts: store.clone(),
-        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone())),
+        destinations: Arc::new(Cached::new(Arc::clone(&store), clock.clone(), &metrics)),
         deliveries: store.clone(),
         vault: Arc::new(PlainVault),
         queue: queue.clone(),
@@ -66,8 +71,9 @@ async fn world() -> World {
         retries: RetryPolicy::default(),
         lease: MessageLease::default(),
         retention: Duration::from_secs(86_400),
+        metrics,
     });
-    World { store, queue, sender, clock, deps, healthy, other }
+    World { store, queue, sender, clock, deps, metrics: lines, healthy, other }
 }
 
 /// The message of the delivery of event `id` to `destination`.

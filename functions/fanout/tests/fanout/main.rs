@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests may fail them")]
 
 mod conditions;
+mod metrics;
 mod rejections;
 mod same;
 mod unregistered;
@@ -20,13 +21,17 @@ use fanout::{Deps, ScopeNotes, Seals, UnregisteredEvents, handle};
 use lambda_runtime::{Context, LambdaEvent};
 use ports::{Accounts, AwaitedPlace, AwaitedRuns, Clock, Destinations, SeenScopes, Subscriptions};
 use runtime::cache::Cached;
-use testing::{MemoryQueue, MemoryStore, TestClock, TestEntropy, account, destination, event_text, subscription};
+use runtime::metrics::Metrics;
+use testing::{
+    MemoryQueue, MemoryStore, MetricLines, TestClock, TestEntropy, account, destination, event_text, subscription,
+};
 
 struct World {
     store: Arc<MemoryStore>,
     queue: Arc<MemoryQueue>,
     clock: Arc<TestClock>,
     deps: Arc<Deps>,
+    metrics: MetricLines,
     acme: AccountId,
 }
 
@@ -45,7 +50,9 @@ async fn world() -> World {
         store.create_subscription(&one, 10).await.expect("created");
     }
     store.take_calls();
-    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone()));
+    let lines = MetricLines::default();
+    let metrics = Arc::new(Metrics::new("synchub-webhooks", clock.clone(), lines.sink()));
+    let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone(), &metrics));
     let deps = Arc::new(Deps {
         accounts: cached.clone(),
         listeners: cached,
@@ -61,8 +68,9 @@ async fn world() -> World {
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::default()),
         retention: Duration::from_secs(86_400),
+        metrics,
     });
-    World { store, queue, clock, deps, acme }
+    World { store, queue, clock, deps, metrics: lines, acme }
 }
 
 fn sample(text: &str) -> SqsEvent {

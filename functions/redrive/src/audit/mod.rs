@@ -19,23 +19,25 @@
 //! `a_change_of_the_horizon_stops_no_audit_and_loses_no_event`,
 //! `notes_of_before_are_moved_slot_by_slot_and_a_repetition_moves_what_is_left`).
 //!
-//! Invariant: an audit that is more than an hour late is logged as an error (tests: `an_audit_that_is_behind_says_so`).
+//! Invariant: an audit that is more than an hour late is logged as an error (tests: `an_audit_that_is_behind_says_so`), and
+//! so is an event of which it cannot tell, or not recover, what is owed (tests:
+//! `while_an_event_cannot_be_audited_each_run_says_that_the_ledger_is_open`).
 //!
 //! Invariant: nothing is recovered of an account that is being deleted (tests:
 //! `nothing_is_recovered_of_an_account_that_is_being_deleted`).
 
+mod told;
 mod visit;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use domain::value::horizon::NOTES_KEPT;
 use domain::value::{Span, Timestamp};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use ports::{ByShard, EventPlace, ListedEvent, Order, PortResult, SealNote};
-use tracing::error;
 
+use self::told::{say_if_behind, say_if_expired, say_if_open};
 use self::visit::{Visited, visit};
 use crate::audited::Stopped;
 use crate::failures::Row;
@@ -52,8 +54,6 @@ const PAGE: usize = 100;
 const OWED: usize = 2_000;
 /// How long a note is worked on before the next one has its turn.
 const SLICE: Duration = Duration::from_secs(2);
-/// How late the audit may be before that is an error.
-const BEHIND: Duration = Duration::from_secs(3_600);
 /// How many unfinished notes a run returns to.
 const AGAIN: usize = 1_000;
 
@@ -81,6 +81,8 @@ struct Begun {
     rotated: bool,
     /// By shard: the notes that are not processed completely.
     left: BTreeMap<u8, BTreeSet<SealNote>>,
+    /// Those of them of which something failed, and not only time was short.
+    open: BTreeSet<SealNote>,
     /// How long after its end a stretch is audited.
     horizon: Duration,
 }
@@ -111,6 +113,7 @@ impl Part for Audit {
         if begins {
             say_if_behind(share, begun.left.values().flatten().map(|note| note.sealed.until).min());
         }
+        say_if_open(share, &begun.open);
         Ok(went)
     }
 
@@ -130,26 +133,11 @@ async fn begin(share: Share<'_>, shards: &[u8]) -> PortResult<Begun> {
     let (deps, now) = (share.deps, share.deps.clock.now());
     let stored = deps.audit.audited_until().await?;
     let until = deps.horizon.stretches().ended(now, deps.horizon.length());
-    if shards.iter().filter_map(|shard| stored.get(shard)).any(|stored| until.since(*stored) > NOTES_KEPT) {
-        error!(counted = "audit_behind", "events sealed over a week ago were not audited; their notes have expired");
-        share.failures.other();
-    }
+    say_if_expired(share, until, shards.iter().filter_map(|shard| stored.get(shard)).min().copied());
     let open = shards.iter().copied().filter(|shard| stored.get(shard).is_none_or(|stored| *stored < until));
     let turns = Turns::of(open);
     let (again, left, horizon) = (VecDeque::new(), BTreeMap::new(), deps.horizon.length());
-    Ok(Begun { until, stored, turns, again, rotated: false, left, horizon })
-}
-
-fn say_if_behind(share: Share<'_>, oldest: Option<Timestamp>) {
-    let behind = oldest.map(|until| share.deps.clock.now().since(until.plus(share.deps.horizon.length())));
-    if let Some(behind) = behind.filter(|behind| *behind > BEHIND) {
-        error!(
-            counted = "audit_behind",
-            seconds = behind.as_secs(),
-            "the audit is behind; events that it does not reach within a week are never audited"
-        );
-        share.failures.other();
-    }
+    Ok(Begun { until, stored, turns, again, rotated: false, left, open: BTreeSet::new(), horizon })
 }
 
 impl Begun {
@@ -229,7 +217,9 @@ impl Begun {
                     self.left.entry(note.0.shard()).or_default().remove(&note.0);
                 }
                 Processed::Partly => self.again.push_back(note),
-                Processed::ExceptFor => {}
+                Processed::ExceptFor => {
+                    self.open.insert(note.0);
+                }
             }
         }
         if self.again.is_empty() { Went::ToTheEnd } else { Went::OutOfTime }

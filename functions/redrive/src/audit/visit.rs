@@ -8,6 +8,7 @@ use domain::destination::Admission;
 use domain::value::{AccountId, DeliveryId, DestinationId, EventId};
 use futures_util::{StreamExt, stream};
 use ports::{ListedEvent, PortError, PortResult};
+use runtime::metrics::Count;
 use serde_json::value::RawValue;
 use tokio::sync::MutexGuard;
 use tracing::{info, warn};
@@ -149,6 +150,7 @@ impl Lost<'_> {
                     return Ok(Recovered::OfDeleted);
                 }
             }
+            deps.metrics.add(Count::PendingPastHorizon, ids.len());
             match self.send(event, ids).await {
                 Ok(()) => {}
                 Err(error @ PortError::Permanent { .. }) => {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use domain::delivery::DeliveryState;
 use domain::value::{AccountId, Timestamp};
 use ports::Audit;
-use testing::account;
+use serde_json::{Value, json};
+use testing::{Log, account};
 
 use crate::world::{AUDITED, ids, world};
 
@@ -79,6 +80,44 @@ async fn an_event_that_cannot_be_read_holds_up_no_other() {
     world.run().await.expect_err("it is told in each run");
     assert!(world.sent().is_superset(&ids(&later)));
     assert_eq!(world.store.seal_notes_left().len(), 1);
+}
+
+#[tokio::test]
+async fn while_an_event_cannot_be_audited_each_run_says_that_the_ledger_is_open() {
+    let world = world().await;
+    let log = Log::default();
+    let _guard = log.start();
+    world.owe("acme", "evt-1", 1).await;
+    world.owe("rival", "evt-2", 1).await;
+    world.store.poison("evt-1");
+    world.clock.advance(AUDITED);
+    let told = || {
+        let mut lines = log.lines();
+        lines.retain(|line| line["counted"] == "ledger_open");
+        lines
+    };
+    for _ in 0..2 {
+        world.run().await.expect_err("it is told in each run");
+        let [line]: [Value; 1] = told().try_into().expect("one line");
+        assert_eq!((&line["level"], &line["notes"]), (&json!("ERROR"), &json!(1)), "{line}");
+        assert_eq!(line["account.id"], "acme");
+    }
+    world.store.mend("evt-1");
+    world.run().await.expect("a run");
+    assert!(told().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_audit_finds_pending_is_counted() {
+    let world = world().await;
+    let owed = world.owe("acme", "evt-1", 3).await;
+    world.record(&owed[0], DeliveryState::Delivered, None).await;
+    world.clock.advance(AUDITED);
+    world.run().await.expect("a run");
+    let [line]: [Value; 1] = world.metrics.take().try_into().expect("one line");
+    assert_eq!(line["PendingPastHorizon"], 2);
+    world.run().await.expect("a run");
+    assert!(world.metrics.take().is_empty(), "at rest a run writes nothing");
 }
 
 #[tokio::test]

@@ -15,7 +15,10 @@ use ports::{
     SealNote, SealNotes,
 };
 use redrive::{Deps, handle};
-use testing::{MemoryQueue, MemoryStore, TestClock, account, destination, event_text, held_until, record, sealed};
+use runtime::metrics::Metrics;
+use testing::{
+    MemoryQueue, MemoryStore, MetricLines, TestClock, account, destination, event_text, held_until, record, sealed,
+};
 
 use crate::over_memory::deps;
 use crate::slow::Slow;
@@ -29,6 +32,7 @@ pub struct World {
     pub queue: Arc<MemoryQueue>,
     pub clock: Arc<TestClock>,
     pub deps: Arc<Deps>,
+    pub metrics: MetricLines,
 }
 
 /// A queue that never answers.
@@ -56,8 +60,10 @@ pub async fn world() -> World {
         store.create_account(&account(id), clock.now()).await.expect("created");
         store.create_destination(&target(id), 1_000).await.expect("created");
     }
-    let deps = Arc::new(deps(&store, &queue, &Arc::default(), &clock));
-    World { store, queue, clock, deps }
+    let lines = MetricLines::default();
+    let metrics = Arc::new(Metrics::new("synchub-webhooks", clock.clone(), lines.sink()));
+    let deps = Arc::new(Deps { metrics, ..deps(&store, &queue, &Arc::default(), &clock) });
+    World { store, queue, clock, deps, metrics: lines }
 }
 
 pub fn target(id: &str) -> Destination {
@@ -84,7 +90,7 @@ impl World {
     pub fn hanging(&self) -> World {
         let (store, queue, clock) = (self.store.clone(), self.queue.clone(), self.clock.clone());
         let deps = Arc::new(Deps { queue: Arc::new(Hanging), ..deps(&store, &queue, &Arc::default(), &clock) });
-        World { store, queue, clock, deps }
+        World { store, queue, clock, deps, metrics: MetricLines::default() }
     }
 
     pub async fn run(&self) -> Result<(), lambda_runtime::Error> {

@@ -46,5 +46,6 @@ pub fn deps(
         horizon: Horizon::default(),
         lease: MessageLease::default(),
         retention: Duration::from_secs(30 * 86_400),
+        metrics: Arc::default(),
     }
 }

@@ -10,6 +10,7 @@ fn read<T: FromEnvironment>(variables: &[(&str, &str)]) -> Result<T, ConfigError
 fn every_mistake_is_reported_at_once() {
     let error = read::<DeliverConfig>(&[
         ("LOG_LEVEL", "INFO"),
+        ("METRICS_NAMESPACE", "stack"),
         ("ALLOWED_CIDRS", "10.0.0.0"),
         ("ALLOW_HTTP", "yes"),
         ("OWN_HOSTS", "api.example,own.example"),
@@ -33,8 +34,9 @@ fn every_mistake_is_reported_at_once() {
     assert_eq!(mistakes.len(), 7, "{mistakes:?}");
 }
 
-const API: [(&str, &str); 13] = [
+const API: [(&str, &str); 14] = [
     ("LOG_LEVEL", "INFO"),
+    ("METRICS_NAMESPACE", "stack"),
     ("TABLE_NAME", "t"),
     ("EVENTS_QUEUE_URL", "e"),
     ("DELIVERIES_QUEUE_URL", "d"),
@@ -109,6 +111,7 @@ fn the_page_reports_what_is_wrong_for_the_api_inside_as_well() {
 
 #[test]
 fn a_right_environment_is_read() {
-    let config: AuthorizerConfig = read(&[("LOG_LEVEL", "INFO"), ("TABLE_NAME", "t")]).expect("right");
+    let config: AuthorizerConfig =
+        read(&[("LOG_LEVEL", "INFO"), ("METRICS_NAMESPACE", "stack"), ("TABLE_NAME", "t")]).expect("right");
     assert_eq!(config.table, "t");
 }

@@ -11,6 +11,7 @@ const MILLION: f64 = 1_000_000.0;
 const GB: f64 = 1_000_000_000.0;
 /// SQS counts a request for each 64 KB.
 const QUEUE_BLOCK: f64 = 65_536.0;
+const METRICS: &str = "logs: lines of metrics";
 /// The sizes of memory of which the curve is told, in MB.
 const SIZES: [f64; 6] = [128.0, 192.0, 256.0, 512.0, 1_024.0, 1_769.0];
 
@@ -43,6 +44,7 @@ struct Assumed {
     audit_read_units_of_a_delivery: f64,
     statistics_dollars_of_a_million_deliveries: f64,
     kept_months: f64,
+    log_bytes_added_to_a_line: f64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -55,6 +57,11 @@ pub(crate) struct Bill {
 }
 
 impl Bill {
+    /// What lines of metrics cost: a healthy batch logs nothing else.
+    pub(crate) fn metrics(&self) -> f64 {
+        self.components.iter().find(|(name, _)| *name == METRICS).map_or(f64::NAN, |(_, dollars)| *dollars)
+    }
+
     pub(crate) fn total(&self) -> f64 {
         self.components.iter().map(|(_, dollars)| dollars).sum()
     }
@@ -82,7 +89,9 @@ impl Prices {
         let write_price = price.table_million_write_units / MILLION;
         let read_price = price.table_million_read_units / MILLION;
         let audit = events * assumed.audit_read_units_of_an_event + deliveries * assumed.audit_read_units_of_a_delivery;
-        let logs = events * fanout.log_bytes_of_a_record + deliveries * deliver.log_bytes_of_a_record;
+        let added = assumed.log_bytes_added_to_a_line / BATCH as f64;
+        let logged = |taken: &Taken| taken.log_bytes_of_a_record + added;
+        let logs = events * logged(fanout) + deliveries * logged(deliver);
         let sent = fanout.per_record(|counts| counts.queue_requests);
         let components = vec![
             ("events: sent by producers", requests(events * sent_alone(event_bytes))),
@@ -99,7 +108,7 @@ impl Prices {
             ("audit (reckoned)", audit * read_price),
             ("statistics (reckoned)", assumed.statistics_dollars_of_a_million_deliveries),
             ("storage", (events * stored(fanout) + deliveries * stored(deliver)) * assumed.kept_months),
-            ("logs", logs * price.log_gb / GB),
+            (METRICS, logs * price.log_gb / GB),
         ];
         let lambda = |memory: f64| (memory, self.fanout(measured, memory) + self.deliver(measured, memory));
         let lambda_by_memory = SIZES.map(lambda).to_vec();
@@ -136,10 +145,18 @@ mod tests {
     use crate::table::Cost;
 
     /// Ten records, whose sums are these.
-    fn taken(cpu_ms: f64, queue_requests: f64, read_units: f64, write_units: f64, stored: f64) -> Taken {
+    fn taken(
+        log_bytes: f64,
+        cpu_ms: f64,
+        queue_requests: f64,
+        read_units: f64,
+        write_units: f64,
+        stored: f64,
+    ) -> Taken {
         let table = Cost { items: 10.0, read_units, write_units, stored };
         let counts = Counts { queue_requests, table, ..Counts::default() };
-        let (batch_p50_ms, batch_p99_ms, peak_mib, calls_of_a_batch, log_bytes_of_a_record) = (1.0, 1.0, 9.0, 1.0, 0.0);
+        let (batch_p50_ms, batch_p99_ms, peak_mib, calls_of_a_batch, log_bytes_of_a_record) =
+            (1.0, 1.0, 9.0, 1.0, log_bytes / 10.0);
         let records = 10.0;
         Taken { cpu_ms, batch_p50_ms, batch_p99_ms, peak_mib, calls_of_a_batch, log_bytes_of_a_record, records, counts }
     }
@@ -149,8 +166,8 @@ mod tests {
             scheme: "http",
             fan_out: 3,
             bytes: 1_024,
-            fanout: taken(0.6, 10.0, 10.0, 30.0, 17_000.0),
-            deliver: taken(0.4, 0.0, 0.0, 10.0, 4_000.0),
+            fanout: taken(474.0, 0.6, 10.0, 10.0, 30.0, 17_000.0),
+            deliver: taken(614.0, 0.4, 0.0, 0.0, 10.0, 4_000.0),
             message_bytes: 1_300.0,
             connections_of_a_delivery: 1.0,
             full_handshakes_of_a_delivery: 0.0,
@@ -173,6 +190,7 @@ mod tests {
             ("audit (reckoned)", 0.027),
             ("statistics (reckoned)", 0.060),
             ("storage", 0.242),
+            ("logs: lines of metrics", 0.040),
         ];
         for (name, dollars) in expected {
             let found = bill.components.iter().find(|(component, _)| *component == name).expect(name).1;

@@ -56,6 +56,13 @@ impl Figures {
         goals.push(Goal::new(format!("{calls}: deliver"), "", first.map(|load| load.deliver.calls_of_a_batch), 1.0));
         let bill = self.bills.iter().find(|bill| (bill.fan_out, bill.bytes) == (3, 1_024)).map(Bill::total);
         goals.push(Goal::new("dollars for a million deliveries, fan-out 3, 1 KB, without egress", "$", bill, 1.60));
+        let metrics = self.bills.iter().find(|bill| (bill.fan_out, bill.bytes) == (3, 1_024)).map(Bill::metrics);
+        goals.push(Goal::new(
+            "dollars for lines of metrics, a million deliveries, fan-out 3, 1 KB",
+            "$",
+            metrics,
+            0.05,
+        ));
         for fan_out in [1, 10] {
             let times = self.load("https", fan_out, 1_024).map(|load| load.deliver.cpu_ms / self.floor.tls_kept);
             let what = format!("deliver over HTTPS, fan-out {fan_out}: processor time / the kept TLS floor");

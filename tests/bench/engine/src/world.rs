@@ -94,6 +94,7 @@ impl World {
         ];
         let fixed = [
             ("LOG_LEVEL", "INFO"),
+            ("METRICS_NAMESPACE", "synchub-webhooks"),
             ("TABLE_NAME", "table"),
             ("ALERTS_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:alerts"),
             ("WORK_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:work"),
