@@ -4,6 +4,7 @@
 
 mod health;
 mod limits;
+mod traces;
 mod waits;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 mod conditions;
 mod rejections;
 mod same;
+mod traces;
 mod unregistered;
 mod wide;
 
