@@ -8,6 +8,7 @@
 #   receiver      Flask with the Standard Webhooks library, for the snippet in Python
 #   schemathesis  the property-based tester of the HTTP API, and the validator of its OpenAPI document
 #   clients       the generator of a client in Python
+#   opentelemetry a producer and a receiver that record traces
 #   site          the generator of the documentation site
 #   node          Node with Express and the Standard Webhooks library, for the snippet in JavaScript; axe-core, which checks how
 #                 accessible the page is; and the generator of a client in TypeScript, with its compiler
@@ -76,6 +77,7 @@ install() {
     receiver) environment receiver "Flask (some seconds)" ;;
     schemathesis) environment schemathesis "the tester of the API and the validator of its OpenAPI document (some seconds)" ;;
     site) environment site "the generator of the documentation site (some seconds)" ;;
+    opentelemetry) environment opentelemetry "OpenTelemetry (some seconds)" ;;
     clients) environment clients "the generator of a client in Python (some seconds)" ;;
     node)
       environment node "Node (some seconds)"
@@ -103,7 +105,7 @@ command -v cc >/dev/null || missing "a C compiler is missing: install gcc or cla
 
 mkdir -p .venv
 if [ $# -eq 0 ]; then
-  set -- sam zig ministack dynoxide awscli receiver schemathesis clients site node browser
+  set -- sam zig ministack dynoxide awscli receiver schemathesis clients opentelemetry site node browser
 fi
 for tool in "$@"; do
   install "$tool"

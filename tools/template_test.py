@@ -108,10 +108,11 @@ def schedules(template):
 
 
 def statements(role):
-    """What a role always allows. What it allows only in a VPC is `vpc_statements`."""
+    """What a role allows without a VPC, also if a parameter says so. What it allows only in a VPC is `vpc_statements`."""
     for policy in role.get("Policies", []):
         if "Fn::If" not in policy:
-            yield from listed(policy["PolicyDocument"]["Statement"])
+            for statement in listed(policy["PolicyDocument"]["Statement"]):
+                yield statement.get("Fn::If", [None, statement])[1]
 
 
 def vpc_statements(role):
@@ -295,9 +296,13 @@ def no_managed_policy_is_used(template):
                        for name, function in functions(template).items() if function.get("Policies")]
 
 
+# IAM knows no resources for these two.
+XRAY_ACTIONS = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+
+
 @rule
 def no_role_has_a_star(template):
-    """A log group's ARN ends in `:*`, but `!GetAtt` hides that; every star that is written out is reported."""
+    """A log group's ARN ends in `:*`, but `!GetAtt` hides that; every star that is written out is reported, but for X-Ray's."""
     problems = []
     for name, role in roles(template).items():
         for statement in statements(role):
@@ -306,8 +311,28 @@ def no_role_has_a_star(template):
                 problems.append(f"{name}: {sid} says what is left out instead of what is allowed")
             if any("*" in action for action in listed(statement.get("Action", []))):
                 problems.append(f"{name}: {sid} allows actions by a star")
-            if any("*" in text(resource) for resource in listed(statement.get("Resource", []))):
+            if any("*" in text(resource) for resource in listed(statement.get("Resource", []))) and statement.get("Action") != XRAY_ACTIONS:
                 problems.append(f"{name}: {sid} allows resources by a star")
+    return problems
+
+
+@rule
+def traces_are_recorded_of_all_functions_or_of_none(template):
+    """None by default, because X-Ray bills each trace. With the parameter, each function has the permission: without it, Lambda refuses."""
+    problems = []
+    if template["Globals"]["Function"].get("Tracing") != {"Fn::If": ["XRayIsOn", "Active", "PassThrough"]}:
+        problems.append("Globals do not turn X-Ray on and off for all functions")
+    is_on = {"Fn::Equals": [{"Ref": "XRayTracing"}, "true"]}
+    if template["Conditions"].get("XRayIsOn") != is_on or template["Parameters"]["XRayTracing"].get("Default") != "false":
+        problems.append("X-Ray is not off by default, or XRayTracing does not turn it on")
+    wanted = {"Sid": "RecordTraces", "Effect": "Allow", "Action": XRAY_ACTIONS, "Resource": "*"}
+    conditional = {"Fn::If": ["XRayIsOn", wanted, {"Ref": "AWS::NoValue"}]}
+    for name, function in functions(template).items():
+        if "Tracing" in function:
+            problems.append(f"{name} has a tracing mode of its own")
+        policies = roles(template).get(target(function.get("Role")), {}).get("Policies", [])
+        if not any(conditional in listed(policy["PolicyDocument"]["Statement"]) for policy in policies):
+            problems.append(f"{name} may not record traces while X-Ray is on, or may while it is off")
     return problems
 
 
@@ -1189,6 +1214,31 @@ class ABrokenTemplate(unittest.TestCase):
     def test_a_permission_for_all_but_some_is_reported(self):
         self.statement("ApiRole", "ReadAndWriteTheTable")["NotResource"] = "x"
         self.assert_reports(no_role_has_a_star, "says what is left out")
+
+    def test_a_star_for_more_than_traces_is_reported(self):
+        self.statement("ApiRole", "RecordTraces")["Action"].append("xray:GetTraceSummaries")
+        self.assert_reports(no_role_has_a_star, "RecordTraces allows resources by a star")
+
+    def test_a_function_that_may_not_record_traces_is_reported(self):
+        self.statement("RedriveRole", "RecordTraces")["Action"].pop()
+        self.assert_reports(traces_are_recorded_of_all_functions_or_of_none, "RedriveFunction may not record traces while X-Ray is on")
+
+    def test_a_function_that_may_always_record_traces_is_reported(self):
+        statement = self.properties("FanoutRole")["Policies"][0]["PolicyDocument"]["Statement"]
+        statement[-1] = statement[-1]["Fn::If"][1]
+        self.assert_reports(traces_are_recorded_of_all_functions_or_of_none, "FanoutFunction may not record traces while X-Ray is on, or may")
+
+    def test_a_function_that_is_always_traced_is_reported(self):
+        self.properties("DeliverFunction")["Tracing"] = "Active"
+        self.assert_reports(traces_are_recorded_of_all_functions_or_of_none, "DeliverFunction has a tracing mode of its own")
+
+    def test_tracing_that_is_on_by_default_is_reported(self):
+        self.template["Parameters"]["XRayTracing"]["Default"] = "true"
+        self.assert_reports(traces_are_recorded_of_all_functions_or_of_none, "X-Ray is not off by default")
+
+    def test_tracing_of_no_function_is_reported(self):
+        del self.template["Globals"]["Function"]["Tracing"]
+        self.assert_reports(traces_are_recorded_of_all_functions_or_of_none, "Globals do not turn X-Ray on")
 
     def test_a_function_that_may_not_delete_what_it_handled_is_reported(self):
         self.statement("FanoutRole", "ReceiveEvents")["Action"].remove("sqs:DeleteMessage")

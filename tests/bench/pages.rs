@@ -242,6 +242,7 @@ async fn owe(
         digest: envelope::content_digest(&body),
         body,
         owed,
+        traceparent: None,
         unmatched: None,
         expires_at,
     };

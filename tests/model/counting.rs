@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::delivery::{OutgoingDelivery, Purpose};
-use domain::value::{AccountId, DestinationId, Timestamp};
+use domain::value::{AccountId, DestinationId, Timestamp, TraceParent};
 use ports::{DeliveryQueue, EventQueue, HandOut, PortResult, Postpone};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -102,7 +102,7 @@ impl DeliveryQueue for Counting {
 #[async_trait]
 impl EventQueue for Counting {
     /// In a load, an instance sends only events about missed runs.
-    async fn send_event(&self, _account: &AccountId, _text: &str) -> PortResult<()> {
+    async fn send_event(&self, _account: &AccountId, _text: &str, _: Option<TraceParent>) -> PortResult<()> {
         if let Some(meter) = &self.chaos.meter {
             meter.spend("send_event", 1).await;
         }

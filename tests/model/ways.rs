@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::delivery::OutgoingDelivery;
-use domain::value::AccountId;
+use domain::value::{AccountId, TraceParent};
 use ports::{DeliveryQueue, EventQueue, PortResult, Postpone};
 use testing::MemoryStore;
 
@@ -55,7 +55,7 @@ impl Postpone for Queue {
 
 #[async_trait]
 impl EventQueue for Queue {
-    async fn send_event(&self, _account: &AccountId, text: &str) -> PortResult<()> {
+    async fn send_event(&self, _account: &AccountId, text: &str, _: Option<TraceParent>) -> PortResult<()> {
         let send = async {
             self.queue.send(text.to_owned(), Duration::ZERO, Some(&self.chaos));
             Ok(())

@@ -24,6 +24,8 @@ const PROGRAMS: [(&str, &str, &str); 6] = [
 ];
 /// Stands for keys, tokens, secrets and bodies.
 const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+/// The trace that Lambda gives the invocation.
+const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0";
 /// Enough for what takes milliseconds, or a few seconds while AWS is out of reach.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -96,7 +98,7 @@ fn serve(listener: &TcpListener, event: &str) -> String {
     let deadline = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time") + PATIENCE;
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nlambda-runtime-aws-request-id: r1\r\n\
-         lambda-runtime-deadline-ms: {}\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:1:function:f\r\n\
+         lambda-runtime-trace-id: {TRACE}\r\nlambda-runtime-deadline-ms: {}\r\nlambda-runtime-invoked-function-arn: arn:aws:lambda:us-east-1:1:function:f\r\n\
          content-length: {}\r\n\r\n",
         deadline.as_millis(),
         event.len()
@@ -137,6 +139,8 @@ fn at_trace_no_program_logs_what_an_event_carries() {
         assert!(answered.starts_with("POST") && answered.contains("/invocation/r1/"), "{name}: {answered}");
         let log = std::fs::read_to_string(path).expect("a log");
         assert!(!log.contains(SECRET), "{name} logs what its event carries:\n{log}");
+        let traced = |line: &str| line.contains("\"level\":\"ERROR\"") && line.contains(TRACE);
+        assert!(!["deliver", "fanout"].contains(&name) || log.lines().any(traced), "{name} names no trace:\n{log}");
         assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{name} logs plain text:\n{log}");
     }
 }

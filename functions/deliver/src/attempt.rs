@@ -12,6 +12,7 @@ use domain::attempt::{Attempt, Outcome};
 use domain::delivery::request::sign;
 use domain::delivery::{Delivery, DeliveryMessage, DeliveryRecord, Purpose};
 use domain::destination::Destination;
+use domain::value::Timestamp;
 use ports::PortResult;
 use runtime::metrics::Time;
 use tracing::info;
@@ -47,12 +48,12 @@ pub(crate) async fn attempt(
         deps.metrics.took(Time::EventLag, at.since(message.delivery.id.occurred_at()));
     }
     if !outcome.is_delivered() {
-        log_failure(&message.delivery, number, took, &outcome);
+        log_failure(&message.delivery, number, at, took, &outcome);
     }
     Ok(Some(Attempt { number, at, took, outcome, probe: message.purpose == Purpose::Probe }))
 }
 
-fn log_failure(delivery: &Delivery, number: u32, took: Duration, outcome: &Outcome) {
+fn log_failure(delivery: &Delivery, number: u32, at: Timestamp, took: Duration, outcome: &Outcome) {
     info!(
         "account.id" = %delivery.account,
         "event.id" = %delivery.event,
@@ -62,6 +63,7 @@ fn log_failure(delivery: &Delivery, number: u32, took: Duration, outcome: &Outco
         duration_ms = took.as_millis(),
         status = outcome.status(),
         outcome = outcome.as_str(),
+        traceparent = delivery.traceparent_at(at).map(tracing::field::display),
         "an attempt did not deliver"
     );
 }

@@ -188,6 +188,7 @@ impl<'a> Handling<'a> {
             sealed_at: now,
             digest: self.digest,
             body: self.body.get().to_owned(),
+            traceparent: event.traceparent,
             unmatched: owed.unmatched,
             owed: owed.deliveries,
             expires_at: now.plus(self.deps.retention),

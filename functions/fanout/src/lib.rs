@@ -84,6 +84,7 @@ const AT_ONCE: usize = 10;
 /// Handles one batch. The answer lists the records to be received again.
 pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Error> {
     let deadline = Timestamp::from_unix_ms(event.context.deadline);
+    let lambdas = event.context.xray_trace_id;
     let records = event.payload.records.into_iter().map(|record| received(&deps, record));
     let records = records.collect::<Result<Vec<_>, _>>()?;
     let give_back = GiveBack { queue: Arc::clone(&deps.queue), entropy: Arc::clone(&deps.entropy) };
@@ -91,8 +92,9 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let invocation = Arc::new(Invocation { deadline, same, turns, matching });
     let (metrics, left) = (Arc::clone(&deps.metrics), deadline.since(deps.clock.now()));
     let work = batch::run(records, AT_ONCE, &give_back, move |record| {
-        let (deps, invocation) = (Arc::clone(&deps), Arc::clone(&invocation));
+        let (deps, invocation, lambdas) = (Arc::clone(&deps), Arc::clone(&invocation), lambdas.clone());
         async move {
+            batch::log_traces(record.traceparent, lambdas.as_deref());
             let left = deadline.since(deps.clock.now()).saturating_sub(SPARE);
             let handled = tokio::time::timeout(left, handle_record(&deps, &invocation, &record)).await;
             let handled =
@@ -139,7 +141,7 @@ async fn handle_record(deps: &Deps, invocation: &Invocation, record: &Received) 
         deps.metrics.took(Time::EventQueueWait, deps.clock.now().since(record.sent_at));
     }
     let event = match Event::parse(&record.body, record.sent_at) {
-        Ok(event) => event,
+        Ok(event) => Event { traceparent: record.traceparent, ..event },
         Err(rejection) => return reject(deps, record, &rejection).await,
     };
     let place = invocation.same.enter(&event).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::SqsMessage;
-use domain::value::Timestamp;
+use domain::value::{TRACEPARENT, Timestamp, TraceParent};
 use lambda_runtime::Error;
 use runtime::batch::Record;
 
@@ -21,6 +21,8 @@ pub(crate) struct Received {
     pub(crate) sent_at: Timestamp,
     /// It may have been handled before, so its deliveries may have been sent.
     pub(crate) repeated: bool,
+    /// Where its event is in the producer's trace. What is malformed counts as none.
+    pub(crate) traceparent: Option<TraceParent>,
 }
 
 /// The result for one record.
@@ -42,7 +44,9 @@ pub(crate) fn received(deps: &Deps, record: SqsMessage) -> Result<Record<Receive
     let sent_at = sent.unwrap_or_else(|| deps.clock.now());
     let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
     let receives = receives.unwrap_or(u32::MAX);
+    let attribute = record.message_attributes.get(TRACEPARENT).and_then(|value| value.string_value.as_deref());
+    let traceparent = attribute.and_then(|text| text.parse().ok());
     let (body, receipt) = (record.body.unwrap_or_default(), record.receipt_handle.unwrap_or_default());
-    let content = Received { body, receipt: receipt.clone(), sent_at, repeated: receives != 1 };
+    let content = Received { body, receipt: receipt.clone(), sent_at, repeated: receives != 1, traceparent };
     Ok(Record { id, receipt, receives, content })
 }

@@ -97,7 +97,7 @@ async fn look(deps: &Deps, look_at: Timestamp, at: &AwaitedPlace) -> PortResult<
     let graces: BTreeSet<_> = listeners.iter().flat_map(|listeners| listeners.graces()).collect();
     let (events, after) = awaited.missed(&graces, deps.clock.now());
     for event in events {
-        deps.event_queue.send_event(&event.account, &event.text()).await?;
+        deps.event_queue.send_event(&event.account, &event.text(), None).await?;
     }
     deps.awaited_runs.update_awaited_run(&awaited, &after).await.map(drop)
 }

@@ -86,7 +86,7 @@ pub(crate) async fn expiring(deps: &Deps, destination: &Destination, expiring: &
 
 async fn send(deps: &Deps, event: Option<&OwnEvent>) -> bool {
     let Some(event) = event else { return true };
-    worked("an operational event", deps.event_queue.send_event(&event.account, &event.text()).await).is_some()
+    worked("an operational event", deps.event_queue.send_event(&event.account, &event.text(), None).await).is_some()
 }
 
 async fn alert(deps: &Deps, alert: &Alert) -> bool {

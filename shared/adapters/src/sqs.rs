@@ -24,9 +24,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{BatchResultErrorEntry, MessageAttributeValue, SendMessageBatchRequestEntry};
 use domain::delivery::OutgoingDelivery;
-use domain::value::AccountId;
+use domain::value::{AccountId, TRACEPARENT, TraceParent};
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, TryStreamExt};
 use ports::{DeliveryQueue, EventQueue, PortError, PortResult, Postpone};
@@ -272,9 +272,13 @@ impl SqsEventQueue {
 
 #[async_trait]
 impl EventQueue for SqsEventQueue {
-    async fn send_event(&self, account: &AccountId, text: &str) -> PortResult<()> {
+    async fn send_event(&self, account: &AccountId, text: &str, traceparent: Option<TraceParent>) -> PortResult<()> {
         let call = self.client.send_message().queue_url(&self.url).message_body(text);
-        let call = call.message_group_id(account.as_str());
+        let mut call = call.message_group_id(account.as_str());
+        if let Some(traceparent) = traceparent {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(traceparent.to_string());
+            call = call.message_attributes(TRACEPARENT, value.build().map_err(build_error)?);
+        }
         call.send().await.map(|_| ()).map_err(|error| port_error("sending an event", error))
     }
 }

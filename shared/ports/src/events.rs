@@ -9,7 +9,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use domain::delivery::Delivery;
 use domain::event::{Event, EventType, Scope, envelope};
-use domain::value::{AccountId, EventId, Span, Timestamp};
+use domain::value::{AccountId, EventId, Span, Timestamp, TraceParent};
 
 use super::{Order, PortError, PortResult};
 
@@ -26,6 +26,8 @@ pub struct SealedEvent {
     pub digest: [u8; 32],
     pub body: String,
     pub owed: Vec<Delivery>,
+    /// Where it is in its producer's trace, as are the deliveries that it owes.
+    pub traceparent: Option<TraceParent>,
     /// If it owes nothing, the reason.
     pub unmatched: Option<UnmatchedReason>,
     /// When the row may be deleted.
@@ -43,6 +45,7 @@ impl SealedEvent {
             scope: self.scope.clone(),
             occurred_at: self.occurred_at,
             data,
+            traceparent: self.traceparent,
         })
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use domain::attempt::{Exchange, Outcome, SealedSecret, SigningSecret};
 use domain::delivery::{OutgoingDelivery, SignedRequest};
 use domain::operational::Alert;
-use domain::value::{AccountId, DestinationId, Timestamp};
+use domain::value::{AccountId, DestinationId, Timestamp, TraceParent};
 
 use super::PortResult;
 
@@ -28,9 +28,9 @@ pub trait DeliveryQueue: Postpone {
 /// The queue of events.
 #[async_trait]
 pub trait EventQueue: Send + Sync {
-    /// Sends the text of an event of `account`, as producers do. If an account has many events, they delay each other
-    /// rather than those of other accounts.
-    async fn send_event(&self, account: &AccountId, text: &str) -> PortResult<()>;
+    /// Sends the text of an event of `account`, as producers do, with its place in a trace beside it. If an account has many
+    /// events, they delay each other rather than those of other accounts.
+    async fn send_event(&self, account: &AccountId, text: &str, traceparent: Option<TraceParent>) -> PortResult<()>;
 }
 
 /// Alerts to people who may have to act.

@@ -25,10 +25,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::value::TraceParent;
 use ports::{Entropy, EntropyExt, Postpone};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use crate::telemetry::ErrorChain;
 
@@ -93,6 +95,17 @@ fn wait_after(receives: u32, chance: u8) -> Duration {
     wait + wait * u32::from(chance) / (5 * u32::from(u8::MAX))
 }
 
+/// Puts the traces that a record belongs to, if there are any, into each line that is logged from here on while it is
+/// handled: its producer's, and the one that Lambda gave the invocation, under the name that Lambda's runtime uses.
+pub fn log_traces(producers: Option<TraceParent>, lambdas: Option<&str>) {
+    if let Some(traceparent) = producers {
+        Span::current().record("trace_id", traceparent.trace_id());
+    }
+    if let Some(trace) = lambdas {
+        Span::current().record("xrayTraceId", trace);
+    }
+}
+
 /// Handles the content of every record with `handle`, at most `at_once` at a time, and returns the ids to be received
 /// again: those that are kept, and those that failed or panicked. The latter are given back, and logged here, once,
 /// with all their causes.
@@ -112,7 +125,7 @@ where
     let mut messages = HashMap::new();
     for Record { id, receipt, receives, content } in records {
         let (places, handle) = (Arc::clone(&places), handle.clone());
-        let span = tracing::info_span!("record", "message.id" = %id, "delivery.id" = tracing::field::Empty);
+        let span = tracing::info_span!("record", "message.id" = %id, "delivery.id" = Empty, trace_id = Empty, xrayTraceId = Empty);
         let work = async move {
             // The semaphore is never closed. Without a permit, the record would simply run unlimited.
             let _place = places.acquire_owned().await.ok();

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use domain::attempt::{SealedSecret, SigningSecret};
 use domain::delivery::{DeliveryMessage, OutgoingDelivery};
 use domain::operational::Alert;
-use domain::value::{AccountId, DestinationId, Timestamp};
+use domain::value::{AccountId, DestinationId, Timestamp, TraceParent};
 use ports::{
     Alerts, Clock, DeliveryQueue, Entropy, EventQueue, HandOut, HostLookup, PortError, PortResult, Postpone, Vault,
 };
@@ -23,7 +23,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Default)]
 pub struct MemoryQueue {
     sent: Mutex<Vec<(DeliveryMessage, Duration)>>,
-    events: Mutex<Vec<String>>,
+    events: Mutex<Vec<(String, Option<TraceParent>)>>,
     postponed: Mutex<Vec<(String, Duration)>>,
     /// How many of the next sends fail after half of their messages were accepted.
     breaking: AtomicU64,
@@ -57,6 +57,11 @@ impl MemoryQueue {
     }
 
     pub fn take_events(&self) -> Vec<String> {
+        self.take_traced_events().into_iter().map(|(text, _)| text).collect()
+    }
+
+    /// The events that were sent, each with what it has for a `traceparent`.
+    pub fn take_traced_events(&self) -> Vec<(String, Option<TraceParent>)> {
         std::mem::take(&mut lock(&self.events))
     }
 
@@ -101,11 +106,11 @@ impl Postpone for MemoryQueue {
 
 #[async_trait]
 impl EventQueue for MemoryQueue {
-    async fn send_event(&self, _account: &AccountId, text: &str) -> PortResult<()> {
+    async fn send_event(&self, _account: &AccountId, text: &str, traceparent: Option<TraceParent>) -> PortResult<()> {
         if self.breaking.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
             return Err(PortError::transient("sending an event", "a failure was asked for"));
         }
-        lock(&self.events).push(text.to_owned());
+        lock(&self.events).push((text.to_owned(), traceparent));
         Ok(())
     }
 }

@@ -131,6 +131,7 @@ pub fn sealed(event: &Event, owed: Vec<Delivery>, sealed_at: Timestamp) -> Seale
         sealed_at,
         digest: envelope::content_digest(&body),
         body,
+        traceparent: event.traceparent,
         unmatched: owed.is_empty().then_some(UnmatchedReason::NoSubscription),
         owed,
         expires_at: sealed_at.plus(Duration::from_secs(30 * 86_400)),

@@ -9,13 +9,14 @@
 //! `the_same_content_again_is_accepted_and_not_sent_however_late_and_other_content_is_refused`, on the deployed stack
 //! `a_posted_event_is_delivered_and_told_of`).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::{FromRequestParts, State};
 use axum::response::Response;
 use domain::event::{Event, EventType, Rejection, RejectionCode, envelope};
-use domain::value::{AccountId, EventId, Timestamp};
+use domain::value::{AccountId, EventId, TRACEPARENT, Timestamp, TraceParent};
 use http::StatusCode;
 use http::request::Parts;
 use ports::{EntropyExt, PortError};
@@ -43,14 +44,29 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// The header `Idempotency-Key`.
+/// Where the caller is in a trace, in the header `traceparent`. As the standard says, a malformed one counts as none.
+pub struct Traced(Option<TraceParent>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Traced {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let value = parts.headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
+        Ok(Self(value.and_then(|text| text.parse().ok())))
+    }
+}
+
+/// The headers `Idempotency-Key` and `traceparent`.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "it describes what `IdempotencyKey` reads, and is never a value")]
-pub struct IdempotencyKeyHeader {
+#[expect(dead_code, reason = "it describes what `IdempotencyKey` and `Traced` read, and is never a value")]
+pub struct EventHeaders {
     /// The id of the event, if it is not in the body.
     #[param(rename = "Idempotency-Key", value_type = Option<schemas::EventId>)]
     idempotency_key: Option<String>,
+    /// The caller's position in a trace (W3C Trace Context), which receivers of the event continue. A malformed value is ignored.
+    #[param(example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    traceparent: Option<String>,
 }
 
 // The fields that `Event::parse` checks are passed to it unread.
@@ -124,7 +140,7 @@ struct Accepted<'a> {
     path = "/v1/events",
     operation_id = "publish_event",
     tag = "events",
-    params(IdempotencyKeyHeader),
+    params(EventHeaders),
     request_body = NewEvent,
     responses(
         (status = 202, description = "The event will be matched, or was matched before.", body = Accepted),
@@ -138,6 +154,7 @@ pub async fn create(
     Publisher(account): Publisher,
     State(deps): State<Arc<Deps>>,
     IdempotencyKey(key): IdempotencyKey,
+    Traced(traceparent): Traced,
     Json(mut new): Json<NewEvent>,
 ) -> Result<Response, Problem> {
     if new.account.as_ref().is_some_and(|given| *given != account) {
@@ -158,7 +175,7 @@ pub async fn create(
         return Err(Problem::at(Code::ValidationFailed, "/type", detail));
     }
     let (text, event) = complete(&id, &account, &new, deps.clock.now())?;
-    let status = publish(&deps, &event, &text).await?;
+    let status = publish(&deps, &Event { traceparent, ..event }, &text).await?;
     Ok(done::nothing_if(status == DUPLICATE, (StatusCode::ACCEPTED, Answer(Accepted { id: &id, status }))))
 }
 
@@ -170,7 +187,7 @@ pub async fn publish(deps: &Deps, event: &Event, text: &str) -> Result<&'static 
     let body = envelope::build(event).map_err(|error| PortError::permanent("building the body", error))?;
     match deps.events.find_event_with(&event.account, &event.id, 0).await? {
         None => {
-            deps.event_queue.send_event(&event.account, text).await?;
+            deps.event_queue.send_event(&event.account, text, event.traceparent).await?;
             Ok("accepted")
         }
         Some((before, _)) if before.digest == envelope::content_digest(body.get()) => Ok(DUPLICATE),

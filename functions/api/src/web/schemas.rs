@@ -77,6 +77,8 @@ words! {
         94, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "`whsec_` and the base64 of the signing key, which has 24–64 bytes.";
     Timestamp as DateTime, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$", 24, "2026-11-23T16:36:11.485Z",
         "A moment in UTC: RFC 3339 with milliseconds.";
+    Traceparent, "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$", 55, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "A position in a trace: the `traceparent` of W3C Trace Context, version 00.";
     Day as Date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", 10, "2026-11-23", "A day in UTC.";
 }
 
@@ -223,6 +225,8 @@ mod tests {
         check::<DeliveryPath, destination::DeliveryPath>();
         check::<Timestamp, value::Timestamp>();
         check::<Day, value::Day>();
+        let traceparent = serde_json::to_value(Traceparent::schema()).expect("JSON");
+        assert!(traceparent["examples"][0].as_str().expect("text").parse::<value::TraceParent>().is_ok());
         let secret = serde_json::to_value(SigningSecret::schema()).expect("JSON");
         assert!(secret["examples"][0].as_str().expect("text").parse::<attempt::SigningSecret>().is_ok());
     }

@@ -59,6 +59,7 @@ async fn seal(world: &World, record: &DeliveryRecord, ms: u64) {
         sealed_at: Timestamp::from_unix_ms(SAMPLE_MS + 60_000),
         digest: envelope::content_digest("{}"),
         body: "{}".to_owned(),
+        traceparent: delivery.traceparent,
         unmatched: None,
         owed: vec![delivery],
         expires_at: record.expires_at,
@@ -254,7 +255,8 @@ async fn a_delivery_is_told_attempt_by_attempt() {
     let attempt = |n: usize, outcome: &str, code: Value, error: Value, retry: Value, excerpt: Value| {
         json!({
             "number": n, "at": format!("2026-11-23T09:30:00.00{n}Z"), "duration_ms": 12, "outcome": outcome,
-            "status_code": code, "error": error, "retry_after_seconds": retry, "response_excerpt": excerpt
+            "status_code": code, "error": error, "retry_after_seconds": retry, "response_excerpt": excerpt,
+            "traceparent": null
         })
     };
     let (none, blocked) = (Value::Null, "a.example leads to 127.0.0.1, an address that is never called");
@@ -340,4 +342,19 @@ async fn reading_deliveries_takes_a_role_that_reads_and_a_ledger_that_answers() 
         world.store.fail(method, 1);
         check_problem(get(&world, &path).await, 503, "unavailable", None);
     }
+}
+
+#[tokio::test]
+async fn a_delivery_shows_its_producers_trace_and_each_attempt_its_own_span() {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let world = world().await;
+    let traced = deliver(&world, 1, "evt-1", 1, |record| record.delivery.traceparent = PARENT.parse().ok()).await;
+    let (_, shown) = get(&world, &format!("/v1/deliveries/{}", traced.delivery.id)).await;
+    let sent = traced.delivery.traceparent_at(traced.attempts.kept()[0].at).expect("one").to_string();
+    assert_eq!((&shown["traceparent"], &shown["attempts"][0]["traceparent"]), (&json!(PARENT), &json!(sent)));
+    assert!(sent != PARENT && sent[..36] == PARENT[..36]);
+    let plain = deliver(&world, 1, "evt-2", 2, |_| {}).await;
+    let (_, shown) = get(&world, &format!("/v1/deliveries/{}", plain.delivery.id)).await;
+    assert_eq!((&shown["traceparent"], &shown["attempts"][0]["traceparent"]), (&Value::Null, &Value::Null));
+    assert!(shown.as_object().expect("an object").contains_key("traceparent"));
 }

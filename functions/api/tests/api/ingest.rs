@@ -209,3 +209,25 @@ async fn what_could_not_be_sent_is_not_accepted() {
     assert!(world.queue.take_events().is_empty());
     assert_eq!(post(&world, Some("evt-1"), &sample()).await, accepted("evt-1", "accepted"));
 }
+
+#[tokio::test]
+async fn a_posted_event_keeps_the_traceparent_of_its_request_and_a_malformed_one_is_ignored() {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    let world = world().await;
+    for (given, kept) in [
+        (Some(PARENT), Some(PARENT)),
+        (None, None),
+        (Some(""), None),
+        // API Gateway joins the values of a repeated header.
+        (Some(&*[PARENT, PARENT].join(",")), None),
+        (Some(&PARENT.replace("00-4", "ff-4")), None),
+    ] {
+        let mut event = world.event(As::Account("acme"), "POST", "/v1/events", Some(&sample().to_string()));
+        if let Some(given) = given {
+            event["headers"]["traceparent"] = json!(given);
+        }
+        assert_eq!(world.gateway(&event.to_string()).await.0, 202, "{given:?}");
+        let sent: Vec<_> = world.queue.take_traced_events().into_iter().map(|(_, trace)| trace).collect();
+        assert_eq!(sent, [kept.and_then(|kept| kept.parse().ok())], "{given:?}");
+    }
+}

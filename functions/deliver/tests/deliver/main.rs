@@ -5,6 +5,7 @@
 mod health;
 mod limits;
 mod metrics;
+mod traces;
 mod waits;
 
 use std::sync::Arc;

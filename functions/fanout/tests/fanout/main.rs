@@ -6,6 +6,7 @@ mod conditions;
 mod metrics;
 mod rejections;
 mod same;
+mod traces;
 mod unregistered;
 mod wide;
 

@@ -201,6 +201,8 @@ async fn a_list_leaves_enough_to_read_for_the_names_beside_it() {
     assert_eq!(found, 160);
 }
 
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 /// Creates a destination of acme and a delivery to it that was refused twice.
 async fn refused_twice(world: &World, body: &str) -> (String, Delivery) {
     let settings =
@@ -458,6 +460,7 @@ async fn long(world: &World, n: u8) -> SealedEvent {
         event.scope = scope.parse().expect("a scope");
         for owed in &mut event.owed {
             owed.scope = Some(event.scope.clone());
+            owed.traceparent = PARENT.parse().ok();
             owed.path = Some(format!("/{}", "p".repeat(255)).try_into().expect("a path"));
         }
     })
@@ -488,4 +491,16 @@ async fn no_page_grows_over_50_kb_with_what_is_as_long_as_it_may_be() {
         assert!(page.text.len() < 50 * 1024, "{path}: {} bytes", page.text.len());
     }
     world.get(&cookie, &one).await.shows("The newest 12 of 30");
+}
+
+#[tokio::test]
+async fn an_attempt_shows_the_trace_that_it_continued() {
+    let world = world().await;
+    let cookie = world.visitor("acme", Role::Viewer).await;
+    let (_, plain) = refused_twice(&world, "busy").await;
+    world.get(&cookie, &format!("/deliveries/{}", plain.id)).await.hides("traceparent");
+    let event = long(&world, 1).await;
+    record(&world, &event.owed[0], DeliveryState::Delivered, &[Outcome::Delivered { status: 200 }]).await;
+    let page = world.get(&cookie, &format!("/deliveries/{}", event.owed[0].id)).await;
+    page.shows(&format!("traceparent {}", &PARENT[..36])).shows("PLACEHOLDER-a-span-of-this-attempt");
 }

@@ -86,6 +86,7 @@ impl World {
             sealed_at: event.occurred_at,
             digest: envelope::content_digest(&body),
             body,
+            traceparent: event.traceparent,
             unmatched: owed.is_empty().then_some(UnmatchedReason::NoSubscription),
             owed,
             expires_at: self.clock.now().plus(MINUTE * 60 * 24),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::delivery::OutgoingDelivery;
-use domain::value::AccountId;
+use domain::value::{AccountId, TraceParent};
 use ports::{DeliveryQueue, EventQueue, PortResult, Postpone};
 use testing::{MemoryQueue, TestClock};
 
@@ -33,8 +33,8 @@ impl Postpone for Slow {
 
 #[async_trait]
 impl EventQueue for Slow {
-    async fn send_event(&self, account: &AccountId, text: &str) -> PortResult<()> {
+    async fn send_event(&self, account: &AccountId, text: &str, trace: Option<TraceParent>) -> PortResult<()> {
         self.clock.advance(self.takes);
-        self.queue.send_event(account, text).await
+        self.queue.send_event(account, text, trace).await
     }
 }

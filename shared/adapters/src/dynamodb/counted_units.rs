@@ -35,6 +35,7 @@ async fn seal(store: &DynamoStore, id: &str, owed: u16) -> SealedEvent {
         digest: envelope::content_digest(&body),
         body,
         owed: (0..owed).map(|n| Delivery::of_event(&event, to(n), None)).collect(),
+        traceparent: None,
         unmatched: None,
         expires_at: at,
     };

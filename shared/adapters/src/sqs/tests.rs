@@ -199,3 +199,18 @@ async fn a_wide_event_slows_no_narrow_one_and_no_more_batches_are_made_than_may_
     assert!(narrow.is_some_and(|at| at <= 20), "{narrow:?}");
     assert_eq!(queue.places.available_permits(), BATCHES_AT_ONCE);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_has_its_traceparent_as_an_attribute_and_without_one_it_has_none() {
+    let service = Service::new(|_, _| Some((200, json!({"MessageId": "1", "MD5OfMessageBody": ""}))));
+    let queue = SqsEventQueue::new(&service.clients(), "https://sqs.example/1/events".to_owned());
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    for traceparent in [None, parent.parse().ok()] {
+        queue.send_event(&account("acme"), "{}", traceparent).await.expect("sent");
+    }
+    let asked: Vec<_> = service.take().into_iter().map(|(_, asked)| asked).collect();
+    let before = json!({"QueueUrl": "https://sqs.example/1/events", "MessageBody": "{}", "MessageGroupId": "acme"});
+    let mut with = before.clone();
+    with["MessageAttributes"] = json!({"traceparent": {"DataType": "String", "StringValue": parent}});
+    assert_eq!(asked, [before, with]);
+}

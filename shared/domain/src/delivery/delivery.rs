@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::destination::DeliveryPath;
 use crate::event::{Event, EventType, Scope};
-use crate::value::{AccountId, DeliveryId, DestinationId, EventId};
+use crate::value::{AccountId, DeliveryId, DestinationId, EventId, Timestamp, TraceParent, trace_parent};
 
 /// An event owed to a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Delivery {
     pub destination: DestinationId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<DeliveryPath>,
+    /// Where its event is in the producer's trace.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "trace_parent::if_readable")]
+    pub traceparent: Option<TraceParent>,
 }
 
 impl Delivery {
@@ -30,7 +33,8 @@ impl Delivery {
     pub fn of_event(event: &Event, destination: DestinationId, path: Option<DeliveryPath>) -> Self {
         let id = derive_id(event, &destination, path.as_ref());
         let (account, event_type, scope) = (event.account.clone(), event.event_type, Some(event.scope.clone()));
-        Self { id, account, event: event.id.clone(), event_type, scope, destination, path }
+        let (event, traceparent) = (event.id.clone(), event.traceparent);
+        Self { id, account, event, event_type, scope, destination, path, traceparent }
     }
 
     /// A test request has the form of a delivery but is not one: it is not owed to anybody and not recorded. Its id depends
@@ -38,6 +42,15 @@ impl Delivery {
     pub fn of_test(event: &Event, destination: DestinationId, path: Option<DeliveryPath>, entropy: &[u8; 15]) -> Self {
         let id = DeliveryId::of_test(&destination, entropy);
         Self { id, ..Self::of_event(event, destination, path) }
+    }
+
+    /// Where the attempt that begins at `at` is in the trace: a span of its own, whose parent is the producer's. It follows
+    /// from the delivery and the moment, so no row has to keep it.
+    pub fn traceparent_at(&self, at: Timestamp) -> Option<TraceParent> {
+        let text = [self.id.as_str(), "#", &at.unix_ms().to_string()].concat();
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        self.traceparent.map(|parent| parent.with_span([a, b, c, d, e, f, g, h]))
     }
 }
 
@@ -70,6 +83,7 @@ mod tests {
             scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
             occurred_at: Timestamp::from_unix_ms(1_795_426_200_000),
             data: RawValue::from_string("{}".into()).expect("JSON"),
+            traceparent: None,
         }
     }
 

@@ -76,6 +76,7 @@ mod tests {
             scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
             occurred_at: Timestamp::from_unix_ms(1_795_426_200_000),
             data: RawValue::from_string("{}".into()).expect("JSON"),
+            traceparent: None,
         }
     }
 
@@ -105,5 +106,27 @@ mod tests {
         before["delivery"].as_object_mut().expect("an object").remove("scope");
         let read: DeliveryMessage = serde_json::from_str(&before.to_string()).expect("a message");
         assert_eq!(read.delivery, Delivery { scope: None, ..delivery });
+    }
+    #[test]
+    fn a_message_carries_the_traceparent_of_its_event_and_one_without_is_as_before() {
+        let text = |event: &Event| {
+            let delivery = Delivery::of_event(event, DestinationId::from_entropy([1; 10]), None);
+            serde_json::json!({"delivery": delivery, "body": {}})
+        };
+        let without = text(&event("evt-1", "acme"));
+        assert_eq!(without["delivery"].get("traceparent"), None);
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        let mut with = text(&Event { traceparent: parent.parse().ok(), ..event("evt-1", "acme") });
+        assert_eq!(
+            (&with["delivery"]["id"], &with["delivery"]["traceparent"]),
+            (&without["delivery"]["id"], &parent.into())
+        );
+        let read =
+            |text: &serde_json::Value| serde_json::from_str::<DeliveryMessage>(&text.to_string()).expect("a message");
+        assert_eq!(read(&with).delivery.traceparent, parent.parse().ok());
+        assert_eq!(read(&without).delivery.traceparent, None);
+        // Nothing of it is worth failing a delivery.
+        with["delivery"]["traceparent"] = "of a later release".into();
+        assert_eq!(read(&with).delivery.traceparent, None);
     }
 }

@@ -1,4 +1,10 @@
-//! The request that is sent: Standard Webhooks 1.0 headers over the exact bytes of the body.
+//! The request that is sent: Standard Webhooks 1.0 headers over the exact bytes of the body. If the event came with a
+//! `traceparent`, the request has one too, which is not signed: what records traces between us and the receiver may
+//! change it.
+//!
+//! Invariant: without a `traceparent` of the producer's, a request has none, and is as before there were any (tests:
+//! `a_request_has_the_documented_headers_and_one_signature_for_each_secret`,
+//! `a_request_continues_its_producers_trace_unless_its_owner_set_that_header`).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,7 +13,7 @@ use super::delivery::Delivery;
 use crate::attempt::SigningSecret;
 use crate::attempt::signature::signature;
 use crate::destination::{DestinationSettings, DestinationUrl};
-use crate::value::Timestamp;
+use crate::value::{TRACEPARENT, Timestamp};
 
 /// A request ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +49,13 @@ pub fn sign(
         ("webhook-attempt", attempt.to_string()),
     ];
     let custom = destination.headers.iter().map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_owned()));
+    // Two would be as good as none.
+    let is_set = destination.headers.iter().any(|(name, _)| name == TRACEPARENT);
+    let trace = delivery.traceparent_at(now).filter(|_| !is_set).map(|trace| (TRACEPARENT, trace.to_string()));
+    let ours = ours.into_iter().chain(trace).map(|(name, value)| (Cow::Borrowed(name), value));
     SignedRequest {
         url: destination.url.join(delivery.path.as_ref()),
-        headers: ours.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).chain(custom).collect(),
+        headers: ours.chain(custom).collect(),
         body: body.to_owned(),
         timeout: destination.timeout_seconds.into(),
     }
@@ -56,18 +66,22 @@ mod tests {
     use super::*;
     use crate::value::DestinationId;
 
-    #[test]
-    fn a_request_has_the_documented_headers_and_one_signature_for_each_secret() {
-        let destination = DestinationId::from_entropy([1; 10]);
-        let delivery = Delivery {
+    fn delivery() -> Delivery {
+        Delivery {
             id: "dlv_00000000000000000000000000000000000000000000000000".parse().expect("an id"),
             account: "acme".parse().expect("an account"),
             event: "evt-1".parse().expect("an id"),
             event_type: "sync_run.completed".parse().expect("a type"),
             scope: None,
-            destination,
+            destination: DestinationId::from_entropy([1; 10]),
             path: Some("/sync".to_owned().try_into().expect("a path")),
-        };
+            traceparent: None,
+        }
+    }
+
+    #[test]
+    fn a_request_has_the_documented_headers_and_one_signature_for_each_secret() {
+        let delivery = delivery();
         let settings =
             r#"{"name":"d","url":"https://example.com/hooks","headers":{"X-Team":"data"},"timeout_seconds":7}"#;
         let settings = serde_json::from_str(settings).expect("settings");
@@ -86,5 +100,26 @@ mod tests {
         assert_eq!(header("x-team"), Some("data"));
         assert_eq!(request.headers.len(), 8);
         assert_eq!(request.timeout, Duration::from_secs(7));
+    }
+    #[test]
+    fn a_request_continues_its_producers_trace_unless_its_owner_set_that_header() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let delivery = Delivery { traceparent: Some(parent.parse().expect("one")), ..delivery() };
+        let sent = |headers: &str, ms| {
+            let settings = format!(r#"{{"name":"d","url":"https://example.com/","headers":{headers}}}"#);
+            let settings = serde_json::from_str(&settings).expect("settings");
+            let request = sign(&delivery, &settings, "{}", &[], 1, Timestamp::from_unix_ms(ms));
+            let traces = request.headers.into_iter().filter(|(name, _)| name == "traceparent");
+            traces.map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        let [first] = sent("{}", 1).try_into().expect("one");
+        assert_eq!(sent("{}", 1), std::slice::from_ref(&first), "the same attempt has the same span");
+        assert_eq!(Some(first.clone()), delivery.traceparent_at(Timestamp::from_unix_ms(1)).map(|at| at.to_string()));
+        let [second] = sent("{}", 2).try_into().expect("one");
+        for span in [&first, &second] {
+            assert!(span.starts_with(&parent[..36]) && span.ends_with("-01") && span.len() == parent.len(), "{span}");
+        }
+        assert!(first != second && first != parent, "each attempt has a span of its own");
+        assert_eq!(sent(r#"{"Traceparent":"mine"}"#, 1), ["mine"]);
     }
 }

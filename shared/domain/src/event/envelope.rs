@@ -101,6 +101,7 @@ mod tests {
             scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
             occurred_at: Timestamp::from_unix_ms(1_795_426_200_000),
             data: RawValue::from_string(r#"{ "a":1.0, "b" : "\u00e9" }"#.to_owned()).expect("JSON"),
+            traceparent: None,
         };
         let body = build(&event).expect("a body");
         assert_eq!(

@@ -9,7 +9,7 @@ use super::payload;
 use super::rejection::{Rejection, RejectionCode};
 use super::scope::Scope;
 use crate::value::keys::check_keys;
-use crate::value::{AccountId, EventId, Place, Timestamp, json};
+use crate::value::{AccountId, EventId, Place, Timestamp, TraceParent, json};
 
 /// The largest event accepted, in bytes of the whole text.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
@@ -27,6 +27,8 @@ pub struct Event {
     pub scope: Scope,
     pub occurred_at: Timestamp,
     pub data: Box<RawValue>,
+    /// Where the event is in its producer's trace. It came beside the text, and is no part of the content.
+    pub traceparent: Option<TraceParent>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +68,7 @@ impl Event {
             scope: wire.scope,
             occurred_at: wire.occurred_at,
             data: wire.data.to_owned(),
+            traceparent: None,
         })
     }
 
@@ -85,6 +88,7 @@ impl Event {
             scope: sample.scope.clone(),
             occurred_at: now,
             data: sample.data.clone(),
+            traceparent: None,
         })
     }
 }

@@ -115,6 +115,7 @@ mod tests {
             scope: scope.parse().expect("a scope"),
             occurred_at: Timestamp::from_unix_ms(1),
             data: RawValue::from_string(data.to_owned()).expect("JSON"),
+            traceparent: None,
         };
         SeenScope::of_event(&event, Timestamp::from_unix_ms(2))
     }

@@ -51,6 +51,7 @@ fn record(attempts: u32) -> DeliveryRecord {
         scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
         occurred_at: at(0),
         data: RawValue::from_string(r#"{"x":"t0ken"}"#.into()).expect("JSON"),
+        traceparent: None,
     };
     let attempt = |number| Attempt {
         number,

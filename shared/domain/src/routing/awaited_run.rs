@@ -213,6 +213,7 @@ mod tests {
             scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
             occurred_at: at(0),
             data: RawValue::from_string(data).expect("JSON"),
+            traceparent: None,
         }
     }
 

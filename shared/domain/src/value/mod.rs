@@ -20,6 +20,7 @@ mod secrets;
 mod spread;
 mod stretches;
 mod timestamp;
+pub mod trace_parent;
 
 pub use self::day::Day;
 pub use self::excerpt::{bounded, excerpt};
@@ -33,3 +34,4 @@ pub use self::secrets::without_secrets;
 pub use self::spread::spread;
 pub use self::stretches::{Span, Stretches};
 pub use self::timestamp::{Timestamp, TimestampError};
+pub use self::trace_parent::{TRACEPARENT, TraceParent, TraceParentError};

@@ -14,6 +14,9 @@ use crate::samples::event_text;
 
 pub(super) fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize) -> SealedEvent {
     let event = Event::parse(&event_text(account, id), now()).map_err(|r| r.detail).expect("an event");
+    // Every second one came with a trace.
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok().filter(|_| owed % 2 == 1);
+    let event = Event { traceparent, ..event };
     let body = format!("{}{}", envelope::build(&event).expect("a body").get(), " ".repeat(padding));
     let path = |n: usize| (n % 2 == 1).then(|| format!("/{}{n}", "p".repeat(200)).try_into().expect("a path"));
     let destination = |n: usize| {
@@ -30,6 +33,7 @@ pub(super) fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize)
         digest: envelope::content_digest(&body),
         body,
         owed: (0..owed).map(|n| Delivery::of_event(&event, destination(n), path(n))).collect(),
+        traceparent,
         unmatched: (owed == 0).then_some(UnmatchedReason::NoSubscription),
         expires_at: Timestamp::from_unix_ms(4_000_000_000_000),
     }

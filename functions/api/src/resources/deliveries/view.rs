@@ -4,7 +4,7 @@ use domain::attempt::{Attempt, Outcome};
 use domain::delivery::{Attempts, Delivery, DeliveryRecord, DeliveryState};
 use domain::destination::DeliveryPath;
 use domain::event::{EventType, Scope};
-use domain::value::{DeliveryId, DestinationId, EventId, Timestamp};
+use domain::value::{DeliveryId, DestinationId, EventId, Timestamp, TraceParent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -42,7 +42,7 @@ impl Fields {
     fn new(record: DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> (Self, Attempts) {
         let waiting = Waiting::of(&record, destinations, now);
         let state = record.state();
-        let Delivery { id, event, event_type, scope, destination, path, account: _ } = record.delivery;
+        let Delivery { id, event, event_type, scope, destination, path, account: _, traceparent: _ } = record.delivery;
         let due_at = if let DeliveryState::Retrying { due_at } = state { Some(due_at) } else { None };
         let fields = Self {
             id,
@@ -111,6 +111,9 @@ impl From<&Attempt> for AttemptItem {
 pub struct DeliveryView {
     #[serde(flatten)]
     fields: Fields,
+    /// Where the event is in the trace of its producer; `null` if that gave no `traceparent`.
+    #[schema(required, value_type = Option<schemas::Traceparent>)]
+    traceparent: Option<TraceParent>,
     /// At most the first 5 and the last 25 attempts; `attempt_count` counts all.
     #[schema(max_items = 30)]
     attempts: Vec<AttemptView>,
@@ -118,8 +121,10 @@ pub struct DeliveryView {
 
 impl DeliveryView {
     pub fn of(record: DeliveryRecord, destinations: &ReadDestinations, now: Timestamp) -> Self {
-        let (fields, attempts) = Fields::new(record, destinations, now);
-        Self { fields, attempts: attempts.kept().iter().cloned().map(AttemptView::from).collect() }
+        let traceparent = record.delivery.traceparent;
+        let view = |attempt: &Attempt| AttemptView::of(attempt.clone(), record.delivery.traceparent_at(attempt.at));
+        let attempts = record.attempts.kept().iter().map(view).collect();
+        Self { fields: Fields::new(record, destinations, now).0, traceparent, attempts }
     }
 }
 
@@ -140,16 +145,21 @@ struct AttemptView {
     /// The beginning of the body of a refusal, if it is text: 16 KiB for the latest attempt, 512 bytes for earlier ones.
     #[schema(required)]
     response_excerpt: Option<String>,
+    /// The `traceparent` of the request, unless the destination has a header of that name: a span of its own in the trace of the
+    /// event's producer.
+    #[schema(required, value_type = Option<schemas::Traceparent>)]
+    traceparent: Option<TraceParent>,
 }
 
-impl From<Attempt> for AttemptView {
-    fn from(attempt: Attempt) -> Self {
+impl AttemptView {
+    fn of(attempt: Attempt, traceparent: Option<TraceParent>) -> Self {
         let (number, item, error) = (attempt.number, AttemptItem::from(&attempt), attempt.outcome.error());
         let (retry_after, excerpt) = match attempt.outcome {
             Outcome::Refused { retry_after, excerpt, .. } => (retry_after, excerpt),
             _ => (None, String::new()),
         };
         let response_excerpt = Some(excerpt).filter(|text| !text.is_empty());
-        Self { number, item, error, retry_after_seconds: retry_after.map(|wait| wait.as_secs()), response_excerpt }
+        let retry_after_seconds = retry_after.map(|wait| wait.as_secs());
+        Self { number, item, error, retry_after_seconds, response_excerpt, traceparent }
     }
 }

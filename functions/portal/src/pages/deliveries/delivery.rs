@@ -2,7 +2,7 @@
 
 use domain::destination::DeliveryPath;
 use domain::event::{EventType, Scope};
-use domain::value::{DeliveryId, DestinationId, EventId, Timestamp};
+use domain::value::{DeliveryId, DestinationId, EventId, Timestamp, TraceParent, trace_parent};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -16,6 +16,8 @@ pub struct Delivery {
     pub status: String,
     pub waiting: Option<Waiting>,
     pub attempt_count: u32,
+    #[serde(default, deserialize_with = "trace_parent::if_readable")]
+    pub traceparent: Option<TraceParent>,
     pub attempts: Vec<Attempt>,
 }
 
@@ -54,4 +56,5 @@ pub struct Attempt {
     pub error: Option<String>,
     pub retry_after_seconds: Option<u64>,
     pub response_excerpt: Option<String>,
+    pub traceparent: Option<String>,
 }

@@ -21,8 +21,11 @@ use crate::web::failure::Failure;
 const BODY: usize = 8 * 1024;
 const COMMAND: usize = 8 * 1024;
 /// The headers that differ for each attempt, with their placeholders.
-const PLACEHOLDERS: [(&str, &str); 2] =
-    [("webhook-timestamp", "PLACEHOLDER-seconds-since-1970"), ("webhook-signature", "PLACEHOLDER-not-signed")];
+const PLACEHOLDERS: [(&str, &str); 3] = [
+    ("webhook-timestamp", "PLACEHOLDER-seconds-since-1970"),
+    ("webhook-signature", "PLACEHOLDER-not-signed"),
+    ("traceparent", "PLACEHOLDER-a-span-of-this-attempt"),
+];
 
 pub struct Request {
     /// `None` if the destination was deleted.
@@ -73,6 +76,7 @@ fn target(
         scope: delivery.scope.clone(),
         destination: delivery.destination_id.clone(),
         path: delivery.path.clone(),
+        traceparent: delivery.traceparent,
     };
     let attempt = delivery.attempt_count.max(1);
     let SignedRequest { url, headers, .. } = sign(&owed, &settings, "", &[], attempt, Timestamp::from_unix_ms(0));

@@ -15,7 +15,7 @@ use domain::delivery::{
 };
 use domain::destination::DeliveryPath;
 use domain::event::{EventType, Scope};
-use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
+use domain::value::{AccountId, DeliveryId, EventId, Timestamp, TraceParent, trace_parent};
 use serde::{Deserialize, Serialize};
 
 use crate::dynamodb::keys;
@@ -39,6 +39,8 @@ pub(in crate::dynamodb) struct DeliveryRow {
     scope: Option<Scope>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<DeliveryPath>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "trace_parent::if_readable")]
+    traceparent: Option<TraceParent>,
     #[serde(flatten)]
     state: DeliveryState,
     /// The attempts so far; their number orders concurrent writes.
@@ -110,6 +112,7 @@ impl From<&DeliveryRecord> for DeliveryRow {
             event_type: record.delivery.event_type,
             scope: record.delivery.scope.clone(),
             path: record.delivery.path.clone(),
+            traceparent: record.delivery.traceparent,
             state: record.state(),
             attempts: record.attempts.kept().iter().map(attempt).collect(),
             look_at: record.look_at(),
@@ -148,6 +151,7 @@ impl From<DeliveryRow> for DeliveryRecord {
                 event_type: row.event_type,
                 scope: row.scope,
                 path: row.path,
+                traceparent: row.traceparent,
             },
             attempts: Attempts::stored(
                 row.attempts.into_iter().map(attempt).collect(),
@@ -248,6 +252,7 @@ mod tests {
             scope: Some(format!("connection/{0}/endpoint/{0}", "n".repeat(36)).parse().expect("a scope")),
             destination: DestinationId::from_entropy([0; 10]),
             path: Some(format!("/{}", "p".repeat(63)).try_into().expect("a path")),
+            traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok(),
         }
     }
 

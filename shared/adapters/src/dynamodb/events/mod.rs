@@ -278,6 +278,7 @@ mod tests {
             digest: [0; 32],
             body: String::new(),
             owed: Vec::new(),
+            traceparent: None,
             unmatched: Some(UnmatchedReason::NoSubscription),
             expires_at: at,
         };

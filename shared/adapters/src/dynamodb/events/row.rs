@@ -5,7 +5,7 @@ use domain::delivery::Delivery;
 use domain::destination::DeliveryPath;
 use domain::event::envelope::content_digest;
 use domain::event::{EventType, Scope};
-use domain::value::{AccountId, DeliveryId, EventId, Timestamp};
+use domain::value::{AccountId, DeliveryId, EventId, Timestamp, TraceParent, trace_parent};
 use ports::{EventPlace, PortError, PortResult, Seal, SealedEvent, UnmatchedReason};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -57,6 +57,8 @@ pub(super) struct EventRow {
     /// ones, or before there was a seal in keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) owed_seal: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "trace_parent::if_readable")]
+    traceparent: Option<TraceParent>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unmatched: Option<String>,
     /// How many of the deliveries were to be sent after the seal; missing if all were sent before it.
@@ -157,6 +159,7 @@ impl EventRow {
             owed: own.concat(),
             owed_rows: further.len(),
             owed_seal: (!further.is_empty()).then(|| seal_of(&further)),
+            traceparent: event.traceparent,
             unmatched: event.unmatched.map(|reason| reason.as_str().to_owned()),
             planned: None,
             expires_at: event.expires_at.unix_seconds(),
@@ -177,7 +180,7 @@ impl EventRow {
         let missing = || PortError::permanent("reading an event", "the row of its body is missing");
         let body = self.body.or(body).ok_or_else(missing)?;
         let (account, event, event_type) = (self.account.clone(), self.id.clone(), self.event_type);
-        let scope = Some(self.scope.clone());
+        let (scope, traceparent) = (Some(self.scope.clone()), self.traceparent);
         let delivery = |row: OwedRow| Delivery {
             destination: row.id.destination(),
             id: row.id,
@@ -186,11 +189,13 @@ impl EventRow {
             event_type,
             scope: scope.clone(),
             path: row.path,
+            traceparent,
         };
         let unmatched = unmatched(self.unmatched.as_deref())?;
         Ok(SealedEvent {
             digest: digest(&self.digest)?,
             owed: self.owed.into_iter().chain(further).map(delivery).collect(),
+            traceparent,
             unmatched,
             account: self.account,
             id: self.id,
@@ -227,6 +232,7 @@ pub(super) fn unmatched(text: Option<&str>) -> PortResult<Option<UnmatchedReason
 mod tests {
     use std::collections::BTreeSet;
 
+    use aws_sdk_dynamodb::types::AttributeValue;
     use domain::event::Event;
     use domain::value::DestinationId;
 
@@ -242,7 +248,8 @@ mod tests {
             DestinationId::from_entropy([0, 0, 0, 0, 0, 0, 0, 0, a, b])
         };
         let text = include_str!("../../../../../events/demo-sync-run-succeeded.json");
-        let event = Event::parse(text, at).expect("an event");
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
+        let event = Event { traceparent, ..Event::parse(text, at).expect("an event") };
         SealedEvent {
             owed: destinations.map(|n| Delivery::of_event(&event, destination(n), None)).collect(),
             account,
@@ -253,6 +260,7 @@ mod tests {
             sealed_at: Timestamp::from_unix_ms(sealed_at),
             digest: [0; 32],
             body: "x".repeat(250_000),
+            traceparent,
             unmatched: None,
             expires_at: at,
         }
@@ -283,6 +291,24 @@ mod tests {
             assert!(size <= 4_096, "{size} with {owed} and {length}");
             assert_eq!(row.body_key().is_some(), length > 2_560);
         }
+    }
+
+    #[test]
+    fn an_event_and_what_it_owes_keep_its_traceparent_and_a_row_without_one_is_as_before() {
+        let event = SealedEvent { body: "{}".to_owned(), ..sealed(0..2, 1) };
+        let item = |event: &SealedEvent| {
+            to_item(keys::event(&event.account, &event.id), &EventRow::split(event).0).expect("an item")
+        };
+        let read = |item| read::<EventRow, EventRow>(item).expect("a row").join(Vec::new(), None).expect("an event");
+        let traces = |event: &SealedEvent| {
+            event.owed.iter().map(|owed| owed.traceparent).chain([event.traceparent]).collect::<Vec<_>>()
+        };
+        assert!(event.traceparent.is_some() && traces(&read(item(&event))) == [event.traceparent; 3]);
+        let mut later = item(&event);
+        later.insert("traceparent".to_owned(), AttributeValue::S("of a later release".to_owned()));
+        let without = read(later);
+        assert_eq!(traces(&without), [None; 3]);
+        assert!(!item(&without).contains_key("traceparent"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ fn record(held: Held) -> DeliveryRecord {
         scope: None,
         destination: DestinationId::from_entropy([0; 10]),
         path: None,
+        traceparent: None,
     };
     DeliveryRecord::first(delivery, held, at(9_999))
 }

@@ -40,6 +40,7 @@ fn event(event_type: &str, scope: &str) -> Event {
         scope: scope.parse().expect("a scope"),
         occurred_at: Timestamp::from_unix_ms(1),
         data: RawValue::from_string("{}".into()).expect("JSON"),
+        traceparent: None,
     }
 }
 
