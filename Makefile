@@ -21,7 +21,7 @@ LOCAL := $(CARGO_TARGET_DIR)/debug/local
 UNOPTIMIZED := $(CARGO_TARGET_DIR)/$(HOST)/debug/local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test test-upgrade check build docs invoke smoke soak bench screenshots bootstrap clean
+.PHONY: help demo dev test test-upgrade check build docs invoke smoke soak fuzz bench screenshots bootstrap clean
 
 help: ## List all commands
 	@awk -F ' *##? ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
@@ -102,6 +102,10 @@ smoke: ## Check a deployed stack from end to end: STACK=<name> URL=<public addre
 soak: ## Test random sequences of failures: DURATION=<seconds> or COUNT=<sequences>; SEED=<seed> repeats one
 	@cargo build --quiet --workspace --example soak
 	@$(CARGO_TARGET_DIR)/debug/examples/soak $(if $(SEED),seed $(SEED),$(if $(COUNT),count $(COUNT),$(or $(DURATION),60)))
+
+fuzz: ## Fuzz the parsers that meet the outside: TARGET=<name> for one of them, DURATION=<seconds> for each (300)
+	@tools/bootstrap.sh fuzz
+	@tools/fuzz.sh $(or $(DURATION),300) $(TARGET)
 
 # The parts of `bench` that need no deployment.
 SOLITARY := engine calls capacity

@@ -13,7 +13,8 @@
 #   node          Node with Express and the Standard Webhooks library, for the snippet in JavaScript; axe-core, which checks how
 #                 accessible the page is; and the generator of a client in TypeScript, with its compiler
 #   browser       Chromium and its driver, for the tests of the page
-# Without a name it installs all of them. An environment is recreated when its tools/requirements-<name>.txt changes, and Node's
+#   fuzz          cargo-fuzz, built from its crate
+# Without a name it installs all of them but the last, which only `make fuzz` needs. An environment is recreated when its tools/requirements-<name>.txt changes, and Node's
 # packages when tools/node/package-lock.json changes. Otherwise nothing is done.
 # Only a missing C compiler and a missing browser are installed as system packages, as root on Debian. Rust and Python are not
 # installed: the script says how to install them.
@@ -21,6 +22,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python3.11}
 dynoxide=3.2.0
+cargo_fuzz=0.13.2
 
 missing() {
   echo "bootstrap: $1" >&2
@@ -92,6 +94,15 @@ install() {
       has_browser || apt "Chromium" chromium chromium-driver fonts-liberation
       has_browser || echo "bootstrap: Chromium or chromedriver is missing, so the tests of the page will fail" \
         "(Debian: apt-get install chromium chromium-driver)" >&2
+      ;;
+    fuzz)
+      command -v c++ >/dev/null || apt "a C++ compiler" g++
+      command -v c++ >/dev/null || missing "a C++ compiler is missing: install g++ or clang (Debian: apt-get install g++)"
+      if ! [ "$(cat .venv/fuzz.installed 2>/dev/null)" = "$cargo_fuzz" ]; then
+        echo "building cargo-fuzz (about a minute) ..."
+        CARGO_TARGET_DIR=target/tools cargo install --quiet cargo-fuzz --version "=$cargo_fuzz" --locked --root .venv/fuzz --force
+        echo "$cargo_fuzz" >.venv/fuzz.installed
+      fi
       ;;
     *) missing "there is no tool called $1" ;;
   esac

@@ -14,5 +14,5 @@ mod web;
 
 pub use self::router::router;
 pub use self::web::body::MAX_BODY_BYTES;
-pub use self::web::gateway::{is_as_sent, run};
+pub use self::web::gateway::{is_as_sent, readable, run};
 pub use self::web::{Admission, Admitted, Allowance, Class, Deps, Limits, Spent};

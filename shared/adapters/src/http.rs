@@ -26,7 +26,7 @@ mod opening;
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use ::http::header::{ACCEPT, HeaderValue, RETRY_AFTER};
 use ::http::{Request, Response};
@@ -116,7 +116,7 @@ impl HyperSender {
     async fn read(&self, response: Response<Incoming>, mut connection: Connection, until: Instant) -> Exchange {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| self.parse_retry_after(text));
+        let retry_after = retry_after.and_then(|text| domain::attempt::retry_after(text, self.clock.now()));
         let declared = response.body().size_hint().exact();
         let (head, mut rest) = response.into_parts();
         let (mut body, mut ended) = (Vec::new(), false);
@@ -140,16 +140,6 @@ impl HyperSender {
         let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let answer = Answer::new(status, headers, body, truncated);
         Exchange { outcome, answer: Some(answer) }
-    }
-
-    /// `Retry-After` as seconds or as a date. A number that is too large for our type still counts as a long wait.
-    fn parse_retry_after(&self, text: &str) -> Option<Duration> {
-        let text = text.trim();
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-        }
-        let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-        Some(date.saturating_sub(Duration::from_millis(self.clock.now().unix_ms())))
     }
 }
 
@@ -272,29 +262,5 @@ mod tests {
             Arc::new(move |_| async move { Ok(vec![([127, 0, 0, 1], 0).into(), (blocked, 0).into()]) }.boxed());
         let expected = Outcome::Blocked { host: "receiver.example".to_owned(), address: Some(blocked) };
         assert_eq!(send(mixed, 5).await.0, expected);
-    }
-
-    #[track_caller]
-    fn check_wait(text: &str, expected: Option<u64>) {
-        let found = sender(system_lookup()).parse_retry_after(text);
-        let outcome = Outcome::from_answer(503, found, String::new());
-        let Outcome::Refused { retry_after, .. } = outcome else { panic!("delivered") };
-        assert_eq!(retry_after, expected.map(Duration::from_secs), "{text}");
-    }
-
-    #[test]
-    fn a_wait_beyond_all_numbers_is_the_longest_there_is_and_no_number_is_none() {
-        for most in ["86400", "86401", "18446744073709551616", "99999999999999999999", &"9".repeat(5_000)] {
-            check_wait(most, Some(86_400));
-        }
-        check_wait("Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400));
-        for (text, wait) in [("0", 0), (" 7 ", 7), ("007", 7), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)] {
-            check_wait(text, Some(wait));
-        }
-        for text in
-            ["", " ", "-1", "+7", "1.5", "1e9", "7s", "7, 8", "soon", "Fri, 31 Dec 99999 23:59:59 GMT", "\u{0667}"]
-        {
-            check_wait(text, None);
-        }
     }
 }

@@ -7,6 +7,7 @@ mod attempt;
 mod latencies;
 pub mod outcome;
 pub mod retry;
+mod retry_after;
 mod secret;
 pub mod signature;
 
@@ -14,4 +15,5 @@ pub use self::attempt::Attempt;
 pub use self::latencies::Latencies;
 pub use self::outcome::{Answer, Exchange, Outcome};
 pub use self::retry::{Jitter, NextStep, RetryChoice, RetryPolicy, RetryPolicyError};
+pub use self::retry_after::retry_after;
 pub use self::secret::{SealedSecret, SecretError, SigningSecret};

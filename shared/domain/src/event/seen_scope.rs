@@ -1,15 +1,13 @@
 //! The tables and insights that events were about, with the names in those events. Pickers show them. This is not the
 //! platform's own list.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::event::Event;
 use super::scope::{Name, Scope};
-use crate::value::{AccountId, Timestamp};
+use crate::value::{AccountId, Timestamp, json};
 
 /// How long a table or insight is shown after its last event: longer than the interval of any schedule.
 pub const KEPT: Duration = Duration::from_secs(400 * 86_400);
@@ -36,25 +34,6 @@ pub enum SeenPlace {
     Insight { id: Name, name: String },
 }
 
-/// The part of an event's data that names its place. Any of it may be missing: no event is refused for that.
-#[derive(Default, Deserialize)]
-struct Data {
-    connection: Option<Named>,
-    endpoint: Option<Named>,
-    insight: Option<Named>,
-    #[serde(flatten)]
-    _other: HashMap<String, IgnoredAny>,
-}
-
-#[derive(Default, Deserialize)]
-struct Named {
-    name: Option<String>,
-    service: Option<String>,
-    table: Option<String>,
-    #[serde(flatten)]
-    _other: HashMap<String, IgnoredAny>,
-}
-
 impl SeenScope {
     /// What people call `scope`, which is this place or its connection: `Xero › Invoices`, or `Xero`.
     pub fn called(&self, scope: &Scope) -> String {
@@ -63,37 +42,36 @@ impl SeenScope {
     }
 }
 
-fn short(name: Option<String>) -> Option<String> {
-    name.map(|name| name.chars().take(NAME_CHARS).collect())
+/// The beginning of a field that is a text. No event is refused for a field that is missing or no text, and none is lost for
+/// another one.
+fn text(object: &Value, field: &str) -> Option<String> {
+    object[field].as_str().map(|text| text.chars().take(NAME_CHARS).collect())
 }
 
 impl SeenScope {
     /// What an event says about its place; none if it is about neither a table nor an insight.
     pub fn of_event(event: &Event, now: Timestamp) -> Option<Self> {
-        let data: Data = serde_json::from_str(event.data.get()).unwrap_or_default();
-        let named = |named: Option<Named>, id: &Name| {
-            let mut named = named.unwrap_or_default();
-            (short(named.name.take()).unwrap_or_else(|| id.to_string()), named)
-        };
+        let data = json::value(event.data.get()).unwrap_or_default();
+        let name = |object: &Value, id: &Name| text(object, "name").unwrap_or_else(|| id.to_string());
         let (connection, place) = match &event.scope {
             Scope::Endpoint { connection, endpoint } => {
-                let (name, data) = named(data.endpoint, endpoint);
-                let table = short(data.table).unwrap_or_default();
-                (connection, SeenPlace::Endpoint { id: endpoint.clone(), name, table })
+                let data = &data["endpoint"];
+                let table = text(data, "table").unwrap_or_default();
+                (connection, SeenPlace::Endpoint { id: endpoint.clone(), name: name(data, endpoint), table })
             }
             Scope::Insight { connection, insight } => {
-                let (name, _) = named(data.insight, insight);
+                let name = name(&data["insight"], insight);
                 (connection, SeenPlace::Insight { id: insight.clone(), name })
             }
             Scope::Everything | Scope::Connection(_) => return None,
         };
-        let (connection_name, data) = named(data.connection, connection);
+        let connection_name = name(&data["connection"], connection);
         Some(Self {
             account: event.account.clone(),
             scope: event.scope.clone(),
             connection: connection.clone(),
             connection_name,
-            service: short(data.service).unwrap_or_default(),
+            service: text(&data["connection"], "service").unwrap_or_default(),
             place,
             last_event_at: event.occurred_at,
             expires_at: now.plus(KEPT),
@@ -144,6 +122,9 @@ mod tests {
         for data in ["{}", "[]", r#"{"connection": null, "endpoint": {}}"#] {
             check(table, data, Some(("xero", "", "invoices", "")));
         }
+        // What else is in the data changes nothing: a number too large for a double, or a field of our names that is no text.
+        let odd = r#"{"connection": {"name": "Xero", "table": 7}, "endpoint": {"name": 7, "table": "t"}, "x": 1e999}"#;
+        check(table, odd, Some(("Xero", "", "invoices", "t")));
         let seen = seen(table, data).expect("a place");
         assert_eq!(seen.called(&seen.scope), "Xero › Invoices");
         assert_eq!(seen.called(&"connection/xero".parse().expect("a scope")), "Xero");

@@ -26,6 +26,7 @@ pub enum JsonError {
 pub fn read(text: &str) -> Result<Value, JsonError> {
     check_keys(text).map_err(|error| match &error {
         KeyError::Repeated(place) => JsonError::Repeated(place.to_string()),
+        KeyError::Embedded(place) => JsonError::Malformed(format!("the key `{place}` {error}")),
         KeyError::TooDeep(_) => JsonError::Malformed(error.to_string()),
     })?;
     serde_json::from_str(text).map_err(|error| JsonError::Malformed(reason(&error)))

@@ -2,7 +2,7 @@
 //! strings, and parses no values. So it can go deeper than any JSON reader. Invalid JSON is refused later, by the reader.
 //!
 //! Invariant: everything that a reader can read is checked (tests: `a_key_that_comes_twice_is_found_at_any_depth`,
-//! `what_is_too_deep_to_be_looked_through_is_refused`, for events `a_key_that_comes_twice_below_the_deepest_place_is_refused`).
+//! `what_is_too_deep_to_be_looked_through_is_refused`, `json_in_a_text_in_json_is_refused`, for events `a_key_that_comes_twice_below_the_deepest_place_is_refused`).
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,6 +12,10 @@ use super::place::Place;
 /// How many levels of objects and lists are checked, including the outermost one. `serde_json` reads 127 levels; a body may
 /// have a few more around a part that is read separately.
 pub const MOST_LEVELS: usize = 256;
+
+/// If this is the first key of an object, `serde_json` reads its value as a text that contains JSON: anything could be in there,
+/// also a key that comes twice.
+pub const EMBEDDED: &str = "$serde_json::private::RawValue";
 
 /// How many names of an object are compared one by one. An object with no more names than that needs no set.
 const FEW: usize = 8;
@@ -25,17 +29,20 @@ pub enum KeyError {
     /// What is at this place is too deep to be checked.
     #[error("is nested too deeply: more than {MOST_LEVELS} levels")]
     TooDeep(Place),
+    /// The key at this place is [`EMBEDDED`].
+    #[error("is a name that the JSON reader uses itself; give it another name")]
+    Embedded(Place),
 }
 
 impl KeyError {
     pub fn place(&self) -> &Place {
         match self {
-            KeyError::Repeated(place) | KeyError::TooDeep(place) => place,
+            KeyError::Repeated(place) | KeyError::TooDeep(place) | KeyError::Embedded(place) => place,
         }
     }
 }
 
-/// Refuses a text in which a key is repeated in one object, and a text that is nested too deeply to be checked.
+/// Refuses a text in which a key is repeated in one object or is [`EMBEDDED`], and a text that is nested too deeply to be checked.
 pub fn check_keys(text: &str) -> Result<(), KeyError> {
     let (bytes, mut at) = (text.as_bytes(), 0);
     let (mut open, mut names) = (Vec::new(), Vec::new());
@@ -47,9 +54,14 @@ pub fn check_keys(text: &str) -> Result<(), KeyError> {
                 at = end_of_string(bytes, at);
                 if let Some(Open::Object(object)) = open.last_mut()
                     && object.expects_key
-                    && !object.takes(name(&text[begin..at]), &mut names)
                 {
-                    return Err(KeyError::Repeated(place(&open)));
+                    let is_new = object.takes(name(&text[begin..at]), &mut names);
+                    if object.name == EMBEDDED {
+                        return Err(KeyError::Embedded(place(&open)));
+                    }
+                    if !is_new {
+                        return Err(KeyError::Repeated(place(&open)));
+                    }
                 }
             }
             b'{' | b'[' if open.len() == MOST_LEVELS => return Err(KeyError::TooDeep(place(&open))),
@@ -180,6 +192,17 @@ mod tests {
         assert_eq!(error.to_string(), "is nested too deeply: more than 256 levels");
         assert!(error.place().pointer().starts_with("/a/0/0"), "{error:?}");
         assert!(check_keys(&"[".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn json_in_a_text_in_json_is_refused() {
+        for key in [EMBEDDED, "$serde_json\\u003a:private::RawValue"] {
+            let text = format!(r#"{{"a": [{{"{key}": "{{\"b\": 1, \"b\": 2}}"}}]}}"#);
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON")["a"][0]["b"], 2, "{text}");
+            let error = check_keys(&text).expect_err("refused");
+            assert_eq!(error, KeyError::Embedded(Place::of("a").item(0).field(EMBEDDED)), "{text}");
+        }
+        assert_eq!(check_keys(&format!(r#"["{EMBEDDED}"]"#)), Ok(()));
     }
 
     /// A value, and whether a key is repeated somewhere in it.

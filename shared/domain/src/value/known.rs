@@ -13,9 +13,7 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::json::within_doubles;
-
-/// If this is the first key of an object, `serde_json` treats its value as a text that contains JSON.
-const EMBEDDED: &str = "$serde_json::private::RawValue";
+use super::keys::EMBEDDED;
 
 /// The parts of a value that are of interest.
 #[derive(Debug, Default)]

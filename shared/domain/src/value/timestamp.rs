@@ -47,7 +47,7 @@ impl Timestamp {
 
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let parsed = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError)?;
-        let ms = parsed.unix_timestamp_nanos() / 1_000_000;
+        let ms = parsed.unix_timestamp_nanos().div_euclid(1_000_000);
         u64::try_from(ms).map(Self::from_unix_ms).map_err(|_| TimestampError)
     }
 }
@@ -89,6 +89,7 @@ mod tests {
         check("2026-11-23T09:30:00Z", Some("2026-11-23T09:30:00.000Z"));
         check("2026-11-23T09:30:00.123456+02:00", Some("2026-11-23T07:30:00.123Z"));
         check("1969-12-31T23:59:59Z", None);
+        check("1969-12-31T23:59:59.9999Z", None);
         check("2026-11-23", None);
         check("yesterday", None);
     }

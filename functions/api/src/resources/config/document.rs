@@ -1,6 +1,5 @@
-//! The configuration as text, in JSON or YAML: reading it with a limit, and writing it with an entity tag. YAML is read
-//! into the JSON it stands for, so the same rules and pointers apply. Anchors and aliases are refused, because they allow
-//! a short text to expand to an enormous one.
+//! The configuration as text, in JSON or YAML: reading it with a limit, and writing it with an entity tag. `yaml`
+//! reads YAML into the JSON it stands for, so the same rules and pointers apply.
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
@@ -8,10 +7,9 @@ use data_encoding::HEXLOWER;
 use domain::routing::Configuration;
 use http::{HeaderMap, header};
 use ports::PortError;
-use serde_json::Value;
-use serde_saphyr::options::MergeKeyPolicy;
 use sha2::{Digest, Sha256};
 
+use super::yaml::read_yaml;
 use crate::web::body;
 use crate::web::problem::{Code, Problem};
 
@@ -72,26 +70,6 @@ impl<S: Send + Sync> FromRequest<S> for Document {
             }
         }
     }
-}
-
-fn read_yaml(bytes: &[u8]) -> Result<Value, Problem> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_anchors: 0, max_aliases: 0 },
-        merge_keys: MergeKeyPolicy::Error,
-        strict_booleans: true,
-        reject_unsupported_tags: true,
-    };
-    serde_saphyr::from_slice_with_options(bytes, options).map_err(|error| {
-        let error = error.without_snippet();
-        let place = error.location().map(|at| format!("line {}, column {}: ", at.line(), at.column()));
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let detail = format!(
-            "is not YAML of the accepted kind (one document, without anchors and aliases): {}{first}",
-            place.unwrap_or_default()
-        );
-        Problem::at(Code::MalformedYaml, "", detail)
-    })
 }
 
 /// The entity tags of a document, one for each format.
@@ -164,93 +142,6 @@ mod tests {
         check_accept(Some("application/json;q=0.5, application/yaml;q=0.9"), Format::Yaml);
         check_accept(Some("application/yaml, */*;q=0.1"), Format::Yaml);
         check_accept(Some("application/yaml;q=0"), Format::Json);
-    }
-
-    #[track_caller]
-    fn check_yaml(text: &str, expected: Result<Value, &str>) {
-        match (read_yaml(text.as_bytes()), expected) {
-            (Ok(value), expected) => assert_eq!(Ok(value), expected, "{text}"),
-            (Err(problem), Err(told)) => assert!(problem.detail().contains(told), "{text}: {}", problem.detail()),
-            (Err(problem), Ok(_)) => panic!("{text}: {}", problem.detail()),
-        }
-    }
-
-    #[test]
-    fn yaml_is_the_json_it_stands_for_and_a_fault_has_its_place() {
-        check_yaml("a: [1, -2.5, 'x', yes, true, null, '*']", Ok(json!({"a": [1, -2.5, "x", "yes", true, null, "*"]})));
-        check_yaml("{\"a\": {\"b\": []}}", Ok(json!({"a": {"b": []}})));
-        check_yaml("a: 1\nb: [1, 2\nc: 3\n", Err("line 3, column "));
-        check_yaml("a: 1\na: 2\n", Err("line 2, column 1"));
-        let twice = "subscriptions:\n- condition:\n    status: [failed]\n    'status': [partial]\n";
-        check_yaml(twice, Err("line 4, column 5: "));
-        check_yaml(twice, Err("status"));
-        check_yaml("a: &x [1]\nb: *x\n", Err("anchors"));
-        check_yaml("a: *x\n", Err("line 1, column "));
-        check_yaml("a: !!binary x\n", Err("line 1, column "));
-        check_yaml("a: 1\n---\nb: 2\n", Err("one document"));
-        check_yaml(&"[".repeat(2_000), Err("line 1, column "));
-    }
-
-    #[test]
-    fn what_is_written_as_yaml_is_read_as_the_same() {
-        let texts = [
-            "yes",
-            "No",
-            "null",
-            "~",
-            "true",
-            "1",
-            "1e3",
-            "0x1f",
-            "1_000",
-            ".inf",
-            ".NaN",
-            "2026-11-23",
-            "*",
-            "*a",
-            "&a",
-            "!a",
-            "<<",
-            "=",
-            "-",
-            "- a",
-            "? a",
-            "a: b",
-            "a:",
-            "# a",
-            "a # b",
-            "%a",
-            "@a",
-            "`a`",
-            "'",
-            "\"",
-            "\\n",
-            "[a]",
-            "{a}",
-            "",
-            " ",
-            " a ",
-            "a\nb",
-            "a\n",
-            "\na",
-            "a\n\n",
-            " a\n  b\n",
-            "\ta",
-            "a\tb\n",
-            "a\r\nb",
-            "\u{85}",
-            "\u{2028}",
-            "\u{feff}a",
-            "é ☃ 🦀",
-            &"long words ".repeat(30),
-            &"x".repeat(300),
-        ];
-        let numbers = json!([0, -1, u64::MAX, i64::MIN, 0.1, -2.5, 1e-7, 1e300, true, false, null, [], {}, [[]], [{}]]);
-        for text in texts {
-            let value = json!({"key": text, text: [text, {"in": text}], "numbers": numbers});
-            let yaml = serde_saphyr::to_string(&value).expect("YAML");
-            assert_eq!(read_yaml(yaml.as_bytes()).map_err(|problem| problem.detail().to_owned()), Ok(value), "{yaml}");
-        }
     }
 
     #[test]

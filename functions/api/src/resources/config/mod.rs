@@ -7,6 +7,7 @@
 mod account;
 mod checks;
 mod document;
+mod yaml;
 
 use std::sync::Arc;
 
