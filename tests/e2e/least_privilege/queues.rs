@@ -60,9 +60,10 @@ pub async fn event_that_fails(trial: &Trial<'_>) -> Result<()> {
     Ok(())
 }
 
-/// An event of an account that nobody registered.
+/// An event of an account that nobody registered. Each process notes only a few of those.
 pub async fn event_of_nobody(trial: &Trial<'_>) -> Result<()> {
     trial.take_away().await?;
+    trial.restart().await?;
     trial.bench.deployment.producer().push(&fresh_sample(SAMPLE, &unique("nobody"))?).await?;
     trial.await_denial().await
 }

@@ -27,7 +27,7 @@ pub struct Bench {
     pub shop: Shop,
     /// An account whose deliveries can be lost and recovered.
     pub old: World,
-    /// Since when an account is being deleted.
+    /// When the destinations of an account that is being deleted were closed.
     pub deletion: Instant,
     /// What was pushed while a permission was missing, and has to arrive in the end.
     pub owed: Mutex<Vec<Owed>>,
@@ -85,11 +85,10 @@ impl<'a> Trial<'a> {
             again().await?;
             Ok(self.is_denied().await?.then_some(()))
         });
-        denied.await.map_err(|_| {
-            Failure::new(format!(
-                "nothing fails without {}: take it out of template.yaml, or change what needs it in tests/e2e/least_privilege",
-                self.permission
-            ))
+        denied.await.map_err(|failure| {
+            let (permission, place) = (self.permission, "tests/e2e/least_privilege");
+            let advice = format!("take it out of template.yaml, or change in {place} what needs it");
+            Failure::new(format!("nothing fails without {permission}: {advice} ({failure:?})"))
         })
     }
 
