@@ -296,24 +296,50 @@ def no_managed_policy_is_used(template):
                        for name, function in functions(template).items() if function.get("Policies")]
 
 
+QUEUES = ("EventsQueue", "EventsDeadLetterQueue", "DeliveriesQueue", "DeliveriesDeadLetterQueue")
 # IAM knows no resources for these two.
 XRAY_ACTIONS = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+# The only stars in policies of the template: whose policy, the statement, and the value. Roles have them only if a parameter says so.
+STARS = {
+    # A queue refuses everybody, and whatever they do, without TLS.
+    *((f"{queue}Policy", "TlsOnly", value) for queue in QUEUES for value in ("*", "sqs:*")),
+    # A key's policy leaves everything to IAM. In it, the star means this key and cannot be written otherwise.
+    *(("SecretsKey", "RolesOfThisAccountDecide", value) for value in ("*", "kms:*")),
+    *((f"{function}Role", "RecordTraces", "*") for function in ("Fanout", "Deliver", "Api", "Portal", "Authorizer", "Redrive")),
+    # Lambda connects functions to a VPC by actions that cannot be limited to resources; the functions' own code is denied all of them.
+    *((f"{function}Role", sid, value) for function in ("Deliver", "Api", "Portal")
+      for sid, value in (("ConnectToVpc", "*"), ("LambdaAlone", "ec2:*"), ("LambdaAlone", "*"))),
+}
+
+
+def policies(template):
+    """(logical id, statement) of every policy: of roles, queues, topics and keys."""
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        inline = [policy.get("Fn::If", [None, policy])[1] for policy in properties.get("Policies", []) if isinstance(policy, dict)]
+        documents = [policy["PolicyDocument"] for policy in inline]
+        documents += [properties[each] for each in ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument") if each in properties]
+        for document in documents:
+            for statement in listed(document["Statement"]):
+                yield from ((name, each) for each in (statement.get("Fn::If", [None, statement])[1:]) if "Effect" in each)
 
 
 @rule
-def no_role_has_a_star(template):
-    """A log group's ARN ends in `:*`, but `!GetAtt` hides that; every star that is written out is reported, but for X-Ray's."""
-    problems = []
-    for name, role in roles(template).items():
-        for statement in statements(role):
-            sid = statement.get("Sid", "a statement")
-            if "NotAction" in statement or "NotResource" in statement:
-                problems.append(f"{name}: {sid} says what is left out instead of what is allowed")
-            if any("*" in action for action in listed(statement.get("Action", []))):
-                problems.append(f"{name}: {sid} allows actions by a star")
-            if any("*" in text(resource) for resource in listed(statement.get("Resource", []))) and statement.get("Action") != XRAY_ACTIONS:
-                problems.append(f"{name}: {sid} allows resources by a star")
-    return problems
+def there_is_no_star_but_those_with_a_reason(template):
+    """A log group's ARN ends in `:*`, but `!GetAtt` hides that; every star that is written out is reported."""
+    problems, found = [], set()
+    for name, statement in policies(template):
+        sid = statement.get("Sid", "a statement")
+        if {"NotAction", "NotResource", "NotPrincipal"} & set(statement):
+            problems.append(f"{name}: {sid} says what is left out instead of what is allowed")
+        principals = [each for value in listed(statement.get("Principal", [])) for each in (value.values() if isinstance(value, dict) else [value])]
+        for part in ("Action", "Resource", "Principal"):
+            values = [each for value in principals for each in listed(value)] if part == "Principal" else listed(statement.get(part, []))
+            for star in [text(value) for value in values if "*" in text(value)]:
+                found.add((name, sid, star))
+                if (name, sid, star) not in STARS:
+                    problems.append(f"{name}: {sid} has a star as {part}: {star}")
+    return problems + [f"{name}: {sid} has no {star} any more, which STARS lists" for name, sid, star in sorted(STARS - found)]
 
 
 @rule
@@ -331,7 +357,7 @@ def traces_are_recorded_of_all_functions_or_of_none(template):
         if "Tracing" in function:
             problems.append(f"{name} has a tracing mode of its own")
         policies = roles(template).get(target(function.get("Role")), {}).get("Policies", [])
-        if not any(conditional in listed(policy["PolicyDocument"]["Statement"]) for policy in policies):
+        if not any(conditional in listed(policy.get("PolicyDocument", {}).get("Statement", [])) for policy in policies):
             problems.append(f"{name} may not record traces while X-Ray is on, or may while it is off")
     return problems
 
@@ -342,6 +368,30 @@ def each_function_may_use_the_queue_that_feeds_it(template):
             for name, function, _, queue in mappings(template)
             for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
             if not allows(template, function, action, queue)]
+
+
+def allowed_on(template, service):
+    """Role -> every (action, resource) of one service that it allows."""
+    return {name: {(action, target(resource) or text(resource)) for statement in statements(role) if statement["Effect"] == "Allow"
+                   for action in listed(statement["Action"]) if action.startswith(f"{service}:") for resource in listed(statement["Resource"])}
+            for name, role in roles(template).items()}
+
+
+@rule
+def functions_receive_from_the_queue_that_feeds_them_and_from_no_other(template):
+    """The local AWS does not ask for what a mapping needs, so the test `least_privilege` cannot show that none of it is there in vain."""
+    needed = {(target(function.get("Role")), action, queue) for _, function, _, queue in mappings(template)
+              for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")}
+    return [f"{role} may {action} on {on}, which does not feed its function" for role, allowed in allowed_on(template, "sqs").items()
+            for action, on in sorted(allowed) if action != "sqs:SendMessage" and (role, action, on) not in needed]
+
+
+@rule
+def functions_write_to_their_own_logs_and_do_nothing_else_there(template):
+    """The local AWS does not ask for these either."""
+    groups = {target(function.get("Role")): target(function.get("LoggingConfig", {}).get("LogGroup")) for function in functions(template).values()}
+    return [f"{role} may {action} on {on}, which its function does not need to log" for role, allowed in allowed_on(template, "logs").items()
+            for action, on in sorted(allowed) if action not in ("logs:CreateLogStream", "logs:PutLogEvents") or on != groups.get(role)]
 
 
 @rule
@@ -699,6 +749,12 @@ def others_may_not_publish_to_a_topic(template):
     return problems
 
 
+def publishes(template, function, topic):
+    """Whether the topic's policy lets the function publish. Within one AWS account that is enough, so no role repeats it."""
+    return any((statement["Effect"], statement["Action"]) == ("Allow", "sns:Publish")
+               and statement["Principal"] == {"AWS": {"Fn::GetAtt": [target(function["Role"]), "Arn"]}} for statement in admissions(template, topic))
+
+
 @rule
 def reports_of_receivers_have_a_topic_of_their_own(template):
     """Whoever is woken by alarms must not be woken by a customer's receiver."""
@@ -719,11 +775,19 @@ def work_is_handed_out_by_the_function_that_does_it(template):
             role = target(function["Role"])
             if [[target(each) if isinstance(each, dict) else each for each in principals] for principals in admitted] != [[role]]:
                 problems.append(f"{topic} admits others than {role}, or everybody")
-            if not allows(template, function, "sns:Publish", topic):
+            if not publishes(template, function, topic):
                 problems.append(f"{name} lacks sns:Publish on {topic}")
             if function.get("EventInvokeConfig", {}).get("MaximumRetryAttempts") != 0:
                 problems.append(f"{name} is run again with work that the next minute hands out anyway")
     return problems
+
+
+@rule
+def nothing_is_allowed_twice(template):
+    """What a topic's policy allows a role, the role does not need: taking one of the two away would change nothing."""
+    return [f"{name} may sns:Publish on {topic} by the topic's policy as well" for name, allowed in allowed_on(template, "sns").items()
+            for _, topic in sorted(allowed) for statement in admissions(template, topic)
+            if statement["Principal"] == {"AWS": {"Fn::GetAtt": [name, "Arn"]}}]
 
 
 @rule
@@ -749,9 +813,11 @@ def redrive_may_tell_people_and_other_systems(template):
         variables = function.get("Environment", {}).get("Variables", {})
         if "ALERTS_TOPIC_ARN" not in variables:
             continue
-        for variable, action, among in (("ALERTS_TOPIC_ARN", "sns:Publish", topics(template)), ("EVENTS_QUEUE_URL", "sqs:SendMessage", queues(template))):
-            if target(variables.get(variable)) not in among or not allows(template, function, action, target(variables[variable])):
-                problems.append(f"{name} lacks {action} on what {variable} names")
+        topic, queue = target(variables.get("ALERTS_TOPIC_ARN")), target(variables.get("EVENTS_QUEUE_URL"))
+        if topic not in topics(template) or not publishes(template, function, topic):
+            problems.append(f"{name} lacks sns:Publish on what ALERTS_TOPIC_ARN names")
+        if queue not in queues(template) or not allows(template, function, "sqs:SendMessage", queue):
+            problems.append(f"{name} lacks sqs:SendMessage on what EVENTS_QUEUE_URL names")
     return problems
 
 
@@ -1201,23 +1267,35 @@ class ABrokenTemplate(unittest.TestCase):
 
     def test_a_permission_on_every_resource_is_reported(self):
         self.statement("DeliverRole", "OpenSigningSecrets")["Resource"] = "*"
-        self.assert_reports(no_role_has_a_star, "OpenSigningSecrets allows resources by a star")
+        self.assert_reports(there_is_no_star_but_those_with_a_reason, "OpenSigningSecrets has a star as Resource")
 
     def test_a_star_within_a_list_of_resources_is_reported(self):
         self.statement("FanoutRole", "ReceiveEvents")["Resource"] = [{"Fn::Sub": "arn:aws:sqs:*:${AWS::AccountId}:*"}]
-        self.assert_reports(no_role_has_a_star, "ReceiveEvents allows resources by a star")
+        self.assert_reports(there_is_no_star_but_those_with_a_reason, "ReceiveEvents has a star as Resource")
 
     def test_a_permission_for_every_action_is_reported(self):
         self.statement("ApiRole", "ReadAndWriteTheTable")["Action"] = "dynamodb:*"
-        self.assert_reports(no_role_has_a_star, "ReadAndWriteTheTable allows actions by a star")
+        self.assert_reports(there_is_no_star_but_those_with_a_reason, "ReadAndWriteTheTable has a star as Action")
 
     def test_a_permission_for_all_but_some_is_reported(self):
         self.statement("ApiRole", "ReadAndWriteTheTable")["NotResource"] = "x"
-        self.assert_reports(no_role_has_a_star, "says what is left out")
+        self.assert_reports(there_is_no_star_but_those_with_a_reason, "says what is left out")
+
+    def test_a_topic_for_the_whole_world_is_reported(self):
+        self.properties("WorkTopicPolicy")["PolicyDocument"]["Statement"][0]["Principal"] = {"AWS": "*"}
+        self.assert_reports(there_is_no_star_but_those_with_a_reason, "RedriveAlone has a star as Principal")
+
+    def test_a_queue_for_the_whole_world_is_reported(self):
+        self.properties("EventsQueuePolicy")["PolicyDocument"]["Statement"][1]["Fn::If"][1]["Action"] = "sqs:*"
+        self.assert_reports(there_is_no_star_but_those_with_a_reason, "ProducersOfOtherAccounts has a star as Action")
+
+    def test_a_listed_star_that_is_gone_is_reported(self):
+        self.properties("SecretsKey")["KeyPolicy"]["Statement"][0]["Action"] = "kms:Decrypt"
+        self.assert_reports(there_is_no_star_but_those_with_a_reason, "has no kms:* any more")
 
     def test_a_star_for_more_than_traces_is_reported(self):
         self.statement("ApiRole", "RecordTraces")["Action"].append("xray:GetTraceSummaries")
-        self.assert_reports(no_role_has_a_star, "RecordTraces allows resources by a star")
+        self.assert_reports(traces_are_recorded_of_all_functions_or_of_none, "ApiFunction may not record traces while X-Ray is on, or may")
 
     def test_a_function_that_may_not_record_traces_is_reported(self):
         self.statement("RedriveRole", "RecordTraces")["Action"].pop()
@@ -1248,6 +1326,22 @@ class ABrokenTemplate(unittest.TestCase):
         for role, sid, function in (("DeliverRole", "ReceiveDeliveries", "DeliverFunction"), ("FanoutRole", "ReceiveEvents", "FanoutFunction")):
             self.statement(role, sid)["Action"].remove("sqs:ChangeMessageVisibility")
             self.assert_reports(each_function_may_change_the_visibility_of_what_it_receives, f"{function} lacks sqs:ChangeMessageVisibility")
+
+    def test_a_function_that_may_receive_from_another_queue_is_reported(self):
+        self.statement("ApiRole", "PublishEvents")["Action"] = ["sqs:SendMessage", "sqs:ReceiveMessage"]
+        self.assert_reports(functions_receive_from_the_queue_that_feeds_them_and_from_no_other, "ApiRole may sqs:ReceiveMessage on EventsQueue")
+
+    def test_a_function_that_may_empty_its_queue_is_reported(self):
+        self.statement("FanoutRole", "ReceiveEvents")["Action"].append("sqs:PurgeQueue")
+        self.assert_reports(functions_receive_from_the_queue_that_feeds_them_and_from_no_other, "FanoutRole may sqs:PurgeQueue on EventsQueue")
+
+    def test_a_function_that_may_write_the_logs_of_another_is_reported(self):
+        self.statement("AuthorizerRole", "WriteLogs")["Resource"] = [{"Fn::GetAtt": [group, "Arn"]} for group in ("AuthorizerLogGroup", "ApiLogGroup")]
+        self.assert_reports(functions_write_to_their_own_logs_and_do_nothing_else_there, "AuthorizerRole may logs:CreateLogStream on ApiLogGroup")
+
+    def test_a_function_that_may_read_logs_is_reported(self):
+        self.statement("PortalRole", "WriteLogs")["Action"].append("logs:FilterLogEvents")
+        self.assert_reports(functions_write_to_their_own_logs_and_do_nothing_else_there, "PortalRole may logs:FilterLogEvents on PortalLogGroup")
 
     def test_an_authorizer_that_may_decrypt_is_reported(self):
         self.statement("AuthorizerRole", "LookUpApiKeys")["Action"] = ["dynamodb:GetItem", "kms:Decrypt"]
@@ -1462,7 +1556,7 @@ class ABrokenTemplate(unittest.TestCase):
         self.assert_reports(alarms_reach_the_topic, "AlarmsOfThisAccount admits others")
 
     def test_a_redrive_that_may_not_alert_is_reported(self):
-        self.statement("RedriveRole", "AlertPeople")["Resource"] = {"Ref": "EventsQueue"}
+        self.properties("ReceiverAlertsTopicPolicy")["PolicyDocument"]["Statement"][0]["Action"] = "sns:GetTopicAttributes"
         self.assert_reports(redrive_may_tell_people_and_other_systems, "RedriveFunction lacks sns:Publish")
 
     def test_a_redrive_that_may_not_send_events_is_reported(self):
@@ -1478,8 +1572,12 @@ class ABrokenTemplate(unittest.TestCase):
         self.assert_reports(work_is_handed_out_by_the_function_that_does_it, "WorkTopic admits others than RedriveRole")
 
     def test_a_redrive_that_may_not_hand_out_work_is_reported(self):
-        self.statement("RedriveRole", "HandOutWork")["Resource"] = {"Ref": "AlertsTopic"}
+        self.properties("WorkTopicPolicy")["PolicyDocument"]["Statement"][0]["Effect"] = "Deny"
         self.assert_reports(work_is_handed_out_by_the_function_that_does_it, "RedriveFunction lacks sns:Publish on WorkTopic")
+
+    def test_a_permission_that_is_given_twice_is_reported(self):
+        self.statement("RedriveRole", "WriteLogs").update(Action="sns:Publish", Resource={"Ref": "WorkTopic"})
+        self.assert_reports(nothing_is_allowed_twice, "RedriveRole may sns:Publish on WorkTopic by the topic's policy as well")
 
     def test_an_alarm_on_a_metric_that_nothing_feeds_is_reported(self):
         del self.resources["RedriveLagMetric"]

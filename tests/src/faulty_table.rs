@@ -1,5 +1,5 @@
 //! A proxy between the functions and DynamoDB that sometimes throttles, fails or cuts the connection, until it is told
-//! to stop.
+//! to stop; or that is only slow.
 //!
 //! Faults look like DynamoDB's own, so that the SDK's retries are tested too. Some come in bursts that last longer than
 //! those retries. A cut connection loses the answer to a request that was carried out. Requests that pass are not
@@ -7,8 +7,9 @@
 //! them.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -56,6 +57,8 @@ struct Shared {
     client: reqwest::Client,
     started: Instant,
     faulty: AtomicBool,
+    /// How long each request waits before it is passed on, in milliseconds.
+    delay: AtomicU64,
     chance: Mutex<Chance>,
     faults: Faults,
 }
@@ -81,6 +84,7 @@ impl FaultyTable {
             client,
             started: Instant::now(),
             faulty: AtomicBool::new(true),
+            delay: AtomicU64::new(0),
             chance: Mutex::new(chance),
             faults: Faults::default(),
         });
@@ -95,6 +99,11 @@ impl FaultyTable {
     /// Lets everything pass from now on.
     pub fn mend(&self) {
         self.shared.faulty.store(false, Ordering::Relaxed);
+    }
+
+    /// Lets each request wait this long from now on.
+    pub fn slow_down(&self, delay: Duration) {
+        self.shared.delay.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub fn faults(&self) -> &Faults {
@@ -171,6 +180,7 @@ async fn handle(
         Fate::Passes => count(&shared.faults.passed),
         Fate::IsCut => count(&shared.faults.cut),
     };
+    tokio::time::sleep(Duration::from_millis(shared.delay.load(Ordering::Relaxed))).await;
     let answer = shared.pass(method, &uri, headers, body).await;
     if answer.is_err() || matches!(fate, Fate::IsCut) {
         connection.sever();

@@ -80,11 +80,39 @@ async fn lambda(deployment: &Deployment, method: Method, path: &str, body: Vec<u
     Err(Failure::new(format!("{uri} answered {}: {text}", response.status())))
 }
 
+/// The name of a function's role.
+pub async fn role(deployment: &Deployment, function: &str) -> Result<String> {
+    let current = configuration(deployment, Method::GET, function, Vec::new()).await?;
+    let name = current["Role"].as_str().and_then(|arn| arn.rsplit('/').next());
+    Ok(name.or_failure(|| format!("{function} has no role: {current}"))?.to_owned())
+}
+
+/// Turns the schedule of `redrive` on or off.
+pub async fn set_schedule(deployment: &Deployment, on: bool) -> Result<()> {
+    // It has the name of its function.
+    let uri = format!("{}/schedules/{}", endpoint(deployment.port), deployment.outputs.redrive_function_name);
+    let ask = async |method, body| {
+        let request = Request::builder().method(method).uri(&uri).body(body).or_failure(|| "no request")?;
+        let response = deployment.http()?.send_signed("scheduler", request).await?;
+        let text = String::from_utf8_lossy(response.body());
+        serde_json::from_str::<Value>(&text).or_failure(|| format!("{uri} answered {}: {text}", response.status()))
+    };
+    let mut schedule = ask(Method::GET, Vec::new()).await?;
+    schedule["State"] = json!(if on { "ENABLED" } else { "DISABLED" });
+    let changed = ask(Method::PUT, schedule.to_string().into_bytes()).await?;
+    changed["ScheduleArn"].as_str().map(drop).or_failure(|| format!("the schedule was not changed: {changed}"))
+}
+
 /// Every line that a function has logged so far, from CloudWatch Logs.
 pub async fn logs(deployment: &Deployment, function: &str) -> Result<Vec<String>> {
+    logs_since(deployment, function, 0).await
+}
+
+/// The lines that a function has logged since this time, in milliseconds of Unix time.
+pub async fn logs_since(deployment: &Deployment, function: &str, since: i64) -> Result<Vec<String>> {
     let (mut lines, mut next) = (Vec::new(), Value::Null);
     loop {
-        let mut query = json!({"logGroupName": format!("/aws/lambda/{function}")});
+        let mut query = json!({"logGroupName": format!("/aws/lambda/{function}"), "startTime": since});
         if !next.is_null() {
             query["nextToken"] = next;
         }

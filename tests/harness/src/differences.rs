@@ -12,6 +12,13 @@ use crate::failure::{Failure, OrFailure, Result};
 use crate::iam::Iam;
 use crate::signed_http::{SignedHttp, endpoint};
 
+/// Actions whose batch form has the same permission on AWS, and another one on the local AWS.
+const BATCHED: [&str; 4] = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sns:Publish"];
+const INSERT: &str = "dynamodb:PartiQLInsert";
+/// What the local AWS asks for instead, and the policy that allows it.
+const BY_STATEMENT: &str = "dynamodb:BatchExecuteStatement";
+const STATEMENTS: &str = "statements";
+
 /// Works around all differences for a stack that was just deployed.
 pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result<()> {
     let lambda = Lambda { http, port };
@@ -27,15 +34,48 @@ pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result
     ];
     for function in functions {
         let role = lambda.role(function).await?;
-        let policies = iam.role_policies(&role).await?;
-        for (name, document) in &policies {
-            allow_batches(&iam, &role, name, document.clone()).await?;
-        }
-        if policies.iter().any(|(_, document)| inserts(document)) {
-            allow_statements(&iam, &role).await?;
+        for (name, document) in iam.role_policies(&role).await? {
+            put_role_policy(&iam, &role, &name, document).await?;
         }
     }
+    for topic in [&outputs.alerts_topic_arn, &outputs.receiver_alerts_topic_arn, &outputs.work_topic_arn] {
+        put_topic_policy(&iam, topic, iam.topic_policy(topic).await?).await?;
+    }
     Ok(())
+}
+
+/// Puts the policy of a role in the words of the local AWS, so that it allows what it would allow on AWS.
+pub async fn put_role_policy(iam: &Iam, role: &str, name: &str, mut document: Value) -> Result<()> {
+    let statements = inserts(&document);
+    add_batch_actions(&mut document);
+    iam.set_role_policy(role, name, &document).await?;
+    if statements {
+        return allow_statements(iam, role).await;
+    }
+    let policies = iam.role_policies(role).await?;
+    if policies.iter().any(|(name, _)| name == STATEMENTS) {
+        iam.call("DeleteRolePolicy", &[("RoleName", role), ("PolicyName", STATEMENTS)]).await?;
+    }
+    Ok(())
+}
+
+/// The same for the policy of a topic.
+pub async fn put_topic_policy(iam: &Iam, topic: &str, mut document: Value) -> Result<()> {
+    add_batch_actions(&mut document);
+    iam.set_topic_policy(topic, &document).await
+}
+
+/// The name under which the local AWS asks for a permission when calls are made together, if that is another one.
+pub fn together(action: &str) -> Option<String> {
+    match action {
+        INSERT => Some(BY_STATEMENT.to_owned()),
+        action => BATCHED.contains(&action).then(|| format!("{action}Batch")),
+    }
+}
+
+/// Whether a policy has this action only because of the local AWS.
+pub fn is_local(action: &str) -> bool {
+    action == BY_STATEMENT || BATCHED.iter().any(|batched| action.strip_suffix("Batch") == Some(batched))
 }
 
 /// CloudFormation passes template parameters on as text. AWS turns a mapping's `MaximumConcurrency` into a number. The
@@ -54,54 +94,38 @@ async fn make_concurrency_a_number(lambda: &Lambda<'_>) -> Result<()> {
     Ok(())
 }
 
-/// On AWS, everyone who may send a message may also send a batch: `sqs:SendMessageBatch` has no permission of its own,
-/// like the other batch calls. The local AWS requires a permission with the name of the call.
-async fn allow_batches(iam: &Iam, role: &str, name: &str, mut document: Value) -> Result<()> {
-    if add_batch_actions(&mut document) {
-        let text = document.to_string();
-        iam.call("PutRolePolicy", &[("RoleName", role), ("PolicyName", name), ("PolicyDocument", &text)]).await?;
-    }
-    Ok(())
-}
-
 /// On AWS, whoever may insert by a statement may insert by a batch of them: `dynamodb:BatchExecuteStatement` is a call
 /// without a permission of its own. The local AWS asks for one with the name of the call, and knows no table for it. It
 /// does not read the statements, so here it allows more than AWS would: a test of the functions' roles keeps to inserts.
 async fn allow_statements(iam: &Iam, role: &str) -> Result<()> {
-    let statement = json!({"Effect": "Allow", "Action": "dynamodb:BatchExecuteStatement", "Resource": "*"});
-    let text = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
-    let parameters = [("RoleName", role), ("PolicyName", "statements"), ("PolicyDocument", &text)];
-    iam.call("PutRolePolicy", &parameters).await.map(drop)
+    let statement = json!({"Effect": "Allow", "Action": BY_STATEMENT, "Resource": "*"});
+    iam.set_role_policy(role, STATEMENTS, &json!({"Version": "2012-10-17", "Statement": [statement]})).await
 }
 
 /// Whether a policy allows inserts by statements.
 fn inserts(document: &Value) -> bool {
     let of = |statement: &Value| match &statement["Action"] {
-        Value::Array(actions) => actions.contains(&json!("dynamodb:PartiQLInsert")),
-        action => action == "dynamodb:PartiQLInsert",
+        Value::Array(actions) => actions.contains(&json!(INSERT)),
+        action => action == INSERT,
     };
     document["Statement"].as_array().is_some_and(|statements| statements.iter().any(of))
 }
 
-/// Adds the batch form of each action that has one to the same statement. Returns whether it added any.
-fn add_batch_actions(document: &mut Value) -> bool {
-    const BATCHED: [&str; 4] = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sns:Publish"];
-    let mut changed = false;
+/// On AWS, everyone who may send a message may also send a batch: `sqs:SendMessageBatch` has no permission of its own,
+/// like the other batch calls. The local AWS requires a permission with the name of the call, so this adds it to the same
+/// statement.
+fn add_batch_actions(document: &mut Value) {
     for statement in document["Statement"].as_array_mut().into_iter().flatten() {
         let mut actions = match statement["Action"].take() {
             Value::Array(actions) => actions,
             action => vec![action],
         };
-        let batches: Vec<Value> = BATCHED
-            .iter()
-            .filter(|batched| actions.iter().any(|action| action == *batched))
-            .map(|batched| json!(format!("{batched}Batch")))
-            .collect();
-        changed |= !batches.is_empty();
+        let batches = BATCHED.iter().filter(|batched| actions.iter().any(|action| action == *batched));
+        let batches: Vec<Value> = batches.map(|batched| json!(format!("{batched}Batch"))).collect();
+        actions.retain(|action| !batches.contains(action));
         actions.extend(batches);
         statement["Action"] = Value::Array(actions);
     }
-    changed
 }
 
 /// The few Lambda calls that are needed here; an SDK is not worth it for them.
@@ -144,7 +168,7 @@ mod tests {
             {"Action": "dynamodb:PutItem", "Resource": "three"},
             {"Action": "sns:Publish", "Resource": "four"},
         ]});
-        assert!(add_batch_actions(&mut document));
+        add_batch_actions(&mut document);
         let expected = json!({"Statement": [
             {"Action": ["sqs:SendMessage", "sqs:SendMessageBatch"], "Resource": "one"},
             {"Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:DeleteMessageBatch"], "Resource": "two"},
@@ -152,7 +176,17 @@ mod tests {
             {"Action": ["sns:Publish", "sns:PublishBatch"], "Resource": "four"},
         ]});
         assert_eq!(document, expected);
-        assert!(!add_batch_actions(&mut json!({"Statement": [{"Action": "kms:Decrypt"}]})));
+        add_batch_actions(&mut document);
+        assert_eq!(document, expected, "once is enough");
+    }
+
+    #[test]
+    fn what_only_the_local_aws_asks_for_is_known() {
+        assert_eq!(together("sqs:SendMessage").as_deref(), Some("sqs:SendMessageBatch"));
+        assert_eq!(together("dynamodb:PartiQLInsert").as_deref(), Some("dynamodb:BatchExecuteStatement"));
+        assert_eq!(together("dynamodb:PutItem"), None);
+        assert!(is_local("sns:PublishBatch") && is_local("dynamodb:BatchExecuteStatement"));
+        assert!(!is_local("sns:Publish") && !is_local("dynamodb:BatchGetItem"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The few IAM calls of the harness; an SDK is not worth it for them.
+//! The few calls of IAM, and of topics' policies, that the harness makes; an SDK is not worth it for them.
 //!
-//! IAM answers in XML, which is not parsed: the harness reads single elements that are known to contain plain text.
+//! Both services answer in XML, which is not parsed: the harness reads single elements that are known to contain plain
+//! text.
 
 use http::Request;
 use serde_json::Value;
@@ -8,6 +9,9 @@ use url::form_urlencoded;
 
 use crate::failure::{Failure, OrFailure, Result};
 use crate::signed_http::{SignedHttp, endpoint};
+
+/// The service that has topics, and the version of its calls.
+const TOPICS: (&str, &str) = ("sns", "2010-03-31");
 
 /// IAM of one local AWS.
 #[derive(Debug, Clone)]
@@ -23,17 +27,29 @@ impl Iam {
 
     /// Calls `action` and returns the answer's XML.
     pub async fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        self.ask(("iam", "2010-05-08"), action, parameters).await
+    }
+
+    async fn ask(&self, service: (&str, &str), action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        let (service, version) = service;
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs([("Action", action), ("Version", "2010-05-08")]).extend_pairs(parameters);
+        form.extend_pairs([("Action", action), ("Version", version)]).extend_pairs(parameters);
         let request = Request::post(endpoint(self.port))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form.finish().into_bytes());
-        let response = self.http.send_signed("iam", request.or_failure(|| format!("no request for {action}"))?).await?;
+        let request = request.or_failure(|| format!("no request for {action}"))?;
+        let response = self.http.send_signed(service, request).await?;
         let text = String::from_utf8_lossy(response.body()).into_owned();
         if response.status().is_success() {
             return Ok(text);
         }
         Err(Failure::new(format!("{action} answered {}: {text}", response.status())))
+    }
+
+    /// The names of all roles.
+    pub async fn roles(&self) -> Result<Vec<String>> {
+        let list = self.call("ListRoles", &[]).await?;
+        Ok(elements(&list, "RoleName").map(str::to_owned).collect())
     }
 
     /// The inline policies of a role, each with its name and document.
@@ -50,6 +66,28 @@ impl Iam {
             policies.push((name.to_owned(), document));
         }
         Ok(policies)
+    }
+
+    /// Sets an inline policy of a role.
+    pub async fn set_role_policy(&self, role: &str, name: &str, document: &Value) -> Result<()> {
+        let text = document.to_string();
+        let parameters = [("RoleName", role), ("PolicyName", name), ("PolicyDocument", &text)];
+        self.call("PutRolePolicy", &parameters).await.map(drop)
+    }
+
+    /// The policy of a topic.
+    pub async fn topic_policy(&self, topic: &str) -> Result<Value> {
+        let answer = self.ask(TOPICS, "GetTopicAttributes", &[("TopicArn", topic)]).await?;
+        let entry = answer.split("<key>Policy</key>").nth(1).or_failure(|| format!("{topic} has no policy"))?;
+        let text = element(entry, "value")?.replace("&quot;", "\"").replace("&amp;", "&");
+        serde_json::from_str(&text).or_failure(|| format!("the policy of {topic} is not JSON: {text}"))
+    }
+
+    /// Sets the policy of a topic.
+    pub async fn set_topic_policy(&self, topic: &str, document: &Value) -> Result<()> {
+        let text = document.to_string();
+        let parameters = [("TopicArn", topic), ("AttributeName", "Policy"), ("AttributeValue", text.as_str())];
+        self.ask(TOPICS, "SetTopicAttributes", &parameters).await.map(drop)
     }
 }
 

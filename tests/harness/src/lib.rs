@@ -17,7 +17,7 @@ pub mod checkout;
 pub mod demo;
 pub mod deploy;
 pub mod deployment;
-mod differences;
+pub mod differences;
 pub mod eventually;
 pub mod failure;
 pub mod iam;
