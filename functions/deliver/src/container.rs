@@ -9,7 +9,7 @@ use domain::value::DestinationId;
 /// How many destinations are remembered before all are dropped.
 const MOST: usize = 10_000;
 
-/// How many attempts in a row have failed in this container, by destination.
+/// How many attempts in a row have failed in this container, by destination: 0 if the last one was delivered.
 #[derive(Debug, Default)]
 pub struct Rows {
     failures: Mutex<HashMap<DestinationId, u32>>,
@@ -19,21 +19,30 @@ impl Rows {
     /// Adds one failure; returns how many there are in a row.
     pub(crate) fn failed(&self, destination: &DestinationId) -> u32 {
         let mut failures = self.lock();
-        if failures.len() >= MOST {
-            failures.clear();
-        }
-        let count = failures.entry(destination.clone()).or_default();
+        let count = row(&mut failures, destination);
         *count = count.saturating_add(1);
         *count
     }
 
     pub(crate) fn succeeded(&self, destination: &DestinationId) {
-        self.lock().remove(destination);
+        *row(&mut self.lock(), destination) = 0;
+    }
+
+    /// Whether the last attempt of this container there was delivered.
+    pub(crate) fn last_succeeded(&self, destination: &DestinationId) -> bool {
+        self.lock().get(destination) == Some(&0)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<DestinationId, u32>> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn row<'a>(failures: &'a mut HashMap<DestinationId, u32>, destination: &DestinationId) -> &'a mut u32 {
+    if failures.len() >= MOST {
+        failures.clear();
+    }
+    failures.entry(destination.clone()).or_default()
 }
 
 /// The turns that this container was handed, by destination.

@@ -116,7 +116,8 @@ async fn handle_record(deps: &Deps, record: Received, lambdas: Option<&str>) -> 
     {
         return Ok(verdict);
     }
-    let _place = record.gates.enter(&delivery.destination).await;
+    let trusted = deps.rows.last_succeeded(&delivery.destination);
+    let _place = record.gates.enter(&delivery.destination, trusted).await;
     let found = deps.destinations.find_destination(&delivery.account, &delivery.destination).await?;
     let Some(destination) = found else { return gone(deps, &record, delivery, before).await };
     match (destination.admission(deps.clock.now()), message.purpose) {

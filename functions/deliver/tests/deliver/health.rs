@@ -149,6 +149,19 @@ async fn one_that_hangs_holds_a_batch_for_one_attempt_and_its_neighbours_not_at_
     assert_eq!(world.states().await, [vec!["delivered"], vec!["parked"; 4], vec!["retrying"; 5]].concat());
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_that_delivered_gets_its_whole_next_batch_at_once_and_after_a_failure_half_of_it() {
+    for (last, attempted) in [(200, 10), (500, 5)] {
+        let world = world().await;
+        world.sender.script(HEALTHY, [Step::Answer(last)]);
+        world.handle(vec![message(&world.healthy, "evt-a", "1")]).await;
+        world.sender.script(HEALTHY, vec![Step::Hang; 10]);
+        let began = tokio::time::Instant::now();
+        world.handle((0..10).map(|n| message(&world.healthy, &format!("evt-{n}"), "1")).collect()).await;
+        assert_eq!((began.elapsed().as_secs(), world.attempts().len()), (15, 1 + attempted), "after {last}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_delivered_is_sent_once_more_when_somebody_asks_for_it_and_stays_delivered() {
     let world = world().await;
