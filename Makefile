@@ -97,7 +97,7 @@ invoke: build ## Run every sample event with `sam local invoke` against a runnin
 smoke: ## Check a deployed stack from end to end: STACK=<name> URL=<public address that leads to port PORT of this machine, by default 8787>
 	@test -n "$(STACK)" -a -n "$(URL)" || { echo "say which stack and which address: make smoke STACK=synchub-webhooks URL=https://abc.example" >&2; exit 2; }
 	@tools/bootstrap.sh sam
-	@$(TOOLS)/python tools/smoke.py "$(STACK)" "$(URL)" $(if $(PORT),--port $(PORT)) $(if $(API_URL),--api $(API_URL))
+	@$(TOOLS)/python tools/smoke.py "$(STACK)" "$(URL)" $(if $(PORT),--port $(PORT))
 
 soak: ## Test random sequences of failures: DURATION=<seconds> or COUNT=<sequences>; SEED=<seed> repeats one
 	@cargo build --quiet --workspace --example soak

@@ -1,6 +1,6 @@
 """Checks a deployed stack from end to end, as an operator, a customer, a producer and a receiver: `make smoke STACK=<name> URL=<address>`.
 
-    tools/smoke.py <stack> <public address> [--port 8787] [--api <address>] [--no-wait]
+    tools/smoke.py <stack> <public address> [--port 8787] [--no-wait]
 
 It registers an account of its own, proves a receiver, subscribes it, pushes an event, sees it arrive, and deletes the account again, also
 if a step fails or it is interrupted. The receiver is this program: it listens on a port of this machine, and the public address has to lead
@@ -138,13 +138,13 @@ def send(method, url, headers, body=None):
 class Stack:
     """A deployed stack: its outputs, and calls of its API for an operator and for a customer."""
 
-    def __init__(self, name, api=None):
+    def __init__(self, name):
         self.session = boto3.Session()
         if self.session.region_name is None or self.session.get_credentials() is None:
             raise Failed("there are no AWS credentials or no region in the environment: set AWS_DEFAULT_REGION as well")
         found = self.session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
-        self.api = (api or self.outputs["ApiUrl"]).rstrip("/")
+        self.api = self.outputs["ApiUrl"]
         self.key = None
 
     def admin(self, method, path, body=None, expected=(200, 201, 202, 204)):
@@ -227,7 +227,7 @@ def until(limit, otherwise, is_so):
 def run(steps, arguments):
     url, account = arguments.url.rstrip("/"), f"smoke-{int(time.time())}-{secrets.token_hex(3)}"
     with steps.step(f"read the outputs of {arguments.stack}"):
-        stack = Stack(arguments.stack, arguments.api)
+        stack = Stack(arguments.stack)
     receiver = Receiver(arguments.port)
     with steps.step(f"find that {url} leads to port {arguments.port} of this machine"):
         if send("GET", url + receiver.path, {}) != (200, receiver.path.encode()):
@@ -251,7 +251,6 @@ def main():
     parser.add_argument("stack", help="name of the stack")
     parser.add_argument("url", help="public address that leads to the port below, such as https://abc.example")
     parser.add_argument("--port", type=int, default=8787, help="port of this machine on which the receiver listens (default: 8787)")
-    parser.add_argument("--api", help="address of the API, if it is not the output ApiUrl")
     parser.add_argument("--no-wait", dest="wait", action="store_false", help="do not wait until the account is gone")
     arguments, steps = parser.parse_args(), Steps()
     # A termination cleans up as Ctrl-C does.

@@ -63,7 +63,7 @@ async fn an_address_that_leads_elsewhere_makes_nothing() -> Result<()> {
 async fn smoke(deployment: &Deployment, url: &str, port: u16) -> Result<Said> {
     let mut command = Command::new(checkout::tool("sam", "python")?);
     command.arg(checkout::root().join("tools/smoke.py")).args(["synchub-webhooks", url, "--no-wait"]);
-    command.args(["--port", &port.to_string(), "--api", &deployment.api_url()]);
+    command.args(["--port", &port.to_string()]);
     let path = std::env::var("PATH").or_failure(|| "no PATH")?;
     command.env_clear().envs(deployment.environment()?).env("PATH", path).env("PYTHONDONTWRITEBYTECODE", "1");
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.or_failure(|| "cannot run it")?;
