@@ -69,6 +69,7 @@ fn through_the_index(pattern: &Pattern, text: &str, data: &Value) {
         scope: "connection/xero/endpoint/invoices".parse().expect("a scope"),
         occurred_at: now(),
         data: raw,
+        traceparent: None,
     };
     let others = [json!({"status": ["failed"]}), json!({"a": [1, null]}), json!({"a": {"b": ["x"]}}), Value::Null];
     let all: Vec<_> = [json!(pattern)].into_iter().chain(others).zip(1..).map(|(c, n)| subscription(c, n)).collect();

@@ -53,6 +53,7 @@ fn destination(settings: &DestinationSettings) {
         scope: Some(Scope::Everything),
         destination: id,
         path: None,
+        traceparent: None,
     };
     let secrets = [SigningSecret::from_entropy([1; 32])];
     let request = request::sign(&delivery, settings, "{}", &secrets, 1, now());

@@ -1,5 +1,5 @@
 //! `values`: every value that is written as one text: scopes, event types, ids, names, descriptions, times, places of lists,
-//! and the parameters that an operator sets.
+//! positions in traces, and the parameters that an operator sets.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use domain::destination::{AddressPolicy, DeliveryPath};
 use domain::event::{EventType, EventTypeFilter, Scope, Unregistered};
 use domain::value::{
     AccountId, Day, DeliveryId, Description, DestinationId, EventId, Horizon, JobId, KeyId, Label, RejectedEventId,
-    SessionId, SubscriptionId, Timestamp, is_invisible,
+    SessionId, SubscriptionId, Timestamp, TraceParent, is_invisible,
 };
 use ports::{EventPlace, JobPlace};
 use serde::Serialize;
@@ -51,6 +51,7 @@ pub(crate) fn check(input: &[u8]) {
     times(text);
     shown::<EventPlace>(text);
     shown::<JobPlace>(text);
+    shown::<TraceParent>(text);
     parameters(text);
 }
 
