@@ -14,8 +14,9 @@ use crate::samples::event_text;
 
 pub(super) fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize) -> SealedEvent {
     let event = Event::parse(&event_text(account, id), now()).map_err(|r| r.detail).expect("an event");
-    // Every second one came with a trace.
-    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok().filter(|_| owed % 2 == 1);
+    // Some came with a trace: those whose ids have an odd length.
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
+    let traceparent = traceparent.filter(|_| id.len() % 2 == 1);
     let event = Event { traceparent, ..event };
     let body = format!("{}{}", envelope::build(&event).expect("a body").get(), " ".repeat(padding));
     let path = |n: usize| (n % 2 == 1).then(|| format!("/{}{n}", "p".repeat(200)).try_into().expect("a path"));
