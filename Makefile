@@ -21,10 +21,10 @@ LOCAL := $(CARGO_TARGET_DIR)/debug/local
 UNOPTIMIZED := $(CARGO_TARGET_DIR)/$(HOST)/debug/local
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check build docs invoke soak bench screenshots bootstrap clean
+.PHONY: help demo dev test test-upgrade check build docs invoke soak bench screenshots bootstrap clean
 
 help: ## List all commands
-	@awk -F ' *##? ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-11s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
+	@awk -F ' *##? ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-12s %s\n", $$1, $$NF }' $(MAKEFILE_LIST)
 
 demo: build-unoptimized ## Run the system on this machine, send events through it, show which deliveries arrived, and stop
 	@$(UNOPTIMIZED) demo
@@ -35,6 +35,10 @@ dev: local-commands build-unoptimized ## Like demo, but keep running until Ctrl-
 test: ## Run all checks and all tests, including end-to-end tests (the first run takes a while)
 	@tools/bootstrap.sh
 	@MAKE=$(MAKE) tools/run-tests.sh
+
+test-upgrade: build-unoptimized ## Upgrade a running stack from the last release to this version under load, and roll it back; another commit: FROM=<commit>
+	@cargo build --quiet --workspace --all-features --bin local --example upgrade
+	@tools/test-upgrade.sh $(FROM)
 
 check: ## Check format, lints, docs, dependencies, licences, the template, and circular use of files
 	@tools/bootstrap.sh sam site
