@@ -3,7 +3,7 @@
 # Prints a line for each target: how many inputs were tried, how much of the code was covered, and how many inputs broke a property.
 # Such an input is in fuzz/artifacts/<target>/, and the command to try it again is printed.
 # Inputs that cover more are collected in target/fuzz-corpus/<target>. With KEEP=1, kept inputs that cover nothing of their own are
-# then removed from fuzz/corpus/<target>, and up to 2 KB of short ones that cover more are added.
+# then removed from fuzz/corpus/<target>, and up to 2 KB of inputs that cover more are added, the longest first, but none of more than 512 bytes.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=$1
@@ -24,7 +24,7 @@ merge() {
   "${cargo_fuzz[@]}" run "${options[@]}" "$1" -- -merge=1 "${@:4}" "$2" "$3" >/dev/null 2>&1
 }
 
-# keep <target> <directory>: leaves out kept inputs that cover nothing that others do not, and adds short ones that cover more.
+# keep <target> <directory>: leaves out kept inputs that cover nothing that others do not, and adds a few that cover more.
 keep() {
   local kept=fuzz/corpus/$1 fewest=target/fuzz-corpus/$1.fewest size=0 file
   rm -rf "$fewest"
@@ -38,7 +38,7 @@ keep() {
     size=$((size + $(stat -c %s "$file")))
     [ "$size" -le 2048 ] || break
     cp "$file" "$kept/"
-  done < <(find "$fewest" -type f -size +0 -printf '%s %p\n' | sort -n | cut -d' ' -f2-)
+  done < <(find "$fewest" -type f -size +0 -printf '%s %p\n' | sort -rn | cut -d' ' -f2-)
 }
 
 failed=0

@@ -163,8 +163,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     /// The result is the same however the bytes are cut into pieces.
@@ -226,44 +224,5 @@ mod tests {
             check(bytes, foreign(bytes).as_ref());
         }
         check(&[b'x'; 1_000], foreign(&[b'x'; 64]).as_ref());
-    }
-
-    fn any_part() -> impl Strategy<Value = Vec<u8>> {
-        let known =
-            [&b"HTTP/1.1 "[..], b"HTTP/1.", b"0", b"1", b" ", b"200", b"100", b"410", b"\r", b"\n", b"\r\n\r\n"];
-        prop_oneof![
-            4 => prop::sample::select(known.to_vec()).prop_map(<[u8]>::to_vec),
-            1 => prop::collection::vec(any::<u8>(), 0..70),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn any_answer_begins_the_same_way_however_it_is_cut(
-            parts in prop::collection::vec(any_part(), 0..12), at in prop::collection::vec(1_usize..40, 1..40)
-        ) {
-            let bytes = parts.concat();
-            let seen_in = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-                let (watch, seen) = (Watch::default(), Seen::default());
-                watch.next(Arc::clone(&seen));
-                pieces.for_each(|piece| watch.lock().watch(piece));
-                match seen.get() {
-                    None => None,
-                    Some(Opening::Status(status)) => Some(*status),
-                    Some(Opening::Foreign(kept)) => {
-                        assert!((1..=FOREIGN_BYTES).contains(&kept.len()));
-                        Some(0)
-                    }
-                }
-            };
-            let (mut left, mut pieces) = (bytes.as_slice(), Vec::new());
-            for at in at {
-                let (piece, rest) = left.split_at(at.min(left.len()));
-                pieces.push(piece);
-                left = rest;
-            }
-            pieces.push(left);
-            prop_assert_eq!(seen_in(&mut pieces.into_iter()), seen_in(&mut [bytes.as_slice()].into_iter()));
-        }
     }
 }
