@@ -1,9 +1,13 @@
 //! Envelope encryption of signing secrets, and of stored answers, which may contain some. One data key, encrypted by
 //! KMS, is stored in the table and decrypted once per container. Each secret is encrypted with AES-256-GCM and bound to
-//! its account and destination, an answer to its account and key.
+//! its account and destination, an answer to its account and key. An opened secret stays in the memory of the container, as
+//! the data key does that opens it.
+//!
+//! Invariant: a secret that was opened before is opened for its own account and destination only (tests:
+//! `a_secret_is_opened_once_and_for_its_own_destination_only`).
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -23,6 +27,8 @@ use super::dynamodb::{Before, DataKeyRow, DynamoStore};
 const NONCE_BYTES: usize = 12;
 /// The encryption context of the data key. It ensures that the key can only be decrypted for this purpose.
 const PURPOSE: &str = "synchub-webhooks/signing-secrets";
+/// How many opened secrets are kept before all are dropped.
+const MOST_OPENED: usize = 1_000;
 
 pub struct KmsVault {
     client: Client,
@@ -31,11 +37,15 @@ pub struct KmsVault {
     entropy: Arc<dyn Entropy>,
     /// The data keys decrypted so far, by id.
     ciphers: Mutex<HashMap<String, Aes256Gcm>>,
+    /// The signing secrets opened so far, by what they are bound to and their encrypted bytes.
+    opened: Lock<HashMap<Opened, SigningSecret>>,
 }
+
+type Opened = (Vec<u8>, Vec<u8>);
 
 impl KmsVault {
     pub fn new(aws: &AwsClients, key_arn: String, store: Arc<DynamoStore>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { client: aws.kms(), key_arn, store, entropy, ciphers: Mutex::default() }
+        Self { client: aws.kms(), key_arn, store, entropy, ciphers: Mutex::default(), opened: Lock::default() }
     }
 
     /// The cipher of the data key `id`, decrypted by KMS on first use.
@@ -118,8 +128,19 @@ impl Vault for KmsVault {
         destination: &DestinationId,
         sealed: &SealedSecret,
     ) -> PortResult<SigningSecret> {
-        let opened = Zeroizing::new(self.open_sealed(sealed, &bound_to(account, destination)).await?);
-        SigningSecret::from_bytes(&opened).map_err(|error| PortError::permanent("opening a secret", error))
+        let key = (bound_to(account, destination), sealed.sealed.clone());
+        if let Some(known) = self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let opened = Zeroizing::new(self.open_sealed(sealed, &key.0).await?);
+        let opened =
+            SigningSecret::from_bytes(&opened).map_err(|error| PortError::permanent("opening a secret", error))?;
+        let mut known = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_OPENED {
+            known.clear();
+        }
+        known.insert(key, opened.clone());
+        Ok(opened)
     }
 }
 
@@ -153,5 +174,42 @@ impl KeptAnswers for KmsVault {
 
     async fn forget_request(&self, key: &RequestKey, holder: [u8; 16]) -> PortResult<()> {
         self.store.forget(key, holder).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64;
+    use serde_json::json;
+    use testing::account;
+
+    use super::*;
+    use crate::SystemEntropy;
+    use crate::scripted::{Service, refused};
+
+    #[tokio::test]
+    async fn a_secret_is_opened_once_and_for_its_own_destination_only() {
+        let service = Service::new(|operation, _| match operation {
+            "GetItem" => Some((200, json!({ "Item": { "id": { "S": "key-1" }, "encrypted": { "B": "AAAA" } } }))),
+            "Decrypt" => Some((200, json!({ "Plaintext": BASE64.encode(&[7; 32]) }))),
+            _ => refused(400, "ValidationException"),
+        });
+        let aws = service.clients();
+        let store = Arc::new(DynamoStore::new(&aws, "table".to_owned()));
+        let vault = KmsVault::new(&aws, "key".to_owned(), store, Arc::new(SystemEntropy));
+        let (acme, [own, other]) = (account("acme"), [1, 2].map(|n| DestinationId::from_entropy([n; 10])));
+        let cipher = Aes256Gcm::new_from_slice(&[7; 32]).expect("a key");
+        let payload = Payload { msg: &[3; 32], aad: &bound_to(&acme, &own) };
+        let text = cipher.encrypt(&Nonce::from([1; NONCE_BYTES]), payload).expect("sealed");
+        let sealed = SealedSecret { key_id: "key-1".to_owned(), sealed: [&[1; NONCE_BYTES][..], &text].concat() };
+        for calls in [vec!["GetItem", "Decrypt"], Vec::new()] {
+            assert_eq!(vault.open(&acme, &own, &sealed).await.expect("opened").key(), [3; 32]);
+            assert_eq!(service.operations(), calls);
+            // What is opened again would need its key again.
+            vault.ciphers.lock().await.clear();
+        }
+        assert!(vault.open(&acme, &other, &sealed).await.is_err());
+        assert!(vault.open(&account("other"), &own, &sealed).await.is_err());
+        assert_eq!(service.operations(), ["GetItem", "Decrypt"], "the key is asked for once");
     }
 }
