@@ -15,5 +15,5 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let config = ApiConfig::from_env()?;
     telemetry::start(&config.log_level);
-    api::run(api::router(api_deps(config).await?)).await
+    api::run(api::router(api_deps(config)?)).await
 }

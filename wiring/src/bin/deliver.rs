@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let config = DeliverConfig::from_env()?;
     telemetry::start(&config.log_level);
-    let aws = AwsClients::from_env().await;
+    let aws = AwsClients::from_env();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let sender = store.counting(HyperSender::new(config.addresses, clock.clone())?);
