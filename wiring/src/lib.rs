@@ -23,8 +23,8 @@ pub fn tell_of_cold_start(namespace: &str) {
 ///
 /// # Errors
 /// If the HTTP client cannot be built, for example without a certificate that the system trusts.
-pub async fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
-    let aws = AwsClients::from_env().await;
+pub fn api_deps(config: ApiConfig) -> Result<Deps, Error> {
+    let aws = AwsClients::from_env();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let allowance = Allowance { units: config.units, events: config.events };

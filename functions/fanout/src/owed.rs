@@ -37,7 +37,8 @@ pub(crate) async fn owed(deps: &Deps, event: &Event) -> PortResult<Result<Owed, 
         Some(run) => transition(deps, event, &run).await?,
         None => None,
     };
-    let deliveries = listeners::owed(event, &data(event)?, transition, &listeners, &Work::default());
+    let data = if hearing.for_data { data(event)? } else { Value::Null };
+    let deliveries = listeners::owed(event, &data, transition, &listeners, &Work::default());
     Ok(deliveries.map(|deliveries| {
         let unmatched = deliveries.is_empty().then_some(UnmatchedReason::ConditionsNotMet);
         Owed { deliveries, unmatched }
@@ -45,7 +46,7 @@ pub(crate) async fn owed(deps: &Deps, event: &Event) -> PortResult<Result<Owed, 
 }
 
 /// The event's data, parsed. It can take a hundred times the memory of its text, and the events of a batch are handled
-/// concurrently. So it is never held across an `await`. It is parsed only for conditions, which may test any field.
+/// concurrently. So it is never held across an `await`. It is parsed only where a listener looks at it.
 fn data(event: &Event) -> PortResult<Value> {
     json::value(event.data.get()).map_err(unreadable)
 }

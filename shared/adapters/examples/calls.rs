@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use adapters::{AwsClients, DynamoStore, SnsAlerts, SqsDeliveryQueue};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_types::SdkConfig;
 use domain::delivery::{DeliveryRecord, DeliveryState, MessageLease, OutgoingDelivery, Purpose};
 use domain::event::Event;
 use domain::operational::Alert;

@@ -1,5 +1,8 @@
 //! The SDK clients, built once per cold start over one TLS stack, and the classification of their errors.
 //!
+//! The SDK's own loader of configurations is not used: it can also ask for credentials in files, at other services and of
+//! other programs, none of which is so on Lambda, and all of it would be in each program.
+//!
 //! Invariant: a call that is not answered is repeated after 1.5 s and fails within 4.5 s, which is less than the time
 //! limit of any function (tests: `a_call_that_is_never_answered_is_made_again_and_fails_in_time`).
 //!
@@ -8,12 +11,16 @@
 
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, IdentityCache, Region, SharedCredentialsProvider, StalledStreamProtectionConfig,
+};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_types::SdkConfig;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use ports::PortError;
 
 /// The shared configuration of all AWS clients, from which a client is cheap to make.
@@ -33,11 +40,19 @@ const OPERATION_TIMEOUT: Duration = Duration::from_millis(4_500);
 const EMULATED_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl AwsClients {
-    /// Region, credentials and endpoints come from the environment that Lambda sets.
-    pub async fn from_env() -> Self {
+    /// Region, credentials and endpoints come from the environment that Lambda sets. What is missing fails the calls.
+    pub fn from_env() -> Self {
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
+        let mut config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).http_client(http);
+        config.set_region(variable("AWS_REGION").map(Region::new));
+        if let (Some(id), Some(key)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+            // They are valid for as long as the process lives.
+            let credentials = Credentials::new(id, key, variable("AWS_SESSION_TOKEN"), None, "environment");
+            config.set_credentials_provider(Some(SharedCredentialsProvider::new(credentials)));
+        }
         // On AWS nobody sets `AWS_ENDPOINT_URL`.
+        config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+        let config = config.service_config(Environment).build();
         match config.endpoint_url() {
             None => Self::from_config(config),
             Some(_) => Self::timed(config, EMULATED_TIMEOUT, EMULATED_TIMEOUT),
@@ -51,7 +66,10 @@ impl AwsClients {
 
     fn timed(config: SdkConfig, attempt: Duration, operation: Duration) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build();
-        Self { config: config.into_builder().timeout_config(timeouts).build() }
+        let config = config.into_builder().timeout_config(timeouts);
+        // An attempt that stalls is over with its time. Credentials that never change need no cache.
+        let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        Self { config: config.identity_cache(IdentityCache::no_cache()).build() }
     }
 
     pub(super) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
@@ -69,6 +87,21 @@ impl AwsClients {
     pub(super) fn kms(&self) -> aws_sdk_kms::Client {
         aws_sdk_kms::Client::new(&self.config)
     }
+}
+
+/// Settings of one service, such as `AWS_ENDPOINT_URL_DYNAMODB`.
+#[derive(Debug)]
+struct Environment;
+
+impl LoadServiceConfig for Environment {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        variable(key.env())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the variables are the SDK's, and none of ours")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The errors by which a service refuses the content of a request, so that it would refuse it again. Everything else
@@ -128,7 +161,6 @@ pub(super) fn build_error(error: aws_sdk_dynamodb::error::BuildError) -> PortErr
 mod tests {
     use std::net::TcpListener;
 
-    use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
     use aws_sdk_dynamodb::error::ErrorMetadata;
     use aws_sdk_dynamodb::operation::get_item::GetItemError;
     use tokio::time::Instant;

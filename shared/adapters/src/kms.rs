@@ -1,12 +1,16 @@
 //! Envelope encryption of signing secrets, and of stored answers, which may contain some. One data key, encrypted by
 //! KMS, is stored in the table and decrypted once per container. Each secret is encrypted with AES-256-GCM and bound to
-//! its account and destination, an answer to its account and key.
+//! its account and destination, an answer to its account and key. An opened secret stays in the memory of the container, as
+//! the data key does that opens it.
+//!
+//! Invariant: a secret that was opened before is opened for its own account and destination only (tests:
+//! `a_secret_is_opened_once_and_for_its_own_destination_only`).
 //!
 //! Invariant: a call that KMS refuses, throttles or does not answer is logged for the alarm on the key, whichever function
 //! made it (tests: `a_key_that_kms_refuses_to_use_is_told_to_the_operator`).
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -28,6 +32,8 @@ use super::dynamodb::{Before, DataKeyRow, DynamoStore};
 const NONCE_BYTES: usize = 12;
 /// The encryption context of the data key. It ensures that the key can only be decrypted for this purpose.
 const PURPOSE: &str = "synchub-webhooks/signing-secrets";
+/// How many opened secrets are kept before all are dropped.
+const MOST_OPENED: usize = 1_000;
 
 pub struct KmsVault {
     client: Client,
@@ -36,11 +42,15 @@ pub struct KmsVault {
     entropy: Arc<dyn Entropy>,
     /// The data keys decrypted so far, by id.
     ciphers: Mutex<HashMap<String, Aes256Gcm>>,
+    /// The signing secrets opened so far, by what they are bound to and their encrypted bytes.
+    opened: Lock<HashMap<Opened, SigningSecret>>,
 }
+
+type Opened = (Vec<u8>, Vec<u8>);
 
 impl KmsVault {
     pub fn new(aws: &AwsClients, key_arn: String, store: Arc<DynamoStore>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { client: aws.kms(), key_arn, store, entropy, ciphers: Mutex::default() }
+        Self { client: aws.kms(), key_arn, store, entropy, ciphers: Mutex::default(), opened: Lock::default() }
     }
 
     /// The cipher of the data key `id`, decrypted by KMS on first use.
@@ -133,8 +143,19 @@ impl Vault for KmsVault {
         destination: &DestinationId,
         sealed: &SealedSecret,
     ) -> PortResult<SigningSecret> {
-        let opened = Zeroizing::new(self.open_sealed(sealed, &bound_to(account, destination)).await?);
-        SigningSecret::from_bytes(&opened).map_err(|error| PortError::permanent("opening a secret", error))
+        let key = (bound_to(account, destination), sealed.sealed.clone());
+        if let Some(known) = self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let opened = Zeroizing::new(self.open_sealed(sealed, &key.0).await?);
+        let opened =
+            SigningSecret::from_bytes(&opened).map_err(|error| PortError::permanent("opening a secret", error))?;
+        let mut known = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_OPENED {
+            known.clear();
+        }
+        known.insert(key, opened.clone());
+        Ok(opened)
     }
 }
 
@@ -173,47 +194,51 @@ impl KeptAnswers for KmsVault {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
-
-    use aws_config::{BehaviorVersion, Region, SdkConfig};
-    use aws_sdk_kms::config::{Credentials, SharedCredentialsProvider};
-    use aws_smithy_http_client::Builder;
-    use testing::{Log, TestEntropy};
+    use data_encoding::BASE64;
+    use serde_json::json;
+    use testing::{Log, TestEntropy, account};
 
     use super::*;
-
-    /// A vault whose service answers every call with this error.
-    fn vault(code: &str) -> KmsVault {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let body = format!(r#"{{"__type":"{code}"}}"#);
-        std::thread::spawn(move || {
-            for mut connection in listener.incoming().map_while(Result::ok) {
-                let _ = connection.read(&mut [0; 8_192]);
-                let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.1\r\nconnection: close";
-                let _ = write!(connection, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-            }
-        });
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .endpoint_url(format!("http://{address}"))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
-            .http_client(Builder::new().build_http());
-        let aws = AwsClients::from_config(config.build());
-        let store = Arc::new(DynamoStore::new(&aws, "table".to_owned()));
-        KmsVault::new(&aws, "arn".to_owned(), store, Arc::new(TestEntropy::default()))
-    }
+    use crate::SystemEntropy;
+    use crate::scripted::{Service, refused};
 
     #[tokio::test]
     async fn a_key_that_kms_refuses_to_use_is_told_to_the_operator() {
         let log = Log::default();
         let _guard = log.start();
+        let aws = Service::new(|_, _| refused(400, "DisabledException")).clients();
+        let store = Arc::new(DynamoStore::new(&aws, "table".to_owned()));
+        let vault = KmsVault::new(&aws, "arn".to_owned(), store, Arc::new(TestEntropy::default()));
         let row = DataKeyRow { id: "k1".to_owned(), encrypted: vec![1, 2, 3] };
-        vault("DisabledException").decrypt(row).await.map(drop).expect_err("the key is disabled");
+        vault.decrypt(row).await.map(drop).expect_err("the key is disabled");
         let [line] = log.lines().try_into().expect("one line");
         assert_eq!((&line["level"], &line["counted"]), (&"ERROR".into(), &"key_failed".into()));
         assert_eq!(line["code"], "DisabledException");
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_opened_once_and_for_its_own_destination_only() {
+        let service = Service::new(|operation, _| match operation {
+            "GetItem" => Some((200, json!({ "Item": { "id": { "S": "key-1" }, "encrypted": { "B": "AAAA" } } }))),
+            "Decrypt" => Some((200, json!({ "Plaintext": BASE64.encode(&[7; 32]) }))),
+            _ => refused(400, "ValidationException"),
+        });
+        let aws = service.clients();
+        let store = Arc::new(DynamoStore::new(&aws, "table".to_owned()));
+        let vault = KmsVault::new(&aws, "key".to_owned(), store, Arc::new(SystemEntropy));
+        let (acme, [own, other]) = (account("acme"), [1, 2].map(|n| DestinationId::from_entropy([n; 10])));
+        let cipher = Aes256Gcm::new_from_slice(&[7; 32]).expect("a key");
+        let payload = Payload { msg: &[3; 32], aad: &bound_to(&acme, &own) };
+        let text = cipher.encrypt(&Nonce::from([1; NONCE_BYTES]), payload).expect("sealed");
+        let sealed = SealedSecret { key_id: "key-1".to_owned(), sealed: [&[1; NONCE_BYTES][..], &text].concat() };
+        for calls in [vec!["GetItem", "Decrypt"], Vec::new()] {
+            assert_eq!(vault.open(&acme, &own, &sealed).await.expect("opened").key(), [3; 32]);
+            assert_eq!(service.operations(), calls);
+            // What is opened again would need its key again.
+            vault.ciphers.lock().await.clear();
+        }
+        assert!(vault.open(&acme, &other, &sealed).await.is_err());
+        assert!(vault.open(&account("other"), &own, &sealed).await.is_err());
+        assert_eq!(service.operations(), ["GetItem", "Decrypt"], "the key is asked for once");
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use adapters::{
     AwsClients, DynamoStore, SnsAlerts, SnsHandOut, SqsDeliveryQueue, SqsEventQueue, SystemClock, SystemEntropy,
 };
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
 use domain::delivery::MessageLease;
 use domain::event::Unregistered;
 use domain::value::{Horizon, Timestamp};

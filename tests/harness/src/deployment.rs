@@ -3,8 +3,9 @@
 //! `make test` starts the local AWS, deploys, and passes the deployment to the tests in one environment variable. The
 //! value is only a description: dropping it stops nothing.
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_types::SdkConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::api_client::Operator;

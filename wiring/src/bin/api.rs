@@ -16,5 +16,5 @@ async fn run() -> Result<(), Error> {
     let config = ApiConfig::from_env()?;
     telemetry::start(&config.log_level);
     tell_of_cold_start(&config.metrics);
-    api::run(api::router(api_deps(config).await?)).await
+    api::run(api::router(api_deps(config)?)).await
 }

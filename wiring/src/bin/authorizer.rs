@@ -19,7 +19,7 @@ async fn run() -> Result<(), Error> {
     let config = AuthorizerConfig::from_env()?;
     telemetry::start(&config.log_level);
     tell_of_cold_start(&config.metrics);
-    let aws = AwsClients::from_env().await;
+    let aws = AwsClients::from_env();
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let deps =
         Arc::new(Deps { accounts: store.clone(), keys: store.clone(), sessions: store, clock: Arc::new(SystemClock) });

@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let config = DeliverConfig::from_env()?;
     telemetry::start(&config.log_level);
-    let aws = AwsClients::from_env().await;
+    let aws = AwsClients::from_env();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let metrics = Arc::new(Metrics::to_log(&config.metrics, clock.clone()));
     metrics.add(Count::ColdStarts, 1);

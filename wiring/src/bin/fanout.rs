@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let config = FanoutConfig::from_env()?;
     telemetry::start(&config.log_level);
-    let aws = AwsClients::from_env().await;
+    let aws = AwsClients::from_env();
     let clock = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::to_log(&config.metrics, clock.clone()));
     metrics.add(Count::ColdStarts, 1);

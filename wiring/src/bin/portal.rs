@@ -16,5 +16,5 @@ async fn run() -> Result<(), Error> {
     let PortalConfig { api: config, frame_ancestors } = PortalConfig::from_env()?;
     telemetry::start(&config.log_level);
     tell_of_cold_start(&config.metrics);
-    api::run(portal::router(api_deps(config).await?, &frame_ancestors)).await
+    api::run(portal::router(api_deps(config)?, &frame_ancestors)).await
 }

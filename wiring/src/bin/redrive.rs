@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let config = RedriveConfig::from_env()?;
     telemetry::start(&config.log_level);
-    let aws = AwsClients::from_env().await;
+    let aws = AwsClients::from_env();
     let clock = Arc::new(SystemClock);
     let store = Arc::new(DynamoStore::new(&aws, config.table));
     let deps = Arc::new(Deps {

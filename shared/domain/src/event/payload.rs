@@ -3,131 +3,54 @@
 //! does not keep them: once parsed, they can take a hundred times the memory of their text.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fmt;
 use std::sync::LazyLock;
 
-use boon::{Compiler, ErrorKind, Format, InstanceToken, SchemaIndex, Schemas, ValidationError};
 use serde_json::Value;
 
 use super::event_type::EventType;
+use super::fault::Fault;
+use super::schema::Schema;
+use crate::value::json;
 use crate::value::known::Known;
 use crate::value::place::Place;
-use crate::value::{Timestamp, excerpt, json};
 
 /// How many faults are reported at once.
 const MAX_FAULTS: usize = 5;
 
-/// One thing to correct in an event's `data`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Its place in the event: `data.records.read`.
-    pub place: Place,
-    pub reason: String,
-}
-
-impl Fault {
-    pub(super) fn new(place: Place, reason: impl fmt::Display) -> Self {
-        Self { place, reason: reason.to_string() }
-    }
-}
-
 /// Checks `data` against its event type. Reports at most five faults, sorted by their pointers.
 pub fn check(event_type: EventType, data: &str) -> Result<(), Vec<Fault>> {
-    let Some((schema, known)) = VALIDATORS.schemas.get(&event_type) else {
+    let Some((schema, known)) = SCHEMAS.get(&event_type) else {
         let reason = format!("the catalogue's schema of {event_type} cannot be used");
         return Err(vec![Fault::new(Place::of("data"), reason)]);
     };
     let data = read(data, known).map_err(|fault| vec![fault])?;
-    VALIDATORS.compiled.validate(&data, *schema).map_err(|error| {
-        let mut faults = Vec::new();
-        collect(&error, &mut faults);
-        faults.sort_by_key(|fault| fault.place.pointer());
-        faults.truncate(MAX_FAULTS);
-        faults
-    })
+    let mut faults = schema.faults(&data);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    faults.sort_by_key(|fault| fault.place.pointer());
+    faults.truncate(MAX_FAULTS);
+    Err(faults)
 }
 
 /// The fields of `data` that the catalogue describes. This does not fail for an event that was checked.
 pub fn described(event_type: EventType, data: &str) -> serde_json::Result<Value> {
-    match VALIDATORS.schemas.get(&event_type) {
+    match SCHEMAS.get(&event_type) {
         Some((_, known)) => known.read(data).or_else(|_| json::value(data)),
         None => json::value(data),
     }
 }
 
-/// The catalogue's schemas, compiled when the first event is checked.
-static VALIDATORS: LazyLock<Validators> = LazyLock::new(Validators::compile);
-
-struct Validators {
-    compiled: Schemas,
-    schemas: BTreeMap<EventType, (SchemaIndex, Known)>,
-}
-
-impl Validators {
-    fn compile() -> Self {
-        let (mut compiled, mut compiler) = (Schemas::new(), Compiler::new());
-        compiler.enable_format_assertions();
-        compiler.register_format(Format { name: "date-time", func: is_timestamp });
-        let mut schema = |event_type: EventType| -> Result<(SchemaIndex, Known), Box<dyn Error>> {
-            let location = format!("urn:event-type:{event_type}");
-            let schema: Value = serde_json::from_str(event_type.schema().get())?;
-            let known = Known::of_schema(&schema);
-            compiler.add_resource(&location, schema)?;
-            Ok((compiler.compile(&location, &mut compiled)?, known))
-        };
-        // A schema that does not compile is left out, so that it does not break the other types; the tests fail for it.
-        let schemas = EventType::all().filter_map(|t| schema(t).ok().map(|index| (t, index))).collect();
-        Self { compiled, schemas }
-    }
-}
-
-fn is_timestamp(value: &Value) -> Result<(), Box<dyn Error>> {
-    value.as_str().map_or(Ok(()), |text| Timestamp::parse(text).map(drop).map_err(Into::into))
-}
-
-/// Collects the errors that have no further cause: these are what has to be corrected.
-fn collect(error: &ValidationError<'_, '_>, faults: &mut Vec<Fault>) {
-    if error.causes.is_empty() {
-        faults.push(Fault::new(place(error), reason(&error.kind)));
-    }
-    for cause in &error.causes {
-        collect(cause, faults);
-    }
-}
-
-fn place(error: &ValidationError<'_, '_>) -> Place {
-    let step = |place: Place, token: &InstanceToken<'_>| match token {
-        InstanceToken::Prop(name) => place.field(name),
-        InstanceToken::Item(index) => place.item(*index),
+/// The catalogue's schemas, with the fields that each looks at. They are read when the first event is checked. A schema that
+/// cannot be read is left out, so that it does not break the other types; the tests fail for it.
+static SCHEMAS: LazyLock<BTreeMap<EventType, (Schema, Known)>> = LazyLock::new(|| {
+    let schema = |event_type: EventType| serde_json::from_str::<Schema>(event_type.schema().get()).ok();
+    let both = |schema: Schema| {
+        let known = schema.known();
+        (schema, known)
     };
-    error.instance_location.tokens.iter().fold(Place::of("data"), step)
-}
-
-/// Says what is expected, and does not repeat what was found.
-fn reason(kind: &ErrorKind<'_, '_>) -> String {
-    match kind {
-        ErrorKind::Required { want } => {
-            let fields = want.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            format!("missing field{} {fields}", if want.len() == 1 { "" } else { "s" })
-        }
-        ErrorKind::Type { got, want } => {
-            let want = want.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(" or ");
-            format!("must be of type {want}, not {got}")
-        }
-        ErrorKind::Enum { want } => {
-            let want = want.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
-            format!("must be one of {want}")
-        }
-        ErrorKind::Format { err, .. } => err.to_string(),
-        ErrorKind::Pattern { want, .. } => format!("must match the pattern {want}"),
-        ErrorKind::Minimum { want, .. } => format!("must be at least {want}"),
-        ErrorKind::Maximum { want, .. } => format!("must be at most {want}"),
-        ErrorKind::MinLength { want, .. } => format!("must have at least {want} characters"),
-        ErrorKind::MaxLength { want, .. } => format!("must have at most {want} characters"),
-        other => excerpt(&other.to_string()).into_owned(),
-    }
-}
+    EventType::all().filter_map(|t| schema(t).map(|schema| (t, both(schema)))).collect()
+});
 
 /// The fields of `data` that the schema looks at. Repeated keys were refused before. If these fields cannot be read, all of
 /// `data` is read, so that the reason is the same as for a complete read.
@@ -206,25 +129,17 @@ mod tests {
         check_sync_run(|d| *d = Value::Null, Err("data: must be of type object, not null"));
     }
 
-    /// With another keyword, such as `minProperties`, the schema would look at fields that it does not describe.
     #[test]
     fn the_catalogues_schemas_look_at_what_they_describe_and_at_nothing_else() {
         fn check(event_type: EventType, schema: &Value) {
-            for (keyword, value) in schema.as_object().expect("a schema") {
-                match keyword.as_str() {
-                    "$schema" | "title" | "description" | "type" | "required" | "enum" | "format" | "minimum"
-                    | "maximum" | "maxItems" => {}
-                    "additionalProperties" => assert_eq!(value, &json!(true), "{event_type}"),
-                    "properties" => value.as_object().expect("fields").values().for_each(|of| check(event_type, of)),
-                    "items" => check(event_type, value),
-                    other => panic!("{event_type}: teach `Known::of_schema` what {other:?} looks at"),
-                }
-            }
             assert!(schema.get("maxItems").is_none() || schema.get("items").is_some(), "{event_type}");
             let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
             required.for_each(|name| assert!(schema["properties"][name].is_object(), "{event_type}: {name}"));
+            schema["properties"].as_object().into_iter().flatten().for_each(|(_, of)| check(event_type, of));
+            schema.get("items").into_iter().for_each(|of| check(event_type, of));
         }
         for event_type in EventType::all() {
+            assert!(SCHEMAS.contains_key(&event_type), "{event_type}: teach `Schema` its keywords");
             check(event_type, &serde_json::from_str(event_type.schema().get()).expect("JSON"));
         }
     }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::payload::Fault;
+use super::fault::Fault;
 use crate::value::place::told;
 use crate::value::{AccountId, EventId, Place, bounded, without_secrets};
 

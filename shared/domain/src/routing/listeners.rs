@@ -36,6 +36,7 @@ pub struct Listeners {
     all: Vec<Listener>,
     index: Index,
     awaits_transition: bool,
+    tests_data: bool,
     /// The shortest grace of the subscriptions to missed runs of the bucket's type.
     shortest_grace: Option<Grace>,
 }
@@ -69,6 +70,8 @@ pub struct Hearing {
     pub by_any: bool,
     /// Whether a listener waits for a transition, so that runs have to be judged.
     pub for_transitions: bool,
+    /// Whether a listener looks at the event's data. If none does, any value stands for it.
+    pub for_data: bool,
     /// The shortest grace of the subscriptions that want to know if the next run does not come.
     pub shortest_grace: Option<Grace>,
 }
@@ -113,7 +116,10 @@ impl Filing {
         all.shrink_to_fit();
         let index = Index::new((0..).zip(&all).map(|(number, listener)| (number, listener.condition.as_ref())));
         let awaits_transition = all.iter().any(|listener| listener.transition.is_some());
-        Listeners { account, bucket, all, index, awaits_transition, shortest_grace }
+        // Whom an event of our own concerns is in its data.
+        let is_own = matches!(bucket.event_type, EventTypeFilter::Only(one) if one.is_own());
+        let tests_data = is_own || all.iter().any(|listener| listener.condition.is_some());
+        Listeners { account, bucket, all, index, awaits_transition, tests_data, shortest_grace }
     }
 }
 
@@ -157,13 +163,14 @@ impl Hearing {
         heard.fold(Self::default(), |hearing, listeners| Self {
             by_any: hearing.by_any || !listeners.all.is_empty(),
             for_transitions: hearing.for_transitions || listeners.awaits_transition,
+            for_data: hearing.for_data || listeners.tests_data,
             shortest_grace: hearing.shortest_grace.into_iter().chain(listeners.shortest_grace).min(),
         })
     }
 }
 
 /// The deliveries that `event` owes to the listeners in the buckets that it looks into: one for each destination and path,
-/// however many of them ask for it. `data` is the event's, parsed.
+/// however many of them ask for it. `data` is the event's, parsed, if [`Hearing::for_data`] asks for it.
 pub fn owed(
     event: &Event,
     data: &Value,

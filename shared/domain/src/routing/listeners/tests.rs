@@ -7,6 +7,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
+use crate::event::Scope;
 use crate::routing::subscription::{Subscription, deliveries};
 use crate::value::{SubscriptionId, Timestamp};
 
@@ -99,8 +100,17 @@ fn what_has_to_be_known_before_is_told() {
     assert_eq!(hearing(&[subscription(1, |s| s.enabled = false)]), Hearing::default());
     assert_eq!(hearing(&[subscription(1, |_| {})]), Hearing { by_any: true, ..Hearing::default() });
     let for_transitions = subscription(1, |s| s.transition = Some(AwaitedTransition::Broke));
-    let heard = Hearing { by_any: true, for_transitions: true, shortest_grace: None };
+    let heard = Hearing { by_any: true, for_transitions: true, ..Hearing::default() };
     assert_eq!(hearing(&[for_transitions]), heard);
+    let for_data = with_condition(1, &json!({"status": ["failed"]}));
+    assert_eq!(hearing(&[for_data]), Hearing { by_any: true, for_data: true, ..Hearing::default() });
+    let own = |name: &str| {
+        let of_type = EventTypeFilter::Only(name.parse().expect("a type"));
+        let mut filing = Filing::new(event.account.clone(), Bucket { event_type: of_type, scope: Scope::Everything });
+        filing.add(subscription(1, |s| s.event_types = types(&[name])).settings);
+        filing.done().tests_data
+    };
+    assert!(own("sync_run.missed") && own("destination.failing") && !own("sync_run.completed"));
     let waits = |n, seconds: u64| {
         subscription(n, |s| {
             s.event_types = types(&["sync_run.missed"]);
@@ -152,12 +162,13 @@ fn any_data() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn listeners_are_found_as_if_each_were_tested(
-        conditions in prop::collection::vec(any_condition(), 0..8), a in any_data(), b in any_data(), broke in any::<bool>()
+        conditions in prop::collection::vec(any_condition(), 0..8), a in any_data(), b in any_data(), broke in any::<bool>(),
+        conditional in prop::bool::weighted(0.8)
     ) {
         let conditions = conditions.iter().filter_map(|condition| Pattern::parse(condition).ok());
         let all: Vec<_> = (0..).zip(conditions).map(|(n, condition)| {
             subscription(n, |settings| {
-                settings.condition = Some(condition);
+                settings.condition = conditional.then_some(condition);
                 settings.transition = (n % 3 == 0).then_some(AwaitedTransition::Broke);
                 settings.enabled = n % 5 != 4;
             })
@@ -165,7 +176,9 @@ proptest! {
         let (event, data) = (event(), json!({"a": a, "b": b}));
         let transition = broke.then_some(Transition::Broke);
         let one_by_one: BTreeSet<_> = deliveries(&event, &data, transition, &all).into_iter().map(|d| d.id).collect();
-        let found = owed(&event, &data, transition, &filed(&event, &all), &Work::default()).expect("not too costly");
+        let filed = filed(&event, &all);
+        let data = if Hearing::of(&event, &filed).for_data { data } else { Value::Null };
+        let found = owed(&event, &data, transition, &filed, &Work::default()).expect("not too costly");
         prop_assert_eq!(found.into_iter().map(|delivery| delivery.id).collect::<BTreeSet<_>>(), one_by_one);
     }
 }
