@@ -25,7 +25,7 @@ fn clients(world: &World) -> AwsClients {
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("local"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "bench")))
         .http_client(SharedHttpClient::new(world.clone()))
         .build();
     AwsClients::from_config(config)
