@@ -654,7 +654,7 @@ def is_there_by_default(template, condition):
     rule_of = template["Conditions"][condition]
     inverted = "Fn::Not" in rule_of
     compared, value = (rule_of["Fn::Not"][0] if inverted else rule_of)["Fn::Equals"]
-    parameter = target(compared["Fn::Join"][1] if "Fn::Join" in compared else compared)
+    parameter = target(compared["Fn::Select"][1] if "Fn::Select" in compared else compared)
     return (template["Parameters"].get(parameter, {}).get("Default") == value) != inverted
 
 

@@ -46,13 +46,12 @@ pub async fn even_out(http: &SignedHttp, port: u16, outputs: &Outputs) -> Result
 
 /// Puts the policy of a role in the words of the local AWS, so that it allows what it would allow on AWS.
 pub async fn put_role_policy(iam: &Iam, role: &str, name: &str, mut document: Value) -> Result<()> {
-    let statements = inserts(&document);
     add_batch_actions(&mut document);
     iam.set_role_policy(role, name, &document).await?;
-    if statements {
+    let policies = iam.role_policies(role).await?;
+    if policies.iter().any(|(_, document)| inserts(document)) {
         return allow_statements(iam, role).await;
     }
-    let policies = iam.role_policies(role).await?;
     if policies.iter().any(|(name, _)| name == STATEMENTS) {
         iam.call("DeleteRolePolicy", &[("RoleName", role), ("PolicyName", STATEMENTS)]).await?;
     }
