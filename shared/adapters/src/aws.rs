@@ -95,8 +95,13 @@ struct Environment;
 
 impl LoadServiceConfig for Environment {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
-        variable(key.env())
+        variable(&name_of_one(&key))
     }
+}
+
+/// The name of a variable for one service, which every SDK of AWS makes like this.
+fn name_of_one(key: &ServiceConfigKey<'_>) -> String {
+    format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the variables are the SDK's, and none of ours")]
@@ -247,5 +252,15 @@ mod tests {
         check(started, clients.kms().list_keys().send().await);
         let started = Instant::now();
         check(started, clients.sns().list_topics().send().await);
+    }
+
+    #[test]
+    fn a_variable_for_one_service_has_that_services_name() {
+        let key = || ServiceConfigKey::builder().env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        let name = |service| name_of_one(&key().service_id(service).build().expect("a key"));
+        assert_eq!(
+            [name("DynamoDB"), name("Secrets Manager")],
+            ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER"]
+        );
     }
 }
