@@ -69,7 +69,7 @@ use domain::value::{
 use ports::{AwaitedPlace, EventPlace, JobPlace, RequestKey, SHARDS, SealNote};
 
 /// A primary key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) pk: String,
     pub(super) sk: String,

@@ -12,9 +12,9 @@ use serde::Deserialize;
 
 use super::bulk::Fields;
 use super::keys::Key;
-use super::rows::readable;
+use super::rows::{key_of, readable};
 use super::stretch::Stretch;
-use super::{DynamoStore, Item, Reads, keys};
+use super::{DynamoStore, Reads, keys};
 
 /// Read consistently: the event was in the index, so its row must be found.
 const OWED: Fields = Fields { expression: Some("pk, sk, owed, owed_rows, owed_seal"), state: None, consistent: true };
@@ -143,9 +143,8 @@ impl DynamoStore {
     /// left out would look like nothing owed.
     async fn owed_parts(&self, rows: Vec<Key>) -> PortResult<Vec<OwedPart>> {
         let found = self.get_items(&rows, OWED_CHEAPLY).await?;
-        let known: HashSet<(&str, &str)> = found.iter().filter_map(key_of).collect();
-        let is_missing = |key: &Key| !known.contains(&(key.pk.as_str(), key.sk.as_str()));
-        let missing = rows.into_iter().filter(is_missing).collect();
+        let known: HashSet<Key> = found.iter().map(key_of).collect();
+        let missing = rows.into_iter().filter(|key| !known.contains(key)).collect();
         let again = self.get_all::<OwedPart, OwedPart>(missing, OWED).await?;
         Ok(readable::<OwedPart, OwedPart>(found).chain(again).collect())
     }
@@ -166,8 +165,4 @@ impl DynamoStore {
         let to = rows.last().filter(|_| rows.len() >= limit).map(|row| row.id.clone());
         Ok((rows, to))
     }
-}
-
-fn key_of(item: &Item) -> Option<(&str, &str)> {
-    Some((item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
 }
