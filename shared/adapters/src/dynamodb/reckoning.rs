@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::bulk::Fields;
 use super::keys::Key;
-use super::rows::{key_of, readable};
+use super::rows::{key_of, read};
 use super::stretch::Stretch;
 use super::{DynamoStore, Reads, keys};
 
@@ -140,13 +140,13 @@ impl Reckoning for DynamoStore {
 
 impl DynamoStore {
     /// Parts of what events owe, at half the price. What is missing is read again, consistently, because a part that is
-    /// left out would look like nothing owed.
+    /// left out would look like nothing owed. For the same reason a part that cannot be read is an error.
     async fn owed_parts(&self, rows: Vec<Key>) -> PortResult<Vec<OwedPart>> {
         let found = self.get_items(&rows, OWED_CHEAPLY).await?;
         let known: HashSet<Key> = found.iter().map(key_of).collect();
-        let missing = rows.into_iter().filter(|key| !known.contains(key)).collect();
-        let again = self.get_all::<OwedPart, OwedPart>(missing, OWED).await?;
-        Ok(readable::<OwedPart, OwedPart>(found).chain(again).collect())
+        let missing: Vec<Key> = rows.into_iter().filter(|key| !known.contains(key)).collect();
+        let again = self.get_items(&missing, OWED).await?;
+        found.into_iter().chain(again).map(read::<OwedPart, OwedPart>).collect()
     }
 
     /// The deliveries of one destination from `first` to `last`, but no more than `limit` rows, and which one is the

@@ -339,6 +339,10 @@ async fn deliveries_and_events_are_listed_and_added_up_beside_those_that_cannot_
     // What an event owes is found although its type is unknown.
     let asked = ["evt-1", "evt-2"].map(|id| id.parse().expect("an id"));
     assert_eq!(world.store.find_owed(&world.acme, &asked).await.expect("an answer").len(), 2);
+    // If that cannot be read, nothing may look as if the event owed nothing.
+    let key = keys::event(&world.acme, &asked[1]);
+    world.table.put(to_item(key.clone(), &json!({"owed": "confidential"})).expect("an item"));
+    check_names(&world.store.find_owed(&world.acme, &asked).await.expect_err("unreadable"), &key);
 }
 
 #[tokio::test]
