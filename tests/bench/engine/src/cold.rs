@@ -90,7 +90,7 @@ async fn payloads(world: &mut World, function: &str, account: Account) -> Result
         let request = serde_json::to_vec(&world.first_invocation(function, account)?)?;
         return Ok(vec![request; count]);
     }
-    let events = world.events(account, 1_024, count)?;
+    let events = world.events(&account.id(), 1_024, count)?;
     let each = |messages: &[String]| messages.chunks(1).map(batch).collect::<Result<Vec<_>>>();
     if function == "fanout" {
         return each(&events);

@@ -155,10 +155,18 @@ mod tests {
     ) -> Taken {
         let table = Cost { items: 10.0, read_units, write_units, stored };
         let counts = Counts { queue_requests, table, ..Counts::default() };
-        let (batch_p50_ms, batch_p99_ms, peak_mib, calls_of_a_batch, log_bytes_of_a_record) =
-            (1.0, 1.0, 9.0, 1.0, log_bytes / 10.0);
-        let records = 10.0;
-        Taken { cpu_ms, batch_p50_ms, batch_p99_ms, peak_mib, calls_of_a_batch, log_bytes_of_a_record, records, counts }
+        Taken {
+            cpu_ms,
+            first_batch_ms: 9.0,
+            first_batch_read_units: 1.0,
+            batch_p50_ms: 1.0,
+            batch_p99_ms: 1.0,
+            peak_mib: 9.0,
+            calls_of_a_batch: 1.0,
+            log_bytes_of_a_record: log_bytes / 10.0,
+            records: 10.0,
+            counts,
+        }
     }
 
     fn measured() -> Measured {

@@ -28,7 +28,7 @@ const KEPT_BATCHES: usize = 300;
 const NEW_BATCHES: usize = 20;
 
 /// Milliseconds of a processor for a request.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Floor {
     pub(crate) kept: f64,
     pub(crate) new: f64,

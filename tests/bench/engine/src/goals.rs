@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cold::ColdStart;
+use crate::crowds::Crowd;
 use crate::dollars::Bill;
 use crate::floor::Floor;
 use crate::load::Measured;
@@ -29,10 +30,11 @@ impl Goal {
 }
 
 /// All that was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Figures {
     pub(crate) floor: Floor,
     pub(crate) loads: Vec<Measured>,
+    pub(crate) crowds: Vec<Crowd>,
     pub(crate) cold_starts: Vec<ColdStart>,
     pub(crate) bills: Vec<Bill>,
 }
@@ -68,6 +70,11 @@ impl Figures {
             let what = format!("deliver over HTTPS, fan-out {fan_out}: processor time / the kept TLS floor");
             goals.push(Goal::new(what, "x", times, 6.0));
         }
+        let crowd = |size| self.crowds.iter().find(|crowd| crowd.with_conditions && crowd.subscriptions == size);
+        let cpu = |size| crowd(size).map(|crowd| crowd.fanout.cpu_ms);
+        let times = cpu(10_000).zip(cpu(10)).map(|(many, few)| many / few);
+        let what = "fanout for an event: 10,000 subscriptions whose conditions do not match / 10 of them";
+        goals.push(Goal::new(what, "x", times, 2.0));
         for (function, most) in [("deliver", 50.0), ("fanout", 60.0), ("api", 90.0)] {
             let start = self.cold_starts.iter().find(|start| start.function == function);
             let median = start.and_then(|start| start.with_share).map(|times| times.answer[0]);

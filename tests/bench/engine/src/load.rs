@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::Result;
 use crate::aws::Counts;
 use crate::stats::{median, percentile};
-use crate::world::{Account, BATCH, World, batch};
+use crate::world::{Account, BATCH, World, batch, batch_again};
 
 /// How often a block of batches is measured; one more is for practice.
 const SAMPLES: usize = 5;
@@ -29,6 +29,9 @@ pub(crate) struct Load {
 pub(crate) struct Taken {
     /// Milliseconds of a processor for a record, which is an event or a delivery.
     pub(crate) cpu_ms: f64,
+    /// Milliseconds of a processor for the first batch of a new instance, for which everything is read.
+    pub(crate) first_batch_ms: f64,
+    pub(crate) first_batch_read_units: f64,
     pub(crate) batch_p50_ms: f64,
     pub(crate) batch_p99_ms: f64,
     pub(crate) peak_mib: f64,
@@ -70,8 +73,9 @@ impl Measured {
 pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
     let Load { account, bytes, fanout_batches, deliver_batches } = load;
     world.aws.keep_messages(true);
-    let events = world.events(account, bytes, fanout_batches * BATCH * (SAMPLES + 1))?;
-    let fanout = run(world, "fanout", &events, fanout_batches).await?;
+    let of_a_batch = account.events_of_a_batch();
+    let events = world.events(&account.id(), bytes, fanout_batches * of_a_batch * (SAMPLES + 1))?;
+    let fanout = run(world, "fanout", &in_batches(&events, of_a_batch)?, fanout_batches).await?;
     let mut messages = world.aws.take_messages();
     world.aws.keep_messages(false);
     if messages.len() != events.len() * account.fan_out {
@@ -81,7 +85,7 @@ pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
     let message_bytes = messages.iter().map(String::len).sum::<usize>() as f64 / messages.len() as f64;
     let (connections, requests) = (world.receivers.connections(), world.receivers.requests());
     let full_handshakes = world.receivers.full_handshakes();
-    let deliver = run(world, "deliver", &messages, deliver_batches).await?;
+    let deliver = run(world, "deliver", &in_batches(&messages, BATCH)?, deliver_batches).await?;
     let delivered = world.receivers.requests() - requests;
     if delivered != messages.len() as f64 {
         return Err(format!("{} deliveries made {delivered} requests", messages.len()).into());
@@ -102,32 +106,68 @@ pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
     })
 }
 
-/// A new instance gets all of it in batches.
-async fn run(world: &World, function: &str, messages: &[String], batches: usize) -> Result<Taken> {
-    let payloads = messages.chunks(BATCH).map(batch).collect::<Result<Vec<_>>>()?;
+/// A batch as it is handed over, and its messages.
+pub(crate) struct Batch<'m> {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) messages: &'m [String],
+}
+
+pub(crate) fn in_batches(messages: &[String], of: usize) -> Result<Vec<Batch<'_>>> {
+    messages.chunks(of).map(|messages| Ok(Batch { payload: batch(messages)?, messages })).collect()
+}
+
+/// The same of messages that were received so many times.
+pub(crate) fn in_batches_again(messages: &[String], times: usize) -> Result<Vec<Batch<'_>>> {
+    messages.chunks(BATCH).map(|messages| Ok(Batch { payload: batch_again(messages, times)?, messages })).collect()
+}
+
+/// A new instance gets all of them, in blocks of so many. The first block is for practice. None may be given back.
+pub(crate) async fn run(world: &World, function: &str, all: &[Batch<'_>], batches: usize) -> Result<Taken> {
+    match run_failing(world, function, all, batches).await? {
+        (taken, given_back) if given_back.is_empty() => Ok(taken),
+        (_, given_back) => Err(format!("{} records of healthy batches failed", given_back.len()).into()),
+    }
+}
+
+/// The same where records may be given back, which are returned.
+pub(crate) async fn run_failing(
+    world: &World,
+    function: &str,
+    all: &[Batch<'_>],
+    batches: usize,
+) -> Result<(Taken, Vec<String>)> {
+    let records = |some: &[Batch<'_>]| some.iter().map(|batch| batch.messages.len()).sum::<usize>() as f64;
+    let mut given_back = Vec::new();
+    let (mut first_batch_ms, mut first_batch_read_units) = (f64::NAN, f64::NAN);
     let mut instance = world.start(function).await?;
     let (mut cpu, mut took, mut calls) = (Vec::new(), Vec::new(), Vec::new());
     let (mut practised, mut log) = (Counts::default(), 0.0);
-    for (nth, block) in payloads.chunks(batches).enumerate() {
+    for (nth, block) in all.chunks(batches).enumerate() {
         if nth == 1 {
             (practised, log) = (world.aws.counts(), instance.log_bytes());
         }
         let before = instance.processor_time()?;
-        for payload in block {
+        for batch in block {
             let called = world.aws.counts();
-            let answered = instance.invoke(payload.clone()).await?;
-            accepted(&answered.body)?;
+            let answered = instance.invoke(batch.payload.clone()).await?;
+            given_back.extend(failed(&answered.body, batch.messages)?);
+            if took.is_empty() {
+                first_batch_ms = (instance.processor_time()?.saturating_sub(before)).as_secs_f64() * 1_000.0;
+                first_batch_read_units = world.aws.counts().since(&called).table.read_units;
+            }
             took.push(answered.took.as_secs_f64() * 1_000.0);
             calls.push(world.aws.counts().since(&called).all_calls());
         }
         // Connections are closed that the last batch has left.
         sleep(SETTLING).await;
         let spent = instance.processor_time()?.saturating_sub(before);
-        cpu.push(spent.as_secs_f64() * 1_000.0 / (block.len() * BATCH) as f64);
+        cpu.push(spent.as_secs_f64() * 1_000.0 / records(block));
     }
-    let records = (payloads.len().saturating_sub(batches) * BATCH) as f64;
+    let records = records(all.get(batches..).unwrap_or_default());
     let taken = Taken {
         cpu_ms: median(&cpu[1..]),
+        first_batch_ms,
+        first_batch_read_units,
         batch_p50_ms: percentile(&took[batches..], 50),
         batch_p99_ms: percentile(&took[batches..], 99),
         peak_mib: instance.peak_memory()?,
@@ -137,15 +177,32 @@ async fn run(world: &World, function: &str, messages: &[String], batches: usize)
         counts: world.aws.counts().since(&practised),
     };
     instance.end().await?;
-    Ok(taken)
+    Ok((taken, given_back))
 }
 
-/// An error if a record of the batch was given back.
-fn accepted(answer: &[u8]) -> Result<()> {
-    let text = String::from_utf8_lossy(answer);
-    let answer: serde_json::Value = serde_json::from_str(&text)?;
-    match answer["batchItemFailures"].as_array() {
-        Some(failures) if failures.is_empty() => Ok(()),
-        _ => Err(format!("records of a healthy batch failed: {text}").into()),
+/// The messages of a batch that were given back.
+pub(crate) fn failed(answer: &[u8], messages: &[String]) -> Result<Vec<String>> {
+    let answer: serde_json::Value = serde_json::from_slice(answer)?;
+    let failures = answer["batchItemFailures"].as_array().ok_or("an answer without a list of failures")?;
+    let number = |id: &str| id.rsplit('-').next().and_then(|number| number.parse::<usize>().ok());
+    let message = |failure: &serde_json::Value| {
+        let number = failure["itemIdentifier"].as_str().and_then(number);
+        number.and_then(|number| messages.get(number)).cloned().ok_or_else(|| format!("{failure} is no record").into())
+    };
+    failures.iter().map(message).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_back_is_told_by_its_id() {
+        let messages = ["a", "b"].map(str::to_owned);
+        let answer = |id: &str| format!(r#"{{"batchItemFailures":[{{"itemIdentifier":"{id}"}}]}}"#);
+        let given_back = failed(answer("00000000-0000-4000-8000-000000000001").as_bytes(), &messages);
+        assert_eq!(given_back.expect("a list"), ["b"]);
+        assert!(failed(answer("").as_bytes(), &messages).is_err());
+        assert!(failed(b"{}", &messages).is_err());
     }
 }

@@ -4,18 +4,20 @@
 //!
 //! It counts the processor time of the functions' processes alone, so what the stand-ins take does not matter. They answer at
 //! once, or after `LATENCY_MS`. `make bench ONLY=engine` runs it; it writes `target/bench/engine.json` and ends with an error
-//! where a goal is missed.
+//! where a goal is missed. A third argument names a part that is measured alone.
 
 #![expect(clippy::disallowed_methods, reason = "this is the world outside the system: it has no ports")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod aws;
 mod cold;
+mod crowds;
 mod dollars;
 mod floor;
 mod goals;
 mod lambda;
 mod load;
+mod parts;
 mod receiver;
 mod report;
 mod server;
@@ -30,31 +32,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::dollars::Prices;
-use crate::goals::Figures;
-use crate::load::Load;
-use crate::world::{Account, World, root};
+use crate::world::{World, root};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const KB: usize = 1_024;
-
-/// An account, and the sizes of events, with the batches of a sample of each function.
-const LOADS: [(Account, usize, usize, usize); 14] = [
-    (Account::http(1), KB, 40, 40),
-    (Account::http(3), KB, 40, 40),
-    (Account::http(10), KB, 20, 40),
-    (Account::http(100), KB, 3, 40),
-    (Account::http(1), 16 * KB, 20, 20),
-    (Account::http(3), 16 * KB, 20, 20),
-    (Account::http(10), 16 * KB, 10, 20),
-    (Account::http(1), 200 * KB, 4, 4),
-    (Account::http(10), 200 * KB, 2, 10),
-    (Account::https(1), KB, 40, 40),
-    (Account::https(10), KB, 10, 40),
-    (Account::https(1), 16 * KB, 20, 20),
-    (Account::https(10), 16 * KB, 10, 20),
-    (Account::https(10), 200 * KB, 2, 10),
-];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
@@ -70,30 +52,21 @@ async fn main() -> ExitCode {
 
 /// Returns whether no goal is missed.
 async fn measure() -> Result<bool> {
-    let mut arguments = std::env::args().skip(1).map(PathBuf::from);
-    let (Some(programs), Some(hello)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: engine <the functions, such as target/lambda> <the program hello>".into());
+    let mut arguments = std::env::args().skip(1);
+    let paths = (arguments.next().map(PathBuf::from), arguments.next().map(PathBuf::from));
+    let part = arguments.next().filter(|part| !part.is_empty());
+    let is_known = part.as_ref().is_none_or(|part| parts::PARTS.contains(&part.as_str()));
+    let (Some(programs), Some(hello), true) = (paths.0, paths.1, is_known) else {
+        let known = parts::PARTS.join(", ");
+        let usage = "usage: engine <the functions, such as target/lambda> <the program hello> [a part]";
+        return Err(format!("{usage}, where a part is one of {known}").into());
     };
     let latency = std::env::var("LATENCY_MS").ok().and_then(|ms| ms.parse().ok()).unwrap_or_default();
     let output = root().join("target/bench");
     std::fs::create_dir_all(&output)?;
     let mut world = World::new(programs, &output, Duration::from_millis(latency)).await?;
-    let over_http = [1, 3, 10, 100].map(Account::http);
-    let over_https = [1, 10].map(Account::https);
-    world.create(&[&over_http[..], &over_https].concat()).await?;
-    let body = world.events(Account::http(1), KB, 1)?.concat().into_bytes();
-    let floor = floor::measure(&world.receivers, body).await?;
-    let mut loads = Vec::new();
-    for (account, bytes, fanout_batches, deliver_batches) in LOADS {
-        eprintln!("measuring {} with events of {} KB, fan-out {} …", account.scheme(), bytes / KB, account.fan_out);
-        loads.push(load::measure(&mut world, Load { account, bytes, fanout_batches, deliver_batches }).await?);
-    }
-    eprintln!("measuring cold starts …");
-    let cold_starts = cold::measure(&mut world, &hello).await?;
     let prices = Prices::read()?;
-    let is_priced = |load: &&load::Measured| load.scheme == "http" && load.fan_out <= 10 && load.bytes <= 16 * KB;
-    let bills = loads.iter().filter(is_priced).map(|load| prices.bill(load)).collect();
-    let figures = Figures { floor, loads, cold_starts, bills };
+    let figures = parts::measure(&mut world, part.as_deref(), &hello, &prices).await?;
     let goals = figures.goals();
     report::print(&figures, &goals, &prices);
     let file = output.join("engine.json");

@@ -1,6 +1,7 @@
 //! Receivers, over HTTP and HTTPS: they keep connections, count what they get, and verify the signature of every 16th
 //! request as the Standard Webhooks specification says.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,12 +26,17 @@ pub(crate) struct Counters {
     full_handshakes: AtomicU64,
     verified: AtomicU64,
     wrong: AtomicU64,
+    /// Each destination refuses one of so many requests; none if this is 0.
+    refused_of: AtomicU64,
+    refused: AtomicU64,
+    /// By the number in the path: how many requests came since some are refused.
+    came: Mutex<BTreeMap<usize, u64>>,
     /// The signing keys by the number in the path.
     keys: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Counters {
-    /// The secret of the destination at `/<number>`, in order.
+    /// The secret of the destination at `/<number>` and below, in order.
     pub(crate) fn expect_secret(&self, secret: &str) -> Result<()> {
         let key = BASE64.decode(secret.strip_prefix("whsec_").ok_or("a secret in another form")?.as_bytes())?;
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
@@ -52,16 +58,41 @@ impl Counters {
             let right = self.is_signed(request);
             (if right { &self.verified } else { &self.wrong }).fetch_add(1, Ordering::Relaxed);
         }
-        Response::of(200, "")
+        Response::of(if self.is_refused(request) { 500 } else { 200 }, "")
+    }
+
+    /// So that no destination fails often in a row, each counts for itself.
+    fn is_refused(&self, request: &Request) -> bool {
+        let refused_of = self.refused_of.load(Ordering::Relaxed);
+        let Some(number) = number(request).filter(|_| refused_of > 0) else { return false };
+        let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = came.entry(number).or_default();
+        *count += 1;
+        let is_refused = count.is_multiple_of(refused_of);
+        self.refused.fetch_add(u64::from(is_refused), Ordering::SeqCst);
+        is_refused
+    }
+
+    /// Each destination refuses one of so many requests from now on, or none.
+    pub(crate) fn refuse_one_of(&self, refused_of: u64) {
+        self.refused_of.store(refused_of, Ordering::SeqCst);
+    }
+
+    pub(crate) fn refused(&self) -> f64 {
+        self.refused.load(Ordering::SeqCst) as f64
     }
 
     fn is_signed(&self, request: &Request) -> bool {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = request.path.trim_start_matches('/').parse::<usize>().ok();
-        let Some(key) = number.and_then(|number| keys.get(number)) else { return false };
+        let Some(key) = number(request).and_then(|number| keys.get(number)) else { return false };
         let (id, at) = (request.header("webhook-id"), request.header("webhook-timestamp"));
         request.header("webhook-signature").split(' ').any(|given| given == sign(key, id, at, &request.body))
     }
+}
+
+/// The number of the destination.
+fn number(request: &Request) -> Option<usize> {
+    request.path.split('/').nth(1).and_then(|number| number.parse().ok())
 }
 
 /// The path that the floor posts to, where nothing is verified.

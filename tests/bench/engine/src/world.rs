@@ -18,6 +18,9 @@ use crate::receiver::Receivers;
 /// Records of a batch, the most that the template lets Lambda hand over.
 pub(crate) const BATCH: usize = 10;
 
+/// Destinations of an account. Where more deliveries are owed, its subscriptions have paths of their own.
+const MOST_DESTINATIONS: usize = 100;
+
 /// An account, by how many destinations get each of its events, and how they are reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Account {
@@ -34,8 +37,13 @@ impl Account {
         Self { fan_out, tls: true }
     }
 
-    fn id(self) -> String {
+    pub(crate) fn id(self) -> String {
         format!("{}-{}", self.scheme(), self.fan_out)
+    }
+
+    /// How many events a batch has: ten, unless one owes very much.
+    pub(crate) fn events_of_a_batch(self) -> usize {
+        if self.fan_out > 1_000 { 1 } else { BATCH }
     }
 
     pub(crate) fn scheme(self) -> &'static str {
@@ -47,7 +55,12 @@ pub(crate) struct World {
     pub(crate) aws: Aws,
     pub(crate) receivers: Receivers,
     programs: PathBuf,
+    output: PathBuf,
     authority: PathBuf,
+    latency: Duration,
+    horizon_seconds: u32,
+    destinations: usize,
+    subscriptions: usize,
     events: usize,
 }
 
@@ -69,9 +82,30 @@ impl World {
     /// The programs are below `programs`, as `make build` leaves them; what is written goes to `output`.
     pub(crate) async fn new(programs: PathBuf, output: &Path, latency: Duration) -> Result<Self> {
         let (aws, receivers) = (Aws::start(latency).await?, Receivers::start().await?);
+        std::fs::create_dir_all(output)?;
         let authority = output.join("authority.pem");
         std::fs::write(&authority, &receivers.authority)?;
-        Ok(Self { aws, receivers, programs, authority, events: 0 })
+        let output = output.to_owned();
+        let horizon_seconds = 3_600;
+        Ok(Self {
+            aws,
+            receivers,
+            programs,
+            output,
+            authority,
+            latency,
+            horizon_seconds,
+            destinations: 0,
+            subscriptions: 0,
+            events: 0,
+        })
+    }
+
+    /// Another one with a table and receivers of its own, whose events are audited after so many seconds. Its stretches of
+    /// time are as much shorter.
+    pub(crate) async fn beside(&self, name: &str, horizon_seconds: u32) -> Result<Self> {
+        let other = Self::new(self.programs.clone(), &self.output.join(name), self.latency).await?;
+        Ok(Self { horizon_seconds, ..other })
     }
 
     pub(crate) fn program(&self, function: &str) -> PathBuf {
@@ -91,6 +125,7 @@ impl World {
             ("EVENTS_QUEUE_URL", queue("events")),
             ("DELIVERIES_QUEUE_URL", queue("deliveries")),
             ("SSL_CERT_FILE", self.authority.to_string_lossy().into_owned()),
+            ("HORIZON_SECONDS", self.horizon_seconds.to_string()),
         ];
         let fixed = [
             ("LOG_LEVEL", "INFO"),
@@ -108,7 +143,6 @@ impl World {
             ("PAGE_URL", "https://api.example"),
             ("FRAME_ANCESTORS", ""),
             ("RETRY_WAITS", "5,300,1800,7200,18000,36000,50400,72000,86400"),
-            ("HORIZON_SECONDS", "3600"),
             ("LEASE_SECONDS", "900"),
             ("RETENTION_DAYS", "30"),
             ("MAX_DESTINATIONS", "1000"),
@@ -132,27 +166,50 @@ impl World {
     /// Creates all accounts, each with its destinations, which all get every event.
     pub(crate) async fn create(&mut self, accounts: &[Account]) -> Result<()> {
         let mut api = self.start("api").await?;
-        let mut number = 0;
         for account in accounts {
             let id = account.id();
             self.ask(&mut api, "api-create-account", &id, &json!({ "id": id })).await?;
-            for nth in 0..account.fan_out {
-                let port = if account.tls { self.receivers.https } else { self.receivers.http };
-                let url = format!("{}://127.0.0.1:{port}/{number}", account.scheme());
-                let destination = json!({ "name": format!("Destination {nth}"), "url": url });
-                let created = self.ask(&mut api, "api-create-destination", &id, &destination).await?;
-                self.receivers.counters.expect_secret(created["secret"].as_str().unwrap_or_default())?;
-                let everything = json!({ "name": format!("Subscription {nth}"), "destination_id": created["id"],
-                    "event_types": ["*"], "scope": "*" });
-                self.ask(&mut api, "api-create-subscription", &id, &everything).await?;
-                number += 1;
+            let destinations = account.fan_out.min(MOST_DESTINATIONS);
+            for _ in 0..destinations {
+                let destination = self.destination(&mut api, &id, account.tls).await?;
+                for nth in 0..account.fan_out / destinations {
+                    let path = if nth == 0 { Value::Null } else { json!(format!("/{nth}")) };
+                    let everything = json!({ "event_types": ["*"], "scope": "*", "path": path });
+                    self.subscribe(&mut api, &id, &destination, everything).await?;
+                }
             }
         }
         api.end().await
     }
 
+    /// A new destination of the account; returns its id.
+    pub(crate) async fn destination(&mut self, api: &mut Function, account: &str, tls: bool) -> Result<Value> {
+        let (scheme, port) = if tls { ("https", self.receivers.https) } else { ("http", self.receivers.http) };
+        let number = self.destinations;
+        self.destinations += 1;
+        let url = format!("{scheme}://127.0.0.1:{port}/{number}");
+        let destination = json!({ "name": format!("Destination {number}"), "url": url });
+        let created = self.ask(api, "api-create-destination", account, &destination).await?;
+        self.receivers.counters.expect_secret(created["secret"].as_str().unwrap_or_default())?;
+        Ok(created["id"].clone())
+    }
+
+    /// A new subscription of the account, which leads to the destination.
+    pub(crate) async fn subscribe(
+        &mut self,
+        api: &mut Function,
+        account: &str,
+        destination: &Value,
+        mut to: Value,
+    ) -> Result<()> {
+        self.subscriptions += 1;
+        to["name"] = json!(format!("Subscription {}", self.subscriptions));
+        to["destination_id"] = destination.clone();
+        self.ask(api, "api-create-subscription", account, &to).await.map(drop)
+    }
+
     /// Asks `api` for something like a sample, as an account.
-    async fn ask(&self, api: &mut Function, like: &str, account: &str, body: &Value) -> Result<Value> {
+    pub(crate) async fn ask(&self, api: &mut Function, like: &str, account: &str, body: &Value) -> Result<Value> {
         let mut request = sample(like)?;
         request["body"] = json!(body.to_string());
         if let Some(caller) = request.pointer_mut("/requestContext/authorizer/lambda") {
@@ -165,10 +222,21 @@ impl World {
     }
 
     /// New events of the account, each a text of about `bytes`.
-    pub(crate) fn events(&mut self, account: Account, bytes: usize, count: usize) -> Result<Vec<String>> {
+    pub(crate) fn events(&mut self, account: &str, bytes: usize, count: usize) -> Result<Vec<String>> {
+        self.events_of(account, bytes, count, OffsetDateTime::now_utc())
+    }
+
+    /// Events that have occurred at another time.
+    pub(crate) fn events_of(
+        &mut self,
+        account: &str,
+        bytes: usize,
+        count: usize,
+        occurred_at: OffsetDateTime,
+    ) -> Result<Vec<String>> {
         let mut event = sample("demo-sync-run-succeeded")?;
-        event["account"] = json!(account.id());
-        event["occurred_at"] = json!(OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?);
+        event["account"] = json!(account);
+        event["occurred_at"] = json!(occurred_at.replace_nanosecond(0)?.format(&Rfc3339)?);
         // Nobody is owed a note that the next run has not come, so its time does not matter.
         event["data"]["note"] = json!("");
         let mut texts = Vec::with_capacity(count);
@@ -210,8 +278,13 @@ fn filling(number: usize, bytes: usize) -> String {
     text
 }
 
-/// A batch as Lambda hands it over.
+/// A batch as Lambda hands it over, of messages that were received for the first time.
 pub(crate) fn batch(messages: &[String]) -> Result<Vec<u8>> {
+    batch_again(messages, 1)
+}
+
+/// A batch of messages that were received so many times.
+pub(crate) fn batch_again(messages: &[String], times: usize) -> Result<Vec<u8>> {
     let at = now_ms().to_string();
     let records = messages.iter().enumerate().map(|(number, body)| {
         json!({
@@ -219,7 +292,7 @@ pub(crate) fn batch(messages: &[String]) -> Result<Vec<u8>> {
             "receiptHandle": format!("receipt-{number}"),
             "body": body,
             "attributes": {
-                "ApproximateReceiveCount": "1", "SentTimestamp": at, "SenderId": "AIDAEXAMPLE",
+                "ApproximateReceiveCount": times.to_string(), "SentTimestamp": at, "SenderId": "AIDAEXAMPLE",
                 "ApproximateFirstReceiveTimestamp": at
             },
             "messageAttributes": {},

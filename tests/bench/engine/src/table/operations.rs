@@ -211,6 +211,13 @@ mod tests {
         asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"].clone();
         let rest = table.answer("Query", &asked).0.expect("a page");
         assert_eq!((rest["Count"].as_u64(), &rest["LastEvaluatedKey"]), (Some(1), &Value::Null));
+        let gone = json!({ "Key": { "pk": {"S": "a"}, "sk": {"S": "b2"} } });
+        table.answer("DeleteItem", &gone).0.expect("deleted");
+        let rest = table.answer("Query", &asked).0.expect("a page");
+        assert_eq!(rest["Items"][0]["sk"]["S"], "b3", "also after what is gone");
+        asked["ScanIndexForward"] = json!(false);
+        let rest = table.answer("Query", &asked).0.expect("a page");
+        assert_eq!((rest["Count"].as_u64(), &rest["Items"][0]["sk"]["S"]), (Some(1), &json!("b1")));
     }
 
     #[test]

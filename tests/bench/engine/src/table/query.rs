@@ -1,9 +1,11 @@
 //! Queries, by the table's keys or an index's.
 
+use std::ops::Bound;
+
 use serde_json::{Value, json};
 
 use super::expression::Expression;
-use super::storage::{INDEXES, Key, Table, text};
+use super::storage::{INDEXES, Key, Table, key_of, text};
 use super::units::{self, Item};
 use super::{Cost, Refused};
 
@@ -22,15 +24,15 @@ impl Table {
         let keys = index.map_or(["pk", "sk"], |index| INDEXES[index].keys);
         let condition = asked["KeyConditionExpression"].as_str().unwrap_or_default();
         let partition = partition(condition, asked, keys[0])?;
-        let mut found: Vec<&Item> = self.partition(index, &partition);
-        if asked["ScanIndexForward"] == false {
-            found.reverse();
-        }
-        let start = asked["ExclusiveStartKey"].as_object();
-        let at = start.map(|start| found.iter().position(|item| names(item) == names(start)).map_or(0, |at| at + 1));
+        let found = self.partition(
+            index,
+            &partition,
+            asked["ExclusiveStartKey"].as_object(),
+            asked["ScanIndexForward"] != false,
+        );
         let limit = asked["Limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         let (mut page, mut bytes, mut last) = (Vec::new(), 0, None);
-        for item in found.into_iter().skip(at.unwrap_or_default()) {
+        for item in found {
             if !Expression::new(condition, asked).holds(Some(item))? {
                 continue;
             }
@@ -58,25 +60,43 @@ impl Table {
         Ok((answer, cost))
     }
 
-    /// In the order of the sort keys.
-    fn partition(&self, index: Option<usize>, partition: &str) -> Vec<&Item> {
-        let first: Key = (partition.to_owned(), String::new());
+    /// In the order of the sort keys or against it, after the place where a page ended if there was one.
+    fn partition(
+        &self,
+        index: Option<usize>,
+        partition: &str,
+        start: Option<&Item>,
+        forward: bool,
+    ) -> Box<dyn Iterator<Item = &Item> + '_> {
         match index {
             None => {
-                let from = self.items.range(first..);
-                from.take_while(|((pk, _), _)| pk == partition).map(|(_, item)| item).collect()
+                let ends = ends(|end| (format!("{partition}{end}"), String::new()), start.map(key_of), forward);
+                directed(self.items.range(ends).map(|(_, item)| item), forward)
             }
             Some(index) => {
-                let from = self.entries.range((index, first, Key::default())..);
-                let within = from.take_while(|((at, (pk, _), _), _)| *at == index && pk == partition);
-                within.map(|(_, item)| item).collect()
+                let edge = |end: &str| (index, (format!("{partition}{end}"), String::new()), Key::default());
+                let start =
+                    start.map(|start| (index, INDEXES[index].keys.map(|name| text(start, name)).into(), key_of(start)));
+                directed(self.entries.range(ends(edge, start, forward)).map(|(_, item)| item), forward)
             }
         }
     }
 }
 
-fn names(item: &Item) -> [String; 2] {
-    ["pk", "sk"].map(|name| text(item, name))
+/// Where a partition begins and ends, or what is left of it. No text is between `""` and `"\0"`.
+fn ends<K>(edge: impl Fn(&str) -> K, start: Option<K>, forward: bool) -> (Bound<K>, Bound<K>) {
+    match (start, forward) {
+        (None, _) => (Bound::Included(edge("")), Bound::Excluded(edge("\0"))),
+        (Some(start), true) => (Bound::Excluded(start), Bound::Excluded(edge("\0"))),
+        (Some(start), false) => (Bound::Included(edge("")), Bound::Excluded(start)),
+    }
+}
+
+fn directed<'i>(
+    within: impl DoubleEndedIterator<Item = &'i Item> + 'i,
+    forward: bool,
+) -> Box<dyn Iterator<Item = &'i Item> + 'i> {
+    if forward { Box::new(within) } else { Box::new(within.rev()) }
 }
 
 /// The partition that a condition asks for, which begins with it.
