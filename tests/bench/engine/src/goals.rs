@@ -5,8 +5,11 @@ use serde::Serialize;
 use crate::cold::ColdStart;
 use crate::crowds::Crowd;
 use crate::dollars::Bill;
+use crate::due::Due;
 use crate::floor::Floor;
+use crate::ledger::Ledger;
 use crate::load::Measured;
+use crate::redrive::Idle;
 
 /// A figure beside what it is to be at most.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +38,9 @@ pub(crate) struct Figures {
     pub(crate) floor: Floor,
     pub(crate) loads: Vec<Measured>,
     pub(crate) crowds: Vec<Crowd>,
+    pub(crate) ledgers: Vec<Ledger>,
+    pub(crate) due: Vec<Due>,
+    pub(crate) idle: Option<Idle>,
     pub(crate) cold_starts: Vec<ColdStart>,
     pub(crate) bills: Vec<Bill>,
 }
@@ -75,6 +81,10 @@ impl Figures {
         let times = cpu(10_000).zip(cpu(10)).map(|(many, few)| many / few);
         let what = "fanout for an event: 10,000 subscriptions whose conditions do not match / 10 of them";
         goals.push(Goal::new(what, "x", times, 2.0));
+        let ledger = self.ledgers.iter().find(|ledger| ledger.fan_out == 3);
+        let what = "audit and statistics of a healthy delivery, fan-out 3";
+        goals.push(Goal::new(format!("{what}: processor time"), "us", ledger.map(Ledger::cpu_us), 30.0));
+        goals.push(Goal::new(format!("{what}: read units"), "", ledger.map(Ledger::read_units), 0.1));
         for (function, most) in [("deliver", 50.0), ("fanout", 60.0), ("api", 90.0)] {
             let start = self.cold_starts.iter().find(|start| start.function == function);
             let median = start.and_then(|start| start.with_share).map(|times| times.answer[0]);

@@ -5,13 +5,16 @@ use std::path::Path;
 use crate::cold;
 use crate::crowds;
 use crate::dollars::Prices;
+use crate::due;
 use crate::floor;
 use crate::goals::Figures;
+use crate::ledger;
 use crate::load::{self, Load, Measured};
+use crate::redrive::Idle;
 use crate::world::{Account, World};
 use crate::{KB, Result};
 
-pub(crate) const PARTS: [&str; 3] = ["loads", "subscriptions", "cold"];
+pub(crate) const PARTS: [&str; 4] = ["loads", "subscriptions", "redrive", "cold"];
 
 /// An account, and the sizes of events, with the batches of a sample of each function.
 const LOADS: [(Account, usize, usize, usize); 15] = [
@@ -48,6 +51,12 @@ pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path,
     }
     if wants("subscriptions") {
         figures.crowds = crowds::measure(world).await?;
+    }
+    if wants("redrive") {
+        let (due, run) = due::measure(world).await?;
+        let (ledgers, first_of_a_stretch) = ledger::measure(world).await?;
+        (figures.due, figures.ledgers) = (due, ledgers);
+        figures.idle = Some(Idle { run, first_of_a_stretch });
     }
     if wants("cold") {
         eprintln!("measuring cold starts …");

@@ -1,6 +1,7 @@
 //! Prints what was measured as tables.
 
 mod crowds;
+mod later;
 mod printed;
 
 use self::printed::Table;
@@ -17,6 +18,7 @@ pub(crate) fn print(figures: &Figures, goals: &[Goal], prices: &Prices) {
     loads(figures);
     calls(figures);
     crowds::crowds(figures);
+    later::redrive(figures);
     cold_starts(figures);
     bills(figures, prices);
     judged(goals);
