@@ -36,6 +36,30 @@ impl Counts {
         self.calls.values().sum()
     }
 
+    /// So many times as much of each.
+    pub(crate) fn times(&self, factor: f64) -> Counts {
+        Counts {
+            calls: self.calls.iter().map(|(name, count)| (name.clone(), count * factor)).collect(),
+            bytes_to_aws: self.bytes_to_aws * factor,
+            bytes_from_aws: self.bytes_from_aws * factor,
+            messages: self.messages * factor,
+            queue_requests: self.queue_requests * factor,
+            table: self.table * factor,
+        }
+    }
+
+    pub(crate) fn plus(mut self, other: &Counts) -> Counts {
+        for (name, count) in &other.calls {
+            *self.calls.entry(name.clone()).or_default() += count;
+        }
+        self.bytes_to_aws += other.bytes_to_aws;
+        self.bytes_from_aws += other.bytes_from_aws;
+        self.messages += other.messages;
+        self.queue_requests += other.queue_requests;
+        self.table += other.table;
+        self
+    }
+
     /// What was called since `before`.
     pub(crate) fn since(&self, before: &Counts) -> Counts {
         let old = |name: &String| before.calls.get(name).copied().unwrap_or_default();
@@ -171,8 +195,12 @@ impl State {
                     }
                 }
             }
-            "ChangeMessageVisibility" => (200, json!({})),
+            "ChangeMessageVisibility" => {
+                self.counts.queue_requests += 1.0;
+                (200, json!({}))
+            }
             "ChangeMessageVisibilityBatch" | "DeleteMessageBatch" => {
+                self.counts.queue_requests += 1.0;
                 let done: Vec<_> = entries.iter().map(|entry| json!({ "Id": entry["Id"] })).collect();
                 (200, json!({ "Successful": done, "Failed": [] }))
             }

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::cold::ColdStart;
 use crate::crowds::Crowd;
-use crate::dollars::Bill;
+use crate::dollars::{Bill, Month};
 use crate::due::Due;
+use crate::failing::Failing;
 use crate::floor::Floor;
 use crate::ledger::Ledger;
 use crate::load::Measured;
@@ -42,7 +43,9 @@ pub(crate) struct Figures {
     pub(crate) due: Vec<Due>,
     pub(crate) idle: Option<Idle>,
     pub(crate) cold_starts: Vec<ColdStart>,
+    pub(crate) failing: Vec<Failing>,
     pub(crate) bills: Vec<Bill>,
+    pub(crate) month: Option<Month>,
 }
 
 impl Figures {
@@ -62,9 +65,10 @@ impl Figures {
         let calls = "calls of AWS for a healthy batch of ten, fan-out 1";
         goals.push(Goal::new(format!("{calls}: fanout"), "", first.map(|load| load.fanout.calls_of_a_batch), 3.0));
         goals.push(Goal::new(format!("{calls}: deliver"), "", first.map(|load| load.deliver.calls_of_a_batch), 1.0));
-        let bill = self.bills.iter().find(|bill| (bill.fan_out, bill.bytes) == (3, 1_024)).map(Bill::total);
+        let is_it = |bill: &&Bill| bill.is_healthy && (bill.fan_out, bill.bytes) == (3, 1_024);
+        let bill = self.bills.iter().find(is_it).map(Bill::total);
         goals.push(Goal::new("dollars for a million deliveries, fan-out 3, 1 KB, without egress", "$", bill, 1.60));
-        let metrics = self.bills.iter().find(|bill| (bill.fan_out, bill.bytes) == (3, 1_024)).map(Bill::metrics);
+        let metrics = self.bills.iter().find(is_it).map(Bill::logs);
         goals.push(Goal::new(
             "dollars for lines of metrics, a million deliveries, fan-out 3, 1 KB",
             "$",

@@ -47,6 +47,18 @@ impl Taken {
     pub(crate) fn per_record(&self, of: impl Fn(&Counts) -> f64) -> f64 {
         of(&self.counts) / self.records
     }
+
+    /// What a record takes if this share of all comes a second time, as `again`.
+    pub(crate) fn with(self, again: &Taken, share: f64) -> Taken {
+        let counts = self.counts.times(1.0 / self.records).plus(&again.counts.times(share / again.records));
+        Taken {
+            cpu_ms: self.cpu_ms + share * again.cpu_ms,
+            log_bytes_of_a_record: self.log_bytes_of_a_record + share * again.log_bytes_of_a_record,
+            records: 1.0,
+            counts,
+            ..self
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -14,6 +14,7 @@ mod cold;
 mod crowds;
 mod dollars;
 mod due;
+mod failing;
 mod floor;
 mod goals;
 mod lambda;

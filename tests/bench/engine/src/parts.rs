@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::cold;
 use crate::crowds;
-use crate::dollars::Prices;
+use crate::dollars::{Bill, Prices};
 use crate::due;
+use crate::failing;
 use crate::floor;
 use crate::goals::Figures;
 use crate::ledger;
@@ -14,7 +15,8 @@ use crate::redrive::Idle;
 use crate::world::{Account, World};
 use crate::{KB, Result};
 
-pub(crate) const PARTS: [&str; 4] = ["loads", "subscriptions", "redrive", "cold"];
+/// `dollars` is `loads`, `failing` and `redrive`.
+pub(crate) const PARTS: [&str; 6] = ["loads", "failing", "subscriptions", "redrive", "dollars", "cold"];
 
 /// An account, and the sizes of events, with the batches of a sample of each function.
 const LOADS: [(Account, usize, usize, usize); 15] = [
@@ -37,7 +39,8 @@ const LOADS: [(Account, usize, usize, usize); 15] = [
 
 /// Measures the part of this name, or all.
 pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path, prices: &Prices) -> Result<Figures> {
-    let wants = |name| part.is_none_or(|part| part == name);
+    let of_dollars = ["loads", "failing", "redrive"];
+    let wants = |name| part.is_none_or(|part| part == name || part == "dollars" && of_dollars.contains(&name));
     let small = [Account::http(1), Account::http(3), Account::http(10), Account::http(100)];
     world.create(&small).await?;
     world.create(&[Account::https(1), Account::https(10)]).await?;
@@ -46,8 +49,9 @@ pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path,
     if wants("loads") {
         world.create(&[Account::http(10_000)]).await?;
         figures.loads = loads(world).await?;
-        let is_priced = |load: &&Measured| load.scheme == "http" && load.fan_out <= 10 && load.bytes <= 16 * KB;
-        figures.bills = figures.loads.iter().filter(is_priced).map(|load| prices.bill(load)).collect();
+    }
+    if wants("failing") {
+        figures.failing = failing::measure(world).await?;
     }
     if wants("subscriptions") {
         figures.crowds = crowds::measure(world).await?;
@@ -62,7 +66,21 @@ pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path,
         eprintln!("measuring cold starts …");
         figures.cold_starts = cold::measure(world, hello).await?;
     }
+    figures.month = figures.idle.as_ref().map(|idle| prices.month(idle));
+    figures.bills = bills(&figures, prices);
     Ok(figures)
+}
+
+/// Of the loads for which there is what `redrive` took. With more than ten deliveries of an event, it takes little less for each.
+fn bills(figures: &Figures, prices: &Prices) -> Vec<Bill> {
+    let ledger = |fan_out: usize| figures.ledgers.iter().find(|ledger| ledger.fan_out == fan_out.min(10));
+    let is_priced = |load: &&Measured| {
+        load.scheme == "http" && (load.fan_out <= 10 && load.bytes <= 16 * KB || load.fan_out == 100)
+    };
+    let healthy = figures.loads.iter().filter(is_priced);
+    let healthy = healthy.filter_map(|load| Some(prices.bill(load, ledger(load.fan_out)?)));
+    let failing = figures.failing.iter();
+    healthy.chain(failing.filter_map(|load| Some(prices.bill_failing(load, ledger(load.fan_out)?)))).collect()
 }
 
 async fn loads(world: &mut World) -> Result<Vec<Measured>> {

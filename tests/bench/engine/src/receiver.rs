@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,6 +19,8 @@ use crate::Result;
 use crate::server::{Request, Response, listen, serve};
 
 const SAMPLE: u64 = 16;
+/// Longer than any attempt may last.
+const HANGING: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -29,6 +32,8 @@ pub(crate) struct Counters {
     /// Each destination refuses one of so many requests; none if this is 0.
     refused_of: AtomicU64,
     refused: AtomicU64,
+    /// The number of the destination that never answers.
+    hangs: Mutex<Option<usize>>,
     /// By the number in the path: how many requests came since some are refused.
     came: Mutex<BTreeMap<usize, u64>>,
     /// The signing keys by the number in the path.
@@ -78,6 +83,16 @@ impl Counters {
         self.refused_of.store(refused_of, Ordering::SeqCst);
     }
 
+    /// This destination does not answer from now on.
+    pub(crate) fn hang(&self, number: usize) {
+        *self.hangs.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
+    }
+
+    fn hangs(&self, request: &Request) -> bool {
+        let hangs = *self.hangs.lock().unwrap_or_else(PoisonError::into_inner);
+        hangs.is_some() && hangs == number(request)
+    }
+
     pub(crate) fn refused(&self) -> f64 {
         self.refused.load(Ordering::SeqCst) as f64
     }
@@ -123,8 +138,13 @@ impl Receivers {
         let counters = Arc::new(Counters::default());
         let answering = Arc::clone(&counters);
         let answer = move |request: Request| {
-            let response = answering.answer(&request);
-            async move { response }
+            let (response, hangs) = (answering.answer(&request), answering.hangs(&request));
+            async move {
+                if hangs {
+                    tokio::time::sleep(HANGING).await;
+                }
+                response
+            }
         };
         let (http, http_connections) = listen(answer.clone()).await?;
         let counted = Arc::clone(&counters);

@@ -59,7 +59,8 @@ pub(crate) struct World {
     authority: PathBuf,
     latency: Duration,
     horizon_seconds: u32,
-    destinations: usize,
+    /// Of the destinations, by their numbers.
+    pub(crate) ids: Vec<String>,
     subscriptions: usize,
     events: usize,
 }
@@ -74,7 +75,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// A sample request from `events/`.
-fn sample(name: &str) -> Result<Value> {
+pub(crate) fn sample(name: &str) -> Result<Value> {
     Ok(serde_json::from_str(&std::fs::read_to_string(root().join("events").join(format!("{name}.json")))?)?)
 }
 
@@ -95,7 +96,7 @@ impl World {
             authority,
             latency,
             horizon_seconds,
-            destinations: 0,
+            ids: Vec::new(),
             subscriptions: 0,
             events: 0,
         })
@@ -185,12 +186,12 @@ impl World {
     /// A new destination of the account; returns its id.
     pub(crate) async fn destination(&mut self, api: &mut Function, account: &str, tls: bool) -> Result<Value> {
         let (scheme, port) = if tls { ("https", self.receivers.https) } else { ("http", self.receivers.http) };
-        let number = self.destinations;
-        self.destinations += 1;
+        let number = self.ids.len();
         let url = format!("{scheme}://127.0.0.1:{port}/{number}");
         let destination = json!({ "name": format!("Destination {number}"), "url": url });
         let created = self.ask(api, "api-create-destination", account, &destination).await?;
         self.receivers.counters.expect_secret(created["secret"].as_str().unwrap_or_default())?;
+        self.ids.push(created["id"].as_str().unwrap_or_default().to_owned());
         Ok(created["id"].clone())
     }
 

@@ -1,6 +1,7 @@
 //! Prints what was measured as tables.
 
 mod crowds;
+mod dollars;
 mod later;
 mod printed;
 
@@ -20,7 +21,8 @@ pub(crate) fn print(figures: &Figures, goals: &[Goal], prices: &Prices) {
     crowds::crowds(figures);
     later::redrive(figures);
     cold_starts(figures);
-    bills(figures, prices);
+    dollars::bills(figures, prices);
+    dollars::month(figures);
     judged(goals);
 }
 
@@ -131,25 +133,6 @@ fn cold_starts(figures: &Figures) {
             "  (no share of a processor could be set: that needs a writable group of processes, cgroup v1 or v2)\n"
         );
     }
-}
-
-fn bills(figures: &Figures, prices: &Prices) {
-    let heads = figures.bills.iter().map(|bill| format!("{}, fan-out {}", size(bill.bytes), bill.fan_out));
-    let heads: Vec<_> = std::iter::once("component".to_owned()).chain(heads).collect();
-    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
-    let Some(first) = figures.bills.first() else { return };
-    for (row, (name, _)) in first.components.iter().enumerate() {
-        table.row(*name, figures.bills.iter().map(|bill| format!("{:.3}", bill.components[row].1)));
-    }
-    table.row("all", figures.bills.iter().map(|bill| format!("{:.2}", bill.total())));
-    for (row, (memory, _)) in first.lambda_by_memory.iter().enumerate() {
-        let dollars = figures.bills.iter().map(|bill| format!("{:.3}", bill.lambda_by_memory[row].1));
-        table.row(format!("(Lambda with {memory:.0} MB)"), dollars);
-    }
-    table.print(&format!(
-        "Dollars for a million deliveries in full batches, without egress, at list prices of {}",
-        prices.checked
-    ));
 }
 
 fn judged(goals: &[Goal]) {

@@ -11,7 +11,7 @@ mod storage;
 mod units;
 mod update;
 
-use std::ops::{AddAssign, Sub};
+use std::ops::{AddAssign, Mul, Sub};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -34,6 +34,19 @@ impl AddAssign for Cost {
         self.read_units += other.read_units;
         self.write_units += other.write_units;
         self.stored += other.stored;
+    }
+}
+
+impl Mul<f64> for Cost {
+    type Output = Self;
+
+    fn mul(self, factor: f64) -> Self {
+        Self {
+            items: self.items * factor,
+            read_units: self.read_units * factor,
+            write_units: self.write_units * factor,
+            stored: self.stored * factor,
+        }
     }
 }
 

@@ -1,54 +1,31 @@
 //! What a million deliveries cost, by component: counted calls, units, bytes and processor time, at the list prices of
 //! `prices.json`. What is assumed or reckoned and not counted stands there too, with its reason.
 
-use serde::{Deserialize, Serialize};
+mod month;
+mod prices;
 
-use crate::Result;
+use serde::Serialize;
+
+pub(crate) use self::month::Month;
+pub(crate) use self::prices::Prices;
+use crate::failing::Failing;
+use crate::ledger::Ledger;
 use crate::load::{Measured, Taken};
+use crate::redrive::Work;
 use crate::world::BATCH;
 
 const MILLION: f64 = 1_000_000.0;
 const GB: f64 = 1_000_000_000.0;
 /// SQS counts a request for each 64 KB.
 const QUEUE_BLOCK: f64 = 65_536.0;
-const METRICS: &str = "logs: lines of metrics";
+const LOGS: &str = "logs";
 /// The sizes of memory of which the curve is told, in MB.
 const SIZES: [f64; 6] = [128.0, 192.0, 256.0, 512.0, 1_024.0, 1_769.0];
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct Prices {
-    pub(crate) checked: String,
-    dollars: Dollars,
-    assumed: Assumed,
-}
-
-#[derive(Debug, Deserialize)]
-struct Dollars {
-    lambda_gb_second: f64,
-    lambda_million_requests: f64,
-    queue_million_requests: f64,
-    queue_million_grouped_messages: f64,
-    table_million_write_units: f64,
-    table_million_read_units: f64,
-    table_gb_month: f64,
-    log_gb: f64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Assumed {
-    memory_mb: f64,
-    memory_mb_of_a_processor: f64,
-    fanout_waits_ms: f64,
-    deliver_waits_ms: f64,
-    audit_read_units_of_an_event: f64,
-    audit_read_units_of_a_delivery: f64,
-    statistics_dollars_of_a_million_deliveries: f64,
-    kept_months: f64,
-    log_bytes_added_to_a_line: f64,
-}
-
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Bill {
+    pub(crate) what: String,
+    pub(crate) is_healthy: bool,
     pub(crate) fan_out: usize,
     pub(crate) bytes: usize,
     pub(crate) components: Vec<(&'static str, f64)>,
@@ -57,9 +34,9 @@ pub(crate) struct Bill {
 }
 
 impl Bill {
-    /// What lines of metrics cost: a healthy batch logs nothing else.
-    pub(crate) fn metrics(&self) -> f64 {
-        self.components.iter().find(|(name, _)| *name == METRICS).map_or(f64::NAN, |(_, dollars)| *dollars)
+    /// What logs cost. A healthy batch logs a line of metrics and nothing else.
+    pub(crate) fn logs(&self) -> f64 {
+        self.components.iter().find(|(name, _)| *name == LOGS).map_or(f64::NAN, |(_, dollars)| *dollars)
     }
 
     pub(crate) fn total(&self) -> f64 {
@@ -67,70 +44,119 @@ impl Bill {
     }
 }
 
+/// A load as it is billed.
+struct Billed<'m> {
+    fan_out: f64,
+    bytes: f64,
+    fanout: &'m Taken,
+    deliver: &'m Taken,
+    message_bytes: f64,
+    /// How often a message is received.
+    receives: f64,
+    hangs: bool,
+}
+
 impl Prices {
-    pub(crate) fn read() -> Result<Self> {
-        Ok(serde_json::from_str(include_str!("../prices.json"))?)
+    /// For a million deliveries in full batches, and what `redrive` took for such.
+    pub(crate) fn bill(&self, measured: &Measured, ledger: &Ledger) -> Bill {
+        let billed = Billed {
+            fan_out: measured.fan_out as f64,
+            bytes: measured.bytes as f64,
+            fanout: &measured.fanout,
+            deliver: &measured.deliver,
+            message_bytes: measured.message_bytes,
+            receives: 1.0,
+            hangs: false,
+        };
+        Bill {
+            what: format!("{} KB, fan-out {}", measured.bytes / 1_024, measured.fan_out),
+            is_healthy: true,
+            fan_out: measured.fan_out,
+            bytes: measured.bytes,
+            components: self.components(&billed, ledger),
+            lambda_by_memory: self.lambda_by_memory(&billed),
+        }
     }
 
-    /// For a million deliveries in full batches.
-    pub(crate) fn bill(&self, measured: &Measured) -> Bill {
+    /// The same where some fail. Audit and statistics are taken to cost as much as those of healthy ones.
+    pub(crate) fn bill_failing(&self, failing: &Failing, ledger: &Ledger) -> Bill {
+        let billed = Billed {
+            fan_out: failing.fan_out as f64,
+            bytes: failing.bytes as f64,
+            fanout: &failing.fanout,
+            deliver: &failing.deliver,
+            message_bytes: failing.message_bytes,
+            receives: failing.receives,
+            hangs: failing.hangs,
+        };
+        Bill {
+            what: format!("fan-out {}, {}", failing.fan_out, failing.what),
+            is_healthy: false,
+            fan_out: failing.fan_out,
+            bytes: failing.bytes,
+            components: self.components(&billed, ledger),
+            lambda_by_memory: self.lambda_by_memory(&billed),
+        }
+    }
+
+    fn components(&self, billed: &Billed<'_>, ledger: &Ledger) -> Vec<(&'static str, f64)> {
         let (price, assumed) = (&self.dollars, &self.assumed);
         let deliveries = MILLION;
-        let events = deliveries / measured.fan_out as f64;
+        let events = deliveries / billed.fan_out;
         let requests = |count: f64| count * price.queue_million_requests / MILLION;
-        // A message that is sent alone; and batches that are received, and deleted with one request.
-        let sent_alone = |bytes: f64| blocks(bytes);
-        let received = |bytes: f64| (blocks(bytes * BATCH as f64) + 1.0) / BATCH as f64;
-        let event_bytes = measured.bytes as f64;
-        let (fanout, deliver) = (&measured.fanout, &measured.deliver);
+        // A batch is received, once or again, and deleted with one request.
+        let received = |bytes: f64, times: f64| (blocks(bytes * BATCH as f64) * times + 1.0) / BATCH as f64;
+        let (fanout, deliver) = (billed.fanout, billed.deliver);
         let writes = |taken: &Taken| taken.per_record(|counts| counts.table.write_units);
         let reads = |taken: &Taken| taken.per_record(|counts| counts.table.read_units);
         let stored = |taken: &Taken| taken.per_record(|counts| counts.table.stored) * price.table_gb_month / GB;
+        let sent = |taken: &Taken| taken.per_record(|counts| counts.queue_requests);
         let write_price = price.table_million_write_units / MILLION;
         let read_price = price.table_million_read_units / MILLION;
-        let audit = events * assumed.audit_read_units_of_an_event + deliveries * assumed.audit_read_units_of_a_delivery;
         let added = assumed.log_bytes_added_to_a_line / BATCH as f64;
         let logged = |taken: &Taken| taken.log_bytes_of_a_record + added;
         let logs = events * logged(fanout) + deliveries * logged(deliver);
-        let sent = fanout.per_record(|counts| counts.queue_requests);
-        let components = vec![
-            ("events: sent by producers", requests(events * sent_alone(event_bytes))),
-            ("events: received and deleted", requests(events * received(event_bytes))),
-            ("deliveries: sent", requests(events * sent)),
-            ("deliveries: received and deleted", requests(deliveries * received(measured.message_bytes))),
+        let later = |work: &Work| self.work(work) * deliveries / ledger.deliveries;
+        let memory = assumed.memory_mb;
+        let hanging =
+            self.invocation(0.0, assumed.hanging_attempt_seconds * 1_000.0, memory) * assumed.hanging_attempts;
+        vec![
+            ("events: sent by producers", requests(events * blocks(billed.bytes))),
+            ("events: received and deleted", requests(events * received(billed.bytes, 1.0))),
+            ("deliveries: sent", requests(events * sent(fanout))),
+            (
+                "deliveries: received and deleted",
+                requests(deliveries * received(billed.message_bytes, billed.receives)),
+            ),
+            ("deliveries: hidden for a while", requests(deliveries * sent(deliver))),
             ("message groups", (events + deliveries) * price.queue_million_grouped_messages / MILLION),
             ("writes of fanout", events * writes(fanout) * write_price),
             ("writes of deliver", deliveries * writes(deliver) * write_price),
             ("reads of fanout", events * reads(fanout) * read_price),
             ("reads of deliver", deliveries * reads(deliver) * read_price),
-            ("Lambda: fanout", self.fanout(measured, assumed.memory_mb)),
-            ("Lambda: deliver", self.deliver(measured, assumed.memory_mb)),
-            ("audit (reckoned)", audit * read_price),
-            ("statistics (reckoned)", assumed.statistics_dollars_of_a_million_deliveries),
+            ("Lambda: fanout", self.fanout(billed, memory)),
+            ("Lambda: deliver", self.deliver(billed, memory)),
+            ("Lambda: what hangs (reckoned)", if billed.hangs { hanging } else { 0.0 }),
+            ("redrive: audit", later(&ledger.audit)),
+            ("redrive: statistics", later(&ledger.roll_ups)),
             ("storage", (events * stored(fanout) + deliveries * stored(deliver)) * assumed.kept_months),
-            (METRICS, logs * price.log_gb / GB),
-        ];
-        let lambda = |memory: f64| (memory, self.fanout(measured, memory) + self.deliver(measured, memory));
-        let lambda_by_memory = SIZES.map(lambda).to_vec();
-        Bill { fan_out: measured.fan_out, bytes: measured.bytes, components, lambda_by_memory }
+            (LOGS, logs * price.log_gb / GB),
+        ]
     }
 
-    fn fanout(&self, measured: &Measured, memory: f64) -> f64 {
-        let batches = MILLION / measured.fan_out as f64 / BATCH as f64;
-        batches * self.invocation(measured.fanout.cpu_ms * BATCH as f64, self.assumed.fanout_waits_ms, memory)
+    fn lambda_by_memory(&self, billed: &Billed<'_>) -> Vec<(f64, f64)> {
+        SIZES.map(|memory| (memory, self.fanout(billed, memory) + self.deliver(billed, memory))).to_vec()
     }
 
-    fn deliver(&self, measured: &Measured, memory: f64) -> f64 {
-        let batches = MILLION / BATCH as f64;
-        batches * self.invocation(measured.deliver.cpu_ms * BATCH as f64, self.assumed.deliver_waits_ms, memory)
+    fn fanout(&self, billed: &Billed<'_>, memory: f64) -> f64 {
+        let batches = MILLION / billed.fan_out / BATCH as f64;
+        batches * self.invocation(billed.fanout.cpu_ms * BATCH as f64, self.assumed.fanout_waits_ms, memory)
     }
 
-    /// An invocation with `memory` MB that takes so many milliseconds of a processor, of which it has a share, and waits for
-    /// so many.
-    fn invocation(&self, cpu_ms: f64, waits_ms: f64, memory: f64) -> f64 {
-        let share = memory / self.assumed.memory_mb_of_a_processor;
-        let seconds = (cpu_ms / share + waits_ms).ceil() / 1_000.0;
-        self.dollars.lambda_million_requests / MILLION + seconds * memory / 1_024.0 * self.dollars.lambda_gb_second
+    fn deliver(&self, billed: &Billed<'_>, memory: f64) -> f64 {
+        let batches = MILLION * billed.receives / BATCH as f64;
+        let cpu_ms = billed.deliver.cpu_ms / billed.receives * BATCH as f64;
+        batches * self.invocation(cpu_ms, self.assumed.deliver_waits_ms, memory)
     }
 }
 
@@ -182,9 +208,16 @@ mod tests {
         }
     }
 
+    /// As the page on cost reckons it.
+    fn ledger() -> Ledger {
+        let audit = Work { read_units: 0.5 + 3.0 * 0.05, ..Work::default() };
+        let roll_ups = Work { read_units: 0.96, write_units: 0.096, ..Work::default() };
+        Ledger { fan_out: 3, events: 1.0, deliveries: 3.0, roll_ups, audit, count_of_roll_ups: 1.0 }
+    }
+
     #[test]
     fn a_million_deliveries_cost_what_the_page_on_cost_says() {
-        let bill = Prices::read().expect("prices").bill(&measured());
+        let bill = Prices::read().expect("prices").bill(&measured(), &ledger());
         let expected = [
             ("events: sent by producers", 0.133),
             ("events: received and deleted", 0.027),
@@ -195,10 +228,10 @@ mod tests {
             ("writes of deliver", 0.625),
             ("reads of fanout", 0.042),
             ("reads of deliver", 0.000),
-            ("audit (reckoned)", 0.027),
-            ("statistics (reckoned)", 0.060),
+            ("redrive: audit", 0.027),
+            ("redrive: statistics", 0.060),
             ("storage", 0.242),
-            ("logs: lines of metrics", 0.040),
+            ("logs", 0.040),
         ];
         for (name, dollars) in expected {
             let found = bill.components.iter().find(|(component, _)| *component == name).expect(name).1;
@@ -217,7 +250,8 @@ mod tests {
     #[test]
     fn what_is_larger_than_64_kb_is_several_requests() {
         let of = |bytes: usize, message_bytes: f64| {
-            let bill = Prices::read().expect("prices").bill(&Measured { bytes, message_bytes, ..measured() });
+            let measured = Measured { bytes, message_bytes, ..measured() };
+            let bill = Prices::read().expect("prices").bill(&measured, &ledger());
             bill.components[3].1
         };
         assert!(
@@ -228,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_page_on_cost_has_the_same_prices() {
-        let page = include_str!("../../../../docs/cost.md");
+        let page = include_str!("../../../../../docs/cost.md");
         let price = Prices::read().expect("prices").dollars;
         let per_million = [
             price.queue_million_requests,
