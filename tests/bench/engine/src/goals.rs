@@ -11,6 +11,7 @@ use crate::floor::Floor;
 use crate::ledger::Ledger;
 use crate::load::Measured;
 use crate::redrive::Idle;
+use crate::requests::Requested;
 
 /// A figure beside what it is to be at most.
 #[derive(Debug, Clone, Serialize)]
@@ -42,6 +43,7 @@ pub(crate) struct Figures {
     pub(crate) ledgers: Vec<Ledger>,
     pub(crate) due: Vec<Due>,
     pub(crate) idle: Option<Idle>,
+    pub(crate) requests: Vec<Requested>,
     pub(crate) cold_starts: Vec<ColdStart>,
     pub(crate) failing: Vec<Failing>,
     pub(crate) bills: Vec<Bill>,

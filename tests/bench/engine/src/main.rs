@@ -24,6 +24,7 @@ mod parts;
 mod receiver;
 mod redrive;
 mod report;
+mod requests;
 mod server;
 mod stats;
 mod table;

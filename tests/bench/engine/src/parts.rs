@@ -12,11 +12,12 @@ use crate::goals::Figures;
 use crate::ledger;
 use crate::load::{self, Load, Measured};
 use crate::redrive::Idle;
+use crate::requests;
 use crate::world::{Account, World};
 use crate::{KB, Result};
 
 /// `dollars` is `loads`, `failing` and `redrive`.
-pub(crate) const PARTS: [&str; 6] = ["loads", "failing", "subscriptions", "redrive", "dollars", "cold"];
+pub(crate) const PARTS: [&str; 7] = ["loads", "failing", "subscriptions", "redrive", "dollars", "requests", "cold"];
 
 /// An account, and the sizes of events, with the batches of a sample of each function.
 const LOADS: [(Account, usize, usize, usize); 15] = [
@@ -61,6 +62,10 @@ pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path,
         let (ledgers, first_of_a_stretch) = ledger::measure(world).await?;
         (figures.due, figures.ledgers) = (due, ledgers);
         figures.idle = Some(Idle { run, first_of_a_stretch });
+    }
+    if wants("requests") {
+        eprintln!("measuring requests …");
+        figures.requests = requests::measure(world).await?;
     }
     if wants("cold") {
         eprintln!("measuring cold starts …");

@@ -4,6 +4,7 @@ mod crowds;
 mod dollars;
 mod later;
 mod printed;
+mod requests;
 
 use self::printed::Table;
 use crate::dollars::Prices;
@@ -20,6 +21,7 @@ pub(crate) fn print(figures: &Figures, goals: &[Goal], prices: &Prices) {
     calls(figures);
     crowds::crowds(figures);
     later::redrive(figures);
+    requests::requests(figures);
     cold_starts(figures);
     dollars::bills(figures, prices);
     dollars::month(figures);
