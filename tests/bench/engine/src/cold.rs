@@ -1,5 +1,5 @@
 //! Cold starts: from spawning a program to its first poll, and to the end of its first invocation; with a whole processor,
-//! and with the share of one that a function of 256 MB has.
+//! and with the shares of one that a function of 256 MB and one of 512 MB have.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,11 @@ use crate::lambda::Function;
 use crate::stats::{median, percentile};
 use crate::world::{Account, World, batch};
 
-const RUNS: usize = 15;
+const RUNS: usize = 30;
 pub(crate) const FUNCTIONS: [&str; 6] = ["deliver", "fanout", "api", "portal", "authorizer", "redrive"];
-/// The share of a processor that 256 MB have, in periods as long as those of Lambda.
+/// Shares of a processor, that of 256 MB and that of 512 MB, in periods as long as those of Lambda.
 const PERIOD_US: u32 = 20_000;
-const QUOTA_US: u32 = 2_900;
+const QUOTAS_US: [u32; 2] = [2_900, 5_800];
 
 /// Milliseconds, the median and what 95 % do not exceed.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -31,6 +31,8 @@ pub(crate) struct ColdStart {
     pub(crate) free: Times,
     /// None where this machine has no such group of processes to be had.
     pub(crate) with_share: Option<Times>,
+    /// With a share of 0.29.
+    pub(crate) with_twice_the_share: Option<Times>,
 }
 
 /// A group of processes that has a share of a processor. It is removed with this value.
@@ -38,17 +40,17 @@ struct Share(PathBuf);
 
 impl Share {
     /// None if this machine does not let us make one: in a container, mostly.
-    fn new() -> Option<Self> {
-        let name = format!("engine-{}", std::process::id());
+    fn new(quota_us: u32) -> Option<Self> {
+        let name = format!("engine-{}-{quota_us}", std::process::id());
         let first = Path::new("/sys/fs/cgroup").join(&name);
         if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() && std::fs::create_dir(&first).is_ok() {
             let share = Self(first);
-            return share.set("cpu.max", format!("{QUOTA_US} {PERIOD_US}")).then_some(share);
+            return share.set("cpu.max", format!("{quota_us} {PERIOD_US}")).then_some(share);
         }
         let share = Self(Path::new("/sys/fs/cgroup/cpu").join(name));
         std::fs::create_dir(&share.0).ok()?;
         let is_set = share.set("cpu.cfs_period_us", PERIOD_US.to_string());
-        (is_set && share.set("cpu.cfs_quota_us", QUOTA_US.to_string())).then_some(share)
+        (is_set && share.set("cpu.cfs_quota_us", quota_us.to_string())).then_some(share)
     }
 
     fn set(&self, name: &str, value: String) -> bool {
@@ -64,7 +66,7 @@ impl Drop for Share {
 
 /// Each function, and a program beside it that does nothing.
 pub(crate) async fn measure(world: &mut World, hello: &Path) -> Result<Vec<ColdStart>> {
-    let share = Share::new();
+    let shares = QUOTAS_US.map(Share::new);
     let account = Account::https(1);
     let mut starts = Vec::new();
     for function in FUNCTIONS.into_iter().chain(["hello-world"]) {
@@ -72,12 +74,15 @@ pub(crate) async fn measure(world: &mut World, hello: &Path) -> Result<Vec<ColdS
         let payloads = payloads(world, function, account).await?;
         let (free, shared) = payloads.split_at(RUNS + 1);
         let free = times(world, &program, free, None).await?;
-        let with_share = match &share {
-            Some(share) => Some(times(world, &program, shared, Some(&share.0)).await?),
-            None => None,
-        };
+        let mut with_shares = [None; 2];
+        for ((share, payloads), times_of_it) in shares.iter().zip(shared.chunks(RUNS + 1)).zip(&mut with_shares) {
+            if let Some(share) = share {
+                *times_of_it = Some(times(world, &program, payloads, Some(&share.0)).await?);
+            }
+        }
+        let [with_share, with_twice_the_share] = with_shares;
         let size = std::fs::metadata(&program)?.len() as f64;
-        starts.push(ColdStart { function: function.to_owned(), size, free, with_share });
+        starts.push(ColdStart { function: function.to_owned(), size, free, with_share, with_twice_the_share });
     }
     world.aws.check()?;
     Ok(starts)
@@ -85,7 +90,7 @@ pub(crate) async fn measure(world: &mut World, hello: &Path) -> Result<Vec<ColdS
 
 /// What each run is first invoked with: an event and a delivery are always new.
 async fn payloads(world: &mut World, function: &str, account: Account) -> Result<Vec<Vec<u8>>> {
-    let count = 2 * (RUNS + 1);
+    let count = 3 * (RUNS + 1);
     if function != "fanout" && function != "deliver" {
         let request = serde_json::to_vec(&world.first_invocation(function, account)?)?;
         return Ok(vec![request; count]);
