@@ -8,6 +8,7 @@ use crate::dollars::{Bill, Month};
 use crate::due::Due;
 use crate::failing::Failing;
 use crate::floor::Floor;
+use crate::growth::Growth;
 use crate::ledger::Ledger;
 use crate::load::Measured;
 use crate::redrive::Idle;
@@ -48,6 +49,7 @@ pub(crate) struct Figures {
     pub(crate) failing: Vec<Failing>,
     pub(crate) bills: Vec<Bill>,
     pub(crate) month: Option<Month>,
+    pub(crate) growth: Vec<Growth>,
 }
 
 impl Figures {

@@ -17,6 +17,7 @@ mod due;
 mod failing;
 mod floor;
 mod goals;
+mod growth;
 mod lambda;
 mod ledger;
 mod load;

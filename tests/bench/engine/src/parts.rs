@@ -9,6 +9,7 @@ use crate::due;
 use crate::failing;
 use crate::floor;
 use crate::goals::Figures;
+use crate::growth::Growth;
 use crate::ledger;
 use crate::load::{self, Load, Measured};
 use crate::redrive::Idle;
@@ -73,6 +74,7 @@ pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path,
     }
     figures.month = figures.idle.as_ref().map(|idle| prices.month(idle));
     figures.bills = bills(&figures, prices);
+    figures.growth = Growth::all(&figures);
     Ok(figures)
 }
 

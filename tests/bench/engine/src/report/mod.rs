@@ -2,6 +2,7 @@
 
 mod crowds;
 mod dollars;
+mod growth;
 mod later;
 mod printed;
 mod requests;
@@ -25,6 +26,7 @@ pub(crate) fn print(figures: &Figures, goals: &[Goal], prices: &Prices) {
     cold_starts(figures);
     dollars::bills(figures, prices);
     dollars::month(figures);
+    growth::growth(figures);
     judged(goals);
 }
 
