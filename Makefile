@@ -117,10 +117,10 @@ bench: $(if $(filter $(SOLITARY),$(ONLY)),bench-$(ONLY),$(if $(ONLY),bench-deplo
 bench-all:
 	@$(MAKE) --no-print-directory --keep-going bench-engine bench-deployed
 
-# The functions are those that `build` made; the rest has the same profile.
+# The functions are those that `build` made; the rest has the same profile. PART=<part> measures one part of it.
 bench-engine: build
 	@cargo build --quiet --release --package engine --bins --examples
-	@$(CARGO_TARGET_DIR)/release/engine $(CARGO_TARGET_DIR)/lambda $(CARGO_TARGET_DIR)/release/examples/hello
+	@$(CARGO_TARGET_DIR)/release/engine $(CARGO_TARGET_DIR)/lambda $(CARGO_TARGET_DIR)/release/examples/hello $(PART)
 
 # It also prints its table. It is optimized like the functions, because the processor times would mean nothing otherwise.
 bench-calls:

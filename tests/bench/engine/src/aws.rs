@@ -1,6 +1,7 @@
 //! Stands in for AWS: a table, queues and a key at one address. It counts what is called, and can take a while for each call.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -89,6 +90,7 @@ struct State {
 #[derive(Clone)]
 pub(crate) struct Aws {
     state: Arc<Mutex<State>>,
+    hurries: Arc<AtomicBool>,
     pub(crate) port: u16,
 }
 
@@ -96,18 +98,25 @@ impl Aws {
     /// `latency` is added to each call.
     pub(crate) async fn start(latency: Duration) -> Result<Self> {
         let state = Arc::new(Mutex::new(State::default()));
-        let answering = Arc::clone(&state);
+        let (answering, hurries) = (Arc::clone(&state), Arc::new(AtomicBool::new(false)));
+        let hurrying = Arc::clone(&hurries);
         let (port, _) = listen(move |request| {
             let answer = lock(&answering).answer(&request);
+            let waits = !latency.is_zero() && !hurrying.load(Ordering::Relaxed);
             async move {
-                if !latency.is_zero() {
+                if waits {
                     tokio::time::sleep(latency).await;
                 }
                 answer
             }
         })
         .await?;
-        Ok(Self { state, port })
+        Ok(Self { state, hurries, port })
+    }
+
+    /// Answers at once from now on, or after the latency again.
+    pub(crate) fn hurry(&self, hurries: bool) {
+        self.hurries.store(hurries, Ordering::Relaxed);
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -34,6 +34,7 @@ pub(crate) async fn measure(world: &mut World) -> Result<Vec<Crowd>> {
         let mut known = 1;
         for subscriptions in SIZES {
             eprintln!("measuring fanout with {subscriptions} subscriptions …");
+            world.aws.hurry(true);
             for number in known..subscriptions {
                 let other = if with_conditions {
                     json!({ "event_types": ["*"], "scope": "*", "condition": { "run_id": [format!("not {number}")] } })
@@ -42,6 +43,7 @@ pub(crate) async fn measure(world: &mut World) -> Result<Vec<Crowd>> {
                 };
                 world.subscribe(&mut api, account, &destination, other).await?;
             }
+            world.aws.hurry(false);
             known = subscriptions;
             let events = world.events(account, BYTES, BATCHES * BATCH * BLOCKS)?;
             let fanout = run(world, "fanout", &in_batches(&events, BATCH)?, BATCHES).await?;

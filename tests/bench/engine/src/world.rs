@@ -167,6 +167,7 @@ impl World {
     /// Creates all accounts, each with its destinations, which all get every event.
     pub(crate) async fn create(&mut self, accounts: &[Account]) -> Result<()> {
         let mut api = self.start("api").await?;
+        self.aws.hurry(true);
         for account in accounts {
             let id = account.id();
             self.ask(&mut api, "api-create-account", &id, &json!({ "id": id })).await?;
@@ -180,6 +181,7 @@ impl World {
                 }
             }
         }
+        self.aws.hurry(false);
         api.end().await
     }
 

@@ -27,7 +27,7 @@ impl Table {
             other => Err(format!("{other} is not known to this table").into()),
         };
         match answered {
-            Ok((answer, cost)) => (Ok(answer), cost),
+            Ok((answer, cost)) => (Ok(told(answer, cost, asked)), cost),
             Err(refused) => (Err(refused), Cost::default()),
         }
     }
@@ -156,6 +156,18 @@ impl Table {
     }
 }
 
+/// The answer of a read or of several items, with its units if they are asked for.
+fn told(mut answer: Value, cost: Cost, asked: &Value) -> Value {
+    if asked["ReturnConsumedCapacity"] == "TOTAL" {
+        let units = cost.read_units + cost.write_units;
+        let table = asked["RequestItems"].as_object().and_then(|tables| tables.keys().next());
+        let table = table.map_or_else(|| asked["TableName"].clone(), |table| json!(table));
+        let told = json!({ "TableName": table, "CapacityUnits": units });
+        answer["ConsumedCapacity"] = if asked["TableName"].is_string() { told } else { json!([told]) };
+    }
+    answer
+}
+
 /// A write whose condition is not met costs as much as one of what is there.
 pub(super) fn refused_units(before: &Item) -> f64 {
     units::write_units(units::size(before))
@@ -218,6 +230,19 @@ mod tests {
         asked["ScanIndexForward"] = json!(false);
         let rest = table.answer("Query", &asked).0.expect("a page");
         assert_eq!((rest["Count"].as_u64(), &rest["Items"][0]["sk"]["S"]), (Some(1), &json!("b1")));
+    }
+
+    #[test]
+    fn what_a_read_took_is_told_if_it_is_asked_for() {
+        let mut table = Table::default();
+        put(&mut table, row("1", 5_000), false).0.expect("written");
+        let key = json!({ "pk": {"S": "a"}, "sk": {"S": "1"} });
+        let one = json!({ "TableName": "t", "Key": key, "ConsistentRead": true, "ReturnConsumedCapacity": "TOTAL" });
+        let answer = table.answer("GetItem", &one).0.expect("an answer");
+        assert_eq!(answer["ConsumedCapacity"], json!({ "TableName": "t", "CapacityUnits": 2.0 }));
+        let some = json!({ "RequestItems": { "t": { "Keys": [key] } }, "ReturnConsumedCapacity": "TOTAL" });
+        let answer = table.answer("BatchGetItem", &some).0.expect("an answer");
+        assert_eq!(answer["ConsumedCapacity"], json!([{ "TableName": "t", "CapacityUnits": 1.0 }]));
     }
 
     #[test]
