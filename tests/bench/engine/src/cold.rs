@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::Result;
+use crate::batches::batch;
 use crate::lambda::Function;
 use crate::stats::{median, percentile};
-use crate::world::{Account, World, batch};
+use crate::world::{Account, World};
 
 const RUNS: usize = 30;
 pub(crate) const FUNCTIONS: [&str; 6] = ["deliver", "fanout", "api", "portal", "authorizer", "redrive"];

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::Result;
-use crate::load::{Taken, in_batches, run};
+use crate::batches::in_batches;
+use crate::load::{Taken, run};
 use crate::world::{BATCH, World};
 
 /// How many subscriptions the account has.

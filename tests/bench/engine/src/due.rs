@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use crate::Result;
-use crate::load::{in_batches, in_batches_again, run, run_failing};
+use crate::batches::{in_batches, in_batches_again};
+use crate::load::{run, run_failing};
 use crate::redrive::{Work, lane, scheduled};
 use crate::world::{Account, BATCH, World};
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::Result;
-use crate::load::{Taken, in_batches, in_batches_again, run, run_failing};
+use crate::batches::{in_batches, in_batches_again};
+use crate::load::{Taken, run, run_failing};
 use crate::world::{Account, BATCH, World};
 
 const HORIZON_SECONDS: u32 = 3_600;

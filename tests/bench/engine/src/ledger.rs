@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 use tokio::time::sleep;
 
 use crate::Result;
+use crate::batches::{failed, in_batches};
 use crate::lambda::Function;
-use crate::load::{failed, in_batches};
 use crate::redrive::{Work, lane, scheduled};
 use crate::world::{Account, BATCH, World, now_ms};
 

@@ -8,8 +8,9 @@ use tokio::time::sleep;
 
 use crate::Result;
 use crate::aws::Counts;
+use crate::batches::{Batch, failed, in_batches};
 use crate::stats::{median, percentile};
-use crate::world::{Account, BATCH, World, batch, batch_again};
+use crate::world::{Account, BATCH, World};
 
 /// How often a block of batches is measured; one more is for practice.
 const SAMPLES: usize = 5;
@@ -118,21 +119,6 @@ pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
     })
 }
 
-/// A batch as it is handed over, and its messages.
-pub(crate) struct Batch<'m> {
-    pub(crate) payload: Vec<u8>,
-    pub(crate) messages: &'m [String],
-}
-
-pub(crate) fn in_batches(messages: &[String], of: usize) -> Result<Vec<Batch<'_>>> {
-    messages.chunks(of).map(|messages| Ok(Batch { payload: batch(messages)?, messages })).collect()
-}
-
-/// The same of messages that were received so many times.
-pub(crate) fn in_batches_again(messages: &[String], times: usize) -> Result<Vec<Batch<'_>>> {
-    messages.chunks(BATCH).map(|messages| Ok(Batch { payload: batch_again(messages, times)?, messages })).collect()
-}
-
 /// A new instance gets all of them, in blocks of so many. The first block is for practice. None may be given back.
 pub(crate) async fn run(world: &World, function: &str, all: &[Batch<'_>], batches: usize) -> Result<Taken> {
     match run_failing(world, function, all, batches).await? {
@@ -190,31 +176,4 @@ pub(crate) async fn run_failing(
     };
     instance.end().await?;
     Ok((taken, given_back))
-}
-
-/// The messages of a batch that were given back.
-pub(crate) fn failed(answer: &[u8], messages: &[String]) -> Result<Vec<String>> {
-    let answer: serde_json::Value = serde_json::from_slice(answer)?;
-    let failures = answer["batchItemFailures"].as_array().ok_or("an answer without a list of failures")?;
-    let number = |id: &str| id.rsplit('-').next().and_then(|number| number.parse::<usize>().ok());
-    let message = |failure: &serde_json::Value| {
-        let number = failure["itemIdentifier"].as_str().and_then(number);
-        number.and_then(|number| messages.get(number)).cloned().ok_or_else(|| format!("{failure} is no record").into())
-    };
-    failures.iter().map(message).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_given_back_is_told_by_its_id() {
-        let messages = ["a", "b"].map(str::to_owned);
-        let answer = |id: &str| format!(r#"{{"batchItemFailures":[{{"itemIdentifier":"{id}"}}]}}"#);
-        let given_back = failed(answer("00000000-0000-4000-8000-000000000001").as_bytes(), &messages);
-        assert_eq!(given_back.expect("a list"), ["b"]);
-        assert!(failed(answer("").as_bytes(), &messages).is_err());
-        assert!(failed(b"{}", &messages).is_err());
-    }
 }

@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod aws;
+mod batches;
 mod cold;
 mod crowds;
 mod dollars;

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::Result;
+use crate::batches::in_batches;
 use crate::lambda::{Answered, Function, reply};
-use crate::load::{in_batches, run};
+use crate::load::run;
 use crate::stats::median;
 use crate::world::{Account, BATCH, World, sample};
 

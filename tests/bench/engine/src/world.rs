@@ -281,33 +281,6 @@ fn filling(number: usize, bytes: usize) -> String {
     text
 }
 
-/// A batch as Lambda hands it over, of messages that were received for the first time.
-pub(crate) fn batch(messages: &[String]) -> Result<Vec<u8>> {
-    batch_again(messages, 1)
-}
-
-/// A batch of messages that were received so many times.
-pub(crate) fn batch_again(messages: &[String], times: usize) -> Result<Vec<u8>> {
-    let at = now_ms().to_string();
-    let records = messages.iter().enumerate().map(|(number, body)| {
-        json!({
-            "messageId": format!("00000000-0000-4000-8000-{number:012}"),
-            "receiptHandle": format!("receipt-{number}"),
-            "body": body,
-            "attributes": {
-                "ApproximateReceiveCount": times.to_string(), "SentTimestamp": at, "SenderId": "AIDAEXAMPLE",
-                "ApproximateFirstReceiveTimestamp": at
-            },
-            "messageAttributes": {},
-            "md5OfBody": "",
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
-            "awsRegion": "us-east-1"
-        })
-    });
-    Ok(serde_json::to_vec(&json!({ "Records": records.collect::<Vec<_>>() }))?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
