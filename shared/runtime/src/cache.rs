@@ -5,9 +5,9 @@
 //! an account or a destination does *not* exist: an event that is pushed right after its account was registered must
 //! not be ignored.
 //!
-//! Invariant: the cache is bounded, also in the memory that subscriptions take. Expired answers are dropped first. An
-//! answer that is larger than the bound is kept alone (tests: `what_is_kept_is_bounded_and_what_is_over_goes_first`,
-//! `an_answer_that_has_too_much_is_kept_alone`).
+//! Invariant: the cache is bounded, also in the memory that subscriptions take. Expired answers are dropped first. The
+//! largest answer does not count: an event needs it together with small ones, and each would drop the other (tests:
+//! `what_is_kept_is_bounded_and_what_is_over_goes_first`, `one_answer_that_has_too_much_is_kept_beside_small_ones`).
 //!
 //! Invariant: only configuration is cached, for 5 s. Errors are not cached, and neither is the answer that an account
 //! or a destination does not exist (tests: `an_answer_is_asked_for_once_while_it_is_fresh`, `an_error_is_not_kept`,
@@ -31,14 +31,15 @@ use crate::metrics::{Count, Metrics};
 pub const KEEP: Duration = Duration::from_secs(5);
 /// If more answers are cached, the expired ones are dropped, or all if that is not enough.
 const MOST: usize = 10_000;
-/// The same is done if the cached subscriptions take more bytes of memory.
+/// The same is done if the cached subscriptions, without those of the largest bucket, take more bytes of memory. The limits on
+/// an account's subscriptions and conditions bound that one.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 type Slot<V> = (Timestamp, Arc<OnceCell<V>>);
 
 struct Answers<K, V> {
     slots: Mutex<HashMap<K, Slot<V>>>,
-    /// The weight of an answer; `most` is what all may weigh together.
+    /// The weight of an answer; `most` is what all but the heaviest may weigh together.
     weigh: fn(&V) -> usize,
     most: usize,
     metrics: Arc<Metrics>,
@@ -49,7 +50,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Answers<K, V> {
         Self::weighed(metrics, MOST, |_| 1)
     }
 
-    /// With a bound on the weight of all answers together.
+    /// With a bound on the weight of all answers together, without the heaviest.
     fn weighed(metrics: &Arc<Metrics>, most: usize, weigh: fn(&V) -> usize) -> Self {
         Self { slots: Mutex::new(HashMap::new()), weigh, most, metrics: Arc::clone(metrics) }
     }
@@ -57,8 +58,9 @@ impl<K: Eq + Hash + Clone, V: Clone> Answers<K, V> {
     /// If the cache is full, drops the expired answers. If it is still full, drops all but the answer to `new`.
     fn make_room(&self, slots: &mut HashMap<K, Slot<V>>, new: &K, now: Timestamp) {
         let is_full = |slots: &HashMap<K, Slot<V>>| {
-            let weight = slots.values().filter_map(|slot| slot.1.get()).map(self.weigh).sum::<usize>();
-            slots.len() > MOST || weight > self.most
+            let weights = slots.values().filter_map(|slot| slot.1.get()).map(self.weigh);
+            let (all, heaviest) = weights.fold((0, 0), |(all, heaviest), weight| (all + weight, weight.max(heaviest)));
+            slots.len() > MOST || all - heaviest > self.most
         };
         if is_full(slots) {
             slots.retain(|_, slot| now.since(slot.0) < KEEP);
@@ -252,24 +254,28 @@ mod tests {
             answers.get(key, Timestamp::from_unix_ms(ms), ask).await.expect("an answer");
             (asked.load(Ordering::SeqCst), answers.slots.lock().expect("a lock").len())
         };
-        assert_eq!(get(1, 0, 12).await, (1, 1));
-        assert_eq!(get(2, 3_000, 8).await, (2, 2), "there was room");
-        assert_eq!(get(3, 5_000, 1).await, (3, 2), "the first is over");
-        assert_eq!(get(2, 5_000, 8).await, (3, 2), "the second is not");
-        assert_eq!(get(4, 5_000, 11).await, (4, 3));
-        assert_eq!(get(5, 5_000, 1).await, (5, 1), "too much is fresh");
+        assert_eq!(get(0, 3_000, 30).await, (1, 1), "the largest does not count");
+        assert_eq!(get(1, 0, 12).await, (2, 2));
+        assert_eq!(get(2, 3_000, 8).await, (3, 3), "there was room");
+        assert_eq!(get(3, 5_000, 1).await, (4, 3), "the first is over");
+        assert_eq!(get(2, 5_000, 8).await, (4, 3), "the second is not");
+        assert_eq!(get(4, 5_000, 11).await, (5, 4));
+        assert_eq!(get(5, 5_000, 1).await, (6, 1), "too much is fresh");
     }
 
     #[tokio::test]
-    async fn an_answer_that_has_too_much_is_kept_alone() {
-        let answers = Answers::weighed(&metrics().0, 20, |weight: &usize| *weight);
-        let now = Timestamp::from_unix_ms(0);
-        for (key, weight) in [("a", 5), ("b", 100)] {
-            answers.get(key, now, async { Ok(weight) }).await.expect("an answer");
+    async fn one_answer_that_has_too_much_is_kept_beside_small_ones() {
+        let (answers, asked) = (Answers::weighed(&metrics().0, 20, |weight: &usize| *weight), AtomicU32::new(0));
+        for _ in 0..3 {
+            for (key, weight) in [("a", 5), ("b", 100), ("c", 15)] {
+                let ask = async {
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    Ok(weight)
+                };
+                answers.get(key, Timestamp::from_unix_ms(0), ask).await.expect("an answer");
+            }
         }
-        let never = async { Err(PortError::permanent("asking", "it was cached")) };
-        assert_eq!(answers.get("b", now, never).await.expect("an answer"), 100);
-        assert_eq!(answers.slots.lock().expect("a lock").len(), 1);
+        assert_eq!(asked.load(Ordering::SeqCst), 3, "one dropped another");
     }
 
     #[tokio::test]
