@@ -15,7 +15,9 @@ use std::process::ExitCode;
 
 use domain::value::{bounded, json};
 use tracing::error;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// An error with all its causes on one line, without the values that serde would repeat. (`&err as &dyn Error` loses the
 /// sources in JSON logs.)
@@ -38,18 +40,21 @@ impl fmt::Display for ErrorChain<'_> {
 const OURS: [&str; 10] =
     ["adapters", "api", "authorizer", "deliver", "domain", "fanout", "portal", "ports", "redrive", "runtime"];
 
-/// The log filter: our own crates log at `level` (`WARN` to `TRACE`). Libraries stay at WARN, because some log whole
+/// What is logged: our own crates log at `level` (`WARN` to `TRACE`). Libraries stay at WARN, because some log whole
 /// requests, events and headers below that. Of Lambda's runtime only the spans are taken, which carry request ids.
-fn filter(level: &str) -> String {
-    let ours = OURS.map(|name| format!("{name}={level}")).join(",");
-    format!("warn,lambda_runtime=info,{ours}")
+fn targets(level: &str) -> Targets {
+    // The template permits no other words than those of the levels.
+    let level = level.parse().unwrap_or(LevelFilter::INFO);
+    let libraries = Targets::new().with_default(LevelFilter::WARN).with_target("lambda_runtime", LevelFilter::INFO);
+    libraries.with_targets(OURS.map(|name| (name, level)))
 }
 
 /// Starts logging to standard output at `level`.
 pub fn start(level: &str) {
     let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    let format = format.with_max_level(LevelFilter::TRACE).with_target(false).finish();
     // A second start in one process, as in tests, changes nothing.
-    let _ = format.with_env_filter(EnvFilter::new(filter(level))).with_target(false).try_init();
+    let _ = format.with(targets(level)).try_init();
 }
 
 /// Runs a program on Lambda to its end. It logs the reason for the end, and each panic, as JSON at ERROR: at log level
@@ -81,6 +86,7 @@ mod tests {
 
     use ports::PortError;
     use serde::de;
+    use tracing::Level;
 
     use super::*;
 
@@ -99,6 +105,18 @@ mod tests {
         let inner: de::value::Error = inner.expect_err("an error");
         let told = ErrorChain(&PortError::permanent("reading", inner)).to_string();
         assert_eq!(told, "reading failed: invalid type: string, expected a list");
+    }
+
+    #[test]
+    fn our_crates_follow_the_level_and_libraries_only_warn() {
+        let logs = |level, target| {
+            let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+            levels.iter().filter(|at| targets(level).would_enable(target, at)).count()
+        };
+        for (level, ours) in [("WARN", 2), ("INFO", 3), ("DEBUG", 4), ("TRACE", 5)] {
+            let counts = ["deliver::attempt", "adapters", "aws_sdk_sqs", "hyper::proto", "lambda_runtime::runtime"];
+            assert_eq!(counts.map(|target| logs(level, target)), [ours, ours, 2, 2, 3], "{level}");
+        }
     }
 
     #[test]
