@@ -151,10 +151,11 @@ where
     placed
         .try_for_each_concurrent(None, |(place, batch)| {
             let sent = send(batch);
-            async move {
+            // It is moved several times, and as large as a call of the SDK.
+            Box::pin(async move {
                 let _place = place;
                 sent.await
-            }
+            })
         })
         .await
 }
