@@ -60,8 +60,8 @@ deployed() {
   exec "${CARGO_TARGET_DIR:-target}/debug/local" run -- cargo test --workspace --features tests/e2e --no-fail-fast "$@"
 }
 
-# Uses two deployments side by side. One is for tests that take minutes because they do one thing after another (the tests of the API
-# against its document, then the pages in a browser); their output is shown at the end. The other is for everything else.
+# Uses two deployments side by side, each with about half of the work. One is for tests that take minutes because they do one thing after
+# another or wait (`ASIDE`); their output is shown at the end. The other is for everything else.
 end_to_end() {
   local code=0 log=target/tests-aside.log aside
   deployed "${ASIDE[@]}" >"$log" 2>&1 &
@@ -78,8 +78,8 @@ step "checks" "${MAKE:-make}" --no-print-directory check
 step "build" "${MAKE:-make}" --no-print-directory build
 step "unit tests" cargo test --workspace --no-fail-fast
 
-ASIDE=(--test=side_by_side --test=browser)
-mapfile -t tests < <(end_to_end_tests | grep -vxF -e "${ASIDE[0]}" -e "${ASIDE[1]}")
+ASIDE=(--test=side_by_side --test=browser --test=restoring --test=traces)
+mapfile -t tests < <(end_to_end_tests | grep -vxF "${ASIDE[@]/#/-e}")
 if [ "${#tests[@]}" -eq 0 ]; then
   echo "── there are no end-to-end tests"
   finish 1
