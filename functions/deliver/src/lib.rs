@@ -80,9 +80,9 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let records = records.collect::<Result<Vec<_>, _>>()?;
     let give_back = GiveBack { queue: deps.queue.clone(), entropy: Arc::clone(&deps.entropy) };
     let (metrics, left) = (Arc::clone(&deps.metrics), deadline.since(deps.clock.now()));
-    let work = batch::run(records, AT_ONCE, &give_back, move |record| {
-        let (deps, lambdas) = (Arc::clone(&deps), lambdas.clone());
-        async move { handle_record(&deps, record, lambdas.as_deref()).await }
+    let work = batch::run(records, AT_ONCE, &give_back, lambdas.as_deref(), move |record| {
+        let deps = Arc::clone(&deps);
+        async move { handle_record(&deps, record).await }
     });
     let again = metrics.of_invocation(left, work).await;
     let mut response = SqsBatchResponse::default();
@@ -96,12 +96,11 @@ fn given_back(id: String) -> BatchItemFailure {
     failure
 }
 
-async fn handle_record(deps: &Deps, record: Received, lambdas: Option<&str>) -> Result<Verdict, DeliverError> {
-    batch::log_traces(None, lambdas);
+async fn handle_record(deps: &Deps, record: Received) -> Result<Verdict, DeliverError> {
     let message: DeliveryMessage = serde_json::from_str(&record.body).map_err(DeliverError::Unreadable)?;
     let delivery = &message.delivery;
     Span::current().record("delivery.id", delivery.id.as_str());
-    batch::log_traces(delivery.traceparent, None);
+    batch::log_trace(delivery.traceparent);
     // What is sent again may have been sent with a delay.
     if let Some(sent_at) = record.sent_at.filter(|_| record.receives == 1 && message.purpose == Purpose::New) {
         deps.metrics.took(Time::DeliveryQueueWait, deps.clock.now().since(sent_at));

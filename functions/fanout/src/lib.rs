@@ -91,10 +91,10 @@ pub async fn handle(deps: Arc<Deps>, event: LambdaEvent<SqsEvent>) -> Result<Sqs
     let (same, turns, matching) = (SameEvents::default(), Turns::default(), Places::default());
     let invocation = Arc::new(Invocation { deadline, same, turns, matching });
     let (metrics, left) = (Arc::clone(&deps.metrics), deadline.since(deps.clock.now()));
-    let work = batch::run(records, AT_ONCE, &give_back, move |record| {
-        let (deps, invocation, lambdas) = (Arc::clone(&deps), Arc::clone(&invocation), lambdas.clone());
+    let work = batch::run(records, AT_ONCE, &give_back, lambdas.as_deref(), move |record| {
+        let (deps, invocation) = (Arc::clone(&deps), Arc::clone(&invocation));
         async move {
-            batch::log_traces(record.traceparent, lambdas.as_deref());
+            batch::log_trace(record.traceparent);
             let left = deadline.since(deps.clock.now()).saturating_sub(SPARE);
             let handled = tokio::time::timeout(left, handle_record(&deps, &invocation, &record)).await;
             let handled =

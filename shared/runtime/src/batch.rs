@@ -95,24 +95,23 @@ fn wait_after(receives: u32, chance: u8) -> Duration {
     wait + wait * u32::from(chance) / (5 * u32::from(u8::MAX))
 }
 
-/// Puts the traces that a record belongs to, if there are any, into each line that is logged from here on while it is
-/// handled: its producer's, and the one that Lambda gave the invocation, under the name that Lambda's runtime uses.
-pub fn log_traces(producers: Option<TraceParent>, lambdas: Option<&str>) {
+/// Puts the producer's trace that a record belongs to, if there is one, into each line that is logged from here on while it
+/// is handled.
+pub fn log_trace(producers: Option<TraceParent>) {
     if let Some(traceparent) = producers {
         Span::current().record("trace_id", traceparent.trace_id());
-    }
-    if let Some(trace) = lambdas {
-        Span::current().record("xrayTraceId", trace);
     }
 }
 
 /// Handles the content of every record with `handle`, at most `at_once` at a time, and returns the ids to be received
 /// again: those that are kept, and those that failed or panicked. The latter are given back, and logged here, once,
-/// with all their causes.
+/// with all their causes. Each line that is logged meanwhile has the trace that Lambda gave the invocation (`lambdas`),
+/// under the name that Lambda's runtime uses.
 pub async fn run<R, E, F>(
     records: Vec<Record<R>>,
     at_once: usize,
     give_back: &GiveBack,
+    lambdas: Option<&str>,
     handle: impl Fn(R) -> F + Clone + Send + 'static,
 ) -> Vec<String>
 where
@@ -125,7 +124,7 @@ where
     let mut messages = HashMap::new();
     for Record { id, receipt, receives, content } in records {
         let (places, handle) = (Arc::clone(&places), handle.clone());
-        let span = tracing::info_span!("record", "message.id" = %id, "delivery.id" = Empty, trace_id = Empty, xrayTraceId = Empty);
+        let span = tracing::info_span!("record", "message.id" = %id, "delivery.id" = Empty, trace_id = Empty, xrayTraceId = lambdas);
         let work = async move {
             // The semaphore is never closed. Without a permit, the record would simply run unlimited.
             let _place = places.acquire_owned().await.ok();
@@ -232,7 +231,7 @@ mod tests {
     #[tokio::test]
     async fn a_failing_or_panicking_record_is_reported_alone() {
         let records = ["ok", "keep", "fail", "panic"].map(|name| record(name, 1, name)).into();
-        assert_eq!(run(records, 2, &give_back().1, handle).await, ["fail", "keep", "panic"]);
+        assert_eq!(run(records, 2, &give_back().1, None, handle).await, ["fail", "keep", "panic"]);
     }
 
     #[tokio::test]
@@ -240,7 +239,7 @@ mod tests {
         let (queue, give_back) = give_back();
         for (receives, seconds) in [(1, 2), (2, 4), (3, 8), (9, 512), (10, 600), (20, 600), (u32::MAX, 600)] {
             let records = ["ok", "keep", "fail", "panic"].map(|name| record(name, receives, name)).into();
-            run(records, 10, &give_back, handle).await;
+            run(records, 10, &give_back, None, handle).await;
             let wait = Duration::from_secs(seconds);
             assert_eq!(queue.take(), [("receipt-fail".to_owned(), wait), ("receipt-panic".to_owned(), wait)]);
         }
@@ -250,7 +249,7 @@ mod tests {
     async fn a_record_is_given_back_while_a_slow_neighbour_still_runs() {
         let (queue, give_back) = give_back();
         let records = vec![record("fail", 1, true), record("slow", 1, false)];
-        let running = run(records, 10, &give_back, |fails| async move {
+        let running = run(records, 10, &give_back, None, |fails| async move {
             if fails {
                 return Err(Broken);
             }
@@ -267,7 +266,7 @@ mod tests {
     async fn a_record_that_cannot_be_hidden_is_reported_all_the_same() {
         let (queue, give_back) = give_back();
         queue.failing.store(true, Ordering::SeqCst);
-        assert_eq!(run(vec![record("fail", 1, "fail")], 10, &give_back, handle).await, ["fail"]);
+        assert_eq!(run(vec![record("fail", 1, "fail")], 10, &give_back, None, handle).await, ["fail"]);
     }
 
     #[test]
@@ -281,7 +280,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_record_does_not_delay_its_neighbours() {
         let started = tokio::time::Instant::now();
-        run(numbered(), 10, &give_back().1, |_| async {
+        run(numbered(), 10, &give_back().1, None, |_| async {
             tokio::time::sleep(Duration::from_secs(15)).await;
             Ok::<_, Broken>(Verdict::Acknowledge)
         })
@@ -292,7 +291,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_records_run_at_once_than_allowed() {
         let started = tokio::time::Instant::now();
-        run(numbered(), 5, &give_back().1, |_| async {
+        run(numbered(), 5, &give_back().1, None, |_| async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Ok::<_, Broken>(Verdict::Acknowledge)
         })
