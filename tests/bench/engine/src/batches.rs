@@ -47,6 +47,10 @@ pub(crate) fn batch_again(messages: &[String], times: usize) -> Result<Vec<u8>> 
     Ok(serde_json::to_vec(&json!({ "Records": records.collect::<Vec<_>>() }))?)
 }
 
+pub(crate) fn mean_length(messages: &[String]) -> f64 {
+    messages.iter().map(String::len).sum::<usize>() as f64 / messages.len() as f64
+}
+
 /// The messages of a batch that were given back.
 pub(crate) fn failed(answer: &[u8], messages: &[String]) -> Result<Vec<String>> {
     let answer: serde_json::Value = serde_json::from_slice(answer)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::Result;
-use crate::batches::{in_batches, in_batches_again};
+use crate::batches::{in_batches, in_batches_again, mean_length};
 use crate::load::{Taken, run, run_failing};
 use crate::world::{Account, BATCH, World};
 
@@ -41,10 +41,6 @@ pub(crate) struct Failing {
 
 pub(crate) async fn measure(world: &World) -> Result<Vec<Failing>> {
     Ok(vec![refused(world).await?, hanging(world).await?])
-}
-
-fn mean_length(messages: &[String]) -> f64 {
-    messages.iter().map(String::len).sum::<usize>() as f64 / messages.len() as f64
 }
 
 /// Has `fanout` send a load's deliveries.

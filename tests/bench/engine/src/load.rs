@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::Result;
 use crate::aws::Counts;
-use crate::batches::{Batch, failed, in_batches};
+use crate::batches::{Batch, failed, in_batches, mean_length};
 use crate::stats::{median, percentile};
 use crate::world::{Account, BATCH, World};
 
@@ -95,7 +95,7 @@ pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
         return Err(format!("{} events made {} deliveries", events.len(), messages.len()).into());
     }
     messages.truncate(deliver_batches * BATCH * (SAMPLES + 1));
-    let message_bytes = messages.iter().map(String::len).sum::<usize>() as f64 / messages.len() as f64;
+    let message_bytes = mean_length(&messages);
     let (connections, requests) = (world.receivers.connections(), world.receivers.requests());
     let full_handshakes = world.receivers.full_handshakes();
     let deliver = run(world, "deliver", &in_batches(&messages, BATCH)?, deliver_batches).await?;

@@ -46,8 +46,10 @@ impl Bill {
 
 /// A load as it is billed.
 struct Billed<'m> {
-    fan_out: f64,
-    bytes: f64,
+    what: String,
+    is_healthy: bool,
+    fan_out: usize,
+    bytes: usize,
     fanout: &'m Taken,
     deliver: &'m Taken,
     message_bytes: f64,
@@ -59,50 +61,35 @@ struct Billed<'m> {
 impl Prices {
     /// For a million deliveries in full batches, and what `redrive` took for such.
     pub(crate) fn bill(&self, measured: &Measured, ledger: &Ledger) -> Bill {
-        let billed = Billed {
-            fan_out: measured.fan_out as f64,
-            bytes: measured.bytes as f64,
-            fanout: &measured.fanout,
-            deliver: &measured.deliver,
-            message_bytes: measured.message_bytes,
-            receives: 1.0,
-            hangs: false,
-        };
-        Bill {
-            what: format!("{} KB, fan-out {}", measured.bytes / 1_024, measured.fan_out),
-            is_healthy: true,
-            fan_out: measured.fan_out,
-            bytes: measured.bytes,
-            components: self.components(&billed, ledger),
-            lambda_by_memory: self.lambda_by_memory(&billed),
-        }
+        let Measured { fan_out, bytes, ref fanout, ref deliver, message_bytes, .. } = *measured;
+        let what = format!("{} KB, fan-out {fan_out}", bytes / 1_024);
+        let (is_healthy, receives, hangs) = (true, 1.0, false);
+        self.billed(
+            Billed { what, is_healthy, fan_out, bytes, fanout, deliver, message_bytes, receives, hangs },
+            ledger,
+        )
     }
 
     /// The same where some fail. Audit and statistics are taken to cost as much as those of healthy ones.
     pub(crate) fn bill_failing(&self, failing: &Failing, ledger: &Ledger) -> Bill {
-        let billed = Billed {
-            fan_out: failing.fan_out as f64,
-            bytes: failing.bytes as f64,
-            fanout: &failing.fanout,
-            deliver: &failing.deliver,
-            message_bytes: failing.message_bytes,
-            receives: failing.receives,
-            hangs: failing.hangs,
-        };
-        Bill {
-            what: format!("fan-out {}, {}", failing.fan_out, failing.what),
-            is_healthy: false,
-            fan_out: failing.fan_out,
-            bytes: failing.bytes,
-            components: self.components(&billed, ledger),
-            lambda_by_memory: self.lambda_by_memory(&billed),
-        }
+        let Failing { what, fan_out, bytes, ref fanout, ref deliver, message_bytes, receives, hangs } = *failing;
+        let (what, is_healthy) = (format!("fan-out {fan_out}, {what}"), false);
+        self.billed(
+            Billed { what, is_healthy, fan_out, bytes, fanout, deliver, message_bytes, receives, hangs },
+            ledger,
+        )
+    }
+
+    fn billed(&self, billed: Billed<'_>, ledger: &Ledger) -> Bill {
+        let (components, lambda_by_memory) = (self.components(&billed, ledger), self.lambda_by_memory(&billed));
+        let Billed { what, is_healthy, fan_out, bytes, .. } = billed;
+        Bill { what, is_healthy, fan_out, bytes, components, lambda_by_memory }
     }
 
     fn components(&self, billed: &Billed<'_>, ledger: &Ledger) -> Vec<(&'static str, f64)> {
         let (price, assumed) = (&self.dollars, &self.assumed);
         let deliveries = MILLION;
-        let events = deliveries / billed.fan_out;
+        let events = deliveries / billed.fan_out as f64;
         let requests = |count: f64| count * price.queue_million_requests / MILLION;
         // A batch is received, once or again, and deleted with one request.
         let received = |bytes: f64, times: f64| (blocks(bytes * BATCH as f64) * times + 1.0) / BATCH as f64;
@@ -121,8 +108,8 @@ impl Prices {
         let hanging =
             self.invocation(0.0, assumed.hanging_attempt_seconds * 1_000.0, memory) * assumed.hanging_attempts;
         vec![
-            ("events: sent by producers", requests(events * blocks(billed.bytes))),
-            ("events: received and deleted", requests(events * received(billed.bytes, 1.0))),
+            ("events: sent by producers", requests(events * blocks(billed.bytes as f64))),
+            ("events: received and deleted", requests(events * received(billed.bytes as f64, 1.0))),
             ("deliveries: sent", requests(events * sent(fanout))),
             (
                 "deliveries: received and deleted",
@@ -149,7 +136,7 @@ impl Prices {
     }
 
     fn fanout(&self, billed: &Billed<'_>, memory: f64) -> f64 {
-        let batches = MILLION / billed.fan_out / BATCH as f64;
+        let batches = MILLION / billed.fan_out as f64 / BATCH as f64;
         batches * self.invocation(billed.fanout.cpu_ms * BATCH as f64, self.assumed.fanout_waits_ms, memory)
     }
 
