@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::Result;
+use crate::account::Account;
 use crate::batches::batch;
 use crate::lambda::Function;
 use crate::stats::{median, percentile};
-use crate::world::{Account, World};
+use crate::world::World;
 
 const RUNS: usize = 30;
 pub(crate) const FUNCTIONS: [&str; 6] = ["deliver", "fanout", "api", "portal", "authorizer", "redrive"];

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::Result;
+use crate::account::Over;
 use crate::batches::in_batches;
 use crate::load::{Taken, run};
 use crate::world::{BATCH, World};
@@ -30,7 +31,7 @@ pub(crate) async fn measure(world: &mut World) -> Result<Vec<Crowd>> {
         let account = if with_conditions { "crowd-with-conditions" } else { "crowd" };
         let mut api = world.start("api").await?;
         world.ask(&mut api, "api-create-account", account, &json!({ "id": account })).await?;
-        let destination = world.destination(&mut api, account, false).await?;
+        let destination = world.destination(&mut api, account, Over::Http).await?;
         world.subscribe(&mut api, account, &destination, json!({ "event_types": ["*"], "scope": "*" })).await?;
         let mut known = 1;
         for subscriptions in SIZES {

@@ -4,10 +4,11 @@
 use serde::Serialize;
 
 use crate::Result;
+use crate::account::Account;
 use crate::batches::{in_batches, in_batches_again};
 use crate::load::{run, run_failing};
 use crate::redrive::{Work, lane, scheduled};
-use crate::world::{Account, BATCH, World};
+use crate::world::{BATCH, World};
 
 /// Events, of whose deliveries a quarter is refused.
 const EVENTS: [usize; 4] = [20, 40, 400, 4_000];

@@ -7,9 +7,10 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::Result;
+use crate::account::Account;
 use crate::batches::{in_batches, in_batches_again, mean_length};
 use crate::load::{Taken, run, run_failing};
-use crate::world::{Account, BATCH, World};
+use crate::world::{BATCH, World};
 
 const HORIZON_SECONDS: u32 = 3_600;
 const BYTES: usize = 1_024;

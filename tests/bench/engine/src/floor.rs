@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::Result;
+use crate::account::Over;
 use crate::receiver::{FLOOR, Receivers, sign};
 use crate::stats::median;
 
@@ -37,6 +38,18 @@ pub(crate) struct Floor {
     pub(crate) tls_full: f64,
 }
 
+impl Floor {
+    /// That of how destinations are reached.
+    pub(crate) fn of(&self, over: Over) -> f64 {
+        match over {
+            Over::Http => self.kept,
+            Over::Https => self.tls_kept,
+            Over::HttpsResumed => self.tls_resumed,
+            Over::HttpsNew => self.tls_full,
+        }
+    }
+}
+
 struct Target {
     port: u16,
     tls: Option<TlsConnector>,
@@ -45,7 +58,7 @@ struct Target {
 
 /// Measured in a thread of its own, whose time is its own.
 pub(crate) async fn measure(receivers: &Receivers, body: Vec<u8>) -> Result<Floor> {
-    let (http, https, root) = (receivers.http, receivers.https, receivers.root.clone());
+    let ((http, https), root) = (receivers.ports(), receivers.root.clone());
     let measured = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let body = Bytes::from(body);

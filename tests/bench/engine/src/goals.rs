@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::account::Over;
 use crate::cold::ColdStart;
 use crate::crowds::Crowd;
 use crate::dollars::{Bill, Month};
@@ -53,19 +54,19 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    fn load(&self, scheme: &str, fan_out: usize, bytes: usize) -> Option<&Measured> {
-        let is_it = |load: &&Measured| (load.scheme, load.fan_out, load.bytes) == (scheme, fan_out, bytes);
+    fn load(&self, over: Over, fan_out: usize, bytes: usize) -> Option<&Measured> {
+        let is_it = |load: &&Measured| (load.over, load.fan_out, load.bytes) == (over, fan_out, bytes);
         self.loads.iter().find(is_it)
     }
 
     pub(crate) fn goals(&self) -> Vec<Goal> {
         let mut goals = Vec::new();
         for (fan_out, most) in [(1, 10.0), (3, 5.0)] {
-            let times = self.load("http", fan_out, 1_024).map(|load| load.together() / self.floor.kept);
+            let times = self.load(Over::Http, fan_out, 1_024).map(|load| load.together() / self.floor.kept);
             let what = format!("fanout + deliver for a delivery, fan-out {fan_out}: processor time / the kept floor");
             goals.push(Goal::new(what, "x", times, most));
         }
-        let first = self.load("http", 1, 1_024);
+        let first = self.load(Over::Http, 1, 1_024);
         let calls = "calls of AWS for a healthy batch of ten, fan-out 1";
         goals.push(Goal::new(format!("{calls}: fanout"), "", first.map(|load| load.fanout.calls_of_a_batch), 3.0));
         goals.push(Goal::new(format!("{calls}: deliver"), "", first.map(|load| load.deliver.calls_of_a_batch), 1.0));
@@ -80,7 +81,7 @@ impl Figures {
             0.05,
         ));
         for fan_out in [1, 10] {
-            let times = self.load("https", fan_out, 1_024).map(|load| load.deliver.cpu_ms / self.floor.tls_kept);
+            let times = self.load(Over::Https, fan_out, 1_024).map(|load| load.deliver.cpu_ms / self.floor.tls_kept);
             let what = format!("deliver over HTTPS, fan-out {fan_out}: processor time / the kept TLS floor");
             goals.push(Goal::new(what, "x", times, 6.0));
         }
@@ -99,7 +100,7 @@ impl Figures {
             let what = format!("first answer after a cold start with 0.145 of a processor: {function}");
             goals.push(Goal::new(what, "ms", median, most));
         }
-        let peak = self.load("http", 10, 200 * 1_024).map(|load| load.deliver.peak_mib);
+        let peak = self.load(Over::Http, 10, 200 * 1_024).map(|load| load.deliver.peak_mib);
         goals.push(Goal::new("peak memory of deliver, 200 KB x 10", "MiB", peak, 32.0));
         let size = self.cold_starts.iter().find(|start| start.function == "deliver").map(|start| start.size / 1e6);
         goals.push(Goal::new("the program of deliver", "MB", size, 7.0));

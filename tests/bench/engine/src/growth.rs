@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::account::Over;
 use crate::goals::Figures;
 
 const KB: usize = 1_024;
@@ -24,7 +25,7 @@ impl Growth {
     }
 
     pub(crate) fn all(figures: &Figures) -> Vec<Self> {
-        let http = || figures.loads.iter().filter(|load| load.scheme == "http");
+        let http = || figures.loads.iter().filter(|load| load.over == Over::Http);
         let of_1_kb = || http().filter(|load| load.bytes == KB);
         let of_ten = || http().filter(|load| load.fan_out == 10);
         let among = |conditions: bool| figures.crowds.iter().filter(move |crowd| crowd.with_conditions == conditions);

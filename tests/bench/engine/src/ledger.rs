@@ -13,10 +13,11 @@ use time::OffsetDateTime;
 use tokio::time::sleep;
 
 use crate::Result;
+use crate::account::Account;
 use crate::batches::{failed, in_batches};
 use crate::lambda::Function;
 use crate::redrive::{Work, lane, scheduled};
-use crate::world::{Account, BATCH, World, now_ms};
+use crate::world::{BATCH, World, now_ms};
 
 const HORIZON_SECONDS: u32 = 60;
 const STRETCH_MS: i128 = 10_000;

@@ -7,13 +7,17 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::Result;
+use crate::account::{Account, Over};
+use crate::allocations::{Allocations, Counter};
 use crate::aws::Counts;
 use crate::batches::{Batch, failed, in_batches, mean_length};
 use crate::stats::{median, percentile};
-use crate::world::{Account, BATCH, World};
+use crate::world::{BATCH, World};
 
 /// How often a block of batches is measured; one more is for practice.
 const SAMPLES: usize = 5;
+/// The most batches in which allocations are counted; as many again are for practice.
+const MOST_COUNTED: usize = 10;
 const SETTLING: Duration = Duration::from_millis(5);
 
 /// A load: an account, the size of its events, and how many batches a sample of each function has.
@@ -64,7 +68,7 @@ impl Taken {
 
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Measured {
-    pub(crate) scheme: &'static str,
+    pub(crate) over: Over,
     pub(crate) fan_out: usize,
     pub(crate) bytes: usize,
     pub(crate) fanout: Taken,
@@ -74,6 +78,8 @@ pub(crate) struct Measured {
     pub(crate) connections_of_a_delivery: f64,
     /// Of these connections, those with TLS that resumed no session.
     pub(crate) full_handshakes_of_a_delivery: f64,
+    pub(crate) fanout_allocates: Allocations,
+    pub(crate) deliver_allocates: Allocations,
 }
 
 impl Measured {
@@ -81,12 +87,24 @@ impl Measured {
     pub(crate) fn together(&self) -> f64 {
         self.fanout.cpu_ms / self.fan_out as f64 + self.deliver.cpu_ms
     }
+
+    /// How many deliveries a whole processor makes in a second.
+    pub(crate) fn deliveries_a_second(&self) -> f64 {
+        1_000.0 / self.deliver.cpu_ms
+    }
 }
 
-pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
+impl Load {
+    /// How many events a batch has: ten, unless one owes very much.
+    fn events_of_a_batch(&self) -> usize {
+        if self.account.fan_out > 1_000 { 1 } else { BATCH }
+    }
+}
+
+pub(crate) async fn measure(world: &mut World, counter: &Counter, load: Load) -> Result<Measured> {
     let Load { account, bytes, fanout_batches, deliver_batches } = load;
     world.aws.keep_messages(true);
-    let of_a_batch = account.events_of_a_batch();
+    let of_a_batch = load.events_of_a_batch();
     let events = world.events(&account.id(), bytes, fanout_batches * of_a_batch * (SAMPLES + 1))?;
     let fanout = run(world, "fanout", &in_batches(&events, of_a_batch)?, fanout_batches).await?;
     let mut messages = world.aws.take_messages();
@@ -105,10 +123,11 @@ pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
     }
     let connections_of_a_delivery = (world.receivers.connections() - connections) / delivered;
     let full_handshakes_of_a_delivery = (world.receivers.full_handshakes() - full_handshakes) / delivered;
+    let (fanout_allocates, deliver_allocates) = allocations(world, counter, load).await?;
     world.receivers.counters.check()?;
     world.aws.check()?;
     Ok(Measured {
-        scheme: account.scheme(),
+        over: account.over,
         fan_out: account.fan_out,
         bytes,
         fanout,
@@ -116,7 +135,23 @@ pub(crate) async fn measure(world: &mut World, load: Load) -> Result<Measured> {
         message_bytes,
         connections_of_a_delivery,
         full_handshakes_of_a_delivery,
+        fanout_allocates,
+        deliver_allocates,
     })
+}
+
+/// What an event and a delivery of the load allocate.
+async fn allocations(world: &mut World, counter: &Counter, load: Load) -> Result<(Allocations, Allocations)> {
+    let (account, of_a_batch) = (load.account, load.events_of_a_batch());
+    world.aws.keep_messages(true);
+    let batches = 2 * load.fanout_batches.min(MOST_COUNTED);
+    let events = world.events(&account.id(), load.bytes, batches * of_a_batch)?;
+    let fanout = counter.count(world, "fanout", &in_batches(&events, of_a_batch)?).await?;
+    let mut messages = world.aws.take_messages();
+    world.aws.keep_messages(false);
+    messages.truncate(2 * load.deliver_batches.min(MOST_COUNTED) * BATCH);
+    let deliver = counter.count(world, "deliver", &in_batches(&messages, BATCH)?).await?;
+    Ok((fanout, deliver))
 }
 
 /// A new instance gets all of them, in blocks of so many. The first block is for practice. None may be given back.

@@ -9,6 +9,8 @@
 #![expect(clippy::disallowed_methods, reason = "this is the world outside the system: it has no ports")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod account;
+mod allocations;
 mod aws;
 mod batches;
 mod cold;
@@ -30,6 +32,7 @@ mod requests;
 mod server;
 mod stats;
 mod table;
+mod tls;
 mod world;
 
 use std::path::PathBuf;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::account::{Account, Over};
+use crate::allocations::Counter;
 use crate::cold;
 use crate::crowds;
 use crate::dollars::{Bill, Prices};
@@ -14,14 +16,14 @@ use crate::ledger;
 use crate::load::{self, Load, Measured};
 use crate::redrive::Idle;
 use crate::requests;
-use crate::world::{Account, World};
+use crate::world::World;
 use crate::{KB, Result};
 
 /// `dollars` is `loads`, `failing` and `redrive`.
 pub(crate) const PARTS: [&str; 7] = ["loads", "failing", "subscriptions", "redrive", "dollars", "requests", "cold"];
 
 /// An account, and the sizes of events, with the batches of a sample of each function.
-const LOADS: [(Account, usize, usize, usize); 15] = [
+const LOADS: [(Account, usize, usize, usize); 19] = [
     (Account::http(1), KB, 40, 40),
     (Account::http(3), KB, 40, 40),
     (Account::http(10), KB, 20, 40),
@@ -37,6 +39,10 @@ const LOADS: [(Account, usize, usize, usize); 15] = [
     (Account::https(1), 16 * KB, 20, 20),
     (Account::https(10), 16 * KB, 10, 20),
     (Account::https(10), 200 * KB, 2, 10),
+    (Account::new(Over::HttpsResumed, 1), KB, 20, 20),
+    (Account::new(Over::HttpsResumed, 10), KB, 5, 20),
+    (Account::new(Over::HttpsNew, 1), KB, 20, 20),
+    (Account::new(Over::HttpsNew, 10), KB, 5, 20),
 ];
 
 /// Measures the part of this name, or all.
@@ -50,6 +56,8 @@ pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path,
     let mut figures = Figures { floor: floor::measure(&world.receivers, body).await?, ..Figures::default() };
     if wants("loads") {
         world.create(&[Account::http(10_000)]).await?;
+        world.create(&[1, 10].map(|fan_out| Account::new(Over::HttpsResumed, fan_out))).await?;
+        world.create(&[1, 10].map(|fan_out| Account::new(Over::HttpsNew, fan_out))).await?;
         figures.loads = loads(world).await?;
     }
     if wants("failing") {
@@ -82,7 +90,7 @@ pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path,
 fn bills(figures: &Figures, prices: &Prices) -> Vec<Bill> {
     let ledger = |fan_out: usize| figures.ledgers.iter().find(|ledger| ledger.fan_out == fan_out.min(10));
     let is_priced = |load: &&Measured| {
-        load.scheme == "http" && (load.fan_out <= 10 && load.bytes <= 16 * KB || load.fan_out == 100)
+        load.over == Over::Http && (load.fan_out <= 10 && load.bytes <= 16 * KB || load.fan_out == 100)
     };
     let healthy = figures.loads.iter().filter(is_priced);
     let healthy = healthy.filter_map(|load| Some(prices.bill(load, ledger(load.fan_out)?)));
@@ -91,10 +99,10 @@ fn bills(figures: &Figures, prices: &Prices) -> Vec<Bill> {
 }
 
 async fn loads(world: &mut World) -> Result<Vec<Measured>> {
-    let mut loads = Vec::new();
+    let (counter, mut loads) = (Counter::new(&world.output)?, Vec::new());
     for (account, bytes, fanout_batches, deliver_batches) in LOADS {
-        eprintln!("measuring {} with events of {} KB, fan-out {} …", account.scheme(), bytes / KB, account.fan_out);
-        loads.push(load::measure(world, Load { account, bytes, fanout_batches, deliver_batches }).await?);
+        eprintln!("measuring {} with events of {} KB, fan-out {} …", account.over.name(), bytes / KB, account.fan_out);
+        loads.push(load::measure(world, &counter, Load { account, bytes, fanout_batches, deliver_batches }).await?);
     }
     Ok(loads)
 }

@@ -1,5 +1,5 @@
-//! Receivers, over HTTP and HTTPS: they keep connections, count what they get, and verify the signature of every 16th
-//! request as the Standard Webhooks specification says.
+//! Receivers, over HTTP and HTTPS: they keep connections or close each, count what they get, and verify the signature of every
+//! 16th request as the Standard Webhooks specification says.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,15 +8,13 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::pki_types::CertificateDer;
 use sha2::Sha256;
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use crate::Result;
-use crate::server::{Request, Response, listen, serve};
+use crate::account::Over;
+use crate::server::{Request, Response, listen};
+use crate::tls::{self, Certified, Handshakes, Hosts};
 
 const SAMPLE: u64 = 16;
 /// Longer than any attempt may last.
@@ -25,8 +23,6 @@ const HANGING: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     requests: AtomicU64,
-    tls_connections: AtomicU64,
-    full_handshakes: AtomicU64,
     verified: AtomicU64,
     wrong: AtomicU64,
     /// Each destination refuses one of so many requests; none if this is 0.
@@ -124,9 +120,13 @@ pub(crate) fn sign(key: &[u8], id: &str, at: &str, body: &[u8]) -> String {
 }
 
 pub(crate) struct Receivers {
-    pub(crate) http: u16,
-    pub(crate) https: u16,
+    http: u16,
+    https: Hosts,
+    /// Those that close each connection after its answer, and of these, those that remember no session.
+    closing: Hosts,
+    forgetting: Hosts,
     http_connections: Arc<AtomicU64>,
+    handshakes: Arc<Handshakes>,
     /// The certificate of the authority, as text and in binary.
     pub(crate) authority: String,
     pub(crate) root: CertificateDer<'static>,
@@ -147,26 +147,39 @@ impl Receivers {
             }
         };
         let (http, http_connections) = listen(answer.clone()).await?;
-        let counted = Arc::clone(&counters);
-        let (config, authority, root) = certified()?;
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let https = listener.local_addr()?.port();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, answer, counted) = (acceptor.clone(), answer.clone(), Arc::clone(&counted));
-                tokio::spawn(async move {
-                    drop(stream.set_nodelay(true));
-                    let Ok(stream) = acceptor.accept(stream).await else { return None };
-                    counted.tls_connections.fetch_add(1, Ordering::Relaxed);
-                    if stream.get_ref().1.handshake_kind() != Some(HandshakeKind::Resumed) {
-                        counted.full_handshakes.fetch_add(1, Ordering::Relaxed);
-                    }
-                    serve(stream, answer).await
-                });
-            }
-        });
-        Ok(Self { http, https, http_connections, authority, root, counters })
+        let kept = answer.clone();
+        let close = move |request: Request| {
+            let response = answer(request);
+            async move { response.await.closing() }
+        };
+        let (certified, handshakes) = (Certified::new()?, Arc::default());
+        Ok(Self {
+            http,
+            https: tls::listen(certified.resuming(), kept, &handshakes).await?,
+            closing: tls::listen(certified.resuming(), close.clone(), &handshakes).await?,
+            forgetting: tls::listen(certified.forgetting(), close, &handshakes).await?,
+            http_connections,
+            handshakes,
+            authority: certified.authority,
+            root: certified.root,
+            counters,
+        })
+    }
+
+    /// The address of the destination with this number.
+    pub(crate) fn url(&self, over: Over, number: usize) -> String {
+        let hosts = match over {
+            Over::Http => return format!("http://127.0.0.1:{}/{number}", self.http),
+            Over::Https => &self.https,
+            Over::HttpsResumed => &self.closing,
+            Over::HttpsNew => &self.forgetting,
+        };
+        format!("https://{}/{number}", hosts.authority(number))
+    }
+
+    /// The ports at 127.0.0.1 that keep connections, of HTTP and of HTTPS.
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        (self.http, self.https.first())
     }
 
     pub(crate) fn requests(&self) -> f64 {
@@ -175,28 +188,14 @@ impl Receivers {
 
     /// How many handshakes of TLS resumed no session.
     pub(crate) fn full_handshakes(&self) -> f64 {
-        self.counters.full_handshakes.load(Ordering::SeqCst) as f64
+        self.handshakes.full.load(Ordering::SeqCst) as f64
     }
 
     /// How many connections there have been.
     pub(crate) fn connections(&self) -> f64 {
-        let each = [&self.http_connections, &self.counters.tls_connections];
+        let each = [&self.http_connections, &self.handshakes.all];
         each.iter().map(|count| count.load(Ordering::SeqCst) as f64).sum()
     }
-}
-
-/// A server at 127.0.0.1, certified by an authority of its own.
-fn certified() -> Result<(ServerConfig, String, CertificateDer<'static>)> {
-    let mut authority = CertificateParams::new(Vec::new())?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-    let key = KeyPair::generate()?;
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key)?;
-    Ok((config, authority.pem(), authority.der().clone()))
 }
 
 #[cfg(test)]

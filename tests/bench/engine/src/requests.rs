@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::Result;
+use crate::account::Account;
 use crate::batches::in_batches;
 use crate::lambda::{Answered, Function, reply};
 use crate::load::run;
 use crate::stats::median;
-use crate::world::{Account, BATCH, World, sample};
+use crate::world::{BATCH, World, sample};
 
 const HORIZON_SECONDS: u32 = 3_600;
 /// Ten destinations get each.

@@ -36,6 +36,16 @@ impl Response {
     pub(crate) fn of(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
+
+    /// The same, after which the connection is closed.
+    pub(crate) fn closing(mut self) -> Self {
+        self.headers.push(("connection", "close".to_owned()));
+        self
+    }
+
+    fn closes(&self) -> bool {
+        self.headers.iter().any(|(name, _)| *name == "connection")
+    }
 }
 
 /// Listens on a free port of this machine, which it returns, and counts connections.
@@ -90,6 +100,9 @@ where
         bytes.extend_from_slice(&answer.body);
         stream.write_all(&bytes).await.ok()?;
         stream.flush().await.ok()?;
+        if answer.closes() {
+            return stream.shutdown().await.ok();
+        }
     }
 }
 
@@ -162,5 +175,15 @@ mod tests {
             answer += std::str::from_utf8(&part[..read]).expect("text");
         }
         assert!(answer.contains("content-length: 8\r\n\r\n/a firstHTTP/1.1 200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_closed_after_an_answer_that_says_so() {
+        let (mut ours, theirs) = tokio::io::duplex(1_000);
+        tokio::spawn(serve(theirs, |_| async { Response::of(200, "").closing() }));
+        ours.write_all(b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n").await.expect("sent");
+        let mut answer = String::new();
+        ours.read_to_string(&mut answer).await.expect("an answer and its end");
+        assert_eq!(answer, "HTTP/1.1 200 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     }
 }

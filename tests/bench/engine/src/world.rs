@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::Result;
+use crate::account::{Account, Over};
 use crate::aws::Aws;
 use crate::lambda::{Function, reply};
 use crate::receiver::Receivers;
@@ -21,41 +22,12 @@ pub(crate) const BATCH: usize = 10;
 /// Destinations of an account. Where more deliveries are owed, its subscriptions have paths of their own.
 const MOST_DESTINATIONS: usize = 100;
 
-/// An account, by how many destinations get each of its events, and how they are reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Account {
-    pub(crate) fan_out: usize,
-    pub(crate) tls: bool,
-}
-
-impl Account {
-    pub(crate) const fn http(fan_out: usize) -> Self {
-        Self { fan_out, tls: false }
-    }
-
-    pub(crate) const fn https(fan_out: usize) -> Self {
-        Self { fan_out, tls: true }
-    }
-
-    pub(crate) fn id(self) -> String {
-        format!("{}-{}", self.scheme(), self.fan_out)
-    }
-
-    /// How many events a batch has: ten, unless one owes very much.
-    pub(crate) fn events_of_a_batch(self) -> usize {
-        if self.fan_out > 1_000 { 1 } else { BATCH }
-    }
-
-    pub(crate) fn scheme(self) -> &'static str {
-        if self.tls { "https" } else { "http" }
-    }
-}
-
 pub(crate) struct World {
     pub(crate) aws: Aws,
     pub(crate) receivers: Receivers,
     programs: PathBuf,
-    output: PathBuf,
+    /// Where what is written goes.
+    pub(crate) output: PathBuf,
     authority: PathBuf,
     latency: Duration,
     horizon_seconds: u32,
@@ -173,7 +145,7 @@ impl World {
             self.ask(&mut api, "api-create-account", &id, &json!({ "id": id })).await?;
             let destinations = account.fan_out.min(MOST_DESTINATIONS);
             for _ in 0..destinations {
-                let destination = self.destination(&mut api, &id, account.tls).await?;
+                let destination = self.destination(&mut api, &id, account.over).await?;
                 for nth in 0..account.fan_out / destinations {
                     let path = if nth == 0 { Value::Null } else { json!(format!("/{nth}")) };
                     let everything = json!({ "event_types": ["*"], "scope": "*", "path": path });
@@ -186,10 +158,9 @@ impl World {
     }
 
     /// A new destination of the account; returns its id.
-    pub(crate) async fn destination(&mut self, api: &mut Function, account: &str, tls: bool) -> Result<Value> {
-        let (scheme, port) = if tls { ("https", self.receivers.https) } else { ("http", self.receivers.http) };
+    pub(crate) async fn destination(&mut self, api: &mut Function, account: &str, over: Over) -> Result<Value> {
         let number = self.ids.len();
-        let url = format!("{scheme}://127.0.0.1:{port}/{number}");
+        let url = self.receivers.url(over, number);
         let destination = json!({ "name": format!("Destination {number}"), "url": url });
         let created = self.ask(api, "api-create-destination", account, &destination).await?;
         self.receivers.counters.expect_secret(created["secret"].as_str().unwrap_or_default())?;

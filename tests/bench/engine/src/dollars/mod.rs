@@ -154,6 +154,8 @@ fn blocks(bytes: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::Over;
+    use crate::allocations::Allocations;
     use crate::aws::Counts;
     use crate::table::Cost;
 
@@ -184,7 +186,7 @@ mod tests {
 
     fn measured() -> Measured {
         Measured {
-            scheme: "http",
+            over: Over::Http,
             fan_out: 3,
             bytes: 1_024,
             fanout: taken(474.0, 0.6, 10.0, 10.0, 30.0, 17_000.0),
@@ -192,6 +194,8 @@ mod tests {
             message_bytes: 1_300.0,
             connections_of_a_delivery: 1.0,
             full_handshakes_of_a_delivery: 0.0,
+            fanout_allocates: Allocations::default(),
+            deliver_allocates: Allocations::default(),
         }
     }
 

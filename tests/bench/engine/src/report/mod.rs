@@ -4,22 +4,21 @@ mod crowds;
 mod dollars;
 mod growth;
 mod later;
+mod loads;
 mod printed;
 mod requests;
 
 use self::printed::Table;
 use crate::dollars::Prices;
 use crate::goals::{Figures, Goal};
-use crate::load::{Measured, Taken};
-
-fn size(bytes: usize) -> String {
-    format!("{} KB", bytes / 1_024)
-}
 
 pub(crate) fn print(figures: &Figures, goals: &[Goal], prices: &Prices) {
     floor(figures);
-    loads(figures);
-    calls(figures);
+    loads::loads(figures);
+    loads::deliver(figures);
+    loads::fanout(figures);
+    loads::calls(figures);
+    loads::failing(figures);
     crowds::crowds(figures);
     later::redrive(figures);
     requests::requests(figures);
@@ -43,72 +42,6 @@ fn floor(figures: &Figures) {
         table.row(what, [format!("{ms:.3}")]);
     }
     table.print("The floor: signing 1 KB and posting it, processor time of a request");
-}
-
-fn loads(figures: &Figures) {
-    let mut table = Table::new(&[
-        "load",
-        "fanout, event",
-        "deliver, delivery",
-        "together, delivery",
-        "fanout p50/p99",
-        "deliver p50/p99",
-        "fanout MiB",
-        "deliver MiB",
-        "connections",
-        "full handshakes",
-    ]);
-    for load in &figures.loads {
-        let batch = |taken: &Taken| format!("{:.1} / {:.1}", taken.batch_p50_ms, taken.batch_p99_ms);
-        let first = format!("{}, {}, fan-out {}", load.scheme.to_uppercase(), size(load.bytes), load.fan_out);
-        let cells = [
-            format!("{:.3}", load.fanout.cpu_ms),
-            format!("{:.3}", load.deliver.cpu_ms),
-            format!("{:.3}", load.together()),
-            batch(&load.fanout),
-            batch(&load.deliver),
-            format!("{:.1}", load.fanout.peak_mib),
-            format!("{:.1}", load.deliver.peak_mib),
-            format!("{:.2}", load.connections_of_a_delivery),
-            format!("{:.2}", load.full_handshakes_of_a_delivery),
-        ];
-        table.row(first, cells);
-    }
-    table.print("Processor time in ms, time of a batch of ten (of one event, at fan-out 10000) in ms, peak memory, connections and full handshakes of a delivery");
-}
-
-fn calls(figures: &Figures) {
-    let mut table = Table::new(&[
-        "load",
-        "calls of a batch",
-        "items",
-        "KB to AWS",
-        "SQS requests",
-        "read units",
-        "write units",
-        "KB stored",
-    ]);
-    for load in &figures.loads {
-        for (function, taken) in [("fanout, event", &load.fanout), ("deliver, delivery", &load.deliver)] {
-            table.row(
-                name(load, function),
-                [
-                    format!("{:.0}", taken.calls_of_a_batch),
-                    format!("{:.2}", taken.per_record(|counts| counts.table.items)),
-                    format!("{:.2}", taken.per_record(|counts| counts.bytes_to_aws) / 1_024.0),
-                    format!("{:.2}", taken.per_record(|counts| counts.queue_requests)),
-                    format!("{:.2}", taken.per_record(|counts| counts.table.read_units)),
-                    format!("{:.2}", taken.per_record(|counts| counts.table.write_units)),
-                    format!("{:.2}", taken.per_record(|counts| counts.table.stored) / 1_024.0),
-                ],
-            );
-        }
-    }
-    table.print("What AWS counts: the calls of a batch of ten (of one event, at fan-out 10000), all else for a record");
-}
-
-fn name(load: &Measured, function: &str) -> String {
-    format!("{}, {}, fan-out {}: {function}", load.scheme.to_uppercase(), size(load.bytes), load.fan_out)
 }
 
 fn cold_starts(figures: &Figures) {
