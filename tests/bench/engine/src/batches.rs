@@ -27,8 +27,13 @@ pub(crate) fn batch(messages: &[String]) -> Result<Vec<u8>> {
 
 /// A batch of messages that were received so many times.
 pub(crate) fn batch_again(messages: &[String], times: usize) -> Result<Vec<u8>> {
+    batch_of(messages.iter().map(|body| (body.as_str(), times)))
+}
+
+/// A batch of messages, each of which was received so many times.
+pub(crate) fn batch_of<'m>(messages: impl Iterator<Item = (&'m str, usize)>) -> Result<Vec<u8>> {
     let at = now_ms().to_string();
-    let records = messages.iter().enumerate().map(|(number, body)| {
+    let records = messages.enumerate().map(|(number, (body, times))| {
         json!({
             "messageId": format!("00000000-0000-4000-8000-{number:012}"),
             "receiptHandle": format!("receipt-{number}"),

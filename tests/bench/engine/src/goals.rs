@@ -10,6 +10,7 @@ use crate::due::Due;
 use crate::failing::Failing;
 use crate::floor::Floor;
 use crate::growth::Growth;
+use crate::isolation::Isolation;
 use crate::ledger::Ledger;
 use crate::load::Measured;
 use crate::redrive::Idle;
@@ -48,6 +49,7 @@ pub(crate) struct Figures {
     pub(crate) requests: Vec<Requested>,
     pub(crate) cold_starts: Vec<ColdStart>,
     pub(crate) failing: Vec<Failing>,
+    pub(crate) isolation: Option<Isolation>,
     pub(crate) bills: Vec<Bill>,
     pub(crate) month: Option<Month>,
     pub(crate) growth: Vec<Growth>,
@@ -94,6 +96,9 @@ impl Figures {
         let what = "audit and statistics of a healthy delivery, fan-out 3";
         goals.push(Goal::new(format!("{what}: processor time"), "us", ledger.map(Ledger::cpu_us), 30.0));
         goals.push(Goal::new(format!("{what}: read units"), "", ledger.map(Ledger::read_units), 0.1));
+        let times = self.isolation.as_ref().map(Isolation::times);
+        let what = "p99 of deliveries to 99 destinations: beside one that hangs / without it";
+        goals.push(Goal::new(what, "x", times, 1.2));
         for (function, most) in [("deliver", 50.0), ("fanout", 60.0), ("api", 90.0)] {
             let start = self.cold_starts.iter().find(|start| start.function == function);
             let median = start.and_then(|start| start.with_share).map(|times| times.answer[0]);

@@ -2,9 +2,10 @@
 //! the table, the queues, the key and the receivers, all of them in this process and on this machine. Beside them, in the same
 //! run, the floor: a minimal loop that signs the same bytes and posts them.
 //!
-//! It counts the processor time of the functions' processes alone, so what the stand-ins take does not matter. They answer at
-//! once, or after `LATENCY_MS`. `make bench ONLY=engine` runs it; it writes `target/bench/engine.json` and ends with an error
-//! where a goal is missed. A third argument names a part that is measured alone.
+//! It counts the processor time of the functions' processes alone, so what the stand-ins take does not matter. Where elapsed
+//! time is told, they share this machine with the functions. They answer at once, or after `LATENCY_MS`. `make bench ONLY=engine`
+//! runs it; it writes `target/bench/engine.json` and ends with an error where a goal is missed. A third argument names a part
+//! that is measured alone.
 
 #![expect(clippy::disallowed_methods, reason = "this is the world outside the system: it has no ports")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
@@ -18,9 +19,11 @@ mod crowds;
 mod dollars;
 mod due;
 mod failing;
+mod fleet;
 mod floor;
 mod goals;
 mod growth;
+mod isolation;
 mod lambda;
 mod ledger;
 mod load;

@@ -12,6 +12,7 @@ use crate::failing;
 use crate::floor;
 use crate::goals::Figures;
 use crate::growth::Growth;
+use crate::isolation;
 use crate::ledger;
 use crate::load::{self, Load, Measured};
 use crate::redrive::Idle;
@@ -20,7 +21,8 @@ use crate::world::World;
 use crate::{KB, Result};
 
 /// `dollars` is `loads`, `failing` and `redrive`.
-pub(crate) const PARTS: [&str; 7] = ["loads", "failing", "subscriptions", "redrive", "dollars", "requests", "cold"];
+pub(crate) const PARTS: [&str; 8] =
+    ["loads", "failing", "isolation", "subscriptions", "redrive", "dollars", "requests", "cold"];
 
 /// An account, and the sizes of events, with the batches of a sample of each function.
 const LOADS: [(Account, usize, usize, usize); 19] = [
@@ -62,6 +64,9 @@ pub(crate) async fn measure(world: &mut World, part: Option<&str>, hello: &Path,
     }
     if wants("failing") {
         figures.failing = failing::measure(world).await?;
+    }
+    if wants("isolation") {
+        figures.isolation = Some(isolation::measure(world).await?);
     }
     if wants("subscriptions") {
         figures.crowds = crowds::measure(world).await?;

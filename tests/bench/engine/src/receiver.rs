@@ -1,10 +1,10 @@
 //! Receivers, over HTTP and HTTPS: they keep connections or close each, count what they get, and verify the signature of every
 //! 16th request as the Standard Webhooks specification says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -32,6 +32,8 @@ pub(crate) struct Counters {
     hangs: Mutex<Option<usize>>,
     /// By the number in the path: how many requests came since some are refused.
     came: Mutex<BTreeMap<usize, u64>>,
+    /// By the id of a delivery: when its first request came. None while nobody wants to know.
+    arrivals: Mutex<Option<HashMap<String, Instant>>>,
     /// The signing keys by the number in the path.
     keys: Mutex<Vec<Vec<u8>>>,
 }
@@ -59,7 +61,24 @@ impl Counters {
             let right = self.is_signed(request);
             (if right { &self.verified } else { &self.wrong }).fetch_add(1, Ordering::Relaxed);
         }
+        if let Some(arrivals) = &mut *self.arrivals() {
+            arrivals.entry(request.header("webhook-id").to_owned()).or_insert_with(Instant::now);
+        }
         Response::of(if self.is_refused(request) { 500 } else { 200 }, "")
+    }
+
+    fn arrivals(&self) -> MutexGuard<'_, Option<HashMap<String, Instant>>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on, it is noted when each delivery arrives.
+    pub(crate) fn note_arrivals(&self) {
+        *self.arrivals() = Some(HashMap::new());
+    }
+
+    /// When the delivery first arrived, since this is noted.
+    pub(crate) fn arrival(&self, delivery: &str) -> Option<Instant> {
+        self.arrivals().as_ref()?.get(delivery).copied()
     }
 
     /// So that no destination fails often in a row, each counts for itself.

@@ -3,6 +3,7 @@
 mod crowds;
 mod dollars;
 mod growth;
+mod isolation;
 mod later;
 mod loads;
 mod printed;
@@ -19,6 +20,7 @@ pub(crate) fn print(figures: &Figures, goals: &[Goal], prices: &Prices) {
     loads::fanout(figures);
     loads::calls(figures);
     loads::failing(figures);
+    isolation::isolation(figures);
     crowds::crowds(figures);
     later::redrive(figures);
     requests::requests(figures);
