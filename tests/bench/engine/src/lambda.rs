@@ -17,8 +17,8 @@ use crate::server::{Request, Response, listen};
 
 /// How long an invocation may take, and how long a program may take to start. A processor's share may be small.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How much of what a function logs is kept, to tell why it failed.
-const KEPT_LOG: usize = 4_096;
+/// How much of what a function logged last is kept, to tell why it failed.
+const KEPT_LOG: usize = 8_192;
 
 #[derive(Default)]
 struct State {
@@ -102,8 +102,7 @@ impl Function {
             (Ok(Ok(_)), Some(answered)) if !answered.failed => Ok(answered),
             (_, answered) => {
                 let answer = answered.map(|answered| String::from_utf8_lossy(&answered.body).into_owned());
-                let log = String::from_utf8_lossy(&self.shared.state().log).into_owned();
-                Err(format!("an invocation of {} failed: {answer:?}\n{log}", self.name).into())
+                Err(format!("an invocation of {} failed: {answer:?}\n{}", self.name, self.log()).into())
             }
         }
     }
@@ -115,10 +114,7 @@ impl Function {
         let at = self.shared.state().first_poll;
         match (asked, at) {
             (Ok(Ok(_)), Some(at)) => Ok(at - self.spawned),
-            _ => {
-                let log = String::from_utf8_lossy(&self.shared.state().log).into_owned();
-                Err(format!("{} did not start:\n{log}", self.name).into())
-            }
+            _ => Err(format!("{} did not start:\n{}", self.name, self.log()).into()),
         }
     }
 
@@ -146,6 +142,11 @@ impl Function {
         Ok(kib.ok_or("a process without a peak of memory")? / 1_024.0)
     }
 
+    /// The end of what it logged.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&self.shared.state().log).into_owned()
+    }
+
     pub(crate) fn log_bytes(&self) -> f64 {
         self.shared.state().log_bytes as f64
     }
@@ -168,8 +169,9 @@ fn listen_to(output: Option<impl AsyncRead + Unpin + Send + 'static>, shared: &A
         while let Ok(length @ 1..) = output.read(&mut part).await {
             let mut state = shared.state();
             state.log_bytes += length as u64;
-            let room = KEPT_LOG.saturating_sub(state.log.len()).min(length);
-            state.log.extend_from_slice(&part[..room]);
+            state.log.extend_from_slice(&part[..length]);
+            let excess = state.log.len().saturating_sub(KEPT_LOG);
+            state.log.drain(..excess);
         }
     });
 }

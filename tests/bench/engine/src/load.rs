@@ -156,10 +156,7 @@ async fn allocations(world: &mut World, counter: &Counter, load: Load) -> Result
 
 /// A new instance gets all of them, in blocks of so many. The first block is for practice. None may be given back.
 pub(crate) async fn run(world: &World, function: &str, all: &[Batch<'_>], batches: usize) -> Result<Taken> {
-    match run_failing(world, function, all, batches).await? {
-        (taken, given_back) if given_back.is_empty() => Ok(taken),
-        (_, given_back) => Err(format!("{} records of healthy batches failed", given_back.len()).into()),
-    }
+    Ok(run_blocks(world, function, all, batches, false).await?.0)
 }
 
 /// The same where records may be given back, which are returned.
@@ -168,6 +165,16 @@ pub(crate) async fn run_failing(
     function: &str,
     all: &[Batch<'_>],
     batches: usize,
+) -> Result<(Taken, Vec<String>)> {
+    run_blocks(world, function, all, batches, true).await
+}
+
+async fn run_blocks(
+    world: &World,
+    function: &str,
+    all: &[Batch<'_>],
+    batches: usize,
+    may_fail: bool,
 ) -> Result<(Taken, Vec<String>)> {
     let records = |some: &[Batch<'_>]| some.iter().map(|batch| batch.messages.len()).sum::<usize>() as f64;
     let mut given_back = Vec::new();
@@ -184,6 +191,10 @@ pub(crate) async fn run_failing(
             let called = world.aws.counts();
             let answered = instance.invoke(batch.payload.clone()).await?;
             given_back.extend(failed(&answered.body, batch.messages)?);
+            if !may_fail && !given_back.is_empty() {
+                let (count, log) = (given_back.len(), instance.log());
+                return Err(format!("{count} records of a healthy batch of {function} failed:\n{log}").into());
+            }
             if took.is_empty() {
                 first_batch_ms = (instance.processor_time()?.saturating_sub(before)).as_secs_f64() * 1_000.0;
                 first_batch_read_units = world.aws.counts().since(&called).table.read_units;
