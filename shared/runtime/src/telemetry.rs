@@ -15,7 +15,11 @@ use std::process::ExitCode;
 
 use domain::value::{bounded, json};
 use tracing::error;
+use tracing::span::Record;
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::FormattedFields;
+use tracing_subscriber::fmt::format::{FormatFields, JsonFields, Writer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -49,10 +53,36 @@ fn targets(level: &str) -> Targets {
     libraries.with_targets(OURS.map(|name| (name, level)))
 }
 
+/// Formats the fields of spans as the library does. But a field that is recorded later is appended: the library parses what the
+/// span has and writes it anew, which each record would pay for although it logs nothing.
+struct SpanFields;
+
+impl<'w> FormatFields<'w> for SpanFields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        JsonFields::new().format_fields(writer, fields)
+    }
+
+    fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        let mut more = String::new();
+        JsonFields::new().format_fields(Writer::new(&mut more), fields)?;
+        current.fields = joined(&current.fields, &more);
+        Ok(())
+    }
+}
+
+/// The members of two JSON objects as one object. Of two with the same name, the last one counts.
+fn joined(one: &str, other: &str) -> String {
+    match (one.strip_suffix('}'), other.strip_prefix('{')) {
+        (Some("{"), _) | (None, _) => other.to_owned(),
+        (_, Some("}") | None) => one.to_owned(),
+        (Some(one), Some(other)) => [one, ",", other].concat(),
+    }
+}
+
 /// Starts logging to standard output at `level`.
 pub fn start(level: &str) {
     let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
-    let format = format.with_max_level(LevelFilter::TRACE).with_target(false).finish();
+    let format = format.fmt_fields(SpanFields).with_max_level(LevelFilter::TRACE).with_target(false).finish();
     // A second start in one process, as in tests, changes nothing.
     let _ = format.with(targets(level)).try_init();
 }
@@ -105,6 +135,19 @@ mod tests {
         let inner: de::value::Error = inner.expect_err("an error");
         let told = ErrorChain(&PortError::permanent("reading", inner)).to_string();
         assert_eq!(told, "reading failed: invalid type: string, expected a list");
+    }
+
+    #[test]
+    fn a_span_has_what_is_recorded_later_as_well() {
+        for (one, other, both) in [
+            (r#"{"a":"}"}"#, r#"{"b":"{"}"#, r#"{"a":"}","b":"{"}"#),
+            ("{}", r#"{"b":1}"#, r#"{"b":1}"#),
+            ("", r#"{"b":1}"#, r#"{"b":1}"#),
+            (r#"{"a":1}"#, "{}", r#"{"a":1}"#),
+            ("{}", "{}", "{}"),
+        ] {
+            assert_eq!(joined(one, other), both);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testing::{MetricLines, TestClock};
 
 use super::*;
