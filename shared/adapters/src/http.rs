@@ -97,7 +97,7 @@ impl HyperSender {
             Some(Ok((response, connection))) => {
                 let drained = response.status().is_success() && !in_full;
                 let until = deadline.min(Instant::now() + if drained { DRAIN_TIME } else { READ_TIME });
-                return self.read(response, connection, until).await;
+                return self.read(response, connection, until, in_full).await;
             }
             Some(Err(error)) => classify(error.as_ref(), &request.url),
             None => Outcome::TimedOut,
@@ -112,8 +112,15 @@ impl HyperSender {
         }
     }
 
-    /// Reads an answer to its end, up to the size and time limits. Its status has already decided the outcome.
-    async fn read(&self, response: Response<Incoming>, mut connection: Connection, until: Instant) -> Exchange {
+    /// Reads an answer to its end, up to the size and time limits. Its status has already decided the outcome. What was read
+    /// is part of the exchange only if it is wanted `in_full`.
+    async fn read(
+        &self,
+        response: Response<Incoming>,
+        mut connection: Connection,
+        until: Instant,
+        in_full: bool,
+    ) -> Exchange {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|text| domain::attempt::retry_after(text, self.clock.now()));
@@ -137,9 +144,11 @@ impl HyperSender {
         }
         let truncated = !ended && declared != Some(body.len() as u64);
         let outcome = Outcome::from_answer(status, retry_after, excerpt(&body));
-        let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let answer = Answer::new(status, headers, body, truncated);
-        Exchange { outcome, answer: Some(answer) }
+        let answer = in_full.then(|| {
+            let headers = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+            Answer::new(status, headers, body, truncated)
+        });
+        Exchange { outcome, answer }
     }
 }
 

@@ -147,7 +147,8 @@ impl Vault for KmsVault {
         if let Some(known) = self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }
-        let opened = Zeroizing::new(self.open_sealed(sealed, &key.0).await?);
+        // What is rarely done is apart, so that the usual look-up is small.
+        let opened = Zeroizing::new(Box::pin(self.open_sealed(sealed, &key.0)).await?);
         let opened =
             SigningSecret::from_bytes(&opened).map_err(|error| PortError::permanent("opening a secret", error))?;
         let mut known = self.opened.lock().unwrap_or_else(PoisonError::into_inner);

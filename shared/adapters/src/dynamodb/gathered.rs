@@ -16,8 +16,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
-
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -146,9 +144,10 @@ fn written(answer: BatchStatementResponse) -> Option<Written> {
 fn insert(table: &str, item: &Item) -> PortResult<BatchStatementRequest> {
     let mut statement = format!("INSERT INTO \"{table}\" VALUE {{");
     for (n, name) in item.keys().enumerate() {
-        let comma = if n == 0 { "" } else { ", " };
-        // A string takes whatever is written.
-        let _ = write!(statement, "{comma}'{}': ?", name.replace('\'', "''"));
+        statement.push_str(if n == 0 { "'" } else { ", '" });
+        // A quote is written twice.
+        statement.extend(name.split('\'').flat_map(|part| ["''", part]).skip(1));
+        statement.push_str("': ?");
     }
     statement.push('}');
     let values = item.values().cloned().collect();
