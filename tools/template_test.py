@@ -363,6 +363,17 @@ def traces_are_recorded_of_all_functions_or_of_none(template):
 
 
 @rule
+def events_are_stored_compact_only_if_the_operator_says_so(template):
+    """Version 0.2.0 cannot read compact events, and a rollback to it must lose nothing."""
+    problems = []
+    if template["Parameters"].get("CompactEvents", {}).get("Default") != "false":
+        problems.append("CompactEvents is not false by default")
+    if target(functions(template)["FanoutFunction"]["Environment"]["Variables"].get("COMPACT_EVENTS")) != "CompactEvents":
+        problems.append("FanoutFunction does not follow CompactEvents")
+    return problems
+
+
+@rule
 def each_function_may_use_the_queue_that_feeds_it(template):
     return [f"{name} lacks {action} on {queue}: its mapping would receive nothing"
             for name, function, _, queue in mappings(template)
@@ -1317,6 +1328,14 @@ class ABrokenTemplate(unittest.TestCase):
     def test_tracing_of_no_function_is_reported(self):
         del self.template["Globals"]["Function"]["Tracing"]
         self.assert_reports(traces_are_recorded_of_all_functions_or_of_none, "Globals do not turn X-Ray on")
+
+    def test_events_that_are_compact_by_default_are_reported(self):
+        self.template["Parameters"]["CompactEvents"]["Default"] = "true"
+        self.assert_reports(events_are_stored_compact_only_if_the_operator_says_so, "CompactEvents is not false by default")
+
+    def test_events_that_are_compact_whatever_the_operator_says_are_reported(self):
+        self.properties("FanoutFunction")["Environment"]["Variables"]["COMPACT_EVENTS"] = "true"
+        self.assert_reports(events_are_stored_compact_only_if_the_operator_says_so, "FanoutFunction does not follow CompactEvents")
 
     def test_a_function_that_may_not_delete_what_it_handled_is_reported(self):
         self.statement("FanoutRole", "ReceiveEvents")["Action"].remove("sqs:DeleteMessage")

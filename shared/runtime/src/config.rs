@@ -156,6 +156,7 @@ config!(
         unregistered: Unregistered = |r| r.parsed("UNREGISTERED_ACCOUNTS"),
         horizon: Horizon = |r| r.parsed("HORIZON_SECONDS"),
         retention: Duration = |r| r.days("RETENTION_DAYS"),
+        compact_events: bool = |r| r.parsed("COMPACT_EVENTS"),
     }
 );
 config!(

@@ -37,7 +37,8 @@ impl Ledger {
         if pk.starts_with(&format!("E#{account}#")) {
             self.owed += length("owed");
             if text("sk") == Some("EVENT") {
-                self.events.extend(text("id").map(str::to_owned));
+                // In the compact form, the id is in the key alone.
+                self.events.extend(pk.rsplit('#').next().map(str::to_owned));
             }
         } else if pk.starts_with(&format!("D#{account}#")) {
             let state = text("state").unwrap_or("none").to_owned();

@@ -23,7 +23,7 @@ async fn run() -> Result<(), Error> {
     let clock = Arc::new(SystemClock);
     let metrics = Arc::new(Metrics::to_log(&config.metrics, clock.clone()));
     metrics.add(Count::ColdStarts, 1);
-    let store = Arc::new(DynamoStore::new(&aws, config.table));
+    let store = Arc::new(DynamoStore::new(&aws, config.table).with_compact_events(config.compact_events));
     let cached = Arc::new(Cached::new(Arc::clone(&store), clock.clone(), &metrics));
     let deliveries = store.counting(SqsDeliveryQueue::new(&aws, config.deliveries_queue));
     let deps = Arc::new(Deps {

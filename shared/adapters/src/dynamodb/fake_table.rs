@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use serde_json::{Value, json};
 
+use super::keys::Key;
 use super::{DynamoStore, Item};
 
 /// Items as the service writes them, `{"pk": {"S": "A#acme"}}`.
@@ -41,6 +42,26 @@ impl FakeTable {
         let items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text = |value: &Value| value["S"].as_str().unwrap_or_default().to_owned();
         items.iter().map(|item| format!("{} {}", text(&item["pk"]), text(&item["sk"]))).collect()
+    }
+
+    /// The key of the row that has the attribute, and its value.
+    pub(super) fn attribute(&self, name: &str) -> Option<(Key, Value)> {
+        let items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let item = items.iter().find(|item| !item[name].is_null())?;
+        let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+        Some((Key { pk: text("pk"), sk: text("sk") }, item[name].clone()))
+    }
+
+    /// Replaces an attribute of a row; null takes it away.
+    pub(super) fn set(&self, key: &Key, name: &str, value: Value) {
+        for item in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            if item["pk"]["S"] == key.pk && item["sk"]["S"] == key.sk {
+                item[name] = value.clone();
+                if let Some(fields) = item.as_object_mut() {
+                    fields.retain(|_, value| !value.is_null());
+                }
+            }
+        }
     }
 
     fn answer(&self, operation: &str, asked: &Value) -> Value {

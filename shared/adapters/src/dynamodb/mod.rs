@@ -56,6 +56,7 @@ use ports::{BoxError, PortResult, read_units};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::data_keys::DataKeyRow;
+use self::events::Form;
 use self::gathered::{Inserts, LookUps};
 pub(crate) use self::kept_answers::Before;
 use self::keys::Key;
@@ -72,6 +73,8 @@ pub struct DynamoStore {
     look_ups: Gather<LookUps>,
     inserts: Gather<Inserts>,
     under_way: UnderWay,
+    /// How events are written.
+    form: Form,
 }
 
 /// The result of a conditional write.
@@ -101,7 +104,13 @@ impl DynamoStore {
         let inserts = Inserts { client: client.clone(), table: table.clone() };
         let look_ups = Gather::new(look_ups, UnderWay::default());
         let inserts = Gather::new(inserts, under_way.clone());
-        Self { client, table, look_ups, inserts, under_way }
+        Self { client, table, look_ups, inserts, under_way, form: Form::Plain }
+    }
+
+    /// The same store, which writes events in the compact form if it is told to. Version 0.2.0 cannot read them; this
+    /// one always reads both.
+    pub fn with_compact_events(self, compact: bool) -> Self {
+        Self { form: if compact { Form::Compact } else { Form::Plain }, ..self }
     }
 
     /// A sender of whose attempts, or a queue of whose sends this store knows when they end: the rows that are written after

@@ -1,4 +1,6 @@
-//! The rows of a sealed event: its own, and further ones if it owes more than fits in that.
+//! The rows of a sealed event: its own, further ones if it owes more than fits in that, and one for a long body.
+//!
+//! In the compact [`Form`], the event's own row also leaves out what its keys say: account, id and time.
 
 use data_encoding::HEXLOWER;
 use domain::delivery::Delivery;
@@ -10,6 +12,7 @@ use ports::{EventPlace, PortError, PortResult, Seal, SealedEvent, UnmatchedReaso
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::body::{Form, StoredBody};
 use crate::dynamodb::keys::{self, Key};
 use crate::dynamodb::rows::digest;
 
@@ -35,18 +38,55 @@ pub(super) struct OwedRows {
     pub(super) expires_at: u64,
 }
 
+/// A body in a row of its own.
 #[derive(Serialize, Deserialize)]
-pub(super) struct EventRow {
-    account: AccountId,
-    id: EventId,
-    event_type: EventType,
-    scope: Scope,
-    occurred_at: Timestamp,
-    sealed_at: Timestamp,
-    digest: ByteBuf,
-    /// Missing if it is in a row of its own.
+pub(super) struct BodyRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body_z: Option<ByteBuf>,
+    expires_at: u64,
+}
+
+impl BodyRow {
+    fn of(body: StoredBody, expires_at: u64) -> Self {
+        let (body, body_z) = body.into_attributes();
+        Self { body, body_z, expires_at }
+    }
+
+    pub(super) fn into_body(self) -> Option<StoredBody> {
+        StoredBody::from_attributes(self.body, self.body_z)
+    }
+}
+
+/// Everything that is written for an event.
+pub(super) struct Rows {
+    pub(super) own: EventRow,
+    /// What the event owes, if that does not fit into its own row.
+    pub(super) further: Vec<Vec<OwedRow>>,
+    /// The body, if it is long.
+    pub(super) body: Option<BodyRow>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct EventRow {
+    /// Its keys say this as well. It is missing from a compact row, as are the id and the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<AccountId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<EventId>,
+    event_type: EventType,
+    scope: Scope,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<Timestamp>,
+    sealed_at: Timestamp,
+    digest: ByteBuf,
+    /// Missing if it is compact, or in a row of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    /// The same, compact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body_z: Option<ByteBuf>,
     /// The name of that row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) body_name: Option<String>,
@@ -139,23 +179,27 @@ fn seal_of(further: &[Vec<OwedRow>]) -> String {
 }
 
 impl EventRow {
-    /// The event's own row, and lists for further rows if it owes more than fits in that. A long body is in neither.
-    pub(super) fn split(event: &SealedEvent) -> (Self, Vec<Vec<OwedRow>>) {
-        let body = Some(&event.body).filter(|body| body.len() <= BODY_BYTES);
-        let mut own = lists(&event.owed, body.map_or(0, String::len) + 2_048);
+    /// The event's own row, lists for further rows if it owes more than fits in that, and the row of a long body.
+    pub(super) fn split(event: &SealedEvent, form: Form) -> Rows {
+        let body = StoredBody::of(&event.body, form);
+        let (body, apart) = if body.len() <= BODY_BYTES { (Some(body), None) } else { (None, Some(body)) };
+        let mut own = lists(&event.owed, body.as_ref().map_or(0, StoredBody::len) + 2_048);
         // What does not fit is not in the event's own row at all, because that is read again with each further one.
         let further = if own.len() > 1 { lists(&event.owed, 0) } else { Vec::new() };
         own.truncate(usize::from(further.is_empty()));
-        let row = Self {
-            account: event.account.clone(),
-            id: event.id.clone(),
+        let (body, body_z) = body.map(StoredBody::into_attributes).unwrap_or_default();
+        let is_plain = form == Form::Plain;
+        let own = Self {
+            account: is_plain.then(|| event.account.clone()),
+            id: is_plain.then(|| event.id.clone()),
             event_type: event.event_type,
             scope: event.scope.clone(),
-            occurred_at: event.occurred_at,
+            occurred_at: is_plain.then_some(event.occurred_at),
             sealed_at: event.sealed_at,
             digest: ByteBuf::from(event.digest),
-            body_name: body.is_none().then(|| half_digest(&event.body)),
-            body: body.cloned(),
+            body_name: apart.is_some().then(|| half_digest(&event.body)),
+            body,
+            body_z,
             owed: own.concat(),
             owed_rows: further.len(),
             owed_seal: (!further.is_empty()).then(|| seal_of(&further)),
@@ -167,7 +211,8 @@ impl EventRow {
             gsi1pk: keys::listed_events_pk(&event.account),
             gsi1sk: keys::listed_event_sk(&EventPlace { occurred_at: event.occurred_at, id: event.id.clone() }),
         };
-        (row, further)
+        let body = apart.map(|body| BodyRow::of(body, own.expires_at));
+        Rows { own, further, body }
     }
 
     /// Says that what the event owes is yet to be sent.
@@ -175,17 +220,25 @@ impl EventRow {
         Self { planned: Some(self.owed_count), ..self }
     }
 
-    /// The event, with what further rows contain, and its body if that is in a row of its own.
-    pub(super) fn join(self, further: Vec<OwedRow>, body: Option<String>) -> PortResult<SealedEvent> {
-        let missing = || PortError::permanent("reading an event", "the row of its body is missing");
-        let body = self.body.or(body).ok_or_else(missing)?;
-        let (account, event, event_type) = (self.account.clone(), self.id.clone(), self.event_type);
+    /// The event of this key, with what further rows contain, and its body if that is in a row of its own.
+    pub(super) fn join(
+        self,
+        (account, id): (&AccountId, &EventId),
+        further: Vec<OwedRow>,
+        body: Option<StoredBody>,
+    ) -> PortResult<SealedEvent> {
+        let missing = |what| PortError::permanent("reading an event", what);
+        let body = StoredBody::from_attributes(self.body, self.body_z).or(body);
+        let body = body.ok_or_else(|| missing("the row of its body is missing"))?;
+        let place = keys::listed_event_place(&self.gsi1sk);
+        let occurred_at = self.occurred_at.or_else(|| place.map(|place| place.occurred_at));
+        let event_type = self.event_type;
         let (scope, traceparent) = (Some(self.scope.clone()), self.traceparent);
         let delivery = |row: OwedRow| Delivery {
             destination: row.id.destination(),
             id: row.id,
             account: account.clone(),
-            event: event.clone(),
+            event: id.clone(),
             event_type,
             scope: scope.clone(),
             path: row.path,
@@ -193,33 +246,29 @@ impl EventRow {
         };
         let unmatched = unmatched(self.unmatched.as_deref())?;
         Ok(SealedEvent {
+            body: body.into_text(&self.digest).map_err(|fault| PortError::permanent("reading a body", fault))?,
             digest: digest(&self.digest)?,
             owed: self.owed.into_iter().chain(further).map(delivery).collect(),
             traceparent,
             unmatched,
-            account: self.account,
-            id: self.id,
+            account: account.clone(),
+            id: id.clone(),
             event_type: self.event_type,
             scope: self.scope,
-            occurred_at: self.occurred_at,
+            occurred_at: occurred_at.ok_or_else(|| missing("its time is missing"))?,
             sealed_at: self.sealed_at,
-            body,
             expires_at: Timestamp::from_unix_ms(self.expires_at * 1000),
         })
     }
 
-    pub(super) fn key(&self) -> Key {
-        keys::event(&self.account, &self.id)
-    }
-
     /// The key of the row with the body, if that is not in this one.
-    pub(super) fn body_key(&self) -> Option<Key> {
-        self.body_name.as_ref().map(|name| keys::body(&self.account, &self.id, name))
+    pub(super) fn body_key(&self, account: &AccountId, id: &EventId) -> Option<Key> {
+        self.body_name.as_ref().map(|name| keys::body(account, id, name))
     }
 
     /// The keys of the further rows.
-    pub(super) fn further_keys(&self) -> impl Iterator<Item = Key> {
-        (0..self.owed_rows).map(|n| keys::owed(&self.account, &self.id, self.owed_seal.as_deref(), n))
+    pub(super) fn further_keys(&self, account: &AccountId, id: &EventId) -> impl Iterator<Item = Key> {
+        (0..self.owed_rows).map(move |n| keys::owed(account, id, self.owed_seal.as_deref(), n))
     }
 }
 
@@ -229,109 +278,4 @@ pub(super) fn unmatched(text: Option<&str>) -> PortResult<Option<UnmatchedReason
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use aws_sdk_dynamodb::types::AttributeValue;
-    use domain::event::Event;
-    use domain::value::DestinationId;
-
-    use super::*;
-    use crate::dynamodb::rows::{read, to_item};
-
-    /// An event that owes one delivery to each of `destinations`.
-    fn sealed(destinations: std::ops::Range<u16>, sealed_at: u64) -> SealedEvent {
-        let at = Timestamp::from_unix_ms(1_795_426_200_000);
-        let (account, id): (AccountId, EventId) = ("acme".parse().expect("one"), "evt-1".parse().expect("one"));
-        let destination = |n: u16| {
-            let [a, b] = n.to_be_bytes();
-            DestinationId::from_entropy([0, 0, 0, 0, 0, 0, 0, 0, a, b])
-        };
-        let text = include_str!("../../../../../events/demo-sync-run-succeeded.json");
-        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok();
-        let event = Event { traceparent, ..Event::parse(text, at).expect("an event") };
-        SealedEvent {
-            owed: destinations.map(|n| Delivery::of_event(&event, destination(n), None)).collect(),
-            account,
-            id,
-            event_type: event.event_type,
-            scope: event.scope,
-            occurred_at: at,
-            sealed_at: Timestamp::from_unix_ms(sealed_at),
-            digest: [0; 32],
-            body: "x".repeat(250_000),
-            traceparent,
-            unmatched: None,
-            expires_at: at,
-        }
-    }
-
-    fn further_keys(event: &SealedEvent) -> Vec<String> {
-        EventRow::split(event).0.further_keys().map(|key| key.sk).collect()
-    }
-
-    #[test]
-    fn the_further_rows_of_two_seals_do_not_mix() {
-        let one = further_keys(&sealed(0..13_000, 1));
-        assert!(one.len() > 1);
-        // Between the two, a subscription was added, and one was deleted.
-        for other in [0..13_001, 0..12_999, 1..13_000] {
-            let other = further_keys(&sealed(other, 1));
-            assert!(one.iter().collect::<BTreeSet<_>>().is_disjoint(&other.iter().collect()), "{one:?} {other:?}");
-        }
-        assert_eq!(one, further_keys(&sealed(0..13_000, 2)), "an equal seal writes the same rows");
-    }
-
-    #[test]
-    fn what_an_event_owes_is_read_for_one_unit_however_long_its_body_is() {
-        for (owed, length) in [(0, 250_000), (10, 250_000), (10, 2_561), (10, 2_560)] {
-            let event = SealedEvent { body: "x".repeat(length), ..sealed(0..owed, 1) };
-            let row = EventRow::split(&event).0;
-            let size = serde_json::to_string(&row).expect("JSON").len();
-            assert!(size <= 4_096, "{size} with {owed} and {length}");
-            assert_eq!(row.body_key().is_some(), length > 2_560);
-        }
-    }
-
-    #[test]
-    fn an_event_and_what_it_owes_keep_its_traceparent_and_a_row_without_one_is_as_before() {
-        let event = SealedEvent { body: "{}".to_owned(), ..sealed(0..2, 1) };
-        let item = |event: &SealedEvent| {
-            to_item(keys::event(&event.account, &event.id), &EventRow::split(event).0).expect("an item")
-        };
-        let read = |item| read::<EventRow, EventRow>(item).expect("a row").join(Vec::new(), None).expect("an event");
-        let traces = |event: &SealedEvent| {
-            event.owed.iter().map(|owed| owed.traceparent).chain([event.traceparent]).collect::<Vec<_>>()
-        };
-        assert!(event.traceparent.is_some() && traces(&read(item(&event))) == [event.traceparent; 3]);
-        let mut later = item(&event);
-        later.insert("traceparent".to_owned(), AttributeValue::S("of a later release".to_owned()));
-        let without = read(later);
-        assert_eq!(traces(&without), [None; 3]);
-        assert!(!item(&without).contains_key("traceparent"));
-    }
-
-    #[test]
-    fn a_body_of_before_is_in_the_row_however_long() {
-        let event = sealed(0..2, 1);
-        let mut row = EventRow::split(&event).0;
-        (row.body, row.body_name) = (Some(event.body.clone()), None);
-        let item = to_item(keys::event(&event.account, &event.id), &row).expect("an item");
-        let read: EventRow = read::<EventRow, EventRow>(item).expect("a row");
-        assert!(read.join(Vec::new(), None).expect("an event").body == event.body);
-        let apart = EventRow::split(&event).0;
-        assert!(apart.join(Vec::new(), None).is_err(), "a body that is missing is told");
-    }
-
-    #[test]
-    fn further_rows_of_before_are_found_under_their_keys() {
-        let event = sealed(0..13_000, 1);
-        let mut item = to_item(keys::event(&event.account, &event.id), &EventRow::split(&event).0).expect("an item");
-        item.remove("owed_seal").expect("a seal");
-        let row: EventRow = read::<EventRow, EventRow>(item).expect("a row");
-        let keys: Vec<_> = row.further_keys().map(|key| key.sk).collect();
-        assert_eq!(keys[..2], ["OWED#00000", "OWED#00001"]);
-        let narrow = to_item(keys::event(&event.account, &event.id), &EventRow::split(&sealed(0..9, 1)).0);
-        assert!(!narrow.expect("an item").contains_key("owed_seal"), "a narrow event's row is as before");
-    }
-}
+mod tests;

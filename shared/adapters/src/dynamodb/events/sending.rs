@@ -6,7 +6,7 @@ use domain::value::{AccountId, EventId, Timestamp};
 use ports::{BoxError, PortResult, Seal, Sealed, SealedEvent, WideEvents};
 use serde::{Deserialize, Serialize};
 
-use super::row::{EventRow, SealRow};
+use super::row::{EventRow, Rows, SealRow};
 use crate::dynamodb::rows::{read, to_attribute, to_item};
 use crate::dynamodb::{DynamoStore, Written, as_item, keys, written};
 
@@ -33,8 +33,8 @@ impl WideEvents for DynamoStore {
     }
 
     async fn seal_plan(&self, event: &SealedEvent) -> PortResult<Sealed> {
-        let (row, further) = EventRow::split(event);
-        self.seal(row.planned(), further, &event.body).await
+        let rows = EventRow::split(event, self.form);
+        self.seal(event, Rows { own: rows.own.planned(), ..rows }).await
     }
 
     async fn find_sending(&self, account: &AccountId, id: &EventId) -> PortResult<Option<Sending>> {
