@@ -54,20 +54,24 @@ for package in json.load(sys.stdin)["packages"]:
             print("--test=" + target["name"])'
 }
 
-# Replaces this process by a run of end-to-end tests on their own deployment. The command names the whole workspace although it runs
-# only these tests: with fewer packages, cargo would build all dependencies again.
+# Replaces this process by a run of end-to-end tests on their own deployment, with this value of CompactEvents. The command names the
+# whole workspace although it runs only these tests: with fewer packages, cargo would build all dependencies again.
 deployed() {
-  exec "${CARGO_TARGET_DIR:-target}/debug/local" run -- cargo test --workspace --features tests/e2e --no-fail-fast "$@"
+  local compact=$1
+  shift
+  exec "${CARGO_TARGET_DIR:-target}/debug/local" run "CompactEvents=$compact" -- \
+    cargo test --workspace --features tests/e2e --no-fail-fast "$@"
 }
 
 # Uses two deployments side by side, each with about half of the work. One is for tests that take minutes because they do one thing after
-# another or wait (`ASIDE`); their output is shown at the end. The other is for everything else.
+# another or wait (`ASIDE`); their output is shown at the end. The other is for everything else. The first stores events in the compact
+# form, so that both forms are tried.
 end_to_end() {
   local code=0 log=target/tests-aside.log aside
-  deployed "${ASIDE[@]}" >"$log" 2>&1 &
+  deployed true "${ASIDE[@]}" >"$log" 2>&1 &
   aside=$!
   trap 'kill "$aside" 2>/dev/null' EXIT
-  (deployed "$@") || code=$?
+  (deployed false "$@") || code=$?
   wait "$aside" || code=$?
   trap - EXIT
   cat "$log"

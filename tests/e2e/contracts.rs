@@ -135,6 +135,24 @@ async fn the_table_keeps_the_contract_of_events_that_owe_more() {
 }
 
 #[tokio::test]
+async fn the_table_keeps_the_contracts_of_events_that_are_stored_compact() {
+    let of_its_own = async || {
+        let real = real().await;
+        let store = DynamoStore::new(&real.aws, real.table.clone()).with_compact_events(true);
+        (store, real.account, real.other)
+    };
+    let (store, account, other) = of_its_own().await;
+    contract::events(&store, &account, &other).await;
+    contract::events_at_once(&store, &account).await;
+    let (store, account, other) = of_its_own().await;
+    contract::wide_events(&store, &account, &other).await;
+    contract::owing_more(&store, &account).await;
+    let (store, account, other) = of_its_own().await;
+    contract::listed_events(&store, &account, &other).await;
+    contract::owed_in_bulk(&store, &account, &other).await;
+}
+
+#[tokio::test]
 async fn the_table_keeps_the_contract_of_deliveries() {
     let real = real().await;
     contract::deliveries(&*real.store, &real.account, &real.other).await;

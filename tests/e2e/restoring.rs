@@ -102,7 +102,7 @@ fn merged(sample: &Value, with: &Value) -> Value {
 #[tokio::test]
 async fn a_table_is_restored_by_the_documented_commands_and_everything_owed_arrives() -> Result<()> {
     let aws = LocalAws::start().await?;
-    let deployment = deploy::deploy(&aws, Build::Optimized).await?;
+    let deployment = deploy::deploy(&aws, Build::Optimized, &[]).await?;
     let world = World::set_up(&deployment).await?;
     world.push(&deployment, "before").await?;
     world.await_ledger(&deployment, &json!({"delivered": 3, "retrying": 3, "pending": 0})).await?;
@@ -220,7 +220,7 @@ async fn the_stack_policy_is_set(aws: &LocalAws, deployment: &Deployment) -> Res
 #[tokio::test]
 async fn what_a_deleted_stack_has_left_is_taken_over_by_the_documented_commands() -> Result<()> {
     let aws = LocalAws::start().await?;
-    let before = deploy::deploy(&aws, Build::Optimized).await?;
+    let before = deploy::deploy(&aws, Build::Optimized, &[]).await?;
     let world = World::set_up(&before).await?;
     world.push(&before, "before").await?;
     world.receiver.await_count("/well", 3, SOON).await?;
@@ -229,7 +229,7 @@ async fn what_a_deleted_stack_has_left_is_taken_over_by_the_documented_commands(
                   aws cloudformation wait stack-delete-complete --stack-name \"$STACK\"";
     let blocks = blocks("## A deleted stack", 1)?;
     Shell::start(&aws, &before, &[names, delete, &blocks[0]].join("\n"))?.ended().await?;
-    let after = deploy::deploy(&aws, Build::Optimized).await?;
+    let after = deploy::deploy(&aws, Build::Optimized, &[]).await?;
     assert_eq!(after.outputs.table_name, before.outputs.table_name);
     assert_eq!(after.outputs.secrets_key_arn, before.outputs.secrets_key_arn);
     // The API has another address, and knows the keys of before.

@@ -54,9 +54,10 @@ const fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }
 
-/// Deploys the built template. Takes about a quarter of a minute.
-pub async fn deploy(aws: &LocalAws, build: Build) -> Result<Deployment> {
-    deploy_template(aws, &checkout::built_template(build)?, &[]).await
+/// Deploys the built template. Takes about a quarter of a minute. `changes` are parameters that differ from those of
+/// every local run.
+pub async fn deploy(aws: &LocalAws, build: Build, changes: &[(&str, &str)]) -> Result<Deployment> {
+    deploy_template(aws, &checkout::built_template(build)?, changes).await
 }
 
 /// Deploys a template that `sam build` wrote, of this or of another release, as a new stack or over the one that is

@@ -24,7 +24,8 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
-usage: local run -- <command> [<argument>...]   run a command against a new local deployment
+usage: local run [<parameter>=<value>...] -- <command> [<argument>...]
+                                                run a command against a new local deployment, with these parameters
        local demo                               show that deliveries arrive, and stop
        local dev                                the same, but keep running until Ctrl-C
        local event <sample> <account> [<id>]    print events/<sample>.json as if it happened now";
@@ -35,7 +36,7 @@ const ENDED_BY_SIGNAL: u8 = 128;
 const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
 
 enum Task {
-    Run { program: PathBuf, arguments: Vec<OsString> },
+    Run { parameters: Vec<(String, String)>, program: PathBuf, arguments: Vec<OsString> },
     Demo,
     Dev,
     Event { sample: String, account: String, id: Option<String> },
@@ -66,9 +67,18 @@ fn parse(arguments: Vec<OsString>) -> Option<Task> {
     let mut arguments = arguments.into_iter();
     let name = arguments.next()?;
     let task = match name.to_str()? {
-        "run" if arguments.next()? == "--" => {
+        "run" => {
+            let mut parameters = Vec::new();
+            loop {
+                let argument = arguments.next()?.into_string().ok()?;
+                if argument == "--" {
+                    break;
+                }
+                let (name, value) = argument.split_once('=')?;
+                parameters.push((name.to_owned(), value.to_owned()));
+            }
             let program = arguments.next()?.into();
-            return Some(Task::Run { program, arguments: arguments.collect() });
+            return Some(Task::Run { parameters, program, arguments: arguments.collect() });
         }
         "demo" => Task::Demo,
         "dev" => Task::Dev,
@@ -84,7 +94,7 @@ fn parse(arguments: Vec<OsString>) -> Option<Task> {
 
 async fn perform(task: Task) -> Result<ExitCode> {
     match task {
-        Task::Run { program, arguments } => run(&program, &arguments).await,
+        Task::Run { parameters, program, arguments } => run(&parameters, &program, &arguments).await,
         Task::Demo => show(false).await,
         Task::Dev => show(true).await,
         Task::Event { sample, account, id } => {
@@ -98,8 +108,9 @@ async fn perform(task: Task) -> Result<ExitCode> {
     }
 }
 
-async fn run(program: &Path, arguments: &[OsString]) -> Result<ExitCode> {
-    let (_aws, deployment) = start(Build::Optimized).await?;
+async fn run(parameters: &[(String, String)], program: &Path, arguments: &[OsString]) -> Result<ExitCode> {
+    let changes: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let (_aws, deployment) = start(Build::Optimized, &changes).await?;
     let environment = deployment.environment()?;
     let mut process = Supervised::start(program, |command| {
         command.args(arguments).stdin(Stdio::null());
@@ -112,7 +123,7 @@ async fn run(program: &Path, arguments: &[OsString]) -> Result<ExitCode> {
 }
 
 async fn show(stay: bool) -> Result<ExitCode> {
-    let (aws, deployment) = start(Build::Unoptimized).await?;
+    let (aws, deployment) = start(Build::Unoptimized, &[]).await?;
     let receiver = Receiver::start().await?;
     let report = demo::run(&deployment, &receiver).await?;
     println!("\n{}\n", report.table);
@@ -146,11 +157,11 @@ async fn play(deployment: &Deployment, receiver: &Receiver, account: &str) -> Re
     tokio::try_join!(follow(receiver), demo::tell_story(deployment, account)).map(drop)
 }
 
-async fn start(build: Build) -> Result<(LocalAws, Deployment)> {
+async fn start(build: Build, changes: &[(&str, &str)]) -> Result<(LocalAws, Deployment)> {
     eprintln!("starting a local AWS ...");
     let aws = LocalAws::start().await?;
     eprintln!("deploying with the SAM CLI to port {} (about a quarter of a minute) ...", aws.port());
-    let deployment = deploy::deploy(&aws, build).await?;
+    let deployment = deploy::deploy(&aws, build, changes).await?;
     Ok((aws, deployment))
 }
 
