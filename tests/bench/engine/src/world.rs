@@ -109,6 +109,7 @@ impl World {
             ("WORK_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:work"),
             ("REDRIVE_CONCURRENCY", "20"),
             ("UNREGISTERED_ACCOUNTS", "ignore"),
+            ("COMPACT_EVENTS", "true"),
             ("SECRETS_KEY_ARN", "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-4000-8000-000000000000"),
             ("ALLOW_HTTP", "true"),
             ("ALLOWED_CIDRS", "127.0.0.0/8"),
