@@ -132,6 +132,7 @@ async fn the_table_keeps_the_contract_of_wide_events() {
 async fn the_table_keeps_the_contract_of_events_that_owe_more() {
     let real = real().await;
     contract::owing_more(&*real.store, &real.account).await;
+    contract::holding(&*real.store, &real.account).await;
 }
 
 #[tokio::test]

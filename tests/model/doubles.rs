@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::access::Account;
 use domain::attempt::{SealedSecret, SigningSecret};
-use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp, Sending};
+use domain::delivery::{Delivery, DeliveryRecord, DeliveryResult, Job, Lease, RollUp, Sending, Settlement};
 use domain::destination::{Destination, Health, Pace, Reserved, Wish};
 use domain::event::{EventType, Scope, SeenScope};
 use domain::operational::Alert;
@@ -131,7 +131,7 @@ shaken! {
         fn end_deletion(account: &AccountId, job: &Job, lease: &Lease) -> Held;
     }
     OweMore {
-        fn add_owed(known: &SealedEvent, more: &[Delivery]) -> bool;
+        fn add_owed(known: &SealedEvent, more: &[Delivery], now: Timestamp) -> bool;
     }
     ListDeliveries {
         fn list_deliveries(account: &AccountId, destination: &DestinationId, span: Span, order: Order,
@@ -182,9 +182,10 @@ shaken! {
         fn audited_until() -> ByShard<Timestamp>;
         fn set_audited_until(shards: &ByShard<Timestamp>) -> ();
         fn seal_notes(shard: u8, ended: Span, after: Option<&SealNote>, limit: usize)
-            -> Vec<(SealNote, Option<EventPlace>)>;
+            -> Vec<ListedNote>;
         fn move_old_notes(slot: Duration, until: Timestamp) -> ();
         fn note_progress(note: &SealNote, to: &EventPlace) -> ();
+        fn note_settled(note: &SealNote, settled: &Settlement) -> ();
         fn forget_note(note: &SealNote) -> ();
     }
     Reckoning {

@@ -357,9 +357,9 @@ impl WideEvents for Table {
 
 #[async_trait]
 impl OweMore for Table {
-    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool> {
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery], now: Timestamp) -> PortResult<bool> {
         self.writes(&known.account, known.id.as_str())?;
-        self.rows.add_owed(known, more).await
+        self.rows.add_owed(known, more, now).await
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::delivery::Settlement;
 use domain::value::{AccountId, Span, Timestamp, spread};
 
 use super::events::EventPlace;
@@ -46,12 +47,28 @@ impl PartialOrd for SealNote {
     }
 }
 
+/// A note as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedNote {
+    pub note: SealNote,
+    /// The last event that the audit has processed.
+    pub after: Option<EventPlace>,
+    /// What its events owed when all of it was delivered, if that was seen.
+    pub settled: Option<Settlement>,
+}
+
+impl From<SealNote> for ListedNote {
+    fn from(note: SealNote) -> Self {
+        Self { note, after: None, settled: None }
+    }
+}
+
 /// A value for each shard; shards without one are left out.
 pub type ByShard<T> = BTreeMap<u8, T>;
 
 #[async_trait]
 pub trait SealNotes: Send + Sync {
-    /// Writes the note, whether or not it exists already.
+    /// Writes the note, whether or not it exists already. Its progress and its settlement are lost.
     async fn note_seal(&self, note: &SealNote, expires_at: Timestamp) -> PortResult<()>;
 }
 
@@ -62,16 +79,18 @@ pub trait Audit: Send + Sync {
     /// Stores this time for some shards, in one write.
     async fn set_audited_until(&self, shards: &ByShard<Timestamp>) -> PortResult<()>;
     /// At most `limit` notes of a shard after `after`, in order, whose stretches ended after `ended.since` and by
-    /// `ended.until`. Each comes with the last event that the audit has processed.
+    /// `ended.until`.
     async fn seal_notes(
         &self,
         shard: u8,
         ended: Span,
         after: Option<&SealNote>,
         limit: usize,
-    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>>;
+    ) -> PortResult<Vec<ListedNote>>;
     /// Records that the note was processed up to this event. Does nothing if the note has been deleted.
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()>;
+    /// Records that everything its events owe was delivered. Does nothing if the note has been deleted.
+    async fn note_settled(&self, note: &SealNote, settled: &Settlement) -> PortResult<()>;
     /// Deletes a note that was processed completely.
     async fn forget_note(&self, note: &SealNote) -> PortResult<()>;
     /// Moves notes of an older release, which used slots of this length, to where notes are now, if they ended by

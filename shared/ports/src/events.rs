@@ -103,8 +103,9 @@ pub trait Events: Send + Sync {
 pub trait OweMore: Events {
     /// Adds `more` to what the event owes, if it still owes exactly what `known` does; returns whether it did.
     /// Afterwards the event does not count as unmatched. If `more` is very long, a failure may leave a part of it
-    /// added.
-    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool>;
+    /// added. What is added has rows already. From `now` on, the roll-ups of its destinations are held open
+    /// ([`domain::delivery::RollUp::held`]), so that they count it.
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery], now: Timestamp) -> PortResult<bool>;
 }
 
 /// The position of an event in the list: by time, then by id.

@@ -32,7 +32,7 @@ mod wide_events;
 
 pub use accounts::{Accounts, CreatedAccount, FindAccount};
 pub use api_keys::{ApiKeys, CreatedKey};
-pub use audit::{Audit, ByShard, SealNote, SealNotes};
+pub use audit::{Audit, ByShard, ListedNote, SealNote, SealNotes};
 pub use awaited_runs::{AwaitRuns, AwaitedPlace, AwaitedRuns};
 pub use budgets::Budgets;
 pub use deliveries::{Deliveries, ListDeliveries};

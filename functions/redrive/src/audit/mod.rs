@@ -8,6 +8,14 @@
 //! before. Two instances may work on one shard: what one has processed is gone for the other, and if both visit a
 //! delivery, the one that writes its row first sends it.
 //!
+//! Roll-ups have already read what most events owe. If they saw that everything of a note was delivered, and its events
+//! still owe as much, the audit only lists them.
+//!
+//! Invariant: what roll-ups did not see to be delivered, or could not see yet, is audited (tests:
+//! `what_was_settled_is_not_read_again`, `a_lost_delivery_is_found_though_all_others_were_delivered`,
+//! `an_event_that_is_listed_late_is_audited`, `what_a_replay_adds_to_settled_events_is_audited`,
+//! `what_a_roll_up_did_not_get_to_is_audited`, `a_note_without_a_settlement_is_audited`).
+//!
 //! Invariant: an event that owes very many deliveries, or whose rows cannot be read, delays no other account (tests:
 //! `an_event_that_owes_very_many_holds_up_no_other_account_and_is_audited_in_the_end`,
 //! `an_event_that_cannot_be_read_holds_up_no_other`, `a_delivery_that_cannot_be_read_has_a_row_and_is_not_sent`).
@@ -26,6 +34,7 @@
 //! Invariant: nothing is recovered of an account that is being deleted (tests:
 //! `nothing_is_recovered_of_an_account_that_is_being_deleted`).
 
+mod note;
 mod told;
 mod visit;
 
@@ -35,10 +44,10 @@ use std::time::Duration;
 use domain::value::{Span, Timestamp};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use ports::{ByShard, EventPlace, ListedEvent, Order, PortResult, SealNote};
+use ports::{ByShard, ListedNote, PortResult, SealNote};
 
+use self::note::{Processed, audit_note};
 use self::told::{say_if_behind, say_if_expired, say_if_open};
-use self::visit::{Visited, visit};
 use crate::audited::Stopped;
 use crate::failures::Row;
 use crate::share::{Part, Share, Turns, Went};
@@ -48,26 +57,10 @@ use crate::unit::{Kept, Left};
 const NOTES: usize = 100;
 /// How many notes are worked on at once, so that they do not wait for each other's calls.
 const NOTES_AT_ONCE: usize = 4;
-/// How many events are listed between two records of progress.
-const PAGE: usize = 100;
-/// How many deliveries the events that are visited together may owe; a single event may owe more.
-const OWED: usize = 2_000;
 /// How long a note is worked on before the next one has its turn.
 const SLICE: Duration = Duration::from_secs(2);
 /// How many unfinished notes a run returns to.
 const AGAIN: usize = 1_000;
-
-/// How far a note was processed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Processed {
-    Completely,
-    /// No time was left for the rest.
-    Partly,
-    /// A part could not be visited, so a later run goes through the note again.
-    ExceptFor,
-}
-
-type Note = (SealNote, Option<EventPlace>);
 
 /// The progress of this run.
 struct Begun {
@@ -76,7 +69,7 @@ struct Begun {
     stored: ByShard<Timestamp>,
     turns: Turns<SealNote>,
     /// Notes that come after all others: this run had no time to finish them, or an earlier run left them unfinished.
-    again: VecDeque<Note>,
+    again: VecDeque<ListedNote>,
     /// Whether the order of `again` was changed for this run, so that it begins with another note than the last run.
     rotated: bool,
     /// By shard: the notes that are not processed completely.
@@ -124,7 +117,7 @@ impl Part for Audit {
     fn keep(&mut self, kept: &Kept) {
         if let Some(begun) = &mut self.begun {
             begun.turns.keep(kept);
-            begun.again.retain(|(note, _)| kept.contains_key(&note.shard()));
+            begun.again.retain(|listed| kept.contains_key(&listed.note.shard()));
         }
     }
 }
@@ -144,7 +137,7 @@ impl Begun {
     fn left(&self) -> Vec<Left> {
         let listed =
             self.turns.left().map(|(shard, after)| (shard, after.map_or(self.until, |note| note.sealed.until)));
-        let again = self.again.iter().map(|(note, _)| (note.shard(), note.sealed.until));
+        let again = self.again.iter().map(|listed| (listed.note.shard(), listed.note.sealed.until));
         let mut oldest: ByShard<Timestamp> = ByShard::new();
         for (shard, until) in listed.chain(again) {
             oldest.entry(shard).and_modify(|oldest| *oldest = until.min(*oldest)).or_insert(until);
@@ -170,7 +163,7 @@ impl Begun {
                     && share.goes_on()
                     && let Some(note) = notes.next()
                 {
-                    after = Some(note.0.clone());
+                    after = Some(note.note.clone());
                     begun.push(first_time(share, note));
                 }
                 let Some((note, processed)) = begun.next().await else { break };
@@ -190,8 +183,8 @@ impl Begun {
     }
 
     /// Keeps a note that is not processed completely.
-    fn keep(&mut self, note: Note) {
-        self.left.entry(note.0.shard()).or_default().insert(note.0.clone());
+    fn keep(&mut self, note: ListedNote) {
+        self.left.entry(note.note.shard()).or_default().insert(note.note.clone());
         if self.again.len() < AGAIN {
             self.again.push_back(note);
         }
@@ -214,11 +207,11 @@ impl Begun {
             let Some((note, processed)) = begun.next().await else { break };
             match processed {
                 Processed::Completely => {
-                    self.left.entry(note.0.shard()).or_default().remove(&note.0);
+                    self.left.entry(note.note.shard()).or_default().remove(&note.note);
                 }
                 Processed::Partly => self.again.push_back(note),
                 Processed::ExceptFor => {
-                    self.open.insert(note.0);
+                    self.open.insert(note.note);
                 }
             }
         }
@@ -234,25 +227,26 @@ impl Begun {
     }
 }
 
-async fn first_time(share: Share<'_>, note: Note) -> (Note, Processed) {
+async fn first_time(share: Share<'_>, note: ListedNote) -> (ListedNote, Processed) {
     // A note that was left unfinished before comes after the others.
-    let processed = if share.deps.audited.is_left(&note.0) { Processed::Partly } else { process(share, &note).await };
+    let left = share.deps.audited.is_left(&note.note);
+    let processed = if left { Processed::Partly } else { process(share, &note).await };
     (note, processed)
 }
 
-async fn once_more(share: Share<'_>, note: Note) -> (Note, Processed) {
+async fn once_more(share: Share<'_>, note: ListedNote) -> (ListedNote, Processed) {
     let processed = process(share, &note).await;
     (note, processed)
 }
 
 /// Processes a note for a while, and deletes it when it is processed completely.
-async fn process(share: Share<'_>, (note, after): &Note) -> Processed {
-    let (deps, account) = (share.deps, &note.account);
+async fn process(share: Share<'_>, listed: &ListedNote) -> Processed {
+    let (deps, note, account) = (share.deps, &listed.note, &listed.note.account);
     if share.failures.leaves_alone(account, None) {
         return Processed::ExceptFor;
     }
-    let mut at = deps.audited.stopped(note).unwrap_or(Stopped { after: after.clone(), ..Stopped::default() });
-    let processed = match audit_note(share.slice(SLICE), note, &mut at).await {
+    let mut at = deps.audited.stopped(note).unwrap_or(Stopped { after: listed.after.clone(), ..Stopped::default() });
+    let processed = match audit_note(share.slice(SLICE), listed, &mut at).await {
         Ok(Processed::Completely) => deps.audit.forget_note(note).await.map(|()| Processed::Completely),
         other => other,
     };
@@ -269,49 +263,4 @@ async fn process(share: Share<'_>, (note, after): &Note) -> Processed {
             share.failures.failed(Row { account, destination: None, what: "note of the audit", id: &id }, error);
         })
         .unwrap_or(Processed::ExceptFor)
-}
-
-/// Audits the events of a note from where it stopped.
-async fn audit_note(share: Share<'_>, note: &SealNote, at: &mut Stopped) -> PortResult<Processed> {
-    let (deps, account) = (share.deps, &note.account);
-    loop {
-        let (list, order) = (&deps.event_list, Order::NewestFirst);
-        let events = list.list_events(account, note.occurred, order, at.after.as_ref(), PAGE).await?;
-        let (ended, last) = (events.len() < PAGE, events.last().map(|event| event.place.clone()));
-        let owing = |event: &ListedEvent| event.owed_count > 0 && note.sealed.contains(event.sealed_at);
-        for group in groups(events.into_iter().filter(owing)) {
-            match visit(share, account, &group, at).await? {
-                Visited::Yes => {}
-                Visited::NotYet => return Ok(Processed::Partly),
-                Visited::OfDeleted => return Ok(Processed::Completely),
-            }
-            (at.after, at.within) = (group.last().map(|event| event.place.clone()), None);
-        }
-        at.after = last.or(at.after.take());
-        match at.after.as_ref().filter(|_| !ended) {
-            None if at.failed => return Ok(Processed::ExceptFor),
-            None => return Ok(Processed::Completely),
-            Some(to) if !at.failed => deps.audit.note_progress(note, to).await?,
-            Some(_) => {}
-        }
-        if !share.goes_on() {
-            return Ok(Processed::Partly);
-        }
-    }
-}
-
-/// Events that are visited together: few enough that they do not owe too much.
-fn groups(events: impl Iterator<Item = ListedEvent>) -> Vec<Vec<ListedEvent>> {
-    let (mut groups, mut owed): (Vec<Vec<ListedEvent>>, usize) = (Vec::new(), 0);
-    for event in events {
-        owed = owed.saturating_add(event.owed_count);
-        match groups.last_mut().filter(|_| owed <= OWED) {
-            Some(group) => group.push(event),
-            None => {
-                owed = event.owed_count;
-                groups.push(vec![event]);
-            }
-        }
-    }
-    groups
 }

@@ -190,7 +190,7 @@ impl<'b> Part<'_, 'b> {
     async fn owe(&self, wanted: Wanted) -> PortResult<bool> {
         let (deps, Wanted { mut event, delivery, .. }) = (self.deps(), wanted);
         for _ in 0..TRIES {
-            if deps.events.add_owed(&event, std::slice::from_ref(&delivery)).await? {
+            if deps.events.add_owed(&event, std::slice::from_ref(&delivery), deps.clock.now()).await? {
                 return Ok(true);
             }
             match deps.events.find_event(&event.account, &event.id).await? {

@@ -17,6 +17,13 @@
 //! Invariant: no note is audited and deleted before it is rolled up (tests:
 //! `under_the_shortest_horizon_nothing_is_audited_before_it_is_rolled_up`).
 //!
+//! When it has seen that everything a note's events owe was delivered, it writes so on the note, and the audit need not
+//! read these deliveries again ([0101](../../../../docs/decisions/0101-an-hour-is-continued-and-settled-notes-are-compared.md)).
+//!
+//! Invariant: a note is settled only if each delivery that its events owe was seen to be delivered (tests:
+//! `a_note_is_settled_once_everything_of_it_was_seen_to_be_delivered`,
+//! `what_is_not_delivered_or_not_known_is_not_settled`).
+//!
 //! Invariant: a failure, a crash or the end of a run leaves roll-ups to the next run (tests:
 //! `a_failure_at_any_step_is_made_good_by_the_next_run`,
 //! `a_run_without_time_leaves_what_it_did_not_get_to_to_the_next_one`,
@@ -25,7 +32,7 @@
 mod compute;
 mod touched;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use domain::value::{AccountId, DestinationId, Span, Timestamp};
@@ -35,7 +42,8 @@ use runtime::telemetry::ErrorChain;
 use tracing::warn;
 
 use self::compute::{Computed, compute};
-use self::touched::{Touch, touched};
+pub(crate) use self::touched::MANY;
+use self::touched::{NoteOwes, Touch, touched};
 use crate::failures::Row;
 use crate::share::{Part, Share, Went};
 use crate::unit::{Kept, Left};
@@ -82,8 +90,8 @@ impl Part for RollUps {
         let touched = begun.roll_up_touched(share).await;
         let due = begun.roll_up_due(share, &self.shards).await;
         Ok(match (touched?, due?) {
-            (Computed::InTime, Computed::InTime) => Went::ToTheEnd,
-            _ => Went::OutOfTime,
+            (Computed::OutOfTime, _) | (_, Computed::OutOfTime) => Went::OutOfTime,
+            _ => Went::ToTheEnd,
         })
     }
 
@@ -132,7 +140,7 @@ impl Begun {
                 done.insert(shard, to.clone());
             }
             match result {
-                Ok(Computed::InTime) => {}
+                Ok(Computed::Settled | Computed::InTime) => {}
                 Ok(Computed::OutOfTime) => {
                     self.shards.push_front((shard, to));
                     went = Computed::OutOfTime;
@@ -158,7 +166,7 @@ impl Begun {
             let mine = page.iter().filter(|due| shards.contains(&SealNote::shard_of(&due.account)));
             let all = mine.map(|due| one(share, &due.account, &due.destination, &nothing, self.now));
             match together(stream::iter(all).buffer_unordered(ACCOUNTS * DESTINATIONS).collect().await) {
-                Ok(Computed::InTime) => {}
+                Ok(Computed::Settled | Computed::InTime) => {}
                 // Computed ones are not listed again.
                 Ok(Computed::OutOfTime) => return result.map(|()| Computed::OutOfTime),
                 Err(error) => result = result.and(Err(error)),
@@ -179,13 +187,13 @@ async fn roll_up_shard(share: Share<'_>, shard: u8, until: Timestamp, to: &mut R
         let ended = Span { since: to.until, until };
         let notes = share.deps.audit.seal_notes(shard, ended, to.after.as_ref(), NOTES).await?;
         let last = notes.len() < NOTES;
-        match go_through(share, notes.into_iter().map(|(note, _)| note).collect(), to).await? {
+        match go_through(share, notes.into_iter().map(|listed| listed.note).collect(), to).await? {
             Computed::OutOfTime => return Ok(Computed::OutOfTime),
-            Computed::InTime if last => {
+            Computed::Settled | Computed::InTime if last => {
                 *to = RolledUpTo { until, after: None, failed: false };
                 return Ok(Computed::InTime);
             }
-            Computed::InTime => {}
+            Computed::Settled | Computed::InTime => {}
         }
     }
 }
@@ -200,7 +208,7 @@ async fn go_through(share: Share<'_>, notes: Vec<SealNote>, to: &mut RolledUpTo)
         }
         let all = accounts.iter().map(|notes| roll_up_account(share, notes));
         match together(stream::iter(all).buffer_unordered(ACCOUNTS).collect().await) {
-            Ok(Computed::InTime) => {}
+            Ok(Computed::Settled | Computed::InTime) => {}
             Ok(Computed::OutOfTime) => return Ok(Computed::OutOfTime),
             Err(error) if to.failed => {
                 warn!(error = %ErrorChain(&error), "an account's roll-up failed twice; it is skipped")
@@ -238,8 +246,30 @@ async fn roll_up_account(share: Share<'_>, notes: &[SealNote]) -> PortResult<Com
     let touched = touched(share.deps, account, notes).await.inspect_err(|error| {
         share.failures.tell(Row { account, destination: None, what: "account", id: account }, error);
     })?;
-    let all = touched.iter().map(|(destination, touch)| one(share, account, destination, touch, since));
-    together(stream::iter(all).buffer_unordered(DESTINATIONS).collect().await)
+    let all = touched
+        .destinations
+        .iter()
+        .map(|(destination, touch)| async move { (destination, one(share, account, destination, touch, since).await) });
+    let all: Vec<_> = stream::iter(all).buffer_unordered(DESTINATIONS).collect().await;
+    let settled = all.iter().filter(|(_, result)| matches!(result, Ok(Computed::Settled)));
+    let settled = settled.map(|(destination, _)| (*destination).clone()).collect();
+    let computed = together(all.into_iter().map(|(_, result)| result).collect())?;
+    settle(share, touched.notes, &settled).await?;
+    Ok(computed)
+}
+
+/// Writes on the notes what was seen to be settled: everything that was owed to these destinations.
+async fn settle(share: Share<'_>, notes: Vec<NoteOwes>, destinations: &BTreeSet<DestinationId>) -> PortResult<()> {
+    for (note, settlement) in notes.into_iter().filter_map(|owes| owes.settled(destinations)) {
+        let noted = share.deps.audit.note_settled(&note, &settlement).await;
+        noted.inspect_err(|error| {
+            let id = note.sealed.until.unix_ms();
+            share
+                .failures
+                .tell(Row { account: &note.account, destination: None, what: "note of the audit", id: &id }, error);
+        })?;
+    }
+    Ok(())
 }
 
 /// Rolls up one destination, and logs a failure for the operator.

@@ -6,6 +6,7 @@ mod audit;
 mod destinations;
 #[path = "../over_memory/mod.rs"]
 mod over_memory;
+mod settled;
 #[path = "../slow/mod.rs"]
 mod slow;
 mod world;

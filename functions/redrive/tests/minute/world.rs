@@ -105,14 +105,25 @@ impl World {
 
     /// Notes and seals an event that owes `count` deliveries.
     pub async fn owe(&self, of: &str, id: &str, count: usize) -> Vec<Delivery> {
+        self.note(of).await;
+        self.seal(of, id, count, self.clock.now()).await
+    }
+
+    /// Notes that events are sealed now.
+    pub async fn note(&self, of: &str) {
         let now = self.clock.now();
+        let event = Event::parse(&event_text(&account(of), "any"), now).map_err(|r| r.detail).expect("an event");
+        let stretches = self.deps.horizon.stretches();
+        let (in_stretch, occurred) = (stretches.of(now), stretches.of(event.occurred_at));
+        let note = SealNote { sealed: in_stretch, account: event.account, occurred };
+        self.store.note_seal(&note, now).await.expect("noted");
+    }
+
+    /// Seals an event that owes `count` deliveries.
+    pub async fn seal(&self, of: &str, id: &str, count: usize, now: Timestamp) -> Vec<Delivery> {
         let event = Event::parse(&event_text(&account(of), id), now).map_err(|r| r.detail).expect("an event");
         let first = Delivery::of_event(&event, target(of).id, None);
         let owed: Vec<_> = (0..count).map(|n| numbered(&first, n, u8::try_from(n % 8).expect("small"))).collect();
-        let stretches = self.deps.horizon.stretches();
-        let (in_stretch, occurred) = (stretches.of(now), stretches.of(event.occurred_at));
-        let note = SealNote { sealed: in_stretch, account: event.account.clone(), occurred };
-        self.store.note_seal(&note, now).await.expect("noted");
         let sealed = sealed(&event, owed.clone(), now);
         self.store.seal_event(&sealed).await.expect("sealed");
         owed

@@ -273,13 +273,13 @@ impl Events for Meddled {
 
 #[async_trait]
 impl OweMore for Meddled {
-    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool> {
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery], now: Timestamp) -> PortResult<bool> {
         if !self.done.swap(true, Ordering::SeqCst) {
             let other =
                 Delivery { id: format!("{}0", &more[0].id.as_str()[..53]).parse().expect("an id"), ..more[0].clone() };
-            assert!(self.store.add_owed(known, &[other]).await?);
+            assert!(self.store.add_owed(known, &[other], now).await?);
         }
-        self.store.add_owed(known, more).await
+        self.store.add_owed(known, more, now).await
     }
 }
 

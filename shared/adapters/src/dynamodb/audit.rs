@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::delivery::Settlement;
 use domain::value::{AccountId, Span, Timestamp};
-use ports::{Audit, ByShard, EventPlace, PortResult, SHARDS, SealNote, SealNotes};
+use ports::{Audit, ByShard, EventPlace, ListedNote, PortResult, SHARDS, SealNote, SealNotes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use super::keys::Key;
 use super::rows::{readable, to_attribute, to_item};
@@ -28,17 +31,22 @@ struct FoundRow {
     /// The last event that was processed.
     #[serde(default)]
     after: Option<String>,
+    /// What its events owed when all of it was delivered.
+    #[serde(default)]
+    settled: Option<ByteBuf>,
 }
 
-struct FoundNote(SealNote, Option<EventPlace>);
+struct FoundNote(ListedNote);
 
 impl TryFrom<FoundRow> for FoundNote {
     type Error = &'static str;
 
-    /// If the place cannot be parsed, the events are visited from the first one: visiting an event twice does no harm.
+    /// If the place cannot be parsed, the events are visited from the first one: visiting an event twice does no harm. Without
+    /// a settlement that is understood, each is visited.
     fn try_from(row: FoundRow) -> Result<Self, &'static str> {
         let note = keys::seal_note_of(&row.sk).ok_or("its key is not that of a note")?;
-        Ok(Self(note, row.after.and_then(|place| place.parse().ok())))
+        let settled = row.settled.and_then(|digest| Some(Settlement(digest.as_slice().try_into().ok()?)));
+        Ok(Self(ListedNote { note, after: row.after.and_then(|place| place.parse().ok()), settled }))
     }
 }
 
@@ -79,6 +87,18 @@ impl DynamoStore {
         }
         call.send().await.map(|_| ()).map_err(|error| port_error("recording the progress of shards", error))
     }
+
+    /// Sets an attribute of a note, unless it has been deleted: whoever processed it to the end did that, and it must not
+    /// come back.
+    async fn set_of_note(&self, note: &SealNote, name: &str, value: AttributeValue) -> PortResult<()> {
+        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::seal_note(note))));
+        let call = call.update_expression("SET #name = :value").expression_attribute_names("#name", name);
+        let call = call.condition_expression("attribute_exists(pk)").expression_attribute_values(":value", value);
+        match call.send().await {
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            other => other.map(|_| ()).map_err(|error| port_error("recording the progress of a note", error)),
+        }
+    }
 }
 
 #[async_trait]
@@ -107,7 +127,7 @@ impl Audit for DynamoStore {
         ended: Span,
         after: Option<&SealNote>,
         limit: usize,
-    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
+    ) -> PortResult<Vec<ListedNote>> {
         // The service refuses a range that ends before it begins, or before the row that it starts after.
         if ended.since >= ended.until || after.is_some_and(|after| after.sealed.until > ended.until) {
             return Ok(Vec::new());
@@ -126,21 +146,17 @@ impl Audit for DynamoStore {
             start = page.last_evaluated_key;
             if start.is_none() || found.len() >= limit {
                 found.truncate(limit);
-                return Ok(found.into_iter().map(|FoundNote(note, after)| (note, after)).collect());
+                return Ok(found.into_iter().map(|FoundNote(listed)| listed).collect());
             }
         }
     }
 
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {
-        let call = self.client.update_item().table_name(&self.table).set_key(Some(as_item(keys::seal_note(note))));
-        let call = call.update_expression("SET #after = :to").expression_attribute_names("#after", "after");
-        // The instance that processed it to the end has deleted it, and it must not come back.
-        let call = call.condition_expression("attribute_exists(pk)");
-        let call = call.expression_attribute_values(":to", AttributeValue::S(to.to_string())).send().await;
-        match call {
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-            other => other.map(|_| ()).map_err(|error| port_error("recording the audit's progress", error)),
-        }
+        self.set_of_note(note, "after", AttributeValue::S(to.to_string())).await
+    }
+
+    async fn note_settled(&self, note: &SealNote, settled: &Settlement) -> PortResult<()> {
+        self.set_of_note(note, "settled", AttributeValue::B(Blob::new(settled.0))).await
     }
 
     async fn forget_note(&self, note: &SealNote) -> PortResult<()> {

@@ -26,6 +26,7 @@ mod listed_at_once;
 mod listed_in_order;
 mod old_notes;
 mod paces;
+mod plain_state;
 mod purge;
 mod reckoning;
 mod rejected_events;

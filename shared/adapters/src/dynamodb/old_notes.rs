@@ -141,7 +141,7 @@ mod tests {
             let shard = SealNote::shard_of(&account.parse().expect("an account"));
             let all = Span { since: at(0), until: at(3_000_000) };
             let notes = store.seal_notes(shard, all, None, 9).await.expect("a list");
-            notes.into_iter().map(|(note, _)| note).collect::<Vec<_>>()
+            notes.into_iter().map(|listed| listed.note).collect::<Vec<_>>()
         };
         // The slot of the last note has not ended.
         store.move_old_notes(length, at(2_000_003)).await.expect("moved");

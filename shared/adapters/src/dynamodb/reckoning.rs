@@ -5,13 +5,13 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use domain::delivery::DeliveryState;
 use domain::value::{AccountId, DeliveryId, EventId};
 use ports::{DeliveryStanding, Order, OwedRow, PortResult, Reckoning};
 use serde::Deserialize;
 
 use super::bulk::Fields;
 use super::keys::Key;
+use super::plain_state::PlainState;
 use super::rows::{key_of, read};
 use super::stretch::Stretch;
 use super::{DynamoStore, Reads, keys};
@@ -60,13 +60,16 @@ struct StandingRow {
     id: DeliveryId,
     #[serde(default)]
     recovered_by_audit: bool,
-    #[serde(flatten)]
-    state: DeliveryState,
+    state: PlainState,
+    #[serde(default)]
+    due_at: Option<String>,
 }
 
-impl From<StandingRow> for DeliveryStanding {
-    fn from(row: StandingRow) -> Self {
-        Self { id: row.id, state: row.state, recovered_by_audit: row.recovered_by_audit }
+impl TryFrom<StandingRow> for DeliveryStanding {
+    type Error = &'static str;
+
+    fn try_from(row: StandingRow) -> Result<Self, Self::Error> {
+        Ok(Self { id: row.id, state: row.state.of(row.due_at)?, recovered_by_audit: row.recovered_by_audit })
     }
 }
 

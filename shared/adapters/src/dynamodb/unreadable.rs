@@ -390,5 +390,5 @@ async fn what_waits_is_known_by_its_keys() {
     waits(keys::seal_note(&note), String::new(), String::new());
     waits(Key { pk: keys::seal_notes_pk(note.shard()), sk: "00confused".into() }, String::new(), String::new());
     let ended = Span { since: Timestamp::from_unix_ms(0), ..stretch(7) };
-    assert_eq!(world.store.seal_notes(note.shard(), ended, None, 9).await.expect("a list"), [(note, None)]);
+    assert_eq!(world.store.seal_notes(note.shard(), ended, None, 9).await.expect("a list"), [note.into()]);
 }

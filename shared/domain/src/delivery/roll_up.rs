@@ -2,7 +2,8 @@
 //! which hours are read when, and what they add up to. `redrive` reads them.
 //!
 //! An hour is settled when every delivery that is known to be owed was delivered or cancelled. Other hours are read
-//! again after waits that grow with their age, because nothing announces when a failed delivery is sent again.
+//! again after waits that grow with their age, because nothing announces when a failed delivery is sent again. The
+//! newest hour is not read from its beginning each time: [`summing`](super::summing) says from where.
 //!
 //! Invariant: an hour that never settles is read a bounded number of times (tests:
 //! `an_hour_that_never_settles_is_read_a_bounded_number_of_times`).
@@ -10,148 +11,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::state::DeliveryState;
-use crate::attempt::{Latencies, Outcome};
-use crate::value::{AccountId, DeliveryId, DestinationId, Timestamp};
+use super::summing::{Begun, HourRead, Summed};
+use super::tally::{HOURS, Hour, Tally};
+use crate::value::{AccountId, DestinationId, Timestamp};
 
-/// How many hours are reported, including the current one.
-pub const HOURS: u64 = 24;
 /// An hour that is not settled is read again after its age divided by this.
 const PART_OF_AGE: u32 = 8;
 const DAY: Duration = Duration::from_secs(HOURS * 3_600);
 /// How long a roll-up is kept after it was computed: until none of it is in the last day.
 pub const KEPT: Duration = Duration::from_secs((HOURS + 1) * 3_600);
-
-/// An hour of the clock, counted from 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hour(pub u64);
-
-impl Hour {
-    pub fn of(moment: Timestamp) -> Self {
-        Self(moment.unix_seconds() / 3_600)
-    }
-
-    pub fn begin(self) -> Timestamp {
-        Timestamp::from_unix_ms(self.0.saturating_mul(3_600_000))
-    }
-
-    /// The beginning of the next hour.
-    pub fn end(self) -> Timestamp {
-        Self(self.0.saturating_add(1)).begin()
-    }
-
-    /// The hours that are reported at `now`, oldest first.
-    pub fn told_at(now: Timestamp) -> impl DoubleEndedIterator<Item = Self> {
-        let last = Self::of(now).0;
-        (last.saturating_sub(HOURS - 1)..=last).map(Self)
-    }
-
-    fn is_told_at(self, now: Timestamp) -> bool {
-        let last = Self::of(now).0;
-        (last.saturating_sub(HOURS - 1)..=last).contains(&self.0)
-    }
-}
-
-/// The part of a delivery's row that is added up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryResult {
-    pub id: DeliveryId,
-    pub state: DeliveryState,
-    /// Whether any attempt failed.
-    pub failed: bool,
-    /// How long the successful attempt took.
-    pub took: Option<Duration>,
-}
-
-impl DeliveryResult {
-    /// The result of a row with these attempts, in order.
-    pub fn new<'a>(
-        id: DeliveryId,
-        state: DeliveryState,
-        attempts: impl Iterator<Item = (&'a Outcome, Duration)>,
-    ) -> Self {
-        let (mut failed, mut delivered) = (false, None);
-        for (outcome, took) in attempts {
-            match outcome.is_delivered() {
-                true => delivered = Some(took),
-                false => failed = true,
-            }
-        }
-        Self { id, state, failed, took: delivered.filter(|_| state == DeliveryState::Delivered) }
-    }
-}
-
-/// Numbers of deliveries.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub delivered: u64,
-    /// Given up, or to be attempted again after a failed attempt: retrying or parked.
-    pub failed: u64,
-    /// Set aside without a failed attempt.
-    pub parked: u64,
-    pub cancelled: u64,
-    /// Not attempted yet.
-    pub waiting: u64,
-    pub latencies: Latencies,
-    /// Whether there are more deliveries than were counted.
-    pub partial: bool,
-}
-
-impl Tally {
-    pub fn add(&mut self, result: &DeliveryResult) {
-        let count = match result.state {
-            DeliveryState::Delivered => &mut self.delivered,
-            DeliveryState::Exhausted => &mut self.failed,
-            DeliveryState::Retrying { .. } if result.failed => &mut self.failed,
-            DeliveryState::Retrying { .. } => &mut self.waiting,
-            // It was parked after a failed attempt, such as one that opened the breaker, or a probe.
-            DeliveryState::Parked if result.failed => &mut self.failed,
-            DeliveryState::Parked => &mut self.parked,
-            DeliveryState::Cancelled => &mut self.cancelled,
-        };
-        *count += 1;
-        if let Some(took) = result.took {
-            self.latencies.add(took);
-        }
-    }
-
-    pub fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in [
-            (&mut self.delivered, other.delivered),
-            (&mut self.failed, other.failed),
-            (&mut self.parked, other.parked),
-            (&mut self.cancelled, other.cancelled),
-            (&mut self.waiting, other.waiting),
-        ] {
-            *mine = mine.saturating_add(theirs);
-        }
-        self.latencies.merge(&other.latencies);
-        self.partial |= other.partial;
-    }
-
-    pub fn count(&self) -> u64 {
-        [self.failed, self.parked, self.cancelled, self.waiting]
-            .iter()
-            .fold(self.delivered, |sum, n| sum.saturating_add(*n))
-    }
-
-    /// The delivered part of the deliveries that have an outcome; none if none has.
-    pub fn success_rate(&self) -> Option<f64> {
-        let ended = self.delivered.saturating_add(self.failed);
-        (ended > 0).then(|| self.delivered as f64 / ended as f64)
-    }
-}
-
-/// An hour of a destination as it was last read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HourRead {
-    pub at: Timestamp,
-    pub tally: Tally,
-    /// How many deliveries are known to be owed: more than were counted if some had no row yet.
-    pub owed: u64,
-    /// Whether more may be owed than is known, so that it is worth reading again.
-    pub unsure: bool,
-}
+/// A replay holds a roll-up open for one to two of these, so that it writes that only once in a while.
+const HOLD_MS: u64 = 600_000;
 
 impl HourRead {
     /// When it has to be read again; none if it is settled.
@@ -169,6 +39,10 @@ pub struct RollUp {
     pub destination: DestinationId,
     pub computed_at: Timestamp,
     pub hours: BTreeMap<Hour, HourRead>,
+    /// The settled beginning of the newest hour that has one.
+    pub begun: Option<Begun>,
+    /// Until then nothing is settled, because a replay adds deliveries of the past.
+    pub held_until: Option<Timestamp>,
 }
 
 impl RollUp {
@@ -195,18 +69,47 @@ impl RollUp {
         before: Option<Self>,
         account: &AccountId,
         destination: &DestinationId,
-        read: BTreeMap<Hour, HourRead>,
+        read: BTreeMap<Hour, impl Into<Summed>>,
         now: Timestamp,
     ) -> Self {
-        let mut hours = before.map(|before| before.hours).unwrap_or_default();
-        for (hour, mut read) in read {
+        let held_until = before.as_ref().and_then(|before| before.held_until).filter(|until| *until > now);
+        // Nobody wrote down what was missing before the first time, and no replay can hold what is not stored.
+        let first = before.is_none();
+        let (mut hours, mut begun) = before.map(|before| (before.hours, before.begun)).unwrap_or_default();
+        for (hour, summed) in read {
+            let Summed { mut read, settled, continued, .. } = summed.into();
             // What was owed before is still owed, whether or not it has a row by now.
             let owed = hours.get(&hour).map_or(0, |before| before.owed);
             read.owed = if read.tally.partial { read.tally.count() } else { read.owed.max(owed) };
+            let older_may_come = read.unsure || read.owed > read.tally.count() || (first && read.owed > 0);
+            let (ours, newer) = (begun.take_if(|begun| begun.hour == hour), begun.clone());
+            let stays = older_may_come || ours.as_ref().is_some_and(|begun| begun.stays);
+            let ours = ours.filter(|_| continued);
+            let next = if stays {
+                Some(ours.map_or(Begun::open(hour), |begun| Begun { stays, ..begun }))
+            } else {
+                settled.filter(|_| held_until.is_none()).or(ours)
+            };
+            begun = newer.filter(|begun| begun.hour > hour || next.is_none()).or(next);
             hours.insert(hour, read);
         }
         hours.retain(|hour, read| hour.is_told_at(now) && read.owed > 0);
-        Self { account: account.clone(), destination: destination.clone(), computed_at: now, hours }
+        let begun = begun.filter(|begun| begun.hour.is_told_at(now));
+        let (account, destination) = (account.clone(), destination.clone());
+        Self { account, destination, computed_at: now, hours, begun, held_until }
+    }
+
+    /// Until when a replay at `now` holds roll-ups open.
+    pub fn hold_at(now: Timestamp) -> Timestamp {
+        Timestamp::from_unix_ms((now.unix_ms() / HOLD_MS).saturating_add(2).saturating_mul(HOLD_MS))
+    }
+
+    /// Held open, so that it counts what is added to the past from now on; none if it is already. Nobody who read it
+    /// before can store it any more, because `computed_at` is another one.
+    pub fn held(&self, until: Timestamp) -> Option<Self> {
+        let computed_at = self.computed_at.minus(Duration::from_millis(1));
+        let begun = self.begun.as_ref().filter(|begun| begun.stays).map(|begun| Begun::open(begun.hour));
+        (self.held_until < Some(until)).then(|| Self { computed_at, begun, held_until: Some(until), ..self.clone() })
     }
 
     /// When an hour has to be read again, if any has while it is reported.
@@ -223,8 +126,14 @@ impl RollUp {
         hours.all(|hour| self.hours.get(&hour).is_some_and(|read| read.at >= since))
     }
 
+    /// Whether it has to replace `before` even if nothing of it is listed: it reports anything different, or the next
+    /// reading begins elsewhere.
+    pub fn replaces(&self, before: Option<&Self>) -> bool {
+        self.tells_other_than(before) || before.is_some_and(|before| before.begun != self.begun)
+    }
+
     /// Whether it reports anything different from `before`.
-    pub fn tells_other_than(&self, before: Option<&Self>) -> bool {
+    fn tells_other_than(&self, before: Option<&Self>) -> bool {
         let told = |of: &Self| of.hours.iter().map(|(hour, read)| (*hour, read.tally.clone())).collect::<Vec<_>>();
         before.map_or(!self.hours.is_empty(), |before| told(self) != told(before))
     }

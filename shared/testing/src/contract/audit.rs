@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use domain::delivery::Settlement;
 use domain::value::{AccountId, Span, Timestamp, spread};
-use ports::{Audit, EventPlace, SealNote, SealNotes};
+use ports::{Audit, EventPlace, ListedNote, SealNote, SealNotes};
 
 use super::{after, now};
 
@@ -34,7 +35,7 @@ pub async fn audit(store: &dyn AuditStore, account: &AccountId) {
     for note in [&notes[3], &notes[1], &notes[0], &notes[1], &notes[2]] {
         store.note_seal(note, after(99)).await.expect("noted");
     }
-    let all = notes.clone().map(|note| (note, None));
+    let all = notes.clone().map(ListedNote::from);
     assert_eq!(list((0, 60), None, 9).await, all);
     assert_eq!(list((0, 59), None, 9).await, all[..2]);
     assert_eq!(list((40, 60), None, 9).await, all[2..]);
@@ -46,11 +47,22 @@ pub async fn audit(store: &dyn AuditStore, account: &AccountId) {
 
     let place = EventPlace { occurred_at: now(), id: "evt-7".parse().expect("an id") };
     store.note_progress(&notes[1], &place).await.expect("noted");
+    let settled = Settlement([7; 16]);
+    for note in &notes[1..3] {
+        store.note_settled(note, &settled).await.expect("noted");
+    }
+    let of_third = ListedNote { settled: Some(settled), ..notes[2].clone().into() };
+    assert_eq!(list((0, 60), Some(&notes[1]), 1).await, [of_third]);
+    // Written again, it is as new.
+    store.note_seal(&notes[2], after(99)).await.expect("noted");
+    assert_eq!(list((0, 60), Some(&notes[1]), 1).await, all[2..3]);
     for gone in [&notes[0], &notes[0], &notes[2], &notes[3]] {
         store.forget_note(gone).await.expect("forgotten, once or twice");
     }
     store.note_progress(&notes[0], &place).await.expect("nothing to be noted");
-    assert_eq!(list((0, 60), None, 9).await, [(notes[1].clone(), Some(place))]);
+    store.note_settled(&notes[0], &settled).await.expect("nothing to be noted");
+    let left = ListedNote { note: notes[1].clone(), after: Some(place), settled: Some(settled) };
+    assert_eq!(list((0, 60), None, 9).await, [left]);
     store.forget_note(&notes[1]).await.expect("forgotten");
 
     // Others may audit the same table at the same time, so their progress is not changed.

@@ -1,15 +1,15 @@
 //! Sealed events: one by one, and in lists, which are newest or oldest first, in pages, and only of one account.
 
-use domain::delivery::{Delivery, Sending};
+use domain::delivery::{Begun, Delivery, Hour, HourRead, RollUp, Sending, Tally};
 use domain::event::{Event, envelope};
 use domain::value::{AccountId, DestinationId, Timestamp};
 use futures_util::future::join_all;
 use ports::{
-    EventPlace, Events, ListEvents, ListedEvent, Order, OweMore, PortResult, Reckoning, Seal, Sealed, SealedEvent,
-    Span, UnmatchedReason, WideEvents,
+    EventPlace, Events, ListEvents, ListedEvent, Order, OweMore, PortResult, Reckoning, RollUps, Seal, Sealed,
+    SealedEvent, Span, UnmatchedReason, WideEvents,
 };
 
-use super::{after_ms, in_pages, now};
+use super::{after, after_ms, in_pages, now};
 use crate::samples::event_text;
 
 pub(super) fn sealed(account: &AccountId, id: &str, owed: usize, padding: usize) -> SealedEvent {
@@ -104,7 +104,7 @@ pub async fn wide_events(store: &(impl WideEvents + OweMore + Reckoning), accoun
     assert_eq!(store.seal_plan(&sealed(account, "wide", 4_000, 1)).await.expect("an answer"), before);
     assert_eq!(store.seal_event(&sealed(account, "wide", 2, 1)).await.expect("an answer"), before);
     let more = sealed(account, "wide", 5_010, 250_000).owed.split_off(5_000);
-    assert!(store.add_owed(&wide, &more).await.expect("an answer"));
+    assert!(store.add_owed(&wide, &more, wide.sealed_at).await.expect("an answer"));
     assert_eq!(store.find_seal(account, &wide.id).await.expect("an answer"), seal);
     let found = store.find_event(account, &wide.id).await.expect("an answer").expect("the event");
     assert!(found.owed[..5_000] == wide.owed, "the plan comes first");
@@ -134,27 +134,60 @@ pub async fn wide_events(store: &(impl WideEvents + OweMore + Reckoning), accoun
 }
 
 /// A store of events to which more deliveries can be added.
-pub trait OwingStore: OweMore + ListEvents {}
+pub trait OwingStore: OweMore + ListEvents + RollUps {}
 
-impl<S: OweMore + ListEvents> OwingStore for S {}
+impl<S: OweMore + ListEvents + RollUps> OwingStore for S {}
+
+/// What is added holds the roll-up of its destination open, and nobody who read it before can store it.
+pub async fn holding(store: &dyn OwingStore, account: &AccountId) {
+    let event = sealed(account, "held", 1, 0);
+    let added = sealed(account, "held", 2, 0).owed.split_off(1);
+    let id = added[0].destination.clone();
+    let find = async || store.find_roll_up(account, &id).await.expect("an answer");
+    assert_eq!(store.seal_event(&event).await.expect("an answer"), Sealed::Sealed);
+    assert!(store.add_owed(&event, &[], event.sealed_at).await.expect("an answer"));
+    assert_eq!(find().await, None);
+    let begun = Begun { stays: true, ..Begun::open(Hour(2)) };
+    let begun = Begun { to: after(3), tally: Tally { delivered: 7, ..Tally::default() }, ..begun };
+    let (computed_at, held_until) = (after(1), None);
+    let hours = [(Hour(2), HourRead { at: after(1), tally: begun.tally.clone(), owed: 7, unsure: false })].into();
+    let (account, destination) = (account.clone(), id.clone());
+    let known = RollUp { account, destination, computed_at, hours, begun: Some(begun.clone()), held_until };
+    assert!(store.store_roll_up(None, &known, None).await.expect("an answer"));
+    assert_eq!(find().await.as_ref(), Some(&known));
+    assert!(store.add_owed(&event, &added, after(60)).await.expect("an answer"));
+    let held = find().await.expect("a roll-up");
+    assert_eq!(Some(&held), known.held(RollUp::hold_at(after(60))).as_ref());
+    assert_eq!((held.hours.clone(), held.begun.clone()), (known.hours.clone(), Some(Begun::open(Hour(2)))));
+    assert!(!store.store_roll_up(Some(known.computed_at), &known, None).await.expect("an answer"));
+    // Without a delivery that may be missing, nothing has begun.
+    let event = SealedEvent { owed: [event.owed.clone(), added].concat(), ..event };
+    let more = sealed(&event.account, "held", 3, 0).owed.split_off(2);
+    let begun = Some(Begun { stays: false, ..begun });
+    let settled = RollUp { begun, destination: more[0].destination.clone(), ..known };
+    assert!(store.store_roll_up(None, &settled, None).await.expect("an answer"));
+    assert!(store.add_owed(&event, &more, after(60)).await.expect("an answer"));
+    let held = store.find_roll_up(&settled.account, &settled.destination).await.expect("an answer");
+    assert_eq!(held.expect("a roll-up").begun, None);
+}
 
 pub async fn owing_more(store: &dyn OwingStore, account: &AccountId) {
     // What is added to the last event fills several rows, and so does what it owes already.
     for (id, owed, padding, more) in [("none", 0, 0, 2), ("one", 1, 0, 1), ("many", 3_000, 250_000, 3_000)] {
         let event = sealed(account, id, owed, padding);
         let added = sealed(account, id, owed + more, padding).owed.split_off(owed);
-        assert!(!store.add_owed(&event, &added).await.expect("an answer"), "{id} is not sealed yet");
+        assert!(!store.add_owed(&event, &added, event.sealed_at).await.expect("an answer"), "{id} is not sealed yet");
         assert_eq!(store.seal_event(&event).await.expect("an answer"), Sealed::Sealed);
-        assert!(store.add_owed(&event, &[]).await.expect("an answer"));
+        assert!(store.add_owed(&event, &[], event.sealed_at).await.expect("an answer"));
         assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&event));
 
-        assert!(store.add_owed(&event, &added).await.expect("an answer"));
+        assert!(store.add_owed(&event, &added, event.sealed_at).await.expect("an answer"));
         let expected =
             SealedEvent { owed: [event.owed.clone(), added.clone()].concat(), unmatched: None, ..event.clone() };
         let found = store.find_event(account, &event.id).await.expect("an answer").expect("the event");
         assert_eq!(found.owed.len(), owed + more);
         assert!(found == expected, "{id} owes something else");
-        assert!(!store.add_owed(&event, &added).await.expect("an answer"), "{id} owes more by now");
+        assert!(!store.add_owed(&event, &added, event.sealed_at).await.expect("an answer"), "{id} owes more by now");
         assert!(store.find_event(account, &event.id).await.expect("an answer").as_ref() == Some(&expected));
 
         let until = event.occurred_at.plus(std::time::Duration::from_millis(1));

@@ -42,7 +42,7 @@ pub use budgets::budgets;
 pub use deliveries::{deliveries, deliveries_at_once, deliveries_in_bulk, listed_deliveries};
 pub use destinations::destinations;
 use domain::value::Timestamp;
-pub use events::{events, events_at_once, listed_events, owing_more, wide_events};
+pub use events::{events, events_at_once, holding, listed_events, owing_more, wide_events};
 pub use health::health;
 pub use jobs::{jobs, jobs_in_order, limited_jobs, listed_jobs, replays, started_jobs};
 pub use kept_answers::kept_answers;
@@ -117,6 +117,7 @@ mod tests {
         events(&MemoryStore::default(), &a, &b).await;
         events_at_once(&MemoryStore::default(), &a).await;
         owing_more(&MemoryStore::default(), &a).await;
+        holding(&MemoryStore::default(), &a).await;
         wide_events(&MemoryStore::default(), &a, &b).await;
         deliveries(&MemoryStore::default(), &a, &b).await;
         deliveries_at_once(&MemoryStore::default(), &a).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::attempt::{Latencies, Outcome};
-use domain::delivery::{DeliveryState, Hour, HourRead, RollUp, Tally};
+use domain::delivery::{Begun, DeliveryState, Hour, HourRead, RollUp, Tally};
 use domain::value::{AccountId, DestinationId, Span, Timestamp};
 use ports::{AccountPurge, Accounts, Deliveries, Destinations, RollUps, RolledUpTo, SealNote, SealNotes};
 
@@ -17,11 +17,15 @@ impl<S: RollUps + SealNotes + Deliveries + Destinations + Accounts + AccountPurg
 
 fn rolled(account: &AccountId, destination: &DestinationId, seconds: u64) -> RollUp {
     let latencies: Latencies = [(3, 1), (60, 2_000)].into_iter().collect();
+    let settled = Tally { delivered: 1_999, latencies: latencies.clone(), ..Tally::default() };
     let tally =
         Tally { delivered: 2_001, failed: seconds, parked: 1, cancelled: 2, waiting: 3, latencies, partial: false };
     let read = HourRead { at: after(seconds), owed: tally.count() + 1, tally, unsure: true };
     let hours = [(Hour(1), read.clone()), (Hour(2), HourRead { unsure: false, ..read })].into();
-    RollUp { account: account.clone(), destination: destination.clone(), computed_at: after(seconds), hours }
+    let (account, destination, computed_at) = (account.clone(), destination.clone(), after(seconds));
+    let begun = (seconds > 1).then_some(Begun { hour: Hour(2), to: after(7), tally: settled, stays: seconds > 2 });
+    let held_until = (seconds > 1).then_some(after(900));
+    RollUp { account, destination, computed_at, hours, begun, held_until }
 }
 
 pub async fn roll_ups(store: &dyn RollUpStore, account: &AccountId, other: &AccountId) {

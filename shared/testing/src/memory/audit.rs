@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::delivery::Settlement;
 use domain::value::{Span, Timestamp};
-use ports::{Audit, ByShard, EventPlace, PortResult, SealNote, SealNotes};
+use ports::{Audit, ByShard, EventPlace, ListedNote, PortResult, SealNote, SealNotes};
 
 use super::MemoryStore;
 
@@ -12,7 +13,7 @@ use super::MemoryStore;
 impl SealNotes for MemoryStore {
     async fn note_seal(&self, note: &SealNote, _expires_at: Timestamp) -> PortResult<()> {
         // As in the table, writing the note again lets the audit start from its beginning.
-        self.call("note_seal")?.seal_notes.insert(note.clone(), None);
+        self.call("note_seal")?.seal_notes.insert(note.clone(), note.clone().into());
         Ok(())
     }
 }
@@ -34,17 +35,24 @@ impl Audit for MemoryStore {
         ended: Span,
         after: Option<&SealNote>,
         limit: usize,
-    ) -> PortResult<Vec<(SealNote, Option<EventPlace>)>> {
+    ) -> PortResult<Vec<ListedNote>> {
         let rows = self.call("seal_notes")?;
         let notes = rows.seal_notes.iter().filter(|(note, _)| note.shard() == shard);
         let notes = notes.filter(|(note, _)| note.sealed.until > ended.since && note.sealed.until <= ended.until);
         let notes = notes.filter(|(note, _)| after.is_none_or(|after| *note > after)).take(limit);
-        Ok(notes.map(|(note, after)| (note.clone(), after.clone())).collect())
+        Ok(notes.map(|(_, listed)| listed.clone()).collect())
     }
 
     async fn note_progress(&self, note: &SealNote, to: &EventPlace) -> PortResult<()> {
-        if let Some(after) = self.call("note_progress")?.seal_notes.get_mut(note) {
-            *after = Some(to.clone());
+        if let Some(listed) = self.call("note_progress")?.seal_notes.get_mut(note) {
+            listed.after = Some(to.clone());
+        }
+        Ok(())
+    }
+
+    async fn note_settled(&self, note: &SealNote, settled: &Settlement) -> PortResult<()> {
+        if let Some(listed) = self.call("note_settled")?.seal_notes.get_mut(note) {
+            listed.settled = Some(*settled);
         }
         Ok(())
     }

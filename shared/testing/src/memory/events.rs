@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::delivery::{Delivery, Sending};
+use domain::delivery::{Delivery, RollUp, Sending};
 use domain::value::{AccountId, EventId, Timestamp};
 use ports::{
     EventPlace, Events, ListEvents, ListedEvent, Order, OweMore, PortResult, Seal, Sealed, SealedEvent, Span,
@@ -101,13 +101,21 @@ impl WideEvents for MemoryStore {
 
 #[async_trait]
 impl OweMore for MemoryStore {
-    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool> {
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery], now: Timestamp) -> PortResult<bool> {
         let mut rows = self.call("add_owed")?;
         let stored = rows.events.get_mut(&(known.account.clone(), known.id.clone()));
         let Some(stored) = stored.filter(|stored| stored.owed.len() == known.owed.len()) else { return Ok(false) };
         if !more.is_empty() {
             stored.owed.extend_from_slice(more);
             stored.unmatched = None;
+        }
+        for added in more {
+            let held = rows.roll_ups.get_mut(&(added.account.clone(), added.destination.clone()));
+            if let Some((roll_up, _)) = held
+                && let Some(held) = roll_up.held(RollUp::hold_at(now))
+            {
+                *roll_up = held;
+            }
         }
         Ok(true)
     }

@@ -37,7 +37,7 @@ use domain::value::{
     AccountId, DeliveryId, DestinationId, EventId, JobId, KeyId, RejectedEventId, SessionId, SubscriptionId, Timestamp,
 };
 use ports::{
-    AwaitedPlace, ByShard, EventPlace, KeyedRequest, Order, PortError, PortResult, Remembered, RequestKey, RolledUpTo,
+    AwaitedPlace, ByShard, KeyedRequest, ListedNote, Order, PortError, PortResult, Remembered, RequestKey, RolledUpTo,
     SealNote, SealedEvent,
 };
 
@@ -68,7 +68,7 @@ struct Rows {
     awaited: BTreeMap<AwaitedPlace, AwaitedRun>,
     paces: BTreeMap<(AccountId, DestinationId), Pace>,
     budgets: BTreeMap<(AccountId, Spending), Pace>,
-    seal_notes: BTreeMap<SealNote, Option<EventPlace>>,
+    seal_notes: BTreeMap<SealNote, ListedNote>,
     audited_until: ByShard<Timestamp>,
     /// Each with the time at which it has to be looked at.
     roll_ups: BTreeMap<(AccountId, DestinationId), (RollUp, Option<Timestamp>)>,

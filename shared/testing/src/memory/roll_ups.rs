@@ -8,7 +8,7 @@ use ports::{ByShard, DueRollUp, FindRollUp, Order, PortResult, RollUps, RolledUp
 use super::MemoryStore;
 
 fn result(record: DeliveryRecord) -> DeliveryResult {
-    let attempts = record.attempts.kept().iter().map(|attempt| (&attempt.outcome, attempt.took));
+    let attempts = record.attempts.kept().iter().map(|attempt| (attempt.outcome.is_delivered(), attempt.took));
     DeliveryResult::new(record.delivery.id.clone(), record.state(), attempts)
 }
 

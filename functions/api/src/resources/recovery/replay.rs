@@ -140,7 +140,7 @@ async fn send_new(
         let left = new.split_off(most.min(new.len()));
         for some in new.chunks(TOGETHER) {
             send(deps, &event, &matched.body, some).await?;
-            if !deps.events.add_owed(&event, some).await? {
+            if !deps.events.add_owed(&event, some, deps.clock.now()).await? {
                 continue 'again;
             }
             event.owed.extend_from_slice(some);

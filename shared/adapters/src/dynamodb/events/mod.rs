@@ -37,8 +37,8 @@ mod sending;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
-use domain::delivery::Delivery;
-use domain::value::{AccountId, EventId};
+use domain::delivery::{Delivery, RollUp};
+use domain::value::{AccountId, EventId, Timestamp};
 use ports::{Events, OweMore, PortError, PortResult, Seal, Sealed, SealedEvent, read_units};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
@@ -125,7 +125,7 @@ impl Events for DynamoStore {
 
 #[async_trait]
 impl OweMore for DynamoStore {
-    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery]) -> PortResult<bool> {
+    async fn add_owed(&self, known: &SealedEvent, more: &[Delivery], now: Timestamp) -> PortResult<bool> {
         let Some(row) = self.get::<EventRow, EventRow>(keys::event(&known.account, &known.id)).await? else {
             return Ok(false);
         };
@@ -133,6 +133,8 @@ impl OweMore for DynamoStore {
         if count != known.owed.len() {
             return Ok(false);
         }
+        // First, so that a crash cannot come in between: what is added is added again, and held again.
+        self.hold_roll_ups(more, RollUp::hold_at(now)).await?;
         // Each further row is written together with the event's own, which counts it.
         for further in OwedRows::of(more, row.expires_at).filter(|further| !further.owed.is_empty()) {
             let added = count + further.owed.len();

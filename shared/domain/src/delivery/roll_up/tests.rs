@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attempt::Outcome;
+use crate::delivery::{DeliveryResult, DeliveryState};
+use crate::value::{DeliveryId, Timestamp};
 
 const SLOT: Duration = Duration::from_secs(600);
 /// Half past the 1,000th hour.
@@ -14,7 +16,7 @@ fn at(seconds: u64) -> Timestamp {
 fn result(state: DeliveryState, outcomes: &[Outcome]) -> DeliveryResult {
     let id = DeliveryId::from_parts(&DestinationId::from_entropy([1; 10]), 7, &[0; 15]);
     let took = (1..).map(Duration::from_millis);
-    DeliveryResult::new(id, state, outcomes.iter().zip(took))
+    DeliveryResult::new(id, state, outcomes.iter().map(Outcome::is_delivered).zip(took))
 }
 
 fn tally(delivered: u64, failed: u64) -> Tally {
@@ -136,6 +138,34 @@ fn hours_without_deliveries_are_not_kept() {
     assert!(some.tells_other_than(None));
     assert!(some.has_read([Hour(1_000)].into_iter(), at(NOW)) && !some.has_read([Hour(999)].into_iter(), at(NOW)));
     assert!(!some.has_read([Hour(1_000)].into_iter(), at(NOW + 1)));
+}
+
+#[test]
+fn while_a_replay_holds_it_open_nothing_is_settled() {
+    let begun = Begun { hour: Hour(1_000), to: at(NOW - 200), tally: tally(3, 0), stays: false };
+    let summed = |seconds| {
+        let settled = Some(begun.clone());
+        let summed = Summed { read: read(seconds, tally(3, 0)), settled, continued: false, all_delivered: true };
+        [(Hour(1_000), summed)].into()
+    };
+    let first = roll_up(None, [(1_000, read(NOW, tally(3, 0)))], NOW);
+    assert_eq!(first.begun, Some(Begun::open(Hour(1_000))), "nobody knows what was missing before");
+    let (account, destination) = (first.account.clone(), first.destination.clone());
+    let with = |before: &RollUp, seconds| {
+        RollUp::with(Some(before.clone()), &account, &destination, summed(seconds), at(seconds))
+    };
+    let settled = with(&RollUp { begun: None, ..first }, NOW);
+    assert_eq!(settled.begun, Some(begun.clone()));
+    // Two replays within ten minutes hold it once, for ten to twenty minutes.
+    let until = RollUp::hold_at(at(NOW));
+    assert_eq!((until, RollUp::hold_at(at(NOW + 599))), (at(NOW + 1_200), until));
+    let held = settled.held(until).expect("a change");
+    assert_eq!((&held.begun, held.held_until, held.held(until)), (&None, Some(until), None));
+    assert_ne!(held.computed_at, settled.computed_at, "who read it before cannot store it");
+    let still = with(&held, NOW + 1_199);
+    assert_eq!((&still.begun, still.held_until), (&None, Some(until)));
+    let free = with(&still, NOW + 1_200);
+    assert_eq!((free.begun, free.held_until), (Some(begun), None));
 }
 
 proptest! {
