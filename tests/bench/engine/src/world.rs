@@ -103,7 +103,6 @@ impl World {
         let fixed = [
             ("LOG_LEVEL", "INFO"),
             ("METRICS_NAMESPACE", "synchub-webhooks"),
-            ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127"),
             ("TABLE_NAME", "table"),
             ("ALERTS_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:alerts"),
             ("WORK_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:work"),
